@@ -1,0 +1,8 @@
+//! Compiles the `.proto` with protox, so that no `protoc` is needed.
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo:rerun-if-changed=proto/sift.proto");
+    let descriptors = protox::compile(["proto/sift.proto"], ["proto"])?;
+    prost_build::Config::new().compile_fds(descriptors)?;
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! Security compliance levels: which protocols, suites and key exchanges a channel may use.

@@ -1,0 +1,77 @@
+//! What can go wrong with a Select, sorted by whose fault it is.
+
+use std::fmt;
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a Select could not be answered, as text for people and a [kind](ErrorKind) for programs.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    source: Option<std::io::Error>,
+}
+
+/// Whose fault an [`Error`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The text is not SQL.
+    Syntax,
+    /// Valid SQL that is outside the Select grammar.
+    Unsupported,
+    /// A column that the file does not have.
+    UnknownColumn,
+    /// A function that the Select grammar does not have.
+    UnknownFunction,
+    /// An operator, function or literal that does not fit its operands' types.
+    TypeMismatch,
+    /// A parameter that is missing, superfluous or of a wrong type.
+    Parameter,
+    /// A bound of this crate: text, nesting, record length.
+    LimitExceeded,
+    /// Overflow, division by zero, a cast out of range; with the record's position.
+    Computation,
+    /// A descriptor that is not well-formed or does not fit its file.
+    Descriptor,
+    /// A record that does not decode; with the record's position.
+    Record,
+    /// The file changed while it was scanned.
+    FileChanged,
+    /// The operating system could not read the file.
+    Io,
+}
+
+impl Error {
+    /// An error of `kind`; `message` is lower case, without a full stop.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), source: None }))
+    }
+
+    /// What the operating system said about the file `name`.
+    pub fn io(name: &str, source: std::io::Error) -> Self {
+        let message = format!("{name}: {source}");
+        Self(Box::new(Inner { kind: ErrorKind::Io, message, source: Some(source) }))
+    }
+
+    /// Whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|e| e as _)
+    }
+}
