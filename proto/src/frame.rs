@@ -8,7 +8,26 @@
 //! byte 4-7  length of the body in bytes, little-endian
 //! ```
 //!
-//! Decoding is sans-I/O: [`Header::decode`] takes the eight bytes, wherever they came from.
+//! Everything is sans-I/O: [`Header::decode`] takes the eight bytes, [`Decoder`] takes any bytes,
+//! wherever they came from. Control bodies are made by [`encode_message`]; data bodies are sent
+//! behind [`Header::encode`] as they are, without another copy.
+//!
+//! ```
+//! use sift_proto::frame::{encode_message, Decoder, Kind, BODY_BYTES_MAX};
+//! use sift_proto::message::Hello;
+//!
+//! let hello = Hello { version: 1, client: "example".into(), level: 3, features: vec![] };
+//! let bytes = encode_message(Kind::Hello, &hello)?;
+//! let frame = Decoder::new(BODY_BYTES_MAX).decode(&mut &bytes[..])?.expect("a whole frame");
+//! assert_eq!(frame.kind, Kind::Hello);
+//! # Ok::<(), sift_proto::frame::FrameError>(())
+//! ```
+
+mod decoder;
+
+use std::fmt;
+
+pub use decoder::{Decoder, Frame};
 
 /// Bytes of a header.
 pub const HEADER_BYTES: usize = 8;
@@ -19,46 +38,199 @@ pub const BODY_BYTES_MAX: u32 = 8 << 20;
 /// Largest body of a control message: 1 MiB.
 pub const CONTROL_BYTES_MAX: u32 = 1 << 20;
 
-/// What a body is.
+/// What stands before a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// What the body is.
+    pub kind: Kind,
+    /// Length of the body, header excluded.
+    pub body_bytes: u32,
+}
+
+impl Header {
+    /// The header as it travels.
+    pub fn encode(self) -> [u8; HEADER_BYTES] {
+        let [a, b, c, d] = self.body_bytes.to_le_bytes();
+        [self.kind as u8, 0, 0, 0, a, b, c, d]
+    }
+
+    /// Reads a header. `body_bytes_max` bounds the bodies of data; those of control messages are
+    /// held to [`CONTROL_BYTES_MAX`] besides.
+    ///
+    /// # Errors
+    /// `UnknownKind`, `Flags`, `Reserved`, `BodyTooLarge`: the peer does not speak this protocol,
+    /// and nothing behind the header can be trusted.
+    pub fn decode(bytes: [u8; HEADER_BYTES], body_bytes_max: u32) -> Result<Self, FrameError> {
+        let [kind, flags, r0, r1, a, b, c, d] = bytes;
+        let kind = Kind::try_from(kind)?;
+        if flags != 0 {
+            return Err(FrameError::Flags(flags));
+        }
+        let reserved = u16::from_le_bytes([r0, r1]);
+        if reserved != 0 {
+            return Err(FrameError::Reserved(reserved));
+        }
+        let body_bytes = u32::from_le_bytes([a, b, c, d]);
+        kind.check_body_bytes(u64::from(body_bytes), body_bytes_max)?;
+        Ok(Self { kind, body_bytes })
+    }
+}
+
+/// A control message as a frame: header and body in one buffer.
+///
+/// # Errors
+/// `BodyTooLarge` when the message is larger than the peer would accept.
+pub fn encode_message(kind: Kind, message: &impl prost::Message) -> Result<Vec<u8>, FrameError> {
+    let body = message.encode_to_vec();
+    let body_bytes = kind.check_body_bytes(body.len() as u64, BODY_BYTES_MAX)?;
+    Ok([&Header { kind, body_bytes }.encode(), body.as_slice()].concat())
+}
+
+/// What the first byte of a connection says about the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Kind {
+pub enum Opening {
+    /// A kind of frame: the peer speaks this protocol, in the clear.
+    Frame,
+    /// A TLS record.
+    Tls,
+    /// A letter: HTTP, or someone at a keyboard.
+    Text,
+    /// Nothing known.
+    Other,
+}
+
+impl Opening {
+    /// Tells the peers apart by the first byte that they send.
+    pub fn from_first_byte(byte: u8) -> Self {
+        match byte {
+            20..=23 => Self::Tls,
+            1..=63 => Self::Frame,
+            b'A'..=b'Z' | b'a'..=b'z' => Self::Text,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Why bytes are not a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// The first byte is no kind of this version.
+    #[error("unknown frame kind {0}, version 1 has 1 to 19")]
+    UnknownKind(u8),
+    /// The second byte is not 0.
+    #[error("frame flags {0:#04x}, version 1 has none")]
+    Flags(u8),
+    /// The third and fourth byte are not 0.
+    #[error("reserved bytes {0:#06x} in a frame header, version 1 has 0 there")]
+    Reserved(u16),
+    /// The body is larger than its kind may be.
+    #[error("{kind} frame of {body_bytes} bytes, at most {body_bytes_max} are accepted")]
+    BodyTooLarge {
+        /// What the body would have been.
+        kind: Kind,
+        /// Its length as told.
+        body_bytes: u64,
+        /// The bound.
+        body_bytes_max: u32,
+    },
+    /// The bytes ended inside a frame.
+    #[error("the connection ended within a frame, after {got} of {expected} bytes")]
+    Truncated {
+        /// Bytes of the frame that came.
+        got: u64,
+        /// Bytes that were due: those of the header, or of the whole frame once that is known.
+        expected: u64,
+    },
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $number:literal $class:ident,)*) => {
+        /// What a body is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Kind { $($(#[$doc])* $name = $number,)* }
+
+        impl Kind {
+            /// Every kind, by number.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// Whether the body is a message of [`message`](crate::message) rather than data.
+            pub fn is_control(self) -> bool {
+                match self { $(Self::$name => kinds!(@ $class),)* }
+            }
+        }
+
+        impl TryFrom<u8> for Kind {
+            type Error = FrameError;
+
+            fn try_from(number: u8) -> Result<Self, FrameError> {
+                match number {
+                    $($number => Ok(Self::$name),)*
+                    _ => Err(FrameError::UnknownKind(number)),
+                }
+            }
+        }
+
+        /// The name as in the documentation: `Hello`.
+        impl fmt::Display for Kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$name => stringify!($name),)* })
+            }
+        }
+    };
+    (@ control) => { true };
+    (@ data) => { false };
+}
+
+kinds! {
     /// [`Hello`](crate::message::Hello), the first frame of a client.
-    Hello = 1,
+    Hello = 1 control,
     /// [`Welcome`](crate::message::Welcome), its answer.
-    Welcome = 2,
+    Welcome = 2 control,
     /// [`Failure`](crate::message::Failure), ends an answer or the connection.
-    Failure = 3,
+    Failure = 3 control,
     /// [`Finished`](crate::message::Finished), the end marker of a whole answer.
-    Finished = 4,
+    Finished = 4 control,
     /// [`Cancel`](crate::message::Cancel), stops the answer under way.
-    Cancel = 5,
+    Cancel = 5 control,
     /// [`SelectRequest`](crate::message::SelectRequest).
-    Select = 6,
+    Select = 6 control,
     /// [`FetchRequest`](crate::message::FetchRequest).
-    Fetch = 7,
+    Fetch = 7 control,
     /// [`ListRequest`](crate::message::ListRequest).
-    List = 8,
+    List = 8 control,
     /// [`DescribeRequest`](crate::message::DescribeRequest).
-    Describe = 9,
+    Describe = 9 control,
     /// [`ExplainRequest`](crate::message::ExplainRequest).
-    Explain = 10,
+    Explain = 10 control,
     /// [`ChannelRequest`](crate::message::ChannelRequest).
-    Channel = 11,
+    Channel = 11 control,
     /// An Arrow IPC schema message.
-    Schema = 12,
+    Schema = 12 data,
     /// An Arrow IPC record batch message.
-    Batch = 13,
+    Batch = 13 data,
     /// [`FetchStart`](crate::message::FetchStart).
-    FetchStart = 14,
+    FetchStart = 14 control,
     /// Bytes of a fetched file.
-    Chunk = 15,
+    Chunk = 15 data,
     /// [`FileList`](crate::message::FileList).
-    FileList = 16,
+    FileList = 16 control,
     /// [`Description`](crate::message::Description).
-    Description = 17,
+    Description = 17 control,
     /// [`Explanation`](crate::message::Explanation).
-    Explanation = 18,
+    Explanation = 18 control,
     /// [`ChannelReport`](crate::message::ChannelReport).
-    ChannelReport = 19,
+    ChannelReport = 19 control,
+}
+
+impl Kind {
+    fn check_body_bytes(self, body_bytes: u64, body_bytes_max: u32) -> Result<u32, FrameError> {
+        let body_bytes_max =
+            if self.is_control() { body_bytes_max.min(CONTROL_BYTES_MAX) } else { body_bytes_max };
+        match u32::try_from(body_bytes) {
+            Ok(bytes) if bytes <= body_bytes_max => Ok(bytes),
+            _ => Err(FrameError::BodyTooLarge { kind: self, body_bytes, body_bytes_max }),
+        }
+    }
 }

@@ -12,6 +12,7 @@
 //!
 //! One request at a time on a connection; `Cancel` while its answer streams.
 
+pub mod cipher;
 pub mod frame;
 pub mod level;
 /// The control messages, compiled from `proto/sift.proto`.

@@ -1,0 +1,43 @@
+//! Names of cipher suites and key exchange groups, as OpenSSL tells them.
+//!
+//! The texts are those of `openssl ciphers -v` with single spaces (`SSL_CIPHER_description`), for
+//! each suite that a [level](crate::level) permits.
+
+/// Longest description in bytes.
+pub const DESCRIPTION_BYTES_MAX: usize = 128;
+
+/// Describes a cipher suite, by its IANA number: name, protocol, key exchange, authentication,
+/// encryption, integrity. At most [`DESCRIPTION_BYTES_MAX`] bytes; `None` for a suite that no
+/// level permits.
+pub fn describe(suite: u16) -> Option<&'static str> {
+    Some(match suite {
+        0x1301 => "TLS_AES_128_GCM_SHA256 TLSv1.3 Kx=any Au=any Enc=AESGCM(128) Mac=AEAD",
+        0x1302 => "TLS_AES_256_GCM_SHA384 TLSv1.3 Kx=any Au=any Enc=AESGCM(256) Mac=AEAD",
+        0x1303 => {
+            "TLS_CHACHA20_POLY1305_SHA256 TLSv1.3 Kx=any Au=any Enc=CHACHA20/POLY1305(256) Mac=AEAD"
+        }
+        0xc02b => "ECDHE-ECDSA-AES128-GCM-SHA256 TLSv1.2 Kx=ECDH Au=ECDSA Enc=AESGCM(128) Mac=AEAD",
+        0xc02c => "ECDHE-ECDSA-AES256-GCM-SHA384 TLSv1.2 Kx=ECDH Au=ECDSA Enc=AESGCM(256) Mac=AEAD",
+        0xc02f => "ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 Kx=ECDH Au=RSA Enc=AESGCM(128) Mac=AEAD",
+        0xc030 => "ECDHE-RSA-AES256-GCM-SHA384 TLSv1.2 Kx=ECDH Au=RSA Enc=AESGCM(256) Mac=AEAD",
+        0xcca8 => {
+            "ECDHE-RSA-CHACHA20-POLY1305 TLSv1.2 Kx=ECDH Au=RSA Enc=CHACHA20/POLY1305(256) Mac=AEAD"
+        }
+        0xcca9 => {
+            "ECDHE-ECDSA-CHACHA20-POLY1305 TLSv1.2 Kx=ECDH Au=ECDSA Enc=CHACHA20/POLY1305(256) Mac=AEAD"
+        }
+        _ => return None,
+    })
+}
+
+/// Name of a key exchange group, by its IANA number; `unknown` for one that no level permits.
+pub fn group_name(group: u16) -> &'static str {
+    match group {
+        0x0017 => "secp256r1",
+        0x0018 => "secp384r1",
+        0x001d => "X25519",
+        0x11eb => "secp256r1MLKEM768",
+        0x11ec => "X25519MLKEM768",
+        _ => "unknown",
+    }
+}

@@ -1,0 +1,110 @@
+//! Bytes in, frames out: for whoever has bytes in pieces of any size.
+//!
+//! The memory of a [`Decoder`] grows with the bytes that really came, never with the length that
+//! a header promises, and never beyond one frame.
+
+use super::{FrameError, HEADER_BYTES, Header, Kind};
+
+/// One whole frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// What the body is.
+    pub kind: Kind,
+    /// The body, header excluded.
+    pub body: Vec<u8>,
+}
+
+/// Puts frames together from bytes.
+///
+/// After an error it stays in that error: what follows a broken header has no meaning.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    body_bytes_max: u32,
+    state: State,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Header { bytes: [u8; HEADER_BYTES], filled: usize },
+    Body { header: Header, body: Vec<u8> },
+    Failed(FrameError),
+}
+
+const START: State = State::Header { bytes: [0; HEADER_BYTES], filled: 0 };
+
+impl Decoder {
+    /// A decoder at the start of a frame; `body_bytes_max` as in [`Header::decode`].
+    pub fn new(body_bytes_max: u32) -> Self {
+        Self { body_bytes_max, state: START }
+    }
+
+    /// Takes bytes from the front of `input` up to the end of a frame and gives the frame. `None`
+    /// means that all of `input` was taken and more is needed.
+    ///
+    /// # Errors
+    /// As [`Header::decode`], as soon as the header is whole; then the same one for ever.
+    pub fn decode(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, FrameError> {
+        loop {
+            match &mut self.state {
+                State::Failed(error) => return Err(*error),
+                State::Header { bytes, filled } => {
+                    let (_, room) = bytes.split_at_mut(*filled);
+                    let taken = take(input, room.len());
+                    for (to, from) in room.iter_mut().zip(taken) {
+                        *to = *from;
+                    }
+                    *filled += taken.len();
+                    if *filled < HEADER_BYTES {
+                        return Ok(None);
+                    }
+                    self.state = match Header::decode(*bytes, self.body_bytes_max) {
+                        Ok(header) => State::Body { header, body: Vec::new() },
+                        Err(error) => State::Failed(error),
+                    };
+                }
+                State::Body { header, body } => {
+                    let missing = (header.body_bytes as usize).saturating_sub(body.len());
+                    let taken = take(input, missing);
+                    body.extend_from_slice(taken);
+                    if taken.len() < missing {
+                        return Ok(None);
+                    }
+                    let frame = Frame { kind: header.kind, body: std::mem::take(body) };
+                    self.state = START;
+                    return Ok(Some(frame));
+                }
+            }
+        }
+    }
+
+    /// To be called where the bytes end.
+    ///
+    /// # Errors
+    /// `Truncated` inside a frame; the earlier error if there was one.
+    pub fn finish(self) -> Result<(), FrameError> {
+        let (got, expected) = match &self.state {
+            State::Failed(error) => return Err(*error),
+            State::Header { filled: 0, .. } => return Ok(()),
+            State::Header { filled, .. } => (*filled, HEADER_BYTES as u64),
+            State::Body { header, body } => {
+                (HEADER_BYTES + body.len(), HEADER_BYTES as u64 + u64::from(header.body_bytes))
+            }
+        };
+        Err(FrameError::Truncated { got: got as u64, expected })
+    }
+
+    /// Bytes of an unfinished frame that are held here.
+    pub fn buffered_bytes(&self) -> usize {
+        match &self.state {
+            State::Header { filled, .. } => *filled,
+            State::Body { body, .. } => HEADER_BYTES + body.len(),
+            State::Failed(_) => 0,
+        }
+    }
+}
+
+fn take<'a>(input: &mut &'a [u8], bytes_max: usize) -> &'a [u8] {
+    let (taken, rest) = input.split_at(bytes_max.min(input.len()));
+    *input = rest;
+    taken
+}
