@@ -65,6 +65,7 @@ impl Decoder {
                 State::Body { header, body } => {
                     let missing = (header.body_bytes as usize).saturating_sub(body.len());
                     let taken = take(input, missing);
+                    grow(body, taken.len(), header.body_bytes as usize);
                     body.extend_from_slice(taken);
                     if taken.len() < missing {
                         return Ok(None);
@@ -93,13 +94,23 @@ impl Decoder {
         Err(FrameError::Truncated { got: got as u64, expected })
     }
 
-    /// Bytes of an unfinished frame that are held here.
+    /// Bytes of memory that hold an unfinished frame.
     pub fn buffered_bytes(&self) -> usize {
         match &self.state {
-            State::Header { filled, .. } => *filled,
-            State::Body { body, .. } => HEADER_BYTES + body.len(),
+            State::Header { .. } => HEADER_BYTES,
+            State::Body { body, .. } => HEADER_BYTES + body.capacity(),
             State::Failed(_) => 0,
         }
+    }
+}
+
+/// Makes room for `more` bytes: doubling, so that bytes in small pieces are not copied again and
+/// again, but not beyond `bytes_max`.
+fn grow(body: &mut Vec<u8>, more: usize, bytes_max: usize) {
+    let needed = body.len() + more;
+    if needed > body.capacity() {
+        let capacity = needed.max(2 * body.len()).min(bytes_max);
+        body.reserve_exact(capacity - body.len());
     }
 }
 
