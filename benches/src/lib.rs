@@ -1,1 +1,16 @@
-//! benches
+//! What the demo and the measurements share: data, both arms of a comparison, floors, and how
+//! time, bytes, CPU and memory are taken.
+
+pub mod answer;
+pub mod authority;
+pub mod command;
+pub mod document;
+pub mod floor;
+pub mod lineitem;
+pub mod local;
+pub mod machine;
+pub mod measure;
+pub mod text;
+
+/// A result of this crate, whose errors are for people only.
+pub type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;

@@ -1,0 +1,4 @@
+//! The subcommands of `sift-bench`, one a file.
+
+pub mod floors;
+pub mod generate;

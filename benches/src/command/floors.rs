@@ -1,0 +1,119 @@
+//! `sift-bench floors`: each stage beside the same bytes without our work.
+
+use std::path::Path;
+use std::time::Instant;
+
+use arrow::array::AsArray as _;
+use arrow::datatypes::Int64Type;
+use rayon::ThreadPool;
+
+use crate::Result;
+use crate::command::generate;
+use crate::document::{Cell, Document};
+use crate::floor::scan::{self, Probe};
+use crate::lineitem::{Format, Lineitem, RECORD_BYTES};
+use crate::local;
+use crate::measure::{Arm, Run, interleave};
+
+/// What to measure, and how often.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Scale factor of the data.
+    pub scale: f64,
+    /// Rounds.
+    pub rounds: usize,
+    /// Threads of each scan.
+    pub threads: usize,
+}
+
+/// Measures on files in `folder`, which are made unless they are there.
+///
+/// # Errors
+/// What any arm says, or that an arm and its floor count differently.
+pub fn run(folder: &Path, options: &Options) -> Result<Document> {
+    let mut document = Document::start();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build()?;
+
+    let fixed = generate::reuse(folder, Format::Fixed, options.scale)?;
+    let date = Probe::Date { offset: 51, low: *b"19950601", high: *b"19950625" };
+    let predicate = "l_shipdate BETWEEN DATE '1995-06-01' AND DATE '1995-06-25'";
+    document.cells.push(probe(&fixed, date, predicate, options, &pool)?);
+    let integer = Probe::Integer { offset: 0, low: 30_001, high: 60_000 };
+    let predicate = "l_orderkey BETWEEN 30001 AND 60000";
+    document.cells.push(probe(&fixed, integer, predicate, options, &pool)?);
+
+    let csv = generate::reuse(folder, Format::Csv, options.scale)?;
+    let predicate = "l_shipdate BETWEEN DATE '1995-06-01' AND DATE '1995-06-25'";
+    document.cells.push(newlines(&csv, predicate, options, &pool)?);
+    Ok(document)
+}
+
+/// A predicate on one fixed-length field, beside one read and one comparison a record.
+fn probe(
+    file: &Lineitem,
+    probe: Probe,
+    predicate: &str,
+    options: &Options,
+    pool: &ThreadPool,
+) -> Result<Cell> {
+    let sql = count_where(file, predicate);
+    let floor = || scan::count(&file.path, RECORD_BYTES, probe, options.threads);
+    let (expected, counted) = (floor()?, count(&sql, &file.path, pool)?);
+    if expected != counted {
+        return Err(format!("{sql}: {counted}, its floor counts {expected}").into());
+    }
+    let series = interleave(
+        options.rounds,
+        &mut [
+            Arm::new("read and compare", || timed(floor)),
+            Arm::new("select", || timed(|| count(&sql, &file.path, pool))),
+        ],
+    )?;
+    Ok(cell(file, format!("filter by {predicate}"), sql, series))
+}
+
+/// A predicate on one CSV column, beside a count of the newlines.
+fn newlines(
+    file: &Lineitem,
+    predicate: &str,
+    options: &Options,
+    pool: &ThreadPool,
+) -> Result<Cell> {
+    let sql = count_where(file, predicate);
+    let series = interleave(
+        options.rounds,
+        &mut [
+            Arm::new("read and count newlines", || {
+                timed(|| scan::newlines(&file.path, options.threads))
+            }),
+            Arm::new("select", || timed(|| count(&sql, &file.path, pool))),
+        ],
+    )?;
+    Ok(cell(file, format!("filter by {predicate}"), sql, series))
+}
+
+fn cell(file: &Lineitem, title: String, sql: String, series: Vec<crate::measure::Series>) -> Cell {
+    let format = file.format.name().to_owned();
+    let (channel, selectivity) = (None, None);
+    Cell { title, format, file_bytes: file.bytes, sql, channel, selectivity, series }
+}
+
+fn count_where(file: &Lineitem, predicate: &str) -> String {
+    format!("SELECT count(*) FROM '{}' WHERE {predicate}", file.format.file_name())
+}
+
+fn count(sql: &str, path: &Path, pool: &ThreadPool) -> Result<u64> {
+    let (_, batches) = pool.install(|| local::select_from_path(sql, path))?;
+    let batch = batches.first().ok_or("an answer without a record")?;
+    let counts = batch.column(0).as_primitive_opt::<Int64Type>().ok_or("a count is an integer")?;
+    Ok(u64::try_from(counts.value(0))?)
+}
+
+fn timed<E>(work: impl FnOnce() -> Result<u64, E>) -> Result<Run>
+where
+    Box<dyn std::error::Error + Send + Sync>: From<E>,
+{
+    let start = Instant::now();
+    work()?;
+    Ok(Run { seconds: start.elapsed().as_secs_f64(), ..Run::default() })
+}

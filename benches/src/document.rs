@@ -1,0 +1,74 @@
+//! What `sift-bench` writes as JSON: where it was measured, and every run of every cell.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::machine::Setting;
+use crate::measure::Series;
+
+/// Version of the document; raised when a reader of an older one would misread it.
+pub const VERSION: u32 = 1;
+
+/// One run of `sift-bench`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// [`VERSION`].
+    pub sift_bench: u32,
+    /// Where, with what and when.
+    pub setting: Setting,
+    /// What was measured.
+    pub cells: Vec<Cell>,
+}
+
+/// Arms that did the same thing, each in its way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// For people: what every arm had to do.
+    pub title: String,
+    /// Format of the file.
+    pub format: String,
+    /// Length of the file.
+    pub file_bytes: u64,
+    /// The Select, where there is one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sql: String,
+    /// Level, protocol and cipher of the channel, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
+    /// Records that were selected, of all, where both are known: 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selectivity: Option<f64>,
+    /// One for each arm.
+    pub series: Vec<Series>,
+}
+
+/// What a channel was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Channel {
+    /// `plain`, or the security level.
+    pub level: String,
+    /// As OpenSSL describes it; blank when plain.
+    pub cipher: String,
+    /// Group of the key exchange; blank when plain.
+    pub key_exchange: String,
+}
+
+impl Document {
+    /// Of this machine, now, nothing measured yet.
+    pub fn start() -> Self {
+        Self { sift_bench: VERSION, setting: Setting::here(), cells: Vec::new() }
+    }
+
+    /// Writes it to `path`.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        Ok(fs::write(path, text)?)
+    }
+}

@@ -1,0 +1,140 @@
+//! TPC-H `lineitem` as files that Sift reads: the same records in every format.
+//!
+//! The records come from the crate tpchgen, which makes them as the TPC's own generator does; the
+//! encoders are ours and share nothing with the readers of `select`, so that each checks the other.
+//! Source: TPC Benchmark H, revision 3.0.1, clauses 1.4 and 4.2.
+
+mod csv;
+mod fixed;
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use indicatif::ProgressBar;
+use tpchgen::generators::{LineItem, LineItemGenerator};
+
+pub use fixed::RECORD_BYTES;
+
+/// Largest scale factor: the widths of the fixed-length keys end there. 600 million records.
+pub const SCALE_MAX: f64 = 100.0;
+
+/// How a file holds its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Records of [`RECORD_BYTES`], with a descriptor beside the file.
+    Fixed,
+    /// RFC 4180 with a header.
+    Csv,
+}
+
+impl Format {
+    /// Every format there is.
+    pub const ALL: [Self; 2] = [Self::Fixed, Self::Csv];
+
+    /// As `sift describe` names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Csv => "csv",
+        }
+    }
+
+    /// Name of the generated file.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Fixed => "lineitem.dat",
+            Self::Csv => "lineitem.csv",
+        }
+    }
+}
+
+/// A file that holds `lineitem`.
+#[derive(Clone, Debug)]
+pub struct Lineitem {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How it holds its records.
+    pub format: Format,
+    /// Its length.
+    pub bytes: u64,
+}
+
+impl Lineitem {
+    /// Writes `lineitem` at `scale` into `folder`, with its descriptor where it needs one.
+    /// `progress` counts orders, of which there are [`orders`] and each has 1 to 7 records.
+    ///
+    /// # Errors
+    /// What the operating system says about the file, or a scale outside of 0 to [`SCALE_MAX`].
+    pub fn generate(
+        folder: &Path,
+        format: Format,
+        scale: f64,
+        progress: &ProgressBar,
+    ) -> io::Result<Self> {
+        if !(scale > 0.0 && scale <= SCALE_MAX) {
+            let text = format!("scale factor {scale}: from 0 (excluded) to {SCALE_MAX}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let path = folder.join(format.file_name());
+        let out = BufWriter::with_capacity(1 << 20, File::create(&path)?);
+        match format {
+            Format::Fixed => {
+                fs::write(descriptor_path(&path), fixed::DESCRIPTOR)?;
+                write(out, scale, b"", fixed::encode, progress)?;
+            }
+            Format::Csv => write(out, scale, csv::HEADER, csv::encode, progress)?,
+        }
+        let bytes = fs::metadata(&path)?.len();
+        Ok(Self { path, format, bytes })
+    }
+}
+
+/// Orders at a scale factor.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count within the bounds of the scale"
+)]
+pub fn orders(scale: f64) -> u64 {
+    (1_500_000.0 * scale) as u64
+}
+
+fn write(
+    mut out: impl Write,
+    scale: f64,
+    header: &[u8],
+    encode: fn(&LineItem<'_>, &mut Vec<u8>),
+    progress: &ProgressBar,
+) -> io::Result<()> {
+    const RECORDS_PER_WRITE: usize = 1024;
+    out.write_all(header)?;
+    let mut buffer = Vec::new();
+    let mut records = 0;
+    let mut orders = 0;
+    for item in LineItemGenerator::new(scale, 1, 1).iter() {
+        encode(&item, &mut buffer);
+        records += 1;
+        orders += u64::from(item.l_linenumber == 1);
+        if records % RECORDS_PER_WRITE == 0 {
+            out.write_all(&buffer)?;
+            buffer.clear();
+            progress.inc(orders);
+            orders = 0;
+        }
+    }
+    out.write_all(&buffer)?;
+    progress.inc(orders);
+    out.flush()
+}
+
+/// Where the descriptor of the file at `path` is.
+pub fn descriptor_path(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(".toml");
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests;

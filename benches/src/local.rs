@@ -1,0 +1,46 @@
+//! A Select over a local file: what the client of the whole-file arm does, with the same engine as
+//! the server and all cores.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use sift_select::{Descriptor, Plan, Scan, ScanOptions, Select, Source};
+
+use crate::Result;
+use crate::lineitem::descriptor_path;
+
+/// An answer that is in memory.
+pub type Batches = (SchemaRef, Vec<RecordBatch>);
+
+/// Answers `sql` from the file at `path` and the descriptor beside it.
+///
+/// # Errors
+/// As `select` gives them.
+pub fn select_from_path(sql: &str, path: &Path) -> Result<Batches> {
+    let descriptor = match fs::read_to_string(descriptor_path(path)) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error.into()),
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    select(sql, &name, File::open(path)?, descriptor.as_deref())
+}
+
+/// Answers `sql` from an opened file; `descriptor` is the text of its descriptor.
+///
+/// # Errors
+/// As `select` gives them.
+pub fn select(sql: &str, name: &str, file: File, descriptor: Option<&str>) -> Result<Batches> {
+    let descriptor = descriptor.map(|text| Descriptor::parse(name, text)).transpose()?;
+    let source = Arc::new(Source::open(name, file, descriptor)?);
+    let plan = Plan::new(&Select::parse(sql)?, source, &[])?;
+    let schema = Arc::clone(plan.schema());
+    let options = ScanOptions {
+        morsel_bytes: 4 << 20,
+        morsels_in_flight_max: 2 * rayon::current_num_threads(),
+    };
+    Ok((schema, Scan::new(plan, options).collect()?))
+}

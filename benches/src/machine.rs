@@ -1,0 +1,146 @@
+//! What a figure was measured on, and what Linux tells about a process. Elsewhere much is absent.
+
+use std::fs;
+use std::process::Command;
+use std::thread::available_parallelism;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arrow::array::temporal_conversions::timestamp_s_to_datetime;
+use serde::{Deserialize, Serialize};
+
+/// Where, with what and when figures were measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// The command line.
+    pub command: Vec<String>,
+    /// Version of Sift.
+    pub version: String,
+    /// Commit of the working directory, `+` when it has changes; empty outside of a checkout.
+    pub commit: String,
+    /// UTC.
+    pub started: String,
+    /// Model of the processor.
+    pub processor: String,
+    /// Threads that this process may use at once.
+    pub threads: usize,
+    /// Memory of the machine.
+    pub memory_bytes: u64,
+    /// Release of the kernel.
+    pub kernel: String,
+}
+
+impl Setting {
+    /// This machine, now.
+    pub fn here() -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        Self {
+            command: std::env::args().collect(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: commit(),
+            started: now(),
+            processor: value_of(&read("/proc/cpuinfo"), "model name").to_owned(),
+            threads: available_parallelism().map_or(1, usize::from),
+            memory_bytes: kibibytes(&read("/proc/meminfo"), "MemTotal"),
+            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+        }
+    }
+}
+
+fn commit() -> String {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        output.status.success().then(|| text.trim().to_owned())
+    };
+    let Some(hash) = git(&["rev-parse", "--short=10", "HEAD"]) else { return String::new() };
+    let changed = git(&["status", "--porcelain", "-uno"]).is_some_and(|text| !text.is_empty());
+    if changed { hash + "+" } else { hash }
+}
+
+fn now() -> String {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |past| past.as_secs());
+    let time = i64::try_from(seconds).ok().and_then(timestamp_s_to_datetime);
+    time.map_or_else(String::new, |time| format!("{time} UTC"))
+}
+
+/// A process, to be asked what it took.
+#[derive(Clone, Copy, Debug)]
+pub struct Process {
+    id: u32,
+}
+
+impl Process {
+    /// The one with that id.
+    pub fn with_id(id: u32) -> Self {
+        Self { id }
+    }
+
+    /// This one.
+    pub fn this() -> Self {
+        Self { id: std::process::id() }
+    }
+
+    /// User and system time so far, all threads, ended ones too; in steps of 10 ms.
+    pub fn cpu_seconds(self) -> Option<f64> {
+        const TICKS_PER_SECOND: f64 = 100.0;
+        let text = fs::read_to_string(format!("/proc/{}/stat", self.id)).ok()?;
+        // the second field is the name in parentheses, which may hold anything
+        let mut fields = text.get(text.rfind(')')? + 2..)?.split(' ').skip(11);
+        let user: f64 = fields.next()?.parse().ok()?;
+        let system: f64 = fields.next()?.parse().ok()?;
+        Some((user + system) / TICKS_PER_SECOND)
+    }
+
+    /// Largest resident memory since [`forget_peak`](Self::forget_peak), in bytes.
+    pub fn resident_bytes_max(self) -> Option<u64> {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.id)).ok()?;
+        Some(kibibytes(&text, "VmHWM")).filter(|&bytes| bytes > 0)
+    }
+
+    /// Lets the peak start again from what is resident now, where the kernel allows it.
+    pub fn forget_peak(self) {
+        // "5" resets VmHWM: Documentation/filesystems/proc.rst of Linux
+        let _ = fs::write(format!("/proc/{}/clear_refs", self.id), "5");
+    }
+}
+
+/// Bytes that the loopback interface of this network namespace has received.
+pub fn loopback_bytes() -> Option<u64> {
+    let text = fs::read_to_string("/sys/class/net/lo/statistics/rx_bytes").ok()?;
+    text.trim().parse().ok()
+}
+
+fn value_of<'a>(text: &'a str, key: &str) -> &'a str {
+    let line = text.lines().find(|line| line.starts_with(key));
+    line.and_then(|line| line.split_once(':')).map_or("", |(_, value)| value.trim())
+}
+
+fn kibibytes(text: &str, key: &str) -> u64 {
+    let value = value_of(text, key).trim_end_matches(" kB");
+    value.parse::<u64>().map_or(0, |kibibytes| kibibytes * 1024)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::hint::black_box;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_busy_process_is_seen_to_be_busy() {
+        let before = Process::this().cpu_seconds().unwrap();
+        let start = Instant::now();
+        while start.elapsed().as_millis() < 200 {
+            black_box((0..1000).sum::<u64>());
+        }
+        assert!(Process::this().cpu_seconds().unwrap() > before);
+    }
+
+    #[test]
+    fn memory_that_was_used_is_in_the_peak() {
+        Process::this().forget_peak();
+        black_box(vec![1_u8; 64 << 20]);
+        assert!(Process::this().resident_bytes_max().unwrap() >= 64 << 20);
+    }
+}

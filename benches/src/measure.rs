@@ -1,0 +1,142 @@
+//! How a figure is taken: arms in turn, several rounds, median with minimum and maximum.
+//!
+//! A machine is never quiet. Rounds are interleaved, so that a noisy second hits every arm, and
+//! every other round goes backwards, so that no arm always follows the same one. Each arm runs once
+//! before the first round: caches are warm for all.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+
+/// What one run of one arm took. What an arm cannot tell is absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// From the request until the whole answer is in the client's memory.
+    pub seconds: f64,
+    /// Until the first of its records is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_seconds: Option<f64>,
+    /// Of `seconds`: fetching, where it is apart from filtering.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fetch_seconds: Option<f64>,
+    /// Records of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records: Option<u64>,
+    /// Bytes that the server gave to its channel to encrypt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_sent: Option<u64>,
+    /// Bytes on the wire towards the client, TCP and IP headers included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_wire: Option<u64>,
+    /// CPU time of the server's process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_cpu_seconds: Option<f64>,
+    /// CPU time of the client's process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_cpu_seconds: Option<f64>,
+    /// Largest resident memory of the server's process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_bytes_max: Option<u64>,
+    /// Largest resident memory of the client's process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_bytes_max: Option<u64>,
+}
+
+/// Median, minimum and maximum of one quantity.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// The middle value; the lower of two.
+    pub median: f64,
+    /// The smallest value.
+    pub min: f64,
+    /// The largest value.
+    pub max: f64,
+}
+
+impl Spread {
+    /// Of `values`; nothing of no values.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        let median = *values.get(values.len().saturating_sub(1) / 2)?;
+        Some(Self { median, min: *values.first()?, max: *values.last()? })
+    }
+
+    /// Of the seconds of `runs`.
+    pub fn seconds(runs: &[Run]) -> Option<Self> {
+        Self::of(runs.iter().map(|run| run.seconds))
+    }
+}
+
+/// One side of a comparison: its name, and what runs it once.
+pub struct Arm<'a> {
+    name: &'static str,
+    run: Box<dyn FnMut() -> Result<Run> + 'a>,
+}
+
+impl<'a> Arm<'a> {
+    /// An arm that `run` runs once.
+    pub fn new(name: &'static str, run: impl FnMut() -> Result<Run> + 'a) -> Self {
+        Self { name, run: Box::new(run) }
+    }
+}
+
+/// The runs of one arm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// Name of the arm.
+    pub arm: String,
+    /// In the order in which they were made, the one that warmed up left out.
+    pub runs: Vec<Run>,
+}
+
+/// Runs all `arms` in turn, `rounds` times after a warm-up.
+///
+/// # Errors
+/// The first that an arm gives; what was measured until then is lost.
+pub fn interleave(rounds: usize, arms: &mut [Arm<'_>]) -> Result<Vec<Series>> {
+    let mut series: Vec<Series> =
+        arms.iter().map(|arm| Series { arm: arm.name.to_owned(), runs: Vec::new() }).collect();
+    for arm in arms.iter_mut() {
+        (arm.run)()?;
+    }
+    for round in 0..rounds {
+        let mut turn: Vec<usize> = (0..arms.len()).collect();
+        if round % 2 == 1 {
+            turn.reverse();
+        }
+        for index in turn {
+            series[index].runs.push((arms[index].run)()?);
+        }
+    }
+    Ok(series)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn the_median_is_a_value_that_was_measured() {
+        let spread = Spread::of([3.0, 1.0, 2.0, 10.0]).unwrap();
+        assert_eq!((spread.median, spread.min, spread.max), (2.0, 1.0, 10.0));
+        assert_eq!(Spread::of([]), None);
+    }
+
+    #[test]
+    fn arms_take_turns_and_turns_change_direction() {
+        let order = RefCell::new(String::new());
+        let arm = |name: &'static str| {
+            let order = &order;
+            Arm::new(name, move || {
+                order.borrow_mut().push_str(name);
+                Ok(Run::default())
+            })
+        };
+        let series = interleave(2, &mut [arm("a"), arm("b")]).unwrap();
+        assert_eq!(*order.borrow(), "ababba");
+        assert!(series.iter().all(|series| series.runs.len() == 2));
+    }
+}
