@@ -1,1 +1,69 @@
-//! client
+//! The client of a Sift server: select records where they are, or fetch whole files.
+//!
+//! A [`Connection`] is one channel with one request at a time. [`Connection::select`] gives the
+//! answer as Arrow batches, or as records of a serde type:
+//!
+//! ```no_run
+//! use serde::Deserialize;
+//! use sift_client::{ConnectOptions, Connection, Roots, Select};
+//!
+//! #[derive(Deserialize)]
+//! struct Order {
+//!     id: i64,
+//!     customer: Option<String>,
+//! }
+//!
+//! # async fn run() -> sift_client::Result<()> {
+//! let options = ConnectOptions::new("files.example.com").roots(Roots::File("ca.pem".into()));
+//! let mut connection = Connection::connect(&options).await?;
+//! assert!(connection.channel().encrypted());
+//!
+//! let select = Select::from("sales/orders.dat").columns(["id", "customer"]).filter("price > $1");
+//! let mut orders = connection.select(select.parameter(99.5)).await?.records::<Order>();
+//! while let Some(order) = orders.next().await? {
+//!     println!("{} {}", order.id, order.customer.unwrap_or_default());
+//! }
+//! let statistics = orders.statistics().copied().unwrap_or_default();
+//! println!("{} of {} bytes crossed the network", statistics.bytes_sent, statistics.file_bytes);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What holds
+//!
+//! With encryption asked for (the default) nothing is ever sent in the clear, and no channel is
+//! used that does not meet the level. An answer that ends without its end marker is an error, never
+//! a short answer. Nothing that a server says makes this end allocate more than a frame's bound,
+//! panic, or wait without a time-out.
+//!
+//! Dropping a stream cancels its query: Cancel is sent at once, without waiting. The next request on
+//! the connection then first reads what was on its way, up to 64 MiB and 5 seconds; when
+//! that is not enough the connection is closed and has to be made again.
+
+mod answer;
+mod batches;
+mod channel;
+mod connect;
+mod connection;
+mod error;
+mod fetch;
+mod ipc;
+mod options;
+mod part;
+mod query;
+mod tls;
+mod transport;
+mod value;
+mod wire;
+
+pub use batches::{BatchStream, RecordStream};
+pub use channel::Channel;
+pub use connection::Connection;
+pub use error::{Error, ErrorKind, Reason, Result, Usage, Violation};
+pub use fetch::{ChunkStream, Fetch, Fetched, Progress};
+pub use options::{ConnectOptions, Roots};
+pub use query::{Query, Select, quote_column, quote_file};
+pub use sift_proto::frame::{FrameError, Kind};
+pub use sift_proto::level::{Level, LevelError, Protocol};
+pub use sift_proto::message::{ChannelReport, Description, Field, FileEntry, Statistics, Status};
+pub use value::{Decimal, Value};

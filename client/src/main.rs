@@ -1,2 +1,3 @@
-//! bin
+//! The `sift` command.
+
 fn main() {}

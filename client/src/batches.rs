@@ -1,0 +1,140 @@
+//! The answer to a Select: a stream of Arrow batches, or of records of a serde type.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use futures_util::Stream;
+use serde::de::DeserializeOwned;
+use sift_proto::frame::Kind;
+use sift_proto::message::Statistics;
+
+use crate::answer::Answer;
+use crate::error::{ErrorKind, Result};
+use crate::ipc;
+
+/// The batches of an answer, as they arrive.
+///
+/// The answer is whole when `next` has returned `None`, and only then. Dropped before, the stream
+/// cancels its query.
+pub struct BatchStream<'c> {
+    answer: Answer<'c>,
+    schema: SchemaRef,
+    ended: bool,
+}
+
+impl<'c> BatchStream<'c> {
+    /// Waits for the schema.
+    pub(crate) async fn start(mut answer: Answer<'c>) -> Result<Self> {
+        let frame = poll_fn(|cx| answer.poll_frame(cx)).await?;
+        let schema = match frame {
+            Some(frame) if frame.kind == Kind::Schema => ipc::schema(&frame.body),
+            Some(frame) => Err(frame.out_of_order("Schema")),
+            None => Err(crate::error::Violation::Order { got: Kind::Finished, expected: "Schema" }),
+        };
+        match schema {
+            Ok(schema) => Ok(Self { answer, schema, ended: false }),
+            Err(violation) => Err(answer.broken(violation)),
+        }
+    }
+
+    /// Names and types of the columns.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The next batch, `None` at the end of the whole answer. The future may be dropped and the
+    /// next call goes on.
+    ///
+    /// # Errors
+    /// `Failed` when the server gives up, `BrokenStream` when the end marker did not come. Every
+    /// call after an error is an error.
+    pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        poll_fn(|cx| self.poll_batch(cx)).await
+    }
+
+    /// What the answer took, once `next` has returned `None`.
+    #[must_use]
+    pub fn statistics(&self) -> Option<&Statistics> {
+        self.answer.statistics()
+    }
+
+    /// The same answer as records of a type, whose fields have the names of the columns.
+    #[must_use]
+    pub fn records<T: DeserializeOwned>(self) -> RecordStream<'c, T> {
+        RecordStream { batches: self, records: Vec::new().into_iter() }
+    }
+
+    fn poll_batch(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<RecordBatch>>> {
+        let Some(frame) = ready!(self.answer.poll_frame(cx))? else {
+            return Poll::Ready(Ok(None));
+        };
+        let bytes = frame.body.len() as u64;
+        let batch = match frame.kind {
+            Kind::Batch => ipc::batch(&frame.body, &self.schema),
+            _ => Err(frame.out_of_order("Batch or Finished")),
+        };
+        Poll::Ready(match batch {
+            Ok(batch) => {
+                self.answer.records += batch.num_rows() as u64;
+                self.answer.bytes += bytes;
+                Ok(Some(batch))
+            }
+            Err(violation) => Err(self.answer.broken(violation)),
+        })
+    }
+}
+
+impl Stream for BatchStream<'_> {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let polled = ready!(self.poll_batch(cx)).transpose();
+        self.ended = !matches!(polled, Some(Ok(_)));
+        Poll::Ready(polled)
+    }
+}
+
+/// The records of an answer, each as a `T`.
+///
+/// Columns of decimals are read as strings of exact digits, dates as `YYYY-MM-DD`.
+pub struct RecordStream<'c, T> {
+    batches: BatchStream<'c>,
+    records: std::vec::IntoIter<T>,
+}
+
+impl<T: DeserializeOwned> RecordStream<'_, T> {
+    /// The next record, `None` at the end of the whole answer. The future may be dropped and the
+    /// next call goes on.
+    ///
+    /// # Errors
+    /// As [`BatchStream::next`], and `Record` when a batch does not fit `T`.
+    pub async fn next(&mut self) -> Result<Option<T>> {
+        loop {
+            if let Some(record) = self.records.next() {
+                return Ok(Some(record));
+            }
+            let before = self.batches.answer.records;
+            let Some(batch) = self.batches.next().await? else {
+                return Ok(None);
+            };
+            let records: Vec<T> = serde_arrow::from_record_batch(&batch).map_err(|source| {
+                let last = self.batches.answer.records;
+                ErrorKind::Record { first: before + 1, last, source }
+            })?;
+            self.records = records.into_iter();
+        }
+    }
+
+    /// What the answer took, once `next` has returned `None`.
+    #[must_use]
+    pub fn statistics(&self) -> Option<&Statistics> {
+        self.batches.statistics()
+    }
+}

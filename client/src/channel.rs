@@ -1,0 +1,95 @@
+//! The proof of what a channel is: encrypted or not, and how.
+
+use std::net::SocketAddr;
+
+use sift_proto::level::{Level, Protocol};
+use sift_proto::message::ChannelReport;
+
+/// What a TLS handshake has settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Negotiated {
+    pub(crate) protocol: Protocol,
+    pub(crate) cipher: &'static str,
+    pub(crate) key_exchange: &'static str,
+    pub(crate) level: Level,
+}
+
+/// The channel of a [`Connection`](crate::Connection), as this end has negotiated it.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    pub(crate) negotiated: Option<Negotiated>,
+    pub(crate) protocol: String,
+    pub(crate) host: String,
+    pub(crate) peer: SocketAddr,
+    pub(crate) server: String,
+    pub(crate) server_level: u32,
+}
+
+impl Channel {
+    /// Whether every byte is encrypted.
+    #[must_use]
+    pub fn encrypted(&self) -> bool {
+        self.negotiated.is_some()
+    }
+
+    /// The cipher suite as `openssl ciphers -v` describes it, at most 128 bytes; blank when plain.
+    #[must_use]
+    pub fn cipher(&self) -> &str {
+        self.negotiated.as_ref().map_or("", |negotiated| negotiated.cipher)
+    }
+
+    /// `TLSv1.2` or `TLSv1.3`; blank when plain.
+    #[must_use]
+    pub fn protocol(&self) -> &str {
+        &self.protocol
+    }
+
+    /// The group of the key exchange, such as `X25519MLKEM768`; blank when plain.
+    #[must_use]
+    pub fn key_exchange(&self) -> &str {
+        self.negotiated.as_ref().map_or("", |negotiated| negotiated.key_exchange)
+    }
+
+    /// The security level that this end asked for and the channel meets; `None` when plain.
+    #[must_use]
+    pub fn level(&self) -> Option<Level> {
+        self.negotiated.as_ref().map(|negotiated| negotiated.level)
+    }
+
+    /// The level that the server says it serves; 0 when plain.
+    #[must_use]
+    pub fn server_level(&self) -> u32 {
+        self.server_level
+    }
+
+    /// Name and port of the server, as the options gave them.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The server's address.
+    #[must_use]
+    pub fn peer_address(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Name and version of the server's software, as it says.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Where the server's report contradicts what this end knows, if it does.
+    pub(crate) fn difference(&self, report: &ChannelReport) -> Option<String> {
+        let differs = |what, there: &str, here: &str| {
+            (there != here).then(|| format!("its {what} is `{there}`, this end's is `{here}`"))
+        };
+        if report.encrypted != self.encrypted() {
+            return Some(if report.encrypted { "encrypted" } else { "not encrypted" }.to_owned());
+        }
+        differs("cipher", &report.cipher, self.cipher())
+            .or_else(|| differs("protocol", &report.protocol, self.protocol()))
+            .or_else(|| differs("key exchange", &report.key_exchange, self.key_exchange()))
+    }
+}

@@ -1,0 +1,185 @@
+//! How to reach a server, and what its channel has to be.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sift_proto::DEFAULT_PORT;
+use sift_proto::level::Level;
+
+use crate::error::{Result, Usage};
+
+/// How to connect to a server.
+///
+/// Everything but the address has a default: an encrypted channel of the default level, verified
+/// against the platform's authorities.
+#[derive(Clone, Debug)]
+pub struct ConnectOptions {
+    pub(crate) address: String,
+    pub(crate) encrypt: bool,
+    pub(crate) level: Level,
+    pub(crate) roots: Roots,
+    pub(crate) server_name: Option<String>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+}
+
+/// Whose certificates are trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Roots {
+    /// The authorities that this machine trusts.
+    Platform,
+    /// Those of a PEM file alone.
+    File(PathBuf),
+}
+
+impl ConnectOptions {
+    /// The default time-out of the TCP connection: 10 seconds, which outlasts three lost packets.
+    pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// The default time-out of TLS and Hello together: 10 seconds.
+    pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+    /// The default time-out of an answer without a byte of progress: 5 minutes, because a sum over
+    /// a large file says nothing until it is done.
+    pub const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+
+    /// Options for `HOST`, `HOST:PORT` or `[IPV6]:PORT`; the port is 7330 when it is not given.
+    #[must_use]
+    pub fn new(address: impl Into<String>) -> Self {
+        Self {
+            address: address.into(),
+            encrypt: true,
+            level: Level::DEFAULT,
+            roots: Roots::Platform,
+            server_name: None,
+            connect_timeout: Self::CONNECT_TIMEOUT,
+            handshake_timeout: Self::HANDSHAKE_TIMEOUT,
+            idle_timeout: Self::IDLE_TIMEOUT,
+        }
+    }
+
+    /// Whether the channel must be encrypted (the default). Then nothing is ever sent in the
+    /// clear; otherwise nothing is ever encrypted.
+    #[must_use]
+    pub fn encrypt(mut self, encrypt: bool) -> Self {
+        self.encrypt = encrypt;
+        self
+    }
+
+    /// The least security compliance level of an encrypted channel.
+    #[must_use]
+    pub fn level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Whose certificates to trust.
+    #[must_use]
+    pub fn roots(mut self, roots: Roots) -> Self {
+        self.roots = roots;
+        self
+    }
+
+    /// The name to expect in the server's certificate, where it is not the address's.
+    #[must_use]
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
+        self
+    }
+
+    /// How long the TCP connection may take.
+    #[must_use]
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = limit;
+        self
+    }
+
+    /// How long TLS and Hello may take together.
+    #[must_use]
+    pub fn handshake_timeout(mut self, limit: Duration) -> Self {
+        self.handshake_timeout = limit;
+        self
+    }
+
+    /// How long an answer may stand still.
+    #[must_use]
+    pub fn idle_timeout(mut self, limit: Duration) -> Self {
+        self.idle_timeout = limit;
+        self
+    }
+}
+
+/// A host and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Host {
+    pub(crate) name: String,
+    pub(crate) port: u16,
+}
+
+impl Host {
+    /// # Errors
+    /// [`Usage::Address`].
+    pub(crate) fn parse(address: &str) -> Result<Self> {
+        let wrong = || Usage::Address(address.to_owned());
+        let (name, port) = match address.strip_prefix('[') {
+            Some(rest) => {
+                let (name, port) = rest.split_once(']').ok_or_else(wrong)?;
+                (
+                    name,
+                    if port.is_empty() {
+                        None
+                    } else {
+                        Some(port.strip_prefix(':').ok_or_else(wrong)?)
+                    },
+                )
+            }
+            // more than one colon: a bare IPv6 address
+            None if address.matches(':').count() > 1 => (address, None),
+            None => match address.split_once(':') {
+                Some((name, port)) => (name, Some(port)),
+                None => (address, None),
+            },
+        };
+        let blank = |c: char| c.is_whitespace() || c.is_control() || c == '/';
+        if name.is_empty() || name.contains(blank) {
+            return Err(wrong().into());
+        }
+        let port = match port {
+            Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?,
+            None => DEFAULT_PORT,
+        };
+        Ok(Self { name: name.to_owned(), port })
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.name.contains(':') {
+            write!(f, "[{}]:{}", self.name, self.port)
+        } else {
+            write!(f, "{}:{}", self.name, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        for (text, shown) in [
+            ("h", "h:7330"),
+            ("h:1", "h:1"),
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("::1", "[::1]:7330"),
+            ("[::1]", "[::1]:7330"),
+            ("[fe80::1]:9", "[fe80::1]:9"),
+        ] {
+            assert_eq!(Host::parse(text).unwrap().to_string(), shown, "{text}");
+        }
+        for text in ["", ":1", "h:", "h:0", "h:99999", "h:x", "[::1", "[::1]9", "http://h", "a b"] {
+            assert!(Host::parse(text).is_err(), "{text}");
+        }
+    }
+}

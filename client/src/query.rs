@@ -1,0 +1,178 @@
+//! What to ask for: the text of a Select with its parameters, or a builder that composes it.
+
+use std::fmt::Write as _;
+
+use crate::value::Value;
+
+/// The text of a Select and the values of its parameters, `$1` being the first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Query {
+    pub(crate) sql: String,
+    pub(crate) parameters: Vec<Value>,
+}
+
+impl Query {
+    /// A Select as it stands.
+    #[must_use]
+    pub fn new(sql: impl Into<String>) -> Self {
+        Self { sql: sql.into(), parameters: Vec::new() }
+    }
+
+    /// Adds the value of the next parameter.
+    #[must_use]
+    pub fn parameter(mut self, value: impl Into<Value>) -> Self {
+        self.parameters.push(value.into());
+        self
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// The values of the parameters.
+    #[must_use]
+    pub fn parameters(&self) -> &[Value] {
+        &self.parameters
+    }
+}
+
+impl From<&str> for Query {
+    fn from(sql: &str) -> Self {
+        Self::new(sql)
+    }
+}
+
+impl From<String> for Query {
+    fn from(sql: String) -> Self {
+        Self::new(sql)
+    }
+}
+
+impl From<&Query> for Query {
+    fn from(query: &Query) -> Self {
+        query.clone()
+    }
+}
+
+/// Composes a Select over one file.
+///
+/// Expressions are texts of the Select grammar; values from outside belong into parameters, never
+/// into the texts.
+///
+/// ```
+/// use sift_client::{Query, Select};
+///
+/// let select = Select::from("sales/orders.dat")
+///     .columns(["id", "price * 2 AS double"])
+///     .filter("price > $1")
+///     .order_by("price DESC")
+///     .limit(10)
+///     .parameter(12.5);
+/// assert_eq!(
+///     Query::from(select).sql(),
+///     "SELECT id, price * 2 AS double FROM 'sales/orders.dat' WHERE price > $1 \
+///      ORDER BY price DESC LIMIT 10"
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub struct Select {
+    file: String,
+    columns: Vec<String>,
+    filters: Vec<String>,
+    order_by: Vec<String>,
+    limit: Option<u64>,
+    offset: Option<u64>,
+    parameters: Vec<Value>,
+}
+
+impl Select {
+    /// All records of a file, with all columns.
+    pub fn from(file: impl Into<String>) -> Self {
+        Self {
+            file: file.into(),
+            columns: Vec::new(),
+            filters: Vec::new(),
+            order_by: Vec::new(),
+            limit: None,
+            offset: None,
+            parameters: Vec::new(),
+        }
+    }
+
+    /// Adds columns: names, or expressions with or without `AS`. Without any, all columns come.
+    pub fn columns<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.columns.extend(columns.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds a condition; a record has to meet all of them.
+    pub fn filter(mut self, condition: impl Into<String>) -> Self {
+        self.filters.push(condition.into());
+        self
+    }
+
+    /// Adds an expression to order by, with or without `ASC` or `DESC`.
+    pub fn order_by(mut self, expression: impl Into<String>) -> Self {
+        self.order_by.push(expression.into());
+        self
+    }
+
+    /// At most that many records.
+    pub fn limit(mut self, records: u64) -> Self {
+        self.limit = Some(records);
+        self
+    }
+
+    /// Without the first records.
+    pub fn offset(mut self, records: u64) -> Self {
+        self.offset = Some(records);
+        self
+    }
+
+    /// Adds the value of the next parameter, `$1` being the first.
+    pub fn parameter(mut self, value: impl Into<Value>) -> Self {
+        self.parameters.push(value.into());
+        self
+    }
+}
+
+impl From<Select> for Query {
+    fn from(select: Select) -> Self {
+        let columns = match select.columns.as_slice() {
+            [] => "*".to_owned(),
+            columns => columns.join(", "),
+        };
+        let mut sql = format!("SELECT {columns} FROM {}", quote_file(&select.file));
+        match select.filters.as_slice() {
+            [] => {}
+            [filter] => sql.push_str(&format!(" WHERE {filter}")),
+            filters => sql.push_str(&format!(" WHERE ({})", filters.join(") AND ("))),
+        }
+        if !select.order_by.is_empty() {
+            sql.push_str(&format!(" ORDER BY {}", select.order_by.join(", ")));
+        }
+        if let Some(limit) = select.limit {
+            let _infallible = write!(sql, " LIMIT {limit}");
+        }
+        if let Some(offset) = select.offset {
+            let _infallible = write!(sql, " OFFSET {offset}");
+        }
+        Self { sql, parameters: select.parameters }
+    }
+}
+
+/// A file's name as FROM takes it: in apostrophes, those within doubled.
+#[must_use]
+pub fn quote_file(file: &str) -> String {
+    format!("'{}'", file.replace('\'', "''"))
+}
+
+/// A column's name as an expression takes it where it is no plain word: in quotation marks, those
+/// within doubled.
+#[must_use]
+pub fn quote_column(column: &str) -> String {
+    format!("\"{}\"", column.replace('"', "\"\""))
+}

@@ -1,0 +1,224 @@
+//! The typed values of parameters.
+
+use std::fmt;
+use std::str::FromStr;
+
+use arrow::compute::kernels::cast_utils::{Parser, string_to_timestamp_nanos};
+use arrow::datatypes::Date32Type;
+use sift_proto::message;
+use sift_proto::message::value::Kind;
+
+use crate::error::Usage;
+
+/// Most digits of a decimal: those of Arrow's decimal128.
+const DECIMAL_DIGITS_MAX: usize = 38;
+
+/// The value of a parameter.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Value {
+    /// NULL of whatever type is needed.
+    Null,
+    /// true or false.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A binary floating-point number.
+    Float(f64),
+    /// An exact decimal.
+    Decimal(Decimal),
+    /// A text.
+    Text(String),
+    /// Bytes.
+    Binary(Vec<u8>),
+    /// A day, counted from 1970-01-01.
+    Date(i32),
+    /// Microseconds since 1970-01-01T00:00:00, without a zone.
+    Timestamp(i64),
+}
+
+/// The digits of an exact decimal: an optional sign, digits, an optional point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decimal(String);
+
+impl Value {
+    /// An exact decimal, such as `-12.50`.
+    ///
+    /// # Errors
+    /// [`Usage::Value`] where the text is not one of at most 38 digits.
+    pub fn decimal(text: &str) -> Result<Self, Usage> {
+        text.parse().map(Self::Decimal)
+    }
+
+    /// A day, such as `2024-02-29`.
+    ///
+    /// # Errors
+    /// [`Usage::Value`] where the text is none.
+    pub fn date(text: &str) -> Result<Self, Usage> {
+        let days = (text.len() >= 10).then(|| Date32Type::parse(text)).flatten();
+        days.map(Self::Date).ok_or_else(|| wrong(text, "a date; give YYYY-MM-DD"))
+    }
+
+    /// A date and time without a zone, such as `2024-02-29T12:30:00.25`.
+    ///
+    /// # Errors
+    /// [`Usage::Value`] where the text is none.
+    pub fn timestamp(text: &str) -> Result<Self, Usage> {
+        let zoned = text.get(10..).unwrap_or_default().contains(['Z', 'z', '+', '-']);
+        match string_to_timestamp_nanos(text) {
+            Ok(nanos) if !zoned => Ok(Self::Timestamp(nanos.div_euclid(1000))),
+            _ => Err(wrong(text, "a timestamp; give YYYY-MM-DDTHH:MM:SS without a zone")),
+        }
+    }
+
+    /// A value as people write it on a command line: `TYPE:VALUE`, where the type is one of `text`,
+    /// `integer`, `decimal`, `float`, `boolean`, `date`, `timestamp` and `null`; or a bare value,
+    /// which is an integer or a decimal where it looks like one and else a text.
+    ///
+    /// # Errors
+    /// [`Usage::Value`] where the value is not of its type.
+    pub fn from_argument(argument: &str) -> Result<Self, Usage> {
+        let parsed = |expected| move || wrong(argument, expected);
+        match argument.split_once(':') {
+            Some(("text", text)) => Ok(Self::Text(text.to_owned())),
+            Some(("integer", text)) => {
+                text.parse().map(Self::Integer).ok().ok_or_else(parsed("an integer of 64 bits"))
+            }
+            Some(("decimal", text)) => Self::decimal(text),
+            Some(("float", text)) => {
+                text.parse().map(Self::Float).ok().ok_or_else(parsed("a floating-point number"))
+            }
+            Some(("boolean", text)) => {
+                text.parse().map(Self::Boolean).ok().ok_or_else(parsed("true or false"))
+            }
+            Some(("date", text)) => Self::date(text),
+            Some(("timestamp", text)) => Self::timestamp(text),
+            Some(("null", "")) => Ok(Self::Null),
+            _ => Ok(match argument.parse() {
+                Ok(integer) => Self::Integer(integer),
+                Err(_not_an_integer) => match argument.parse() {
+                    Ok(decimal) => Self::Decimal(decimal),
+                    Err(_not_a_decimal) => Self::Text(argument.to_owned()),
+                },
+            }),
+        }
+    }
+}
+
+impl FromStr for Decimal {
+    type Err = Usage;
+
+    fn from_str(text: &str) -> Result<Self, Usage> {
+        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let count = whole.len() + fraction.len();
+        let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if count == 0 || count > DECIMAL_DIGITS_MAX || !all_digits(whole) || !all_digits(fraction) {
+            return Err(wrong(text, "a decimal of 1 to 38 digits, as in -12.50"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn wrong(value: &str, expected: &'static str) -> Usage {
+    Usage::Value { value: value.to_owned(), expected }
+}
+
+macro_rules! from {
+    ($($type:ty => |$value:ident| $result:expr;)*) => {
+        $(impl From<$type> for Value {
+            fn from($value: $type) -> Self {
+                $result
+            }
+        })*
+    };
+}
+
+from! {
+    bool => |value| Self::Boolean(value);
+    i8 => |value| Self::Integer(value.into());
+    i16 => |value| Self::Integer(value.into());
+    i32 => |value| Self::Integer(value.into());
+    i64 => |value| Self::Integer(value);
+    u8 => |value| Self::Integer(value.into());
+    u16 => |value| Self::Integer(value.into());
+    u32 => |value| Self::Integer(value.into());
+    f32 => |value| Self::Float(value.into());
+    f64 => |value| Self::Float(value);
+    Decimal => |value| Self::Decimal(value);
+    &str => |value| Self::Text(value.to_owned());
+    String => |value| Self::Text(value);
+    &[u8] => |value| Self::Binary(value.to_vec());
+    Vec<u8> => |value| Self::Binary(value);
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl From<&Value> for message::Value {
+    fn from(value: &Value) -> Self {
+        let kind = match value {
+            Value::Null => Kind::Null(true),
+            Value::Boolean(value) => Kind::Boolean(*value),
+            Value::Integer(value) => Kind::Integer(*value),
+            Value::Float(value) => Kind::Float(*value),
+            Value::Decimal(value) => Kind::Decimal(value.0.clone()),
+            Value::Text(value) => Kind::Text(value.clone()),
+            Value::Binary(value) => Kind::Binary(value.clone()),
+            Value::Date(value) => Kind::Date(*value),
+            Value::Timestamp(value) => Kind::Timestamp(*value),
+        };
+        Self { kind: Some(kind) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments() {
+        let decimal = |text: &str| Value::Decimal(Decimal(text.to_owned()));
+        for (argument, value) in [
+            ("12", Value::Integer(12)),
+            ("-9223372036854775808", Value::Integer(i64::MIN)),
+            ("9223372036854775808", decimal("9223372036854775808")),
+            ("12.50", decimal("12.50")),
+            ("text:12", Value::Text("12".into())),
+            ("text:", Value::Text(String::new())),
+            ("10:30", Value::Text("10:30".into())),
+            ("1e5", Value::Text("1e5".into())),
+            ("float:1e5", Value::Float(1e5)),
+            ("date:1970-01-02", Value::Date(1)),
+            ("date:1969-12-31", Value::Date(-1)),
+            ("timestamp:1970-01-01T00:00:01.5", Value::Timestamp(1_500_000)),
+            ("timestamp:1969-12-31 23:59:59.999999", Value::Timestamp(-1)),
+            ("boolean:true", Value::Boolean(true)),
+            ("null:", Value::Null),
+        ] {
+            assert_eq!(Value::from_argument(argument).unwrap(), value, "{argument}");
+        }
+        for argument in [
+            "integer:x",
+            "decimal:1e5",
+            "decimal:",
+            "decimal:.",
+            "date:2023-02-29",
+            "date:today",
+            "boolean:1",
+            "timestamp:2024-01-01T00:00:00Z",
+            "timestamp:2024-01-01T00:00:00+01:00",
+        ] {
+            assert!(Value::from_argument(argument).is_err(), "{argument}");
+        }
+    }
+}
