@@ -1,10 +1,14 @@
 //! An opened file and how to read it.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
-use crate::{Descriptor, Error, ErrorKind, Result};
+use crate::descriptor::{self, Descriptor};
+use crate::{Error, ErrorKind, Result, csv, fixed};
 
 /// What tells that a file is still the one that was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,55 +23,171 @@ pub struct Identity {
     pub modified_nanos: i128,
 }
 
+impl From<&Metadata> for Identity {
+    fn from(metadata: &Metadata) -> Self {
+        let seconds = i128::from(metadata.mtime());
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            modified_nanos: seconds * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
+        }
+    }
+}
+
 /// An opened file, its descriptor and its schema.
 #[derive(Debug)]
-pub struct Source {}
+pub struct Source {
+    name: String,
+    file: File,
+    identity: Identity,
+    schema: SchemaRef,
+    network_encrypt: bool,
+    pub(crate) layout: Layout,
+}
+
+/// How the records of the file are laid out.
+#[derive(Debug)]
+pub(crate) enum Layout {
+    Fixed(fixed::Layout),
+    Csv(csv::Layout),
+}
 
 impl Source {
-    /// Takes an opened file. `name` is what errors call it; the text of its descriptor is
-    /// required for fixed-length files, optional for others.
+    /// Takes an opened file. `name` is what errors call it, and its ending tells the format of a
+    /// file without descriptor. Fixed-length files need a descriptor.
     ///
     /// # Errors
-    /// `Descriptor` when the descriptor does not fit the file, `Record` when the sample of a text
-    /// file does not decode, `Io`.
+    /// `Descriptor` when there is no descriptor for a file that needs one, or when it does not fit
+    /// the file; `Record` when a CSV file has no usable header; `Io`; `FileChanged`.
     pub fn open(name: &str, file: File, descriptor: Option<Descriptor>) -> Result<Self> {
-        let _ = (file, descriptor);
-        Err(Error::new(ErrorKind::Unsupported, format!("{name}: no reader yet")))
+        let metadata = file.metadata().map_err(|error| Error::io(name, error))?;
+        if !metadata.is_file() {
+            let message = format!("{name}: not a regular file");
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        let identity = Identity::from(&metadata);
+        let network_encrypt = descriptor.as_ref().is_some_and(Descriptor::network_encrypt);
+        let (schema, layout) = match descriptor.map(|descriptor| descriptor.layout) {
+            Some(descriptor::Layout::Fixed(layout)) => {
+                check_length(name, identity.bytes, &layout)?;
+                (layout.schema(), Layout::Fixed(layout))
+            }
+            Some(descriptor::Layout::Csv(options)) => {
+                let layout = csv::Layout::open(name, &file, identity.bytes, options)?;
+                (layout.schema(), Layout::Csv(layout))
+            }
+            None if is_csv(name) => {
+                let options = csv::Options::default();
+                let layout = csv::Layout::open(name, &file, identity.bytes, options)?;
+                (layout.schema(), Layout::Csv(layout))
+            }
+            None => {
+                let message =
+                    format!("{name}: no descriptor {name}.toml, and its name is not .csv or .tsv");
+                return Err(Error::new(ErrorKind::Descriptor, message));
+            }
+        };
+        let schema = Arc::new(schema);
+        Ok(Self { name: name.to_owned(), file, identity, schema, network_encrypt, layout })
     }
 
     /// What errors call the file.
     pub fn name(&self) -> &str {
-        ""
+        &self.name
     }
 
     /// The columns, in the file's order.
     pub fn schema(&self) -> &SchemaRef {
-        unimplemented!()
+        &self.schema
     }
 
     /// "fixed" or "csv".
     pub fn format(&self) -> &'static str {
-        ""
+        match &self.layout {
+            Layout::Fixed(_) => "fixed",
+            Layout::Csv(_) => "csv",
+        }
     }
 
     /// The file as it was when it was opened.
     pub fn identity(&self) -> Identity {
-        unimplemented!()
+        self.identity
+    }
+
+    /// Whether the file is no longer what it was when it was opened. To be asked when a scan is
+    /// through: what was read may be a mixture then.
+    ///
+    /// # Errors
+    /// `Io`
+    pub fn changed(&self) -> Result<bool> {
+        let metadata = self.file.metadata().map_err(|error| Error::io(&self.name, error))?;
+        Ok(Identity::from(&metadata) != self.identity)
+    }
+
+    /// Whether the file may leave the machine on encrypted channels only, as its descriptor says.
+    pub fn network_encrypt(&self) -> bool {
+        self.network_encrypt
     }
 
     /// Number of records, where the length of the file tells it.
     pub fn records(&self) -> Option<u64> {
-        None
+        match &self.layout {
+            Layout::Fixed(layout) => Some(self.identity.bytes / layout.stride as u64),
+            Layout::Csv(_) => None,
+        }
     }
 
-    /// Bytes of a record, where they are fixed.
+    /// Bytes of a record, its terminator included, where they are fixed.
     pub fn record_bytes(&self) -> Option<u32> {
-        None
+        match &self.layout {
+            Layout::Fixed(layout) => u32::try_from(layout.stride).ok(),
+            Layout::Csv(_) => None,
+        }
     }
 
-    /// How the file holds each column, for people: `zoned decimal, 11 bytes at 32, scale 2`.
+    /// How the file holds a column, for people: `zoned decimal, 11 bytes at 32, scale 2`.
     pub fn storage(&self, column: usize) -> String {
-        let _ = column;
-        String::new()
+        match &self.layout {
+            Layout::Fixed(layout) => layout.fields.get(column).map(ToString::to_string),
+            Layout::Csv(layout) => layout.storage(column),
+        }
+        .unwrap_or_default()
     }
+
+    /// Fills `buffer` with the file's bytes from `at`.
+    ///
+    /// # Errors
+    /// `FileChanged` when the file ends before; `Io`.
+    pub(crate) fn read(&self, buffer: &mut [u8], at: u64) -> Result<()> {
+        read(&self.name, &self.file, buffer, at)
+    }
+}
+
+/// Fills `buffer` with the bytes from `at` of the file that errors call `name`.
+pub(crate) fn read(name: &str, file: &File, buffer: &mut [u8], at: u64) -> Result<()> {
+    file.read_exact_at(buffer, at).map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => {
+            let message = format!("{name}: was truncated while it was read");
+            Error::new(ErrorKind::FileChanged, message)
+        }
+        _ => Error::io(name, error),
+    })
+}
+
+fn is_csv(name: &str) -> bool {
+    let extension = Path::new(name).extension().unwrap_or_default();
+    extension.eq_ignore_ascii_case("csv") || extension.eq_ignore_ascii_case("tsv")
+}
+
+fn check_length(name: &str, bytes: u64, layout: &fixed::Layout) -> Result<()> {
+    let stride = layout.stride as u64;
+    let (records, rest) = (bytes / stride, bytes % stride);
+    if rest == 0 {
+        return Ok(());
+    }
+    let message = format!(
+        "{name}: {bytes} bytes are {records} records of {stride} bytes (terminator included) and {rest} bytes more"
+    );
+    Err(Error::new(ErrorKind::Descriptor, message))
 }

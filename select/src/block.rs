@@ -1,0 +1,125 @@
+//! A run of records in memory, whatever its format: what a scan decodes columns from.
+
+use arrow::array::ArrayRef;
+
+use crate::{Error, ErrorKind, Result, csv, fixed};
+
+/// Which records of a block to decode.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rows<'a> {
+    /// Each.
+    All,
+    /// These, ascending, each below [`Block::records`].
+    Selected(&'a [u32]),
+}
+
+/// A run of whole records in memory.
+pub(crate) enum Block<'a> {
+    /// Of a fixed-length file.
+    Fixed(fixed::Block<'a>),
+    /// Of a CSV file.
+    Csv(csv::Block<'a>),
+}
+
+impl Block<'_> {
+    /// Number of whole records.
+    pub(crate) fn records(&self) -> usize {
+        match self {
+            Block::Fixed(block) => block.records(),
+            Block::Csv(block) => block.records(),
+        }
+    }
+
+    /// The columns (indices of the schema) of those rows, one array each.
+    ///
+    /// # Errors
+    /// The fault of the lowest record that has one in any of the columns: the records before it
+    /// decode.
+    pub(crate) fn decode(&self, columns: &[usize], rows: Rows<'_>) -> Result<Vec<ArrayRef>, Fault> {
+        let mut arrays = Vec::with_capacity(columns.len());
+        let mut first: Option<Fault> = None;
+        for &column in columns {
+            let decoded = match self {
+                Block::Fixed(block) => block.decode(column, rows),
+                Block::Csv(block) => block.decode(column, rows),
+            };
+            match decoded {
+                Ok(array) => arrays.push(array),
+                Err(fault) if first.as_ref().is_none_or(|first| fault.record < first.record) => {
+                    first = Some(fault);
+                }
+                Err(_) => {}
+            }
+        }
+        match first {
+            None => Ok(arrays),
+            Some(fault) => Err(fault),
+        }
+    }
+
+    /// What is wrong with the record behind the whole ones, where it could not be delimited.
+    pub(crate) fn fault(&self) -> Option<&Fault> {
+        match self {
+            Block::Fixed(block) => block.fault(),
+            Block::Csv(block) => block.fault(),
+        }
+    }
+
+    /// Where a record starts, in bytes from the start of the file.
+    pub(crate) fn byte_of(&self, record: usize) -> u64 {
+        match self {
+            Block::Fixed(block) => block.byte_of(record),
+            Block::Csv(block) => block.byte_of(record),
+        }
+    }
+}
+
+/// What is wrong with one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// Index of the record in its block.
+    pub(crate) record: usize,
+    /// Where the record starts in the file.
+    pub(crate) byte: u64,
+    /// The field, where it is one field's fault.
+    pub(crate) field: Option<String>,
+    /// The complaint.
+    pub(crate) text: String,
+}
+
+impl Fault {
+    /// The error for people: `file` is the file's name, `records_before` counts the records of the
+    /// file that come before the block.
+    pub(crate) fn to_error(&self, file: &str, records_before: u64) -> Error {
+        let record = records_before + self.record as u64 + 1;
+        let Self { byte, text, .. } = self;
+        let message = match &self.field {
+            Some(field) => {
+                format!("{file}: record {record} (byte {byte}), field `{field}`: {text}")
+            }
+            None => format!("{file}: record {record} (byte {byte}): {text}"),
+        };
+        Error::new(ErrorKind::Record, message)
+    }
+}
+
+/// Bytes of a file as text for a complaint: short, printable, in quotes.
+pub(crate) fn quote(bytes: &[u8]) -> String {
+    const CHARS_MAX: usize = 40;
+    let text = String::from_utf8_lossy(bytes);
+    let mut quoted = String::from("'");
+    for (count, char) in text.chars().enumerate() {
+        if count == CHARS_MAX {
+            quoted.push('…');
+            break;
+        }
+        match char {
+            ' '..='~' => quoted.push(char),
+            _ if char.is_alphanumeric() => quoted.push(char),
+            char::REPLACEMENT_CHARACTER => quoted.push(char),
+            _ => quoted.extend(char.escape_default()),
+        }
+    }
+    quoted.push('\'');
+    quoted
+}

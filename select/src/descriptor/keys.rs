@@ -1,0 +1,146 @@
+//! One table of a descriptor: typed access to its keys, with errors that tell line and column.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::{Error, ErrorKind, Result};
+
+/// The text of a descriptor and what errors call it.
+#[derive(Clone, Copy)]
+pub(super) struct Text<'t> {
+    pub(super) name: &'t str,
+    pub(super) text: &'t str,
+}
+
+impl Text<'_> {
+    /// A complaint about the bytes `at` of the text.
+    pub(super) fn error(&self, at: usize, message: impl std::fmt::Display) -> Error {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        let name = self.name;
+        let message = format!("{name}: line {line}, column {column}: {message}");
+        Error::new(ErrorKind::Descriptor, message)
+    }
+}
+
+/// The keys of one table.
+pub(super) struct Keys<'t> {
+    pub(super) text: Text<'t>,
+    /// Where the table is, for a complaint about a key that is missing.
+    at: usize,
+    table: &'t DeTable<'t>,
+}
+
+impl<'t> Keys<'t> {
+    /// The table that starts at byte `at`; a key outside of `known` is an error.
+    pub(super) fn new(
+        text: Text<'t>,
+        at: usize,
+        table: &'t DeTable<'t>,
+        known: &[&str],
+    ) -> Result<Self> {
+        let unknown = table.keys().find(|key| !known.contains(&key.as_ref().as_ref()));
+        let Some(unknown) = unknown else { return Ok(Self { text, at, table }) };
+        let name: &str = unknown.as_ref();
+        let hint = match nearest(name, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the keys here are {}", list(known)),
+        };
+        Err(text.error(unknown.span().start, format_args!("unknown key `{name}`; {hint}")))
+    }
+
+    /// A complaint about the value of `key`, or about its absence.
+    pub(super) fn error(&self, key: &str, message: impl std::fmt::Display) -> Error {
+        let at = self.table.get(key).map_or(self.at, |value| value.span().start);
+        self.text.error(at, message)
+    }
+
+    /// `value`, or the complaint that `key` is missing.
+    pub(super) fn required<T>(&self, key: &str, value: Option<T>) -> Result<T> {
+        value.ok_or_else(|| self.error(key, format_args!("`{key}` is missing")))
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    pub(super) fn string(&self, key: &str) -> Result<Option<&'t str>> {
+        self.typed(key, "text in quotes", |value| value.as_str())
+    }
+
+    pub(super) fn boolean(&self, key: &str) -> Result<Option<bool>> {
+        self.typed(key, "true or false", |value| value.as_bool())
+    }
+
+    /// A whole number of `bounds`, its end excluded.
+    pub(super) fn number(&self, key: &str, bounds: Range<u32>) -> Result<Option<u32>> {
+        let expected = format!("a whole number from {} to {}", bounds.start, bounds.end - 1);
+        self.typed(key, &expected, |value| {
+            let number = value.as_integer()?;
+            let number = u32::from_str_radix(number.as_str(), number.radix()).ok()?;
+            bounds.contains(&number).then_some(number)
+        })
+    }
+
+    /// One of a closed set of words.
+    pub(super) fn choice<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Result<Option<T>> {
+        let Some(word) = self.string(key)? else { return Ok(None) };
+        if let Some((_, choice)) = words.iter().find(|(known, _)| *known == word) {
+            return Ok(Some(*choice));
+        }
+        let known: Vec<&str> = words.iter().map(|(known, _)| *known).collect();
+        let hint = match nearest(word, &known) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("it is one of {}", list(&known)),
+        };
+        Err(self.error(key, format_args!("`{key}` cannot be \"{word}\"; {hint}")))
+    }
+
+    /// The table under `key`, with the byte where it starts.
+    pub(super) fn table(&self, key: &str) -> Result<Option<(usize, &'t DeTable<'t>)>> {
+        let Some(value) = self.table.get(key) else { return Ok(None) };
+        let table = self.typed(key, "a table", |value| value.as_table())?;
+        Ok(table.map(|table| (value.span().start, table)))
+    }
+
+    /// The tables under `[[key]]`, with the bytes where they start.
+    pub(super) fn tables(&self, key: &str) -> Result<Vec<(usize, &'t DeTable<'t>)>> {
+        let array = self.typed(key, "an array of tables", |value| value.as_array())?;
+        let tables = array.into_iter().flatten().map(|item| {
+            let at = item.span().start;
+            let table = item.as_ref().as_table();
+            let table = table.ok_or_else(|| self.error(key, "expected tables, `[[field]]`"))?;
+            Ok((at, table))
+        });
+        tables.collect()
+    }
+
+    fn typed<T>(
+        &self,
+        key: &str,
+        expected: &str,
+        read: impl Fn(&'t DeValue<'t>) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let Some(value) = self.table.get(key) else { return Ok(None) };
+        let value: &'t Spanned<DeValue<'t>> = value;
+        match read(value.as_ref()) {
+            Some(value) => Ok(Some(value)),
+            None => Err(self.error(key, format_args!("`{key}` has to be {expected}"))),
+        }
+    }
+}
+
+/// The word of `known` that `word` was probably meant to be.
+fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    let near =
+        known.iter().map(|known| (strsim::normalized_damerau_levenshtein(word, known), known));
+    let (similarity, near) = near.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (similarity >= 0.5).then_some(near)
+}
+
+fn list(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}

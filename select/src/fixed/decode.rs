@@ -1,0 +1,241 @@
+//! One column of a block of fixed-length records as an Arrow array.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, ArrowPrimitiveType, BooleanBufferBuilder, PrimitiveArray, StringArray,
+};
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type,
+};
+
+use crate::block::{Rows, quote};
+
+use super::{Block, ByteOrder, Field, NullWhen, Storage, number};
+
+/// The field of those rows; the error is the first record that does not decode.
+pub(super) fn column(block: &Block<'_>, field: &Field, rows: Rows<'_>) -> Result<ArrayRef, usize> {
+    match rows {
+        Rows::All => Cells { block, field, records: 0..block.records }.column(),
+        Rows::Selected(rows) => {
+            Cells { block, field, records: rows.iter().map(|&row| row as usize) }.column()
+        }
+    }
+}
+
+/// What is wrong with the bytes of a field that did not decode.
+pub(super) fn complaint(field: &Field, bytes: &[u8]) -> String {
+    let shown = match field.storage {
+        Storage::Packed { .. } => {
+            bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(" ")
+        }
+        _ => quote(bytes),
+    };
+    let text = match field.storage {
+        Storage::Text => format!("{shown} is not UTF-8"),
+        Storage::Date => format!("{shown} is not a date YYYYMMDD"),
+        Storage::Packed { .. } => format!("{shown} is not a packed decimal"),
+        storage => format!("{shown} is not a number of {}", storage.noun()),
+    };
+    let fill = |byte: u8| bytes.iter().all(|&b| b == byte);
+    let constant = match field.null_when {
+        Some(_) => None,
+        None if fill(b' ') => Some("spaces"),
+        None if fill(b'0') => Some("zeros"),
+        None if fill(0) => Some("low-values"),
+        None if fill(0xFF) => Some("high-values"),
+        None => None,
+    };
+    match constant {
+        Some(constant) => format!("{text}; if that means NULL, say null_when = \"{constant}\""),
+        None => text,
+    }
+}
+
+/// A field of some records of a block.
+struct Cells<'a, R> {
+    block: &'a Block<'a>,
+    field: &'a Field,
+    records: R,
+}
+
+impl<'a, R: ExactSizeIterator<Item = usize> + Clone> Cells<'a, R> {
+    fn column(self) -> Result<ArrayRef, usize> {
+        let length = self.field.length;
+        match self.field.storage {
+            Storage::Text => self.text(),
+            Storage::Date => self.primitive::<Date32Type>(number::date),
+            Storage::Digits { .. } if length <= 18 => {
+                self.exact(|window| number::digits(window, length))
+            }
+            Storage::Digits { .. } => self.wide(|window| number::digits_wide(window, length)),
+            Storage::Zoned { sign, .. } if length <= 18 => {
+                self.exact(|window| number::zoned(window, length, sign))
+            }
+            Storage::Zoned { sign, .. } => {
+                self.wide(|window| number::zoned_wide(window, length, sign))
+            }
+            Storage::Packed { .. } if length <= 8 => {
+                self.exact(|window| number::packed(window, length))
+            }
+            Storage::Packed { .. } => self.wide(|window| number::packed_wide(window, length)),
+            Storage::Integer { order, .. } => {
+                self.exact(|window| Some(number::integer(window, length, order)))
+            }
+            Storage::Unsigned { order, .. } if length < 8 => {
+                self.exact(|window| Some(number::unsigned(window, length, order).cast_signed()))
+            }
+            Storage::Unsigned { order, .. } => {
+                self.wide(|window| Some(i128::from(number::unsigned(window, length, order))))
+            }
+            Storage::Float { order } => self.float(order),
+        }
+    }
+
+    /// A number of 64 bits in the type of the field.
+    #[expect(clippy::cast_possible_truncation, reason = "the type is that of the field's length")]
+    fn exact(self, decode: impl Fn(&[u8]) -> Option<i64>) -> Result<ArrayRef, usize> {
+        match self.data_type() {
+            DataType::Int8 => self.primitive::<Int8Type>(|window| Some(decode(window)? as i8)),
+            DataType::Int16 => self.primitive::<Int16Type>(|window| Some(decode(window)? as i16)),
+            DataType::Int32 => self.primitive::<Int32Type>(|window| Some(decode(window)? as i32)),
+            DataType::Int64 => self.primitive::<Int64Type>(decode),
+            _ => self.primitive::<Decimal128Type>(|window| Some(i128::from(decode(window)?))),
+        }
+    }
+
+    /// A number that may need more than 64 bits.
+    #[expect(clippy::cast_possible_truncation, reason = "at most 18 digits where it is Int64")]
+    fn wide(self, decode: impl Fn(&[u8]) -> Option<i128>) -> Result<ArrayRef, usize> {
+        match self.data_type() {
+            DataType::Int64 => self.primitive::<Int64Type>(|window| Some(decode(window)? as i64)),
+            _ => self.primitive::<Decimal128Type>(decode),
+        }
+    }
+
+    fn float(self, order: ByteOrder) -> Result<ArrayRef, usize> {
+        match (self.field.length, order) {
+            (4, ByteOrder::Little) => self.primitive::<Float32Type>(|window| {
+                window.first_chunk().map(|bytes| f32::from_le_bytes(*bytes))
+            }),
+            (4, ByteOrder::Big) => self.primitive::<Float32Type>(|window| {
+                window.first_chunk().map(|bytes| f32::from_be_bytes(*bytes))
+            }),
+            (_, ByteOrder::Little) => self.primitive::<Float64Type>(|window| {
+                window.first_chunk().map(|bytes| f64::from_le_bytes(*bytes))
+            }),
+            (_, ByteOrder::Big) => self.primitive::<Float64Type>(|window| {
+                window.first_chunk().map(|bytes| f64::from_be_bytes(*bytes))
+            }),
+        }
+    }
+
+    fn primitive<T: ArrowPrimitiveType>(
+        self,
+        decode: impl Fn(&[u8]) -> Option<T::Native>,
+    ) -> Result<ArrayRef, usize> {
+        let nulls = self.nulls();
+        let mut values = vec![T::Native::default(); self.records.len()];
+        match &nulls {
+            None => {
+                for (value, record) in values.iter_mut().zip(self.records.clone()) {
+                    *value = decode(self.window(record)).ok_or(record)?;
+                }
+            }
+            Some(nulls) => {
+                let rows = values.iter_mut().zip(self.records.clone()).zip(nulls);
+                for ((value, record), valid) in rows {
+                    if valid {
+                        *value = decode(self.window(record)).ok_or(record)?;
+                    }
+                }
+            }
+        }
+        let array = PrimitiveArray::<T>::new(values.into(), nulls);
+        Ok(Arc::new(array.with_data_type(self.data_type())))
+    }
+
+    fn text(self) -> Result<ArrayRef, usize> {
+        let nulls = self.nulls();
+        let rows = self.records.len();
+        let mut values = Vec::with_capacity(rows * self.field.length.min(64));
+        let mut ends = Vec::with_capacity(rows + 1);
+        ends.push(0);
+        for (row, record) in self.records.clone().enumerate() {
+            if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
+                values.extend_from_slice(trim(self.bytes(record)));
+            }
+            // a block is far below 2 GiB
+            ends.push(i32::try_from(values.len()).map_err(|_overflow| record)?);
+        }
+        let ends = OffsetBuffer::new(ends.into());
+        match StringArray::try_new(ends.clone(), Buffer::from_slice_ref(&values), nulls) {
+            Ok(array) => Ok(Arc::new(array)),
+            Err(_) => Err(self.first_not_utf8(&ends, &values)),
+        }
+    }
+
+    #[cold]
+    fn first_not_utf8(&self, ends: &OffsetBuffer<i32>, values: &[u8]) -> usize {
+        let ends = ends.iter().map(|&end| usize::try_from(end).unwrap_or(0));
+        let texts = ends.clone().zip(ends.skip(1)).map(|(start, end)| &values[start..end]);
+        let mut rows = self.records.clone().zip(texts);
+        rows.find(|(_, text)| std::str::from_utf8(text).is_err()).map_or(0, |(record, _)| record)
+    }
+
+    fn nulls(&self) -> Option<NullBuffer> {
+        let null_when = self.field.null_when?;
+        let mut valid = BooleanBufferBuilder::new(self.records.len());
+        for record in self.records.clone() {
+            valid.append(!is_null(self.bytes(record), null_when, self.field.storage));
+        }
+        Some(NullBuffer::new(valid.finish()))
+    }
+
+    fn data_type(&self) -> DataType {
+        self.field.storage.data_type(self.field.length)
+    }
+
+    #[inline]
+    fn window(&self, record: usize) -> &'a [u8] {
+        let start = record * self.block.layout.stride + self.field.offset;
+        self.block.bytes.get(start..).unwrap_or_default()
+    }
+
+    #[inline]
+    fn bytes(&self, record: usize) -> &'a [u8] {
+        self.window(record).get(..self.field.length).unwrap_or_default()
+    }
+}
+
+#[inline]
+fn is_null(bytes: &[u8], null_when: NullWhen, storage: Storage) -> bool {
+    let fill = |byte: u8| bytes.iter().all(|&b| b == byte);
+    match (null_when, storage) {
+        (NullWhen::Spaces, _) => fill(b' '),
+        (NullWhen::LowValues, _) => fill(0),
+        (NullWhen::HighValues, _) => fill(0xFF),
+        (NullWhen::Zeros, Storage::Packed { .. }) => {
+            number::packed_wide(bytes, bytes.len()) == Some(0)
+        }
+        (
+            NullWhen::Zeros,
+            Storage::Integer { .. } | Storage::Unsigned { .. } | Storage::Float { .. },
+        ) => fill(0),
+        (NullWhen::Zeros, _) => fill(b'0'),
+    }
+}
+
+/// Without trailing spaces.
+#[inline]
+fn trim(mut text: &[u8]) -> &[u8] {
+    while let Some((rest, b"        ")) = text.split_last_chunk::<8>() {
+        text = rest;
+    }
+    while let [rest @ .., b' '] = text {
+        text = rest;
+    }
+    text
+}
