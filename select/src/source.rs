@@ -102,6 +102,16 @@ impl Source {
         &self.schema
     }
 
+    /// The format that a file would be opened with, told by its descriptor or the ending of its
+    /// name alone; `None` where [`open`](Self::open) would refuse it.
+    pub fn format_of(name: &str, descriptor: Option<&Descriptor>) -> Option<&'static str> {
+        match descriptor.map(|descriptor| &descriptor.layout) {
+            Some(descriptor::Layout::Fixed(_)) => Some("fixed"),
+            Some(descriptor::Layout::Csv(_)) => Some("csv"),
+            None => is_csv(name).then_some("csv"),
+        }
+    }
+
     /// "fixed" or "csv".
     pub fn format(&self) -> &'static str {
         match &self.layout {
