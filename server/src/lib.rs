@@ -1,1 +1,42 @@
-//! server
+//! Channels, catalogue and schedule around `sift-select`: what `siftd` serves with.
+//!
+//! ```text
+//! connection -> channel -> Frame -> Request -> catalogue -> Plan -> Scan -> Batch* -> Frame* -> TLS
+//! ```
+//!
+//! [`serve`] takes both ends of a server's life: listeners that are bound already, and a future
+//! that ends it. `siftd` is a command line around it.
+//!
+//! ```no_run
+//! use sift_server::{Config, DataRoot, Listener, serve};
+//!
+//! # async fn run() -> Result<(), sift_server::Error> {
+//! let listener = Listener::plain(([127, 0, 0, 1], 0).into()).await?;
+//! println!("listening on {}", listener.address());
+//! let config = Config::new(DataRoot::open("/srv/data")?);
+//! serve(vec![listener], config, std::future::pending()).await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod catalogue;
+mod channel;
+mod client_hello;
+mod config;
+mod connection;
+mod encode;
+mod error;
+mod fault;
+mod fetch;
+mod interrupt;
+mod parameter;
+mod report;
+mod schedule;
+mod server;
+mod tls;
+mod wire;
+
+pub use config::{Config, DataRoot, Limits, Listener};
+pub use error::{CertificateFault, Error};
+pub use server::{Activity, Server, serve};

@@ -1,2 +1,24 @@
-//! bin
-fn main() {}
+//! `siftd`: answers Selects over the files of one folder.
+
+mod cli;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// rustls and Arrow allocate many large buffers that live for one frame.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// 0, or 2 for an error of any kind; clap uses 2 for usage, too.
+fn main() -> ExitCode {
+    match cli::run(cli::Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // with standard error closed there is nobody to tell
+            let _ = writeln!(std::io::stderr(), "siftd: {error}");
+            ExitCode::from(2)
+        }
+    }
+}

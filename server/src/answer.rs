@@ -1,0 +1,231 @@
+//! The answer to each kind of request: what is asked of catalogue and scan, and the frames that
+//! tell it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use prost::Message;
+use sift_proto::frame::{Frame, Kind};
+use sift_proto::message::{
+    self, ChannelRequest, DescribeRequest, Description, ExplainRequest, Explanation, FetchRequest,
+    Field, Finished, ListRequest, SelectRequest, Statistics,
+};
+use sift_select::{Plan, ScanOptions, Select, Source};
+use tokio::io::AsyncWrite;
+
+use crate::catalogue::{Catalogue, FileName, Transport};
+use crate::channel::Facts;
+use crate::encode::Encoder;
+use crate::fault::{Fault, Stop};
+use crate::fetch;
+use crate::interrupt::Interrupt;
+use crate::parameter;
+use crate::schedule::Batches;
+use crate::server::Shared;
+use crate::wire::Writer;
+
+/// What the log tells of a request, filled in on the way: it is true also of an answer that
+/// broke off.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    pub(crate) file: String,
+    pub(crate) statistics: Statistics,
+}
+
+/// A request and all that its answer needs.
+pub(crate) struct Answer<'a, W> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) facts: &'a Facts,
+    pub(crate) writer: &'a mut Writer<W>,
+    pub(crate) interrupt: &'a Interrupt,
+    pub(crate) account: &'a mut Account,
+    pub(crate) started: Instant,
+}
+
+impl<W: AsyncWrite + Unpin> Answer<'_, W> {
+    /// Sends the whole answer, end marker included where its kind has one.
+    pub(crate) async fn send(mut self, request: Frame) -> Result<(), Stop> {
+        match request.kind {
+            Kind::Select => self.select(decode(&request)?).await,
+            Kind::Fetch => self.fetch(decode(&request)?).await,
+            Kind::List => self.list(decode(&request)?).await,
+            Kind::Describe => self.describe(decode(&request)?).await,
+            Kind::Explain => self.explain(decode(&request)?).await,
+            Kind::Channel => {
+                let ChannelRequest {} = decode(&request)?;
+                self.writer.send(Kind::ChannelReport, &self.facts.report()).await
+            }
+            other => Err(Fault::Unexpected(other, "a request").into()),
+        }
+    }
+
+    async fn select(&mut self, request: SelectRequest) -> Result<(), Stop> {
+        let plan = self.plan(request.sql, request.parameters).await?;
+        self.account.statistics.file_bytes = plan.source().identity().bytes;
+        let schema = Arc::clone(plan.schema());
+        let (mut encoder, message) = Encoder::new(&schema)?;
+        self.writer.send_parts(Kind::Schema, std::iter::once(&message[..])).await?;
+        self.writer.flush().await?;
+
+        let limits = &self.shared.limits;
+        let options = ScanOptions {
+            morsel_bytes: limits.morsel_bytes.get(),
+            morsels_in_flight_max: limits.morsels_in_flight_max.get(),
+        };
+        let mut batches = Batches::new(plan, options, self.shared.activity.morsels());
+        let sent = self.batches(&mut batches, &mut encoder).await;
+        count_scan(&mut self.account.statistics, &batches.statistics());
+        sent?;
+        self.finish().await
+    }
+
+    async fn batches(&mut self, batches: &mut Batches, encoder: &mut Encoder) -> Result<(), Stop> {
+        loop {
+            let next = self.interrupt.or(batches.next()).await;
+            // an answer that is dropped from here on has been accounted for
+            count_scan(&mut self.account.statistics, &batches.statistics());
+            let Some(batch) = next? else { return Ok(()) };
+            let mut pieces = encoder.pieces(batch);
+            while let Some(message) = pieces.next()? {
+                self.interrupt.check()?;
+                let parts = message.iter().map(|buffer| buffer.as_slice());
+                self.writer.send_parts(Kind::Batch, parts).await?;
+                self.writer.flush().await?;
+            }
+        }
+    }
+
+    async fn plan(&mut self, sql: String, values: Vec<message::Value>) -> Result<Plan, Fault> {
+        let max = self.shared.limits.sql_bytes_max.get() as usize;
+        if sql.len() > max {
+            return Err(Fault::TooLarge { what: "SQL text", got: sql.len(), max, unit: "bytes" });
+        }
+        let parameters = parameter::from_message(values)?;
+        let transport = self.transport();
+        let catalogue = Arc::clone(&self.shared.catalogue);
+        let planned = blocking(move || {
+            let select = Select::parse(&sql)?;
+            let file = select.from().to_owned();
+            let plan = catalogue.plan(&select, &parameters, transport);
+            Ok((file, plan))
+        });
+        let (file, plan) = self.interrupt.or(planned).await?;
+        self.account.file = file;
+        self.account.statistics.plan_micros = micros(self.started.elapsed());
+        plan
+    }
+
+    async fn fetch(&mut self, request: FetchRequest) -> Result<(), Stop> {
+        self.account.file.clone_from(&request.file);
+        let catalogue = Arc::clone(&self.shared.catalogue);
+        let transport = self.transport();
+        self.account.statistics.file_bytes =
+            fetch::fetch(catalogue, request, transport, self.writer, self.interrupt).await?;
+        self.finish().await
+    }
+
+    async fn list(&mut self, request: ListRequest) -> Result<(), Stop> {
+        self.account.file.clone_from(&request.pattern);
+        let catalogue = Arc::clone(&self.shared.catalogue);
+        let transport = self.transport();
+        let list = blocking(move || catalogue.list(&request.pattern, transport));
+        let list = self.interrupt.or(list).await?;
+        self.writer.send(Kind::FileList, &list).await
+    }
+
+    async fn describe(&mut self, request: DescribeRequest) -> Result<(), Stop> {
+        self.account.file.clone_from(&request.file);
+        let catalogue = Arc::clone(&self.shared.catalogue);
+        let transport = self.transport();
+        let described = blocking(move || {
+            let name = FileName::parse(&request.file)?;
+            catalogue.describe(&name, transport)
+        });
+        let source = self.interrupt.or(described).await?;
+        self.writer.send(Kind::Description, &description(&source)).await
+    }
+
+    async fn explain(&mut self, request: ExplainRequest) -> Result<(), Stop> {
+        let plan = self.plan(request.sql, request.parameters).await?;
+        self.writer.send(Kind::Explanation, &Explanation { text: plan.to_string() }).await
+    }
+
+    /// Sends the end marker.
+    async fn finish(&mut self) -> Result<(), Stop> {
+        let (bytes_sent, waited) = self.writer.counts();
+        let statistics = &mut self.account.statistics;
+        statistics.bytes_sent = bytes_sent;
+        statistics.send_micros = micros(waited);
+        statistics.total_micros = micros(self.started.elapsed());
+        let finished = Finished { statistics: Some(*statistics) };
+        self.writer.send(Kind::Finished, &finished).await
+    }
+
+    fn transport(&self) -> Transport {
+        if self.facts.is_encrypted() { Transport::Encrypted } else { Transport::Plain }
+    }
+}
+
+impl Catalogue {
+    fn plan(
+        &self,
+        select: &Select,
+        parameters: &[sift_select::Value],
+        transport: Transport,
+    ) -> Result<Plan, Fault> {
+        let name = FileName::parse(select.from())?;
+        let source = self.source(&name, transport)?;
+        Ok(Plan::new(select, source, parameters)?)
+    }
+}
+
+/// Runs `work` on a thread that may wait for the file system.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    start_blocking(work).await
+}
+
+/// As [`blocking`]; the work starts now, not when it is waited for.
+pub(crate) fn start_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> impl Future<Output = Result<T, Fault>> {
+    #[expect(clippy::disallowed_methods, reason = "all callers open or read files")]
+    let job = tokio::task::spawn_blocking(work);
+    async { job.await.unwrap_or(Err(Fault::Internal("a job panicked"))) }
+}
+
+fn decode<M: Message + Default>(request: &Frame) -> Result<M, Fault> {
+    M::decode(&request.body[..]).map_err(|error| Fault::Message(request.kind, error.to_string()))
+}
+
+fn description(source: &Source) -> Description {
+    let fields = source.schema().fields().iter().enumerate().map(|(column, field)| Field {
+        name: field.name().clone(),
+        r#type: field.data_type().to_string(),
+        nullable: field.is_nullable(),
+        storage: source.storage(column),
+    });
+    Description {
+        file: source.name().to_owned(),
+        format: source.format().to_owned(),
+        bytes: source.identity().bytes,
+        records: source.records(),
+        record_bytes: source.record_bytes(),
+        fields: fields.collect(),
+        network_encrypt: source.network_encrypt(),
+    }
+}
+
+fn count_scan(statistics: &mut Statistics, scan: &sift_select::Statistics) {
+    statistics.records_scanned = scan.records_scanned;
+    statistics.bytes_scanned = scan.bytes_scanned;
+    statistics.records_pruned = scan.records_pruned;
+    statistics.records_selected = scan.records_selected;
+    statistics.scan_micros = micros(scan.scan_time);
+}
+
+/// Whole microseconds; 500,000 years of them fit.
+pub(crate) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

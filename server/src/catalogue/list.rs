@@ -1,0 +1,157 @@
+//! The files below the data root that match a pattern.
+//!
+//! The walk does not go into folders by symbolic links, so it ends; a link to a file is listed if
+//! it stays in the root. It is bounded in entries, depth and files.
+
+use std::time::UNIX_EPOCH;
+
+use cap_std::fs::{Dir, DirEntry};
+use glob::{MatchOptions, Pattern};
+use sift_proto::frame::CONTROL_BYTES_MAX;
+use sift_proto::message::{FileEntry, FileList};
+use sift_select::Source;
+
+use super::name::DESCRIPTOR_SUFFIX;
+use super::{Catalogue, FileName, Transport};
+use crate::fault::Fault;
+
+/// Matching tries the stars against each other: many of them are slow and help nobody.
+const STARS_MAX: usize = 16;
+const PATTERN_BYTES_MAX: usize = 4096;
+
+/// As in a shell: a star stays within its folder, `**` does not.
+const OPTIONS: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};
+
+impl Catalogue {
+    /// The files that match `pattern`, all for the empty one, in order.
+    pub(crate) fn list(&self, pattern: &str, transport: Transport) -> Result<FileList, Fault> {
+        let pattern = parse(pattern)?;
+        let mut walk = Walk { catalogue: self, transport, pattern, entries: 0, files: Vec::new() };
+        walk.folder(&self.root.dir, "", 0)?;
+        let mut files = walk.files;
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let list = FileList { files };
+        let bytes = prost::Message::encoded_len(&list);
+        if bytes > CONTROL_BYTES_MAX as usize {
+            let max = CONTROL_BYTES_MAX as usize;
+            return Err(Fault::TooMany { what: "bytes of file names", max });
+        }
+        Ok(list)
+    }
+}
+
+fn parse(text: &str) -> Result<Option<Pattern>, Fault> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let refuse = |why: &str| {
+        let pattern = text.chars().take(200).collect();
+        Err(Fault::Pattern { pattern, why: why.to_owned() })
+    };
+    if text.len() > PATTERN_BYTES_MAX {
+        return refuse("too long");
+    }
+    if text.starts_with('/') || text.contains('\\') || text.split('/').any(|part| part == "..") {
+        return refuse("a pattern is over paths below the data root, without `..` and backslash");
+    }
+    if text.matches('*').count() > STARS_MAX {
+        return refuse("too many stars");
+    }
+    match Pattern::new(text) {
+        Ok(pattern) => Ok(Some(pattern)),
+        Err(error) => refuse(error.msg),
+    }
+}
+
+struct Walk<'a> {
+    catalogue: &'a Catalogue,
+    transport: Transport,
+    pattern: Option<Pattern>,
+    entries: usize,
+    files: Vec<FileEntry>,
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, dir: &Dir, prefix: &str, depth: usize) -> Result<(), Fault> {
+        let limits = &self.catalogue.limits;
+        let unreadable = |error| {
+            let name = if prefix.is_empty() { "." } else { prefix.trim_end_matches('/') };
+            Fault::Unreadable(name.to_owned(), error)
+        };
+        for entry in dir.entries().map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            self.entries += 1;
+            if self.entries > limits.list_entries_max.get() {
+                let max = limits.list_entries_max.get();
+                return Err(Fault::TooMany {
+                    what: "entries in the folders of the data root",
+                    max,
+                });
+            }
+            // no Select could name it
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let path = format!("{prefix}{name}");
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() {
+                if depth + 1 >= limits.list_depth_max.get() {
+                    let max = limits.list_depth_max.get();
+                    return Err(Fault::TooMany { what: "folders within folders", max });
+                }
+                // a folder that may not be read has no files for us
+                if let Ok(inner) = entry.open_dir() {
+                    self.folder(&inner, &format!("{path}/"), depth + 1)?;
+                }
+            } else if self.matches(&path) {
+                self.file(&entry, path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        !path.ends_with(DESCRIPTOR_SUFFIX)
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches_with(path, OPTIONS))
+    }
+
+    fn file(&mut self, entry: &DirEntry, path: String) -> Result<(), Fault> {
+        // through a link it may lead anywhere: to a device, or out of the root, which is an error
+        let metadata = if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+            self.catalogue.root.dir.metadata(&path)
+        } else {
+            entry.metadata()
+        };
+        let Ok(metadata) = metadata else { return Ok(()) };
+        let Ok(name) = FileName::parse(&path) else { return Ok(()) };
+        if !metadata.is_file() {
+            return Ok(());
+        }
+        let format = match self.catalogue.descriptor(&name) {
+            Ok((descriptor, _)) => match Source::format_of(&path, descriptor.as_ref()) {
+                Some(format) => format,
+                None => return Ok(()),
+            },
+            // what protects everything hides nothing from those who may see it
+            Err(_) if self.transport == Transport::Encrypted => "",
+            Err(_) => return Ok(()),
+        };
+        let max = self.catalogue.limits.list_files_max.get();
+        if self.files.len() >= max {
+            return Err(Fault::TooMany { what: "files", max });
+        }
+        let modified = metadata.modified().ok().and_then(|time| {
+            let since = time.into_std().duration_since(UNIX_EPOCH).ok()?;
+            i64::try_from(since.as_micros()).ok()
+        });
+        self.files.push(FileEntry {
+            path,
+            format: format.to_owned(),
+            bytes: metadata.len(),
+            modified: modified.unwrap_or_default(),
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,307 @@
+//! One stream in front of plain and TLS connections, and what each kind of listener says to a peer
+//! that speaks something else.
+//!
+//! The first byte tells: a TLS record, a frame of ours in the clear, a letter (HTTP, or a person
+//! with a terminal), or noise. It is looked at, not taken, so that the right one goes on from it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use sift_proto::cipher;
+use sift_proto::frame::{Kind, Opening, encode_message};
+use sift_proto::level::{Level, Protocol};
+use sift_proto::message::{ChannelReport, Failure, Status};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::{client_hello, tls, wire};
+
+/// What a listener demands of its channels.
+#[derive(Clone, Debug)]
+pub(crate) enum Security {
+    Plain,
+    Encrypted { level: Level, tls: Arc<ServerConfig> },
+}
+
+/// An open channel.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) stream: Stream,
+    pub(crate) facts: Facts,
+}
+
+/// What is known about a channel.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) peer: SocketAddr,
+    pub(crate) encryption: Option<Encryption>,
+}
+
+/// How a channel is encrypted. Suite and group are IANA's numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Encryption {
+    pub(crate) level: Level,
+    pub(crate) protocol: Protocol,
+    pub(crate) suite: u16,
+    /// A resumed TLS 1.2 session has none.
+    pub(crate) group: Option<u16>,
+}
+
+/// Why there is no channel; the peer knows as much as it can understand.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("TLS on a plain port; the client was told so")]
+    TlsOnPlain,
+    #[error("a client in the clear on an encrypted port; it was told so")]
+    PlainOnTls,
+    #[error("HTTP or text on a port of another protocol; answered with 400")]
+    Text,
+    #[error("unknown protocol, first byte {0:#04x}")]
+    Unknown(u8),
+    #[error("the peer closed before it said anything")]
+    Silent,
+    #[error("handshake failed: {0}")]
+    Handshake(String),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl Facts {
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.encryption.is_some()
+    }
+
+    /// Level of the listener, 0 on a plain one.
+    pub(crate) fn level_number(&self) -> u8 {
+        self.encryption.map_or(0, |encryption| encryption.level.number())
+    }
+
+    /// The cipher as `openssl ciphers -v` tells it, blank when plain.
+    pub(crate) fn cipher(&self) -> &'static str {
+        self.encryption.and_then(|e| cipher::describe(e.suite)).unwrap_or_default()
+    }
+
+    /// `TLSv1.3`, blank when plain.
+    pub(crate) fn protocol(&self) -> String {
+        self.encryption.map(|e| e.protocol.to_string()).unwrap_or_default()
+    }
+
+    /// Name of the key exchange group, blank when plain.
+    pub(crate) fn key_exchange(&self) -> &'static str {
+        self.encryption.and_then(|e| e.group).map(cipher::group_name).unwrap_or_default()
+    }
+
+    pub(crate) fn report(&self) -> ChannelReport {
+        ChannelReport {
+            encrypted: self.is_encrypted(),
+            cipher: self.cipher().to_owned(),
+            protocol: self.protocol(),
+            key_exchange: self.key_exchange().to_owned(),
+            level: self.level_number().into(),
+            peer: self.peer.to_string(),
+        }
+    }
+}
+
+/// Room for a ClientHello with a post-quantum key share.
+const PEEK_BYTES: usize = 2 << 10;
+
+/// Makes a channel of a connection, or tells the peer why not. Waits as long as the peer lets it:
+/// the caller bounds the time.
+pub(crate) async fn open(
+    tcp: TcpStream,
+    peer: SocketAddr,
+    security: &Security,
+) -> Result<Channel, Refused> {
+    let mut peeked = [0; PEEK_BYTES];
+    let peeked_bytes = tcp.peek(&mut peeked).await?;
+    let peeked = peeked.get(..peeked_bytes).unwrap_or_default();
+    let Some(&first) = peeked.first() else { return Err(Refused::Silent) };
+    match (Opening::from_first_byte(first), security) {
+        (Opening::Frame, Security::Plain) => {
+            let facts = Facts { peer, encryption: None };
+            Ok(Channel { stream: Stream::Plain(tcp), facts })
+        }
+        (Opening::Tls, Security::Encrypted { level, tls }) => {
+            let offered = client_hello::offered(peeked);
+            Box::pin(handshake(tcp, peer, *level, tls, offered)).await
+        }
+        (Opening::Tls, Security::Plain) => {
+            let text = "encryption is not enabled on the server";
+            dismiss(tcp, &failure(Status::EncryptionNotEnabled, text)).await;
+            Err(Refused::TlsOnPlain)
+        }
+        (Opening::Frame, Security::Encrypted { .. }) => {
+            let text = "this server requires encryption";
+            dismiss(tcp, &failure(Status::EncryptionRequired, text)).await;
+            Err(Refused::PlainOnTls)
+        }
+        (Opening::Text, _) => {
+            dismiss(tcp, http_answer(security).as_bytes()).await;
+            Err(Refused::Text)
+        }
+        (Opening::Other, _) => Err(Refused::Unknown(first)),
+    }
+}
+
+async fn handshake(
+    tcp: TcpStream,
+    peer: SocketAddr,
+    level: Level,
+    tls: &Arc<ServerConfig>,
+    offered: Option<String>,
+) -> Result<Channel, Refused> {
+    let accepted = TlsAcceptor::from(Arc::clone(tls)).accept(tcp).into_fallible().await;
+    let stream = match accepted {
+        Ok(stream) => stream,
+        Err((error, mut tcp)) => {
+            // the alert is written; a reset must not overtake it
+            let _ = tcp.shutdown().await;
+            wire::drain(&mut tcp, &mut [0; 1024]).await;
+            return Err(Refused::Handshake(handshake_fault(&error, level, offered)));
+        }
+    };
+    let (_, session) = stream.get_ref();
+    let suite = session.negotiated_cipher_suite();
+    let protocol = session.protocol_version().and_then(tls::protocol);
+    let group = session.negotiated_key_exchange_group().map(|group| group.name().into());
+    let (Some(suite), Some(protocol)) = (suite, protocol) else {
+        return Err(Refused::Handshake("it ended without a cipher".to_owned()));
+    };
+    let encryption = Encryption { level, protocol, suite: suite.suite().into(), group };
+    let facts = Facts { peer, encryption: Some(encryption) };
+    Ok(Channel { stream: Stream::Tls(Box::new(stream)), facts })
+}
+
+/// The handshake's error in the administrator's words.
+fn handshake_fault(error: &io::Error, level: Level, offered: Option<String>) -> String {
+    use rustls::PeerIncompatible as Peer;
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::PeerIncompatible(
+            Peer::ServerTlsVersionIsDisabledByOurConfig
+            | Peer::ServerDoesNotSupportTls12Or13
+            | Peer::SupportedVersionsExtensionRequired
+            | Peer::Tls12NotOffered
+            | Peer::Tls12NotOfferedOrEnabled,
+        )) => {
+            let ours: Vec<String> = level.protocols().iter().map(ToString::to_string).collect();
+            format!(
+                "no protocol in common: the client offers {}, level {level} has {}",
+                offered.as_deref().unwrap_or("an unknown one"),
+                ours.join(", ")
+            )
+        }
+        Some(rustls::Error::PeerIncompatible(Peer::NoCipherSuitesInCommon)) => {
+            format!("no cipher in common at level {level}")
+        }
+        Some(rustls::Error::PeerIncompatible(Peer::NoKxGroupsInCommon)) => {
+            format!("no key exchange in common at level {level}")
+        }
+        Some(other) => other.to_string(),
+        None => error.to_string(),
+    }
+}
+
+fn failure(status: Status, text: &str) -> Vec<u8> {
+    let failure = Failure { status: status.into(), message: text.to_owned() };
+    // these two texts fit
+    encode_message(Kind::Failure, &failure).unwrap_or_default()
+}
+
+fn http_answer(security: &Security) -> String {
+    let how = match security {
+        Security::Plain => "without encryption",
+        Security::Encrypted { .. } => "over TLS",
+    };
+    let body =
+        format!("this port speaks the Sift protocol {how}, not HTTP; use the `sift` client\n");
+    format!(
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// What a peer that is sent away has to read.
+const DISMISS_TIME_MAX: Duration = Duration::from_secs(2);
+
+async fn dismiss(mut tcp: TcpStream, answer: &[u8]) {
+    let saying = async {
+        tcp.write_all(answer).await?;
+        tcp.shutdown().await
+    };
+    if let Ok(Ok(())) = timeout(DISMISS_TIME_MAX, saying).await {
+        wire::drain(&mut tcp, &mut [0; 1024]).await;
+    }
+}
+
+/// A connection, plain or encrypted.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
+            Self::Tls(tls) => Pin::new(tls).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
+            Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What `siftd` does once its command line is understood.
+
+mod args;
+mod log;
+mod settings;
+mod signals;
+
+use std::io;
+
+use clap::CommandFactory;
+use sift_server::{Config, DataRoot, Listener, serve};
+use tracing::{error, info, warn};
+
+pub(crate) use args::Args;
+use args::Command;
+use settings::{Channels, Settings};
+
+/// Why `siftd` ends with an error.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Settings(#[from] settings::Error),
+    #[error(transparent)]
+    Server(#[from] sift_server::Error),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+pub(crate) fn run(args: Args) -> Result<(), Error> {
+    match args.command {
+        Command::Serve(args) => {
+            let settings = Settings::new(args)?;
+            log::start(settings.log_format);
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            runtime.block_on(serve_until_signal(settings))
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "siftd", &mut script);
+            match io::Write::write_all(&mut io::stdout(), &script) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                written => Ok(written?),
+            }
+        }
+    }
+}
+
+async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
+    let data = DataRoot::open(&settings.data)?;
+    let mut listeners = Vec::new();
+    for listener in &settings.listeners {
+        listeners.push(match &listener.channels {
+            Channels::Plain => Listener::plain(listener.address).await?,
+            Channels::Encrypted { certificate, level } => {
+                Listener::encrypted(listener.address, certificate, *level).await?
+            }
+        });
+    }
+    let shutdown = signals::shutdown()?;
+    announce(&data, &listeners);
+    serve(listeners, Config { data, limits: settings.limits }, shutdown).await;
+    Ok(())
+}
+
+/// What an administrator has to know before the first client does.
+fn announce(data: &DataRoot, listeners: &[Listener]) {
+    for listener in listeners {
+        let address = listener.address();
+        match listener.level() {
+            Some(level) => info!(%address, level = level.number(), "listening, encrypted"),
+            None => info!(%address, "listening, plain"),
+        }
+        if listener.level().is_none() && !address.ip().is_loopback() {
+            error!(%address, "PLAIN CHANNELS ON A NETWORK: all that is sent can be read on the way");
+        }
+    }
+    warn!(
+        data = %data.path().display(),
+        "there is no log-in yet: whoever can connect may read every file below the data root"
+    );
+    let open =
+        listeners.iter().map(Listener::address).filter(|address| !address.ip().is_loopback());
+    for address in open {
+        error!(%address, "NO LOG-IN AND NOT ONLY LOOPBACK: everybody on the network may read every file");
+    }
+}

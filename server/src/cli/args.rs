@@ -1,0 +1,136 @@
+//! The command line: syntax only. Nothing of the world is looked at here.
+
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use serde::Deserialize;
+use sift_proto::level::Level;
+
+/// Answers Selects over the files of one folder: only the selected records are encrypted and sent.
+#[derive(Debug, Parser)]
+#[command(name = "siftd", version, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the files below a folder until SIGINT or SIGTERM
+    ///
+    /// Channels are encrypted unless --plain is given. There is no log-in yet: whoever can connect
+    /// may read every file below the data root, so the server listens on this machine only, unless
+    /// --listen says otherwise.
+    ///
+    /// At the first signal answers under way are finished and new requests are refused; the second
+    /// one ends the server at once. The log goes to standard error; SIFT_LOG sets what is in it
+    /// (error, warn, info or debug; info by default).
+    Serve(ServeArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// bash, elvish, fish, powershell or zsh
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct ServeArgs {
+    /// The folder with the data files; no request leads out of it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// Speak TLS (the default)
+    #[arg(long, conflicts_with = "plain")]
+    pub(crate) encrypt: bool,
+
+    /// Speak in the clear; files with `network_encrypt` are refused then
+    #[arg(long, conflicts_with_all = ["certificate", "level"])]
+    pub(crate) plain: bool,
+
+    /// PEM file with the certificate chain, the server's own first, and its private key
+    ///
+    /// By default siftd.pem in $XDG_CONFIG_HOME/sift or ~/.config/sift, else in /etc/sift.
+    #[arg(long = "cert", value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
+
+    /// Security level of the channels: 0, 3, 4 or 5
+    ///
+    /// 0 is the default level, now 3. 3: TLS 1.2 and 1.3. 4: TLS 1.3. 5: TLS 1.3 with AES-256-GCM or
+    /// ChaCha20 and the post-quantum key exchange X25519MLKEM768 only. 1 is retired; 2 needs a build
+    /// with the feature `legacy-tls`.
+    #[arg(long = "scl", value_name = "LEVEL", value_parser = parse_level)]
+    pub(crate) level: Option<Level>,
+
+    /// The address to listen on [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<IpAddr>,
+
+    /// The port to listen on, 0 for any free one [default: 7330]
+    #[arg(long, value_name = "N")]
+    pub(crate) port: Option<u16>,
+
+    /// Connections open at once; one more is told that the server is busy [default: 256]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_connections: Option<NonZeroUsize>,
+
+    /// How the log is written [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+
+    /// The configuration file; the command line has precedence
+    ///
+    /// By default siftd.toml where siftd.pem is looked for, if it is there. Several listeners, plain
+    /// and encrypted, can be had with a configuration file only; siftd.example.toml in the
+    /// source explains every key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// A line for people
+    #[default]
+    Text,
+    /// A JSON object a line
+    Json,
+}
+
+fn parse_level(text: &str) -> Result<Level, String> {
+    let number: u8 = text.parse().map_err(|_not_a_number| "0, 3, 4 or 5 is expected".to_owned())?;
+    Level::from_number(number).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn levels_are_refused_by_name() {
+        let cases = [
+            ("1", "level 1 is retired"),
+            ("2", "level 2 needs a build with the feature `legacy-tls`"),
+            ("x", "0, 3, 4 or 5 is expected"),
+        ];
+        for (level, expected) in cases {
+            let error = Args::try_parse_from(["siftd", "serve", "--scl", level]).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn plain_channels_have_no_certificate() {
+        let line = ["siftd", "serve", "--plain", "--cert", "a.pem"];
+        assert!(Args::try_parse_from(line).is_err());
+    }
+}

@@ -1,0 +1,291 @@
+//! Configuration file and command line, put together and checked once.
+//!
+//! The command line has precedence, key by key. Its options about a listener correct the only
+//! listener of a file; with several they would be ambiguous, and are refused.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use sift_proto::DEFAULT_PORT;
+use sift_proto::level::{Level, LevelError};
+use sift_server::Limits;
+
+use super::args::{LogFormat, ServeArgs};
+
+/// All that `siftd serve` needs to know.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) data: PathBuf,
+    pub(crate) listeners: Vec<ListenerSettings>,
+    pub(crate) limits: Limits,
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct ListenerSettings {
+    pub(crate) address: SocketAddr,
+    pub(crate) channels: Channels,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) enum Channels {
+    Plain,
+    Encrypted { certificate: PathBuf, level: Level },
+}
+
+/// What is wrong with them.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("no data root: name the folder with --data DIR, or as `data` in siftd.toml")]
+    NoData,
+    #[error("{}: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{}: {message}", path.display())]
+    Syntax { path: PathBuf, message: String },
+    #[error("{}: {fault}", path.display())]
+    Value { path: PathBuf, fault: Fault },
+    #[error(
+        "no certificate: there is no siftd.pem in {searched}; name one with --cert, choose --plain \
+         to go without encryption, or make one for this machine:\n    \
+         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 \
+         -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
+         -keyout siftd.pem -out siftd.pem"
+    )]
+    NoCertificate { searched: String },
+}
+
+/// What is wrong with a value of the file.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("listener {number}: {error}")]
+    Level { number: usize, error: LevelError },
+    #[error(
+        "listener {number}: `{key}` is for encrypted channels, and this one has `encrypt = false`"
+    )]
+    PlainWith { number: usize, key: &'static str },
+    #[error("`{key}` is {got}, at most {max} makes sense")]
+    TooLarge { key: &'static str, got: u64, max: u64 },
+    #[error(
+        "it has {0} listeners; --listen, --port, --encrypt, --plain, --cert and --scl cannot tell \
+         which one they are for"
+    )]
+    Ambiguous(usize),
+}
+
+/// The configuration file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileSettings {
+    data: Option<PathBuf>,
+    log_format: Option<LogFormat>,
+    max_connections: Option<NonZeroUsize>,
+    #[serde(default)]
+    listener: Vec<FileListener>,
+    #[serde(default)]
+    limits: FileLimits,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileListener {
+    listen: Option<IpAddr>,
+    port: Option<u16>,
+    encrypt: Option<bool>,
+    cert: Option<PathBuf>,
+    scl: Option<u8>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileLimits {
+    handshakes_max: Option<NonZeroUsize>,
+    handshake_seconds: Option<NonZeroU32>,
+    idle_seconds: Option<NonZeroU32>,
+    write_stall_seconds: Option<NonZeroU32>,
+    grace_seconds: Option<NonZeroU32>,
+    sql_bytes_max: Option<NonZeroU32>,
+    morsel_bytes: Option<NonZeroUsize>,
+    morsels_in_flight_max: Option<NonZeroUsize>,
+    list_files_max: Option<NonZeroUsize>,
+    list_entries_max: Option<NonZeroUsize>,
+    list_depth_max: Option<NonZeroUsize>,
+    sources_max: Option<NonZeroUsize>,
+}
+
+impl Settings {
+    /// Reads the configuration file, if there is one, and lets `args` correct it.
+    pub(crate) fn new(args: ServeArgs) -> Result<Self, Error> {
+        let folders = configuration_folders();
+        let path = match &args.config {
+            Some(path) => Some(path.clone()),
+            None => find(&folders, "siftd.toml"),
+        };
+        let (file, path) = match path {
+            Some(path) => (read(&path)?, path),
+            None => (FileSettings::default(), PathBuf::new()),
+        };
+        merge(args, file, &path, &folders)
+    }
+}
+
+fn merge(
+    args: ServeArgs,
+    file: FileSettings,
+    path: &Path,
+    folders: &[PathBuf],
+) -> Result<Settings, Error> {
+    let value = |fault| Error::Value { path: path.to_owned(), fault };
+    let beside = |relative: PathBuf| path.parent().unwrap_or(Path::new("")).join(relative);
+    let limits = limits(&file, args.max_connections).map_err(value)?;
+    let data = args.data.clone().or(file.data.map(beside)).ok_or(Error::NoData)?;
+
+    let mut listeners = file.listener;
+    if listeners.is_empty() {
+        listeners.push(FileListener::default());
+    }
+    if listeners.len() > 1 && names_listener(&args) {
+        return Err(value(Fault::Ambiguous(listeners.len())));
+    }
+    for listener in &mut listeners {
+        listener.cert = listener.cert.take().map(beside);
+        correct(listener, &args);
+    }
+    let listeners = listeners.into_iter().zip(1..).map(|(listener, number)| {
+        let address = SocketAddr::new(
+            listener.listen.unwrap_or(Ipv4Addr::LOCALHOST.into()),
+            listener.port.unwrap_or(DEFAULT_PORT),
+        );
+        let channels = match listener.checked(number).map_err(value)? {
+            None => Channels::Plain,
+            Some((Some(certificate), level)) => Channels::Encrypted { certificate, level },
+            Some((None, level)) => {
+                Channels::Encrypted { certificate: default_certificate(folders)?, level }
+            }
+        };
+        Ok(ListenerSettings { address, channels })
+    });
+    let listeners = listeners.collect::<Result<_, Error>>()?;
+    let log_format = args.log_format.or(file.log_format).unwrap_or_default();
+    Ok(Settings { data, listeners, limits, log_format })
+}
+
+fn names_listener(args: &ServeArgs) -> bool {
+    args.encrypt
+        || args.plain
+        || args.certificate.is_some()
+        || args.level.is_some()
+        || args.listen.is_some()
+        || args.port.is_some()
+}
+
+fn correct(listener: &mut FileListener, args: &ServeArgs) {
+    listener.listen = args.listen.or(listener.listen);
+    listener.port = args.port.or(listener.port);
+    if args.plain {
+        // what the file says about encryption has no object any more
+        listener.encrypt = Some(false);
+        listener.cert = None;
+        listener.scl = None;
+        return;
+    }
+    if args.encrypt || args.certificate.is_some() || args.level.is_some() {
+        listener.encrypt = Some(true);
+    }
+    listener.cert = args.certificate.clone().or(listener.cert.take());
+    listener.scl = args.level.map(Level::number).or(listener.scl);
+}
+
+impl FileListener {
+    /// Certificate and level; `None` on a plain one.
+    fn checked(&self, number: usize) -> Result<Option<(Option<PathBuf>, Level)>, Fault> {
+        if self.encrypt.unwrap_or(true) {
+            let level = Level::from_number(self.scl.unwrap_or(0))
+                .map_err(|error| Fault::Level { number, error })?;
+            return Ok(Some((self.cert.clone(), level)));
+        }
+        if self.cert.is_some() {
+            return Err(Fault::PlainWith { number, key: "cert" });
+        }
+        match self.scl {
+            Some(_) => Err(Fault::PlainWith { number, key: "scl" }),
+            None => Ok(None),
+        }
+    }
+}
+
+fn limits(file: &FileSettings, connections: Option<NonZeroUsize>) -> Result<Limits, Fault> {
+    let default = Limits::default();
+    let given = &file.limits;
+    let seconds = |given: Option<NonZeroU32>, default: Duration| {
+        given.map_or(default, |seconds| Duration::from_secs(seconds.get().into()))
+    };
+    let limits = Limits {
+        connections_max: connections.or(file.max_connections).unwrap_or(default.connections_max),
+        handshakes_max: given.handshakes_max.unwrap_or(default.handshakes_max),
+        handshake_time: seconds(given.handshake_seconds, default.handshake_time),
+        idle_time: seconds(given.idle_seconds, default.idle_time),
+        write_stall_time: seconds(given.write_stall_seconds, default.write_stall_time),
+        grace_time: seconds(given.grace_seconds, default.grace_time),
+        sql_bytes_max: given.sql_bytes_max.unwrap_or(default.sql_bytes_max),
+        morsel_bytes: given.morsel_bytes.unwrap_or(default.morsel_bytes),
+        morsels_in_flight_max: given.morsels_in_flight_max.unwrap_or(default.morsels_in_flight_max),
+        list_files_max: given.list_files_max.unwrap_or(default.list_files_max),
+        list_entries_max: given.list_entries_max.unwrap_or(default.list_entries_max),
+        list_depth_max: given.list_depth_max.unwrap_or(default.list_depth_max),
+        sources_max: given.sources_max.unwrap_or(default.sources_max),
+    };
+    let bounds = [
+        ("max_connections", limits.connections_max.get() as u64, 1 << 20),
+        ("handshakes_max", limits.handshakes_max.get() as u64, 1 << 20),
+        ("sql_bytes_max", limits.sql_bytes_max.get().into(), 64 << 10),
+        ("morsel_bytes", limits.morsel_bytes.get() as u64, 64 << 20),
+        ("morsels_in_flight_max", limits.morsels_in_flight_max.get() as u64, 1 << 16),
+        // the walk goes down on the stack
+        ("list_depth_max", limits.list_depth_max.get() as u64, 256),
+    ];
+    match bounds.into_iter().find(|(_, got, max)| got > max) {
+        Some((key, got, max)) => Err(Fault::TooLarge { key, got, max }),
+        None => Ok(limits),
+    }
+}
+
+fn read(path: &Path) -> Result<FileSettings, Error> {
+    let text =
+        fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    parse(path, &text)
+}
+
+fn parse(path: &Path, text: &str) -> Result<FileSettings, Error> {
+    toml::from_str(text).map_err(|error| Error::Syntax {
+        path: path.to_owned(),
+        message: error.to_string().trim_end().to_owned(),
+    })
+}
+
+fn default_certificate(folders: &[PathBuf]) -> Result<PathBuf, Error> {
+    find(folders, "siftd.pem").ok_or_else(|| {
+        let folders: Vec<String> = folders.iter().map(|path| path.display().to_string()).collect();
+        Error::NoCertificate { searched: folders.join(" or ") }
+    })
+}
+
+fn find(folders: &[PathBuf], name: &str) -> Option<PathBuf> {
+    folders.iter().map(|folder| folder.join(name)).find(|path| path.exists())
+}
+
+/// The user's own and the machine's.
+fn configuration_folders() -> Vec<PathBuf> {
+    let absolute =
+        |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let own = absolute("XDG_CONFIG_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".config")))
+        .map(|folder| folder.join("sift"));
+    own.into_iter().chain([PathBuf::from("/etc/sift")]).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../siftd.example.toml");
+
+fn settings(args: ServeArgs, text: &str) -> Result<Settings, String> {
+    let path = Path::new("/etc/sift/siftd.toml");
+    let folders = [PathBuf::from("/nowhere/sift")];
+    parse(path, text)
+        .and_then(|file| merge(args, file, path, &folders))
+        .map_err(|error| error.to_string())
+}
+
+fn encrypted(certificate: &str, level: Level) -> Channels {
+    Channels::Encrypted { certificate: certificate.into(), level }
+}
+
+#[test]
+fn the_example_parses_as_it_is() {
+    let text = EXAMPLE.replace("# cert = ", "cert = ");
+    let settings = settings(ServeArgs::default(), &text).unwrap();
+    assert_eq!(settings.data, Path::new("/srv/sift"));
+    let [first, second] = &settings.listeners[..] else { panic!("two listeners") };
+    assert_eq!(first.address, ([127, 0, 0, 1], 7330).into());
+    assert_eq!(first.channels, encrypted("/etc/sift/siftd.pem", Level::DEFAULT));
+    assert_eq!(second.address, ([127, 0, 0, 1], 7331).into());
+    assert_eq!(second.channels, Channels::Plain);
+}
+
+#[test]
+fn the_example_tells_the_defaults() {
+    let mut all = EXAMPLE.to_owned();
+    for key in EXAMPLE.lines().filter_map(|line| line.strip_prefix("# ")) {
+        let is_key = key.split_once(" = ").is_some_and(|(name, _)| {
+            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        });
+        if is_key {
+            all = all.replace(&format!("# {key}"), key);
+        }
+    }
+    assert!(!all.contains("# idle_seconds"));
+    let told = settings(ServeArgs::default(), &all).unwrap();
+    // the only one that depends on the machine
+    let morsels_in_flight_max = told.limits.morsels_in_flight_max;
+    let expected = Limits { morsels_in_flight_max, ..Limits::default() };
+    assert_eq!(format!("{:?}", told.limits), format!("{expected:?}"));
+    assert_eq!(told.log_format, LogFormat::default());
+    assert_eq!(told.listeners[0].channels, encrypted("/etc/sift/siftd.pem", Level::DEFAULT));
+}
+
+#[test]
+fn the_command_line_has_precedence() {
+    let args = ServeArgs {
+        data: Some("/data".into()),
+        port: Some(1),
+        level: Some(Level::Five),
+        max_connections: NonZeroUsize::new(3),
+        ..ServeArgs::default()
+    };
+    let text =
+        "data = 'there'\nmax_connections = 9\n[[listener]]\nport = 2\ncert = 'a.pem'\nscl = 3";
+    let settings = settings(args, text).unwrap();
+    assert_eq!(settings.data, Path::new("/data"));
+    assert_eq!(settings.limits.connections_max.get(), 3);
+    assert_eq!(settings.listeners[0].address.port(), 1);
+    assert_eq!(settings.listeners[0].channels, encrypted("/etc/sift/a.pem", Level::Five));
+}
+
+#[test]
+fn plain_on_the_command_line_drops_what_is_for_encryption() {
+    let args = ServeArgs { plain: true, ..ServeArgs::default() };
+    let settings = settings(args, "data = '/d'\n[[listener]]\ncert = 'a.pem'\nscl = 3").unwrap();
+    assert_eq!(settings.listeners[0].channels, Channels::Plain);
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let cases = [
+        ("", "no data root: name the folder with --data DIR"),
+        ("data = '/d'", "no certificate: there is no siftd.pem in /nowhere/sift"),
+        ("data = '/d'\nprot = 1", "unknown field `prot`"),
+        ("data = '/d'\n[limits]\nidle_seconds = 0", "nonzero"),
+        ("data = '/d'\n[limits]\nsql_bytes_max = 70000", "`sql_bytes_max` is 70000, at most 65536"),
+        ("data = '/d'\n[[listener]]\nscl = 1", "listener 1: level 1 is retired"),
+        (
+            "data = '/d'\n[[listener]]\nencrypt = false\nscl = 3",
+            "listener 1: `scl` is for encrypted",
+        ),
+        ("data = '/d'\nlog_format = 'xml'", "unknown variant `xml`"),
+    ];
+    for (text, expected) in cases {
+        let error = settings(ServeArgs::default(), text).unwrap_err();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn options_about_a_listener_need_a_single_one() {
+    let args = ServeArgs { port: Some(1), ..ServeArgs::default() };
+    let text = "data = '/d'\n[[listener]]\ncert = 'a.pem'\n[[listener]]\nencrypt = false\nport = 2";
+    let error = settings(args, text).unwrap_err();
+    assert!(error.contains("it has 2 listeners"), "{error}");
+}

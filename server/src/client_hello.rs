@@ -1,0 +1,139 @@
+//! The protocols that a TLS client offers, for the log line of a handshake that came to nothing:
+//! rustls says that there is none in common, but not what was offered.
+//!
+//! Sans-I/O over the first bytes of a connection, which come from anybody: whatever is not a whole
+//! and regular ClientHello gives `None`. RFC 8446, 4.1.2 and 4.2.1.
+
+/// The offered protocols, e.g. `TLSv1.1, TLSv1.2`, if `bytes` begin with a whole ClientHello.
+pub(crate) fn offered(bytes: &[u8]) -> Option<String> {
+    let mut record = Cursor(bytes);
+    if record.u8()? != HANDSHAKE_RECORD {
+        return None;
+    }
+    record.take(2)?;
+    let length = record.u16()?;
+    let mut handshake = Cursor(record.take(length.into())?);
+    if handshake.u8()? != CLIENT_HELLO {
+        return None;
+    }
+    handshake.take(3)?;
+    let legacy = handshake.u16()?;
+    handshake.take(32)?;
+    let session = handshake.u8()?;
+    handshake.take(session.into())?;
+    let suites = handshake.u16()?;
+    handshake.take(suites.into())?;
+    let compressions = handshake.u8()?;
+    handshake.take(compressions.into())?;
+
+    let versions = supported_versions(&mut handshake).unwrap_or_else(|| vec![legacy]);
+    let names: Vec<String> =
+        versions.iter().filter(|v| !is_grease(**v)).map(|v| name(*v)).collect();
+    Some(names.join(", "))
+}
+
+const HANDSHAKE_RECORD: u8 = 22;
+const CLIENT_HELLO: u8 = 1;
+const SUPPORTED_VERSIONS: u16 = 43;
+
+/// More than exist; the rest of a longer list says nothing more.
+const VERSIONS_MAX: usize = 8;
+
+fn supported_versions(handshake: &mut Cursor<'_>) -> Option<Vec<u16>> {
+    let length = handshake.u16()?;
+    let mut extensions = Cursor(handshake.take(length.into())?);
+    loop {
+        let kind = extensions.u16()?;
+        let length = extensions.u16()?;
+        let mut body = Cursor(extensions.take(length.into())?);
+        if kind == SUPPORTED_VERSIONS {
+            let length = body.u8()?;
+            let mut list = Cursor(body.take(length.into())?);
+            return Some(std::iter::from_fn(|| list.u16()).take(VERSIONS_MAX).collect());
+        }
+    }
+}
+
+/// Values that clients send so that servers stay tolerant. RFC 8701.
+fn is_grease(version: u16) -> bool {
+    version & 0x0f0f == 0x0a0a
+}
+
+fn name(version: u16) -> String {
+    match version {
+        0x0300 => "SSLv3".to_owned(),
+        0x0301 => "TLSv1.0".to_owned(),
+        0x0302 => "TLSv1.1".to_owned(),
+        0x0303 => "TLSv1.2".to_owned(),
+        0x0304 => "TLSv1.3".to_owned(),
+        other => format!("{other:#06x}"),
+    }
+}
+
+struct Cursor<'a>(&'a [u8]);
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(bytes)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.take(1)?.first().copied()
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        self.take(2)?.first_chunk().map(|bytes| u16::from_be_bytes(*bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A ClientHello with one suite and the given extensions.
+    fn hello(legacy: u16, extensions: &[u8]) -> Vec<u8> {
+        let mut body = legacy.to_be_bytes().to_vec();
+        body.extend([7; 32]);
+        body.extend([0, 0, 2, 0x13, 0x01, 1, 0]);
+        if !extensions.is_empty() {
+            body.extend(u16::try_from(extensions.len()).unwrap().to_be_bytes());
+            body.extend(extensions);
+        }
+        let mut message = vec![1, 0];
+        message.extend(u16::try_from(body.len()).unwrap().to_be_bytes());
+        message.extend(body);
+        let mut record = vec![22, 3, 1];
+        record.extend(u16::try_from(message.len()).unwrap().to_be_bytes());
+        record.extend(message);
+        record
+    }
+
+    #[test]
+    fn old_clients_have_one_version() {
+        assert_eq!(offered(&hello(0x0302, &[])).unwrap(), "TLSv1.1");
+    }
+
+    #[test]
+    fn new_clients_list_them() {
+        let extensions = [0, 43, 0, 7, 6, 0x1a, 0x1a, 3, 4, 3, 3];
+        assert_eq!(offered(&hello(0x0303, &extensions)).unwrap(), "TLSv1.3, TLSv1.2");
+    }
+
+    #[test]
+    fn no_prefix_and_no_change_of_a_byte_panics() {
+        let whole = hello(0x0303, &[0, 43, 0, 3, 2, 3, 4]);
+        for end in 0..whole.len() {
+            offered(&whole[..end]);
+        }
+        for at in 0..whole.len() {
+            for byte in 0..=255 {
+                let mut changed = whole.clone();
+                changed[at] = byte;
+                offered(&changed);
+            }
+        }
+        assert_eq!(offered(&whole[..whole.len() - 1]), None);
+    }
+}

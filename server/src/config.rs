@@ -1,0 +1,139 @@
+//! What a server needs to know, in types that cannot be wrong: nobody checks again.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::Path;
+use std::time::Duration;
+
+use sift_proto::level::Level;
+use tokio::net::TcpListener;
+
+use crate::channel::Security;
+use crate::error::Error;
+use crate::tls;
+
+pub use crate::catalogue::DataRoot;
+
+/// What a server serves and within which bounds.
+#[derive(Debug)]
+pub struct Config {
+    /// The folder of the data files.
+    pub data: DataRoot,
+    /// The bounds.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// Serves `data` within the default bounds.
+    pub fn new(data: DataRoot) -> Self {
+        Self { data, limits: Limits::default() }
+    }
+}
+
+/// Bounds of a server. Each tells its default and what a client sees where it is hit.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections open at once; 256. One more is told `SERVER_BUSY`.
+    pub connections_max: NonZeroUsize,
+    /// Connections that have not said Hello yet; 64. More wait in the kernel's queue.
+    pub handshakes_max: NonZeroUsize,
+    /// From the connection to the end of Hello; 10 s. Then the connection is closed.
+    pub handshake_time: Duration,
+    /// From one answer to the whole next request; 10 min. Then `IDLE_TIMEOUT`.
+    pub idle_time: Duration,
+    /// For a client to take any byte of an answer; 60 s. Then the connection is closed.
+    pub write_stall_time: Duration,
+    /// For answers under way when the server shuts down; 30 s. Then they are cut off.
+    pub grace_time: Duration,
+    /// Text of a Select; 64 KiB. A longer one is `LIMIT_EXCEEDED`.
+    pub sql_bytes_max: NonZeroU32,
+    /// Bytes of a file that one job of the pool works on; 4 MiB: about a millisecond.
+    pub morsel_bytes: NonZeroUsize,
+    /// Morsels of one Select that run or wait to be sent; twice the pool's threads. Times
+    /// `morsel_bytes`, about, this is what a slow client costs.
+    pub morsels_in_flight_max: NonZeroUsize,
+    /// Files in the answer to List; 10,000. More are `LIMIT_EXCEEDED`.
+    pub list_files_max: NonZeroUsize,
+    /// Entries that List looks at; 100,000. More are `LIMIT_EXCEEDED`.
+    pub list_entries_max: NonZeroUsize,
+    /// Folders within folders that List goes down; 32. Deeper ones are `LIMIT_EXCEEDED`.
+    pub list_depth_max: NonZeroUsize,
+    /// Files that are kept open, with what is known of their columns; 64. The least recently used
+    /// is opened anew.
+    pub sources_max: NonZeroUsize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        fn count(count: usize) -> NonZeroUsize {
+            NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)
+        }
+        Self {
+            connections_max: count(256),
+            handshakes_max: count(64),
+            handshake_time: Duration::from_secs(10),
+            idle_time: Duration::from_secs(600),
+            write_stall_time: Duration::from_secs(60),
+            grace_time: Duration::from_secs(30),
+            sql_bytes_max: NonZeroU32::new(64 << 10).unwrap_or(NonZeroU32::MIN),
+            morsel_bytes: count(4 << 20),
+            morsels_in_flight_max: count(2 * crate::schedule::threads()),
+            list_files_max: count(10_000),
+            list_entries_max: count(100_000),
+            list_depth_max: count(32),
+            sources_max: count(64),
+        }
+    }
+}
+
+/// A socket that clients connect to, and what it demands of their channels.
+#[derive(Debug)]
+pub struct Listener {
+    pub(crate) tcp: TcpListener,
+    pub(crate) security: Security,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Listens for clients that speak TLS at `level`. `certificate` is a PEM file with the chain,
+    /// the server's own certificate first, and its private key. Port 0 is any free one.
+    ///
+    /// # Errors
+    /// `Certificate`, `Random`, `Listen`.
+    pub async fn encrypted(
+        address: SocketAddr,
+        certificate: &Path,
+        level: Level,
+    ) -> Result<Self, Error> {
+        let tls = tls::server_config(certificate, level)?;
+        Self::bind(address, Security::Encrypted { level, tls }).await
+    }
+
+    /// Listens for clients in the clear. Port 0 is any free one.
+    ///
+    /// # Errors
+    /// `Listen`.
+    pub async fn plain(address: SocketAddr) -> Result<Self, Error> {
+        Self::bind(address, Security::Plain).await
+    }
+
+    async fn bind(address: SocketAddr, security: Security) -> Result<Self, Error> {
+        let listen = |source| Error::Listen { address, source };
+        let tcp = TcpListener::bind(address).await.map_err(listen)?;
+        let address = tcp.local_addr().map_err(listen)?;
+        Ok(Self { tcp, security, address })
+    }
+
+    /// The address with the port that was really taken.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The level of its channels; `None` on a plain one.
+    pub fn level(&self) -> Option<Level> {
+        match self.security {
+            Security::Plain => None,
+            Security::Encrypted { level, .. } => Some(level),
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! One connection's life: channel, Hello, then one request at a time, until either side ends it.
+//!
+//! While an answer is written the reading half is watched: Cancel ends the answer, another
+//! request is a violation of the protocol, and a client that is gone ends the work for it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use sift_proto::PROTOCOL_VERSION;
+use sift_proto::frame::{BODY_BYTES_MAX, CONTROL_BYTES_MAX, Frame, FrameError, Kind};
+use sift_proto::level::Level;
+use sift_proto::message::{Hello, Welcome};
+use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{Instant as Deadline, timeout_at};
+
+use crate::answer::{Account, Answer};
+use crate::channel::{self, Channel, Facts, Refused, Security};
+use crate::fault::{Fault, Stop};
+use crate::interrupt::Interrupt;
+use crate::report;
+use crate::server::Shared;
+use crate::wire::{ReadError, Reader, Writer};
+
+/// A Hello is a name and a few words. Before it nobody may make us hold more.
+const HELLO_BYTES_MAX: u32 = 4 << 10;
+
+/// Serves one connection to its end. `doorstep` is given back when Hello is through.
+pub(crate) async fn run(
+    shared: &Shared,
+    tcp: TcpStream,
+    peer: SocketAddr,
+    security: Security,
+    doorstep: OwnedSemaphorePermit,
+    shutdown: watch::Receiver<bool>,
+) {
+    let deadline = Deadline::now() + shared.limits.handshake_time;
+    let opened = timeout_at(deadline, channel::open(tcp, peer, &security)).await;
+    let late = |_| {
+        let seconds = shared.limits.handshake_time.as_secs();
+        Err(Refused::Handshake(format!("not through within {seconds} seconds")))
+    };
+    let Channel { stream, facts } = match opened.unwrap_or_else(late) {
+        Ok(channel) => channel,
+        Err(refused) => return report::refused(peer, &refused),
+    };
+    let (reader, writer) = tokio::io::split(stream);
+    let mut connection = Connection {
+        shared,
+        facts,
+        reader: Reader::new(reader, HELLO_BYTES_MAX),
+        writer: Writer::new(writer, shared.limits.write_stall_time),
+        shutdown,
+    };
+    let admitted = match timeout_at(deadline, connection.hello()).await {
+        Ok(admitted) => admitted,
+        Err(_) => {
+            let error = io::Error::new(io::ErrorKind::TimedOut, "no Hello in time");
+            return report::refused(peer, &Refused::Io(error));
+        }
+    };
+    match admitted {
+        Ok(permit) => {
+            drop(doorstep);
+            connection.requests().await;
+            drop(permit);
+        }
+        Err(stop) => {
+            if let Stop::Fault(fault) = &stop {
+                connection.dismiss(fault).await;
+            }
+            report::turned_away(&connection.facts, &stop);
+        }
+    }
+}
+
+struct Connection<'a, S> {
+    shared: &'a Shared,
+    facts: Facts,
+    reader: Reader<ReadHalf<S>>,
+    writer: Writer<WriteHalf<S>>,
+    shutdown: watch::Receiver<bool>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
+    /// Reads Hello and answers it. The permit holds the connection's place among the open ones.
+    async fn hello(&mut self) -> Result<OwnedSemaphorePermit, Stop> {
+        let frame = match self.reader.next().await {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return Err(Stop::Gone(io::ErrorKind::UnexpectedEof.into())),
+            Err(error) => return Err(read_stop(error)),
+        };
+        if frame.kind != Kind::Hello {
+            return Err(Fault::Unexpected(frame.kind, "Hello").into());
+        }
+        let hello: Hello = prost::Message::decode(&frame.body[..])
+            .map_err(|error| Fault::Message(Kind::Hello, error.to_string()))?;
+        if hello.version != PROTOCOL_VERSION {
+            return Err(Fault::Version(hello.version).into());
+        }
+        meets_level(&self.facts, hello.level)?;
+        let permit = self.shared.admit()?;
+        if *self.shutdown.borrow() {
+            return Err(Fault::ShuttingDown.into());
+        }
+        let welcome = Welcome {
+            version: PROTOCOL_VERSION,
+            server: concat!("siftd ", env!("CARGO_PKG_VERSION")).to_owned(),
+            level: self.facts.level_number().into(),
+            features: Vec::new(),
+            frame_bytes_max: BODY_BYTES_MAX,
+            sql_bytes_max: self.shared.limits.sql_bytes_max.get(),
+        };
+        self.writer.send(Kind::Welcome, &welcome).await?;
+        self.reader.set_body_bytes_max(CONTROL_BYTES_MAX);
+        report::connected(&self.facts, &hello.client);
+        Ok(permit)
+    }
+
+    async fn requests(&mut self) {
+        loop {
+            let request = match self.request().await {
+                Ok(Some(request)) => request,
+                Ok(None) => break,
+                Err(Stop::Fault(fault)) => {
+                    self.dismiss(&fault).await;
+                    report::ended(&self.facts, &fault);
+                    break;
+                }
+                Err(Stop::Gone(error)) => {
+                    report::ended(&self.facts, &error);
+                    break;
+                }
+            };
+            if !self.answer(request).await {
+                break;
+            }
+        }
+    }
+
+    /// The next request; `None` where the client is done.
+    async fn request(&mut self) -> Result<Option<Frame>, Stop> {
+        let idle = self.shared.limits.idle_time;
+        let deadline = Deadline::now() + idle;
+        loop {
+            let heard = tokio::select! {
+                biased;
+                _ = self.shutdown.wait_for(|down| *down) => return Err(Fault::ShuttingDown.into()),
+                heard = timeout_at(deadline, self.reader.next()) => heard,
+            };
+            match heard {
+                Err(_) => return Err(Fault::Idle(idle.as_secs()).into()),
+                // it crossed with the end of the answer that it was for
+                Ok(Ok(Some(frame))) if frame.kind == Kind::Cancel => (),
+                Ok(Ok(frame)) => return Ok(frame),
+                Ok(Err(error)) => return Err(read_stop(error)),
+            }
+        }
+    }
+
+    /// Answers one request; `false` where the connection ends with it.
+    async fn answer(&mut self, request: Frame) -> bool {
+        let started = Instant::now();
+        let kind = request.kind;
+        let interrupt = Interrupt::default();
+        let mut account = Account::default();
+        self.writer.take_counts();
+        self.shared.activity.request();
+
+        let answer = Answer {
+            shared: self.shared,
+            facts: &self.facts,
+            writer: &mut self.writer,
+            interrupt: &interrupt,
+            account: &mut account,
+            started,
+        };
+        let mut result =
+            watched(Box::pin(answer.send(request)), &mut self.reader, &interrupt).await;
+        let mut goes_on = result.is_ok();
+        if let Err(Stop::Fault(fault)) = &result {
+            if fault.is_fatal() {
+                self.dismiss(fault).await;
+            } else {
+                let told = self.writer.send(Kind::Failure, &fault.to_failure()).await;
+                goes_on = told.is_ok();
+                if let Err(gone @ Stop::Gone(_)) = told {
+                    result = Err(gone);
+                }
+            }
+        }
+        let (bytes_sent, _) = self.writer.take_counts();
+        account.statistics.bytes_sent = bytes_sent;
+        report::answered(&self.facts, kind, &account, started.elapsed(), &result);
+        goes_on
+    }
+
+    /// Tells the client why the connection ends, so that it can read it.
+    async fn dismiss(&mut self, fault: &Fault) {
+        if self.writer.send(Kind::Failure, &fault.to_failure()).await.is_ok() {
+            self.writer.shutdown().await;
+            self.reader.drain().await;
+        }
+    }
+}
+
+/// Waits for the answer, listens meanwhile, and drops the answer when the client is gone.
+async fn watched<R: AsyncRead + Unpin>(
+    mut answer: impl Future<Output = Result<(), Stop>> + Unpin,
+    reader: &mut Reader<R>,
+    interrupt: &Interrupt,
+) -> Result<(), Stop> {
+    loop {
+        let heard = tokio::select! {
+            biased;
+            result = &mut answer => return result,
+            heard = reader.next() => heard,
+        };
+        match heard {
+            Ok(Some(frame)) => interrupt.raise(Ok(frame)),
+            Err(ReadError::Frame(error @ FrameError::Truncated { .. })) => {
+                return Err(Stop::Gone(io::Error::new(io::ErrorKind::UnexpectedEof, error)));
+            }
+            Err(ReadError::Frame(error)) => interrupt.raise(Err(error)),
+            Ok(None) => return Err(Stop::Gone(io::ErrorKind::UnexpectedEof.into())),
+            Err(ReadError::Io(error)) => return Err(Stop::Gone(error)),
+        }
+        if interrupt.is_fatal() {
+            // what it sends from here on has no meaning
+            return answer.await;
+        }
+    }
+}
+
+/// Whether the channel is as good as the client's Hello wants it. 0 is the level of plain channels.
+fn meets_level(facts: &Facts, asked: u32) -> Result<(), Fault> {
+    let Some(encryption) = facts.encryption else {
+        return match asked {
+            0 => Ok(()),
+            _ => {
+                let asked = u8::try_from(asked).unwrap_or(u8::MAX);
+                Err(Fault::LevelNotMet { asked, channel: "it is not encrypted".to_owned() })
+            }
+        };
+    };
+    let asked = Level::from_number(u8::try_from(asked).unwrap_or(u8::MAX))?;
+    if asked.permits(encryption.protocol, encryption.suite, encryption.group) {
+        return Ok(());
+    }
+    let channel = format!("{} {} {}", facts.protocol(), facts.key_exchange(), facts.cipher());
+    Err(Fault::level(asked, channel))
+}
+
+fn read_stop(error: ReadError) -> Stop {
+    match error {
+        ReadError::Frame(error @ FrameError::Truncated { .. }) => {
+            Stop::Gone(io::Error::new(io::ErrorKind::UnexpectedEof, error))
+        }
+        ReadError::Frame(error) => Stop::Fault(Fault::Frame(error)),
+        ReadError::Io(error) => Stop::Gone(error),
+    }
+}

@@ -1,0 +1,162 @@
+//! Batches as Arrow IPC messages, one a frame, without copying the columns.
+//!
+//! A message is a list of buffers that share the columns' memory. Its metadata is padded to 64
+//! bytes, so the columns lie on multiples of 64 from the start of the frame's body: a client that
+//! reads the body into aligned memory can use them where they are.
+//! <https://arrow.apache.org/docs/format/Columnar.html#encapsulated-message-format>
+
+use arrow::buffer::Buffer;
+use arrow::datatypes::Schema;
+use arrow::error::ArrowError;
+use arrow::ipc::writer::{
+    DictionaryTracker, IpcDataGenerator, IpcWriteOptions, StreamEncoder, write_message,
+};
+use arrow::record_batch::RecordBatch;
+use sift_proto::frame::BODY_BYTES_MAX;
+
+use crate::fault::Fault;
+
+/// One message: buffers to be sent one behind the other.
+pub(crate) type Message = Vec<Buffer>;
+
+/// Turns the batches of one answer into messages.
+pub(crate) struct Encoder {
+    encoder: StreamEncoder,
+    message_bytes_max: usize,
+}
+
+impl Encoder {
+    /// An encoder and the schema message that stands before the batches.
+    pub(crate) fn new(schema: &Schema) -> Result<(Self, Vec<u8>), Fault> {
+        Self::with_bound(schema, BODY_BYTES_MAX as usize)
+    }
+
+    fn with_bound(schema: &Schema, message_bytes_max: usize) -> Result<(Self, Vec<u8>), Fault> {
+        let options = IpcWriteOptions::default();
+        let mut tracker = DictionaryTracker::new(false);
+        let data = IpcDataGenerator::default().schema_to_bytes_with_dictionary_tracker(
+            schema,
+            &mut tracker,
+            &options,
+        );
+        let mut message = Vec::new();
+        write_message(&mut message, data, &options).map_err(internal)?;
+
+        let mut encoder = StreamEncoder::try_new_with_options(schema, options).map_err(internal)?;
+        // the first call gives the schema once more, in a form that cannot be told apart
+        let empty = RecordBatch::new_empty(schema.clone().into());
+        encoder.encode(&empty).map_err(internal)?;
+        Ok((Self { encoder, message_bytes_max }, message))
+    }
+
+    /// The messages of `batch`, split by records where one would outgrow a frame; each is given to
+    /// [`next`](Pieces::next) when it is asked for.
+    pub(crate) fn pieces(&mut self, batch: RecordBatch) -> Pieces<'_> {
+        Pieces { encoder: self, rest: vec![batch] }
+    }
+}
+
+/// The messages of one batch.
+pub(crate) struct Pieces<'a> {
+    encoder: &'a mut Encoder,
+    /// What is to come, the last first.
+    rest: Vec<RecordBatch>,
+}
+
+impl Pieces<'_> {
+    /// The next message.
+    ///
+    /// # Errors
+    /// `TooLarge` for a single record that no frame can hold.
+    pub(crate) fn next(&mut self) -> Result<Option<Message>, Fault> {
+        while let Some(batch) = self.rest.pop() {
+            if batch.num_rows() == 0 {
+                continue;
+            }
+            let message = self.encoder.encoder.encode(&batch).map_err(internal)?;
+            let bytes: usize = message.iter().map(Buffer::len).sum();
+            if bytes <= self.encoder.message_bytes_max {
+                return Ok(Some(message));
+            }
+            let rows = batch.num_rows();
+            if rows == 1 {
+                let max = self.encoder.message_bytes_max;
+                return Err(Fault::TooLarge { what: "record", got: bytes, max, unit: "bytes" });
+            }
+            self.rest.push(batch.slice(rows / 2, rows - rows / 2));
+            self.rest.push(batch.slice(0, rows / 2));
+        }
+        Ok(None)
+    }
+}
+
+fn internal(error: ArrowError) -> Fault {
+    tracing::error!(%error, "a batch does not encode");
+    Fault::Internal("a batch does not encode")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array, StringArray};
+    use arrow::ipc::reader::StreamReader;
+
+    use super::*;
+
+    fn batch(rows: i64) -> RecordBatch {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+        let texts: ArrayRef = Arc::new(
+            (0..rows).map(|n| (n % 3 != 0).then(|| format!("text {n}"))).collect::<StringArray>(),
+        );
+        RecordBatch::try_from_iter_with_nullable([("n", numbers, false), ("t", texts, true)])
+            .unwrap()
+    }
+
+    fn joined(message: &Message) -> Vec<u8> {
+        message.iter().flat_map(|buffer| buffer.as_slice()).copied().collect()
+    }
+
+    #[test]
+    fn any_bound_gives_the_same_records() {
+        let batch = batch(1000);
+        for bound in [1 << 10, 4 << 10, 1 << 20] {
+            let (mut encoder, mut stream) = Encoder::with_bound(&batch.schema(), bound).unwrap();
+            let mut pieces = encoder.pieces(batch.clone());
+            while let Some(message) = pieces.next().unwrap() {
+                let bytes = joined(&message);
+                assert!(bytes.len() <= bound);
+                stream.extend(bytes);
+            }
+            let read: Vec<_> =
+                StreamReader::try_new(&stream[..], None).unwrap().map(Result::unwrap).collect();
+            let read = arrow::compute::concat_batches(&batch.schema(), &read).unwrap();
+            assert_eq!(read, batch);
+        }
+    }
+
+    #[test]
+    fn a_record_beyond_every_frame_is_refused() {
+        let (mut encoder, _) = Encoder::with_bound(&batch(1).schema(), 64).unwrap();
+        let fault = encoder.pieces(batch(8)).next().unwrap_err();
+        assert!(fault.to_string().starts_with("record of "), "{fault}");
+    }
+
+    #[test]
+    fn columns_are_shared_and_aligned() {
+        let batch = batch(1000);
+        let (mut encoder, _) = Encoder::new(&batch.schema()).unwrap();
+        let message = encoder.pieces(batch.clone()).next().unwrap().unwrap();
+        let values = batch.column(0).to_data().buffers()[0].as_ptr();
+        let mut at = 0;
+        let mut found = false;
+        for buffer in &message {
+            if buffer.as_ptr() == values {
+                assert_eq!(at % 64, 0);
+                found = true;
+            }
+            at += buffer.len();
+        }
+        assert!(found);
+    }
+}

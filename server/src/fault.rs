@@ -1,0 +1,183 @@
+//! Why a request or a channel ended, and the status that the client sees: one exhaustive match
+//! for each kind of error.
+
+use sift_proto::PROTOCOL_VERSION;
+use sift_proto::frame::{FrameError, Kind};
+use sift_proto::level::{Level, LevelError};
+use sift_proto::message::{Failure, Status};
+use sift_select::ErrorKind;
+
+/// What the client is told instead of an answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    // the channel is wrong
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error("{0} frame where {expected} was due", expected = .1)]
+    Unexpected(Kind, &'static str),
+    #[error("{0} frame while an answer is under way; cancel it or read it to its end first")]
+    WhileAnswering(Kind),
+    #[error("{0} frame that does not decode: {1}")]
+    Message(Kind, String),
+    #[error("protocol version {0}, this server speaks {PROTOCOL_VERSION}")]
+    Version(u32),
+    #[error("level {asked} is asked for, this channel does not meet it: {channel}")]
+    LevelNotMet { asked: u8, channel: String },
+    #[error("{0}")]
+    LevelUnknown(String),
+    #[error("the server is busy: {0} connections, its bound, are open; try again later")]
+    Busy(usize),
+    #[error("no request within {0} seconds")]
+    Idle(u64),
+    #[error("the server is shutting down")]
+    ShuttingDown,
+    // the request is wrong
+    #[error(transparent)]
+    Select(#[from] sift_select::Error),
+    #[error("`{name}`: {why}; a file is named by its path below the data root")]
+    FileName { name: String, why: &'static str },
+    #[error("`{0}`: unknown file")]
+    UnknownFile(String),
+    #[error("`{0}`: leads out of the data root")]
+    Outside(String),
+    #[error("`{0}`: not a regular file")]
+    NotRegular(String),
+    #[error("`{0}`: a descriptor, not a data file")]
+    IsDescriptor(String),
+    #[error("`{0}`: unknown format; a descriptor `{0}.toml` would tell it")]
+    UnknownFormat(String),
+    #[error("pattern `{pattern}`: {why}")]
+    Pattern { pattern: String, why: String },
+    #[error("`{name}`: range from byte {offset} for {length} bytes, the file has {file_bytes}")]
+    Range { name: String, offset: u64, length: u64, file_bytes: u64 },
+    #[error("{what} of {got} {unit}, at most {max} are accepted")]
+    TooLarge { what: &'static str, got: usize, max: usize, unit: &'static str },
+    #[error("more than {max} {what}; narrow the pattern")]
+    TooMany { what: &'static str, max: usize },
+    #[error("${number}: {why}")]
+    Parameter { number: usize, why: String },
+    #[error("cancelled by the client")]
+    Cancelled,
+    // the data is wrong
+    #[error("{0}: {1}")]
+    Descriptor(String, String),
+    #[error("{0}: {1}")]
+    Unreadable(String, std::io::Error),
+    #[error("{0}: the file changed while it was sent")]
+    Changed(String),
+    #[error("{0}: the file changed since its first part was fetched; fetch it from the start")]
+    ChangedSince(String),
+    // the data may not leave on this channel
+    #[error("{0}: file requires network encryption")]
+    NetworkEncrypt(String),
+    #[error("{0}: file requires network encryption while its descriptor cannot be read")]
+    NetworkEncryptUnknown(String),
+    // the server is wrong
+    #[error("internal error of the server, {0}; its log may say more")]
+    Internal(&'static str),
+}
+
+impl Fault {
+    pub(crate) fn level(asked: Level, channel: impl Into<String>) -> Self {
+        Self::LevelNotMet { asked: asked.number(), channel: channel.into() }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Self::Frame(_) | Self::Unexpected(..) | Self::WhileAnswering(_) | Self::Message(..) => {
+                Status::ProtocolViolation
+            }
+            Self::Version(_) => Status::VersionUnsupported,
+            Self::LevelNotMet { .. } | Self::LevelUnknown(_) => Status::LevelNotMet,
+            Self::Busy(_) => Status::ServerBusy,
+            Self::Idle(_) => Status::IdleTimeout,
+            Self::ShuttingDown => Status::ShuttingDown,
+            Self::Select(error) => select_status(error.kind()),
+            Self::FileName { .. }
+            | Self::UnknownFile(_)
+            | Self::Outside(_)
+            | Self::NotRegular(_)
+            | Self::IsDescriptor(_)
+            | Self::UnknownFormat(_) => Status::UnknownFile,
+            Self::Pattern { .. } => Status::Syntax,
+            Self::Range { .. } => Status::RangeInvalid,
+            Self::TooLarge { .. } | Self::TooMany { .. } => Status::LimitExceeded,
+            Self::Parameter { .. } => Status::Parameter,
+            Self::Cancelled => Status::Cancelled,
+            Self::Descriptor(..) => Status::DescriptorInvalid,
+            Self::Unreadable(..) => Status::FileUnreadable,
+            Self::Changed(_) | Self::ChangedSince(_) => Status::FileChanged,
+            Self::NetworkEncrypt(_) | Self::NetworkEncryptUnknown(_) => {
+                Status::NetworkEncryptRequired
+            }
+            Self::Internal(_) => Status::Internal,
+        }
+    }
+
+    /// Whether the connection ends with it: what the peer sends next could not be understood.
+    pub(crate) fn is_fatal(&self) -> bool {
+        matches!(
+            self.status(),
+            Status::ProtocolViolation
+                | Status::VersionUnsupported
+                | Status::LevelNotMet
+                | Status::ServerBusy
+                | Status::IdleTimeout
+                | Status::ShuttingDown
+        )
+    }
+
+    pub(crate) fn to_failure(&self) -> Failure {
+        Failure { status: self.status().into(), message: bounded(self.to_string()) }
+    }
+}
+
+impl From<LevelError> for Fault {
+    fn from(error: LevelError) -> Self {
+        Self::LevelUnknown(error.to_string())
+    }
+}
+
+fn select_status(kind: ErrorKind) -> Status {
+    match kind {
+        ErrorKind::Syntax => Status::Syntax,
+        ErrorKind::Unsupported => Status::Unsupported,
+        ErrorKind::UnknownColumn => Status::UnknownColumn,
+        ErrorKind::UnknownFunction => Status::UnknownFunction,
+        ErrorKind::TypeMismatch => Status::TypeMismatch,
+        ErrorKind::Parameter => Status::Parameter,
+        ErrorKind::LimitExceeded => Status::LimitExceeded,
+        ErrorKind::Computation => Status::Computation,
+        ErrorKind::Descriptor => Status::DescriptorInvalid,
+        ErrorKind::Record => Status::RecordInvalid,
+        ErrorKind::FileChanged => Status::FileChanged,
+        ErrorKind::Io => Status::FileUnreadable,
+        _ => Status::Internal,
+    }
+}
+
+/// A message quotes what the client sent; it must not outgrow a frame, nor a log line.
+const MESSAGE_BYTES_MAX: usize = 4096;
+
+fn bounded(mut message: String) -> String {
+    if message.len() > MESSAGE_BYTES_MAX {
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
+        message.push_str(" …");
+    }
+    message
+}
+
+/// Why an answer stopped before its end.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The client is told.
+    Fault(Fault),
+    /// There is nobody to tell: the channel broke or the client stopped reading.
+    Gone(std::io::Error),
+}
+
+impl<F: Into<Fault>> From<F> for Stop {
+    fn from(fault: F) -> Self {
+        Self::Fault(fault.into())
+    }
+}

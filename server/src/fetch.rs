@@ -1,0 +1,152 @@
+//! A file, or a range of its bytes, as it stands.
+//!
+//! One chunk is read ahead on a blocking thread while the one before it is encrypted and sent; two
+//! buffers go back and forth. No thread is held while the client is slow. A file that is cut
+//! short or rewritten on the way ends the answer with `FILE_CHANGED`, never with the end marker.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use sift_proto::frame::{HEADER_BYTES, Kind};
+use sift_proto::message::{FetchRequest, FetchStart};
+use sift_select::Identity;
+use tokio::io::AsyncWrite;
+
+use crate::answer::blocking;
+use crate::catalogue::{Catalogue, FileName, Opened, Transport};
+use crate::fault::{Fault, Stop};
+use crate::interrupt::Interrupt;
+use crate::wire::{self, Writer};
+
+/// Bytes of a chunk: enough that the change of threads between two does not show, few enough for
+/// two to stay in the cache.
+const CHUNK_BYTES: u64 = 1 << 20;
+
+/// Sends the bytes; gives the length of the whole file.
+pub(crate) async fn fetch<W: AsyncWrite + Unpin>(
+    catalogue: Arc<Catalogue>,
+    request: FetchRequest,
+    transport: Transport,
+    writer: &mut Writer<W>,
+    interrupt: &Interrupt,
+) -> Result<u64, Stop> {
+    let name = FileName::parse(&request.file)?;
+    let named = name.clone();
+    let opened = interrupt.or(blocking(move || catalogue.open(&named, transport))).await?;
+    let Opened { file, identity, .. } = opened;
+    let told = identity_text(identity);
+    if !request.identity.is_empty() && request.identity != told {
+        return Err(Fault::ChangedSince(name.to_string()).into());
+    }
+    let range = range(&name, &request, identity.bytes)?;
+    let start = FetchStart {
+        file_bytes: identity.bytes,
+        offset: range.start,
+        length: range.end - range.start,
+        identity: told,
+    };
+    writer.send(Kind::FetchStart, &start).await?;
+
+    let reading = Reading { file: Arc::new(file), name: name.to_string(), identity };
+    chunks(&reading, range, writer, interrupt).await?;
+    reading.check().await?;
+    Ok(identity.bytes)
+}
+
+async fn chunks<W: AsyncWrite + Unpin>(
+    reading: &Reading,
+    range: Range<u64>,
+    writer: &mut Writer<W>,
+    interrupt: &Interrupt,
+) -> Result<(), Stop> {
+    let mut ahead = reading.start(range.start, range.end, Vec::new());
+    let mut spare = Vec::new();
+    let mut at = range.start;
+    while at < range.end {
+        let chunk = interrupt.or(ahead).await?;
+        at = range.end.min(at + CHUNK_BYTES);
+        ahead = reading.start(at, range.end, spare);
+        writer.send_whole(&chunk).await?;
+        spare = chunk;
+    }
+    writer.flush().await
+}
+
+struct Reading {
+    file: Arc<File>,
+    name: String,
+    identity: Identity,
+}
+
+impl Reading {
+    /// Starts to read the chunk at `at` into `buffer`, as a frame. Beyond the end it does nothing.
+    fn start(
+        &self,
+        at: u64,
+        end: u64,
+        mut buffer: Vec<u8>,
+    ) -> impl Future<Output = Result<Vec<u8>, Fault>> + use<> {
+        let file = Arc::clone(&self.file);
+        let name = self.name.clone();
+        let job = (at < end).then(|| {
+            let work = move || {
+                read_frame(&file, at, end.min(at + CHUNK_BYTES), &mut buffer)
+                    .map_err(|error| unreadable(&name, error))?;
+                Ok(buffer)
+            };
+            crate::answer::start_blocking(work)
+        });
+        async move {
+            match job {
+                Some(job) => job.await,
+                None => Ok(Vec::new()),
+            }
+        }
+    }
+
+    /// Whether all that was sent was of one file.
+    async fn check(self) -> Result<(), Fault> {
+        let Self { file, name, identity } = self;
+        blocking(move || {
+            let metadata = file.metadata().map_err(|error| unreadable(&name, error))?;
+            if Identity::from(&metadata) == identity { Ok(()) } else { Err(Fault::Changed(name)) }
+        })
+        .await
+    }
+}
+
+fn read_frame(file: &File, at: u64, end: u64, buffer: &mut Vec<u8>) -> io::Result<()> {
+    // at most a chunk
+    let body_bytes = usize::try_from(end - at).map_err(io::Error::other)?;
+    let header = wire::header(Kind::Chunk, body_bytes)
+        .map_err(|fault| io::Error::other(fault.to_string()))?;
+    buffer.resize(HEADER_BYTES + body_bytes, 0);
+    let (head, body) = buffer.split_at_mut(HEADER_BYTES);
+    head.copy_from_slice(&header);
+    file.read_exact_at(body, at)
+}
+
+fn unreadable(name: &str, error: io::Error) -> Fault {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => Fault::Changed(name.to_owned()),
+        _ => Fault::Unreadable(name.to_owned(), error),
+    }
+}
+
+fn range(name: &FileName, request: &FetchRequest, file_bytes: u64) -> Result<Range<u64>, Fault> {
+    let offset = request.offset;
+    let length = request.length.unwrap_or_else(|| file_bytes.saturating_sub(offset));
+    match offset.checked_add(length) {
+        Some(end) if offset <= file_bytes && end <= file_bytes => Ok(offset..end),
+        _ => Err(Fault::Range { name: name.to_string(), offset, length, file_bytes }),
+    }
+}
+
+/// Changes whenever the file does; what is in it is nobody's business.
+fn identity_text(identity: Identity) -> String {
+    let Identity { device, inode, bytes, modified_nanos } = identity;
+    format!("{device:x}-{inode:x}-{bytes:x}-{modified_nanos:x}")
+}

@@ -1,0 +1,88 @@
+//! Parameters of a Select as they come over the wire, and as the scan takes them.
+
+use sift_proto::message::{self, value::Kind};
+use sift_select::Value;
+
+use crate::fault::Fault;
+
+/// More parameters than a text of 64 KiB can use for anything.
+const PARAMETERS_MAX: usize = 4096;
+
+/// Digits of a decimal, before and after the point together: what decimal128 holds.
+const DIGITS_MAX: usize = 38;
+
+/// The values in order.
+///
+/// # Errors
+/// `TooLarge` for too many of them, `Parameter` for one without a value or a decimal that is none.
+pub(crate) fn from_message(values: Vec<message::Value>) -> Result<Vec<Value>, Fault> {
+    if values.len() > PARAMETERS_MAX {
+        let (got, max) = (values.len(), PARAMETERS_MAX);
+        return Err(Fault::TooLarge { what: "list", got, max, unit: "parameters" });
+    }
+    let numbered = values.into_iter().zip(1..);
+    numbered
+        .map(|(value, number)| one(value).map_err(|why| Fault::Parameter { number, why }))
+        .collect()
+}
+
+fn one(value: message::Value) -> Result<Value, String> {
+    Ok(match value.kind {
+        None => return Err("no value, of a kind that this server does not know perhaps".to_owned()),
+        Some(Kind::Null(_)) => Value::Null,
+        Some(Kind::Boolean(boolean)) => Value::Boolean(boolean),
+        Some(Kind::Integer(integer)) => Value::Integer(integer),
+        Some(Kind::Float(float)) => Value::Float(float),
+        Some(Kind::Decimal(text)) => decimal(&text)?,
+        Some(Kind::Text(text)) => Value::Text(text),
+        Some(Kind::Binary(bytes)) => Value::Binary(bytes),
+        Some(Kind::Date(days)) => Value::Date(days),
+        Some(Kind::Timestamp(micros)) => Value::Timestamp(micros),
+    })
+}
+
+/// Sign, digits, point, digits: no exponent, no space, nothing that would have to be rounded.
+fn decimal(text: &str) -> Result<Value, String> {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let length = whole.len() + fraction.len();
+    let all_digits = whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
+    if length == 0 || length > DIGITS_MAX || !all_digits {
+        let shown: String = text.chars().take(60).collect();
+        return Err(format!("`{shown}` is no decimal of 1 to {DIGITS_MAX} digits"));
+    }
+    let magnitude: i128 =
+        format!("{whole}{fraction}").parse().map_err(|_parse| "too many digits".to_owned())?;
+    let digits = if text.starts_with('-') { -magnitude } else { magnitude };
+    let scale = u8::try_from(fraction.len()).map_err(|_parse| "too many digits".to_owned())?;
+    Ok(Value::Decimal { digits, scale })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_exact() {
+        let cases =
+            [("12.50", 1250, 2), ("-0.07", -7, 2), ("+3", 3, 0), (".5", 5, 1), ("5.", 5, 0)];
+        for (text, digits, scale) in cases {
+            assert_eq!(decimal(text), Ok(Value::Decimal { digits, scale }), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_decimal_is_refused() {
+        let long = "1".repeat(39);
+        for text in ["", "-", ".", "1e5", "1.2.3", " 1", "0x10", "--1", "-+1", "١", &long] {
+            assert!(decimal(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_missing_value_is_named_by_number() {
+        let null = message::Value { kind: Some(Kind::Null(true)) };
+        let fault = from_message(vec![null, message::Value { kind: None }]).unwrap_err();
+        assert!(fault.to_string().starts_with("$2: "), "{fault}");
+    }
+}

@@ -1,0 +1,92 @@
+//! The log: one line for each connection and one for each request.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sift_proto::frame::Kind;
+use sift_proto::message::Status;
+use tracing::{debug, info, warn};
+
+use crate::answer::{Account, micros};
+use crate::channel::{Facts, Refused};
+use crate::fault::Stop;
+
+/// What a client calls itself is not for us to believe, nor to print at any length.
+const CLIENT_CHARS_MAX: usize = 100;
+
+/// A connection that has said Hello.
+pub(crate) fn connected(facts: &Facts, client: &str) {
+    let client: String = client.chars().take(CLIENT_CHARS_MAX).collect();
+    info!(
+        peer = %facts.peer,
+        level = facts.level_number(),
+        protocol = facts.protocol(),
+        cipher = facts.cipher(),
+        key_exchange = facts.key_exchange(),
+        ?client,
+        "connection"
+    );
+}
+
+/// A connection that did not become a channel.
+pub(crate) fn refused(peer: SocketAddr, refused: &Refused) {
+    match refused {
+        // a port that is looked at, by a monitor perhaps
+        Refused::Silent => debug!(%peer, reason = %refused, "connection refused"),
+        _ => warn!(%peer, reason = %refused, "connection refused"),
+    }
+}
+
+/// A channel that was not let in.
+pub(crate) fn turned_away(facts: &Facts, stop: &Stop) {
+    let peer = facts.peer;
+    match stop {
+        Stop::Fault(fault) => {
+            warn!(%peer, status = fault.status().as_str_name(), reason = %fault, "connection refused");
+        }
+        Stop::Gone(error) => warn!(%peer, reason = %error, "connection refused"),
+    }
+}
+
+/// A connection that ended otherwise than by the client's wish.
+pub(crate) fn ended(facts: &Facts, reason: &dyn Display) {
+    debug!(peer = %facts.peer, %reason, "connection ended");
+}
+
+/// A request that was answered, or not.
+pub(crate) fn answered(
+    facts: &Facts,
+    kind: Kind,
+    account: &Account,
+    elapsed: Duration,
+    result: &Result<(), Stop>,
+) {
+    let (status, reason) = match result {
+        Ok(()) => ("OK", String::new()),
+        Err(Stop::Fault(fault)) => (fault.status().as_str_name(), fault.to_failure().message),
+        Err(Stop::Gone(error)) => ("GONE", error.to_string()),
+    };
+    let statistics = &account.statistics;
+    info!(
+        peer = %facts.peer,
+        %kind,
+        file = ?account.file,
+        status,
+        reason,
+        records_scanned = statistics.records_scanned,
+        records_selected = statistics.records_selected,
+        bytes_scanned = statistics.bytes_scanned,
+        bytes_sent = statistics.bytes_sent,
+        plan_micros = statistics.plan_micros,
+        scan_micros = statistics.scan_micros,
+        send_micros = statistics.send_micros,
+        total_micros = micros(elapsed),
+        "request"
+    );
+    if let Err(Stop::Fault(fault)) = result
+        && fault.status() == Status::Internal
+    {
+        tracing::error!(%kind, %fault, "internal error");
+    }
+}

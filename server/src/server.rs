@@ -1,0 +1,191 @@
+//! Listeners, the accept loop and the way down.
+//!
+//! A connection takes a place on the doorstep before it is accepted and keeps it until its Hello
+//! is through; then it needs one of the places inside, or it is told that the server is busy.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use crate::catalogue::Catalogue;
+use crate::config::{Config, Limits, Listener};
+use crate::connection;
+use crate::fault::Fault;
+
+/// Serves until `shutdown` is ready, then lets answers under way end, for the grace time at most.
+/// Connections are served on the runtime that this is called on.
+pub async fn serve(listeners: Vec<Listener>, config: Config, shutdown: impl Future<Output = ()>) {
+    Server::new(config).serve(listeners, shutdown).await;
+}
+
+/// A server that is looked at while it serves.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+}
+
+/// What a server has done so far. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Activity {
+    connections: Arc<AtomicU64>,
+    requests: Arc<AtomicU64>,
+    morsels: Arc<AtomicU64>,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) limits: Limits,
+    pub(crate) activity: Activity,
+    doorstep: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+}
+
+impl Activity {
+    /// Connections that were accepted.
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Requests that were read.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Morsels that ran.
+    pub fn morsels_run(&self) -> u64 {
+        self.morsels.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn morsels(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.morsels)
+    }
+}
+
+impl Shared {
+    /// One of the places inside.
+    pub(crate) fn admit(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_full| Fault::Busy(self.limits.connections_max.get()))
+    }
+}
+
+impl Server {
+    /// A server that has yet to serve.
+    pub fn new(config: Config) -> Self {
+        let Config { data, limits } = config;
+        let shared = Shared {
+            catalogue: Arc::new(Catalogue::new(data, limits.clone())),
+            activity: Activity::default(),
+            doorstep: Arc::new(Semaphore::new(
+                limits.handshakes_max.get().min(Semaphore::MAX_PERMITS),
+            )),
+            places: Arc::new(Semaphore::new(
+                limits.connections_max.get().min(Semaphore::MAX_PERMITS),
+            )),
+            limits,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// What it has done, now and later.
+    pub fn activity(&self) -> Activity {
+        self.shared.activity.clone()
+    }
+
+    /// As [`serve`](serve()).
+    pub async fn serve(self, listeners: Vec<Listener>, shutdown: impl Future<Output = ()>) {
+        let (down, told) = watch::channel(false);
+        let mut accepting = JoinSet::new();
+        for listener in listeners {
+            let shared = Arc::clone(&self.shared);
+            accepting.spawn(accept_all(shared, listener, told.clone()));
+        }
+        shutdown.await;
+        info!("shutting down");
+        // the receivers are in the tasks, if any is left
+        let _ = down.send(true);
+        let ending = async { while accepting.join_next().await.is_some() {} };
+        let grace = self.shared.limits.grace_time;
+        if timeout(grace, ending).await.is_err() {
+            warn!(grace_seconds = grace.as_secs(), "answers under way are cut off");
+        }
+    }
+}
+
+/// Accepts until the server goes down, then waits for its connections. Dropping it ends them.
+async fn accept_all(shared: Arc<Shared>, listener: Listener, mut down: watch::Receiver<bool>) {
+    let Listener { tcp, security, .. } = listener;
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = down.wait_for(|down| *down) => break,
+            accepted = accept(&shared, &tcp) => accepted,
+            Some(ended) = connections.join_next() => {
+                report_panic(ended);
+                continue;
+            }
+        };
+        let (stream, peer, doorstep) = accepted;
+        shared.activity.connections.fetch_add(1, Ordering::Relaxed);
+        let (shared, security, down) = (Arc::clone(&shared), security.clone(), down.clone());
+        connections.spawn(async move {
+            connection::run(&shared, stream, peer, security, doorstep, down).await;
+        });
+    }
+    drop(tcp);
+    while let Some(ended) = connections.join_next().await {
+        report_panic(ended);
+    }
+}
+
+fn report_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a connection panicked");
+    }
+}
+
+type Accepted = (TcpStream, std::net::SocketAddr, OwnedSemaphorePermit);
+
+/// How long to wait after a failure to accept: without file descriptors the next try fails too,
+/// and trying at once would take a whole core.
+const BACK_OFF: std::ops::Range<Duration> = Duration::from_millis(10)..Duration::from_secs(1);
+
+async fn accept(shared: &Shared, tcp: &TcpListener) -> Accepted {
+    let mut back_off = BACK_OFF.start;
+    loop {
+        let Ok(doorstep) = Arc::clone(&shared.doorstep).acquire_owned().await else {
+            // nobody closes it
+            return std::future::pending().await;
+        };
+        match tcp.accept().await {
+            Ok((stream, peer)) => {
+                // an answer's last piece must not wait for the acknowledgement of the one before;
+                // without it the connection is slower, not wrong
+                let _ = stream.set_nodelay(true);
+                return (stream, peer, doorstep);
+            }
+            Err(error) => {
+                drop(doorstep);
+                warn!(%error, "cannot accept");
+                sleep(back_off).await;
+                back_off = BACK_OFF.end.min(back_off * 2);
+            }
+        }
+    }
+}

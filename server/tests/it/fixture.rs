@@ -1,0 +1,157 @@
+//! A server on free ports, its data root and its certificate.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::CertificateDer;
+use sift_proto::level::Level;
+use sift_server::{Activity, Config, DataRoot, Limits, Listener, Server};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// Longer than anything here takes, short enough to wait for when it hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Eight bytes a record: one little-endian integer `n`.
+pub(crate) const NUMBERS: &str = "\
+format = \"fixed\"
+record_length = 8
+
+[[field]]
+name = \"n\"
+type = \"integer\"
+offset = 0
+length = 8
+byte_order = \"little\"
+";
+
+/// A folder with data files and, beside it, a certificate.
+pub(crate) struct Fixture {
+    folder: TempDir,
+    pub(crate) authority: CertificateDer<'static>,
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("data")).unwrap();
+
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+        let pem = certificate.pem() + &key.serialize_pem();
+        fs::write(folder.path().join("siftd.pem"), pem).unwrap();
+        fs::write(folder.path().join("authority.pem"), issuer.pem()).unwrap();
+        Self { folder, authority: issuer.der().clone() }
+    }
+
+    /// With one small file of each format.
+    pub(crate) fn with_files() -> Self {
+        let fixture = Self::new();
+        fixture.write("cities.csv", "city,pop\nOslo,709037\nRome,2748109\n\"Bern\",\n");
+        fixture.numbers("sales/numbers.dat", 0..1000);
+        fixture
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A path beside the data root: no client may see what is there.
+    pub(crate) fn outside(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.outside("siftd.pem")
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.data().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    pub(crate) fn numbers(&self, name: &str, numbers: std::ops::Range<i64>) -> PathBuf {
+        self.write(&format!("{name}.toml"), NUMBERS);
+        self.write(name, numbers.flat_map(i64::to_le_bytes).collect::<Vec<u8>>())
+    }
+
+    /// A file of zeros that takes no room on the disk.
+    pub(crate) fn zeros(&self, name: &str, bytes: u64) -> PathBuf {
+        let path = self.numbers(name, 0..0);
+        File::options().write(true).open(&path).unwrap().set_len(bytes).unwrap();
+        path
+    }
+
+    /// Starts a server on two free ports, one plain and one at level 3.
+    pub(crate) async fn serve(self) -> Served {
+        self.serve_with(Level::Three, Limits::default()).await
+    }
+
+    pub(crate) async fn serve_with(self, level: Level, limits: Limits) -> Served {
+        let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+        let plain = Listener::plain(any).await.unwrap();
+        let tls = Listener::encrypted(any, &self.certificate(), level).await.unwrap();
+        let (plain_address, tls_address) = (plain.address(), tls.address());
+        let config = Config { data: DataRoot::open(self.data()).unwrap(), limits };
+        let server = Server::new(config);
+        let activity = server.activity();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = tokio::spawn(server.serve(vec![plain, tls], async {
+            let _ = stopped.await;
+        }));
+        Served {
+            fixture: Arc::new(self),
+            plain: plain_address,
+            tls: tls_address,
+            activity,
+            stop: Some(stop),
+            serving,
+        }
+    }
+}
+
+/// A running server. It goes down with the runtime of its test.
+pub(crate) struct Served {
+    pub(crate) fixture: Arc<Fixture>,
+    pub(crate) plain: SocketAddr,
+    pub(crate) tls: SocketAddr,
+    pub(crate) activity: Activity,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<()>,
+}
+
+impl Served {
+    /// Tells it to shut down; it may take its time.
+    pub(crate) fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+    }
+
+    /// Waits until it has shut down.
+    pub(crate) async fn stopped(self) {
+        timeout(PATIENCE, self.serving).await.expect("the server goes down").unwrap();
+    }
+}
+
+/// Resident memory of this process, bytes.
+pub(crate) fn resident_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
+}
+
+/// Whether `path` is there; for processes that tests start.
+pub(crate) fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_siftd"))
+}
