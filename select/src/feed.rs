@@ -3,12 +3,12 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::block::Block;
 use crate::fixed::PADDING_BYTES;
 use crate::source::{Layout, Source};
-use crate::{Result, fixed};
+use crate::{Result, csv, fixed};
 
 /// Bytes that are read and decoded at a time: they stay in the second-level cache between the read,
 /// the predicate and the other columns.
@@ -20,9 +20,22 @@ pub(crate) struct Feed {
     turns: u64,
     /// Whole records of a turn for fixed-length files, bytes otherwise.
     morsel: u64,
-    next: AtomicU64,
-    /// Buffers between two turns, at most one a thread.
-    buffers: Mutex<Vec<Vec<u8>>>,
+    order: Order,
+    /// Memory between two turns, at most one a thread.
+    buffers: Mutex<Vec<Buffer>>,
+}
+
+/// What the threads share to get their turns in order.
+enum Order {
+    /// Number of the next turn.
+    Fixed(AtomicU64),
+    Csv(Mutex<csv::Cursor>),
+}
+
+#[derive(Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    scratch: csv::Scratch,
 }
 
 /// What came of one turn.
@@ -36,23 +49,29 @@ pub(crate) struct Turn {
     pub(crate) result: Result<()>,
 }
 
+impl Turn {
+    fn new(number: u64) -> Self {
+        Self { number, bytes: 0, result: Ok(()) }
+    }
+}
+
 impl Source {
     /// A feed from the file's start. A turn reads about `morsel_bytes`, at least one record of a
     /// fixed-length file; a turn of a CSV file may have no records, when one goes through all of it.
     pub(crate) fn feed(self: &Arc<Self>, morsel_bytes: usize) -> Feed {
         let bytes = self.identity().bytes;
-        let (turns, morsel) = match &self.layout {
+        let (turns, morsel, order) = match &self.layout {
             Layout::Fixed(layout) => {
                 let records = (morsel_bytes / layout.stride).max(1) as u64;
-                ((bytes / layout.stride as u64).div_ceil(records), records)
+                let turns = (bytes / layout.stride as u64).div_ceil(records);
+                (turns, records, Order::Fixed(AtomicU64::new(0)))
             }
             Layout::Csv(layout) => {
                 let morsel = morsel_bytes.max(1) as u64;
-                ((bytes - layout.start).div_ceil(morsel), morsel)
+                ((bytes - layout.start).div_ceil(morsel), morsel, Order::Csv(Mutex::default()))
             }
         };
-        let source = Arc::clone(self);
-        Feed { source, turns, morsel, next: AtomicU64::new(0), buffers: Mutex::default() }
+        Feed { source: Arc::clone(self), turns, morsel, order, buffers: Mutex::default() }
     }
 }
 
@@ -65,38 +84,42 @@ impl Feed {
     /// Takes the next turn: reads its piece and gives its blocks to `each`, in the file's order,
     /// until that breaks. Callable from many threads at once.
     pub(crate) fn next(&self, each: &mut dyn FnMut(&Block<'_>) -> ControlFlow<()>) -> Turn {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut turn = Turn { number, bytes: 0, result: Ok(()) };
-        if number < self.turns {
-            let mut buffer = self.lock(&self.buffers).pop().unwrap_or_default();
-            turn.result = match &self.source.layout {
-                Layout::Fixed(layout) => {
-                    self.fixed(layout, &mut turn.bytes, number, &mut buffer, each)
+        let mut buffer = lock(&self.buffers).pop().unwrap_or_default();
+        let turn = match (&self.source.layout, &self.order) {
+            (Layout::Fixed(layout), Order::Fixed(next)) => {
+                let mut turn = Turn::new(next.fetch_add(1, Ordering::Relaxed));
+                if turn.number < self.turns {
+                    turn.result = self.fixed(layout, &mut turn, &mut buffer.bytes, each);
                 }
-                Layout::Csv(_) => Ok(()),
-            };
-            self.lock(&self.buffers).push(buffer);
-        }
+                turn
+            }
+            (Layout::Csv(layout), Order::Csv(cursor)) => {
+                self.csv(layout, lock(cursor), &mut buffer, each)
+            }
+            // a feed is made with the order of its source's layout
+            _ => Turn::new(self.turns),
+        };
+        lock(&self.buffers).push(buffer);
         turn
     }
 
+    /// Records are as long as one another, so a turn knows its place by its number.
     fn fixed(
         &self,
         layout: &fixed::Layout,
-        read: &mut u64,
-        number: u64,
+        turn: &mut Turn,
         buffer: &mut Vec<u8>,
         each: &mut dyn FnMut(&Block<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
         let stride = layout.stride as u64;
-        let end = self.source.identity().bytes.min((number + 1) * self.morsel * stride);
+        let end = self.source.identity().bytes.min((turn.number + 1) * self.morsel * stride);
         let block_bytes = layout.stride * (BLOCK_BYTES / layout.stride).max(1);
         buffer.resize(block_bytes + PADDING_BYTES, 0);
-        let mut start = number * self.morsel * stride;
+        let mut start = turn.number * self.morsel * stride;
         while start < end {
             let bytes = usize::try_from(end - start).unwrap_or(usize::MAX).min(block_bytes);
             self.source.read(&mut buffer[..bytes], start)?;
-            *read += bytes as u64;
+            turn.bytes += bytes as u64;
             let block = fixed::Block::new(layout, &buffer[..bytes + PADDING_BYTES], start);
             if each(&Block::Fixed(block)).is_break() {
                 break;
@@ -106,8 +129,39 @@ impl Feed {
         Ok(())
     }
 
-    fn lock<'m, T>(&self, mutex: &'m Mutex<T>) -> std::sync::MutexGuard<'m, T> {
-        // every state of a pool of buffers is good
-        mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Only its number and the turn before tell where the records of a turn start, so the lock is
+    /// held while it is read; the records are taken apart without it.
+    fn csv(
+        &self,
+        layout: &csv::Layout,
+        mut cursor: MutexGuard<'_, csv::Cursor>,
+        buffer: &mut Buffer,
+        each: &mut dyn FnMut(&Block<'_>) -> ControlFlow<()>,
+    ) -> Turn {
+        let mut turn = Turn::new(cursor.turn);
+        cursor.turn += 1;
+        if turn.number >= self.turns || cursor.ended {
+            return turn;
+        }
+        let file_bytes = self.source.identity().bytes;
+        let start = layout.start + turn.number * self.morsel;
+        let range = start..file_bytes.min(start + self.morsel);
+        turn.bytes = range.end - range.start;
+        let read = |bytes: &mut [u8]| self.source.read(bytes, start);
+        let piece = cursor.take(&mut buffer.bytes, range, file_bytes, read);
+        drop(cursor);
+        match piece {
+            Ok(piece) => {
+                let each = &mut |block: csv::Block<'_>| each(&Block::Csv(block));
+                piece.blocks(layout, &buffer.bytes, BLOCK_BYTES, &mut buffer.scratch, each);
+            }
+            Err(error) => turn.result = Err(error),
+        }
+        turn
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // a panic elsewhere leaves buffers that are good, and a cursor that has ended
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -24,6 +24,7 @@ mod plan;
 mod scan;
 mod source;
 mod sql;
+mod text;
 mod value;
 
 pub use descriptor::Descriptor;

@@ -1,12 +1,39 @@
-//! CSV
+//! CSV: records of text fields between delimiters, decoded only where somebody asks for them.
+//!
+//! RFC 4180, strictly. A quote opens only at the start of a field and closes only before a delimiter,
+//! the end of the record or another quote, which together are one quote of the text; anything else is
+//! a fault of that record, and what follows it is not read, for where records end is then anyone's
+//! guess. Records end with LF or CRLF; a CR elsewhere is a byte of its field. The last record may
+//! lack its line end. A UTF-8 byte order mark at the start is skipped. A wholly empty line is a NULL
+//! in a file of one field, and no record in all others.
+//!
+//! An empty field without quotes is NULL, `""` is the empty text. The first record names the fields
+//! unless the descriptor says otherwise; a name that is empty there becomes `column1`, by its place.
+//! Types come from the descriptor or from the [first records](infer). They are then checked: a value
+//! that does not fit is a fault that names the remedy, never a wrong or missing value.
+//!
+//! Every record's number of fields and every quote is checked, also in fields that nobody asks for;
+//! values, and whether text is UTF-8, only where they are decoded.
 
+mod cursor;
+mod decode;
+mod infer;
 mod kind;
+mod open;
+mod structure;
+mod value;
 
+pub(crate) use cursor::{Cursor, Scratch};
 pub(crate) use kind::Kind;
+use structure::Structure;
 
 use arrow::array::ArrayRef;
+use arrow::datatypes::{Field as ArrowField, Schema};
 
-use crate::block::{Fault, Rows};
+use crate::block::{Fault, Rows, quote};
+
+/// The longest record; also the bound of what is kept between two turns.
+pub(crate) const RECORD_BYTES_MAX: usize = 4 << 20;
 
 /// What a descriptor says about a CSV file.
 #[derive(Clone, Debug)]
@@ -27,55 +54,131 @@ impl Default for Options {
     }
 }
 
+/// How the records of a CSV file are laid out.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    /// What complaints call the descriptor, whether there is one or not.
+    descriptor: String,
+    /// Where the first record starts, behind the byte order mark and the header.
+    pub(crate) start: u64,
+    delimiter: u8,
+    header: bool,
+    null: Option<String>,
+    fields: Vec<Field>,
+}
+
+#[derive(Debug)]
+struct Field {
+    name: String,
+    kind: Kind,
+    /// Whether the descriptor says so.
+    declared: bool,
+}
+
+impl Layout {
+    pub(crate) fn schema(&self) -> Schema {
+        let fields = self.fields.iter();
+        let fields = fields.map(|field| ArrowField::new(&field.name, field.kind.data_type(), true));
+        Schema::new(fields.collect::<Vec<_>>())
+    }
+
+    /// How the file holds a column, for people.
+    pub(crate) fn storage(&self, column: usize) -> Option<String> {
+        let field = self.fields.get(column)?;
+        let from = if field.declared { "declared" } else { "by the first records" };
+        Some(format!("text, field {}, {} {from}", column + 1, field.kind))
+    }
+}
+
+/// Records in memory.
 pub(crate) struct Block<'a> {
+    layout: &'a Layout,
     bytes: &'a [u8],
+    /// Positions in `bytes` where fields end.
+    ends: &'a [u32],
+    /// For each record the index in `ends` of its first field; the fields follow one another.
+    firsts: &'a [u32],
+    /// Where `bytes` start in the file.
+    start: u64,
+    fault: Option<Fault>,
 }
 
 impl Block<'_> {
     pub(crate) fn records(&self) -> usize {
-        0
+        self.firsts.len()
     }
 
     pub(crate) fn fault(&self) -> Option<&Fault> {
-        None
+        self.fault.as_ref()
     }
 
     pub(crate) fn byte_of(&self, record: usize) -> u64 {
-        record as u64 + self.bytes.len() as u64
+        let first = self.firsts.get(record).map_or(0, |&first| first as usize);
+        self.start + self.start_of(first) as u64
     }
 
+    /// One column of those rows.
     pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, Fault> {
-        let _ = rows;
-        Err(Fault { record: column, byte: 0, field: None, text: "no reader yet".to_owned() })
+        decode::column(self, column, rows).map_err(|record| {
+            let field = &self.layout.fields[column];
+            let descriptor = &self.layout.descriptor;
+            let shown = self.value(record, column, &mut Vec::new()).map(quote).unwrap_or_default();
+            let text = match (field.kind, field.declared) {
+                (Kind::Text, _) => format!("{shown} is not UTF-8"),
+                (kind, true) => format!("{shown} is not {kind}, the type in {descriptor}"),
+                (kind, false) => format!(
+                    "{shown} is not {kind}, the type by the first records; declare the field's type in {descriptor}"
+                ),
+            };
+            Fault { record, byte: self.byte_of(record), field: Some(field.name.clone()), text }
+        })
+    }
+
+    /// Where the field starts whose end has the index `end`.
+    #[inline]
+    fn start_of(&self, end: usize) -> usize {
+        match end.checked_sub(1) {
+            None => 0,
+            Some(before) => self.ends[before] as usize + 1,
+        }
+    }
+
+    /// The text of a field, `None` for NULL; `scratch` keeps it where quotes had to be taken out.
+    #[inline]
+    fn value<'s>(
+        &'s self,
+        record: usize,
+        column: usize,
+        scratch: &'s mut Vec<u8>,
+    ) -> Option<&'s [u8]> {
+        let end = self.firsts[record] as usize + column;
+        let mut text = &self.bytes[self.start_of(end)..self.ends[end] as usize];
+        if column + 1 == self.layout.fields.len() {
+            text = text.strip_suffix(b"\r").unwrap_or(text);
+        }
+        match text {
+            [] => None,
+            [b'"', text @ .., b'"'] if memchr::memchr(b'"', text).is_none() => Some(text),
+            [b'"', text @ .., b'"'] => {
+                unquote(text, scratch);
+                Some(scratch)
+            }
+            _ if self.layout.null.as_ref().is_some_and(|null| null.as_bytes() == text) => None,
+            _ => Some(text),
+        }
     }
 }
 
-/// How the records of a CSV file are laid out.
-#[derive(Debug)]
-pub(crate) struct Layout {
-    /// Where the first record starts.
-    pub(crate) start: u64,
+/// The text between the outer quotes, two quotes made one.
+fn unquote(mut text: &[u8], unquoted: &mut Vec<u8>) {
+    unquoted.clear();
+    while let Some(quote) = memchr::memchr(b'"', text) {
+        let (before, rest) = text.split_at(quote + 1);
+        unquoted.extend_from_slice(before);
+        text = rest.get(1..).unwrap_or_default();
+    }
+    unquoted.extend_from_slice(text);
 }
 
-impl Layout {
-    pub(crate) fn open(
-        name: &str,
-        _file: &std::fs::File,
-        _bytes: u64,
-        _options: Options,
-    ) -> crate::Result<Self> {
-        Err(crate::Error::new(
-            crate::ErrorKind::Unsupported,
-            format!("{name}: no reader for csv yet"),
-        ))
-    }
-
-    pub(crate) fn schema(&self) -> arrow::datatypes::Schema {
-        arrow::datatypes::Schema::empty()
-    }
-
-    pub(crate) fn storage(&self, column: usize) -> Option<String> {
-        let _ = column;
-        None
-    }
-}
+#[cfg(test)]
+mod tests;

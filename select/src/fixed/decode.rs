@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, ArrowPrimitiveType, BooleanBufferBuilder, PrimitiveArray, StringArray,
-};
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
+use arrow::array::{ArrayRef, ArrowPrimitiveType, BooleanBufferBuilder, PrimitiveArray};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
     Int64Type,
 };
 
 use crate::block::{Rows, quote};
+use crate::text::Texts;
 
 use super::{Block, ByteOrder, Field, NullWhen, Storage, number};
 
@@ -160,29 +159,12 @@ impl<'a, R: ExactSizeIterator<Item = usize> + Clone> Cells<'a, R> {
     fn text(self) -> Result<ArrayRef, usize> {
         let nulls = self.nulls();
         let rows = self.records.len();
-        let mut values = Vec::with_capacity(rows * self.field.length.min(64));
-        let mut ends = Vec::with_capacity(rows + 1);
-        ends.push(0);
+        let mut texts = Texts::new(rows, rows * self.field.length.min(64));
         for (row, record) in self.records.clone().enumerate() {
-            if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
-                values.extend_from_slice(trim(self.bytes(record)));
-            }
-            // a block is far below 2 GiB
-            ends.push(i32::try_from(values.len()).map_err(|_overflow| record)?);
+            let valid = nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+            texts.push(if valid { trim(self.bytes(record)) } else { b"" }).ok_or(record)?;
         }
-        let ends = OffsetBuffer::new(ends.into());
-        match StringArray::try_new(ends.clone(), Buffer::from_slice_ref(&values), nulls) {
-            Ok(array) => Ok(Arc::new(array)),
-            Err(_) => Err(self.first_not_utf8(&ends, &values)),
-        }
-    }
-
-    #[cold]
-    fn first_not_utf8(&self, ends: &OffsetBuffer<i32>, values: &[u8]) -> usize {
-        let ends = ends.iter().map(|&end| usize::try_from(end).unwrap_or(0));
-        let texts = ends.clone().zip(ends.skip(1)).map(|(start, end)| &values[start..end]);
-        let mut rows = self.records.clone().zip(texts);
-        rows.find(|(_, text)| std::str::from_utf8(text).is_err()).map_or(0, |(record, _)| record)
+        texts.finish(nulls).map_err(|row| self.records.clone().nth(row).unwrap_or(0))
     }
 
     fn nulls(&self) -> Option<NullBuffer> {

@@ -1,0 +1,228 @@
+//! From the bytes of a file to blocks: where a turn's whole records end, and the records in them.
+//!
+//! A [`Cursor`] goes through the file in order, under a lock. It does the least that needs the order:
+//! whether the end of the turn is inside of quotes, from their number, and the last line feed outside
+//! of them. What comes behind is kept for the next turn. The [`Piece`] is then taken apart by whoever
+//! has the turn, without the lock.
+
+use std::ops::ControlFlow;
+
+use crate::block::Fault;
+
+use super::{Block, Layout, RECORD_BYTES_MAX, Structure};
+
+/// The state between two turns.
+#[derive(Debug, Default)]
+pub(crate) struct Cursor {
+    /// Number of the next turn.
+    pub(crate) turn: u64,
+    /// The start of a record that no turn has seen the end of.
+    carry: Vec<u8>,
+    /// Nothing can be read any more: a record cannot be delimited, or the file could not be read.
+    pub(crate) ended: bool,
+}
+
+/// The bytes of a turn: whole records, and a rest that is none if it is the last of all.
+pub(crate) struct Piece {
+    /// Where the bytes start in the file.
+    start: u64,
+    /// Bytes of whole records.
+    whole: usize,
+}
+
+impl Cursor {
+    /// Fills `bytes` with what was kept and with the range `start..end` of the file, by `read`.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub(crate) fn take<E>(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        range: std::ops::Range<u64>,
+        file_bytes: u64,
+        read: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<Piece, E> {
+        let kept = self.carry.len();
+        let fresh = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        bytes.clear();
+        bytes.append(&mut self.carry);
+        bytes.resize(kept + fresh, 0);
+        self.ended = true;
+        read(&mut bytes[kept..])?;
+        let last = range.end == file_bytes;
+        if last && bytes.last().is_some_and(|&byte| byte != b'\n') {
+            bytes.push(b'\n');
+        }
+        let whole = whole_records(bytes);
+        let rest = bytes.len() - whole;
+        self.ended = rest > RECORD_BYTES_MAX || last;
+        if !self.ended {
+            self.carry.extend_from_slice(&bytes[whole..]);
+            bytes.truncate(whole);
+        }
+        Ok(Piece { start: range.start - kept as u64, whole })
+    }
+}
+
+/// The bytes up to and with the last line feed outside of quotes; `bytes` start with a record.
+fn whole_records(bytes: &[u8]) -> usize {
+    let mut inside = memchr::memchr_iter(b'"', bytes).count() % 2 == 1;
+    let mut end = bytes.len();
+    while let Some(at) = memchr::memrchr2(b'"', b'\n', &bytes[..end]) {
+        match bytes[at] {
+            b'\n' if !inside => return at + 1,
+            b'\n' => {}
+            _ => inside = !inside,
+        }
+        end = at;
+    }
+    0
+}
+
+impl Piece {
+    /// Gives the piece's blocks of about `block_bytes` to `each` until that breaks or one has a
+    /// fault.
+    pub(crate) fn blocks(
+        &self,
+        layout: &Layout,
+        bytes: &[u8],
+        block_bytes: usize,
+        scratch: &mut Scratch,
+        each: &mut dyn FnMut(Block<'_>) -> ControlFlow<()>,
+    ) {
+        let mut start = 0;
+        let mut length = block_bytes;
+        while start < self.whole {
+            let end = self.whole.min(start + length);
+            scratch.structure.scan(&bytes[start..end], layout.delimiter);
+            let records = scratch.structure.records().last().map_or(0, |&last| last as usize + 1);
+            if records == 0 && scratch.structure.misplaced().is_none() && end < self.whole {
+                length *= 2;
+                continue;
+            }
+            length = block_bytes;
+            let block = scratch.block(layout, &bytes[start..end], self.start + start as u64);
+            let faulty = block.fault.is_some();
+            if each(block).is_break() || faulty {
+                return;
+            }
+            start += records;
+        }
+        if let Some(rest) = bytes.get(self.whole..).filter(|rest| !rest.is_empty()) {
+            scratch.structure.scan(&rest[..rest.len().min(RECORD_BYTES_MAX + 1)], layout.delimiter);
+            let mut block = scratch.block(layout, rest, self.start + self.whole as u64);
+            if block.fault.is_none() {
+                let text = if rest.len() > RECORD_BYTES_MAX { too_long() } else { unclosed() };
+                let byte = block.start;
+                block.fault = Some(Fault { record: 0, byte, field: None, text });
+            }
+            // it is the last anyway
+            let _ = each(block);
+        }
+    }
+}
+
+fn too_long() -> String {
+    format!(
+        "longer than {RECORD_BYTES_MAX} bytes, the most that is accepted; is a quote not closed?"
+    )
+}
+
+fn unclosed() -> String {
+    "a quote is not closed before the end of the file".to_owned()
+}
+
+/// Memory for taking blocks apart, reused from one to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pub(super) structure: Structure,
+    firsts: Vec<u32>,
+}
+
+impl Scratch {
+    /// The records of `bytes` by the structure of them; one with another number of fields than the
+    /// layout has, or with a misplaced quote, is the fault that ends the block.
+    pub(super) fn block<'a>(
+        &'a mut self,
+        layout: &'a Layout,
+        bytes: &'a [u8],
+        start: u64,
+    ) -> Block<'a> {
+        self.firsts.clear();
+        let ends = self.structure.fields();
+        let fields = layout.fields.len();
+        let mut first = 0;
+        let mut wrong = None;
+        for &line_feed in self.structure.records() {
+            // as positions ascend, this says that there are exactly as many fields
+            if ends.get(first + fields - 1) == Some(&line_feed) {
+                // an index of a list of u32 positions without repetition
+                self.firsts.push(u32::try_from(first).unwrap_or(u32::MAX));
+                first += fields;
+                continue;
+            }
+            let last = first + ends[first..].partition_point(|&end| end < line_feed);
+            let from = if first == 0 { 0 } else { ends[first - 1] as usize + 1 };
+            if !matches!(&bytes[from..line_feed as usize], b"" | b"\r") {
+                wrong = Some(last + 1 - first);
+                break;
+            }
+            first = last + 1;
+        }
+        let mut block = Block { layout, bytes, ends, firsts: &self.firsts, start, fault: None };
+        let from = block.start_of(first);
+        block.fault = match (wrong, self.structure.misplaced()) {
+            (Some(found), _) => Some((None, wrong_fields(layout, found))),
+            (None, Some(at)) if at - from > RECORD_BYTES_MAX => Some((None, too_long())),
+            (None, Some(at)) => {
+                let field = layout.fields.get(ends.len() - first);
+                Some((field.map(|field| field.name.clone()), misplaced(&bytes[at..])))
+            }
+            (None, None) => None,
+        }
+        .map(|(field, text)| {
+            let byte = start + from as u64;
+            Fault { record: block.firsts.len(), byte, field, text }
+        });
+        if bytes.len() > RECORD_BYTES_MAX {
+            cut_too_long(&mut block);
+        }
+        block
+    }
+}
+
+/// Ends the block before a record that is too long.
+#[cold]
+fn cut_too_long(block: &mut Block<'_>) {
+    let fields = block.layout.fields.len();
+    let length = |&first: &u32| {
+        let first = first as usize;
+        block.ends[first + fields - 1] as usize - block.start_of(first)
+    };
+    if let Some(record) = block.firsts.iter().position(|first| length(first) > RECORD_BYTES_MAX) {
+        let byte = block.byte_of(record);
+        block.firsts = &block.firsts[..record];
+        block.fault = Some(Fault { record, byte, field: None, text: too_long() });
+    }
+}
+
+fn wrong_fields(layout: &Layout, found: usize) -> String {
+    let expected = layout.fields.len();
+    let fields = if found == 1 { "field" } else { "fields" };
+    let other = if layout.header { "the header" } else { &layout.descriptor };
+    format!("{found} {fields}, {other} has {expected}")
+}
+
+/// What is wrong with a quote, by the byte that makes it so and what follows.
+fn misplaced(from: &[u8]) -> String {
+    match from.first() {
+        Some(b'"') => "a quote within a field that does not start with one".to_owned(),
+        _ => {
+            let length = from.iter().take(20).take_while(|&&byte| byte != b'\n').count();
+            let found = crate::block::quote(&from[..length]);
+            format!(
+                "{found} follows a closing quote, expected a delimiter or the end of the record"
+            )
+        }
+    }
+}

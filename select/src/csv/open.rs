@@ -1,0 +1,177 @@
+//! The layout of a CSV file: its header, and types by its first records.
+
+use std::fs::File;
+use std::path::Path;
+
+use crate::source::read;
+use crate::{Error, ErrorKind, Result};
+
+use super::cursor::Scratch;
+use super::{Field, Kind, Layout, Options, RECORD_BYTES_MAX, infer};
+
+/// Bytes of the sample, or more where the header alone is longer.
+const SAMPLE_BYTES: usize = 1 << 20;
+
+/// The most fields of a record.
+const FIELDS_MAX: usize = 16 << 10;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+impl Layout {
+    /// Reads the header and the first records of `file`, which has `bytes` bytes.
+    ///
+    /// # Errors
+    /// `Record` when there is no usable header, `Descriptor` when the options do not fit it, `Io`.
+    pub(crate) fn open(name: &str, file: &File, bytes: u64, options: Options) -> Result<Self> {
+        let tsv = Path::new(name).extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv"));
+        let mut layout = Self {
+            descriptor: format!("{name}.toml"),
+            start: 0,
+            delimiter: options.delimiter.unwrap_or(if tsv { b'\t' } else { b',' }),
+            header: options.header,
+            null: options.null,
+            fields: Vec::new(),
+        };
+        let mut scratch = Scratch::default();
+        let (sample, skipped) = sample(name, file, bytes, &mut scratch, layout.delimiter)?;
+        let records = if layout.header {
+            let (names, length) = header(name, &sample, &scratch, &layout)?;
+            layout.fields = declared(&layout.descriptor, names, &options.fields)?;
+            // the line feed of the header may be one that the file lacks
+            layout.start = bytes.min((skipped + length) as u64);
+            &sample[length..]
+        } else {
+            layout.start = skipped as u64;
+            let fields = options.fields.into_iter();
+            layout.fields = fields.map(|(name, kind)| Field::new(name, kind)).collect();
+            &sample[..]
+        };
+        layout.infer(records, &mut scratch);
+        Ok(layout)
+    }
+
+    /// Gives a type to the fields that have none declared. The records up to the first fault
+    /// count: the fault itself is told when a scan comes to it.
+    fn infer(&mut self, records: &[u8], scratch: &mut Scratch) {
+        scratch.structure.scan(records, self.delimiter);
+        let sample = scratch.block(self, records, 0);
+        let kinds: Vec<Kind> = (0..self.fields.len())
+            .map(|column| match &self.fields[column] {
+                field if field.declared => field.kind,
+                _ => infer::kind(&sample, column),
+            })
+            .collect();
+        for (field, kind) in self.fields.iter_mut().zip(kinds) {
+            field.kind = kind;
+        }
+    }
+}
+
+impl Field {
+    fn new(name: String, kind: Option<Kind>) -> Self {
+        Self { name, kind: kind.unwrap_or(Kind::Text), declared: kind.is_some() }
+    }
+}
+
+/// The first bytes of the file behind a byte order mark, which is counted; their structure is in
+/// `scratch`. They hold a whole record unless that is too long.
+fn sample(
+    name: &str,
+    file: &File,
+    file_bytes: u64,
+    scratch: &mut Scratch,
+    delimiter: u8,
+) -> Result<(Vec<u8>, usize)> {
+    let mut sample = Vec::new();
+    for bytes_max in [SAMPLE_BYTES, RECORD_BYTES_MAX + 1] {
+        sample.resize(usize::try_from(file_bytes).unwrap_or(usize::MAX).min(bytes_max), 0);
+        read(name, file, &mut sample, 0)?;
+        let skipped = if sample.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        sample.drain(..skipped);
+        let all = (sample.len() + skipped) as u64 == file_bytes;
+        if all && sample.last().is_some_and(|&byte| byte != b'\n') {
+            sample.push(b'\n');
+        }
+        scratch.structure.scan(&sample, delimiter);
+        let found = !scratch.structure.records().is_empty();
+        if found || scratch.structure.misplaced().is_some() || all || bytes_max > SAMPLE_BYTES {
+            return Ok((sample, skipped));
+        }
+    }
+    Ok((sample, 0))
+}
+
+/// The names of the first record and its bytes, the line end included.
+fn header(
+    name: &str,
+    sample: &[u8],
+    scratch: &Scratch,
+    layout: &Layout,
+) -> Result<(Vec<String>, usize)> {
+    let error = |message: String| Error::new(ErrorKind::Record, format!("{name}: {message}"));
+    if sample.is_empty() {
+        let hint =
+            format!("say so in {} with `header = false` and name its fields", layout.descriptor);
+        return Err(error(format!("the file is empty, expected a header; if it has none, {hint}")));
+    }
+    let structure = &scratch.structure;
+    let Some(&end) = structure.records().first() else {
+        let complaint = match structure.misplaced() {
+            Some(at) => format!("a misplaced quote (byte {at})"),
+            None => format!("no end within {} bytes; is a quote not closed?", sample.len()),
+        };
+        return Err(error(format!("the header has {complaint}")));
+    };
+    let fields = structure.fields().partition_point(|&field| field <= end);
+    if fields > FIELDS_MAX {
+        return Err(error(format!("{fields} fields, at most {FIELDS_MAX} are accepted")));
+    }
+    let mut names: Vec<String> = Vec::with_capacity(fields);
+    let mut start = 0;
+    for (column, &end) in structure.fields()[..fields].iter().enumerate() {
+        let end = end as usize;
+        let mut text = &sample[start..end];
+        if column + 1 == fields {
+            text = text.strip_suffix(b"\r").unwrap_or(text);
+        }
+        start = end + 1;
+        let mut unquoted = text.to_vec();
+        if let [b'"', text @ .., b'"'] = text {
+            super::unquote(text, &mut unquoted);
+        }
+        let text = String::from_utf8(unquoted).map_err(|_invalid| {
+            error(format!("the name of field {} in the header is not UTF-8", column + 1))
+        })?;
+        names.push(if text.is_empty() { format!("column{}", column + 1) } else { text });
+    }
+    let mut sorted: Vec<&String> = names.iter().collect();
+    sorted.sort_unstable();
+    if let Some(name) = sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]) {
+        return Err(error(format!("the header has the name `{name}` twice")));
+    }
+    Ok((names, end as usize + 1))
+}
+
+/// The fields of the header with the types that the descriptor gives.
+fn declared(
+    descriptor: &str,
+    names: Vec<String>,
+    types: &[(String, Option<Kind>)],
+) -> Result<Vec<Field>> {
+    if let Some((unknown, _)) = types.iter().find(|(name, _)| !names.contains(name)) {
+        let names = names.iter().take(20).map(|name| format!("`{name}`")).collect::<Vec<_>>();
+        let message = format!(
+            "{descriptor}: no field `{unknown}` in the header, which has {}",
+            names.join(", ")
+        );
+        return Err(Error::new(ErrorKind::Descriptor, message));
+    }
+    let kind = |name: &String| types.iter().find(|(other, _)| other == name)?.1;
+    Ok(names
+        .into_iter()
+        .map(|name| {
+            let kind = kind(&name);
+            Field::new(name, kind)
+        })
+        .collect())
+}
