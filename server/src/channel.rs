@@ -68,6 +68,8 @@ pub(crate) enum Refused {
     Unknown(u8),
     #[error("the peer closed before it said anything")]
     Silent,
+    #[error("the server is shutting down")]
+    ShuttingDown,
     #[error("handshake failed: {0}")]
     Handshake(String),
     #[error(transparent)]

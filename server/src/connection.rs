@@ -34,10 +34,13 @@ pub(crate) async fn run(
     peer: SocketAddr,
     security: Security,
     doorstep: OwnedSemaphorePermit,
-    shutdown: watch::Receiver<bool>,
+    mut shutdown: watch::Receiver<bool>,
 ) {
     let deadline = Deadline::now() + shared.limits.handshake_time;
-    let opened = timeout_at(deadline, channel::open(tcp, peer, &security)).await;
+    let opened = tokio::select! {
+        opened = timeout_at(deadline, channel::open(tcp, peer, &security)) => opened,
+        _ = shutdown.wait_for(|down| *down) => return report::refused(peer, &Refused::ShuttingDown),
+    };
     let late = |_| {
         let seconds = shared.limits.handshake_time.as_secs();
         Err(Refused::Handshake(format!("not through within {seconds} seconds")))
@@ -212,26 +215,21 @@ async fn watched<R: AsyncRead + Unpin>(
     reader: &mut Reader<R>,
     interrupt: &Interrupt,
 ) -> Result<(), Stop> {
-    loop {
-        let heard = tokio::select! {
-            biased;
-            result = &mut answer => return result,
-            heard = reader.next() => heard,
-        };
-        match heard {
-            Ok(Some(frame)) => interrupt.raise(Ok(frame)),
-            Err(ReadError::Frame(error @ FrameError::Truncated { .. })) => {
-                return Err(Stop::Gone(io::Error::new(io::ErrorKind::UnexpectedEof, error)));
-            }
-            Err(ReadError::Frame(error)) => interrupt.raise(Err(error)),
-            Ok(None) => return Err(Stop::Gone(io::ErrorKind::UnexpectedEof.into())),
-            Err(ReadError::Io(error)) => return Err(Stop::Gone(error)),
-        }
-        if interrupt.is_fatal() {
-            // what it sends from here on has no meaning
-            return answer.await;
-        }
+    let heard = tokio::select! {
+        biased;
+        result = &mut answer => return result,
+        heard = reader.next() => heard,
+    };
+    match heard {
+        Ok(Some(frame)) => interrupt.raise(Ok(frame)),
+        Ok(None) => return Err(Stop::Gone(io::ErrorKind::UnexpectedEof.into())),
+        Err(error) => match read_stop(error) {
+            Stop::Fault(Fault::Frame(error)) => interrupt.raise(Err(error)),
+            gone => return Err(gone),
+        },
     }
+    // what comes after a Cancel is the next request, and waits for its turn
+    answer.await
 }
 
 /// Whether the channel is as good as the client's Hello wants it. 0 is the level of plain channels.

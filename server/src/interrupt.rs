@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::fault::Fault;
 
-/// Raised at most once in an answer; the first reason stays.
+/// Raised at most once in an answer.
 #[derive(Debug, Default)]
 pub(crate) struct Interrupt {
     reason: OnceLock<Reason>,
@@ -32,14 +32,9 @@ impl Interrupt {
             Ok(frame) => Reason::Unexpected(frame.kind),
             Err(error) => Reason::Broken(error),
         };
-        // a second Cancel says nothing new
+        // nothing is heard after the first
         let _ = self.reason.set(reason);
         self.raised.notify_one();
-    }
-
-    /// Whether the client broke the protocol: nothing it says from there on can be understood.
-    pub(crate) fn is_fatal(&self) -> bool {
-        matches!(self.reason.get(), Some(Reason::Unexpected(_) | Reason::Broken(_)))
     }
 
     /// The answer's question between two frames.

@@ -33,7 +33,7 @@ pub(crate) fn connected(facts: &Facts, client: &str) {
 pub(crate) fn refused(peer: SocketAddr, refused: &Refused) {
     match refused {
         // a port that is looked at, by a monitor perhaps
-        Refused::Silent => debug!(%peer, reason = %refused, "connection refused"),
+        Refused::Silent => info!(%peer, reason = %refused, "connection refused"),
         _ => warn!(%peer, reason = %refused, "connection refused"),
     }
 }

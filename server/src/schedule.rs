@@ -83,3 +83,17 @@ const PANIC: Fault = Fault::Internal("the scan panicked");
 fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_payload| PANIC)
 }
+
+#[cfg(test)]
+mod tests {
+    use sift_proto::message::Status;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_fault() {
+        let fault = guarded(|| -> () { panic!("of a test") }).unwrap_err();
+        assert_eq!(fault.status(), Status::Internal);
+        assert_eq!(guarded(|| 7).unwrap(), 7);
+    }
+}
