@@ -322,3 +322,6 @@ fn parse_csv(keys: &Keys<'_>, tsv: bool) -> Result<csv::Options> {
     }
     Ok(options)
 }
+
+#[cfg(test)]
+mod tests;

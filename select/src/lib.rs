@@ -13,6 +13,8 @@
 
 #![allow(dead_code, reason = "the scan that calls the readers comes with the next change")]
 
+#[doc(hidden)]
+pub mod bench;
 mod block;
 mod calendar;
 mod csv;

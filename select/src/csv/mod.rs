@@ -25,7 +25,7 @@ mod value;
 
 pub(crate) use cursor::{Cursor, Scratch};
 pub(crate) use kind::Kind;
-use structure::Structure;
+pub(crate) use structure::Structure;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Field as ArrowField, Schema};

@@ -19,7 +19,7 @@ pub(crate) struct Structure {
 
 impl Structure {
     /// Looks through `bytes`, which start with a record.
-    pub(super) fn scan(&mut self, bytes: &[u8], delimiter: u8) {
+    pub(crate) fn scan(&mut self, bytes: &[u8], delimiter: u8) {
         self.fields.used = 0;
         self.records.used = 0;
         self.misplaced = None;
@@ -44,7 +44,7 @@ impl Structure {
     }
 
     /// Positions of the delimiters and line feeds that end a field.
-    pub(super) fn fields(&self) -> &[u32] {
+    pub(crate) fn fields(&self) -> &[u32] {
         self.fields.get()
     }
 

@@ -34,9 +34,8 @@ pub(super) fn complaint(field: &Field, bytes: &[u8]) -> String {
     };
     let text = match field.storage {
         Storage::Text => format!("{shown} is not UTF-8"),
-        Storage::Date => format!("{shown} is not a date YYYYMMDD"),
-        Storage::Packed { .. } => format!("{shown} is not a packed decimal"),
-        storage => format!("{shown} is not a number of {}", storage.noun()),
+        Storage::Digits { .. } => format!("{shown} is not a number in digits"),
+        storage => format!("{shown} is not a {}", storage.noun()),
     };
     let fill = |byte: u8| bytes.iter().all(|&b| b == byte);
     let constant = match field.null_when {

@@ -147,13 +147,13 @@ pub(super) fn packed_wide(window: &[u8], length: usize) -> Option<i128> {
     let bytes = window.get(..length)?;
     let (last, body) = bytes.split_last()?;
     let negative = packed_sign(*last)?;
-    let mut value = i128::from(packed_digits(u64::from(*last >> 4))?);
-    let mut power = 10;
-    for chunk in body.rchunks(8) {
+    let mut value = 0;
+    // only the first chunk is shorter than eight bytes
+    for chunk in body.rchunks(8).rev() {
         let chunk = u64::from_be_bytes(load(chunk)) >> (8 * (8 - chunk.len()));
-        value += i128::from(packed_digits(chunk)?) * power;
-        power *= 10_000_000_000_000_000;
+        value = value * 10_000_000_000_000_000 + i128::from(packed_digits(chunk)?);
     }
+    value = value * 10 + i128::from(packed_digits(u64::from(*last >> 4))?);
     Some(if negative { -value } else { value })
 }
 

@@ -1,0 +1,62 @@
+//! The readers beneath the public API, for the benchmarks of this crate alone.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::ArrayRef;
+
+use crate::block::Rows;
+use crate::csv::Structure;
+use crate::{Result, Source};
+
+/// Number of fields of CSV records, found in blocks of `block_bytes`.
+pub fn structure(bytes: &[u8], block_bytes: usize) -> usize {
+    let mut structure = Structure::default();
+    let blocks = bytes.chunks(block_bytes);
+    blocks
+        .map(|block| {
+            structure.scan(block, b',');
+            structure.fields().len()
+        })
+        .sum()
+}
+
+/// Decodes one column of all records on some threads; the sum of what `each` makes of the arrays.
+///
+/// # Errors
+/// As a scan's.
+pub fn decode(
+    source: &Arc<Source>,
+    column: usize,
+    threads: usize,
+    each: impl Fn(&ArrayRef) -> u64 + Sync,
+) -> Result<u64> {
+    let feed = source.feed(4 << 20);
+    let sum = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        let run = || {
+            loop {
+                let mut result = Ok(());
+                let turn = feed.next(&mut |block| match block.decode(&[column], Rows::All) {
+                    Ok(arrays) => {
+                        sum.fetch_add(arrays.iter().map(&each).sum(), Ordering::Relaxed);
+                        ControlFlow::Continue(())
+                    }
+                    Err(fault) => {
+                        result = Err(fault.to_error(source.name(), 0));
+                        ControlFlow::Break(())
+                    }
+                });
+                result.and(turn.result)?;
+                if turn.number >= feed.turns() {
+                    return Ok(());
+                }
+            }
+        };
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+        // a thread that panicked has no result
+        threads.into_iter().filter_map(|thread| thread.join().ok()).collect::<Result<()>>()
+    })?;
+    Ok(sum.into_inner())
+}
