@@ -172,6 +172,7 @@ async fn welcome(wire: &mut Wire, encrypted: bool) -> Result<Welcome, Reason> {
                 _ => Reason::NotSift("it does not answer with a frame".to_owned()),
             });
         }
+        Err(Reason::Closed) if !encrypted => return Err(Reason::ClosedWhenPlain),
         Err(reason) => return Err(reason),
     };
     match frame.kind {

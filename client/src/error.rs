@@ -156,6 +156,9 @@ pub enum Reason {
         /// Why, for people.
         message: String,
     },
+    /// No encryption was asked for, and the server does not answer at all.
+    #[error("the server closed the connection without a word; it may require encryption")]
+    ClosedWhenPlain,
     /// The server closed the connection.
     #[error("the server closed the connection")]
     Closed,

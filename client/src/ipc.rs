@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::ipc;
 use arrow::ipc::reader::RecordBatchDecoder;
 
@@ -22,6 +22,9 @@ const COLUMNS_MAX: usize = 4096;
 
 /// Most records of one batch: the bits of the largest frame.
 const BATCH_RECORDS_MAX: i64 = 8 * sift_proto::frame::BODY_BYTES_MAX as i64;
+
+/// Width of the offsets of texts.
+const OFFSET_BYTES: Option<usize> = Some(4);
 
 /// Decodes the body of a Schema frame.
 pub(crate) fn schema(body: &Buffer) -> Result<SchemaRef, Violation> {
@@ -36,7 +39,9 @@ pub(crate) fn schema(body: &Buffer) -> Result<SchemaRef, Violation> {
     if schema.endianness() != ipc::Endianness::Little {
         return wrong("big-endian");
     }
-    let fields = schema.fields().unwrap_or_default();
+    let Some(fields) = schema.fields() else {
+        return wrong("a schema without columns");
+    };
     if fields.len() > COLUMNS_MAX {
         let (got, max) = (fields.len() as u64, COLUMNS_MAX as u64);
         return Err(Violation::Range { what: "the number of columns", got, max });
@@ -62,27 +67,61 @@ pub(crate) fn batch(body: &Buffer, schema: &SchemaRef) -> Result<RecordBatch, Vi
     if batch.compression().is_some() {
         return wrong("compressed buffers, which were not agreed on");
     }
-    let counts = |count: i64| (0..=BATCH_RECORDS_MAX).contains(&count);
-    let nodes_fit = batch
-        .nodes()
-        .unwrap_or_default()
-        .iter()
-        .all(|node| node.length() == batch.length() && counts(node.null_count()));
-    if !counts(batch.length()) || !nodes_fit || batch.variadicBufferCounts().is_some() {
-        return wrong("counts that do not fit each other");
+    if batch.variadicBufferCounts().is_some() || !(0..=BATCH_RECORDS_MAX).contains(&batch.length())
+    {
+        return wrong("counts out of their range");
     }
-    let buffers_fit = batch.buffers().unwrap_or_default().iter().all(|buffer| {
-        let end = buffer.offset().checked_add(buffer.length()).map(usize::try_from);
-        buffer.offset() >= 0
-            && buffer.length() >= 0
-            && matches!(end, Some(Ok(end)) if end <= data.len())
-    });
-    if !buffers_fit {
-        return wrong("a buffer outside of the message");
-    }
+    check_columns(batch, schema, &data)?;
     RecordBatchDecoder::try_new(&data, batch, schema.clone(), &HashMap::new(), &message.version())
         .and_then(RecordBatchDecoder::read_record_batch)
         .map_err(|error| Violation::Arrow(crate::error::printable(&error.to_string())))
+}
+
+/// Checks that every column has the records of the batch, and its buffers lie within the body.
+fn check_columns(
+    batch: ipc::RecordBatch<'_>,
+    schema: &Schema,
+    data: &[u8],
+) -> Result<(), Violation> {
+    let records = usize::try_from(batch.length()).unwrap_or(usize::MAX);
+    let mut nodes = batch.nodes().unwrap_or_default().iter();
+    let mut buffers = batch.buffers().unwrap_or_default().iter();
+    for field in schema.fields() {
+        let Some(node) = nodes.next() else {
+            return wrong("fewer columns than the schema has");
+        };
+        if node.length() != batch.length() || !(0..=node.length()).contains(&node.null_count()) {
+            return wrong("counts that do not fit each other");
+        }
+        let text = matches!(field.data_type(), DataType::Utf8 | DataType::Binary);
+        let width = if text { OFFSET_BYTES } else { field.data_type().primitive_width() };
+        // the bits of NULL; values, or offsets into a third buffer
+        for index in 0..if text { 3 } else { 2 } {
+            let Some(bytes) = buffers.next().and_then(|buffer| within(buffer, data.len())) else {
+                return wrong("a buffer outside of the message");
+            };
+            let fits = match index {
+                0 => node.null_count() == 0 || bytes.saturating_mul(8) >= records,
+                1 => bytes.is_multiple_of(width.unwrap_or(1)),
+                _ => true,
+            };
+            if !fits {
+                return wrong("a buffer that does not fit its records");
+            }
+        }
+    }
+    match (nodes.next(), buffers.next()) {
+        (None, None) => Ok(()),
+        _ => wrong("more columns than the schema has"),
+    }
+}
+
+/// The length of a buffer that lies within the body, where the format lets it begin.
+fn within(buffer: &ipc::Buffer, data_bytes: usize) -> Option<usize> {
+    let start = usize::try_from(buffer.offset()).ok()?;
+    let bytes = usize::try_from(buffer.length()).ok()?;
+    let fits = start.is_multiple_of(8) && start.checked_add(bytes)? <= data_bytes;
+    fits.then_some(bytes)
 }
 
 /// Splits a body into metadata and buffers, without a copy.
@@ -133,3 +172,6 @@ fn is_sent(field: &ipc::Field<'_>) -> bool {
 fn wrong<T>(what: &str) -> Result<T, Violation> {
     Err(Violation::Arrow(what.to_owned()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,7 +119,9 @@ fn certificate(error: &CertificateError) -> Reason {
             expected: format!("`{}`", expected.to_str()),
             presented: match presented.as_slice() {
                 [] => "nobody".to_owned(),
-                names => printable(&names.join(", ")),
+                names => {
+                    printable(&names.iter().map(|name| bare(name)).collect::<Vec<_>>().join(", "))
+                }
             },
         },
         CertificateError::NotValidForName => Reason::WrongName {
@@ -134,6 +136,12 @@ fn certificate(error: &CertificateError) -> Reason {
         }
         other => Reason::CertificateRefused(printable(&other.to_string())),
     }
+}
+
+/// The name in what rustls shows of one: `DnsName("h")` or `IpAddress(192.0.2.1)`.
+fn bare(presented: &str) -> &str {
+    let inner = presented.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(presented).trim_matches('"')
 }
 
 /// What rustls offers, without what the level does not permit.

@@ -151,7 +151,14 @@ impl Wire {
         loop {
             match &mut self.incoming {
                 Incoming::Header { bytes, filled } => {
-                    ready!(poll_fill(&mut self.transport, &mut self.idle, cx, bytes, filled))?;
+                    let polled = poll_fill(&mut self.transport, &mut self.idle, cx, bytes, filled);
+                    // a peer of another kind may send less than a header, and wait
+                    if let [first, ..] = *bytes
+                        && *filled > 0
+                    {
+                        Kind::try_from(first).map_err(Violation::from)?;
+                    }
+                    ready!(polled)?;
                     let header = Header::decode(*bytes, self.body_bytes_max)
                         .map_err(|error| Reason::Violation(error.into()))?;
                     let body = self.body(header.body_bytes as usize);

@@ -1,0 +1,333 @@
+//! Connecting: what the channel is, wrong peers, wrong certificates, silence.
+
+use std::time::Duration;
+
+use rustls::crypto::aws_lc_rs::{self, cipher_suite, kx_group};
+use sift_client::{ConnectOptions, Connection, ErrorKind, Level, Reason, Roots, Status};
+use sift_proto::message::Welcome;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::fake::{Authority, Fake, Peer, run, welcome};
+
+async fn greeting(mut peer: Peer) {
+    peer.greet().await;
+    peer.gone().await;
+}
+
+fn secure(fake: &Fake, authority: &Authority) -> ConnectOptions {
+    fake.options().encrypt(true).roots(authority.roots())
+}
+
+/// The text of the error that connecting ends with.
+async fn refusal(options: &ConnectOptions) -> String {
+    let error = Connection::connect(options).await.expect_err("connects").to_string();
+    let host = format!("client server error, host {}: ", options_host(options));
+    error.strip_prefix(&host).unwrap_or_else(|| panic!("{error}")).to_owned()
+}
+
+fn options_host(options: &ConnectOptions) -> String {
+    // the address is what the options show first
+    let shown = format!("{options:?}");
+    shown.split('"').nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn a_plain_channel_is_blank() {
+    run(async {
+        let fake = Fake::plain(greeting).await;
+        let connection = Connection::connect(&fake.options()).await.unwrap();
+        let channel = connection.channel();
+        assert!(!channel.encrypted());
+        assert_eq!((channel.cipher(), channel.protocol(), channel.key_exchange()), ("", "", ""));
+        assert_eq!(channel.level(), None);
+        assert_eq!(channel.server(), "fake/1");
+        assert_eq!(channel.peer_address(), fake.address);
+    });
+}
+
+#[test]
+fn an_encrypted_channel_proves_itself() {
+    run(async {
+        let authority = Authority::new();
+        let fake = Fake::tls(authority.ordinary(), greeting).await;
+        for level in Level::ALL {
+            let options = secure(&fake, &authority).level(*level);
+            let connection = Connection::connect(&options).await.unwrap();
+            let channel = connection.channel();
+            assert!(channel.encrypted());
+            assert_eq!(channel.protocol(), "TLSv1.3");
+            assert_eq!(
+                channel.cipher(),
+                "TLS_AES_256_GCM_SHA384 TLSv1.3 Kx=any Au=any Enc=AESGCM(256) Mac=AEAD"
+            );
+            assert_eq!(channel.key_exchange(), "X25519MLKEM768");
+            assert_eq!(channel.level(), Some(*level));
+        }
+    });
+}
+
+#[test]
+fn tls_1_2_meets_level_3_only() {
+    run(async {
+        let authority = Authority::new();
+        let provider = aws_lc_rs::default_provider();
+        let config = authority.server(provider, &[&rustls::version::TLS12], |_| {});
+        let fake = Fake::tls(config, greeting).await;
+        let connection = Connection::connect(&secure(&fake, &authority)).await.unwrap();
+        assert_eq!(connection.channel().protocol(), "TLSv1.2");
+        assert_eq!(
+            connection.channel().cipher(),
+            "ECDHE-ECDSA-AES256-GCM-SHA384 TLSv1.2 Kx=ECDH Au=ECDSA Enc=AESGCM(256) Mac=AEAD"
+        );
+        drop(connection);
+        for level in [Level::Four, Level::Five] {
+            let refusal = refusal(&secure(&fake, &authority).level(level)).await;
+            let start = format!(
+                "no protocol, cipher or key exchange in common: this end asks for level {level} (TLSv1.3)"
+            );
+            assert!(refusal.starts_with(&start), "{refusal}");
+            assert!(
+                refusal
+                    .ends_with("ask for a lower level (--scl), or have the server serve this one")
+            );
+        }
+    });
+}
+
+#[test]
+fn level_5_wants_more_than_tls_1_3() {
+    run(async {
+        let authority = Authority::new();
+        for suite_or_group in ["suite", "group"] {
+            let mut provider = aws_lc_rs::default_provider();
+            if suite_or_group == "suite" {
+                provider.cipher_suites = vec![cipher_suite::TLS13_AES_128_GCM_SHA256];
+            } else {
+                provider.kx_groups = vec![kx_group::X25519];
+            }
+            let config = authority.server(provider, &[&rustls::version::TLS13], |_| {});
+            let fake = Fake::tls(config, greeting).await;
+            let options = secure(&fake, &authority);
+            assert!(Connection::connect(&options.clone().level(Level::Four)).await.is_ok());
+            let refusal = refusal(&options.level(Level::Five)).await;
+            assert!(refusal.contains("in common: this end asks for level 5"), "{refusal}");
+        }
+    });
+}
+
+#[test]
+fn a_plain_port_is_told_from_a_broken_one() {
+    run(async {
+        let authority = Authority::new();
+        let fake = Fake::plain(|mut peer| async move {
+            let mut first = [0];
+            peer.stream.read_exact(&mut first).await.unwrap();
+            assert_eq!(first, [22], "spoke in the clear");
+            peer.fail(Status::EncryptionNotEnabled, "encryption is not enabled on the server")
+                .await;
+            peer.stream.shutdown().await.unwrap();
+            let _rest = peer.stream.read_to_end(&mut Vec::new()).await;
+        })
+        .await;
+        let error = Connection::connect(&secure(&fake, &authority)).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "client server error, host {}: encryption is not enabled on the server",
+                fake.address
+            )
+        );
+        assert!(matches!(
+            error.kind(),
+            ErrorKind::ClientServer { reason: Reason::EncryptionNotEnabled, .. }
+        ));
+    });
+}
+
+#[test]
+fn an_encrypted_port_is_told_from_a_broken_one() {
+    run(async {
+        let fake = Fake::plain(|mut peer| async move {
+            peer.frame().await.unwrap();
+            peer.fail(Status::EncryptionRequired, "this server requires encryption").await;
+        })
+        .await;
+        assert_eq!(refusal(&fake.options()).await, "this server requires encryption");
+        // TLS servers that are not Sift's: an alert, or nothing but the end
+        let fake = Fake::plain(|mut peer| async move {
+            peer.frame().await.unwrap();
+            peer.bytes(&[21, 3, 3, 0, 2, 2, 10]).await;
+            peer.gone().await;
+        })
+        .await;
+        assert_eq!(refusal(&fake.options()).await, "this server requires encryption");
+        let fake = Fake::plain(|mut peer| async move {
+            peer.frame().await.unwrap();
+        })
+        .await;
+        assert_eq!(
+            refusal(&fake.options()).await,
+            "the server closed the connection without a word; it may require encryption"
+        );
+    });
+}
+
+#[test]
+fn strangers_are_told_apart() {
+    run(async {
+        let authority = Authority::new();
+        let http = Fake::plain(|mut peer| async move {
+            peer.bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            peer.stream.shutdown().await.unwrap();
+            let _rest = peer.stream.read_to_end(&mut Vec::new()).await;
+        })
+        .await;
+        let expected = "this is no Sift server: it answers with text, as HTTP does";
+        assert_eq!(refusal(&http.options()).await, expected);
+        assert_eq!(refusal(&secure(&http, &authority)).await, expected);
+
+        let mut config = authority.ordinary();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let other = Fake::tls(config, greeting).await;
+        let expected = "this is no Sift server: it does not know the protocol sift/1";
+        assert_eq!(refusal(&secure(&other, &authority)).await, expected);
+
+        let mut config = authority.ordinary();
+        config.alpn_protocols = Vec::new();
+        let silent = Fake::tls(config, greeting).await;
+        let expected = "this is no Sift server: it did not agree to the protocol sift/1";
+        assert_eq!(refusal(&secure(&silent, &authority)).await, expected);
+    });
+}
+
+#[test]
+fn certificates_are_refused_by_name() {
+    run(async {
+        let authority = Authority::new();
+        let fake = Fake::tls(authority.ordinary(), greeting).await;
+        let stranger = Authority::new();
+        assert_eq!(
+            refusal(&secure(&fake, &stranger)).await,
+            "the server's certificate is signed by an unknown authority; give the authority's \
+             certificate (--ca FILE)"
+        );
+        let named = secure(&fake, &authority).server_name("files.example.com");
+        assert_eq!(
+            refusal(&named).await,
+            "the server's certificate is for localhost, 127.0.0.1, not for \
+             `files.example.com`; connect by a name it holds, or name the one to expect (--server-name)"
+        );
+        let named = secure(&fake, &authority).server_name("localhost");
+        assert!(Connection::connect(&named).await.is_ok());
+
+        let config =
+            authority.server(aws_lc_rs::default_provider(), rustls::ALL_VERSIONS, |params| {
+                params.not_after = rcgen::date_time_ymd(2020, 1, 1)
+            });
+        let expired = Fake::tls(config, greeting).await;
+        assert_eq!(
+            refusal(&secure(&expired, &authority)).await,
+            "the server's certificate has expired; have it renewed, or set this machine's clock"
+        );
+        let config =
+            authority.server(aws_lc_rs::default_provider(), rustls::ALL_VERSIONS, |params| {
+                params.not_before = rcgen::date_time_ymd(2999, 1, 1)
+            });
+        let early = Fake::tls(config, greeting).await;
+        assert_eq!(
+            refusal(&secure(&early, &authority)).await,
+            "the server's certificate is not valid yet; set this machine's clock"
+        );
+    });
+}
+
+#[test]
+fn authorities_are_checked_before_connecting() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let empty = folder.path().join("empty.pem");
+        std::fs::write(&empty, "nothing").unwrap();
+        let options = ConnectOptions::new("127.0.0.1:1").roots(Roots::File(empty.clone()));
+        let error = Connection::connect(&options).await.unwrap_err().to_string();
+        let expected = "holds no certificate; expected PEM with BEGIN CERTIFICATE";
+        assert_eq!(error, format!("{}: {expected}", empty.display()));
+        let missing = folder.path().join("missing.pem");
+        let options = ConnectOptions::new("127.0.0.1:1").roots(Roots::File(missing.clone()));
+        let error = Connection::connect(&options).await.unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{}: cannot read", missing.display())), "{error}");
+    });
+}
+
+#[test]
+fn silence_ends() {
+    run(async {
+        let silent = |mut peer: Peer| async move { peer.gone().await };
+        let fake = Fake::plain(silent).await;
+        let options = fake.options().handshake_timeout(Duration::from_millis(50));
+        let expected = "no answer within 0.05 seconds while shaking hands";
+        assert_eq!(refusal(&options).await, expected);
+        let deaf = Fake::plain(|mut peer| async move {
+            let _end = peer.stream.read_to_end(&mut Vec::new()).await;
+        })
+        .await;
+        let authority = Authority::new();
+        let options = secure(&deaf, &authority).handshake_timeout(Duration::from_millis(50));
+        assert_eq!(refusal(&options).await, expected);
+    });
+}
+
+#[test]
+fn nobody_is_there() {
+    run(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let options = ConnectOptions::new(address.to_string()).encrypt(false);
+        let refusal = refusal(&options).await;
+        assert!(refusal.starts_with("cannot connect: "), "{refusal}");
+    });
+}
+
+#[test]
+fn a_welcome_is_checked() {
+    let cases: [(Welcome, &str); 3] = [
+        (Welcome { version: 2, ..welcome() }, "version is 2, at most 1 is accepted"),
+        (
+            Welcome { frame_bytes_max: u32::MAX, ..welcome() },
+            "frame_bytes_max is 4294967295, at most 8388608 is accepted",
+        ),
+        (
+            Welcome { frame_bytes_max: 0, ..welcome() },
+            "frame_bytes_max is 0, at most 8388608 is accepted",
+        ),
+    ];
+    run(async {
+        for (welcome, expected) in cases {
+            let fake = Fake::plain(move |mut peer| {
+                let welcome = welcome.clone();
+                async move {
+                    peer.frame().await;
+                    peer.send(sift_client::Kind::Welcome, &welcome).await;
+                    peer.gone().await;
+                }
+            })
+            .await;
+            let expected = format!("the server breaks the protocol: {expected}");
+            assert_eq!(refusal(&fake.options()).await, expected);
+        }
+    });
+}
+
+#[test]
+fn a_refused_hello_keeps_status_and_text() {
+    run(async {
+        let fake = Fake::plain(|mut peer| async move {
+            peer.frame().await;
+            peer.fail(Status::ServerBusy, "too many \x1b[31mconnections").await;
+        })
+        .await;
+        let error = Connection::connect(&fake.options()).await.unwrap_err();
+        assert_eq!(error.status(), Some(Status::ServerBusy));
+        assert!(error.to_string().ends_with(": too many \u{fffd}[31mconnections"), "{error}");
+    });
+}

@@ -1,0 +1,14 @@
+//! The client against scripted servers on loopback, and the `sift` command as a process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "helpers of tests may panic too"
+)]
+
+/// A server that says what a script tells it, plain or through TLS.
+mod fake;
+
+/// Connecting: what the channel is, wrong peers, wrong certificates, silence.
+mod channel;
