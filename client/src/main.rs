@@ -1,3 +1,32 @@
-//! The `sift` command.
+//! The `sift` command: selects records on a server, or fetches files from it.
+//!
+//! First syntax only (`args`), then the world (`target`), then one command. Errors are printed here
+//! and nowhere else.
 
-fn main() {}
+use std::io::Write as _;
+use std::process::ExitCode;
+
+mod cli;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Exit code where nothing was found.
+const NOTHING_FOUND: u8 = 1;
+
+/// Exit code of an error.
+const FAILED: u8 = 2;
+
+fn main() -> ExitCode {
+    match cli::run() {
+        Ok(cli::Outcome::Found) => ExitCode::SUCCESS,
+        Ok(cli::Outcome::NothingFound) => ExitCode::from(NOTHING_FOUND),
+        // whoever read the output has had enough
+        Err(fault) if fault.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(fault) => {
+            // nothing is left to be done when standard error is gone too
+            let _gone = writeln!(std::io::stderr(), "sift: {fault}");
+            ExitCode::from(FAILED)
+        }
+    }
+}

@@ -12,3 +12,11 @@ mod fake;
 
 /// Connecting: what the channel is, wrong peers, wrong certificates, silence.
 mod channel;
+/// The `sift` command as a process: exit codes, forms of output, configuration.
+mod cli;
+/// Fetching: chunks, files, ranges, and going on after a break.
+mod fetch;
+/// The small requests: files, describe, explain, report.
+mod requests;
+/// Selecting: whole answers, broken ones, hostile ones, and answers that nobody wants any more.
+mod select;

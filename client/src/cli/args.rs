@@ -1,0 +1,232 @@
+//! The syntax of the command line. Nothing here touches the world.
+
+use std::io::{self, Read as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use sift_client::{Level, Query, Value};
+
+use super::{Fault, Result, SQL_BYTES_MAX};
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 something was found, 1 nothing was found, 2 an error (which is printed to standard \
+error). A reader that closes the pipe early, as head does, is no error.
+
+Servers by name come from a configuration file, $XDG_CONFIG_HOME/sift/sift.toml or
+~/.config/sift/sift.toml (or --config FILE):
+
+    default = \"files\"
+
+    [server.files]
+    address = \"files.example.com:7330\"
+    ca = \"ca.pem\"               # relative to the configuration file; else the platform's
+    scl = 4                     # else the default level
+    encrypt = true              # the default
+    server_name = \"files\"       # the name in the certificate, if it is not the address's";
+
+const SELECT_HELP: &str = "\
+Examples:
+    sift select \"SELECT id, price FROM 'orders.dat' WHERE price > 100 LIMIT 10\"
+    sift select \"SELECT count(*) FROM 'orders.dat' WHERE day >= \\$1\" --param date:2024-01-31
+    sift select - --format jsonl -o out.jsonl < question.sql";
+
+/// Select records on a Sift server, or fetch files from it.
+#[derive(Debug, Parser)]
+#[command(name = "sift", version, after_long_help = EXIT_CODES, max_term_width = 100)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) target: Target,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Which server, and what its channel has to be.
+#[derive(Debug, clap::Args)]
+pub(super) struct Target {
+    /// Server: a name of the configuration file, or HOST[:PORT] [default: the configuration's
+    /// default, else localhost]
+    #[arg(short, long, value_name = "NAME|HOST[:PORT]", env = "SIFT_SERVER", global = true)]
+    pub(super) server: Option<String>,
+    /// Trust the authorities of this PEM file alone, instead of the platform's
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) ca: Option<PathBuf>,
+    /// Least security level of the channel: 3 (TLS 1.2 or 1.3), 4 (TLS 1.3) or 5 (TLS 1.3 with
+    /// 256-bit ciphers and a post-quantum key exchange); 0 is the default level
+    #[arg(long, value_name = "LEVEL", global = true)]
+    pub(super) scl: Option<Level>,
+    /// Do not encrypt, for servers that don't
+    #[arg(long, global = true, conflicts_with_all = ["ca", "scl", "server_name"])]
+    pub(super) plain: bool,
+    /// Name to expect in the server's certificate, if it is not the host's
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(super) server_name: Option<String>,
+    /// Read this configuration file
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) config: Option<PathBuf>,
+    /// Give up when the server says nothing for so long [default: 300, to connect 10]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, global = true)]
+    pub(super) timeout: Option<Duration>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Select records
+    #[command(after_help = SELECT_HELP)]
+    Select(SelectArgs),
+    /// Fetch a file as it stands, or a range of its bytes
+    Fetch(FetchArgs),
+    /// List files
+    Files {
+        /// Glob over the paths, such as 'sales/*.csv' [default: all]
+        #[arg(value_name = "GLOB")]
+        pattern: Option<String>,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Tell a file's format, fields and protection
+    Describe {
+        /// Path below the server's data root
+        file: String,
+    },
+    /// Tell how the server would evaluate a Select
+    Explain(QueryArgs),
+    /// Tell what the channel to the server is, as both ends see it
+    Channel,
+    /// Print a completion script
+    Completions {
+        /// The shell to complete in
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct QueryArgs {
+    /// The Select; - reads it from standard input
+    sql: String,
+    /// Value of the next parameter ($1 is the first): TYPE:VALUE with a type of text, integer,
+    /// decimal, float, boolean, date, timestamp or null; or a bare VALUE, which is an integer or a
+    /// decimal if it looks like one and else a text
+    #[arg(short, long = "param", value_name = "[TYPE:]VALUE", allow_hyphen_values = true)]
+    parameters: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct SelectArgs {
+    #[command(flatten)]
+    pub(super) query: QueryArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+    /// Print to standard error what the answer took and what was saved
+    #[arg(long)]
+    pub(super) stats: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct OutputArgs {
+    /// Form of the output [default: table on a terminal, else csv]
+    #[arg(short, long)]
+    pub(super) format: Option<Format>,
+    /// Write to this file, which appears when it is whole
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// How records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Columns for people; NULL is NULL and the text NULL is "NULL"
+    Table,
+    /// RFC 4180 with a header; NULL is empty and the empty text is ""
+    Csv,
+    /// One JSON object a line; decimals are exact numbers, dates are texts
+    Jsonl,
+    /// Arrow IPC stream
+    Arrow,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct FetchArgs {
+    /// Path below the server's data root
+    pub(super) file: String,
+    /// Write to this file, - for standard output [default: the file's name, here]
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Fetch the bytes FIRST to LAST only, counted from 0 and both included, as in HTTP; without
+    /// LAST to the end
+    #[arg(long, value_name = "FIRST-[LAST]", value_parser = range)]
+    pub(super) range: Option<ByteRange>,
+    /// Start afresh even if an earlier fetch of the same file has left a part
+    #[arg(long)]
+    pub(super) no_resume: bool,
+    /// Print to standard error what it took
+    #[arg(long)]
+    pub(super) stats: bool,
+}
+
+/// Bytes of a file, to the end if there is no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ByteRange {
+    pub(super) start: u64,
+    pub(super) end: Option<u64>,
+}
+
+impl QueryArgs {
+    /// The query, its text read from standard input if that is asked for.
+    pub(super) fn query(&self) -> Result<Query> {
+        let mut sql = self.sql.clone();
+        if sql == "-" {
+            sql.clear();
+            let mut input = io::stdin().lock().take(SQL_BYTES_MAX);
+            input.read_to_string(&mut sql).map_err(Fault::Stdin)?;
+        }
+        let mut query = Query::new(sql);
+        for argument in &self.parameters {
+            let value = Value::from_argument(argument)
+                .map_err(|error| Fault::Parameter { argument: argument.clone(), error })?;
+            query = query.parameter(value);
+        }
+        Ok(query)
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| *seconds > 0.0);
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "give a number of seconds above 0".to_owned())
+}
+
+fn range(text: &str) -> Result<ByteRange, String> {
+    let parsed = text.split_once('-').and_then(|(first, last)| {
+        let start: u64 = first.parse().ok()?;
+        let end = match last {
+            "" => None,
+            last => Some(last.parse::<u64>().ok()?.checked_add(1).filter(|end| *end > start)?),
+        };
+        Some(ByteRange { start, end })
+    });
+    parsed.ok_or_else(|| "give FIRST-LAST or FIRST-, where LAST is not before FIRST".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn ranges() {
+        assert_eq!(range("0-499"), Ok(ByteRange { start: 0, end: Some(500) }));
+        assert_eq!(range("7-"), Ok(ByteRange { start: 7, end: None }));
+        for wrong in ["", "-", "-5", "5", "5-4", "a-b", "0-18446744073709551615"] {
+            assert!(range(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `sift select`: records from a stream of batches to the output.
+
+use std::time::{Duration, Instant};
+
+use sift_client::{Channel, Connection, Query, Statistics};
+
+use super::args::SelectArgs;
+use super::output::{Output, stderr};
+use super::{Outcome, Result};
+
+pub(super) async fn run(
+    connection: &mut Connection,
+    query: Query,
+    output: Output,
+    args: &SelectArgs,
+) -> Result<Outcome> {
+    let started = Instant::now();
+    let mut stream = connection.select(query).await?;
+    let mut records = output.begin(stream.schema())?;
+    let mut count = 0;
+    while let Some(batch) = stream.next().await? {
+        count += batch.num_rows() as u64;
+        records.batch(&batch)?;
+    }
+    records.finish()?;
+    let statistics = stream.statistics().copied().unwrap_or_default();
+    drop(stream);
+    if args.stats {
+        print(&statistics, count, connection.channel(), started.elapsed());
+    }
+    Ok(Outcome::of(count))
+}
+
+fn print(statistics: &Statistics, records: u64, channel: &Channel, elapsed: Duration) {
+    let Statistics {
+        records_scanned,
+        bytes_scanned,
+        records_pruned,
+        records_selected,
+        bytes_sent,
+        file_bytes,
+        ..
+    } = *statistics;
+    stderr(&format!(
+        "records   {records} received; {records_selected} selected of {records_scanned} scanned, \
+         {records_pruned} ruled out unread"
+    ));
+    let verb = if channel.encrypted() { "encrypted" } else { "sent in the clear" };
+    stderr(&format!(
+        "bytes     {bytes_sent} {verb}, {} of the file's {file_bytes}; {bytes_scanned} scanned",
+        share(bytes_sent, file_bytes)
+    ));
+    stderr(&format!("time      {}; {:?} at this end", times(statistics), rounded(elapsed)));
+    stderr(&format!("channel   {}", describe(channel)));
+}
+
+/// The stages of an answer.
+pub(super) fn times(statistics: &Statistics) -> String {
+    let of = |micros| format!("{:?}", Duration::from_micros(micros));
+    format!(
+        "plan {}, scan {} (all threads), waiting to send {}, in all {}",
+        of(statistics.plan_micros),
+        of(statistics.scan_micros),
+        of(statistics.send_micros),
+        of(statistics.total_micros)
+    )
+}
+
+/// A channel on one line.
+pub(super) fn describe(channel: &Channel) -> String {
+    match channel.level() {
+        Some(level) => format!(
+            "{}, level {level}, {}, {}",
+            channel.protocol(),
+            channel.cipher(),
+            channel.key_exchange()
+        ),
+        None => "not encrypted".to_owned(),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "four digits are shown")]
+fn share(part: u64, whole: u64) -> String {
+    match whole {
+        0 => "all".to_owned(),
+        whole => format!("{:.4} %", part as f64 * 100.0 / whole as f64),
+    }
+}
+
+/// A time without the digits that mean nothing.
+pub(super) fn rounded(time: Duration) -> Duration {
+    Duration::from_micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+}

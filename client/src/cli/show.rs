@@ -1,0 +1,113 @@
+//! The commands that tell something: files, describe, explain, channel.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array,
+};
+use sift_client::{Connection, Description, FileEntry, Query};
+
+use super::output::{self, Output};
+use super::table::printable;
+use super::{Outcome, Result};
+
+pub(super) async fn files(
+    connection: &mut Connection,
+    pattern: &str,
+    output: Output,
+) -> Result<Outcome> {
+    let files = connection.files(pattern).await?;
+    let texts = |of: fn(&FileEntry) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(files.iter().map(of)))
+    };
+    let columns: [(&str, ArrayRef); 4] = [
+        ("path", texts(|file| &file.path)),
+        ("format", texts(|file| &file.format)),
+        ("bytes", Arc::new(UInt64Array::from_iter_values(files.iter().map(|file| file.bytes)))),
+        (
+            "modified",
+            Arc::new(TimestampMicrosecondArray::from_iter_values(
+                files.iter().map(|file| file.modified),
+            )),
+        ),
+    ];
+    let batch = RecordBatch::try_from_iter(columns)?;
+    let mut records = output.begin(&batch.schema())?;
+    records.batch(&batch)?;
+    records.finish()?;
+    Ok(Outcome::of(files.len() as u64))
+}
+
+pub(super) async fn describe(connection: &mut Connection, file: &str) -> Result<Outcome> {
+    let description = connection.describe(file).await?;
+    output::stdout(facts(&facts_of(&description)).as_bytes())?;
+    output::stdout(b"\n")?;
+    let fields = &description.fields;
+    let columns: [(&str, ArrayRef); 4] = [
+        ("field", Arc::new(StringArray::from_iter_values(fields.iter().map(|f| &f.name)))),
+        ("type", Arc::new(StringArray::from_iter_values(fields.iter().map(|f| &f.r#type)))),
+        ("nullable", Arc::new(BooleanArray::from_iter(fields.iter().map(|f| Some(f.nullable))))),
+        ("storage", Arc::new(StringArray::from_iter_values(fields.iter().map(|f| &f.storage)))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns)?;
+    let mut records = Output::table().begin(&batch.schema())?;
+    records.batch(&batch)?;
+    records.finish()?;
+    Ok(Outcome::Found)
+}
+
+fn facts_of(description: &Description) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("file", description.file.clone()),
+        ("format", description.format.clone()),
+        ("bytes", description.bytes.to_string()),
+    ];
+    facts.extend(description.records.map(|records| ("records", records.to_string())));
+    facts.extend(description.record_bytes.map(|bytes| ("bytes a record", bytes.to_string())));
+    let protection = match description.network_encrypt {
+        true => "network_encrypt: leaves on encrypted channels only",
+        false => "none",
+    };
+    facts.push(("protection", protection.to_owned()));
+    facts
+}
+
+pub(super) async fn explain(connection: &mut Connection, query: Query) -> Result<Outcome> {
+    let text = connection.explain(query).await?;
+    for line in text.lines() {
+        output::stdout(printable(line).as_bytes())?;
+        output::stdout(b"\n")?;
+    }
+    Ok(Outcome::Found)
+}
+
+pub(super) async fn channel(connection: &mut Connection) -> Result<Outcome> {
+    let report = connection.report().await?;
+    let channel = connection.channel();
+    let yes_no = |yes| if yes { "yes" } else { "no" };
+    let mut known = vec![
+        ("host", channel.host().to_owned()),
+        ("address", channel.peer_address().to_string()),
+        ("server", channel.server().to_owned()),
+        ("encrypted", yes_no(channel.encrypted()).to_owned()),
+    ];
+    if let Some(level) = channel.level() {
+        known.push(("protocol", channel.protocol().to_owned()));
+        known.push(("cipher", channel.cipher().to_owned()));
+        known.push(("key exchange", channel.key_exchange().to_owned()));
+        known.push(("level", format!("{level} asked for, {} served", channel.server_level())));
+    }
+    known.push(("this end", report.peer));
+    output::stdout(facts(&known).as_bytes())?;
+    Ok(Outcome::Found)
+}
+
+/// Names and values, one a line.
+fn facts(facts: &[(&str, String)]) -> String {
+    let mut text = String::new();
+    for (name, value) in facts {
+        let _infallible = writeln!(text, "{name:<14}  {}", printable(value));
+    }
+    text
+}

@@ -1,0 +1,122 @@
+//! Records as a table for people, bounded in memory: the first records settle the widths, the others
+//! follow page by page. A later value that is wider than its column moves the rest of its page.
+
+use std::borrow::Cow;
+
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::{Schema, SchemaRef};
+use arrow::util::display::ArrayFormatter;
+use comfy_table::{
+    Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Row, TableStyle, Width,
+};
+
+use super::Result;
+use super::output::{Sink, names};
+use super::text::VALUES;
+
+/// Records of a page; those of the first settle the widths.
+const PAGE_RECORDS: usize = 1000;
+
+/// Widest column that is kept for the pages to come.
+const WIDTH_MAX: u16 = 80;
+
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// A table under way.
+pub(super) struct Table {
+    schema: SchemaRef,
+    page: Vec<Row>,
+    widths: Option<Vec<u16>>,
+    records: u64,
+}
+
+impl Table {
+    pub(super) fn new(schema: &SchemaRef) -> Self {
+        Self { schema: schema.clone(), page: Vec::new(), widths: None, records: 0 }
+    }
+
+    pub(super) fn batch(&mut self, batch: &RecordBatch, sink: &mut Sink) -> Result<()> {
+        let formatters = batch
+            .columns()
+            .iter()
+            .map(|array| Ok((array, ArrayFormatter::try_new(array, &VALUES)?)))
+            .collect::<Result<Vec<_>>>()?;
+        for row in 0..batch.num_rows() {
+            let mut cells = Row::new();
+            for (array, formatter) in &formatters {
+                cells.add_cell(Cell::new(value(array, formatter, row)?));
+            }
+            self.page.push(cells);
+            if self.page.len() == PAGE_RECORDS {
+                self.print_page(sink)?;
+            }
+        }
+        self.records += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self, sink: &mut Sink) -> Result<()> {
+        if !self.page.is_empty() || self.widths.is_none() {
+            self.print_page(sink)?;
+        }
+        let s = if self.records == 1 { "" } else { "s" };
+        sink.bytes(format!("({} record{s})\n", self.records).as_bytes())
+    }
+
+    fn print_page(&mut self, sink: &mut Sink) -> Result<()> {
+        let mut table = comfy_table::Table::new();
+        table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled);
+        if self.widths.is_none() {
+            table.set_header(names(&self.schema).map(printable).collect::<Vec<_>>());
+        }
+        table.add_rows(self.page.drain(..));
+        layout(&mut table, &self.schema, self.widths.as_deref());
+        for line in table.lines() {
+            sink.bytes(line.trim_end().as_bytes())?;
+            sink.bytes(b"\n")?;
+        }
+        self.widths.get_or_insert_with(|| table.column_max_content_widths());
+        Ok(())
+    }
+}
+
+/// Aligns numbers to the right, and every column as the first page did.
+fn layout(table: &mut comfy_table::Table, schema: &Schema, widths: Option<&[u16]>) {
+    for (index, field) in schema.fields().iter().enumerate() {
+        let Some(column) = table.column_mut(index) else { continue };
+        // beside the blank between columns that the style draws
+        column.set_padding((0, 1));
+        if field.data_type().is_numeric() {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        if let Some(width) = widths.and_then(|widths| widths.get(index)) {
+            // a width counts the padding
+            let width = width.min(&WIDTH_MAX).saturating_add(1);
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
+        }
+    }
+}
+
+fn value(array: &dyn Array, formatter: &ArrayFormatter<'_>, row: usize) -> Result<String> {
+    if array.is_null(row) {
+        return Ok("NULL".to_owned());
+    }
+    let text = formatter.value(row).try_to_string()?;
+    Ok(match text.as_str() {
+        "NULL" => "\"NULL\"".to_owned(),
+        text => printable(text).into_owned(),
+    })
+}
+
+/// A text on one line that cannot steer the terminal.
+pub(super) fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    Cow::Owned(text.chars().map(escape).collect())
+}

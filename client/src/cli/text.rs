@@ -1,0 +1,87 @@
+//! Records as CSV (RFC 4180), where a NULL is empty and an empty text is in quotation marks.
+
+use std::fmt::Write as _;
+
+use arrow::array::{Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Schema};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use super::Result;
+use super::output::{Sink, names};
+
+/// How single values are written: exact decimals, ISO dates and times.
+pub(super) const VALUES: FormatOptions<'static> = FormatOptions::new();
+
+/// Writes CSV as batches come.
+pub(super) struct Csv {
+    line: String,
+}
+
+impl Csv {
+    pub(super) fn begin(schema: &Schema, sink: &mut Sink) -> Result<Self> {
+        let mut line = String::new();
+        for (index, name) in names(schema).enumerate() {
+            separate(&mut line, index);
+            field(&mut line, name);
+        }
+        line.push('\n');
+        sink.bytes(line.as_bytes())?;
+        Ok(Self { line })
+    }
+
+    pub(super) fn batch(&mut self, batch: &RecordBatch, sink: &mut Sink) -> Result<()> {
+        let columns =
+            batch.columns().iter().map(|array| Column::new(array)).collect::<Result<Vec<_>>>()?;
+        for row in 0..batch.num_rows() {
+            self.line.clear();
+            for (index, column) in columns.iter().enumerate() {
+                separate(&mut self.line, index);
+                column.write(row, &mut self.line)?;
+            }
+            self.line.push('\n');
+            sink.bytes(self.line.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+/// One column of a batch; what kind it is is decided once.
+enum Column<'a> {
+    Text(&'a StringArray),
+    Other { array: &'a dyn Array, formatter: ArrayFormatter<'a> },
+}
+
+impl<'a> Column<'a> {
+    fn new(array: &'a dyn Array) -> Result<Self> {
+        match (array.data_type(), array.as_any().downcast_ref()) {
+            (DataType::Utf8, Some(texts)) => Ok(Self::Text(texts)),
+            _ => Ok(Self::Other { array, formatter: ArrayFormatter::try_new(array, &VALUES)? }),
+        }
+    }
+
+    fn write(&self, row: usize, line: &mut String) -> Result<()> {
+        match self {
+            Self::Text(texts) if texts.is_valid(row) => field(line, texts.value(row)),
+            // no type but text is written with anything to quote
+            Self::Other { array, formatter } if array.is_valid(row) => {
+                formatter.value(row).write(line)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn separate(line: &mut String, index: usize) {
+    if index > 0 {
+        line.push(',');
+    }
+}
+
+fn field(line: &mut String, text: &str) {
+    let plain = !text.is_empty() && !text.contains([',', '"', '\n', '\r']);
+    let _infallible = match plain {
+        true => write!(line, "{text}"),
+        false => write!(line, "\"{}\"", text.replace('"', "\"\"")),
+    };
+}
