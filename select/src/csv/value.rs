@@ -79,8 +79,8 @@ pub(super) fn float64(text: &[u8]) -> Option<f64> {
 }
 
 #[inline]
-fn pair(text: [u8; 2]) -> Option<u32> {
-    Some(u32::from(digit(text[0])?) * 10 + u32::from(digit(text[1])?))
+fn pair(text: [u8; 2]) -> Option<u8> {
+    Some(digit(text[0])? * 10 + digit(text[1])?)
 }
 
 /// Days since 1970-01-01 of YYYY-MM-DD.
@@ -92,8 +92,7 @@ pub(super) fn date(text: &[u8]) -> Option<i32> {
     if text.len() > 10 {
         return None;
     }
-    let year = pair([y1, y2])? * 100 + pair([y3, y4])?;
-    days_since_epoch(year, pair([m1, m2])?, pair([d1, d2])?)
+    days_since_epoch(pair([y1, y2])?, pair([y3, y4])?, pair([m1, m2])?, pair([d1, d2])?)
 }
 
 /// Microseconds since 1970-01-01T00:00:00 of `YYYY-MM-DD[T ]HH:MM:SS[.ffffff][Z]`.
@@ -117,6 +116,7 @@ pub(super) fn timestamp(text: &[u8]) -> Option<i64> {
         }
         _ => return None,
     };
-    let seconds = i64::from(date(day)?) * 86_400 + i64::from(hour * 3600 + minute * 60 + second);
+    let minutes = i64::from(date(day)?) * 1440 + i64::from(hour) * 60 + i64::from(minute);
+    let seconds = minutes * 60 + i64::from(second);
     Some(seconds * 1_000_000 + micros)
 }

@@ -183,6 +183,5 @@ pub(super) fn date(window: &[u8]) -> Option<i32> {
     let digits = unzone(u64::from_le_bytes(*window.first_chunk()?))?;
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
     let [century, _, year, _, month, _, day, _] = pairs.to_le_bytes();
-    let year = u32::from(century) * 100 + u32::from(year);
-    days_since_epoch(year, u32::from(month), u32::from(day))
+    days_since_epoch(century, year, month, day)
 }
