@@ -34,6 +34,8 @@
 
 mod keys;
 
+use std::collections::HashSet;
+
 use crate::csv::{self, Kind};
 use crate::fixed::{self, ByteOrder, NullWhen, Sign, Storage, Terminator};
 use crate::{Error, ErrorKind, Result};
@@ -125,9 +127,10 @@ fn parse_fixed(keys: &Keys<'_>) -> Result<fixed::Layout> {
     let terminator = keys.choice("terminator", &terminators)?.unwrap_or(Terminator::None);
     let order = parse_order(keys)?;
     let mut fields: Vec<fixed::Field> = Vec::new();
+    let mut names = HashSet::new();
     for keys in parse_fields(keys, FIXED_FIELD)? {
         let field = parse_fixed_field(&keys, length, order)?;
-        if fields.iter().any(|other| other.name == field.name) {
+        if !names.insert(field.name.clone()) {
             return Err(keys.error("name", format_args!("there are two fields `{}`", field.name)));
         }
         fields.push(field);
@@ -301,9 +304,10 @@ fn parse_csv(keys: &Keys<'_>, tsv: bool) -> Result<csv::Options> {
         options.header = keys.boolean("header")?.unwrap_or(true);
         options.null = keys.string("null")?.map(str::to_owned);
     }
+    let mut names = HashSet::new();
     for keys in parse_fields(keys, &["name", "type"])? {
         let name = parse_name(&keys)?;
-        if options.fields.iter().any(|(other, _)| *other == name) {
+        if !names.insert(name.clone()) {
             return Err(keys.error("name", format_args!("there are two fields `{name}`")));
         }
         let kind = match keys.string("type")? {

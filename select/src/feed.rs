@@ -14,6 +14,9 @@ use crate::{Result, csv, fixed};
 /// the predicate and the other columns.
 const BLOCK_BYTES: usize = 256 << 10;
 
+/// The most bytes of a turn: a CSV turn is in memory as a whole.
+const MORSEL_BYTES_MAX: usize = 64 << 20;
+
 /// Hands out the file piece by piece; shared by the threads of one scan.
 pub(crate) struct Feed {
     source: Arc<Source>,
@@ -56,10 +59,11 @@ impl Turn {
 }
 
 impl Source {
-    /// A feed from the file's start. A turn reads about `morsel_bytes`, at least one record of a
-    /// fixed-length file; a turn of a CSV file may have no records, when one goes through all of it.
+    /// A feed from the file's start. A turn reads about `morsel_bytes`, at most 64 MiB and at least one
+    /// record of a fixed-length file; a turn of a CSV file may have no records, when one goes through all of it.
     pub(crate) fn feed(self: &Arc<Self>, morsel_bytes: usize) -> Feed {
         let bytes = self.identity().bytes;
+        let morsel_bytes = morsel_bytes.clamp(1, MORSEL_BYTES_MAX);
         let (turns, morsel, order) = match &self.layout {
             Layout::Fixed(layout) => {
                 let records = (morsel_bytes / layout.stride).max(1) as u64;
@@ -67,7 +71,7 @@ impl Source {
                 (turns, records, Order::Fixed(AtomicU64::new(0)))
             }
             Layout::Csv(layout) => {
-                let morsel = morsel_bytes.max(1) as u64;
+                let morsel = morsel_bytes as u64;
                 ((bytes - layout.start).div_ceil(morsel), morsel, Order::Csv(Mutex::default()))
             }
         };

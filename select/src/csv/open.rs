@@ -1,5 +1,6 @@
 //! The layout of a CSV file: its header, and types by its first records.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 
@@ -158,20 +159,18 @@ fn declared(
     names: Vec<String>,
     types: &[(String, Option<Kind>)],
 ) -> Result<Vec<Field>> {
-    if let Some((unknown, _)) = types.iter().find(|(name, _)| !names.contains(name)) {
-        let names = names.iter().take(20).map(|name| format!("`{name}`")).collect::<Vec<_>>();
-        let message = format!(
-            "{descriptor}: no field `{unknown}` in the header, which has {}",
-            names.join(", ")
-        );
-        return Err(Error::new(ErrorKind::Descriptor, message));
-    }
-    let kind = |name: &String| types.iter().find(|(other, _)| other == name)?.1;
-    Ok(names
+    let mut types: HashMap<&str, Option<Kind>> =
+        types.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
+    let fields: Vec<Field> = names
         .into_iter()
         .map(|name| {
-            let kind = kind(&name);
+            let kind = types.remove(name.as_str()).flatten();
             Field::new(name, kind)
         })
-        .collect())
+        .collect();
+    let Some(unknown) = types.keys().min() else { return Ok(fields) };
+    let names = fields.iter().take(20).map(|field| format!("`{}`", field.name));
+    let names = names.collect::<Vec<_>>().join(", ");
+    let message = format!("{descriptor}: no field `{unknown}` in the header, which has {names}");
+    Err(Error::new(ErrorKind::Descriptor, message))
 }

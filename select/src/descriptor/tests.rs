@@ -142,6 +142,8 @@ fn complaints_tell_line_column_and_a_way_out() {
 #[test]
 fn any_part_of_a_descriptor_is_taken_or_refused() {
     let text = format!("{FIELD}scale = 2\nnull_when = \"spaces\"\n");
+    assert!(error(&format!("field = {}", "[".repeat(100_000))).contains("line 1"));
+    assert!(error(&"[a.".repeat(100_000)).contains("line 1"));
     let mut random = fastrand::Rng::with_seed(3);
     for end in 0..text.len() {
         let _ = Descriptor::parse("t", &text[..end]);
