@@ -240,3 +240,23 @@ impl std::fmt::Debug for Connection {
         f.debug_struct("Connection").field("channel", &self.channel).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compiles only if a connection and what borrows it can move between threads.
+    #[test]
+    fn requests_are_send() {
+        fn is_send(_: impl Send) {}
+        let _never_run = |connection: &'static mut Connection| {
+            is_send(async {
+                let mut batches = connection.select("SELECT").await?;
+                while batches.next().await?.is_some() {}
+                drop(batches);
+                connection.fetch("f").to_file("f").await?;
+                connection.report().await
+            });
+        };
+    }
+}

@@ -33,8 +33,8 @@
 //!
 //! With encryption asked for (the default) nothing is ever sent in the clear, and no channel is
 //! used that does not meet the level. An answer that ends without its end marker is an error, never
-//! a short answer. Nothing that a server says makes this end allocate more than a frame's bound,
-//! panic, or wait without a time-out.
+//! a short answer. Nothing that a server says makes this end panic, wait without a time-out, or keep
+//! more than a few frames (of at most 8 MiB) and what was decoded from one.
 //!
 //! Dropping a stream cancels its query: Cancel is sent at once, without waiting. The next request on
 //! the connection then first reads what was on its way, up to 64 MiB and 5 seconds; when

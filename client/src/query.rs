@@ -1,7 +1,5 @@
 //! What to ask for: the text of a Select with its parameters, or a builder that composes it.
 
-use std::fmt::Write as _;
-
 use crate::value::Value;
 
 /// The text of a Select and the values of its parameters, `$1` being the first.
@@ -145,23 +143,30 @@ impl From<Select> for Query {
             [] => "*".to_owned(),
             columns => columns.join(", "),
         };
-        let mut sql = format!("SELECT {columns} FROM {}", quote_file(&select.file));
+        let mut sql = format!("SELECT {columns}");
+        clause(&mut sql, &format!("FROM {}", quote_file(&select.file)));
         match select.filters.as_slice() {
             [] => {}
-            [filter] => sql.push_str(&format!(" WHERE {filter}")),
-            filters => sql.push_str(&format!(" WHERE ({})", filters.join(") AND ("))),
+            [filter] => clause(&mut sql, &format!("WHERE {filter}")),
+            filters => clause(&mut sql, &format!("WHERE ({})", filters.join(") AND ("))),
         }
         if !select.order_by.is_empty() {
-            sql.push_str(&format!(" ORDER BY {}", select.order_by.join(", ")));
+            clause(&mut sql, &format!("ORDER BY {}", select.order_by.join(", ")));
         }
         if let Some(limit) = select.limit {
-            let _infallible = write!(sql, " LIMIT {limit}");
+            clause(&mut sql, &format!("LIMIT {limit}"));
         }
         if let Some(offset) = select.offset {
-            let _infallible = write!(sql, " OFFSET {offset}");
+            clause(&mut sql, &format!("OFFSET {offset}"));
         }
         Self { sql, parameters: select.parameters }
     }
+}
+
+/// Adds a clause, out of reach of a comment that the text before it may end with.
+fn clause(sql: &mut String, clause: &str) {
+    sql.push(if sql.contains("--") { '\n' } else { ' ' });
+    sql.push_str(clause);
 }
 
 /// A file's name as FROM takes it: in apostrophes, those within doubled.
@@ -175,4 +180,44 @@ pub fn quote_file(file: &str) -> String {
 #[must_use]
 pub fn quote_column(column: &str) -> String {
     format!("\"{}\"", column.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(select: Select, sql: &str) {
+        assert_eq!(Query::from(select).sql(), sql);
+    }
+
+    #[test]
+    fn clauses() {
+        check(Select::from("a.csv"), "SELECT * FROM 'a.csv'");
+        check(Select::from("a").columns(["x"]).columns(["y AS z"]), "SELECT x, y AS z FROM 'a'");
+        check(Select::from("a").filter("x OR y"), "SELECT * FROM 'a' WHERE x OR y");
+        check(
+            Select::from("a").filter("x OR y").filter("z"),
+            "SELECT * FROM 'a' WHERE (x OR y) AND (z)",
+        );
+        check(
+            Select::from("a").order_by("x").order_by("y DESC").limit(0).offset(u64::MAX),
+            "SELECT * FROM 'a' ORDER BY x, y DESC LIMIT 0 OFFSET 18446744073709551615",
+        );
+    }
+
+    #[test]
+    fn names_cannot_leave_their_quotation_marks() {
+        check(Select::from("it's"), "SELECT * FROM 'it''s'");
+        check(Select::from("x' OR ''='"), "SELECT * FROM 'x'' OR ''''='''");
+        check(Select::from("a\\'"), "SELECT * FROM 'a\\'''");
+        assert_eq!(quote_column("a \"b\""), "\"a \"\"b\"\"\"");
+    }
+
+    #[test]
+    fn a_comment_does_not_swallow_the_limit() {
+        check(
+            Select::from("a").filter("x -- why").limit(5),
+            "SELECT * FROM 'a' WHERE x -- why\nLIMIT 5",
+        );
+    }
 }

@@ -27,9 +27,10 @@ pub(super) async fn files(
         ("bytes", Arc::new(UInt64Array::from_iter_values(files.iter().map(|file| file.bytes)))),
         (
             "modified",
-            Arc::new(TimestampMicrosecondArray::from_iter_values(
-                files.iter().map(|file| file.modified),
-            )),
+            Arc::new(
+                TimestampMicrosecondArray::from_iter_values(files.iter().map(|file| file.modified))
+                    .with_timezone("+00:00"),
+            ),
         ),
     ];
     let batch = RecordBatch::try_from_iter(columns)?;

@@ -364,7 +364,8 @@ fn files_describe_explain_channel() {
             peer.gone().await;
         })
         .await;
-        let expected = "path,format,bytes,modified\nsales/a.csv,csv,1234,1970-01-01T00:00:01.500\n";
+        let expected =
+            "path,format,bytes,modified\nsales/a.csv,csv,1234,1970-01-01T00:00:01.500Z\n";
         check(&plain(&fake, &["files", "*"]), 0, expected, "");
         let expected = "\
 file            a.dat
