@@ -182,11 +182,13 @@ impl Wire {
         }
     }
 
-    /// A buffer of `bytes` bytes, the oldest remembered one if nobody else holds it.
+    /// A buffer of `bytes` bytes: the newest remembered one that nobody else holds, because it is
+    /// still in the processor's cache, or a new one.
     fn body(&mut self, bytes: usize) -> MutableBuffer {
         if bytes >= RECYCLED_BYTES_MIN
-            && let Some(oldest) = self.recycled.pop_front()
-            && let Ok(mut body) = oldest.into_mutable()
+            && let Some(free) = self.recycled.iter().rposition(|body| body.strong_count() == 1)
+            && let Some(free) = self.recycled.remove(free)
+            && let Ok(mut body) = free.into_mutable()
         {
             body.resize(bytes, 0);
             return body;

@@ -26,6 +26,10 @@ Servers by name come from a configuration file, $XDG_CONFIG_HOME/sift/sift.toml 
     encrypt = true              # the default
     server_name = \"files\"       # the name in the certificate, if it is not the address's";
 
+const SERVER_HELP: &str = "\
+Server: a name of the configuration file, or HOST[:PORT] [default: the configuration's default, \
+else localhost]";
+
 const SELECT_HELP: &str = "\
 Examples:
     sift select \"SELECT id, price FROM 'orders.dat' WHERE price > 100 LIMIT 10\"
@@ -45,9 +49,7 @@ pub(super) struct Args {
 /// Which server, and what its channel has to be.
 #[derive(Debug, clap::Args)]
 pub(super) struct Target {
-    /// Server: a name of the configuration file, or HOST[:PORT] [default: the configuration's
-    /// default, else localhost]
-    #[arg(short, long, value_name = "NAME|HOST[:PORT]", env = "SIFT_SERVER", global = true)]
+    #[arg(short, long, help = SERVER_HELP, value_name = "NAME|HOST[:PORT]", env = "SIFT_SERVER", global = true)]
     pub(super) server: Option<String>,
     /// Trust the authorities of this PEM file alone, instead of the platform's
     #[arg(long, value_name = "FILE", global = true)]

@@ -12,9 +12,11 @@ const LOCAL: &str = "localhost";
 /// The options of the connection. Flags go before the configuration.
 pub(super) fn options(target: &Target) -> Result<ConnectOptions> {
     let config = Config::load(target.config.as_deref())?;
-    let name = target.server.as_deref().or(config.default.as_deref()).unwrap_or(LOCAL);
+    // an empty environment variable is none
+    let given = target.server.as_deref().filter(|name| !name.is_empty());
+    let name = given.or(config.default.as_deref()).unwrap_or(LOCAL);
     let server = config.server.get(name);
-    if server.is_none() && target.server.is_none() && config.default.is_some() {
+    if server.is_none() && given.is_none() && config.default.is_some() {
         return Err(Fault::NoSuchDefault { path: config.path, name: name.to_owned() });
     }
     let mut options = ConnectOptions::new(server.map_or(name, |server| &server.address));
