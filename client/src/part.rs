@@ -122,6 +122,16 @@ impl Part {
     }
 }
 
+impl Drop for Part {
+    fn drop(&mut self) {
+        // a fetch that was refused leaves nothing behind
+        if self.bytes == 0 {
+            let _gone = fs::remove_file(&self.part);
+            let _gone = fs::remove_file(&self.sidecar);
+        }
+    }
+}
+
 /// The identity in the sidecar of an earlier fetch, if that was of the same origin.
 fn earlier(sidecar: &Path, origin: &Origin) -> Option<String> {
     let small = fs::metadata(sidecar).ok()?.len() <= ORIGIN_BYTES_MAX;

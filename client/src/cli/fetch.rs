@@ -2,14 +2,14 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sift_client::{Connection, Fetch, Progress, Statistics};
 
 use super::args::FetchArgs;
 use super::output::stderr;
-use super::select::{describe, rounded, times};
+use super::select::{describe, rounded};
 use super::{Fault, Outcome, Result};
 
 const BAR: &str = "{wide_bar} {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left";
@@ -41,7 +41,12 @@ pub(super) async fn run(connection: &mut Connection, args: &FetchArgs) -> Result
     if args.stats {
         let elapsed = rounded(started.elapsed());
         stderr(&format!("bytes     {bytes}, of which an earlier fetch had brought {resumed}"));
-        stderr(&format!("time      {}; {elapsed:?} at this end", times(&statistics)));
+        let of = |micros| format!("{:?}", Duration::from_micros(micros));
+        stderr(&format!(
+            "time      waiting to send {}, in all {}; {elapsed:?} at this end",
+            of(statistics.send_micros),
+            of(statistics.total_micros)
+        ));
         stderr(&format!("channel   {}", describe(connection.channel())));
     }
     Ok(Outcome::Found)

@@ -55,7 +55,7 @@ fn print(statistics: &Statistics, records: u64, channel: &Channel, elapsed: Dura
 }
 
 /// The stages of an answer.
-pub(super) fn times(statistics: &Statistics) -> String {
+fn times(statistics: &Statistics) -> String {
     let of = |micros| format!("{:?}", Duration::from_micros(micros));
     format!(
         "plan {}, scan {} (all threads), waiting to send {}, in all {}",

@@ -263,6 +263,22 @@ fn two_fetches_into_one_file_are_refused() {
 }
 
 #[test]
+fn a_refused_fetch_leaves_nothing_behind() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::new().await;
+        let path = folder.path().join("f");
+        let refused = files.connection().await.fetch("f").range(20_000..).to_file(&path).await;
+        assert_eq!(refused.unwrap_err().status(), Some(Status::RangeInvalid));
+        assert!(leftovers(folder.path()).is_empty());
+        // an empty file is a file
+        files.set(Vec::new(), "a", usize::MAX);
+        files.connection().await.fetch("f").to_file(&path).await.unwrap();
+        assert_eq!(leftovers(folder.path()), ["f"]);
+    });
+}
+
+#[test]
 fn local_faults_are_told() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
