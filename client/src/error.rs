@@ -89,7 +89,7 @@ pub enum Reason {
     #[error("cannot connect: {0}")]
     Unreachable(io::Error),
     /// The server took too long.
-    #[error("no answer within {} seconds while {during}", limit.as_secs_f64())]
+    #[error("nothing came from the server for {limit:?} while {during}")]
     TimedOut {
         /// What it was waited for, as in 'while connecting'.
         during: &'static str,

@@ -119,7 +119,7 @@ impl Wire {
             Poll::Pending => {
                 let limit = self.idle.limit;
                 ready!(self.idle.poll_expired(cx));
-                Poll::Ready(Err(Reason::TimedOut { during: "waiting for the answer", limit }))
+                Poll::Ready(Err(Reason::TimedOut { during: "answering", limit }))
             }
         }
     }

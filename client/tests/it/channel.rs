@@ -264,7 +264,7 @@ fn silence_ends() {
         let silent = |mut peer: Peer| async move { peer.gone().await };
         let fake = Fake::plain(silent).await;
         let options = fake.options().handshake_timeout(Duration::from_millis(50));
-        let expected = "no answer within 0.05 seconds while shaking hands";
+        let expected = "nothing came from the server for 50ms while shaking hands";
         assert_eq!(refusal(&options).await, expected);
         let deaf = Fake::plain(|mut peer| async move {
             let _end = peer.stream.read_to_end(&mut Vec::new()).await;
