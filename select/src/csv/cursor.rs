@@ -28,10 +28,12 @@ pub(crate) struct Piece {
     start: u64,
     /// Bytes of whole records.
     whole: usize,
+    /// Bytes with the rest.
+    used: usize,
 }
 
 impl Cursor {
-    /// Fills `bytes` with what was kept and with the range `start..end` of the file, by `read`.
+    /// Puts what was kept and the `range` of the file, by `read`, at the start of `bytes`.
     ///
     /// # Errors
     /// Those of `read`.
@@ -44,23 +46,27 @@ impl Cursor {
     ) -> Result<Piece, E> {
         let kept = self.carry.len();
         let fresh = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-        bytes.clear();
-        bytes.append(&mut self.carry);
-        bytes.resize(kept + fresh, 0);
+        let mut used = kept + fresh;
+        // never shortened: to lengthen it again would be to fill it with zeros
+        if bytes.len() <= used {
+            bytes.resize(used + 1, 0);
+        }
+        bytes[..kept].copy_from_slice(&self.carry);
+        self.carry.clear();
         self.ended = true;
-        read(&mut bytes[kept..])?;
+        read(&mut bytes[kept..used])?;
         let last = range.end == file_bytes;
-        if last && bytes.last().is_some_and(|&byte| byte != b'\n') {
-            bytes.push(b'\n');
+        if last && used > 0 && bytes[used - 1] != b'\n' {
+            bytes[used] = b'\n';
+            used += 1;
         }
-        let whole = whole_records(bytes);
-        let rest = bytes.len() - whole;
-        self.ended = rest > RECORD_BYTES_MAX || last;
+        let whole = whole_records(&bytes[..used]);
+        self.ended = used - whole > RECORD_BYTES_MAX || last;
         if !self.ended {
-            self.carry.extend_from_slice(&bytes[whole..]);
-            bytes.truncate(whole);
+            self.carry.extend_from_slice(&bytes[whole..used]);
+            used = whole;
         }
-        Ok(Piece { start: range.start - kept as u64, whole })
+        Ok(Piece { start: range.start - kept as u64, whole, used })
     }
 }
 
@@ -108,7 +114,8 @@ impl Piece {
             }
             start += records;
         }
-        if let Some(rest) = bytes.get(self.whole..).filter(|rest| !rest.is_empty()) {
+        if self.whole < self.used {
+            let rest = &bytes[self.whole..self.used];
             scratch.structure.scan(&rest[..rest.len().min(RECORD_BYTES_MAX + 1)], layout.delimiter);
             let mut block = scratch.block(layout, rest, self.start + self.whole as u64);
             if block.fault.is_none() {
