@@ -50,7 +50,6 @@ const FIELDS_MAX: usize = 16 << 10;
 /// A parsed descriptor.
 #[derive(Clone, Debug)]
 pub struct Descriptor {
-    pub(crate) name: String,
     pub(crate) layout: Layout,
     network_encrypt: bool,
 }
@@ -115,7 +114,7 @@ fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descripto
             Layout::Csv(parse_csv(&keys, format == Some(Format::Tsv))?)
         }
     };
-    Ok(Descriptor { name: text.name.to_owned(), layout, network_encrypt })
+    Ok(Descriptor { layout, network_encrypt })
 }
 
 fn parse_fixed(keys: &Keys<'_>) -> Result<fixed::Layout> {

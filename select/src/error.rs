@@ -58,6 +58,12 @@ impl Error {
         Self(Box::new(Inner { kind: ErrorKind::Io, message, source: Some(source) }))
     }
 
+    /// The same text as an error of another kind.
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// Whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

@@ -1,5 +1,6 @@
 //! Hands a file out piece by piece to the threads of one scan.
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +40,12 @@ enum Order {
 struct Buffer {
     bytes: Vec<u8>,
     scratch: csv::Scratch,
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed").field("turns", &self.turns).finish_non_exhaustive()
+    }
 }
 
 /// What came of one turn.

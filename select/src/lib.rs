@@ -11,28 +11,38 @@
 //! asynchronous runtime or who asks; [`Scan::collect`] drives a scan on a rayon pool for
 //! local use.
 
-#![allow(dead_code, reason = "the scan that calls the readers comes with the next change")]
-
+mod aggregate;
 #[doc(hidden)]
 pub mod bench;
+mod bind;
 mod block;
 mod calendar;
 mod csv;
 mod descriptor;
 mod error;
+mod eval;
+mod exact_sum;
+mod expr;
 mod feed;
 mod fixed;
+mod like;
+mod morsel;
+mod numeric;
 mod plan;
 mod scan;
 mod source;
 mod sql;
+mod syntax;
 mod text;
+mod types;
 mod value;
 
 pub use descriptor::Descriptor;
 pub use error::{Error, ErrorKind, Result};
+pub use morsel::{Morsel, Outcome};
 pub use plan::Plan;
-pub use scan::{Morsel, Outcome, Scan, ScanOptions, Statistics, Step};
+pub use scan::{Scan, ScanOptions, Statistics, Step};
 pub use source::{Identity, Source};
 pub use sql::Select;
+pub use types::type_name;
 pub use value::Value;

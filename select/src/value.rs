@@ -1,5 +1,7 @@
 //! Values that come from outside a file: literals of the text and parameters.
 
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
+
 /// One typed value.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -27,4 +29,91 @@ pub enum Value {
     Date(i32),
     /// Microseconds since 1970-01-01T00:00:00, without a time zone.
     Timestamp(i64),
+}
+
+/// Most digits of a decimal, as in Arrow's `Decimal128`.
+pub(crate) const DECIMAL_DIGITS_MAX: u8 = 38;
+
+impl Value {
+    /// The number that `text` writes, exactly: whole numbers of 64 bits as integers, others as
+    /// decimals. An exponent moves the point. `None` when it is no number, or needs more than 38
+    /// digits.
+    pub fn number(text: &str) -> Option<Self> {
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i16>().ok()?),
+            None => (text, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let unsigned = whole.strip_prefix(['-', '+']).unwrap_or(whole);
+        let digits_only = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits_only(unsigned) || !digits_only(fraction) || unsigned.len() + fraction.len() == 0
+        {
+            return None;
+        }
+        let mut digits: i128 = format!("{whole}{fraction}").parse().ok()?;
+        let mut scale = i32::try_from(fraction.len()).ok()? - i32::from(exponent);
+        while scale < 0 && digits != 0 {
+            digits = digits.checked_mul(10)?;
+            scale += 1;
+        }
+        if text.contains(['.', 'e', 'E']) {
+            Self::decimal(digits, scale.max(0))
+        } else {
+            Self::whole(digits)
+        }
+    }
+
+    /// The calendar date that `text` writes as YYYY-MM-DD.
+    pub fn date(text: &str) -> Option<Self> {
+        let date = NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok()?;
+        let days = date.signed_duration_since(NaiveDate::default()).num_days();
+        i32::try_from(days).ok().map(Self::Date)
+    }
+
+    /// The time that `text` writes as YYYY-MM-DD, alone or with HH:MM:SS and a fraction behind a
+    /// space or a T; what is finer than a microsecond is cut off.
+    pub fn timestamp(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let time = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
+            .iter()
+            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+            .or_else(|| {
+                let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+                Some(date.and_time(NaiveTime::default()))
+            })?;
+        let micros =
+            time.signed_duration_since(DateTime::UNIX_EPOCH.naive_utc()).num_microseconds()?;
+        Some(Self::Timestamp(micros))
+    }
+
+    pub(crate) fn is_number(&self) -> bool {
+        matches!(self, Self::Integer(_) | Self::Float(_) | Self::Decimal { .. })
+    }
+
+    /// The number with the other sign; other values as they are.
+    pub(crate) fn negated(self) -> Self {
+        match self {
+            Self::Integer(value) => match value.checked_neg() {
+                Some(value) => Self::Integer(value),
+                None => Self::Decimal { digits: -i128::from(value), scale: 0 },
+            },
+            // The smallest 64-bit integer is written as a sign and a number one too large.
+            Self::Decimal { digits, scale: 0 } => i64::try_from(-digits)
+                .map_or(Self::Decimal { digits: -digits, scale: 0 }, Self::Integer),
+            Self::Decimal { digits, scale } => Self::Decimal { digits: -digits, scale },
+            Self::Float(value) => Self::Float(-value),
+            other => other,
+        }
+    }
+
+    fn whole(digits: i128) -> Option<Self> {
+        i64::try_from(digits)
+            .map_or_else(|_too_wide| Self::decimal(digits, 0), |v| Some(Self::Integer(v)))
+    }
+
+    fn decimal(digits: i128, scale: i32) -> Option<Self> {
+        let scale = u8::try_from(scale).ok().filter(|scale| *scale <= DECIMAL_DIGITS_MAX)?;
+        let fits = digits.unsigned_abs() < 10_u128.pow(u32::from(DECIMAL_DIGITS_MAX));
+        fits.then_some(Self::Decimal { digits, scale })
+    }
 }

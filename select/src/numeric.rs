@@ -1,0 +1,251 @@
+//! Arithmetic on arrays, with PostgreSQL's errors: overflow, division by zero, out of range.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, ArrowNativeTypeOp, AsArray, Datum, Decimal128Array, Float64Array,
+    PrimitiveArray,
+};
+use arrow::compute::kernels::arity::{try_binary, try_unary};
+use arrow::compute::kernels::numeric;
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, i256,
+};
+use arrow::error::ArrowError;
+
+use crate::eval::Problem;
+use crate::syntax::ArithmeticOp;
+use crate::types::decimal_to_float;
+use crate::value::DECIMAL_DIGITS_MAX;
+
+/// `left op right`, of the types that [`types::arithmetic`](crate::types::arithmetic) gives.
+pub(crate) fn arithmetic(
+    op: ArithmeticOp,
+    left: &dyn Datum,
+    right: &dyn Datum,
+    to: &DataType,
+) -> Result<ArrayRef, Problem> {
+    match (left.get().0.data_type(), right.get().0.data_type()) {
+        (DataType::Int64, DataType::Int64) => integers(op, left, right),
+        (DataType::Decimal128(..), DataType::Decimal128(..)) => decimals(op, left, right, to),
+        (DataType::Float64, DataType::Float64) => {
+            elementwise::<Float64Type, Float64Type, Float64Type>(left, right, |l, r| {
+                float(op, l, r)
+            })
+            .map(|array| Arc::new(array) as ArrayRef)
+        }
+        _ => dates(op, left, right, to),
+    }
+}
+
+fn integers(op: ArithmeticOp, left: &dyn Datum, right: &dyn Datum) -> Result<ArrayRef, Problem> {
+    Ok(match op {
+        ArithmeticOp::Add => numeric::add(left, right)?,
+        ArithmeticOp::Subtract => numeric::sub(left, right)?,
+        ArithmeticOp::Multiply => numeric::mul(left, right)?,
+        ArithmeticOp::Divide => numeric::div(left, right)?,
+        ArithmeticOp::Modulo => {
+            Arc::new(elementwise::<Int64Type, Int64Type, Int64Type>(left, right, |l, r| match r {
+                0 => Err(ArrowError::DivideByZero),
+                r => Ok(l.wrapping_rem(r)),
+            })?)
+        }
+    })
+}
+
+fn decimals(
+    op: ArithmeticOp,
+    left: &dyn Datum,
+    right: &dyn Datum,
+    to: &DataType,
+) -> Result<ArrayRef, Problem> {
+    let scale_of = |side: &dyn Datum| match side.get().0.data_type() {
+        DataType::Decimal128(_, scale) => u32::from(scale.unsigned_abs()),
+        _ => 0,
+    };
+    let DataType::Decimal128(precision, scale) = *to else { return Err(Problem::out_of_range(to)) };
+    let (s1, s2) = (scale_of(left), scale_of(right));
+    let array = match op {
+        ArithmeticOp::Add => numeric::add(left, right)?.as_primitive::<Decimal128Type>().clone(),
+        ArithmeticOp::Subtract => numeric::sub(left, right)?.as_primitive().clone(),
+        ArithmeticOp::Multiply => numeric::mul(left, right)?.as_primitive().clone(),
+        ArithmeticOp::Divide => {
+            // dividend / 10^s1 over divisor / 10^s2, at the scale of the result.
+            let power = u32::from(scale.unsigned_abs()) + s2 - s1;
+            elementwise::<Decimal128Type, Decimal128Type, Decimal128Type>(left, right, |l, r| {
+                quotient(l, power, r)
+            })?
+        }
+        ArithmeticOp::Modulo => {
+            let wider = s1.max(s2);
+            elementwise::<Decimal128Type, Decimal128Type, Decimal128Type>(left, right, |l, r| {
+                let l = l.mul_checked(10_i128.pow_checked(wider - s1)?)?;
+                let r = r.mul_checked(10_i128.pow_checked(wider - s2)?)?;
+                if r == 0 { Err(ArrowError::DivideByZero) } else { Ok(l % r) }
+            })?
+        }
+    };
+    if precision == DECIMAL_DIGITS_MAX {
+        array.validate_decimal_precision(precision)?;
+    }
+    Ok(Arc::new(array.with_precision_and_scale(precision, scale)?))
+}
+
+/// `dividend` · 10^`power` / `divisor`, rounded half away from zero.
+pub(crate) fn quotient(dividend: i128, power: u32, divisor: i128) -> Result<i128, ArrowError> {
+    if divisor == 0 {
+        return Err(ArrowError::DivideByZero);
+    }
+    let dividend =
+        i256::from_i128(dividend).mul_checked(i256::from_i128(10).pow_checked(power)?)?;
+    let divisor = i256::from_i128(divisor);
+    let (quotient, rest) = (dividend.div_wrapping(divisor), dividend.mod_wrapping(divisor));
+    let twice = rest.wrapping_abs().mul_checked(i256::from_i128(2))?;
+    let away = if twice >= divisor.wrapping_abs() {
+        if (dividend < i256::ZERO) == (divisor < i256::ZERO) { i256::ONE } else { i256::MINUS_ONE }
+    } else {
+        i256::ZERO
+    };
+    quotient
+        .add_checked(away)?
+        .to_i128()
+        .ok_or_else(|| ArrowError::ArithmeticOverflow("a quotient of more than 38 digits".into()))
+}
+
+fn float(op: ArithmeticOp, left: f64, right: f64) -> Result<f64, ArrowError> {
+    let result = match op {
+        ArithmeticOp::Add => left + right,
+        ArithmeticOp::Subtract => left - right,
+        ArithmeticOp::Multiply => left * right,
+        ArithmeticOp::Divide | ArithmeticOp::Modulo if right == 0.0 => {
+            return Err(ArrowError::DivideByZero);
+        }
+        ArithmeticOp::Divide => left / right,
+        ArithmeticOp::Modulo => left % right,
+    };
+    let overflow = result.is_infinite() && left.is_finite() && right.is_finite();
+    let underflow = result == 0.0
+        && match op {
+            ArithmeticOp::Multiply => left != 0.0 && right != 0.0,
+            ArithmeticOp::Divide => left != 0.0 && right.is_finite(),
+            _ => false,
+        };
+    if overflow || underflow {
+        let what = if overflow { "overflow" } else { "underflow" };
+        return Err(ArrowError::ArithmeticOverflow(format!("{what} of {left:e} {op} {right:e}")));
+    }
+    Ok(result)
+}
+
+fn dates(
+    op: ArithmeticOp,
+    left: &dyn Datum,
+    right: &dyn Datum,
+    to: &DataType,
+) -> Result<ArrayRef, Problem> {
+    let out_of_range =
+        |_| ArrowError::ArithmeticOverflow("a date beyond the years that dates have".into());
+    let date = |days: i64| i32::try_from(days).map_err(out_of_range);
+    let (l, r) = (left.get().0.data_type().clone(), right.get().0.data_type().clone());
+    Ok(match (l, op, r) {
+        (DataType::Date32, ArithmeticOp::Subtract, DataType::Date32) => {
+            Arc::new(elementwise::<Date32Type, Date32Type, Int64Type>(left, right, |l, r| {
+                Ok(i64::from(l) - i64::from(r))
+            })?)
+        }
+        (DataType::Date32, ArithmeticOp::Add, _) => {
+            Arc::new(elementwise::<Date32Type, Int64Type, Date32Type>(left, right, |l, r| {
+                date(i64::from(l).add_checked(r)?)
+            })?)
+        }
+        (DataType::Date32, ArithmeticOp::Subtract, _) => {
+            Arc::new(elementwise::<Date32Type, Int64Type, Date32Type>(left, right, |l, r| {
+                date(i64::from(l).sub_checked(r)?)
+            })?)
+        }
+        (_, ArithmeticOp::Add, DataType::Date32) => {
+            Arc::new(elementwise::<Int64Type, Date32Type, Date32Type>(left, right, |l, r| {
+                date(l.add_checked(i64::from(r))?)
+            })?)
+        }
+        _ => return Err(Problem::out_of_range(to)),
+    })
+}
+
+/// Applies `op` to each pair that is not null; a scalar side counts for every row.
+fn elementwise<L, R, O>(
+    left: &dyn Datum,
+    right: &dyn Datum,
+    op: impl Fn(L::Native, R::Native) -> Result<O::Native, ArrowError>,
+) -> Result<PrimitiveArray<O>, Problem>
+where
+    L: ArrowPrimitiveType,
+    R: ArrowPrimitiveType,
+    O: ArrowPrimitiveType,
+{
+    let ((left, left_scalar), (right, right_scalar)) = (left.get(), right.get());
+    let (left, right) = (left.as_primitive::<L>(), right.as_primitive::<R>());
+    Ok(match (left_scalar, right_scalar) {
+        (false, true) if right.is_null(0) => PrimitiveArray::new_null(left.len()),
+        (true, false) if left.is_null(0) => PrimitiveArray::new_null(right.len()),
+        (false, true) => {
+            let right = right.value(0);
+            try_unary::<L, _, O>(left, |left| op(left, right))?
+        }
+        (true, false) => {
+            let left = left.value(0);
+            try_unary::<R, _, O>(right, |right| op(left, right))?
+        }
+        _ => try_binary::<_, _, _, O>(left, right, op)?,
+    })
+}
+
+/// `-operand`.
+pub(crate) fn negate(operand: &dyn Array) -> Result<ArrayRef, Problem> {
+    Ok(numeric::neg(operand)?)
+}
+
+/// The implicit casts: between exact numbers, to floats, from dates to timestamps.
+pub(crate) fn cast(operand: &ArrayRef, to: &DataType) -> Result<ArrayRef, Problem> {
+    if let (DataType::Decimal128(_, scale), DataType::Float64) = (operand.data_type(), to) {
+        let scale = scale.unsigned_abs();
+        let decimals: &Decimal128Array = operand.as_primitive();
+        let floats: Float64Array = decimals.unary(|digits| decimal_to_float(digits, scale));
+        return Ok(Arc::new(floats));
+    }
+    let options = arrow::compute::CastOptions { safe: false, ..Default::default() };
+    Ok(arrow::compute::cast_with_options(operand, to, &options)?)
+}
+
+/// Arrays that compare by value where Arrow compares floats bit by bit: one zero, one NaN.
+pub(crate) fn comparable(array: ArrayRef) -> ArrayRef {
+    macro_rules! normalized {
+        ($type:ty, $nan:expr) => {{
+            let normalized = |value| if value != value { $nan } else { value + 0.0 };
+            let array: PrimitiveArray<$type> = array.as_primitive::<$type>().unary(normalized);
+            Arc::new(array)
+        }};
+    }
+    match array.data_type() {
+        DataType::Float32 => normalized!(arrow::datatypes::Float32Type, f32::NAN),
+        DataType::Float64 => normalized!(Float64Type, f64::NAN),
+        _ => array,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quotient;
+
+    #[test]
+    fn quotients_round_half_away_from_zero() {
+        assert_eq!(quotient(10, 0, 4).unwrap(), 3);
+        assert_eq!(quotient(-10, 0, 4).unwrap(), -3);
+        assert_eq!(quotient(10, 0, -4).unwrap(), -3);
+        assert_eq!(quotient(9, 0, 4).unwrap(), 2);
+        assert_eq!(quotient(1, 4, 3).unwrap(), 3333);
+        assert_eq!(quotient(2, 4, 3).unwrap(), 6667);
+        assert!(quotient(1, 0, 0).is_err());
+        assert!(quotient(i128::MAX, 20, 1).is_err());
+    }
+}

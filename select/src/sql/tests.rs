@@ -1,0 +1,146 @@
+use super::{OPERATORS_MAX, TEXT_BYTES_MAX};
+use crate::{ErrorKind, Select};
+
+fn refused(text: &str, kind: ErrorKind, message: &str) {
+    let error = Select::parse(text).unwrap_err();
+    assert_eq!((error.to_string().as_str(), error.kind()), (message, kind), "{text}");
+}
+
+#[test]
+fn accepts_the_grammar() {
+    for text in [
+        "SELECT * FROM 'sales/orders.dat'",
+        "select a, b + 1 as c, -d from orders where a = 1 and not (b < 2 or c is not null) limit 10 offset 5;",
+        "SELECT ALL a FROM 'f' AS t WHERE t.a BETWEEN 1 AND 2 AND b NOT IN (1, 2, $1)",
+        "SELECT count(*), sum(a * (1 - b)) FROM 'f' WHERE c LIKE '%x%' ESCAPE '!' OR d NOT LIKE 'y'",
+        "SELECT a FROM 'f' WHERE d >= DATE '1995-01-01' AND t < TIMESTAMP '1995-01-01 10:00:00.5'",
+    ] {
+        Select::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    }
+    assert_eq!(Select::parse("SELECT a FROM 'it''s/x.csv'").unwrap().from(), "it's/x.csv");
+}
+
+#[test]
+fn refuses_by_name_with_line_and_column() {
+    use ErrorKind::{Syntax, TypeMismatch, UnknownFunction, Unsupported};
+    refused("", Syntax, "line 1, column 1: the text is empty; expected SELECT");
+    refused("DELETE FROM 'f'", Unsupported, "line 1, column 1: `DELETE`: only SELECT is supported");
+    refused(
+        "SELECT a FROM 'f' GROUP BY a",
+        Unsupported,
+        "line 1, column 28: GROUP BY is not supported",
+    );
+    refused(
+        "SELECT a FROM 'f'\nORDER BY a",
+        Unsupported,
+        "line 2, column 10: ORDER BY is not supported",
+    );
+    refused(
+        "SELECT DISTINCT a FROM 'f'",
+        Unsupported,
+        "line 1, column 1: DISTINCT is not supported",
+    );
+    refused(
+        "SELECT a FROM 'f', 'g'",
+        Unsupported,
+        "line 1, column 1: a second file (a join) is not supported",
+    );
+    refused(
+        "SELECT a FROM 'f' JOIN 'g' ON true",
+        Unsupported,
+        "line 1, column 31: a join is not supported",
+    );
+    refused(
+        "SELECT a FROM (SELECT 1)",
+        Unsupported,
+        "line 1, column 16: a subquery or table function in FROM is not supported",
+    );
+    refused("SELECT 1", Unsupported, "line 1, column 1: there is no FROM; expected FROM 'file'");
+    refused(
+        "SELECT CAST(a AS int) FROM 'f'",
+        Unsupported,
+        "line 1, column 13: CAST is not supported",
+    );
+    refused(
+        "SELECT a || b FROM 'f'",
+        Unsupported,
+        "line 1, column 13: the operator || before this is not supported",
+    );
+    refused(
+        "SELECT foo(a) FROM 'f'",
+        UnknownFunction,
+        "line 1, column 8: unknown function `foo`; there are count, sum, min, max and avg",
+    );
+    refused(
+        "SELECT count(DISTINCT a) FROM 'f'",
+        Unsupported,
+        "line 1, column 8: DISTINCT inside count is not supported",
+    );
+    refused(
+        "SELECT sum(a) OVER () FROM 'f'",
+        Unsupported,
+        "line 1, column 8: OVER (a window) is not supported",
+    );
+    refused(
+        "SELECT a FROM 'f' WHERE d = DATE '1995-02-30'",
+        TypeMismatch,
+        "line 1, column 34: '1995-02-30' is not a DATE; expected YYYY-MM-DD",
+    );
+    refused(
+        "SELECT a FROM orders.csv",
+        Unsupported,
+        "line 1, column 15: orders.csv is not a file name; write the path in quotes: FROM 'folder/file'",
+    );
+    refused(
+        "SELECT a FROM 'f' UNION SELECT a FROM 'g'",
+        Unsupported,
+        "line 1, column 25: UNION is not supported",
+    );
+    refused(
+        "WITH x AS (SELECT 1) SELECT a FROM 'f'",
+        Unsupported,
+        "line 1, column 1: WITH is not supported",
+    );
+    refused(
+        "SELECT a FROM 'f'; SELECT b FROM 'f'",
+        Syntax,
+        "line 1, column 20: `SELECT` after the end of the SELECT",
+    );
+}
+
+#[test]
+fn bounds_the_text() {
+    let long = format!("SELECT a FROM 'f' WHERE a = '{}'", "x".repeat(TEXT_BYTES_MAX));
+    assert_eq!(Select::parse(&long).unwrap_err().kind(), ErrorKind::LimitExceeded);
+}
+
+/// Runs where the server does: on a stack of 2 MiB.
+#[test]
+fn chains_do_not_overflow_the_stack() {
+    let run = || {
+        for (operator, kind) in [
+            (" OR ", None),
+            (" AND ", None),
+            ("+", Some(ErrorKind::LimitExceeded)),
+            ("||", Some(ErrorKind::Unsupported)),
+            ("=", Some(ErrorKind::LimitExceeded)),
+        ] {
+            let chain = |terms: usize| vec!["a"; terms].join(operator);
+            let text = format!("SELECT * FROM 'f' WHERE {}", chain(OPERATORS_MAX - 3));
+            assert_eq!(Select::parse(&text).err().map(|error| error.kind()), kind, "{operator}");
+            let text = format!("SELECT * FROM 'f' ORDER BY {}", chain(OPERATORS_MAX - 5));
+            assert_eq!(Select::parse(&text).unwrap_err().kind(), ErrorKind::Unsupported);
+            let text = format!("SELECT * FROM 'f' WHERE {}", chain(OPERATORS_MAX + 1));
+            assert_eq!(Select::parse(&text).unwrap_err().kind(), ErrorKind::LimitExceeded);
+        }
+        for (open, close) in
+            [("(", ")"), ("NOT ", ""), ("- ", ""), ("a + (", ")"), ("CASE WHEN a THEN ", " END")]
+        {
+            let text =
+                format!("SELECT * FROM 'f' WHERE {}a{}", open.repeat(1000), close.repeat(1000));
+            let kind = Select::parse(&text).unwrap_err().kind();
+            assert!(matches!(kind, ErrorKind::LimitExceeded), "{open}: {kind:?}");
+        }
+    };
+    std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
+}

@@ -1,0 +1,179 @@
+//! The Select as written: names and literals that are not yet bound to a file.
+
+mod display;
+
+use std::fmt;
+
+use crate::{Error, ErrorKind, Value};
+
+/// Where something stands in the text; both count from 1, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) line: u64,
+    pub(crate) column: u64,
+}
+
+impl Position {
+    /// An error about what stands here.
+    pub(crate) fn error(self, kind: ErrorKind, message: impl fmt::Display) -> Error {
+        Error::new(kind, format!("line {}, column {}: {message}", self.line, self.column))
+    }
+}
+
+/// A name as written; without quotes it is compared without regard to case.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Name {
+    pub(crate) text: String,
+    pub(crate) quoted: bool,
+    pub(crate) at: Position,
+}
+
+/// One SELECT over one file.
+#[derive(Clone, Debug)]
+pub(crate) struct SelectSyntax {
+    pub(crate) projection: Vec<Item>,
+    pub(crate) from: Name,
+    /// Name that columns may be qualified with.
+    pub(crate) alias: Option<Name>,
+    pub(crate) filter: Option<Expr>,
+    pub(crate) limit: Option<Expr>,
+    pub(crate) offset: Option<Expr>,
+}
+
+/// One item of the projection.
+#[derive(Clone, Debug)]
+pub(crate) enum Item {
+    /// `*`
+    All,
+    Expr {
+        expr: Expr,
+        alias: Option<String>,
+    },
+}
+
+/// An expression and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Expr {
+    pub(crate) at: Position,
+    pub(crate) kind: ExprKind,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum ExprKind {
+    Column {
+        /// Table or alias before the point.
+        qualifier: Option<Name>,
+        name: Name,
+    },
+    Literal(Value),
+    /// `$1` is 1.
+    Parameter(usize),
+    Not(Box<Expr>),
+    /// Two or more terms.
+    And(Vec<Expr>),
+    /// Two or more terms.
+    Or(Vec<Expr>),
+    Negate(Box<Expr>),
+    Compare {
+        op: CompareOp,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    Arithmetic {
+        op: ArithmeticOp,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    Between {
+        operand: Box<Expr>,
+        low: Box<Expr>,
+        high: Box<Expr>,
+        negated: bool,
+    },
+    InList {
+        operand: Box<Expr>,
+        list: Vec<Expr>,
+        negated: bool,
+    },
+    Like {
+        operand: Box<Expr>,
+        pattern: Box<Expr>,
+        /// `None` for `ESCAPE ''`: no character escapes.
+        escape: Option<char>,
+        negated: bool,
+    },
+    IsNull {
+        operand: Box<Expr>,
+        negated: bool,
+    },
+    Aggregate {
+        function: AggregateFunction,
+        /// `None` for `count(*)`.
+        argument: Option<Box<Expr>>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CompareOp {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl fmt::Display for CompareOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Equal => "=",
+            Self::NotEqual => "<>",
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ArithmeticOp {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+}
+
+impl fmt::Display for ArithmeticOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Add => "+",
+            Self::Subtract => "-",
+            Self::Multiply => "*",
+            Self::Divide => "/",
+            Self::Modulo => "%",
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AggregateFunction {
+    Count,
+    Sum,
+    Min,
+    Max,
+    Avg,
+}
+
+impl fmt::Display for AggregateFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Count => "count",
+            Self::Sum => "sum",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Avg => "avg",
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! Expressions as text: in EXPLAIN and as names of columns that have no alias.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{Expr, ExprKind, Name};
+use crate::Value;
+use crate::types;
+
+impl Display for Name {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.quoted { write!(f, "\"{}\"", self.text) } else { f.write_str(&self.text) }
+    }
+}
+
+impl Display for Expr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let not = |negated: &bool| if *negated { "NOT " } else { "" };
+        match &self.kind {
+            ExprKind::Column { name, .. } => write!(f, "{name}"),
+            ExprKind::Literal(value) => literal(value, f),
+            ExprKind::Parameter(number) => write!(f, "${number}"),
+            ExprKind::Not(operand) => write!(f, "NOT {}", Operand(operand)),
+            ExprKind::And(terms) => joined(terms, " AND ", f),
+            ExprKind::Or(terms) => joined(terms, " OR ", f),
+            ExprKind::Negate(operand) => write!(f, "-{}", Operand(operand)),
+            ExprKind::Compare { op, left, right } => {
+                write!(f, "{} {op} {}", Operand(left), Operand(right))
+            }
+            ExprKind::Arithmetic { op, left, right } => {
+                write!(f, "{} {op} {}", Operand(left), Operand(right))
+            }
+            ExprKind::Between { operand, low, high, negated } => {
+                let (operand, low, high) = (Operand(operand), Operand(low), Operand(high));
+                write!(f, "{operand} {}BETWEEN {low} AND {high}", not(negated))
+            }
+            ExprKind::InList { operand, list, negated } => {
+                write!(f, "{} {}IN (", Operand(operand), not(negated))?;
+                listed(list, f)?;
+                f.write_str(")")
+            }
+            ExprKind::Like { operand, pattern, escape, negated } => {
+                write!(f, "{} {}LIKE {}", Operand(operand), not(negated), Operand(pattern))?;
+                match escape {
+                    Some('\\') => Ok(()),
+                    Some(escape) => write!(f, " ESCAPE '{escape}'"),
+                    None => f.write_str(" ESCAPE ''"),
+                }
+            }
+            ExprKind::IsNull { operand, negated } => {
+                write!(f, "{} IS {}NULL", Operand(operand), not(negated))
+            }
+            ExprKind::Aggregate { function, argument: None } => write!(f, "{function}(*)"),
+            ExprKind::Aggregate { function, argument: Some(argument) } => {
+                write!(f, "{function}({argument})")
+            }
+        }
+    }
+}
+
+/// A part of an expression: in parentheses unless it is one thing.
+struct Operand<'a>(&'a Expr);
+
+impl Display for Operand<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0.kind {
+            ExprKind::Column { .. }
+            | ExprKind::Literal(_)
+            | ExprKind::Parameter(_)
+            | ExprKind::Aggregate { .. } => self.0.fmt(f),
+            _ => write!(f, "({})", self.0),
+        }
+    }
+}
+
+fn joined(terms: &[Expr], separator: &str, f: &mut Formatter<'_>) -> fmt::Result {
+    for (i, term) in terms.iter().enumerate() {
+        write!(f, "{}{}", if i == 0 { "" } else { separator }, Operand(term))?;
+    }
+    Ok(())
+}
+
+/// A list of which only the start is shown when it is long.
+fn listed(list: &[Expr], f: &mut Formatter<'_>) -> fmt::Result {
+    const SHOWN_MAX: usize = 8;
+    for (i, expr) in list.iter().take(SHOWN_MAX).enumerate() {
+        write!(f, "{}{expr}", if i == 0 { "" } else { ", " })?;
+    }
+    match list.len().checked_sub(SHOWN_MAX) {
+        Some(more) if more > 0 => write!(f, ", … {more} more"),
+        _ => Ok(()),
+    }
+}
+
+fn literal(value: &Value, f: &mut Formatter<'_>) -> fmt::Result {
+    match value {
+        Value::Null => f.write_str("NULL"),
+        Value::Boolean(value) => write!(f, "{value}"),
+        Value::Integer(value) => write!(f, "{value}"),
+        Value::Float(value) => write!(f, "{value:?}"),
+        Value::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
+        Value::Binary(bytes) => write!(f, "({} bytes)", bytes.len()),
+        Value::Decimal { .. } | Value::Date(_) | Value::Timestamp(_) => {
+            let prefix = match value {
+                Value::Date(_) => "DATE ",
+                Value::Timestamp(_) => "TIMESTAMP ",
+                _ => return f.write_str(&types::text_of(value)),
+            };
+            write!(f, "{prefix}'{}'", types::text_of(value))
+        }
+    }
+}

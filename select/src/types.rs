@@ -1,0 +1,312 @@
+//! The types of values and which of them go together.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array,
+    Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, Scalar, StringArray,
+    TimestampMicrosecondArray, new_null_array,
+};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, TimeUnit, TimestampMicrosecondType,
+};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use crate::Value;
+use crate::syntax::ArithmeticOp;
+use crate::value::DECIMAL_DIGITS_MAX;
+
+/// Microseconds without a time zone.
+pub(crate) const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
+
+/// Least digits after the point of a quotient or an average.
+const QUOTIENT_SCALE_MIN: u8 = 16;
+
+const DAY_MICROS: i64 = 86_400_000_000;
+
+/// What messages and descriptions call a type: Arrow's name, in lower case.
+pub fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp".to_owned(),
+        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
+        other => other.to_string().to_lowercase(),
+    }
+}
+
+/// The type that a value has by itself. NULL has none and counts as text.
+pub(crate) fn type_of(value: &Value) -> DataType {
+    match value {
+        Value::Null | Value::Text(_) => DataType::Utf8,
+        Value::Boolean(_) => DataType::Boolean,
+        Value::Integer(_) => DataType::Int64,
+        Value::Float(_) => DataType::Float64,
+        Value::Decimal { digits, scale } => decimal(whole_digits(*digits).max(*scale), *scale),
+        Value::Binary(_) => DataType::Binary,
+        Value::Date(_) => DataType::Date32,
+        Value::Timestamp(_) => TIMESTAMP,
+    }
+}
+
+fn whole_digits(digits: i128) -> u8 {
+    digits.unsigned_abs().checked_ilog10().map_or(1, |log| u8::try_from(log + 1).unwrap_or(u8::MAX))
+}
+
+fn decimal(precision: u8, scale: u8) -> DataType {
+    DataType::Decimal128(precision.min(DECIMAL_DIGITS_MAX), scale.cast_signed())
+}
+
+/// The value as `to`, if it is exactly representable there; as the nearest for `float64`.
+pub(crate) fn scalar(value: &Value, to: &DataType) -> Option<Scalar<ArrayRef>> {
+    let array: ArrayRef = match (value, to) {
+        (Value::Null, to) => new_null_array(to, 1),
+        (Value::Text(text), DataType::Utf8) => Arc::new(StringArray::from(vec![text.as_str()])),
+        (Value::Text(text), to) => return scalar(&parse(text, to)?, to),
+        (Value::Boolean(value), DataType::Boolean) => Arc::new(BooleanArray::from(vec![*value])),
+        (Value::Binary(value), DataType::Binary) => {
+            Arc::new(BinaryArray::from_vec(vec![value.as_slice()]))
+        }
+        (Value::Date(days), DataType::Date32) => Arc::new(Date32Array::from(vec![*days])),
+        (Value::Date(days), to) if *to == TIMESTAMP => {
+            let micros = i64::from(*days).checked_mul(DAY_MICROS)?;
+            Arc::new(TimestampMicrosecondArray::from(vec![micros]))
+        }
+        (Value::Timestamp(micros), to) if *to == TIMESTAMP => {
+            Arc::new(TimestampMicrosecondArray::from(vec![*micros]))
+        }
+        (value, to) => number(value, to)?,
+    };
+    Some(Scalar::new(array))
+}
+
+fn number(value: &Value, to: &DataType) -> Option<ArrayRef> {
+    let rescaled = |scale: u8| match value {
+        Value::Integer(digits) => rescale(i128::from(*digits), 0, scale),
+        Value::Decimal { digits, scale: from } => rescale(*digits, *from, scale),
+        _ => None,
+    };
+    let float = || match value {
+        #[expect(clippy::cast_precision_loss, reason = "to the nearest, as PostgreSQL does")]
+        Value::Integer(value) => Some(*value as f64),
+        Value::Decimal { digits, scale } => Some(decimal_to_float(*digits, *scale)),
+        Value::Float(value) => Some(*value),
+        _ => None,
+    };
+    Some(match to {
+        DataType::Int8 => Arc::new(Int8Array::from(vec![i8::try_from(rescaled(0)?).ok()?])),
+        DataType::Int16 => Arc::new(Int16Array::from(vec![i16::try_from(rescaled(0)?).ok()?])),
+        DataType::Int32 => Arc::new(Int32Array::from(vec![i32::try_from(rescaled(0)?).ok()?])),
+        DataType::Int64 => Arc::new(Int64Array::from(vec![i64::try_from(rescaled(0)?).ok()?])),
+        DataType::Decimal128(precision, scale) => {
+            let digits = rescaled(u8::try_from(*scale).ok()?)?;
+            let array = Decimal128Array::from(vec![digits]);
+            Arc::new(array.with_precision_and_scale(*precision, *scale).ok()?)
+        }
+        DataType::Float64 => Arc::new(Float64Array::from(vec![float()?])),
+        DataType::Float32 => {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "compared with the value behind it"
+            )]
+            let narrow = float()? as f32;
+            let exact = f64::from(narrow) == float()? || narrow.is_nan();
+            exact.then(|| Arc::new(Float32Array::from(vec![narrow])) as ArrayRef)?
+        }
+        _ => return None,
+    })
+}
+
+/// A value as text, as Arrow displays it.
+pub(crate) fn text_of(value: &Value) -> String {
+    let options = FormatOptions::default();
+    let text = scalar(value, &type_of(value)).and_then(|scalar| {
+        let array = scalar.into_inner();
+        let formatter = ArrayFormatter::try_new(&array, &options).ok()?;
+        formatter.value(0).try_to_string().ok()
+    });
+    text.unwrap_or_default()
+}
+
+/// What a text means as a value of a type.
+fn parse(text: &str, to: &DataType) -> Option<Value> {
+    let trimmed = text.trim();
+    match to {
+        DataType::Date32 => Value::date(trimmed),
+        DataType::Timestamp(..) => Value::timestamp(trimmed),
+        DataType::Boolean => match trimmed.to_ascii_lowercase().as_str() {
+            "t" | "true" | "y" | "yes" | "on" | "1" => Some(Value::Boolean(true)),
+            "f" | "false" | "n" | "no" | "off" | "0" => Some(Value::Boolean(false)),
+            _ => None,
+        },
+        DataType::Float32 | DataType::Float64 => trimmed.parse().ok().map(Value::Float),
+        to if to.is_numeric() => Value::number(trimmed),
+        _ => None,
+    }
+}
+
+/// `digits` at another scale, if no digit is lost and at most 38 are needed.
+fn rescale(digits: i128, from: u8, to: u8) -> Option<i128> {
+    let power = |n: u8| 10_i128.checked_pow(u32::from(n));
+    let digits = if to >= from {
+        digits.checked_mul(power(to - from)?)?
+    } else {
+        let factor = power(from - to)?;
+        (digits % factor == 0).then_some(digits / factor)?
+    };
+    (whole_digits(digits) <= DECIMAL_DIGITS_MAX).then_some(digits)
+}
+
+/// The nearest float of a decimal.
+pub(crate) fn decimal_to_float(digits: i128, scale: u8) -> f64 {
+    // Both exact as floats, so that one division rounds once: Clinger's fast path.
+    const EXACT_DIGITS: u128 = 1 << 53;
+    const EXACT_POWER: u8 = 22;
+    if digits.unsigned_abs() <= EXACT_DIGITS && scale <= EXACT_POWER {
+        #[expect(clippy::cast_precision_loss, reason = "at most 53 bits")]
+        let digits = digits as f64;
+        return digits / 10_f64.powi(i32::from(scale));
+    }
+    format!("{digits}e-{scale}").parse().unwrap_or(f64::NAN)
+}
+
+/// The value at a place of an array of a type that Selects compute with.
+pub(crate) fn value_at(array: &dyn Array, row: usize) -> Option<Value> {
+    if array.is_null(row) {
+        return Some(Value::Null);
+    }
+    Some(match array.data_type() {
+        DataType::Boolean => Value::Boolean(array.as_boolean().value(row)),
+        DataType::Utf8 => Value::Text(text_at(array, row)?.to_owned()),
+        DataType::Binary => Value::Binary(array.as_binary::<i32>().value(row).to_vec()),
+        DataType::Float32 => Value::Float(array.as_primitive::<Float32Type>().value(row).into()),
+        DataType::Float64 => Value::Float(array.as_primitive::<Float64Type>().value(row)),
+        DataType::Date32 => Value::Date(array.as_primitive::<Date32Type>().value(row)),
+        DataType::Timestamp(TimeUnit::Microsecond, None) => {
+            Value::Timestamp(array.as_primitive::<TimestampMicrosecondType>().value(row))
+        }
+        DataType::Decimal128(_, scale) => {
+            Value::Decimal { digits: integer_at(array, row)?, scale: u8::try_from(*scale).ok()? }
+        }
+        _ => Value::Integer(i64::try_from(integer_at(array, row)?).ok()?),
+    })
+}
+
+/// The text at a place that is not null.
+pub(crate) fn text_at(array: &dyn Array, row: usize) -> Option<&str> {
+    array.as_string_opt::<i32>().map(|texts| texts.value(row))
+}
+
+/// The whole number behind a value that is not null: of integers, the digits of decimals, dates
+/// and timestamps.
+pub(crate) fn integer_at(array: &dyn Array, row: usize) -> Option<i128> {
+    Some(match array.data_type() {
+        DataType::Int8 => array.as_primitive::<Int8Type>().value(row).into(),
+        DataType::Int16 => array.as_primitive::<Int16Type>().value(row).into(),
+        DataType::Int32 => array.as_primitive::<Int32Type>().value(row).into(),
+        DataType::Int64 => array.as_primitive::<Int64Type>().value(row).into(),
+        DataType::Date32 => array.as_primitive::<Date32Type>().value(row).into(),
+        DataType::Timestamp(TimeUnit::Microsecond, None) => {
+            array.as_primitive::<TimestampMicrosecondType>().value(row).into()
+        }
+        DataType::Decimal128(..) => array.as_primitive::<Decimal128Type>().value(row),
+        _ => return None,
+    })
+}
+
+/// The type in which values of all these types compare; `None` when there is none,
+/// `Some(None)` when there are no types.
+pub(crate) fn common(types: impl IntoIterator<Item = DataType>) -> Option<Option<DataType>> {
+    let mut types = types.into_iter();
+    let Some(first) = types.next() else { return Some(None) };
+    types.try_fold(first, |left, right| common_of_two(&left, &right)).map(Some)
+}
+
+fn common_of_two(left: &DataType, right: &DataType) -> Option<DataType> {
+    if left == right {
+        return Some(left.clone());
+    }
+    if left.is_integer() && right.is_integer() {
+        return Some(DataType::Int64);
+    }
+    if let (Some((p1, s1)), Some((p2, s2))) = (digits_of(left), digits_of(right)) {
+        let scale = s1.max(s2);
+        return Some(decimal((p1 - s1).max(p2 - s2) + scale, scale));
+    }
+    if is_number(left) && is_number(right) {
+        return Some(DataType::Float64);
+    }
+    let is_time = |data_type: &DataType| *data_type == DataType::Date32 || *data_type == TIMESTAMP;
+    (is_time(left) && is_time(right)).then_some(TIMESTAMP)
+}
+
+fn is_number(data_type: &DataType) -> bool {
+    data_type.is_floating() || digits_of(data_type).is_some()
+}
+
+/// Precision and scale of a type of exact numbers.
+fn digits_of(data_type: &DataType) -> Option<(u8, u8)> {
+    match data_type {
+        DataType::Int8 => Some((3, 0)),
+        DataType::Int16 => Some((5, 0)),
+        DataType::Int32 => Some((10, 0)),
+        DataType::Int64 => Some((19, 0)),
+        DataType::Decimal128(precision, scale) => Some((*precision, u8::try_from(*scale).ok()?)),
+        _ => None,
+    }
+}
+
+/// One side of an arithmetic operation.
+#[derive(Clone, Debug)]
+pub(crate) struct Operand {
+    pub(crate) data_type: DataType,
+    /// Of a whole-number literal, the digits it has.
+    pub(crate) whole_digits: Option<u8>,
+}
+
+impl Operand {
+    fn digits(&self) -> Option<(u8, u8)> {
+        self.whole_digits.map_or_else(|| digits_of(&self.data_type), |digits| Some((digits, 0)))
+    }
+}
+
+/// The types that both sides have to be brought to, and that of the result.
+///
+/// Whole numbers compute in 64 bits. Decimals keep every digit of sums and products, up to 38; a
+/// quotient has at least 16 digits after the point. With a float on one side both are floats.
+pub(crate) fn arithmetic(
+    op: ArithmeticOp,
+    left: &Operand,
+    right: &Operand,
+) -> Option<(DataType, DataType, DataType)> {
+    use ArithmeticOp as Op;
+    use DataType::{Date32, Float64, Int64};
+    let (l, r) = (&left.data_type, &right.data_type);
+    match (op, l, r) {
+        (_, l, r) if l.is_integer() && r.is_integer() => Some((Int64, Int64, Int64)),
+        (Op::Subtract, Date32, Date32) => Some((Date32, Date32, Int64)),
+        (Op::Add | Op::Subtract, Date32, r) if r.is_integer() => Some((Date32, Int64, Date32)),
+        (Op::Add, l, Date32) if l.is_integer() => Some((Int64, Date32, Date32)),
+        _ if let (Some(left), Some(right)) = (left.digits(), right.digits()) => {
+            let result = decimal_result(op, left, right)?;
+            Some((decimal(left.0, left.1), decimal(right.0, right.1), result))
+        }
+        (_, l, r) if is_number(l) && is_number(r) => Some((Float64, Float64, Float64)),
+        _ => None,
+    }
+}
+
+fn decimal_result(op: ArithmeticOp, (p1, s1): (u8, u8), (p2, s2): (u8, u8)) -> Option<DataType> {
+    let (whole, scale) = ((p1 - s1).max(p2 - s2), s1.max(s2));
+    Some(match op {
+        ArithmeticOp::Add | ArithmeticOp::Subtract => decimal(whole + scale + 1, scale),
+        ArithmeticOp::Multiply if s1 + s2 > DECIMAL_DIGITS_MAX => return None,
+        ArithmeticOp::Multiply => decimal(p1 + p2 + 1, s1 + s2),
+        ArithmeticOp::Divide => decimal(DECIMAL_DIGITS_MAX, quotient_scale(s1, s2)),
+        ArithmeticOp::Modulo => decimal(whole + scale, scale),
+    })
+}
+
+/// Digits after the point of a quotient of decimals of these scales.
+pub(crate) fn quotient_scale(dividend: u8, divisor: u8) -> u8 {
+    dividend.max(divisor).max(QUOTIENT_SCALE_MIN)
+}
