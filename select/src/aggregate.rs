@@ -26,6 +26,8 @@ pub(crate) struct Aggregate {
     /// `None` for `count(*)`.
     pub(crate) argument: Option<Expr>,
     data_type: DataType,
+    /// As written.
+    pub(crate) text: String,
 }
 
 impl Aggregate {
@@ -33,7 +35,11 @@ impl Aggregate {
     ///
     /// # Errors
     /// The argument's type, for the message.
-    pub(crate) fn new(function: AggregateFunction, argument: Option<Expr>) -> Result<Self, String> {
+    pub(crate) fn new(
+        function: AggregateFunction,
+        argument: Option<Expr>,
+        text: String,
+    ) -> Result<Self, String> {
         let of = argument.as_ref().map_or(DataType::Null, |argument| argument.data_type.clone());
         let data_type = match function {
             AggregateFunction::Count => DataType::Int64,
@@ -50,7 +56,7 @@ impl Aggregate {
             AggregateFunction::Sum | AggregateFunction::Avg => argument.map(widened),
             _ => argument,
         };
-        Ok(Self { function, argument, data_type })
+        Ok(Self { function, argument, data_type, text })
     }
 
     pub(crate) fn data_type(&self) -> &DataType {

@@ -200,13 +200,15 @@ impl Binder<'_> {
                 return Err(at.error(ErrorKind::Unsupported, message));
             }
         };
+        let text = argument.map_or_else(|| "*".to_owned(), ToString::to_string);
+        let text = format!("{function}({text})");
         let argument = match argument {
             None => None,
             Some(argument) => {
                 Some(self.expr(argument, &mut Aggregates::Refused("the argument of an aggregate"))?)
             }
         };
-        let aggregate = Aggregate::new(function, argument)
+        let aggregate = Aggregate::new(function, argument, text)
             .map_err(|found| mismatch(at, format!("{function} does not take {found}")))?;
         let data_type = aggregate.data_type().clone();
         collected.push(aggregate);
@@ -274,6 +276,18 @@ fn coerce(expr: Expr, to: &DataType) -> std::result::Result<Expr, String> {
     }
 }
 
+/// Brings an expression to the type that it is compared in. There a literal beyond all decimals is
+/// as good as the digits that no decimal has.
+fn coerce_compared(expr: Expr, to: &DataType) -> std::result::Result<Expr, String> {
+    if let ExprKind::Literal(Literal { value, .. }) = &expr.kind
+        && let Some(scalar) = types::beyond(value, to)
+    {
+        let kind = ExprKind::Literal(Literal { value: value.clone(), scalar });
+        return Ok(Expr { data_type: to.clone(), kind });
+    }
+    coerce(expr, to)
+}
+
 /// Brings operands that are to be compared to one type.
 fn unify<const N: usize>(
     operands: [Expr; N],
@@ -285,7 +299,7 @@ fn unify<const N: usize>(
         .ok_or_else(|| mismatch(at, format!("{what} cannot compare {}", names.join(" with "))))?;
     let mut unified = Vec::with_capacity(N);
     for operand in operands {
-        unified.push(coerce(operand, &target).map_err(|found| {
+        unified.push(coerce_compared(operand, &target).map_err(|found| {
             mismatch(at, format!("{what} expected {}, got {found}", type_name(&target)))
         })?);
     }
@@ -305,7 +319,9 @@ fn comparison_type(operands: &[Expr]) -> Option<DataType> {
     let mut target = fixed_type;
     for operand in operands.iter().filter(|operand| operand.is_literal()) {
         let ExprKind::Literal(Literal { value, .. }) = &operand.kind else { continue };
-        if types::scalar(value, &target).is_none() && !is_untyped(operand) {
+        let fits =
+            types::scalar(value, &target).is_some() || types::beyond(value, &target).is_some();
+        if !fits && !is_untyped(operand) {
             target = types::common([target, operand.data_type.clone()])??;
         }
     }
@@ -387,7 +403,7 @@ fn in_list(operand: Expr, list: Vec<Expr>, at: Position) -> Result<Expr> {
     let target = comparison_type(&operands)
         .ok_or_else(|| mismatch(at, format!("IN cannot compare {}", first_names(&names))))?;
     let mut coerced = operands.into_iter().map(|operand| {
-        coerce(operand, &target).map_err(|found| {
+        coerce_compared(operand, &target).map_err(|found| {
             mismatch(at, format!("IN expected {}, got {found}", type_name(&target)))
         })
     });

@@ -154,13 +154,14 @@ impl<'p> Work<'p> {
                     .iter()
                     .map(|aggregate| {
                         let argument = aggregate.argument.as_ref();
-                        argument.map(|expr| selection.evaluate(expr, "an aggregate")).transpose()
+                        argument.map(|expr| selection.evaluate(expr, &aggregate.text)).transpose()
                     })
                     .collect::<Result<Vec<_>, _>>()?;
-                for (partial, values) in self.outcome.partials.iter_mut().zip(&values) {
+                let partials = self.outcome.partials.iter_mut();
+                for ((partial, aggregate), values) in partials.zip(aggregates).zip(&values) {
                     partial
                         .update(values.as_ref(), selection.rows)
-                        .map_err(|problem| selection.stop(0, &problem, "an aggregate"))?;
+                        .map_err(|problem| selection.stop(0, &problem, &aggregate.text))?;
                 }
             }
         }

@@ -31,7 +31,11 @@ const OPERATORS_MAX: usize = 1000;
 const DEPTH_MAX: usize = 128;
 
 /// Nesting that the parser itself goes through, parentheses included.
-const PARSER_DEPTH_MAX: usize = 100;
+const PARSER_DEPTH_MAX: usize = 50;
+
+/// Most words SELECT in a text. One is all that the grammar has, a few more are refused by the name
+/// of what they stand in; each level costs the parser tens of kilobytes of stack.
+const SELECTS_MAX: usize = 4;
 
 /// A Select, as written: names and literals not yet bound to a file. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -44,6 +48,7 @@ impl Select {
     /// `Syntax`, `Unsupported`, `UnknownFunction` and `LimitExceeded`, each with line and column.
     pub fn parse(text: &str) -> Result<Self> {
         let tokens = tokenize(text)?;
+        let places = Places::new(&tokens);
         let dialect = PostgreSqlDialect {};
         let mut parser = Parser::new(&dialect)
             .with_recursion_limit(PARSER_DEPTH_MAX)
@@ -53,9 +58,9 @@ impl Select {
                 return Err(START.error(ErrorKind::Syntax, "the text is empty; expected SELECT"));
             }
             Token::Word(word) if matches!(word.keyword, Keyword::SELECT | Keyword::WITH) => {
-                parser.parse_query().map_err(syntax_error)?
+                parser.parse_query().map_err(|error| syntax_error(error, &places))?
             }
-            Token::LParen => parser.parse_query().map_err(syntax_error)?,
+            Token::LParen => parser.parse_query().map_err(|error| syntax_error(error, &places))?,
             other => {
                 let at = position(parser.peek_token().span.start);
                 return Err(at.error(
@@ -70,7 +75,7 @@ impl Select {
             let message = format!("`{}` after the end of the SELECT", rest.token);
             return Err(position(rest.span.start).error(ErrorKind::Syntax, message));
         }
-        lower_query(*query).map(|syntax| Self(Arc::new(syntax)))
+        lower_query(*query, &places).map(|syntax| Self(Arc::new(syntax)))
     }
 
     /// The file that it selects from, as written.
@@ -95,6 +100,13 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     let tokens = Tokenizer::new(&dialect, text)
         .tokenize_with_location()
         .map_err(|e| position(e.location).error(ErrorKind::Syntax, lower_first(&e.message)))?;
+    let is_select = |token: &&TokenWithSpan| {
+        matches!(&token.token, Token::Word(word)
+            if matches!(word.keyword, Keyword::SELECT | Keyword::VALUES | Keyword::TABLE))
+    };
+    if let Some(token) = tokens.iter().filter(is_select).nth(SELECTS_MAX) {
+        return unsupported(position(token.span.start), "a subquery");
+    }
     let mut operators = tokens.iter().filter(|token| deepens(&token.token));
     match operators.nth(OPERATORS_MAX) {
         None => Ok(tokens),
@@ -121,12 +133,30 @@ fn deepens(token: &Token) -> bool {
     }
 }
 
-fn syntax_error(error: ParserError) -> Error {
+/// Where things stand that the parser does not tell.
+struct Places {
+    /// What follows the first FROM.
+    from: Position,
+    end: Position,
+}
+
+impl Places {
+    fn new(tokens: &[TokenWithSpan]) -> Self {
+        let mut words = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+        let is_from = |token: &TokenWithSpan| matches!(&token.token, Token::Word(word) if word.keyword == Keyword::FROM);
+        words.find(|token| is_from(token));
+        let from = words.next().map_or(START, |token| start(token.span));
+        let end = tokens.last().map_or(START, |token| position(token.span.end));
+        Self { from, end }
+    }
+}
+
+fn syntax_error(error: ParserError, places: &Places) -> Error {
     let message = match error {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,
         ParserError::RecursionLimitExceeded => {
             let message = format!("nested deeper than {PARSER_DEPTH_MAX} levels");
-            return Error::new(ErrorKind::LimitExceeded, message);
+            return places.from.error(ErrorKind::LimitExceeded, message);
         }
     };
     // The parser writes the place behind the complaint: `… at Line: 1, Column: 22`.
@@ -134,10 +164,9 @@ fn syntax_error(error: ParserError) -> Error {
         let (line, column) = place.split_once(", Column: ")?;
         Some((complaint, Position { line: line.parse().ok()?, column: column.parse().ok()? }))
     });
-    match place {
-        Some((complaint, at)) => at.error(ErrorKind::Syntax, lower_first(complaint)),
-        None => Error::new(ErrorKind::Syntax, lower_first(&message)),
-    }
+    // Only the end of the text has no place there.
+    let (complaint, at) = place.unwrap_or((&message, places.end));
+    at.error(ErrorKind::Syntax, lower_first(complaint))
 }
 
 fn lower_first(message: &str) -> String {
@@ -187,7 +216,7 @@ impl<T> From<&Vec<T>> for Presence {
     }
 }
 
-fn lower_query(query: ast::Query) -> Result<SelectSyntax> {
+fn lower_query(query: ast::Query, places: &Places) -> Result<SelectSyntax> {
     let here = START;
     let ast::Query {
         with,
@@ -223,7 +252,7 @@ fn lower_query(query: ast::Query) -> Result<SelectSyntax> {
         ast::SetExpr::Table(_) => return unsupported(here, "TABLE"),
         _ => return unsupported(here, "anything but SELECT"),
     };
-    let mut syntax = lower_select(select)?;
+    let mut syntax = lower_select(select, places)?;
     (syntax.limit, syntax.offset) = match limit_clause {
         None => (None, None),
         Some(ast::LimitClause::LimitOffset { limit, offset, limit_by }) => {
@@ -241,7 +270,7 @@ fn lower_query(query: ast::Query) -> Result<SelectSyntax> {
     Ok(syntax)
 }
 
-fn lower_select(select: ast::Select) -> Result<SelectSyntax> {
+fn lower_select(select: ast::Select, places: &Places) -> Result<SelectSyntax> {
     let here = start(select.select_token.0.span);
     let ast::Select {
         select_token: _,
@@ -301,12 +330,12 @@ fn lower_select(select: ast::Select) -> Result<SelectSyntax> {
     refuse(here, flavor != ast::SelectFlavor::Standard, "SELECT after FROM")?;
 
     if from.len() > 1 {
-        return unsupported(at(&from[1]), "a second file (a join)");
+        return unsupported(places.from, "a second file (a join)");
     }
     let Some(table) = from.pop() else {
         return Err(here.error(ErrorKind::Unsupported, "there is no FROM; expected FROM 'file'"));
     };
-    let (from, alias) = lower_table(table)?;
+    let (from, alias) = lower_table(table, places.from)?;
     let projection = projection.iter().map(lower_item).collect::<Result<Vec<_>>>()?;
     if projection.is_empty() {
         return Err(here.error(ErrorKind::Syntax, "nothing is selected; expected columns or *"));
@@ -315,10 +344,9 @@ fn lower_select(select: ast::Select) -> Result<SelectSyntax> {
     Ok(SelectSyntax { projection, from, alias, filter, limit: None, offset: None })
 }
 
-fn lower_table(table: ast::TableWithJoins) -> Result<(Name, Option<Name>)> {
-    let here = at(&table);
-    if let Some(join) = table.joins.first() {
-        return unsupported(at(join), "a join");
+fn lower_table(table: ast::TableWithJoins, here: Position) -> Result<(Name, Option<Name>)> {
+    if !table.joins.is_empty() {
+        return unsupported(here, "a join");
     }
     let ast::TableFactor::Table {
         name,
@@ -357,7 +385,7 @@ fn lower_table(table: ast::TableWithJoins) -> Result<(Name, Option<Name>)> {
             format!("{name} is not a file name; write the path in quotes: FROM 'folder/file'");
         return Err(here.error(ErrorKind::Unsupported, message));
     };
-    Ok((lower_name(ident), alias))
+    Ok((Name { at: here, ..lower_name(ident) }, alias))
 }
 
 fn lower_name(ident: &ast::Ident) -> Name {

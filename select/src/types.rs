@@ -116,6 +116,22 @@ fn number(value: &Value, to: &DataType) -> Option<ArrayRef> {
     })
 }
 
+/// What stands for a number that is beyond every value of a decimal type: more digits than any has.
+pub(crate) fn beyond(value: &Value, to: &DataType) -> Option<Scalar<ArrayRef>> {
+    let DataType::Decimal128(precision, scale) = to else { return None };
+    let (digits, from) = match value {
+        Value::Integer(digits) => (i128::from(*digits), 0),
+        Value::Decimal { digits, scale } => (*digits, *scale),
+        _ => return None,
+    };
+    let whole = whole_digits(digits).checked_sub(from)?;
+    let room = DECIMAL_DIGITS_MAX.checked_sub(u8::try_from(*scale).ok()?)?;
+    let extreme = if digits < 0 { i128::MIN } else { i128::MAX };
+    let array = Decimal128Array::from(vec![extreme]);
+    let array = array.with_precision_and_scale(*precision, *scale).ok()?;
+    (whole > room).then(|| Scalar::new(Arc::new(array) as ArrayRef))
+}
+
 /// A value as text, as Arrow displays it.
 pub(crate) fn text_of(value: &Value) -> String {
     let options = FormatOptions::default();

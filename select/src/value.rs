@@ -35,10 +35,20 @@ pub enum Value {
 pub(crate) const DECIMAL_DIGITS_MAX: u8 = 38;
 
 impl Value {
-    /// The number that `text` writes, exactly: whole numbers of 64 bits as integers, others as
-    /// decimals. An exponent moves the point. `None` when it is no number, or needs more than 38
-    /// digits.
+    /// The number that `text` writes: whole numbers of 64 bits as integers, others as decimals.
+    /// An exponent moves the point; where that takes more than 38 digits, the number is the nearest
+    /// float. `None` when it is no number, or one without exponent of more than 38 digits.
     pub fn number(text: &str) -> Option<Self> {
+        Self::exact_number(text).or_else(|| {
+            let is_scientific = text.contains(['e', 'E']);
+            text.parse()
+                .ok()
+                .filter(|float: &f64| is_scientific && float.is_finite())
+                .map(Self::Float)
+        })
+    }
+
+    fn exact_number(text: &str) -> Option<Self> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i16>().ok()?),
             None => (text, 0),

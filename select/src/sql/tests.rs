@@ -23,6 +23,7 @@ fn accepts_the_grammar() {
 #[test]
 fn refuses_by_name_with_line_and_column() {
     use ErrorKind::{Syntax, TypeMismatch, UnknownFunction, Unsupported};
+    refused("SELECT", Syntax, "line 1, column 7: expected: an expression, found: EOF");
     refused("", Syntax, "line 1, column 1: the text is empty; expected SELECT");
     refused("DELETE FROM 'f'", Unsupported, "line 1, column 1: `DELETE`: only SELECT is supported");
     refused(
@@ -43,17 +44,17 @@ fn refuses_by_name_with_line_and_column() {
     refused(
         "SELECT a FROM 'f', 'g'",
         Unsupported,
-        "line 1, column 1: a second file (a join) is not supported",
+        "line 1, column 15: a second file (a join) is not supported",
     );
     refused(
         "SELECT a FROM 'f' JOIN 'g' ON true",
         Unsupported,
-        "line 1, column 31: a join is not supported",
+        "line 1, column 15: a join is not supported",
     );
     refused(
         "SELECT a FROM (SELECT 1)",
         Unsupported,
-        "line 1, column 16: a subquery or table function in FROM is not supported",
+        "line 1, column 15: a subquery or table function in FROM is not supported",
     );
     refused("SELECT 1", Unsupported, "line 1, column 1: there is no FROM; expected FROM 'file'");
     refused(
