@@ -2,7 +2,6 @@
 //! behave. Each module has a tiny temporary data root and a server of its own for each test.
 
 #![allow(
-    dead_code,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -15,9 +14,23 @@ mod fixture;
 /// A client that speaks single frames, so that it can speak them wrong.
 mod peer;
 
+/// Files that a request cannot reach, by whatever name.
+mod catalogue;
 /// Levels, proofs, and peers that speak the wrong protocol for the port.
 mod channel;
+/// The ordinary paths, with the client that people use.
+mod client;
+/// `siftd` as a process: exit codes, signals, log lines.
+mod command;
 /// Whole files and ranges of them.
 mod fetch;
 /// Bounds in number and time, and the way down.
 mod limits;
+/// Peers that break the protocol, stall or vanish.
+mod peers;
+/// What is encrypted or refused because its descriptor says so.
+mod protection;
+/// The answer to each kind of request.
+mod requests;
+/// Every status that the server can send, and what provokes it.
+mod statuses;

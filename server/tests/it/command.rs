@@ -1,0 +1,214 @@
+//! `siftd` as a process: exit codes, signals, log lines.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+use sift_proto::frame::Kind;
+use sift_proto::message::{ChannelReport, ChannelRequest, Status};
+
+use crate::fixture::{Fixture, binary};
+use crate::peer::{hello, sql, tcp};
+
+/// Without the configuration of whoever runs the tests.
+fn siftd(fixture: &Fixture, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command
+        .args(arguments)
+        .env("XDG_CONFIG_HOME", fixture.outside("config"))
+        .env_remove("SIFT_LOG");
+    command
+}
+
+fn output(fixture: &Fixture, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = siftd(fixture, arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code(), text(stdout), text(stderr))
+}
+
+#[test]
+fn help_and_completions_are_answers() {
+    let fixture = Fixture::new();
+    let (code, text, _) = output(&fixture, &["serve", "--help"]);
+    assert_eq!(code, Some(0));
+    for option in ["--data", "--plain", "--cert", "--scl", "--listen", "--port", "--config"] {
+        assert!(text.contains(option), "{option}");
+    }
+    let (code, text, _) = output(&fixture, &["completions", "bash"]);
+    assert_eq!(code, Some(0));
+    assert!(text.contains("siftd"));
+}
+
+#[test]
+fn mistakes_end_with_two_and_one_line_that_says_what() {
+    let fixture = Fixture::new();
+    let data = fixture.data().display().to_string();
+    let nowhere = fixture.outside("nowhere").display().to_string();
+    std::fs::write(fixture.outside("empty.pem"), "nothing").unwrap();
+    let empty = fixture.outside("empty.pem").display().to_string();
+    let cases: [(&[&str], &str); 8] = [
+        (&["serve"], "no data root"),
+        (&["serve", "--data", &data], "choose --plain"),
+        // a level is refused before anything else is looked at
+        (&["serve", "--data", &nowhere, "--scl", "1"], "level 1 is retired"),
+        (&["serve", "--data", &nowhere, "--scl", "2"], "feature `legacy-tls`"),
+        (&["serve", "--data", &nowhere, "--plain"], "data root"),
+        (&["serve", "--data", &data, "--cert", &nowhere], "No such file"),
+        (&["serve", "--data", &data, "--cert", &empty], "no certificate in it"),
+        (
+            &["serve", "--data", &data, "--plain", "--listen", "192.0.2.1", "--port", "0"],
+            "cannot listen on",
+        ),
+    ];
+    for (arguments, expected) in cases {
+        let (code, _, text) = output(&fixture, arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(expected), "{arguments:?}: {text}");
+    }
+}
+
+/// A `siftd` that is ended with its test.
+struct Running {
+    child: Child,
+    log: BufReader<ChildStderr>,
+}
+
+impl Running {
+    fn start(fixture: &Fixture, arguments: &[&str]) -> Self {
+        let data = fixture.data().display().to_string();
+        let mut all = vec!["serve", "--data", &data, "--port", "0", "--log-format", "json"];
+        all.extend(arguments);
+        let mut child = siftd(fixture, &all).stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        Self { child, log }
+    }
+
+    /// The next line of the log with this message.
+    fn line(&mut self, message: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "no `{message}` in the log");
+            if line.contains(&format!("\"message\":\"{message}\"")) {
+                return line;
+            }
+        }
+    }
+
+    fn address(&mut self, message: &str) -> std::net::SocketAddr {
+        let line = self.line(message);
+        let (_, rest) = line.split_once("\"address\":\"").unwrap();
+        rest.split_once('"').unwrap().0.parse().unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_serves_logs_and_ends_by_a_signal() {
+    let fixture = Fixture::with_files();
+    let mut siftd = Running::start(&fixture, &["--plain"]);
+    let address = siftd.address("listening, plain");
+    siftd.line(
+        "there is no log-in yet: whoever can connect may read every file below the data root",
+    );
+
+    let mut peer = tcp(address).await;
+    peer.welcome(hello(0)).await;
+    let line = siftd.line("connection");
+    assert!(line.contains("\"level\":0") && line.contains("a test"), "{line}");
+
+    peer.select(&sql("SELECT city FROM 'cities.csv' WHERE pop > 1000000")).await;
+    let line = siftd.line("request");
+    for part in [
+        "\"kind\":\"Select\"",
+        "cities.csv",
+        "\"status\":\"OK\"",
+        "\"records_scanned\":3",
+        "\"records_selected\":1",
+        "\"bytes_sent\":",
+    ] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    peer.select_refused(&sql("SELECT x FROM 'cities.csv'")).await;
+    let line = siftd.line("request");
+    assert!(line.contains("UNKNOWN_COLUMN") && line.contains("unknown column"), "{line}");
+
+    siftd.signal("TERM");
+    assert_eq!(peer.failure().await.0, Status::ShuttingDown);
+    assert_eq!(siftd.child.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handshake_that_fails_is_logged_with_its_reason() {
+    let fixture = Fixture::new();
+    let certificate = fixture.certificate().display().to_string();
+    let mut siftd = Running::start(&fixture, &["--cert", &certificate, "--scl", "4"]);
+    let address = siftd.address("listening, encrypted");
+
+    let mut peer = tcp(address).await;
+    peer.send(Kind::Hello, &hello(0)).await;
+    peer.failure().await;
+    let line = siftd.line("connection refused");
+    assert!(line.contains("in the clear") && line.contains("127.0.0.1:"), "{line}");
+
+    let mut peer = tcp(address).await;
+    peer.send_bytes(&old_client_hello()).await;
+    // an alert, which is no frame
+    let mut alert = Vec::new();
+    tokio::io::AsyncReadExt::read_to_end(&mut peer.stream, &mut alert).await.unwrap();
+    assert_eq!(alert.first(), Some(&21));
+    let line = siftd.line("connection refused");
+    let expected = "no protocol in common: the client offers TLSv1.1, level 4 has TLSv1.3";
+    assert!(line.contains(expected), "{line}");
+}
+
+/// What a client that knows nothing newer than TLS 1.1 begins with.
+fn old_client_hello() -> Vec<u8> {
+    let mut body = vec![3, 2];
+    body.extend([7; 32]);
+    body.extend([0, 0, 2, 0xc0, 0x14, 1, 0]);
+    // signature algorithms and groups, so that the version alone is wrong
+    let extensions = [0, 13, 0, 4, 0, 2, 4, 3, 0, 10, 0, 4, 0, 2, 0, 29];
+    body.extend([0, 16]);
+    body.extend(extensions);
+    let mut message = vec![1, 0, 0, u8::try_from(body.len()).unwrap()];
+    message.extend(body);
+    let mut record = vec![22, 3, 1, 0, u8::try_from(message.len()).unwrap()];
+    record.extend(message);
+    record
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_kinds_of_listeners_run_side_by_side() {
+    let fixture = Fixture::with_files();
+    std::fs::create_dir_all(fixture.outside("config/sift")).unwrap();
+    std::fs::copy(fixture.certificate(), fixture.outside("config/sift/siftd.pem")).unwrap();
+    let text = "data = '../../data'\nlog_format = 'json'\n\
+                [[listener]]\nport = 0\n[[listener]]\nport = 0\nencrypt = false\n";
+    std::fs::write(fixture.outside("config/sift/siftd.toml"), text).unwrap();
+    let mut child = siftd(&fixture, &["serve"]).stderr(Stdio::piped()).spawn().unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let mut siftd = Running { child, log };
+    let encrypted = siftd.address("listening, encrypted");
+    let plain = siftd.address("listening, plain");
+    let mut peer = tcp(encrypted).await;
+    peer.send(Kind::Hello, &hello(0)).await;
+    assert_eq!(peer.failure().await.0, Status::EncryptionRequired);
+    let mut peer = tcp(plain).await;
+    peer.welcome(hello(0)).await;
+    peer.send(Kind::Channel, &ChannelRequest {}).await;
+    let _: ChannelReport = peer.message(Kind::ChannelReport).await;
+    siftd.signal("INT");
+    let mut rest = String::new();
+    siftd.log.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("shutting down"), "{rest}");
+}
