@@ -4,13 +4,20 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::aggregate::Aggregate;
 use crate::bind::{Aggregates, Binder};
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::syntax::{self, Item, SelectSyntax};
 use crate::{ErrorKind, Result, Select, Source, Value};
+
+/// Most columns of an answer.
+const COLUMNS_MAX: usize = 16 << 10;
+
+/// Most bytes that the columns of a morsel's answer may take, about: what bounds the memory of a
+/// scan where a short record makes a long answer.
+const MORSEL_OUTPUT_BYTES_MAX: usize = 16 << 20;
 
 /// A Select bound to the columns and types of a source. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -81,6 +88,13 @@ impl Plan {
             );
             return Err(crate::Error::new(ErrorKind::Parameter, message));
         }
+        let bytes = output.record_bytes(&source);
+        if bytes > MORSEL_OUTPUT_BYTES_MAX {
+            let message = format!(
+                "a record of the answer takes {bytes} bytes, at most {MORSEL_OUTPUT_BYTES_MAX} are made"
+            );
+            return Err(crate::Error::new(ErrorKind::LimitExceeded, message));
+        }
         let schema = Arc::new(Schema::new(fields));
         Ok(Self(Arc::new(Bound { source, schema, conjuncts, output, offset, limit })))
     }
@@ -111,9 +125,41 @@ impl Plan {
 }
 
 impl Bound {
+    /// Bytes of a morsel: as wanted, or fewer where their answer would take too much memory.
+    pub(crate) fn morsel_bytes(&self, wanted: usize) -> usize {
+        let records = MORSEL_OUTPUT_BYTES_MAX / self.output.record_bytes(&self.source).max(1);
+        wanted.min(records.saturating_mul(self.source.record_bytes_min()))
+    }
+
     /// The columns that WHERE reads; some may come several times.
     pub(crate) fn filter_columns(&self) -> impl Iterator<Item = usize> {
         self.conjuncts.iter().flat_map(|conjunct| conjunct.columns.iter().copied())
+    }
+}
+
+impl Output {
+    /// Bytes that a record of the answer takes while it is made, about; texts of the file not
+    /// counted.
+    fn record_bytes(&self, source: &Source) -> usize {
+        let (columns, computed): (_, Vec<&Expr>) = match self {
+            Self::Records { items, columns } => {
+                (columns, items.iter().map(|item| &item.expr).collect())
+            }
+            Self::Aggregates { aggregates, columns, .. } => (
+                columns,
+                aggregates.iter().filter_map(|aggregate| aggregate.argument.as_ref()).collect(),
+            ),
+        };
+        let width = |data_type: &DataType| data_type.primitive_width().unwrap_or(4);
+        let decoded =
+            columns.iter().map(|column| width(source.schema().field(*column).data_type()));
+        let computed = computed.into_iter().map(|expr| match &expr.kind {
+            ExprKind::Column(_) => 0,
+            ExprKind::Literal(Literal { value: Value::Text(text), .. }) => text.len() + 4,
+            ExprKind::Literal(Literal { value: Value::Binary(bytes), .. }) => bytes.len() + 4,
+            _ => width(&expr.data_type),
+        });
+        decoded.chain(computed).fold(0, usize::saturating_add)
     }
 }
 
@@ -151,6 +197,7 @@ fn output(binder: &mut Binder<'_>, select: &SelectSyntax) -> Result<(Vec<Field>,
                 let message = "* stands beside an aggregate; expected only aggregates";
                 return Err(select.from.at.error(ErrorKind::Unsupported, message));
             }
+            Item::All if items.len() > COLUMNS_MAX => break,
             Item::All => {
                 for (index, field) in binder.schema.fields().iter().enumerate() {
                     fields.push(field.as_ref().clone());
@@ -170,6 +217,10 @@ fn output(binder: &mut Binder<'_>, select: &SelectSyntax) -> Result<(Vec<Field>,
                 items.push(OutputItem { expr: bound, text });
             }
         }
+    }
+    if items.len() > COLUMNS_MAX {
+        let message = format!("{} columns are selected, at most {COLUMNS_MAX} are", items.len());
+        return Err(crate::Error::new(ErrorKind::LimitExceeded, message));
     }
     let output = if is_aggregation {
         let columns = columns(collected.iter().filter_map(|aggregate| aggregate.argument.as_ref()));

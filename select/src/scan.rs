@@ -106,7 +106,7 @@ impl Scan {
                 (aggregates.iter().map(|aggregate| aggregate.start()).collect(), 0, u64::MAX)
             }
         };
-        let feed = Arc::new(plan.source().feed(options.morsel_bytes));
+        let feed = Arc::new(plan.source().feed(bound.morsel_bytes(options.morsel_bytes)));
         let mut scan = Self {
             feed,
             cancelled: Arc::default(),

@@ -156,6 +156,15 @@ impl Source {
         }
     }
 
+    /// Bytes that every record has at least; 1 or more.
+    pub(crate) fn record_bytes_min(&self) -> usize {
+        match &self.layout {
+            Layout::Fixed(layout) => layout.stride,
+            // Each field ends in a delimiter or with the record.
+            Layout::Csv(_) => self.schema.fields().len().max(1),
+        }
+    }
+
     /// How the file holds a column, for people: `zoned decimal, 11 bytes at 32, scale 2`.
     pub fn storage(&self, column: usize) -> String {
         match &self.layout {

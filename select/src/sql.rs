@@ -24,7 +24,7 @@ use crate::{Error, ErrorKind, Result, Value};
 /// Longest text of a Select, in bytes.
 pub(crate) const TEXT_BYTES_MAX: usize = 64 << 10;
 
-/// Most operators and keywords in a text: what bounds the depth of the parser's tree.
+/// Most operators in a text: what bounds the depth of the parser's tree.
 const OPERATORS_MAX: usize = 1000;
 
 /// Deepest nesting of a bound expression; a chain of one connective counts once.
@@ -32,6 +32,10 @@ const DEPTH_MAX: usize = 128;
 
 /// Nesting that the parser itself goes through, parentheses included.
 const PARSER_DEPTH_MAX: usize = 50;
+
+/// Deepest nesting of calls and other parentheses behind a word. The parser tries some of them in two
+/// ways, nested ones in exponential time.
+const CALL_DEPTH_MAX: usize = 8;
 
 /// Most words SELECT in a text. One is all that the grammar has, a few more are refused by the name
 /// of what they stand in; each level costs the parser tens of kilobytes of stack.
@@ -49,8 +53,7 @@ impl Select {
     pub fn parse(text: &str) -> Result<Self> {
         let tokens = tokenize(text)?;
         let places = Places::new(&tokens);
-        let dialect = PostgreSqlDialect {};
-        let mut parser = Parser::new(&dialect)
+        let mut parser = Parser::new(&PostgreSqlDialect {})
             .with_recursion_limit(PARSER_DEPTH_MAX)
             .with_tokens_with_locations(tokens);
         let query = match parser.peek_token().token {
@@ -96,8 +99,7 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
             format!("the text has {} bytes, at most {TEXT_BYTES_MAX} are accepted", text.len());
         return Err(Error::new(ErrorKind::LimitExceeded, message));
     }
-    let dialect = PostgreSqlDialect {};
-    let tokens = Tokenizer::new(&dialect, text)
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
         .tokenize_with_location()
         .map_err(|e| position(e.location).error(ErrorKind::Syntax, lower_first(&e.message)))?;
     let is_select = |token: &&TokenWithSpan| {
@@ -107,20 +109,53 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     if let Some(token) = tokens.iter().filter(is_select).nth(SELECTS_MAX) {
         return unsupported(position(token.span.start), "a subquery");
     }
+    refuse_nested_calls(&tokens)?;
     let mut operators = tokens.iter().filter(|token| deepens(&token.token));
     match operators.nth(OPERATORS_MAX) {
         None => Ok(tokens),
         Some(token) => Err(position(token.span.start).error(
             ErrorKind::LimitExceeded,
-            format!("more than {OPERATORS_MAX} operators and keywords; use IN for long lists"),
+            format!("more than {OPERATORS_MAX} operators; use IN for long lists"),
         )),
     }
+}
+
+fn refuse_nested_calls(tokens: &[TokenWithSpan]) -> Result<()> {
+    // For each open bracket, whether it belongs to a call.
+    let mut open = Vec::new();
+    let mut calls = 0;
+    let mut behind_name = false;
+    for TokenWithSpan { token, span } in tokens {
+        match token {
+            Token::Whitespace(_) => continue,
+            Token::LParen | Token::LBracket | Token::LBrace => {
+                calls += usize::from(behind_name);
+                open.push(behind_name);
+            }
+            Token::RParen | Token::RBracket | Token::RBrace => {
+                calls -= usize::from(open.pop().unwrap_or(false));
+            }
+            _ => {}
+        }
+        if calls > CALL_DEPTH_MAX {
+            let message = format!("calls are nested deeper than {CALL_DEPTH_MAX} levels");
+            return Err(position(span.start).error(ErrorKind::LimitExceeded, message));
+        }
+        behind_name = match token {
+            Token::Word(word) => {
+                !is_operator(word.keyword)
+                    && !matches!(word.keyword, Keyword::WHERE | Keyword::SELECT)
+            }
+            token => *token == Token::RBracket,
+        };
+    }
+    Ok(())
 }
 
 /// Whether a token can make the parser's tree deeper.
 fn deepens(token: &Token) -> bool {
     match token {
-        Token::Word(word) => word.keyword != Keyword::NoKeyword,
+        Token::Word(word) => is_operator(word.keyword),
         Token::Number(..)
         | Token::SingleQuotedString(_)
         | Token::Placeholder(_)
@@ -131,6 +166,37 @@ fn deepens(token: &Token) -> bool {
         | Token::EOF => false,
         _ => true,
     }
+}
+
+/// Whether a word takes the expression before it as an operand, as a chain of it would.
+fn is_operator(keyword: Keyword) -> bool {
+    matches!(
+        keyword,
+        Keyword::AND
+            | Keyword::OR
+            | Keyword::XOR
+            | Keyword::NOT
+            | Keyword::IS
+            | Keyword::NOTNULL
+            | Keyword::IN
+            | Keyword::BETWEEN
+            | Keyword::LIKE
+            | Keyword::ILIKE
+            | Keyword::SIMILAR
+            | Keyword::RLIKE
+            | Keyword::REGEXP
+            | Keyword::MATCH
+            | Keyword::MEMBER
+            | Keyword::COLLATE
+            | Keyword::AT
+            | Keyword::DIV
+            | Keyword::OVERLAPS
+            | Keyword::OPERATOR
+            | Keyword::UNION
+            | Keyword::EXCEPT
+            | Keyword::INTERSECT
+            | Keyword::MINUS
+    )
 }
 
 /// Where things stand that the parser does not tell.

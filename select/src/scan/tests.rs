@@ -182,3 +182,17 @@ fn binds_or_says_why_not() {
         "error: 1 parameters came with the Select, it does not use $1",
     );
 }
+
+#[test]
+fn bounds_what_an_answer_takes() {
+    let wide = format!("SELECT {} FROM 't.dat'", vec!["id"; 17_000].join(","));
+    check(&wide, "error: 17000 columns are selected, at most 16384 are");
+    let long = format!("SELECT {} FROM 't.dat'", vec!["$1"; 1000].join(","));
+    let text = Value::Text("x".repeat(1 << 20));
+    let expected =
+        "error: a record of the answer takes 1048580000 bytes, at most 16777216 are made";
+    check_on(&table(), &long, &[text], expected);
+    let computed = format!("SELECT {} FROM 't.dat'", vec!["id+0"; 400].join(","));
+    let expected = [1, 2, 3, -4].map(|id| vec![id.to_string(); 400].join("|")).join(" ");
+    check(&computed, &expected);
+}
