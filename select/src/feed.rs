@@ -13,7 +13,7 @@ use crate::{Result, csv, fixed};
 
 /// Bytes that are read and decoded at a time: they stay in the second-level cache between the read,
 /// the predicate and the other columns.
-const BLOCK_BYTES: usize = 256 << 10;
+const BLOCK_BYTES: usize = 768 << 10;
 
 /// The most bytes of a turn: a CSV turn is in memory as a whole.
 const MORSEL_BYTES_MAX: usize = 64 << 20;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
-use arrow::compute::filter;
+use arrow::compute::{concat_batches, filter};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use crate::aggregate::Partial;
@@ -21,6 +21,9 @@ use crate::expr::Expr;
 use crate::feed::Feed;
 use crate::plan::{Bound, Output, OutputItem, Plan};
 use crate::{Error, ErrorKind};
+
+/// Smaller batches are put together until they have so many records.
+pub(crate) const BATCH_RECORDS_MIN: usize = 4096;
 
 /// A unit of parallel work.
 #[derive(Debug)]
@@ -68,6 +71,7 @@ impl Morsel {
             work.block(block)
         });
         let mut outcome = work.outcome;
+        compact(&mut outcome.batches);
         outcome.turn = Some(turn.number);
         outcome.bytes = turn.bytes;
         if let (None, Err(error)) = (&outcome.failure, turn.result) {
@@ -75,6 +79,18 @@ impl Morsel {
         }
         outcome.time = start.elapsed();
         outcome
+    }
+}
+
+/// Puts the few records of many blocks together here, where threads are many, and not where the
+/// outcomes are put in order.
+fn compact(batches: &mut Vec<RecordBatch>) {
+    let records: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    if records < BATCH_RECORDS_MIN
+        && let [first, _, ..] = batches.as_slice()
+        && let Ok(batch) = concat_batches(&first.schema(), &*batches)
+    {
+        *batches = vec![batch];
     }
 }
 

@@ -13,12 +13,9 @@ use arrow::record_batch::RecordBatch;
 use crate::aggregate::Partial;
 use crate::eval::{self, Input, Problem};
 use crate::feed::Feed;
-use crate::morsel::{Failure, Morsel, Outcome};
+use crate::morsel::{BATCH_RECORDS_MIN, Failure, Morsel, Outcome};
 use crate::plan::{Output, Plan};
 use crate::{Error, ErrorKind, Result};
-
-/// Smaller batches are put together until they have so many records.
-const BATCH_RECORDS_MIN: usize = 8192;
 
 /// So long may selected records wait for others before they are given out as they are.
 const BATCH_WAIT_MAX: Duration = Duration::from_millis(20);
@@ -332,12 +329,12 @@ struct Batches {
 
 impl Batches {
     fn push(&mut self, batch: RecordBatch) {
-        if batch.num_rows() >= BATCH_RECORDS_MIN / 2 {
+        if batch.num_rows() >= BATCH_RECORDS_MIN {
             self.flush();
         }
         self.pending_records += batch.num_rows();
         self.pending.push(batch);
-        if self.pending_records >= BATCH_RECORDS_MIN / 2 {
+        if self.pending_records >= BATCH_RECORDS_MIN {
             self.flush();
         }
     }

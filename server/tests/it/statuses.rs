@@ -16,8 +16,7 @@ async fn each_mistake_has_its_status() {
     fixture.write("ragged.csv", "a,b\n1,2\n1,2,3\n");
     let served = fixture.serve().await;
     let mut peer = peer::tls(&served).await;
-    let or =
-        format!("SELECT city FROM 'cities.csv' WHERE pop = 1{}", " OR pop=1".repeat(100_000));
+    let or = format!("SELECT city FROM 'cities.csv' WHERE pop = 1{}", " OR pop=1".repeat(100_000));
     let cases = [
         ("SELECT city FROM", Status::Syntax),
         ("SELECT city FROM 'cities.csv' JOIN 'b.csv' ON true", Status::Unsupported),
