@@ -1,4 +1,7 @@
 //! The subcommands of `sift-bench`, one a file.
 
+pub mod compare;
 pub mod floors;
 pub mod generate;
+pub mod load;
+pub mod report;

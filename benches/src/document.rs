@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::load::Outcome;
 use crate::machine::Setting;
 use crate::measure::Series;
 
@@ -19,12 +20,43 @@ pub struct Document {
     pub sift_bench: u32,
     /// Where, with what and when.
     pub setting: Setting,
-    /// What was measured.
+    /// Arms that were compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cells: Vec<Cell>,
+    /// Loads that were put on a server.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loads: Vec<Load>,
+}
+
+/// One step of a load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Connections that were held open beside.
+    pub idle: usize,
+    /// Whether each request had a connection of its own.
+    pub reconnect: bool,
+    /// The server's process, once a second, where it is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<Sample>,
+}
+
+/// A look at the server's process.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Since the step began.
+    pub seconds: f64,
+    /// CPU time since the process began.
+    pub cpu_seconds: f64,
+    /// Resident memory.
+    pub resident_bytes: u64,
+    /// Open file descriptors.
+    pub descriptors: u64,
 }
 
 /// Arms that did the same thing, each in its way.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
     /// For people: what every arm had to do.
     pub title: String,
@@ -35,6 +67,9 @@ pub struct Cell {
     /// The Select, where there is one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sql: String,
+    /// The link between client and server, where there is one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub link: String,
     /// Level, protocol and cipher of the channel, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
@@ -46,7 +81,7 @@ pub struct Cell {
 }
 
 /// What a channel was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Channel {
     /// `plain`, or the security level.
     pub level: String,
@@ -59,7 +94,7 @@ pub struct Channel {
 impl Document {
     /// Of this machine, now, nothing measured yet.
     pub fn start() -> Self {
-        Self { sift_bench: VERSION, setting: Setting::here(), cells: Vec::new() }
+        Self { sift_bench: VERSION, setting: Setting::here(), cells: Vec::new(), loads: Vec::new() }
     }
 
     /// Writes it to `path`.

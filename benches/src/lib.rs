@@ -2,14 +2,21 @@
 //! time, bytes, CPU and memory are taken.
 
 pub mod answer;
+pub mod arms;
 pub mod authority;
+pub mod break_even;
 pub mod command;
 pub mod document;
 pub mod floor;
 pub mod lineitem;
+pub mod link;
+pub mod load;
 pub mod local;
 pub mod machine;
 pub mod measure;
+pub mod question;
+pub mod report;
+pub mod server;
 pub mod text;
 
 /// A result of this crate, whose errors are for people only.

@@ -11,6 +11,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use indicatif::ProgressBar;
 use tpchgen::generators::{LineItem, LineItemGenerator};
@@ -47,6 +48,15 @@ impl Format {
             Self::Fixed => "lineitem.dat",
             Self::Csv => "lineitem.csv",
         }
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|format| format.name() == text);
+        found.ok_or_else(|| format!("`{text}` is not a format: fixed, csv"))
     }
 }
 

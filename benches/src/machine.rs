@@ -97,6 +97,17 @@ impl Process {
         Some(kibibytes(&text, "VmHWM")).filter(|&bytes| bytes > 0)
     }
 
+    /// Resident memory now, in bytes.
+    pub fn resident_bytes(self) -> Option<u64> {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.id)).ok()?;
+        Some(kibibytes(&text, "VmRSS")).filter(|&bytes| bytes > 0)
+    }
+
+    /// Open file descriptors now.
+    pub fn descriptors(self) -> Option<u64> {
+        Some(fs::read_dir(format!("/proc/{}/fd", self.id)).ok()?.count() as u64)
+    }
+
     /// Lets the peak start again from what is resident now, where the kernel allows it.
     pub fn forget_peak(self) {
         // "5" resets VmHWM: Documentation/filesystems/proc.rst of Linux
@@ -106,8 +117,10 @@ impl Process {
 
 /// Bytes that the loopback interface of this network namespace has received.
 pub fn loopback_bytes() -> Option<u64> {
-    let text = fs::read_to_string("/sys/class/net/lo/statistics/rx_bytes").ok()?;
-    text.trim().parse().ok()
+    // not /sys/class/net, which shows the namespace that it was mounted in
+    let text = fs::read_to_string("/proc/net/dev").ok()?;
+    let line = text.lines().find_map(|line| line.trim_start().strip_prefix("lo:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 fn value_of<'a>(text: &'a str, key: &str) -> &'a str {
@@ -135,6 +148,19 @@ mod tests {
             black_box((0..1000).sum::<u64>());
         }
         assert!(Process::this().cpu_seconds().unwrap() > before);
+    }
+
+    #[test]
+    fn bytes_over_loopback_are_counted() {
+        use std::io::{Read as _, Write as _};
+        use std::net::{Ipv4Addr, TcpListener, TcpStream};
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut sender = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut receiver = listener.accept().unwrap().0;
+        let before = loopback_bytes().unwrap();
+        sender.write_all(&[1; 50_000]).unwrap();
+        receiver.read_exact(&mut [0; 50_000]).unwrap();
+        assert!(loopback_bytes().unwrap() >= before + 50_000);
     }
 
     #[test]

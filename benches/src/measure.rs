@@ -22,6 +22,9 @@ pub struct Run {
     /// Records of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub records: Option<u64>,
+    /// Records that the server looked at or ruled out: all of the file, unless it stopped early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub records_seen: Option<u64>,
     /// Bytes that the server gave to its channel to encrypt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_sent: Option<u64>,

@@ -1,12 +1,14 @@
 //! Figures for people: tables and units.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 
-use crate::document::Cell;
-use crate::measure::Spread;
+use crate::break_even::BreakEven;
+use crate::document::{Cell, Load};
+use crate::measure::{Run, Spread};
 
 /// A cell as a small table: each arm's time with its spread, its rate over the file, and its rate
 /// as a share of the first arm's.
@@ -28,6 +30,118 @@ pub fn floors(cell: &Cell) -> String {
     }
     let _ = writeln!(text, "{table}");
     text
+}
+
+/// A cell of `sift-bench compare` as a small table: what each arm took.
+pub fn compare(cell: &Cell) -> String {
+    let level = cell.channel.as_ref().map_or("", |channel| channel.level.as_str());
+    let share = cell.selectivity.map_or_else(String::new, |share| {
+        format!(", {} % of the records", three_digits(share * 100.0))
+    });
+    let mut text = format!(
+        "{} ({}), {}{share}; level {level}, link {}\n",
+        cell.format,
+        bytes(cell.file_bytes),
+        cell.title,
+        cell.link
+    );
+    let mut table = table([
+        "",
+        "median",
+        "fastest",
+        "slowest",
+        "encrypted",
+        "on the wire",
+        "CPU server",
+        "client",
+        "memory server",
+        "client",
+    ]);
+    for series in &cell.series {
+        let Some(time) = Spread::seconds(&series.runs) else { continue };
+        let runs = &series.runs;
+        table.add_row([
+            series.arm.clone(),
+            seconds(time.median),
+            seconds(time.min),
+            seconds(time.max),
+            largest(runs, |run| run.bytes_sent),
+            largest(runs, |run| run.bytes_wire),
+            mean_seconds(runs, |run| run.server_cpu_seconds),
+            mean_seconds(runs, |run| run.client_cpu_seconds),
+            largest(runs, |run| run.server_bytes_max),
+            largest(runs, |run| run.client_bytes_max),
+        ]);
+    }
+    let _ = writeln!(text, "{table}");
+    text
+}
+
+/// Where the whole file wins, for each format, channel and link among `cells`.
+pub fn break_evens(cells: &[Cell]) -> String {
+    let mut groups: BTreeMap<_, Vec<&Cell>> = BTreeMap::new();
+    for cell in cells {
+        let level = cell.channel.as_ref().map_or("", |channel| channel.level.as_str());
+        groups.entry((level, &cell.format, &cell.link)).or_default().push(cell);
+    }
+    let mut text = String::new();
+    for ((level, format, link), cells) in groups {
+        let Some(found) = BreakEven::of(cells) else { continue };
+        let _ = writeln!(text, "level {level}, {format}, link {link}: {found}");
+    }
+    text
+}
+
+/// A step of a load in a line or two.
+pub fn load(load: &Load) -> String {
+    let outcome = &load.outcome;
+    let at = |percentile| {
+        #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+        let shown = |micros: u64| seconds(micros as f64 / 1e6);
+        outcome.percentile(percentile).map_or_else(String::new, shown)
+    };
+    let pace = outcome.rate_intended.map_or_else(String::new, |rate| format!(" at {rate}/s"));
+    let mut text = format!(
+        "{} sessions{pace}: {:.0} answers/s, p50 {}, p90 {}, p99 {}, p99.9 {}, max {}",
+        outcome.sessions,
+        outcome.rate(),
+        at("50"),
+        at("90"),
+        at("99"),
+        at("99.9"),
+        at("100")
+    );
+    if let Some([first, .., last]) = load.samples.get(..) {
+        let cores = (last.cpu_seconds - first.cpu_seconds) / (last.seconds - first.seconds);
+        let memory = load.samples.iter().map(|sample| sample.resident_bytes).max().unwrap_or(0);
+        let _ = write!(
+            text,
+            "; server {cores:.2} cores, {}, {} descriptors",
+            bytes(memory),
+            last.descriptors
+        );
+    }
+    for (kind, count) in &outcome.failures {
+        let _ = write!(text, "\n  {count} failed: {kind}");
+    }
+    if outcome.missed > 0 {
+        let _ = write!(text, "\n  {} were due and never asked", outcome.missed);
+    }
+    text
+}
+
+fn largest(runs: &[Run], quantity: impl Fn(&Run) -> Option<u64>) -> String {
+    runs.iter().filter_map(quantity).max().map_or_else(|| "-".to_owned(), bytes)
+}
+
+/// CPU time comes in steps of 10 ms, so its mean says more than its median.
+#[expect(clippy::cast_precision_loss, reason = "a number of runs")]
+fn mean_seconds(runs: &[Run], quantity: impl Fn(&Run) -> Option<f64>) -> String {
+    let known: Vec<f64> = runs.iter().filter_map(quantity).collect();
+    if known.is_empty() {
+        return "-".to_owned();
+    }
+    seconds(known.iter().sum::<f64>() / known.len() as f64)
 }
 
 /// A table without lines, with all columns but the first to the right.
@@ -73,6 +187,17 @@ pub fn seconds(seconds: f64) -> String {
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub fn rate(bytes: u64, seconds: f64) -> String {
     format!("{} GB/s", three_digits(bytes as f64 / seconds / 1e9))
+}
+
+/// How many times `small` is in `large`: `91 ×`.
+pub fn ratio(large: f64, small: f64) -> String {
+    if small > 0.0 { format!("{} ×", three_digits(large / small)) } else { String::new() }
+}
+
+/// As [`ratio`].
+#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+pub fn bytes_ratio(large: u64, small: u64) -> String {
+    ratio(large as f64, small as f64)
 }
 
 /// A whole number with its thousands apart: `6 001 215`.

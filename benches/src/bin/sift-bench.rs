@@ -3,12 +3,20 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use sift_benches::command::{floors, generate};
-use sift_benches::document::Document;
+use sift_benches::command::compare::{Generated, Own};
+use sift_benches::command::{compare, floors, generate, load, report};
+use sift_benches::document::{Cell, Document};
 use sift_benches::lineitem::Format;
-use sift_benches::{Result, text};
+use sift_benches::link::Link;
+use sift_benches::load::assertion::Assertion;
+use sift_benches::load::mix::Mix;
+use sift_benches::load::{Pace, Plan};
+use sift_benches::question::Ask;
+use sift_benches::server::{Security, run_as_server};
+use sift_benches::{Result, link, text};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -27,6 +35,24 @@ enum Command {
     Generate(Data),
     /// Measure each stage beside the same bytes without our work.
     Floors(Floors),
+    /// Compare fetching the whole file and filtering it here with sending the Select.
+    ///
+    /// Without --server on generated data, served by a process of its own on loopback; the answers
+    /// of both arms are checked to be equal every time.
+    Compare(Box<Compare>),
+    /// Put a load on a server: sessions that ask in a closed loop, or at a given rate.
+    ///
+    /// Without --server on generated data, served by a process of its own on loopback.
+    Load(Box<Load>),
+    /// Make a page, a summary and pictures of what other commands wrote as JSON.
+    Report {
+        /// What --json wrote, of one or more runs.
+        #[arg(required = true, value_name = "JSON")]
+        documents: Vec<PathBuf>,
+        /// Folder for report.html, report.md and the charts.
+        #[arg(long, short, value_name = "DIR")]
+        output: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -54,9 +80,107 @@ struct Floors {
     json: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct Compare {
+    /// Folder of the generated files; those that are there are used again.
+    #[arg(long, value_name = "DIR", required_unless_present = "server")]
+    data: Option<PathBuf>,
+    /// Scale factor of the generated data.
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
+    /// Formats of the generated data: fixed, csv.
+    #[arg(long, value_delimiter = ',', default_value = "fixed,csv")]
+    formats: Vec<Format>,
+    /// Questions to the generated data: the share of the records that is selected, or another form.
+    #[arg(long, value_delimiter = ',', default_value = "0.01%,1%,10%,50%,100%,two columns,sum")]
+    questions: Vec<Ask>,
+    /// Channels: plain, or security compliance levels.
+    #[arg(long, value_delimiter = ',', default_value = "plain,3,4,5")]
+    levels: Vec<Security>,
+    /// Link between client and server: loopback, 1gbit, or 100mbit/20ms with a round trip.
+    #[arg(long, default_value_t = Link::default(), conflicts_with = "server")]
+    link: Link,
+    /// Rounds, interleaved over the arms, after one to warm up.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// Write every run to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// A server that runs already, as HOST or HOST:PORT.
+    #[arg(long, value_name = "HOST", requires_all = ["file", "predicate"])]
+    server: Option<String>,
+    /// Authorities to verify that server against, as PEM; the platform's without it.
+    #[arg(long, value_name = "FILE", requires = "server")]
+    ca: Option<PathBuf>,
+    /// A file on that server.
+    #[arg(long, value_name = "PATH", requires = "server")]
+    file: Option<String>,
+    /// What follows WHERE in the Select over that file.
+    #[arg(long = "where", value_name = "SQL", requires = "server")]
+    predicate: Option<String>,
+    /// A copy of that file's descriptor, where it needs one to be read.
+    #[arg(long, value_name = "FILE", requires = "server")]
+    descriptor: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Load {
+    /// Folder of the generated files; those that are there are used again.
+    #[arg(long, value_name = "DIR", required_unless_present = "server")]
+    data: Option<PathBuf>,
+    /// Scale factor of the generated data.
+    #[arg(long, default_value_t = 0.01)]
+    scale: f64,
+    /// A server that runs already, as HOST or HOST:PORT.
+    #[arg(long, value_name = "HOST", requires = "mix")]
+    server: Option<String>,
+    /// Authorities to verify that server against, as PEM; the platform's without it.
+    #[arg(long, value_name = "FILE", requires = "server")]
+    ca: Option<PathBuf>,
+    /// Channel: plain, or a security compliance level.
+    #[arg(long, default_value = "3")]
+    level: Security,
+    /// Numbers of sessions, each a step of its own.
+    #[arg(long, value_delimiter = ',', default_value = "1,16,64,256")]
+    sessions: Vec<usize>,
+    /// Requests a second over all sessions, each latency from its intended start; without it each
+    /// session asks when it has its answer.
+    #[arg(long, value_name = "PER_SECOND")]
+    rate: Option<f64>,
+    /// Seconds that are counted, for each step.
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Seconds before, which are not counted.
+    #[arg(long, default_value_t = 2.0)]
+    warm_up: f64,
+    /// A connection for each request: latencies then have its handshake in them.
+    #[arg(long)]
+    reconnect: bool,
+    /// Connections that are held open beside and never asked over.
+    #[arg(long, default_value_t = 0)]
+    idle: usize,
+    /// What to ask: TOML of [[select]] with sql, weight, and parameters = [{ integer = [1, 9] },
+    /// { text = ["a"] }, { date = ["2024-01-31"] }], drawn at random. Without it a few records of
+    /// generated data by their key.
+    #[arg(long, value_name = "FILE")]
+    mix: Option<PathBuf>,
+    /// Seed of the random parameters.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Fail (exit code 1) unless this holds in every step: p99<50ms, rate>1000, failures<1, missed<1.
+    #[arg(long = "assert", value_name = "BOUND")]
+    assertions: Vec<Assertion>,
+    /// Write every step to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
 fn main() -> ExitCode {
+    if let Some(code) = run_as_server() {
+        return code;
+    }
     match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             let _ = writeln!(io::stderr(), "sift-bench: {error}");
             ExitCode::from(2)
@@ -64,13 +188,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<()> {
+fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Generate(data) => {
             for made in generate::run(&data.data, &Format::ALL, data.scale)? {
                 writeln!(io::stdout(), "{} ({})", made.path.display(), text::bytes(made.bytes))?;
             }
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
         Command::Floors(chosen) => {
             let options = floors::Options {
@@ -84,9 +208,85 @@ fn run(command: Command) -> Result<()> {
             }
             keep(&document, chosen.json)
         }
+        Command::Compare(chosen) => run_compare(*chosen),
+        Command::Load(chosen) => run_load(*chosen),
+        Command::Report { documents, output } => {
+            for path in report::run(&documents, &output)? {
+                writeln!(io::stdout(), "{}", path.display())?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
-fn keep(document: &Document, path: Option<PathBuf>) -> Result<()> {
-    path.map_or(Ok(()), |path| document.write(&path))
+fn run_compare(chosen: Compare) -> Result<ExitCode> {
+    let rounds = usize::from(chosen.rounds);
+    let told = |cell: &Cell| {
+        let _ = writeln!(io::stdout(), "{}", text::compare(cell));
+    };
+    let document = match (chosen.server, chosen.file, chosen.predicate) {
+        (Some(server), Some(file), Some(predicate)) => {
+            let security = *chosen.levels.first().ok_or("no level")?;
+            let Compare { ca, descriptor, .. } = chosen;
+            let own = Own { server, ca, security, file, predicate, descriptor };
+            compare::own(&own, rounds, told)?
+        }
+        _ => {
+            if let Some(code) = link::enter(&chosen.link)? {
+                return Ok(code);
+            }
+            let wanted = Generated {
+                folder: chosen.data.ok_or("no folder")?,
+                scale: chosen.scale,
+                formats: chosen.formats,
+                questions: chosen.questions,
+                channels: chosen.levels,
+            };
+            compare::generated(&wanted, &chosen.link, rounds, told)?
+        }
+    };
+    write!(io::stdout(), "{}", text::break_evens(&document.cells))?;
+    keep(&document, chosen.json)
+}
+
+fn run_load(chosen: Load) -> Result<ExitCode> {
+    let mix = match &chosen.mix {
+        Some(path) => std::fs::read_to_string(path)?,
+        None => load::default_mix(chosen.scale),
+    };
+    let ca = chosen.ca;
+    let options = load::Options {
+        server: chosen.server.map(|server| (server, ca)),
+        folder: chosen.data.unwrap_or_default(),
+        scale: chosen.scale,
+        security: chosen.level,
+        sessions: chosen.sessions,
+        idle: chosen.idle,
+        reconnect: chosen.reconnect,
+        mix: Mix::parse(&mix)?,
+        plan: Plan {
+            pace: chosen.rate.map_or(Pace::Closed, Pace::PerSecond),
+            warm_up: Duration::try_from_secs_f64(chosen.warm_up)?,
+            measured: Duration::try_from_secs_f64(chosen.seconds)?,
+            seed: chosen.seed,
+        },
+    };
+    let document = load::run(&options, |step| {
+        let _ = writeln!(io::stdout(), "{}", text::load(step));
+    })?;
+    let mut held = true;
+    for assertion in &chosen.assertions {
+        for step in document.loads.iter().filter(|step| !assertion.holds(&step.outcome)) {
+            held = false;
+            let sessions = step.outcome.sessions;
+            writeln!(io::stderr(), "sift-bench: {assertion} does not hold at {sessions} sessions")?;
+        }
+    }
+    keep(&document, chosen.json)?;
+    Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn keep(document: &Document, path: Option<PathBuf>) -> Result<ExitCode> {
+    path.map_or(Ok(()), |path| document.write(&path))?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -6,14 +6,21 @@ use std::time::Instant;
 use arrow::array::AsArray as _;
 use arrow::datatypes::Int64Type;
 use rayon::ThreadPool;
+use sift_client::{ConnectOptions, Connection, Level, Roots};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use crate::Result;
+use crate::arms;
+use crate::authority::Authority;
 use crate::command::generate;
 use crate::document::{Cell, Document};
 use crate::floor::scan::{self, Probe};
+use crate::floor::tls::Bare;
 use crate::lineitem::{Format, Lineitem, RECORD_BYTES};
 use crate::local;
-use crate::measure::{Arm, Run, interleave};
+use crate::measure::{Arm, Run, Series, interleave};
+use crate::server::{Security, Server};
 
 /// What to measure, and how often.
 #[derive(Clone, Debug)]
@@ -45,6 +52,8 @@ pub fn run(folder: &Path, options: &Options) -> Result<Document> {
     let csv = generate::reuse(folder, Format::Csv, options.scale)?;
     let predicate = "l_shipdate BETWEEN DATE '1995-06-01' AND DATE '1995-06-25'";
     document.cells.push(newlines(&csv, predicate, options, &pool)?);
+
+    document.cells.push(transfer(&fixed, folder, options.rounds)?);
     Ok(document)
 }
 
@@ -92,10 +101,40 @@ fn newlines(
     Ok(cell(file, format!("filter by {predicate}"), sql, series))
 }
 
-fn cell(file: &Lineitem, title: String, sql: String, series: Vec<crate::measure::Series>) -> Cell {
+/// A whole file over TLS 1.3, beside a bare rustls loop.
+fn transfer(file: &Lineitem, folder: &Path, rounds: usize) -> Result<Cell> {
+    let temporary = TempDir::new()?;
+    let authority = Authority::create(temporary.path())?;
+    let bare = Bare::new(&authority)?;
+    let server = Server::start(folder, &authority, &[Security::Encrypted(Level::Four)])?;
+    let [address] = server.addresses() else { return Err("one channel, one address".into()) };
+    let options = ConnectOptions::new(address.to_string())
+        .level(Level::Four)
+        .roots(Roots::File(authority.ca));
+    let runtime = Runtime::new()?;
+    let mut connection = runtime.block_on(Connection::connect(&options))?;
+    let cipher = connection.channel().cipher().to_owned();
+    if !cipher.starts_with("TLS_AES_256_GCM_SHA384 ") {
+        return Err(format!("the floor has another cipher than {cipher}").into());
+    }
+    let name = file.format.file_name();
+    let series = interleave(
+        rounds,
+        &mut [
+            Arm::new("bare rustls", || {
+                let seconds = bare.transfer(&file.path)?.as_secs_f64();
+                Ok(Run { seconds, ..Run::default() })
+            }),
+            Arm::new("fetch", || runtime.block_on(arms::fetch(&mut connection, name))),
+        ],
+    )?;
+    Ok(cell(file, format!("fetch over {cipher}"), String::new(), series))
+}
+
+fn cell(file: &Lineitem, title: String, sql: String, series: Vec<Series>) -> Cell {
     let format = file.format.name().to_owned();
-    let (channel, selectivity) = (None, None);
-    Cell { title, format, file_bytes: file.bytes, sql, channel, selectivity, series }
+    let rest = Cell::default();
+    Cell { title, format, file_bytes: file.bytes, sql, series, ..rest }
 }
 
 fn count_where(file: &Lineitem, predicate: &str) -> String {

@@ -1,0 +1,129 @@
+//! The two arms of every comparison: the whole file, filtered at the client, and the Select.
+//!
+//! Both start on an open channel and end when the answer is in the client's memory as Arrow
+//! batches. The client of the whole-file arm has the server's own engine and all cores, and keeps
+//! the file in memory: no disk slows it down.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::time::Instant;
+
+use bytes::Bytes;
+use sift_client::Connection;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, block_in_place, spawn_blocking};
+
+use crate::Result;
+use crate::local::{self, Batches};
+use crate::measure::Run;
+
+/// What to ask of which file.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Path below the server's data root.
+    pub file: String,
+    /// A Select over it.
+    pub sql: String,
+    /// Text of the file's descriptor, which the client of the whole-file arm needs too.
+    pub descriptor: Option<String>,
+}
+
+/// Sends the Select.
+///
+/// # Errors
+/// As the client gives them.
+pub async fn selected(connection: &mut Connection, question: &Question) -> Result<(Run, Batches)> {
+    let start = Instant::now();
+    let mut stream = connection.select(question.sql.as_str()).await?;
+    let mut batches = Vec::new();
+    let mut first_seconds = None;
+    while let Some(batch) = stream.next().await? {
+        if batch.num_rows() > 0 {
+            first_seconds.get_or_insert_with(|| start.elapsed().as_secs_f64());
+        }
+        batches.push(batch);
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let statistics = stream.statistics().copied().unwrap_or_default();
+    let run = Run {
+        seconds,
+        first_seconds,
+        records: Some(records(&batches)),
+        records_seen: Some(statistics.records_scanned + statistics.records_pruned),
+        bytes_sent: Some(statistics.bytes_sent),
+        ..Run::default()
+    };
+    Ok((run, (stream.schema().clone(), batches)))
+}
+
+/// Fetches the whole file into memory, then answers the same Select from there.
+///
+/// # Errors
+/// As the client and `select` give them.
+pub async fn whole_file(
+    connection: &mut Connection,
+    question: &Question,
+) -> Result<(Run, Batches)> {
+    let start = Instant::now();
+    let mut chunks = connection.fetch(question.file.as_str()).chunks().await?;
+    let (sender, receiver) = mpsc::channel(CHUNKS_WAITING_MAX);
+    let writer = keep(memory_file()?, receiver);
+    while let Some(chunk) = chunks.next().await? {
+        if sender.send(chunk).await.is_err() {
+            break;
+        }
+    }
+    drop(sender);
+    let file = writer.await??;
+    let fetch_seconds = start.elapsed().as_secs_f64();
+    let Question { file: name, sql, descriptor } = question;
+    let answer = block_in_place(|| local::select(sql, name, file, descriptor.as_deref()))?;
+    let seconds = start.elapsed().as_secs_f64();
+    let run = Run {
+        seconds,
+        fetch_seconds: Some(fetch_seconds),
+        records: Some(records(&answer.1)),
+        bytes_sent: Some(chunks.statistics().copied().unwrap_or_default().bytes_sent),
+        ..Run::default()
+    };
+    Ok((run, answer))
+}
+
+/// Fetches the whole file and throws it away.
+///
+/// # Errors
+/// As the client gives them.
+pub async fn fetch(connection: &mut Connection, file: &str) -> Result<Run> {
+    let start = Instant::now();
+    let mut chunks = connection.fetch(file).chunks().await?;
+    while chunks.next().await?.is_some() {}
+    let seconds = start.elapsed().as_secs_f64();
+    let bytes_sent = Some(chunks.statistics().copied().unwrap_or_default().bytes_sent);
+    Ok(Run { seconds, bytes_sent, ..Run::default() })
+}
+
+/// Chunks that wait to be copied: receiving goes on meanwhile, memory is not filled.
+const CHUNKS_WAITING_MAX: usize = 2;
+
+/// Copies chunks into `file` on a thread of its own while the next ones are decrypted.
+fn keep(mut file: File, mut chunks: mpsc::Receiver<Bytes>) -> JoinHandle<std::io::Result<File>> {
+    #[expect(clippy::disallowed_methods, reason = "file I/O")]
+    spawn_blocking(move || {
+        while let Some(chunk) = chunks.blocking_recv() {
+            file.write_all(&chunk)?;
+        }
+        Ok(file)
+    })
+}
+
+/// A file that is memory.
+fn memory_file() -> Result<File> {
+    #[cfg(target_os = "linux")]
+    return Ok(rustix::fs::memfd_create("whole-file", rustix::fs::MemfdFlags::CLOEXEC)?.into());
+    #[cfg(not(target_os = "linux"))]
+    return Ok(tempfile::tempfile()?);
+}
+
+fn records(batches: &[arrow::array::RecordBatch]) -> u64 {
+    batches.iter().map(|batch| batch.num_rows() as u64).sum()
+}

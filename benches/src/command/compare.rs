@@ -1,0 +1,224 @@
+//! `sift-bench compare`: the whole file against the selected records, at each level.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+
+use sift_client::{Channel, ConnectOptions, Connection, Roots};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::Result;
+use crate::answer::Answer;
+use crate::arms::{self, Question};
+use crate::authority::Authority;
+use crate::command::generate;
+use crate::document::{self, Cell, Document};
+use crate::lineitem::{Format, descriptor_path};
+use crate::link::{self, Link};
+use crate::local::Batches;
+use crate::machine::{Process, loopback_bytes};
+use crate::measure::{Arm, Run, interleave};
+use crate::question::Ask;
+use crate::server::{Security, Server};
+
+/// Name of the arm that fetches the file and filters at the client.
+pub const WHOLE_FILE: &str = "whole file";
+
+/// Name of the arm that sends the Select.
+pub const SELECTED: &str = "selected records";
+
+/// What to compare on generated data.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// Folder of the files, which are made unless they are there.
+    pub folder: PathBuf,
+    /// Scale factor.
+    pub scale: f64,
+    /// Formats.
+    pub formats: Vec<Format>,
+    /// Questions to each file.
+    pub questions: Vec<Ask>,
+    /// Channels to ask over.
+    pub channels: Vec<Security>,
+}
+
+/// What to compare on a user's own server and file.
+#[derive(Clone, Debug)]
+pub struct Own {
+    /// Host and port.
+    pub server: String,
+    /// What the server's certificate is verified against; the platform's authorities without.
+    pub ca: Option<PathBuf>,
+    /// How the channel has to be.
+    pub security: Security,
+    /// Path below the server's data root.
+    pub file: String,
+    /// What stands after WHERE.
+    pub predicate: String,
+    /// A local copy of the file's descriptor, where it needs one to be read.
+    pub descriptor: Option<PathBuf>,
+}
+
+/// Compares on generated files, served by a process of our own.
+///
+/// # Errors
+/// What an arm says, or that the arms give different answers.
+pub fn generated(
+    wanted: &Generated,
+    link: &Link,
+    rounds: usize,
+    done: impl Fn(&Cell),
+) -> Result<Document> {
+    let mut document = Document::start();
+    let runtime = Runtime::new()?;
+    let temporary = TempDir::new()?;
+    let authority = Authority::create(temporary.path())?;
+    let mut files = Vec::new();
+    for &format in &wanted.formats {
+        files.push(generate::reuse(&wanted.folder, format, wanted.scale)?);
+    }
+    let server = Server::start(&wanted.folder, &authority, &wanted.channels)?;
+    for (address, &security) in server.addresses().iter().zip(&wanted.channels) {
+        let options = options(&address.to_string(), security, Some(&authority.ca));
+        let connection = RefCell::new(runtime.block_on(Connection::connect(&options))?);
+        let pair = Pair { runtime: &runtime, connection, server: Some(server.process()), rounds };
+        for file in &files {
+            let name = file.format.file_name();
+            let descriptor = read_descriptor(&descriptor_path(&file.path))?;
+            for ask in &wanted.questions {
+                let sql = ask.sql(name);
+                let descriptor = descriptor.clone();
+                let question = Question { file: name.to_owned(), sql, descriptor };
+                let mut cell = pair.compare(ask.name, link, &question)?;
+                if ask.columns != "*" {
+                    // a share of the records says nothing where they are not sent whole
+                    cell.selectivity = None;
+                }
+                done(&cell);
+                document.cells.push(cell);
+            }
+        }
+    }
+    Ok(document)
+}
+
+/// Compares on a server that runs already, whose own CPU time and memory stay unknown.
+///
+/// # Errors
+/// What an arm says, or that the arms give different answers.
+pub fn own(wanted: &Own, rounds: usize, done: impl Fn(&Cell)) -> Result<Document> {
+    let mut document = Document::start();
+    let runtime = Runtime::new()?;
+    let options = options(&wanted.server, wanted.security, wanted.ca.as_deref());
+    let connection = RefCell::new(runtime.block_on(Connection::connect(&options))?);
+    let pair = Pair { runtime: &runtime, connection, server: None, rounds };
+    let Own { file, predicate, descriptor, .. } = wanted;
+    let question = Question {
+        file: file.clone(),
+        sql: format!("SELECT * FROM '{}' WHERE {predicate}", file.replace('\'', "''")),
+        descriptor: descriptor.as_deref().map(std::fs::read_to_string).transpose()?,
+    };
+    let cell = pair.compare("yours", &Link::default(), &question)?;
+    done(&cell);
+    document.cells.push(cell);
+    Ok(document)
+}
+
+pub(super) fn options(address: &str, security: Security, ca: Option<&Path>) -> ConnectOptions {
+    let roots = ca.map_or(Roots::Platform, |ca| Roots::File(ca.to_owned()));
+    let options = ConnectOptions::new(address).roots(roots);
+    match security {
+        Security::Plain => options.encrypt(false),
+        Security::Encrypted(level) => options.level(level),
+    }
+}
+
+fn read_descriptor(path: &Path) -> Result<Option<String>> {
+    if path.exists() { Ok(Some(std::fs::read_to_string(path)?)) } else { Ok(None) }
+}
+
+/// Both arms over one connection.
+struct Pair<'a> {
+    runtime: &'a Runtime,
+    connection: RefCell<Connection>,
+    server: Option<Process>,
+    rounds: usize,
+}
+
+impl Pair<'_> {
+    fn compare(&self, title: &str, link: &Link, question: &Question) -> Result<Cell> {
+        let file = question.file.as_str();
+        let described = self.runtime.block_on(self.connection.borrow_mut().describe(file))?;
+        let expected = RefCell::new(None);
+        let whole = || {
+            let connection = &mut *self.connection.borrow_mut();
+            self.observe(&expected, || arms::whole_file(connection, question))
+        };
+        let selected = || {
+            let connection = &mut *self.connection.borrow_mut();
+            self.observe(&expected, || arms::selected(connection, question))
+        };
+        let mut arms = [Arm::new(WHOLE_FILE, whole), Arm::new(SELECTED, selected)];
+        let series = interleave(self.rounds, &mut arms)?;
+        let mut runs = series.iter().flat_map(|series| &series.runs);
+        let share = runs.find_map(|run| share(run.records?, run.records_seen?));
+        Ok(Cell {
+            title: title.to_owned(),
+            format: described.format,
+            file_bytes: described.bytes,
+            sql: question.sql.clone(),
+            link: link.to_string(),
+            channel: Some(channel(self.connection.borrow().channel())),
+            selectivity: share,
+            series,
+        })
+    }
+
+    /// Runs an arm once, with everything that is seen from outside, and holds its answer against
+    /// the first one.
+    fn observe<'b, F>(
+        &self,
+        expected: &RefCell<Option<Answer>>,
+        arm: impl FnOnce() -> F + 'b,
+    ) -> Result<Run>
+    where
+        F: Future<Output = Result<(Run, Batches)>> + 'b,
+    {
+        let (client, server) = (Process::this(), self.server);
+        [Some(client), server].into_iter().flatten().for_each(Process::forget_peak);
+        let cpu = || (client.cpu_seconds(), server.and_then(Process::cpu_seconds));
+        let (cpu_before, wire_before) = (cpu(), loopback_bytes());
+        let (mut run, (schema, batches)) = self.runtime.block_on(arm())?;
+        let (cpu_after, wire_after) = (cpu(), loopback_bytes());
+        run.client_cpu_seconds = difference(cpu_before.0, cpu_after.0);
+        run.server_cpu_seconds = difference(cpu_before.1, cpu_after.1);
+        run.client_bytes_max = client.resident_bytes_max();
+        run.server_bytes_max = server.and_then(Process::resident_bytes_max);
+        if link::is_inside() {
+            run.bytes_wire = wire_before.zip(wire_after).map(|(before, after)| after - before);
+        }
+        let answer = Answer::of(&schema, &batches)?;
+        let mut expected = expected.borrow_mut();
+        match expected.get_or_insert_with(|| answer.clone()).difference(&answer) {
+            Some(difference) => Err(format!("the arms' answers differ: {difference}").into()),
+            None => Ok(run),
+        }
+    }
+}
+
+fn difference(before: Option<f64>, after: Option<f64>) -> Option<f64> {
+    Some(after? - before?)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share")]
+fn share(kept: u64, all: u64) -> Option<f64> {
+    (all > 0).then(|| kept as f64 / all as f64)
+}
+
+fn channel(channel: &Channel) -> document::Channel {
+    document::Channel {
+        level: channel.level().map_or_else(|| "plain".to_owned(), |level| level.to_string()),
+        cipher: channel.cipher().to_owned(),
+        key_exchange: channel.key_exchange().to_owned(),
+    }
+}

@@ -1,0 +1,141 @@
+//! The link between client and server: loopback in a network namespace of its own, at its full
+//! rate or shaped.
+//!
+//! A program that wants one starts itself again inside of it: [`enter`] before anything else. The
+//! namespace makes the byte counters of loopback the program's own, and goes away with it. It takes
+//! Linux, the right to make a namespace (root), and the programs unshare, ip and tc.
+
+use std::fmt;
+use std::process::{Command, ExitCode, Stdio};
+use std::str::FromStr;
+
+use crate::Result;
+
+/// A rate and a round trip.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// As tc understands it, such as `1gbit`; the full rate when absent.
+    pub rate: Option<String>,
+    /// Milliseconds, which takes a kernel with netem; none added when absent.
+    pub round_trip: Option<String>,
+}
+
+/// Set in the environment of a program that is inside already.
+const INSIDE: &str = "SIFT_BENCH_INSIDE";
+
+impl FromStr for Link {
+    type Err = String;
+
+    /// `loopback`, `RATE` or `RATE/RTT`: `1gbit`, `100mbit/20ms`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "loopback" {
+            return Ok(Self::default());
+        }
+        let (rate, round_trip) = match text.split_once('/') {
+            Some((rate, round_trip)) => (rate, Some(round_trip.to_owned())),
+            None => (text, None),
+        };
+        let number = |text: &str, unit: &str| {
+            text.strip_suffix(unit).is_some_and(|number| number.parse::<f64>().is_ok())
+        };
+        let rate_fits = number(rate, "gbit") || number(rate, "mbit");
+        if !rate_fits || round_trip.as_ref().is_some_and(|time| !number(time, "ms")) {
+            return Err(format!("`{text}` is not a link: loopback, 1gbit or 100mbit/20ms"));
+        }
+        Ok(Self { rate: Some(rate.to_owned()), round_trip })
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.rate.as_deref().unwrap_or("loopback"))?;
+        self.round_trip.as_ref().map_or(Ok(()), |time| write!(f, "/{time}"))
+    }
+}
+
+/// Whether this program is alone on its link, so that the link's counters are its own.
+pub fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// Runs this program again inside of `link` and gives its exit code. Gives nothing where it is
+/// inside already, or where there is no namespace to be had and none is needed.
+///
+/// # Errors
+/// That a link which is needed cannot be made here.
+pub fn enter(link: &Link) -> Result<Option<ExitCode>> {
+    if is_inside() {
+        run("ip", &["link", "set", "lo", "up"])?;
+        shape(link)?;
+        return Ok(None);
+    }
+    if !namespace_is_possible() {
+        if *link == Link::default() {
+            return Ok(None);
+        }
+        return Err(
+            format!("link {link}: no network namespace: root, unshare and ip are needed").into()
+        );
+    }
+    let arguments = std::env::args_os().skip(1);
+    let mut again = Command::new("unshare");
+    again.arg("--net").arg("--").arg(std::env::current_exe()?).args(arguments).env(INSIDE, "1");
+    let status = again.status()?;
+    Ok(Some(
+        status
+            .code()
+            .and_then(|code| u8::try_from(code).ok())
+            .map_or(ExitCode::FAILURE, ExitCode::from),
+    ))
+}
+
+fn namespace_is_possible() -> bool {
+    let mut command = Command::new("unshare");
+    command.args(["--net", "ip", "link"]).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn shape(link: &Link) -> Result<()> {
+    let Some(rate) = &link.rate else { return Ok(()) };
+    let add = ["qdisc", "add", "dev", "lo", "root"];
+    match &link.round_trip {
+        // both directions pass through loopback, so each is delayed by half
+        Some(round_trip) => {
+            let half = round_trip.trim_end_matches("ms").parse::<f64>()? / 2.0;
+            let delay = format!("{half}ms");
+            run(
+                "tc",
+                &[&add[..], &["netem", "rate", rate, "delay", &delay, "limit", "100000"]].concat(),
+            )
+            .map_err(|error| format!("{error}; a round trip takes a kernel with netem").into())
+        }
+        None => run(
+            "tc",
+            &[&add[..], &["tbf", "rate", rate, "burst", "1mb", "latency", "50ms"]].concat(),
+        ),
+    }
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<()> {
+    let output = Command::new(program).args(arguments).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{program} {}: {}", arguments.join(" "), said.trim()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_read_as_they_are_shown() {
+        for text in ["loopback", "1gbit", "10gbit/0.1ms", "100mbit/20ms"] {
+            assert_eq!(text.parse::<Link>().unwrap().to_string(), text);
+        }
+        for text in ["", "fast", "1gbit/20", "1gbit/20s", "gbit", "1/1ms"] {
+            assert!(text.parse::<Link>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What is asked of generated data: predicates that keep a known share of the records at every
+//! scale, since shipment dates are spread alike at every scale, and the two forms that bring fewer
+//! columns.
+
+use std::str::FromStr;
+
+/// One question, without its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// How it is called on the command line and in results.
+    pub name: &'static str,
+    /// What stands between SELECT and FROM.
+    pub columns: &'static str,
+    /// What stands after WHERE.
+    pub predicate: &'static str,
+}
+
+impl Ask {
+    /// The Select over `file`.
+    pub fn sql(self, file: &str) -> String {
+        let Self { columns, predicate, .. } = self;
+        format!("SELECT {columns} FROM '{file}' WHERE {predicate}")
+    }
+}
+
+/// Of TPC-H Q6.
+const Q6: &str = "l_shipdate >= DATE '1994-01-01' AND l_shipdate < DATE '1995-01-01' \
+                  AND l_discount BETWEEN 0.05 AND 0.07 AND l_quantity < 24";
+
+/// Every question there is.
+pub const ALL: [Ask; 7] = [
+    // the last seven days, when shipments run out: scattered over the file
+    Ask { name: "0.01%", columns: "*", predicate: "l_shipdate >= DATE '1998-11-25'" },
+    Ask {
+        name: "1%",
+        columns: "*",
+        predicate: "l_shipdate BETWEEN DATE '1995-06-01' AND DATE '1995-06-25'",
+    },
+    Ask {
+        name: "10%",
+        columns: "*",
+        predicate: "l_shipdate BETWEEN DATE '1995-01-01' AND DATE '1995-09-09'",
+    },
+    Ask { name: "50%", columns: "*", predicate: "l_shipdate >= DATE '1995-06-17'" },
+    Ask { name: "100%", columns: "*", predicate: "l_shipdate >= DATE '1992-01-01'" },
+    Ask { name: "two columns", columns: "l_extendedprice, l_discount", predicate: Q6 },
+    Ask { name: "sum", columns: "sum(l_extendedprice * l_discount) AS revenue", predicate: Q6 },
+];
+
+impl FromStr for Ask {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        ALL.into_iter().find(|ask| ask.name == text).ok_or_else(|| {
+            let names = ALL.map(|ask| ask.name).join(", ");
+            format!("`{text}` is not a question: {names}")
+        })
+    }
+}

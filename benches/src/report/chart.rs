@@ -1,0 +1,133 @@
+//! Lines over logarithmic axes, as SVG that takes its colours from the page around it.
+
+use std::fmt::Write as _;
+
+use crate::text;
+
+/// What is drawn; every coordinate is above 0.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chart {
+    /// Below the horizontal axis.
+    pub x_label: String,
+    /// Beside the vertical axis.
+    pub y_label: String,
+    /// The lines, at most four.
+    pub lines: Vec<Line>,
+}
+
+/// Points that belong together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Line {
+    /// What they are.
+    pub name: String,
+    /// From left to right.
+    pub points: Vec<(f64, f64)>,
+}
+
+const WIDTH: f64 = 640.0;
+const HEIGHT: f64 = 360.0;
+const LEFT: f64 = 64.0;
+const RIGHT: f64 = 16.0;
+const TOP: f64 = 40.0;
+const BOTTOM: f64 = 48.0;
+
+/// Told apart by people who do not see all colours, on light and on dark ground. Source: Okabe and
+/// Ito, "Color Universal Design", 2008.
+const COLOURS: [&str; 4] = ["#d55e00", "#0072b2", "#009e73", "#cc79a7"];
+
+/// Whole decades around a range.
+#[derive(Clone, Copy)]
+struct Axis {
+    low: f64,
+    high: f64,
+}
+
+impl Axis {
+    fn around(values: impl Iterator<Item = f64> + Clone) -> Self {
+        let low = values.clone().fold(f64::INFINITY, f64::min).log10().floor();
+        let high = values.fold(f64::NEG_INFINITY, f64::max).log10().ceil();
+        Self { low, high: if high > low { high } else { low + 1.0 } }
+    }
+
+    /// 0 at the low end, 1 at the high end.
+    fn place(self, value: f64) -> f64 {
+        (value.log10() - self.low) / (self.high - self.low)
+    }
+
+    fn decades(self) -> impl Iterator<Item = f64> {
+        std::iter::successors(Some(self.low), |power| Some(power + 1.0))
+            .take_while(move |power| *power <= self.high)
+            .map(|power| 10_f64.powf(power))
+    }
+}
+
+impl Chart {
+    /// An `svg` element that stands alone or in a page.
+    pub fn to_svg(&self) -> String {
+        let points = self.lines.iter().flat_map(|line| &line.points);
+        let (across, up) =
+            (Axis::around(points.clone().map(|at| at.0)), Axis::around(points.map(|at| at.1)));
+        let x = |value| LEFT + across.place(value) * (WIDTH - LEFT - RIGHT);
+        let y = |value| HEIGHT - BOTTOM - up.place(value) * (HEIGHT - TOP - BOTTOM);
+        let mut svg = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
+             role=\"img\" aria-label=\"{} against {}\" font-family=\"sans-serif\" font-size=\"13\" \
+             fill=\"currentColor\">\n",
+            escape(&self.y_label),
+            escape(&self.x_label)
+        );
+        for value in across.decades() {
+            let at = x(value);
+            let (top, bottom) = (TOP, HEIGHT - BOTTOM);
+            let _ = writeln!(svg, "{}", grid(at, top, at, bottom));
+            let _ = writeln!(svg, "{}", label(at, bottom + 18.0, "middle", &value.to_string()));
+        }
+        for value in up.decades() {
+            let at = y(value);
+            let _ = writeln!(svg, "{}", grid(LEFT, at, WIDTH - RIGHT, at));
+            let _ = writeln!(svg, "{}", label(LEFT - 8.0, at + 4.0, "end", &text::seconds(value)));
+        }
+        let _ = writeln!(svg, "{}", label(WIDTH / 2.0, HEIGHT - 8.0, "middle", &self.x_label));
+        for (index, (line, colour)) in self.lines.iter().zip(COLOURS).enumerate() {
+            let path: Vec<String> =
+                line.points.iter().map(|at| format!("{:.1},{:.1}", x(at.0), y(at.1))).collect();
+            let _ = writeln!(
+                svg,
+                "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2.5\"/>",
+                path.join(" ")
+            );
+            for at in &line.points {
+                let (x, y) = (x(at.0), y(at.1));
+                let _ = writeln!(
+                    svg,
+                    "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"/>"
+                );
+            }
+            #[expect(clippy::cast_precision_loss, reason = "at most four")]
+            let left = LEFT + index as f64 * 180.0;
+            let _ = writeln!(
+                svg,
+                "<rect x=\"{left}\" y=\"14\" width=\"18\" height=\"4\" fill=\"{colour}\"/>{}",
+                label(left + 24.0, 21.0, "start", &line.name)
+            );
+        }
+        svg.push_str("</svg>\n");
+        svg
+    }
+}
+
+fn grid(x1: f64, y1: f64, x2: f64, y2: f64) -> String {
+    format!(
+        "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" \
+         stroke=\"currentColor\" stroke-opacity=\"0.2\"/>"
+    )
+}
+
+fn label(x: f64, y: f64, anchor: &str, label: &str) -> String {
+    format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>", escape(label))
+}
+
+/// Text inside of markup.
+pub(super) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,75 @@
+//! A document with one of everything, through every renderer.
+
+use super::*;
+use crate::document::Channel;
+use crate::load::Outcome;
+
+fn cell(title: &str, selectivity: f64, seconds: [f64; 2]) -> Cell {
+    let series = |arm: &str, seconds, bytes| Series {
+        arm: arm.to_owned(),
+        runs: vec![Run { seconds, bytes_sent: Some(bytes), ..Run::default() }],
+    };
+    Cell {
+        title: title.to_owned(),
+        format: "fixed".to_owned(),
+        file_bytes: 1_000_000_000,
+        link: "loopback".to_owned(),
+        channel: Some(Channel { level: "5".to_owned(), ..Channel::default() }),
+        selectivity: Some(selectivity),
+        series: vec![
+            series(WHOLE_FILE, seconds[0], 1_000_000_000),
+            series(SELECTED, seconds[1], 10_000_000),
+        ],
+        ..Cell::default()
+    }
+}
+
+fn document() -> Document {
+    let mut document = Document::start();
+    document.cells = vec![cell("1% <&>", 0.01, [1.0, 0.1]), cell("100%", 1.0, [1.0, 1.2])];
+    document.loads = vec![Load {
+        outcome: Outcome {
+            sessions: 16,
+            rate_intended: None,
+            seconds: 2.0,
+            answers: 1000,
+            failures: BTreeMap::new(),
+            missed: 0,
+            latency_micros: BTreeMap::from([("99".to_owned(), 2_000)]),
+        },
+        idle: 0,
+        reconnect: false,
+        samples: Vec::new(),
+    }];
+    document
+}
+
+#[test]
+fn markdown_has_the_ratio_the_break_even_and_the_command() {
+    let text = markdown::render(&sections(&[document()]));
+    assert!(text.contains("| 1% <&> | 1.00 s (1.00 s to 1.00 s) | 100 ms"), "{text}");
+    assert!(text.contains("| 10.0 × | 1.00 GB | 10.0 MB |"), "{text}");
+    assert!(
+        text.contains("Break-even: the whole file is faster from 82 % of the records on."),
+        "{text}"
+    );
+    assert!(text.contains("| 16 | 500 |"), "{text}");
+}
+
+#[test]
+fn html_escapes_stands_alone_and_has_the_chart() {
+    let page = html::render(&sections(&[document()]));
+    assert!(page.contains("<td>1% &lt;&amp;&gt;</td>"), "{page}");
+    assert!(!page.contains("src=") && !page.contains("<script"), "{page}");
+    assert_eq!(page.matches("<polyline").count(), 2);
+    assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
+}
+
+#[test]
+fn points_are_where_their_logarithms_are() {
+    let line = Line { name: "a".to_owned(), points: vec![(0.01, 0.1), (1.0, 1.0), (100.0, 10.0)] };
+    let chart = Chart { lines: vec![line], ..Chart::default() };
+    let svg = chart.to_svg();
+    // the middle point of a straight line over whole decades is in the middle of the plot
+    assert!(svg.contains("points=\"64.0,312.0 344.0,176.0 624.0,40.0\""), "{svg}");
+}

@@ -1,0 +1,149 @@
+//! The server of the demo and of the measurements: a process of its own, so that its CPU time and
+//! memory are its own. It is this same program, started again with [`ROLE`] as its first argument,
+//! and ends when the standard input that its parent holds is closed: no parent, no server.
+//!
+//! It says on standard output where it listens, one address a line, in the order of the channels
+//! that it was asked for.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::{Child, ExitCode, Stdio};
+use std::str::FromStr;
+
+use sift_proto::level::Level;
+use sift_server::{Config, DataRoot, Listener, serve};
+use tokio::io::AsyncReadExt as _;
+
+use crate::Result;
+use crate::authority::Authority;
+use crate::machine::Process;
+
+/// The first argument of a server that was started by [`Server::start`].
+const ROLE: &str = "serve-for-parent";
+
+/// More than any load has sessions.
+const CONNECTIONS_MAX: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+
+/// What a listener demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Security {
+    /// Nothing is encrypted.
+    Plain,
+    /// Everything is, at this level.
+    Encrypted(Level),
+}
+
+impl std::fmt::Display for Security {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Plain => f.write_str("plain"),
+            Self::Encrypted(level) => level.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Security {
+    type Err = sift_proto::level::LevelError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "plain" { Ok(Self::Plain) } else { text.parse().map(Self::Encrypted) }
+    }
+}
+
+/// A running server. Dropping it ends it.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Server {
+    /// Serves the files below `data` on a free loopback port for each of `channels`, and waits
+    /// until it listens.
+    ///
+    /// # Errors
+    /// That the process did not start, or ended early; it has said why on standard error.
+    pub fn start(data: &Path, authority: &Authority, channels: &[Security]) -> Result<Self> {
+        let mut command = std::process::Command::new(std::env::current_exe()?);
+        command.arg(ROLE).arg(data).arg(&authority.server);
+        command.args(channels.iter().map(Security::to_string));
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let output = child.stdout.take().ok_or("a server without standard output")?;
+        let mut server = Self { child, addresses: Vec::new() };
+        for line in BufReader::new(output).lines().take(channels.len()) {
+            server.addresses.push(line?.parse()?);
+        }
+        if server.addresses.len() < channels.len() {
+            return Err("the server did not start".into());
+        }
+        Ok(server)
+    }
+
+    /// Where it listens, one address for each of its channels.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Its process.
+    pub fn process(&self) -> Process {
+        Process::with_id(self.child.id())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // what it does is of no interest to anybody any more, so it need not end well
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Serves, when this process was started to be a server; the first thing that `main` does.
+pub fn run_as_server() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().as_deref() != Some(OsStr::new(ROLE)) {
+        return None;
+    }
+    Some(match run(&arguments.collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "server: {error}");
+            ExitCode::from(2)
+        }
+    })
+}
+
+fn run(arguments: &[OsString]) -> Result<()> {
+    let [data, certificate, channels @ ..] = arguments else {
+        return Err("expected a data root, a certificate and the channels".into());
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut listeners = Vec::new();
+        for channel in channels {
+            let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            listeners.push(match channel.to_string_lossy().parse()? {
+                Security::Plain => Listener::plain(any_port).await?,
+                Security::Encrypted(level) => {
+                    Listener::encrypted(any_port, Path::new(certificate), level).await?
+                }
+            });
+        }
+        let mut output = io::stdout().lock();
+        for listener in &listeners {
+            writeln!(output, "{}", listener.address())?;
+        }
+        output.flush()?;
+        drop(output);
+        let parent_left = async {
+            let _ = tokio::io::stdin().read(&mut [0]).await;
+        };
+        let mut config = Config::new(DataRoot::open(Path::new(data))?);
+        config.limits.connections_max = CONNECTIONS_MAX;
+        serve(listeners, config, parent_left).await;
+        Ok(())
+    })
+}

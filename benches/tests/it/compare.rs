@@ -1,0 +1,46 @@
+use sift_benches::break_even::BreakEven;
+use sift_benches::document::Document;
+
+use crate::{run, text};
+
+#[test]
+fn both_arms_are_in_the_document_with_what_they_took() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("out.json");
+    let data = folder.path().join("data");
+    let arguments = [
+        "compare",
+        "--data",
+        data.to_str().unwrap(),
+        "--json",
+        json.to_str().unwrap(),
+        "--scale=0.001",
+        "--rounds=2",
+        "--levels=plain,4",
+        "--questions=1%,100%,sum",
+    ];
+    let output = run(env!("CARGO_BIN_EXE_sift-bench"), folder.path(), &arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let document: Document = serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
+    // two levels, two formats, three questions
+    assert_eq!(document.cells.len(), 12);
+    for cell in &document.cells {
+        let [whole, selected] = &cell.series[..] else { panic!("two arms: {cell:?}") };
+        assert_eq!((whole.runs.len(), selected.runs.len()), (2, 2));
+        for (whole, selected) in whole.runs.iter().zip(&selected.runs) {
+            assert_eq!(whole.records, selected.records, "{cell:?}");
+            assert!(whole.bytes_sent >= Some(cell.file_bytes), "{cell:?}");
+            assert!(selected.bytes_sent > Some(0), "{cell:?}");
+            assert!(whole.fetch_seconds < Some(whole.seconds), "{cell:?}");
+        }
+        let channel = cell.channel.as_ref().unwrap();
+        assert_eq!(channel.cipher.is_empty(), channel.level == "plain", "{cell:?}");
+    }
+    let one = document.cells.iter().find(|cell| cell.title == "1%" && cell.format == "fixed");
+    let one = one.unwrap();
+    assert!((0.005..0.02).contains(&one.selectivity.unwrap()), "{one:?}");
+    let [whole, selected] = &one.series[..] else { panic!("two arms") };
+    assert!(selected.runs[0].bytes_sent.unwrap() * 10 < whole.runs[0].bytes_sent.unwrap());
+    let same = document.cells.iter().filter(|cell| cell.format == "csv");
+    assert!(BreakEven::of(same).is_some());
+}
