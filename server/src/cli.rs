@@ -1,11 +1,12 @@
 //! What `siftd` does once its command line is understood.
 
 mod args;
+mod cert;
 mod log;
 mod settings;
 mod signals;
 
-use std::io;
+use std::io::{self, Write};
 
 use clap::CommandFactory;
 use sift_server::{Config, DataRoot, Listener, serve};
@@ -23,6 +24,10 @@ pub(crate) enum Error {
     #[error(transparent)]
     Server(#[from] sift_server::Error),
     #[error(transparent)]
+    Certificate(#[from] crate::cert::Error),
+    #[error("a client certificate is for one user, {got} names are given")]
+    OneUser { got: usize },
+    #[error(transparent)]
     Io(#[from] io::Error),
 }
 
@@ -34,14 +39,20 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             runtime.block_on(serve_until_signal(settings))
         }
+        Command::Cert(command) => cert::run(command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "siftd", &mut script);
-            match io::Write::write_all(&mut io::stdout(), &script) {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-                written => Ok(written?),
-            }
+            Ok(print(&script)?)
         }
+    }
+}
+
+/// To standard output; a reader that went away has what it wanted.
+fn print(text: &[u8]) -> io::Result<()> {
+    match io::stdout().write_all(text) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `siftd`: answers Selects over the files of one folder.
 
+mod cert;
 mod cli;
 
 use std::io::Write;

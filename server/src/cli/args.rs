@@ -9,6 +9,8 @@ use clap_complete::Shell;
 use serde::Deserialize;
 use sift_proto::level::Level;
 
+use super::cert::CertCommand;
+
 /// Answers Selects over the files of one folder: only the selected records are encrypted and sent.
 #[derive(Debug, Parser)]
 #[command(name = "siftd", version, max_term_width = 100)]
@@ -29,6 +31,9 @@ pub(crate) enum Command {
     /// one ends the server at once. The log goes to standard error; SIFT_LOG sets what is in it
     /// (error, warn, info or debug; info by default).
     Serve(ServeArgs),
+    /// Make and show certificates: an authority of your own, what it issues, a signing request
+    #[command(subcommand)]
+    Cert(CertCommand),
     /// Print a completion script for a shell
     Completions {
         /// bash, elvish, fish, powershell or zsh

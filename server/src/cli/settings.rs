@@ -50,10 +50,9 @@ pub(crate) enum Error {
     Value { path: PathBuf, fault: Fault },
     #[error(
         "no certificate: there is no siftd.pem in {searched}; name one with --cert, choose --plain \
-         to go without encryption, or make one for this machine:\n    \
-         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 \
-         -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
-         -keyout siftd.pem -out siftd.pem"
+         to go without encryption, or make one with an authority of your own:\n    \
+         siftd cert authority\n    \
+         siftd cert issue localhost 127.0.0.1"
     )]
     NoCertificate { searched: String },
 }
@@ -277,7 +276,12 @@ fn find(folders: &[PathBuf], name: &str) -> Option<PathBuf> {
     folders.iter().map(|folder| folder.join(name)).find(|path| path.exists())
 }
 
-/// The user's own and the machine's.
+/// The one of them that `siftd cert` writes to.
+pub(super) fn own_folder() -> PathBuf {
+    configuration_folders().into_iter().next().unwrap_or_default()
+}
+
+/// The user's own, if there is one, and the machine's.
 fn configuration_folders() -> Vec<PathBuf> {
     let absolute =
         |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

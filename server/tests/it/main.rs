@@ -16,6 +16,8 @@ mod peer;
 
 /// Files that a request cannot reach, by whatever name.
 mod catalogue;
+/// Certificates that `siftd cert` makes.
+mod cert;
 /// Levels, proofs, and peers that speak the wrong protocol for the port.
 mod channel;
 /// The ordinary paths, with the client that people use.

@@ -1,0 +1,106 @@
+//! Certificates without another tool: a local authority, what it issues, a request for a public
+//! authority, and what is in a file.
+//!
+//! No text that is made here, for a person or for the log, has a byte of a private key in it.
+
+pub(crate) mod authority;
+mod der;
+pub(crate) mod file;
+pub(crate) mod request;
+pub(crate) mod show;
+pub(crate) mod subject;
+mod x509;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::Utc;
+use rcgen::CertificateParams;
+
+/// A bit more than ten years.
+pub(crate) const AUTHORITY_DAYS: u32 = 3653;
+
+/// A year, and a month to renew it in. Nothing here can revoke a certificate, so its end is what
+/// limits the harm of a stolen key. More than 825 days Apple's platforms do not accept, even from
+/// an authority of one's own.
+pub(crate) const LEAF_DAYS: u32 = 398;
+
+/// A century; what comes after is a mistyped number.
+pub(crate) const DAYS_MAX: u32 = 36525;
+
+/// Clocks of clients may be behind by that much.
+const CLOCK_SKEW_SECONDS: i64 = 3600;
+
+const DAY_SECONDS: i64 = 24 * 3600;
+
+/// Why there is no certificate.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{}: {got} bytes, at most {bytes_max} are read", path.display())]
+    TooLarge { path: PathBuf, got: usize, bytes_max: usize },
+    #[error("{}: it is there already, and stays as it is; {hint}", path.display())]
+    Exists { path: PathBuf, hint: &'static str },
+    #[error(
+        "there is no authority in {}; make one with `siftd cert authority`, or say with --dir where \
+         it is", folder.display()
+    )]
+    NoAuthority { folder: PathBuf },
+    #[error("{}: not PEM: {what}", path.display())]
+    Pem { path: PathBuf, what: String },
+    #[error("{}: no certificate in it", path.display())]
+    NoCertificate { path: PathBuf },
+    #[error("{}: certificate {number} does not parse as X.509", path.display())]
+    Certificate { path: PathBuf, number: usize },
+    #[error(
+        "{}: no private key that can be used: unencrypted PKCS #8, SEC 1 or PKCS #1 is expected",
+        path.display()
+    )]
+    Key { path: PathBuf },
+    #[error("{} does not belong to the certificate in {}", key.display(), certificate.display())]
+    KeyMismatch { key: PathBuf, certificate: PathBuf },
+    #[error("{}: this certificate is no authority, it may not sign others", path.display())]
+    NotAuthority { path: PathBuf },
+    #[error(
+        "{}: the authority's name has parts that cannot be written again as they are",
+        path.display()
+    )]
+    AuthorityName { path: PathBuf },
+    #[error("{}: expired on {end}", path.display())]
+    Expired { path: PathBuf, end: String },
+    #[error("{}: not valid before {start}; is the clock right?", path.display())]
+    NotYetValid { path: PathBuf, start: String },
+    #[error(
+        "{days} days are more than the authority itself has left: it ends on {end}; without --days \
+         the certificate ends with it"
+    )]
+    Outlives { days: u32, end: String },
+    #[error("`{name}`: {why}")]
+    Name { name: String, why: &'static str },
+    #[error("the certificate cannot be made: {0}")]
+    Make(#[from] rcgen::Error),
+}
+
+/// From when to when a certificate is valid, seconds since 1970.
+#[derive(Clone, Copy, Debug)]
+struct Validity {
+    start: i64,
+    end: i64,
+}
+
+impl Validity {
+    /// From an hour ago on.
+    fn days(days: u32) -> Self {
+        let start = Utc::now().timestamp() - CLOCK_SKEW_SECONDS;
+        Self { start, end: start + i64::from(days) * DAY_SECONDS }
+    }
+
+    fn write_to(self, params: &mut CertificateParams) {
+        let since_1970 = |seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+        let epoch = rcgen::date_time_ymd(1970, 1, 1);
+        params.not_before = epoch + since_1970(self.start);
+        params.not_after = epoch + since_1970(self.end);
+    }
+}

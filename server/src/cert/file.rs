@@ -1,0 +1,115 @@
+//! Files with keys and certificates: written whole or not at all, never readable by others for a
+//! moment where that matters, and read with a bound.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::Error;
+
+/// A chain of ten certificates and an RSA-8192 key are below 40 KiB.
+const BYTES_MAX: usize = 1 << 20;
+
+/// Who may read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readers {
+    Owner,
+    Everybody,
+}
+
+/// What happens to a file that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Existing {
+    Keep { hint: &'static str },
+    Replace,
+}
+
+/// Writes a temporary file beside `path`, with its final mode from the start, and renames it.
+pub(crate) fn write(
+    path: &Path,
+    text: &str,
+    readers: Readers,
+    existing: Existing,
+) -> Result<(), Error> {
+    let failed = |source| match existing {
+        Existing::Keep { hint } if is_there(&source) => Error::Exists { path: path.into(), hint },
+        _ => Error::Io { path: path.into(), source },
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(failed)?;
+    // 0600 from the first moment
+    let mut file =
+        tempfile::Builder::new().prefix(".siftd-").tempfile_in(folder).map_err(failed)?;
+    if readers == Readers::Everybody {
+        file.as_file().set_permissions(Permissions::from_mode(0o644)).map_err(failed)?;
+    }
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    let moved = match existing {
+        Existing::Keep { .. } => file.persist_noclobber(path),
+        Existing::Replace => file.persist(path),
+    };
+    moved.map(drop).map_err(|error| failed(error.error))
+}
+
+fn is_there(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AlreadyExists
+}
+
+/// Refuses early what [`write`] would refuse.
+pub(crate) fn must_not_exist(path: &Path, hint: &'static str) -> Result<(), Error> {
+    match path.symlink_metadata() {
+        Ok(_) => Err(Error::Exists { path: path.into(), hint }),
+        Err(_not_there) => Ok(()),
+    }
+}
+
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|source| Error::Io { path: path.into(), source })?;
+    if bytes.len() > BYTES_MAX {
+        return Err(Error::TooLarge { path: path.into(), got: bytes.len(), bytes_max: BYTES_MAX });
+    }
+    Ok(bytes)
+}
+
+/// All certificates in a PEM file, one at least.
+pub(crate) fn certificates(
+    path: &Path,
+    text: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let chain = CertificateDer::pem_slice_iter(text)
+        .collect::<Result<Vec<_>, pem::Error>>()
+        .map_err(|error| Error::Pem { path: path.into(), what: error.to_string() })?;
+    if chain.is_empty() {
+        return Err(Error::NoCertificate { path: path.into() });
+    }
+    Ok(chain)
+}
+
+/// The first private key in a PEM file, if there is one. What is wrong with one is not told in
+/// detail: it could be told with parts of the key.
+pub(crate) fn private_key(
+    path: &Path,
+    text: &[u8],
+) -> Result<Option<PrivateKeyDer<'static>>, Error> {
+    match PrivateKeyDer::from_pem_slice(text) {
+        Ok(key) => Ok(Some(key)),
+        Err(pem::Error::NoItemsFound) => Ok(None),
+        Err(_may_quote_the_key) => Err(Error::Key { path: path.into() }),
+    }
+}
+
+/// The mode of a file that others than its owner may read or write.
+pub(crate) fn open_mode(path: &Path) -> Result<Option<u32>, Error> {
+    let metadata = fs::metadata(path).map_err(|source| Error::Io { path: path.into(), source })?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    Ok((mode & 0o077 != 0).then_some(mode))
+}

@@ -1,0 +1,141 @@
+//! What is in a PEM file, for people: each certificate, and whether the key beside them is theirs
+//! and is kept.
+
+use std::fmt::{self, Write};
+use std::path::Path;
+
+use aws_lc_rs::digest;
+use chrono::{DateTime, Utc};
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::CertificateDer;
+use rustls::sign::CertifiedKey;
+
+use super::file;
+use super::x509::Certificate;
+use super::{DAY_SECONDS, Error};
+
+/// All that is to be said of a file.
+#[derive(Debug)]
+pub(crate) struct Sheet {
+    /// Several lines for each certificate, and one for the key.
+    pub(crate) text: String,
+    /// What its owner should know, though it can be used.
+    pub(crate) warnings: Vec<String>,
+    /// Why it cannot be used.
+    pub(crate) fault: Option<Error>,
+}
+
+pub(crate) fn show(path: &Path) -> Result<Sheet, Error> {
+    let text = file::read(path)?;
+    let chain = file::certificates(path, &text)?;
+    let now = Utc::now();
+    let mut sheet = Sheet { text: String::new(), warnings: Vec::new(), fault: None };
+    for (number, der) in (1..).zip(&chain) {
+        let certificate = Certificate::parse(der)
+            .ok_or_else(|| Error::Certificate { path: path.into(), number })?;
+        if chain.len() > 1 {
+            sheet.line(format_args!("certificate {number} of {}", chain.len()));
+        }
+        sheet.certificate(&certificate, der, now);
+        if sheet.fault.is_none() {
+            sheet.fault = out_of_time(path, &certificate, now);
+        }
+    }
+    sheet.key(path, &text, chain)?;
+    Ok(sheet)
+}
+
+fn out_of_time(path: &Path, certificate: &Certificate, now: DateTime<Utc>) -> Option<Error> {
+    if now > certificate.not_after {
+        let end = certificate.not_after.to_string();
+        return Some(Error::Expired { path: path.into(), end });
+    }
+    let start = certificate.not_before;
+    (now < start).then(|| Error::NotYetValid { path: path.into(), start: start.to_string() })
+}
+
+impl Sheet {
+    fn line(&mut self, line: fmt::Arguments<'_>) {
+        // a String takes everything
+        let _ = writeln!(self.text, "{line}");
+    }
+
+    fn certificate(&mut self, certificate: &Certificate, der: &[u8], now: DateTime<Utc>) {
+        let names = match &certificate.alternative_names[..] {
+            [] => "(none)".to_owned(),
+            names => names.join(", "),
+        };
+        let purpose = match (certificate.authority, &certificate.purposes[..]) {
+            (true, _) => "signing certificates (an authority)".to_owned(),
+            (false, []) => "any purpose".to_owned(),
+            (false, purposes) => purposes.join(", "),
+        };
+        let issuer = if certificate.issuer.der == certificate.subject.der {
+            "itself".to_owned()
+        } else {
+            certificate.issuer.to_string()
+        };
+        self.line(format_args!("subject      {}", certificate.subject));
+        self.line(format_args!("names        {names}"));
+        self.line(format_args!("issuer       {issuer}"));
+        self.line(format_args!(
+            "valid        {} to {}, {}",
+            certificate.not_before,
+            certificate.not_after,
+            remaining(certificate, now)
+        ));
+        self.line(format_args!("for          {purpose}"));
+        self.line(format_args!("key          {}", certificate.key_kind));
+        self.line(format_args!("SHA-256      {}", fingerprint(der)));
+    }
+
+    fn key(
+        &mut self,
+        path: &Path,
+        text: &[u8],
+        chain: Vec<CertificateDer<'static>>,
+    ) -> Result<(), Error> {
+        let Some(key) = file::private_key(path, text)? else {
+            return Ok(());
+        };
+        match CertifiedKey::from_der(chain, key, &default_provider()) {
+            Ok(_) => self.line(format_args!("private key  in this file, the certificate's")),
+            Err(rustls::Error::InconsistentKeys(_)) => {
+                self.line(format_args!("private key  in this file, NOT the certificate's"));
+                self.fault =
+                    Some(Error::KeyMismatch { key: path.into(), certificate: path.into() });
+            }
+            Err(_may_quote_the_key) => return Err(Error::Key { path: path.into() }),
+        }
+        if let Some(mode) = file::open_mode(path)? {
+            self.warnings.push(format!(
+                "{}: its private key is open to others (mode {mode:04o}): chmod 600, and if others \
+                 may have read it, issue a new one",
+                path.display()
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn remaining(certificate: &Certificate, now: DateTime<Utc>) -> String {
+    let days = |seconds: i64| match seconds / DAY_SECONDS {
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    };
+    let left = (certificate.not_after - now).num_seconds();
+    if left < 0 {
+        format!("EXPIRED {} ago", days(-left))
+    } else if now < certificate.not_before {
+        "NOT YET VALID".to_owned()
+    } else {
+        format!("{} left", days(left))
+    }
+}
+
+/// As browsers and `openssl x509 -fingerprint -sha256` write it.
+fn fingerprint(der: &[u8]) -> String {
+    let digest = digest::digest(&digest::SHA256, der);
+    let pairs: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+    pairs.join(":")
+}

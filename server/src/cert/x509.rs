@@ -1,0 +1,292 @@
+//! What an X.509 certificate says of itself: subject, names, issuer, validity, key, purposes.
+//!
+//! Only reading: whether anybody should believe it is for rustls to decide. RFC 5280, section 4.1.
+
+use std::fmt::{self, Write};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+
+use super::der::{
+    BIT_STRING, BOOLEAN, GENERALIZED_TIME, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader,
+    SEQUENCE, SET, UTC_TIME,
+};
+
+/// One certificate, read.
+#[derive(Debug)]
+pub(crate) struct Certificate {
+    pub(crate) subject: Name,
+    pub(crate) issuer: Name,
+    pub(crate) not_before: DateTime<Utc>,
+    pub(crate) not_after: DateTime<Utc>,
+    /// The SubjectPublicKeyInfo with its algorithm, DER.
+    pub(crate) public_key: Vec<u8>,
+    pub(crate) key_kind: String,
+    /// DNS names, IP addresses, mail addresses and URIs, as people write them.
+    pub(crate) alternative_names: Vec<String>,
+    pub(crate) authority: bool,
+    pub(crate) purposes: Vec<&'static str>,
+    pub(crate) key_identifier: Option<Vec<u8>>,
+}
+
+/// A distinguished name: its exact bytes, and its attributes in their order.
+#[derive(Debug)]
+pub(crate) struct Name {
+    pub(crate) der: Vec<u8>,
+    pub(crate) attributes: Vec<Attribute>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Attribute {
+    /// The contents of the object identifier, DER.
+    pub(crate) kind: Vec<u8>,
+    /// The tag of the value: which kind of string it is.
+    pub(crate) tag: u8,
+    pub(crate) value: Vec<u8>,
+}
+
+impl Certificate {
+    /// `None` where `der` is not one whole certificate.
+    pub(crate) fn parse(der: &[u8]) -> Option<Self> {
+        let mut certificate = Reader::only(der, SEQUENCE)?;
+        let mut reader = certificate.open(SEQUENCE)?;
+        let _signature_algorithm = certificate.expect(SEQUENCE)?;
+        let _signature = certificate.expect(BIT_STRING)?;
+
+        let _version = reader.optional(context(0, true));
+        let _serial = reader.expect(INTEGER)?;
+        let _signature_algorithm = reader.expect(SEQUENCE)?;
+        let issuer = name(&mut reader)?;
+        let mut validity = reader.open(SEQUENCE)?;
+        let not_before = time(&mut validity)?;
+        let not_after = time(&mut validity)?;
+        let subject = name(&mut reader)?;
+        let public_key = reader.expect(SEQUENCE)?;
+        let mut parsed = Self {
+            subject,
+            issuer,
+            not_before,
+            not_after,
+            public_key: public_key.whole.to_vec(),
+            key_kind: key_kind(Reader::new(public_key.value))?,
+            alternative_names: Vec::new(),
+            authority: false,
+            purposes: Vec::new(),
+            key_identifier: None,
+        };
+        let _issuer_id = reader.optional(context(1, false));
+        let _subject_id = reader.optional(context(2, false));
+        if let Some(extensions) = reader.optional(context(3, true)) {
+            parsed.read_extensions(Reader::only(extensions.value, SEQUENCE)?)?;
+        }
+        (certificate.is_empty() && reader.is_empty()).then_some(parsed)
+    }
+
+    fn read_extensions(&mut self, mut extensions: Reader<'_>) -> Option<()> {
+        while !extensions.is_empty() {
+            let mut extension = extensions.open(SEQUENCE)?;
+            let kind = extension.expect(OBJECT_IDENTIFIER)?.value;
+            let _critical = extension.optional(BOOLEAN);
+            let value = extension.expect(OCTET_STRING)?.value;
+            // the last byte of id-ce, 2.5.29
+            match kind {
+                [0x55, 0x1d, 14] => {
+                    let identifier = Reader::new(value).expect(OCTET_STRING)?.value;
+                    self.key_identifier = Some(identifier.to_vec());
+                }
+                [0x55, 0x1d, 17] => self.alternative_names = alternative_names(value)?,
+                [0x55, 0x1d, 19] => {
+                    let mut constraints = Reader::only(value, SEQUENCE)?;
+                    self.authority =
+                        constraints.optional(BOOLEAN).is_some_and(|flag| flag.value != [0]);
+                }
+                [0x55, 0x1d, 37] => self.purposes = purposes(value)?,
+                _ => {}
+            }
+        }
+        Some(())
+    }
+}
+
+const fn context(number: u8, constructed: bool) -> u8 {
+    0x80 | number | if constructed { 0x20 } else { 0 }
+}
+
+fn name(reader: &mut Reader<'_>) -> Option<Name> {
+    let element = reader.expect(SEQUENCE)?;
+    let mut sets = Reader::new(element.value);
+    let mut attributes = Vec::new();
+    while !sets.is_empty() {
+        let mut set = sets.open(SET)?;
+        while !set.is_empty() {
+            let mut attribute = set.open(SEQUENCE)?;
+            let kind = attribute.expect(OBJECT_IDENTIFIER)?.value.to_vec();
+            let value = attribute.element()?;
+            attributes.push(Attribute { kind, tag: value.tag, value: value.value.to_vec() });
+        }
+    }
+    Some(Name { der: element.whole.to_vec(), attributes })
+}
+
+/// RFC 5280 allows UTC to the second only; a year of two digits is from 1950 to 2049.
+fn time(reader: &mut Reader<'_>) -> Option<DateTime<Utc>> {
+    let element = reader.element()?;
+    let digits = std::str::from_utf8(element.value).ok()?.strip_suffix('Z')?;
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let full = match (element.tag, digits.len()) {
+        (UTC_TIME, 12) if digits < "5" => format!("20{digits}"),
+        (UTC_TIME, 12) => format!("19{digits}"),
+        (GENERALIZED_TIME, 14) => digits.to_owned(),
+        _ => return None,
+    };
+    Some(NaiveDateTime::parse_from_str(&full, "%Y%m%d%H%M%S").ok()?.and_utc())
+}
+
+fn key_kind(mut key: Reader<'_>) -> Option<String> {
+    let mut algorithm = key.open(SEQUENCE)?;
+    let kind = algorithm.expect(OBJECT_IDENTIFIER)?.value;
+    let curve = algorithm.optional(OBJECT_IDENTIFIER).map(|curve| curve.value);
+    let bits = key.expect(BIT_STRING)?.value;
+    Some(match (kind, curve) {
+        ([0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1], Some([0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7])) => {
+            "ECDSA P-256".to_owned()
+        }
+        ([0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1], Some([0x2b, 0x81, 4, 0, 34])) => {
+            "ECDSA P-384".to_owned()
+        }
+        ([0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1], Some([0x2b, 0x81, 4, 0, 35])) => {
+            "ECDSA P-521".to_owned()
+        }
+        ([0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1], _) => "ECDSA on another curve".to_owned(),
+        ([0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1], _) => {
+            format!("RSA, {} bits", rsa_bits(bits)?)
+        }
+        ([0x2b, 0x65, 0x70], _) => "Ed25519".to_owned(),
+        _ => "another kind".to_owned(),
+    })
+}
+
+/// The length of the modulus, without the zeros in front.
+fn rsa_bits(bit_string: &[u8]) -> Option<u64> {
+    let (_unused_bits, key) = bit_string.split_first()?;
+    let modulus = Reader::only(key, SEQUENCE)?.expect(INTEGER)?.value;
+    let start = modulus.iter().position(|byte| *byte != 0)?;
+    let modulus = modulus.get(start..)?;
+    Some(modulus.len() as u64 * 8 - u64::from(modulus.first()?.leading_zeros()))
+}
+
+fn alternative_names(value: &[u8]) -> Option<Vec<String>> {
+    let mut reader = Reader::only(value, SEQUENCE)?;
+    let mut names = Vec::new();
+    while !reader.is_empty() {
+        let name = reader.element()?;
+        names.push(match name.tag {
+            // mail, DNS, URI
+            0x81 | 0x82 | 0x86 => printable(name.value),
+            0x87 => match (<[u8; 4]>::try_from(name.value), <[u8; 16]>::try_from(name.value)) {
+                (Ok(four), _) => Ipv4Addr::from(four).to_string(),
+                (_, Ok(six)) => Ipv6Addr::from(six).to_string(),
+                _ => return None,
+            },
+            _ => "(a name of another kind)".to_owned(),
+        });
+    }
+    Some(names)
+}
+
+fn purposes(value: &[u8]) -> Option<Vec<&'static str>> {
+    let mut reader = Reader::only(value, SEQUENCE)?;
+    let mut purposes = Vec::new();
+    while !reader.is_empty() {
+        purposes.push(match reader.expect(OBJECT_IDENTIFIER)?.value {
+            [0x2b, 6, 1, 5, 5, 7, 3, 1] => "server",
+            [0x2b, 6, 1, 5, 5, 7, 3, 2] => "client",
+            [0x55, 0x1d, 37, 0] => "any purpose",
+            _ => "another purpose",
+        });
+    }
+    Some(purposes)
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.attributes.is_empty() {
+            return f.write_str("(empty)");
+        }
+        for (number, attribute) in self.attributes.iter().enumerate() {
+            if number > 0 {
+                f.write_str(", ")?;
+            }
+            let kind = match attribute.kind[..] {
+                [0x55, 4, 3] => "CN",
+                [0x55, 4, 5] => "serialNumber",
+                [0x55, 4, 6] => "C",
+                [0x55, 4, 7] => "L",
+                [0x55, 4, 8] => "ST",
+                [0x55, 4, 10] => "O",
+                [0x55, 4, 11] => "OU",
+                _ => "another attribute",
+            };
+            write!(f, "{kind}={}", printable(&attribute.value))?;
+        }
+        Ok(())
+    }
+}
+
+/// Text of a file, made harmless for a terminal.
+fn printable(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for character in String::from_utf8_lossy(bytes).chars() {
+        if character.is_control() {
+            let _ = write!(text, "{}", character.escape_default());
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, DnType, KeyPair};
+
+    use super::*;
+
+    fn sample() -> Vec<u8> {
+        let names = ["a.example".to_owned(), "::1".to_owned()];
+        let mut params = CertificateParams::new(names).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "a\u{1b}[31m");
+        params.not_before = rcgen::date_time_ymd(1999, 12, 31);
+        params.not_after = rcgen::date_time_ymd(2050, 1, 1);
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
+    }
+
+    #[test]
+    fn both_kinds_of_time_and_of_address() {
+        let parsed = Certificate::parse(&sample()).unwrap();
+        assert_eq!(parsed.not_before.to_string(), "1999-12-31 00:00:00 UTC");
+        assert_eq!(parsed.not_after.to_string(), "2050-01-01 00:00:00 UTC");
+        assert_eq!(parsed.alternative_names, ["a.example", "::1"]);
+        assert_eq!(parsed.key_kind, "ECDSA P-256");
+        assert_eq!(parsed.subject.to_string(), "CN=a\\u{1b}[31m");
+    }
+
+    #[test]
+    fn no_part_and_no_changed_byte_is_a_panic() {
+        let der = sample();
+        for end in 0..der.len() {
+            assert!(Certificate::parse(&der[..end]).is_none());
+        }
+        for at in 0..der.len() {
+            for value in [0, 0x1f, 0x30, 0x80, 0x84, 0x88, 0xff] {
+                let mut changed = der.clone();
+                changed[at] = value;
+                if let Some(parsed) = Certificate::parse(&changed) {
+                    let _ = parsed.subject.to_string();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! `siftd cert`: its command line, and what it tells of what it did.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, value_parser};
+
+use super::settings;
+use crate::cert::authority::{self, Authority};
+use crate::cert::file::{self, Existing, Readers};
+use crate::cert::subject::Subject;
+use crate::cert::{DAYS_MAX, request, show};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CertCommand {
+    /// Make an authority of your own: authority.pem and authority.key
+    ///
+    /// Give authority.pem to every client (`sift --ca authority.pem`); it is no secret. Whoever has
+    /// authority.key can pass for your servers: it is readable by you alone, and need not be on the
+    /// server's machine. An authority that is there is never overwritten.
+    Authority(AuthorityArgs),
+    /// Issue a certificate for a server, or for a user with --client
+    ///
+    /// Certificate and a new key go to one file that you alone can read. `siftd serve` finds it where
+    /// it is by default; it has to run as you, or be given the file (--cert).
+    Issue(IssueArgs),
+    /// Make a key and a signing request for an authority that others run: siftd.key and siftd.csr
+    Request(RequestArgs),
+    /// Tell what is in a PEM file
+    ///
+    /// Subject, names, issuer, validity, key and SHA-256 fingerprint of each certificate. The exit
+    /// code is 2 if one is out of its time or the key in the file is not the certificate's.
+    Show {
+        /// A certificate, a chain, or a chain and its key
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuthorityArgs {
+    /// The folder for both files [default: $XDG_CONFIG_HOME/sift or ~/.config/sift]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+
+    /// What the authority is called in certificates [default: Sift authority, and a number]
+    #[arg(long, value_name = "CN")]
+    name: Option<String>,
+
+    /// Days that it is valid [default: 3653, ten years]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=i64::from(DAYS_MAX)))]
+    days: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IssueArgs {
+    /// DNS names (`*` may be the first label) and IP addresses by which clients reach the server;
+    /// with --client the name of the user
+    #[arg(value_name = "NAME", required = true)]
+    names: Vec<String>,
+
+    /// Issue a certificate for a user; servers do not ask for one yet
+    #[arg(long)]
+    client: bool,
+
+    /// The folder with the authority [default: $XDG_CONFIG_HOME/sift or ~/.config/sift]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+
+    /// Days that it is valid [default: 398, or until the authority ends]
+    ///
+    /// A certificate cannot be revoked here, so its end limits the harm of a stolen key. Apple's
+    /// platforms accept no more than 825.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=i64::from(DAYS_MAX)))]
+    days: Option<u32>,
+
+    /// Where it goes [default: the siftd.pem that `siftd serve` looks for; client.pem in the current
+    /// folder with --client]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Replace the file if it is there, as a renewal does
+    #[arg(long)]
+    replace: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RequestArgs {
+    /// DNS names (`*` may be the first label) and IP addresses by which clients reach the server
+    #[arg(value_name = "NAME", required = true)]
+    names: Vec<String>,
+
+    /// The folder for both files [default: $XDG_CONFIG_HOME/sift or ~/.config/sift]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+pub(crate) fn run(command: CertCommand) -> Result<(), super::Error> {
+    match command {
+        CertCommand::Authority(args) => make_authority(args),
+        CertCommand::Issue(args) => issue(args),
+        CertCommand::Request(args) => make_request(args),
+        CertCommand::Show { file } => show_file(&file),
+    }
+}
+
+fn make_authority(args: AuthorityArgs) -> Result<(), super::Error> {
+    let folder = args.dir.unwrap_or_else(settings::own_folder);
+    let files = authority::create(&folder, args.name.as_deref(), args.days)?;
+    let (certificate, key) = (files.certificate.display(), files.key.display());
+    say(&format!(
+        "{certificate}: for clients (sift --ca); no secret\n\
+         {key}: signs certificates; yours alone\n\
+         next: siftd cert issue NAME..., with the names by which clients reach the server\n"
+    ))
+}
+
+fn issue(args: IssueArgs) -> Result<(), super::Error> {
+    let folder = args.dir.unwrap_or_else(settings::own_folder);
+    let (subject, default) = match (args.client, &args.names[..]) {
+        (true, [name]) => (Subject::client(name)?, PathBuf::from("client.pem")),
+        (true, names) => return Err(super::Error::OneUser { got: names.len() }),
+        (false, names) => (Subject::server(names)?, settings::own_folder().join("siftd.pem")),
+    };
+    let output = args.output.unwrap_or(default);
+    let hint = "--replace puts the new one in its place, -o elsewhere";
+    let existing = if args.replace { Existing::Replace } else { Existing::Keep { hint } };
+    if !args.replace {
+        file::must_not_exist(&output, hint)?;
+    }
+    let authority = Authority::open(&folder)?;
+    let key = authority::Files::new(&folder).key;
+    if let Some(mode) = file::open_mode(&key)? {
+        warn(&format!(
+            "{}: open to others (mode {mode:04o}): whoever reads it can pass for your servers; \
+             chmod 600",
+            key.display()
+        ));
+    }
+    let pem = authority.issue(&subject, args.days)?;
+    file::write(&output, &pem, Readers::Owner, existing)?;
+    say(&format!("{}: certificate and key; siftd cert show tells what it says\n", output.display()))
+}
+
+fn make_request(args: RequestArgs) -> Result<(), super::Error> {
+    let folder = args.dir.unwrap_or_else(settings::own_folder);
+    let files = request::create(&folder, &Subject::server(&args.names)?)?;
+    let (request, key) = (files.request.display(), files.key.display());
+    say(&format!(
+        "{request}: for the authority\n\
+         {key}: the key; yours alone\n\
+         next, with the chain that the authority sends, the server's own certificate first:\n    \
+         (umask 077; cat CHAIN.pem {key} > {})\n",
+        folder.join("siftd.pem").display()
+    ))
+}
+
+fn show_file(path: &Path) -> Result<(), super::Error> {
+    let sheet = show::show(path)?;
+    say(&sheet.text)?;
+    for warning in &sheet.warnings {
+        warn(warning);
+    }
+    sheet.fault.map_or(Ok(()), |fault| Err(fault.into()))
+}
+
+fn say(text: &str) -> Result<(), super::Error> {
+    Ok(super::print(text.as_bytes())?)
+}
+
+fn warn(text: &str) {
+    // with standard error closed there is nobody to tell
+    let _ = writeln!(io::stderr(), "siftd: warning: {text}");
+}
