@@ -134,6 +134,11 @@ fn certificate(error: &CertificateError) -> Reason {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             Reason::CertificateNotValidYet
         }
+        // webpki's word for it has no variant of its own in rustls.
+        other if other.to_string().contains("CaUsedAsEndEntity") => Reason::CertificateRefused(
+            "it is an authority's; the server needs one of its own that the authority signed"
+                .to_owned(),
+        ),
         other => Reason::CertificateRefused(printable(&other.to_string())),
     }
 }

@@ -10,7 +10,7 @@ use sift_proto::message::{
     self, ChannelRequest, DescribeRequest, Description, ExplainRequest, Explanation, FetchRequest,
     Field, Finished, ListRequest, SelectRequest, Statistics,
 };
-use sift_select::{Plan, ScanOptions, Select, Source};
+use sift_select::{Plan, ScanOptions, Select, Source, type_name};
 use tokio::io::AsyncWrite;
 
 use crate::catalogue::{Catalogue, FileName, Transport};
@@ -202,7 +202,7 @@ fn decode<M: Message + Default>(request: &Frame) -> Result<M, Fault> {
 fn description(source: &Source) -> Description {
     let fields = source.schema().fields().iter().enumerate().map(|(column, field)| Field {
         name: field.name().clone(),
-        r#type: field.data_type().to_string(),
+        r#type: type_name(field.data_type()),
         nullable: field.is_nullable(),
         storage: source.storage(column),
     });

@@ -117,7 +117,7 @@ async fn describe_tells_the_columns() {
     assert_eq!((told.bytes, told.records, told.record_bytes), (8000, Some(1000), Some(8)));
     assert!(!told.network_encrypt);
     let [field] = &told.fields[..] else { panic!("{:?}", told.fields) };
-    assert_eq!((&field.name[..], &field.r#type[..]), ("n", "Int64"));
+    assert_eq!((&field.name[..], &field.r#type[..]), ("n", "int64"));
     assert!(field.storage.contains("8 bytes"), "{}", field.storage);
 }
 
