@@ -29,6 +29,7 @@ mod like;
 mod morsel;
 mod numeric;
 mod plan;
+pub mod property;
 mod scan;
 mod source;
 mod sql;

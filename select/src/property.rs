@@ -1,0 +1,45 @@
+//! What must hold for any text and any file: for fuzz targets and for tests with seeded input.
+//!
+//! Each function panics where its property does not hold and returns otherwise.
+
+use std::sync::Arc;
+
+use arrow::compute::concat_batches;
+use arrow::record_batch::RecordBatch;
+
+use crate::{Plan, Result, Scan, ScanOptions, Select, Source, Step};
+
+/// A text is refused, or has one answer however its scan is divided: the same records, then the
+/// same end, be it good or an error.
+///
+/// # Panics
+/// Where that does not hold.
+pub fn answers_ignore_morsels(source: &Arc<Source>, sql: &str) {
+    let plan = Select::parse(sql).and_then(|select| Plan::new(&select, Arc::clone(source), &[]));
+    let Ok(plan) = plan else { return };
+    assert!(!plan.to_string().is_empty(), "EXPLAIN is empty");
+    let whole = run(&plan, ScanOptions::default().morsel_bytes);
+    for morsel_bytes in [1, 100, 4096] {
+        assert_eq!(run(&plan, morsel_bytes), whole, "in morsels of {morsel_bytes} bytes");
+    }
+}
+
+/// The records of a plan as one batch, and how it ended.
+fn run(plan: &Plan, morsel_bytes: usize) -> (Option<RecordBatch>, std::result::Result<(), String>) {
+    let options = ScanOptions { morsel_bytes, morsels_in_flight_max: 1 };
+    let mut scan = Scan::new(plan.clone(), options);
+    let mut batches = Vec::new();
+    let end = drive(&mut scan, &mut batches).map_err(|error| error.to_string());
+    (concat_batches(plan.schema(), &batches).ok(), end)
+}
+
+fn drive(scan: &mut Scan, batches: &mut Vec<RecordBatch>) -> Result<()> {
+    loop {
+        match scan.step()? {
+            Step::Run(morsel) => scan.accept(morsel.run()),
+            Step::Batch(batch) => batches.push(batch),
+            Step::Done => return Ok(()),
+            Step::Wait => unreachable!("nothing is under way"),
+        }
+    }
+}

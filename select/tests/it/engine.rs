@@ -1,0 +1,108 @@
+//! Text and a source in, an answer out: the only part of the tests that touches the API of a scan.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use sift_select::{Plan, Result, Scan, ScanOptions, Select, Source, Value};
+
+/// How a scan is run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    pub(crate) threads: usize,
+    /// `None`: the default.
+    pub(crate) morsel_bytes: Option<usize>,
+}
+
+/// One and several threads, one record a morsel and many.
+pub(crate) const RUNS: &[Run] = &[
+    Run { threads: 1, morsel_bytes: None },
+    Run { threads: 1, morsel_bytes: Some(1) },
+    Run { threads: 4, morsel_bytes: None },
+    Run { threads: 4, morsel_bytes: Some(1) },
+];
+
+/// As [`RUNS`], with a few records a morsel: for tests that ask much.
+pub(crate) const QUICK_RUNS: &[Run] = &[
+    Run { threads: 1, morsel_bytes: None },
+    Run { threads: 1, morsel_bytes: Some(300) },
+    Run { threads: 4, morsel_bytes: None },
+    Run { threads: 4, morsel_bytes: Some(300) },
+];
+
+/// What a Select came to, as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// `id int64, name utf8`
+    pub(crate) columns: String,
+    /// `7, 'Ann', NULL`
+    pub(crate) rows: Vec<String>,
+}
+
+/// Answers one Select.
+pub(crate) fn select(
+    source: &Arc<Source>,
+    sql: &str,
+    parameters: &[Value],
+    run: Run,
+) -> Result<Answer> {
+    let select = Select::parse(sql)?;
+    let plan = Plan::new(&select, Arc::clone(source), parameters)?;
+    let schema = Arc::clone(plan.schema());
+    let batches = collect(plan, run)?;
+    Ok(answer(&schema, &batches))
+}
+
+/// Runs a plan to its end.
+pub(crate) fn collect(plan: Plan, run: Run) -> Result<Vec<RecordBatch>> {
+    static POOLS: LazyLock<[ThreadPool; 2]> = LazyLock::new(|| [pool(1), pool(4)]);
+    let mut options = ScanOptions::default();
+    if let Some(bytes) = run.morsel_bytes {
+        options.morsel_bytes = bytes;
+    }
+    let pool = &POOLS[usize::from(run.threads > 1)];
+    pool.install(|| Scan::new(plan, options).collect())
+}
+
+fn pool(threads: usize) -> ThreadPool {
+    ThreadPoolBuilder::new().num_threads(threads).build().expect("threads")
+}
+
+fn answer(schema: &SchemaRef, batches: &[RecordBatch]) -> Answer {
+    let columns = schema.fields().iter();
+    let columns = columns.map(|field| format!("{} {}", field.name(), type_name(field.data_type())));
+    let columns: Vec<_> = columns.collect();
+    let mut rows = Vec::new();
+    for batch in batches {
+        assert_eq!(batch.schema().fields(), schema.fields(), "a batch has the schema of its plan");
+        assert!(batch.num_rows() > 0, "an empty batch is not worth a frame");
+        for row in 0..batch.num_rows() {
+            let cells: Vec<_> = batch.columns().iter().map(|array| cell(array, row)).collect();
+            rows.push(cells.join(", "));
+        }
+    }
+    Answer { columns: columns.join(", "), rows }
+}
+
+fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp".to_owned(),
+        DataType::Date32 => "date".to_owned(),
+        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
+        other => other.to_string().to_lowercase(),
+    }
+}
+
+fn cell(array: &dyn Array, row: usize) -> String {
+    if array.is_null(row) {
+        return "NULL".to_owned();
+    }
+    if let Some(texts) = array.as_string_opt::<i32>() {
+        let text = texts.value(row).replace('\'', "''");
+        return format!("'{}'", text.replace('\n', "\\n").replace('\r', "\\r"));
+    }
+    let formatter = ArrayFormatter::try_new(array, &FormatOptions::default()).expect("a formatter");
+    formatter.value(row).to_string()
+}

@@ -1,0 +1,19 @@
+//! Select from outside: text and a file in, rows or an exact error out.
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests may panic too")]
+
+/// Files and texts that are wrong.
+mod bad_data;
+/// Running a Select, and its answer as text.
+mod engine;
+/// Random rows and expressions.
+mod generate;
+/// Relations between answers that hold whatever the data.
+mod metamorphic;
+/// Random Selects against an SQL engine that nobody here wrote.
+mod oracle;
+/// SQL and its rows or its error, as files of text.
+mod slt;
+/// Rows as a file of every format.
+mod table;
+/// The tables that the texts ask about.
+mod tables;

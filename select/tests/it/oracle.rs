@@ -1,0 +1,229 @@
+//! Random Selects against SQLite on the same rows.
+//!
+//! `SIFT_ORACLE_CASES` sets how many, `SIFT_ORACLE_SEED` where they begin; a failure tells the
+//! seed of its case, which then fails alone.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ToSql};
+use sift_select::{Plan, Select, Source, Value};
+
+use crate::engine::{self, QUICK_RUNS, Run};
+use crate::generate::{self, Expr, Generator, Kind};
+use crate::table::{Format, Table, iso_date};
+
+const RECORDS: i64 = 100;
+
+/// A value that both engines can have.
+#[derive(Clone, Debug)]
+enum Cell {
+    Null,
+    /// Whole numbers, digits of decimals, 0 and 1 of booleans.
+    Whole(i128),
+    Float(f64),
+    /// Texts and ISO dates.
+    Text(String),
+}
+
+impl PartialEq for Cell {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Whole(left), Self::Whole(right)) => left == right,
+            (Self::Float(left), Self::Float(right)) => left == right,
+            (Self::Text(left), Self::Text(right)) => left == right,
+            _ => false,
+        }
+    }
+}
+
+#[test]
+fn predicates_keep_the_same_records() {
+    check(1_000_000, 2_000, |generator| {
+        let predicate = generator.predicate(5);
+        Question {
+            items: vec![(same("id"), Kind::Exact(0))],
+            filter: Some(predicate),
+            limit: random_limit(generator),
+        }
+    });
+}
+
+#[test]
+fn projections_have_the_same_values() {
+    check(2_000_000, 1_500, |generator| {
+        let items = (0..generator.random.usize(1..5)).map(|_| generator.value(5)).collect();
+        let filter = generator.random.bool().then(|| generator.predicate(3));
+        Question { items, filter, limit: random_limit(generator) }
+    });
+}
+
+#[test]
+fn aggregates_have_the_same_values() {
+    check(3_000_000, 1_500, |generator| {
+        let items = (0..generator.random.usize(1..5)).map(|_| aggregate(generator)).collect();
+        let filter = (generator.random.u8(0..4) > 0).then(|| generator.predicate(3));
+        Question { items, filter, limit: None }
+    });
+}
+
+/// A Select in both dialects.
+struct Question {
+    items: Vec<(Expr, Kind)>,
+    filter: Option<Expr>,
+    limit: Option<(u64, u64)>,
+}
+
+impl Question {
+    fn text(&self, side: fn(&Expr) -> &str, from: &str) -> String {
+        let items: Vec<_> = self.items.iter().map(|(expr, _)| side(expr)).collect();
+        let mut text = format!("SELECT {} FROM {from}", items.join(", "));
+        if let Some(filter) = &self.filter {
+            text += &format!(" WHERE {}", side(filter));
+        }
+        if let Some((limit, offset)) = self.limit {
+            text += &format!(" LIMIT {limit} OFFSET {offset}");
+        }
+        text
+    }
+}
+
+fn same(text: &str) -> Expr {
+    Expr { ours: text.to_owned(), theirs: text.to_owned() }
+}
+
+fn random_limit(generator: &mut Generator) -> Option<(u64, u64)> {
+    let random = &mut generator.random;
+    (random.u8(0..4) == 0).then(|| (random.u64(0..40), random.u64(0..20)))
+}
+
+fn aggregate(generator: &mut Generator) -> (Expr, Kind) {
+    let call = |function: &str, operand: Expr| Expr {
+        ours: format!("{function}({})", operand.ours),
+        theirs: format!("{function}({})", operand.theirs),
+    };
+    match generator.random.u8(0..6) {
+        0 => (same("count(*)"), Kind::Exact(0)),
+        1 => (call("count", generator.value(3).0), Kind::Exact(0)),
+        2 | 3 => {
+            let (operand, scale) = generator.summand(3);
+            (call("sum", operand), Kind::Exact(scale))
+        }
+        which => {
+            let (operand, kind) = loop {
+                let (operand, kind) = generator.value(3);
+                if kind != Kind::Boolean {
+                    break (operand, kind);
+                }
+            };
+            (call(if which == 4 { "min" } else { "max" }, operand), kind)
+        }
+    }
+}
+
+/// Asks both engines the questions of consecutive seeds.
+fn check(first_seed: u64, cases: u64, question: impl Fn(&mut Generator) -> Question) {
+    let number = |name| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
+    let cases = number("SIFT_ORACLE_CASES").unwrap_or(cases);
+    let first_seed = number("SIFT_ORACLE_SEED").unwrap_or(first_seed);
+
+    let table = generate::table(first_seed, RECORDS);
+    let scratch = tempfile::tempdir().expect("a folder");
+    let sources = Format::ALL.iter().map(|format| table.open(scratch.path(), *format));
+    let sources: Vec<_> = sources.collect();
+    let oracle = load(&table);
+
+    for seed in first_seed..first_seed + cases {
+        let question = question(&mut Generator::new(seed));
+        let ours = question.text(|expr| &expr.ours, "'rows'");
+        let theirs = question.text(|expr| &expr.theirs, "rows");
+        let expected = ask_sqlite(&oracle, &theirs);
+        // every source with every run in turn
+        let turn = usize::try_from(seed - first_seed).expect("small");
+        let source = &sources[turn % sources.len()];
+        let run = QUICK_RUNS[turn / sources.len() % QUICK_RUNS.len()];
+        let got = ask_sift(source, &ours, run);
+        let place = format!("SIFT_ORACLE_SEED={seed} SIFT_ORACLE_CASES=1, {run:?}");
+        let about = format!("{place}\nours   {ours}\ntheirs {theirs}\n{}", source.format());
+        assert_eq!(got.len(), expected.len(), "records\n{about}\n{got:?}\n{expected:?}");
+        for (row, (got, expected)) in got.iter().zip(&expected).enumerate() {
+            assert_eq!(got, expected, "row {row} of the answer\n{about}");
+        }
+    }
+}
+
+fn load(table: &Table) -> Connection {
+    let connection = Connection::open_in_memory().expect("SQLite");
+    let statements = "PRAGMA case_sensitive_like = ON;
+        CREATE TABLE rows (id INTEGER, i INTEGER, j INTEGER, d INTEGER, e INTEGER, f REAL, t TEXT,
+            s TEXT, u TEXT);";
+    connection.execute_batch(statements).expect("a table");
+    for row in &table.rows {
+        let cells: Vec<Box<dyn ToSql>> = row.iter().map(to_sqlite).collect();
+        connection
+            .execute(
+                "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                rusqlite::params_from_iter(cells),
+            )
+            .expect("a row");
+    }
+    connection
+}
+
+fn to_sqlite(value: &Value) -> Box<dyn ToSql> {
+    match value {
+        Value::Integer(value) => Box::new(*value),
+        Value::Decimal { digits, .. } => Box::new(i64::try_from(*digits).expect("few digits")),
+        Value::Float(value) => Box::new(*value),
+        Value::Date(days) => Box::new(iso_date(*days)),
+        Value::Text(text) => Box::new(text.clone()),
+        _ => Box::new(rusqlite::types::Null),
+    }
+}
+
+fn ask_sqlite(connection: &Connection, sql: &str) -> Vec<Vec<Cell>> {
+    let mut statement = connection.prepare(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
+    let columns = statement.column_count();
+    let rows = statement.query_map([], |row| {
+        let cell = |column| match row.get_ref_unwrap(column) {
+            ValueRef::Null => Cell::Null,
+            ValueRef::Integer(value) => Cell::Whole(value.into()),
+            ValueRef::Real(value) => Cell::Float(value),
+            ValueRef::Text(text) => Cell::Text(String::from_utf8(text.to_vec()).expect("UTF-8")),
+            ValueRef::Blob(_) => panic!("a blob"),
+        };
+        Ok((0..columns).map(cell).collect())
+    });
+    rows.and_then(Iterator::collect).unwrap_or_else(|error| panic!("{error}: {sql}"))
+}
+
+fn ask_sift(source: &Arc<Source>, sql: &str, run: Run) -> Vec<Vec<Cell>> {
+    let batches = Select::parse(sql)
+        .and_then(|select| Plan::new(&select, Arc::clone(source), &[]))
+        .and_then(|plan| engine::collect(plan, run))
+        .unwrap_or_else(|error| panic!("{:?}: {error}\n{sql}", error.kind()));
+    batches.iter().flat_map(rows).collect()
+}
+
+fn rows(batch: &RecordBatch) -> Vec<Vec<Cell>> {
+    let row = |row| batch.columns().iter().map(|array| from_arrow(array, row)).collect();
+    (0..batch.num_rows()).map(row).collect()
+}
+
+fn from_arrow(array: &dyn Array, row: usize) -> Cell {
+    if array.is_null(row) {
+        return Cell::Null;
+    }
+    match array.data_type() {
+        DataType::Boolean => Cell::Whole(array.as_boolean().value(row).into()),
+        DataType::Int64 => Cell::Whole(array.as_primitive::<Int64Type>().value(row).into()),
+        DataType::Decimal128(..) => Cell::Whole(array.as_primitive::<Decimal128Type>().value(row)),
+        DataType::Float64 => Cell::Float(array.as_primitive::<Float64Type>().value(row)),
+        DataType::Date32 => Cell::Text(iso_date(array.as_primitive::<Date32Type>().value(row))),
+        DataType::Utf8 => Cell::Text(array.as_string::<i32>().value(row).to_owned()),
+        other => panic!("no column has the type {other}"),
+    }
+}

@@ -1,0 +1,286 @@
+//! Logical tables and their encoders: the same rows as a file of every format.
+//!
+//! The encoders are written from the formats' descriptions and share no code with the readers.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, TimeDelta};
+use sift_select::{Descriptor, Source, Value};
+
+/// Rows and how each format stores them.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) rows: Vec<Vec<Value>>,
+    pub(crate) formats: &'static [Format],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Fixed,
+    Csv,
+}
+
+impl Format {
+    pub(crate) const ALL: &[Self] = &[Self::Fixed, Self::Csv];
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    pub(crate) name: &'static str,
+    /// How a fixed-length record holds it.
+    pub(crate) storage: Storage,
+    /// What a CSV descriptor calls its type.
+    pub(crate) word: &'static str,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Storage {
+    /// NULL is binary zeros; spaces are the empty text.
+    Text { bytes: usize },
+    /// Negative numbers have 0x40 added to the last digit; NULL is spaces.
+    Zoned { digits: usize, scale: u8 },
+    /// Two digits a byte, the sign last; NULL is binary zeros, which have no sign.
+    Packed { bytes: usize, scale: u8 },
+    /// Big-endian; NULL is zero.
+    Integer { bytes: usize },
+    /// Little-endian; no NULL.
+    LittleInteger { bytes: usize },
+    /// Big-endian; NULL is all ones, which is no number.
+    Float { bytes: usize },
+    /// YYYYMMDD; NULL is spaces.
+    Date,
+    /// The format has no such type.
+    Nowhere,
+}
+
+impl Table {
+    /// Writes the table in that format and opens it.
+    pub(crate) fn open(&self, folder: &Path, format: Format) -> Arc<Source> {
+        let (bytes, descriptor) = match format {
+            Format::Fixed => (self.to_fixed(), self.fixed_descriptor()),
+            Format::Csv => (self.to_csv().into_bytes(), self.csv_descriptor()),
+        };
+        let path = folder.join(format!("{}.{format:?}", self.name));
+        std::fs::write(&path, bytes).expect("write the table");
+        let descriptor = Descriptor::parse(self.name, &descriptor).expect("a descriptor");
+        let file = File::open(&path).expect("open the table");
+        Arc::new(Source::open(self.name, file, Some(descriptor)).expect("a source"))
+    }
+
+    pub(crate) fn to_fixed(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for row in &self.rows {
+            for (column, value) in self.columns.iter().zip(row) {
+                column.storage.encode(value, &mut bytes);
+            }
+            bytes.push(b'\n');
+        }
+        bytes
+    }
+
+    pub(crate) fn fixed_descriptor(&self) -> String {
+        let mut offset = 0;
+        let mut fields = String::new();
+        for column in &self.columns {
+            let (name, length) = (column.name, column.storage.bytes());
+            let rest = column.storage.describe();
+            writeln!(fields, "[[field]]\nname = \"{name}\"").expect("a string");
+            writeln!(fields, "offset = {offset}\nlength = {length}\n{rest}").expect("a string");
+            offset += length;
+        }
+        format!("format = \"fixed\"\nrecord_length = {offset}\nterminator = \"lf\"\n{fields}")
+    }
+
+    pub(crate) fn to_csv(&self) -> String {
+        let header: Vec<_> = self.columns.iter().map(|column| column.name).collect();
+        let mut text = header.join(",") + "\n";
+        for row in &self.rows {
+            let fields: Vec<_> = row.iter().map(csv_field).collect();
+            text += &fields.join(",");
+            text.push('\n');
+        }
+        text
+    }
+
+    pub(crate) fn csv_descriptor(&self) -> String {
+        let fields = self.columns.iter().map(|Column { name, word, .. }| {
+            format!("[[field]]\nname = \"{name}\"\ntype = \"{word}\"\n")
+        });
+        format!("format = \"csv\"\n{}", fields.collect::<String>())
+    }
+}
+
+/// The value of an SQL literal, for the rows of a table.
+pub(crate) fn null() -> Value {
+    Value::Null
+}
+
+pub(crate) fn integer(value: i64) -> Value {
+    Value::Integer(value)
+}
+
+pub(crate) fn decimal(digits: i128, scale: u8) -> Value {
+    Value::Decimal { digits, scale }
+}
+
+pub(crate) fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+/// YYYY-MM-DD
+pub(crate) fn date(text: &str) -> Value {
+    let date: NaiveDate = text.parse().expect("a date");
+    let days = date.signed_duration_since(NaiveDate::default()).num_days();
+    Value::Date(i32::try_from(days).expect("a date of today's calendar"))
+}
+
+/// YYYY-MM-DDTHH:MM:SS
+pub(crate) fn timestamp(text: &str) -> Value {
+    let time: DateTime<chrono::Utc> = format!("{text}Z").parse().expect("a timestamp");
+    Value::Timestamp(time.timestamp_micros())
+}
+
+pub(crate) fn iso_date(days: i32) -> String {
+    (NaiveDate::default() + TimeDelta::days(days.into())).to_string()
+}
+
+impl Storage {
+    fn bytes(self) -> usize {
+        match self {
+            Self::Text { bytes }
+            | Self::Packed { bytes, .. }
+            | Self::Integer { bytes }
+            | Self::LittleInteger { bytes }
+            | Self::Float { bytes } => bytes,
+            Self::Zoned { digits, .. } => digits,
+            Self::Date => 8,
+            Self::Nowhere => 0,
+        }
+    }
+
+    fn describe(self) -> String {
+        match self {
+            Self::Text { .. } => "type = \"text\"\nnull_when = \"low-values\"".to_owned(),
+            Self::Zoned { scale, .. } => {
+                format!("type = \"zoned\"\nscale = {scale}\nnull_when = \"spaces\"")
+            }
+            Self::Packed { scale, .. } => {
+                format!("type = \"packed\"\nscale = {scale}\nnull_when = \"low-values\"")
+            }
+            Self::Integer { .. } => {
+                "type = \"integer\"\nbyte_order = \"big\"\nnull_when = \"zeros\"".to_owned()
+            }
+            Self::LittleInteger { .. } => "type = \"integer\"\nbyte_order = \"little\"".to_owned(),
+            Self::Float { .. } => {
+                "type = \"float\"\nbyte_order = \"big\"\nnull_when = \"high-values\"".to_owned()
+            }
+            Self::Date => "type = \"date\"\nnull_when = \"spaces\"".to_owned(),
+            Self::Nowhere => panic!("a type that fixed-length records do not have"),
+        }
+    }
+
+    fn encode(self, value: &Value, to: &mut Vec<u8>) {
+        let end = to.len() + self.bytes();
+        match (self, value) {
+            (Self::Text { .. } | Self::Packed { .. } | Self::Integer { .. }, Value::Null) => {
+                to.resize(end, 0);
+            }
+            (Self::Zoned { .. } | Self::Date, Value::Null) => to.resize(end, b' '),
+            (Self::Float { .. }, Value::Null) => to.resize(end, 0xff),
+            (Self::Text { .. }, Value::Text(text)) => {
+                assert!(!text.ends_with(' '), "trailing spaces do not survive");
+                to.extend_from_slice(text.as_bytes());
+                assert!(to.len() <= end, "{text} is too long");
+                to.resize(end, b' ');
+            }
+            (Self::Zoned { digits, scale }, value) => {
+                let number = digits_at(value, scale);
+                let text = format!("{:0digits$}", number.unsigned_abs());
+                to.extend_from_slice(text.as_bytes());
+                if number < 0
+                    && let Some(last) = to.last_mut()
+                {
+                    *last |= 0x40;
+                }
+            }
+            (Self::Packed { bytes, scale }, value) => {
+                let number = digits_at(value, scale);
+                let digits = 2 * bytes - 1;
+                let sign = if number < 0 { 'd' } else { 'c' };
+                let nibbles = format!("{:0digits$}{sign}", number.unsigned_abs());
+                let pairs = (0..bytes).map(|pair| {
+                    u8::from_str_radix(&nibbles[2 * pair..2 * pair + 2], 16).expect("digits")
+                });
+                to.extend(pairs);
+            }
+            (Self::Integer { bytes }, Value::Integer(value)) => {
+                assert_ne!(*value, 0, "zero is NULL in this column");
+                to.extend_from_slice(&value.to_be_bytes()[8 - bytes..]);
+            }
+            (Self::LittleInteger { bytes }, Value::Integer(value)) => {
+                to.extend_from_slice(&value.to_le_bytes()[..bytes]);
+            }
+            (Self::Float { bytes: 8 }, Value::Float(value)) => {
+                to.extend_from_slice(&value.to_be_bytes());
+            }
+            #[allow(clippy::cast_possible_truncation, reason = "a column of this width")]
+            (Self::Float { bytes: 4 }, Value::Float(value)) => {
+                to.extend_from_slice(&(*value as f32).to_be_bytes());
+            }
+            (Self::Date, Value::Date(days)) => {
+                to.extend_from_slice(iso_date(*days).replace('-', "").as_bytes());
+            }
+            (storage, value) => panic!("{value:?} does not fit {storage:?}"),
+        }
+        assert_eq!(to.len(), end, "{value:?} does not fit {self:?}");
+    }
+}
+
+fn digits_at(value: &Value, to: u8) -> i128 {
+    match value {
+        Value::Integer(value) if to == 0 => i128::from(*value),
+        Value::Decimal { digits, scale } if *scale == to => *digits,
+        other => panic!("{other:?} has another scale than {to}"),
+    }
+}
+
+/// RFC 4180; NULL is nothing at all, the empty text is quoted.
+fn csv_field(value: &Value) -> String {
+    match value {
+        Value::Text(text) if text.is_empty() || text.contains(['"', ',', '\n', '\r']) => {
+            format!("\"{}\"", text.replace('"', "\"\""))
+        }
+        other => plain(other),
+    }
+}
+
+/// The value without quotes; nothing for NULL.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Boolean(value) => value.to_string(),
+        Value::Integer(value) => value.to_string(),
+        Value::Float(value) => format!("{value:?}"),
+        Value::Decimal { digits, scale } => plain_decimal(*digits, *scale),
+        Value::Text(text) => text.clone(),
+        Value::Date(days) => iso_date(*days),
+        Value::Timestamp(micros) => {
+            let time = DateTime::UNIX_EPOCH + TimeDelta::microseconds(*micros);
+            time.format("%Y-%m-%dT%H:%M:%S%.f").to_string()
+        }
+        other => panic!("{other:?} has no text"),
+    }
+}
+
+fn plain_decimal(digits: i128, scale: u8) -> String {
+    let sign = if digits < 0 { "-" } else { "" };
+    let scale = usize::from(scale);
+    let text = format!("{:0width$}", digits.unsigned_abs(), width = scale + 1);
+    let (whole, fraction) = text.split_at(text.len() - scale);
+    if scale == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+}
