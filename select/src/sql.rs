@@ -110,6 +110,7 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
         return unsupported(position(token.span.start), "a subquery");
     }
     refuse_nested_calls(&tokens)?;
+    refuse_repeated_interval(&tokens)?;
     let mut operators = tokens.iter().filter(|token| deepens(&token.token));
     match operators.nth(OPERATORS_MAX) {
         None => Ok(tokens),
@@ -148,6 +149,22 @@ fn refuse_nested_calls(tokens: &[TokenWithSpan]) -> Result<()> {
             }
             token => *token == Token::RBracket,
         };
+    }
+    Ok(())
+}
+
+/// Each INTERVAL directly behind another nests once more, past the parser's own limit.
+fn refuse_repeated_interval(tokens: &[TokenWithSpan]) -> Result<()> {
+    let mut behind_interval = false;
+    for TokenWithSpan { token, span } in tokens {
+        if matches!(token, Token::Whitespace(_)) {
+            continue;
+        }
+        let is_interval = matches!(token, Token::Word(word) if word.keyword == Keyword::INTERVAL);
+        if is_interval && behind_interval {
+            return unsupported(position(span.start), "INTERVAL");
+        }
+        behind_interval = is_interval;
     }
     Ok(())
 }
