@@ -1,5 +1,10 @@
 //! Select from outside: text and a file in, rows or an exact error out.
-#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests may panic too")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests may panic too"
+)]
 
 /// Files and texts that are wrong.
 mod bad_data;
@@ -9,6 +14,8 @@ mod engine;
 mod generate;
 /// Relations between answers that hold whatever the data.
 mod metamorphic;
+/// The texts of the cases, with faults.
+mod mutation;
 /// Random Selects against an SQL engine that nobody here wrote.
 mod oracle;
 /// SQL and its rows or its error, as files of text.

@@ -69,6 +69,13 @@ fn folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/slt"))
 }
 
+/// The SQL of every case.
+pub(crate) fn texts() -> Vec<String> {
+    let read = |name: &&str| std::fs::read_to_string(folder().join(format!("{name}.slt")));
+    let cases = FILES.iter().flat_map(|name| parse(&read(name).expect("a file of cases")));
+    cases.map(|case| case.sql).collect()
+}
+
 /// One case of a file.
 #[derive(Debug)]
 struct Case {
