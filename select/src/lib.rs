@@ -10,6 +10,20 @@
 //! back and yields the batches in the order of the file. Nothing here knows a network, an
 //! asynchronous runtime or who asks; [`Scan::collect`] drives a scan on a rayon pool for
 //! local use.
+//!
+//! ```no_run
+//! use std::{fs::File, sync::Arc};
+//! use sift_select::{Plan, Scan, ScanOptions, Select, Source};
+//!
+//! let select = Select::parse("SELECT city, pop FROM 'cities.csv' WHERE pop > $1")?;
+//! let file = File::open(select.from())?;
+//! let source = Arc::new(Source::open(select.from(), file, None)?);
+//! let plan = Plan::new(&select, source, &[1_000_000_i64.into()])?;
+//! for batch in Scan::new(plan, ScanOptions::default()).collect()? {
+//!     println!("{} records", batch.num_rows());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod aggregate;
 #[doc(hidden)]

@@ -31,6 +31,18 @@ pub enum Value {
     Timestamp(i64),
 }
 
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
 /// Most digits of a decimal, as in Arrow's `Decimal128`.
 pub(crate) const DECIMAL_DIGITS_MAX: u8 = 38;
 

@@ -1,4 +1,4 @@
-use super::{OPERATORS_MAX, TEXT_BYTES_MAX};
+use super::tokens::{OPERATORS_MAX, TEXT_BYTES_MAX};
 use crate::{ErrorKind, Select};
 
 fn refused(text: &str, kind: ErrorKind, message: &str) {

@@ -1,0 +1,204 @@
+//! The clauses of a SELECT, taken apart field by field, so that nothing can be ignored.
+
+use sqlparser::ast;
+
+use super::expr::lower;
+use super::place::{Places, START, at, refuse, start, unsupported};
+use crate::syntax::{Item, Name, Position, SelectSyntax};
+use crate::{ErrorKind, Result};
+
+/// The one SELECT of a query.
+pub(super) fn lower_query(query: ast::Query, places: &Places) -> Result<SelectSyntax> {
+    let here = START;
+    let ast::Query {
+        with,
+        body,
+        order_by,
+        limit_clause,
+        fetch,
+        locks,
+        for_clause,
+        settings,
+        format_clause,
+        pipe_operators,
+    } = query;
+    if let Some(with) = with {
+        return unsupported(at(&with), "WITH");
+    }
+    if let Some(order_by) = order_by {
+        return unsupported(at(&order_by), "ORDER BY");
+    }
+    if let Some(fetch) = fetch {
+        return unsupported(fetch.quantity.as_ref().map_or(here, at), "FETCH FIRST; use LIMIT, it");
+    }
+    refuse(here, &locks, "FOR UPDATE or SHARE")?;
+    refuse(here, &for_clause, "FOR")?;
+    refuse(here, &settings, "SETTINGS")?;
+    refuse(here, &format_clause, "FORMAT")?;
+    refuse(here, &pipe_operators, "a pipe operator")?;
+    let select = match *body {
+        ast::SetExpr::Select(select) => *select,
+        ast::SetExpr::Query(query) => return unsupported(at(&*query), "a SELECT in parentheses"),
+        ast::SetExpr::SetOperation { op, right, .. } => return unsupported(at(&*right), op),
+        ast::SetExpr::Values(_) => return unsupported(here, "VALUES"),
+        ast::SetExpr::Table(_) => return unsupported(here, "TABLE"),
+        _ => return unsupported(here, "anything but SELECT"),
+    };
+    let mut syntax = lower_select(select, places)?;
+    (syntax.limit, syntax.offset) = match limit_clause {
+        None => (None, None),
+        Some(ast::LimitClause::LimitOffset { limit, offset, limit_by }) => {
+            refuse(limit_by.first().map_or(here, at), &limit_by, "LIMIT BY")?;
+            let offset = offset.map(|ast::Offset { value, rows: _ }| value);
+            (limit.as_ref().map(lower).transpose()?, offset.as_ref().map(lower).transpose()?)
+        }
+        Some(ast::LimitClause::OffsetCommaLimit { offset, .. }) => {
+            return unsupported(
+                at(&offset),
+                "LIMIT offset, count; use LIMIT count OFFSET offset, it",
+            );
+        }
+    };
+    Ok(syntax)
+}
+
+fn lower_select(select: ast::Select, places: &Places) -> Result<SelectSyntax> {
+    let here = start(select.select_token.0.span);
+    let ast::Select {
+        select_token: _,
+        optimizer_hints,
+        distinct,
+        select_modifiers,
+        top,
+        top_before_distinct: _,
+        projection,
+        exclude,
+        into,
+        mut from,
+        lateral_views,
+        prewhere,
+        selection,
+        connect_by,
+        group_by,
+        cluster_by,
+        distribute_by,
+        sort_by,
+        having,
+        named_window,
+        qualify,
+        window_before_qualify: _,
+        value_table_mode,
+        flavor,
+    } = select;
+    match distinct {
+        None | Some(ast::Distinct::All) => {}
+        Some(ast::Distinct::Distinct) => return unsupported(here, "DISTINCT"),
+        Some(ast::Distinct::On(_)) => return unsupported(here, "DISTINCT ON"),
+    }
+    match &group_by {
+        ast::GroupByExpr::All(_) => return unsupported(here, "GROUP BY ALL"),
+        ast::GroupByExpr::Expressions(exprs, modifiers) => {
+            refuse(exprs.first().map_or(here, at), exprs, "GROUP BY")?;
+            refuse(here, modifiers, "GROUP BY")?;
+        }
+    }
+    if let Some(having) = having {
+        return unsupported(at(&having), "HAVING");
+    }
+    refuse(here, &optimizer_hints, "an optimizer hint")?;
+    refuse(here, &select_modifiers, "a modifier of SELECT")?;
+    refuse(here, &top, "TOP; use LIMIT, it")?;
+    refuse(here, &exclude, "EXCLUDE")?;
+    refuse(here, &into, "INTO")?;
+    refuse(here, &lateral_views, "LATERAL VIEW")?;
+    refuse(here, &prewhere, "PREWHERE")?;
+    refuse(here, &connect_by, "CONNECT BY")?;
+    refuse(here, &cluster_by, "CLUSTER BY")?;
+    refuse(here, &distribute_by, "DISTRIBUTE BY")?;
+    refuse(here, &sort_by, "SORT BY")?;
+    refuse(here, &named_window, "WINDOW")?;
+    refuse(here, &qualify, "QUALIFY")?;
+    refuse(here, &value_table_mode, "SELECT AS")?;
+    refuse(here, flavor != ast::SelectFlavor::Standard, "SELECT after FROM")?;
+
+    if from.len() > 1 {
+        return unsupported(places.from, "a second file (a join)");
+    }
+    let Some(table) = from.pop() else {
+        return Err(here.error(ErrorKind::Unsupported, "there is no FROM; expected FROM 'file'"));
+    };
+    let (from, alias) = lower_table(table, places.from)?;
+    let projection = projection.iter().map(lower_item).collect::<Result<Vec<_>>>()?;
+    if projection.is_empty() {
+        return Err(here.error(ErrorKind::Syntax, "nothing is selected; expected columns or *"));
+    }
+    let filter = selection.as_ref().map(lower).transpose()?;
+    Ok(SelectSyntax { projection, from, alias, filter, limit: None, offset: None })
+}
+
+fn lower_table(table: ast::TableWithJoins, here: Position) -> Result<(Name, Option<Name>)> {
+    if !table.joins.is_empty() {
+        return unsupported(here, "a join");
+    }
+    let ast::TableFactor::Table {
+        name,
+        alias,
+        args,
+        with_hints,
+        version,
+        with_ordinality,
+        partitions,
+        json_path,
+        sample,
+        index_hints,
+    } = table.relation
+    else {
+        return unsupported(here, "a subquery or table function in FROM");
+    };
+    refuse(here, &args, "a table function in FROM")?;
+    refuse(here, &with_hints, "WITH hints")?;
+    refuse(here, &version, "AS OF")?;
+    refuse(here, with_ordinality, "WITH ORDINALITY")?;
+    refuse(here, &partitions, "PARTITION")?;
+    refuse(here, &json_path, "a path behind the file")?;
+    refuse(here, &sample, "TABLESAMPLE")?;
+    refuse(here, &index_hints, "an index hint")?;
+    let alias = match alias {
+        None => None,
+        Some(ast::TableAlias { explicit: _, name, columns, at: None }) if columns.is_empty() => {
+            Some(lower_name(&name))
+        }
+        Some(alias) => {
+            return unsupported(start(alias.name.span), "a column list behind the alias");
+        }
+    };
+    let [ast::ObjectNamePart::Identifier(ident)] = name.0.as_slice() else {
+        let message =
+            format!("{name} is not a file name; write the path in quotes: FROM 'folder/file'");
+        return Err(here.error(ErrorKind::Unsupported, message));
+    };
+    Ok((Name { at: here, ..lower_name(ident) }, alias))
+}
+
+pub(super) fn lower_name(ident: &ast::Ident) -> Name {
+    let ast::Ident { value, quote_style, span } = ident;
+    Name { text: value.clone(), quoted: quote_style.is_some(), at: start(*span) }
+}
+
+fn lower_item(item: &ast::SelectItem) -> Result<Item> {
+    match item {
+        ast::SelectItem::UnnamedExpr(expr) => Ok(Item::Expr { expr: lower(expr)?, alias: None }),
+        ast::SelectItem::ExprWithAlias { expr, alias } => {
+            Ok(Item::Expr { expr: lower(expr)?, alias: Some(alias.value.clone()) })
+        }
+        ast::SelectItem::Wildcard(options) => {
+            if *options == ast::WildcardAdditionalOptions::default() {
+                Ok(Item::All)
+            } else {
+                unsupported(at(item), "an option of *")
+            }
+        }
+        ast::SelectItem::ExprWithAliases { .. } => unsupported(at(item), "a list of aliases"),
+        ast::SelectItem::QualifiedWildcard(..) => unsupported(at(item), "a qualified *; use *, it"),
+    }
+}

@@ -1,0 +1,149 @@
+//! The tokens of a text, and the bounds on them: what the parser's own limit does not cover.
+//!
+//! A flat chain such as `a OR b OR c …` makes a tree as deep as the chain is long, nested calls take
+//! exponential time, and a SELECT within a SELECT tens of kilobytes of stack. All of it is refused
+//! before anything recurses over it.
+
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+
+use super::place::{lower_first, position, unsupported};
+use crate::{Error, ErrorKind, Result};
+
+/// Longest text of a Select, in bytes.
+pub(super) const TEXT_BYTES_MAX: usize = 64 << 10;
+
+/// Most operators in a text: what bounds the depth of the parser's tree.
+pub(super) const OPERATORS_MAX: usize = 1000;
+
+/// Deepest nesting of calls and other parentheses behind a word. The parser tries some of them in two
+/// ways, nested ones in exponential time.
+const CALL_DEPTH_MAX: usize = 8;
+
+/// Most words SELECT in a text. One is all that the grammar has, a few more are refused by the name
+/// of what they stand in; each level costs the parser tens of kilobytes of stack.
+const SELECTS_MAX: usize = 4;
+/// The tokens of a text that is within bounds.
+pub(super) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
+    if text.len() > TEXT_BYTES_MAX {
+        let message =
+            format!("the text has {} bytes, at most {TEXT_BYTES_MAX} are accepted", text.len());
+        return Err(Error::new(ErrorKind::LimitExceeded, message));
+    }
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
+        .tokenize_with_location()
+        .map_err(|e| position(e.location).error(ErrorKind::Syntax, lower_first(&e.message)))?;
+    let is_select = |token: &&TokenWithSpan| {
+        matches!(&token.token, Token::Word(word)
+            if matches!(word.keyword, Keyword::SELECT | Keyword::VALUES | Keyword::TABLE))
+    };
+    if let Some(token) = tokens.iter().filter(is_select).nth(SELECTS_MAX) {
+        return unsupported(position(token.span.start), "a subquery");
+    }
+    refuse_nested_calls(&tokens)?;
+    refuse_repeated_interval(&tokens)?;
+    let mut operators = tokens.iter().filter(|token| deepens(&token.token));
+    match operators.nth(OPERATORS_MAX) {
+        None => Ok(tokens),
+        Some(token) => Err(position(token.span.start).error(
+            ErrorKind::LimitExceeded,
+            format!("more than {OPERATORS_MAX} operators; use IN for long lists"),
+        )),
+    }
+}
+
+fn refuse_nested_calls(tokens: &[TokenWithSpan]) -> Result<()> {
+    // For each open bracket, whether it belongs to a call.
+    let mut open = Vec::new();
+    let mut calls = 0;
+    let mut behind_name = false;
+    for TokenWithSpan { token, span } in tokens {
+        match token {
+            Token::Whitespace(_) => continue,
+            Token::LParen | Token::LBracket | Token::LBrace => {
+                calls += usize::from(behind_name);
+                open.push(behind_name);
+            }
+            Token::RParen | Token::RBracket | Token::RBrace => {
+                calls -= usize::from(open.pop().unwrap_or(false));
+            }
+            _ => {}
+        }
+        if calls > CALL_DEPTH_MAX {
+            let message = format!("calls are nested deeper than {CALL_DEPTH_MAX} levels");
+            return Err(position(span.start).error(ErrorKind::LimitExceeded, message));
+        }
+        behind_name = match token {
+            Token::Word(word) => {
+                !is_operator(word.keyword)
+                    && !matches!(word.keyword, Keyword::WHERE | Keyword::SELECT)
+            }
+            token => *token == Token::RBracket,
+        };
+    }
+    Ok(())
+}
+
+/// Each INTERVAL directly behind another nests once more, past the parser's own limit.
+fn refuse_repeated_interval(tokens: &[TokenWithSpan]) -> Result<()> {
+    let mut behind_interval = false;
+    for TokenWithSpan { token, span } in tokens {
+        if matches!(token, Token::Whitespace(_)) {
+            continue;
+        }
+        let is_interval = matches!(token, Token::Word(word) if word.keyword == Keyword::INTERVAL);
+        if is_interval && behind_interval {
+            return unsupported(position(span.start), "INTERVAL");
+        }
+        behind_interval = is_interval;
+    }
+    Ok(())
+}
+
+/// Whether a token can make the parser's tree deeper.
+fn deepens(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => is_operator(word.keyword),
+        Token::Number(..)
+        | Token::SingleQuotedString(_)
+        | Token::Placeholder(_)
+        | Token::Comma
+        | Token::Whitespace(_)
+        | Token::RParen
+        | Token::SemiColon
+        | Token::EOF => false,
+        _ => true,
+    }
+}
+
+/// Whether a word takes the expression before it as an operand, as a chain of it would.
+fn is_operator(keyword: Keyword) -> bool {
+    matches!(
+        keyword,
+        Keyword::AND
+            | Keyword::OR
+            | Keyword::XOR
+            | Keyword::NOT
+            | Keyword::IS
+            | Keyword::NOTNULL
+            | Keyword::IN
+            | Keyword::BETWEEN
+            | Keyword::LIKE
+            | Keyword::ILIKE
+            | Keyword::SIMILAR
+            | Keyword::RLIKE
+            | Keyword::REGEXP
+            | Keyword::MATCH
+            | Keyword::MEMBER
+            | Keyword::COLLATE
+            | Keyword::AT
+            | Keyword::DIV
+            | Keyword::OVERLAPS
+            | Keyword::OPERATOR
+            | Keyword::UNION
+            | Keyword::EXCEPT
+            | Keyword::INTERSECT
+            | Keyword::MINUS
+    )
+}
