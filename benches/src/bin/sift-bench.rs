@@ -17,6 +17,7 @@ use sift_benches::load::{Pace, Plan};
 use sift_benches::question::Ask;
 use sift_benches::server::{Security, run_as_server};
 use sift_benches::{Result, link, text};
+use sift_client::Level;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -94,8 +95,9 @@ struct Compare {
     /// Questions to the generated data: the share of the records that is selected, or another form.
     #[arg(long, value_delimiter = ',', default_value = "0.01%,1%,10%,50%,100%,two columns,sum")]
     questions: Vec<Ask>,
-    /// Channels: plain, or security compliance levels.
-    #[arg(long, value_delimiter = ',', default_value = "plain,3,4,5")]
+    /// Channels: plain, or security compliance levels; without it plain,3,4,5, and with --server
+    /// the default level.
+    #[arg(long, value_delimiter = ',')]
     levels: Vec<Security>,
     /// Link between client and server: loopback, 1gbit, or 100mbit/20ms with a round trip.
     #[arg(long, default_value_t = Link::default(), conflicts_with = "server")]
@@ -226,7 +228,11 @@ fn run_compare(chosen: Compare) -> Result<ExitCode> {
     };
     let document = match (chosen.server, chosen.file, chosen.predicate) {
         (Some(server), Some(file), Some(predicate)) => {
-            let security = *chosen.levels.first().ok_or("no level")?;
+            let security = match chosen.levels[..] {
+                [] => Security::Encrypted(Level::DEFAULT),
+                [one] => one,
+                _ => return Err("one level at a time with --server".into()),
+            };
             let Compare { ca, descriptor, .. } = chosen;
             let own = Own { server, ca, security, file, predicate, descriptor };
             compare::own(&own, rounds, told)?
@@ -240,7 +246,12 @@ fn run_compare(chosen: Compare) -> Result<ExitCode> {
                 scale: chosen.scale,
                 formats: chosen.formats,
                 questions: chosen.questions,
-                channels: chosen.levels,
+                channels: if chosen.levels.is_empty() {
+                    let levels = [Level::Three, Level::Four, Level::Five];
+                    [Security::Plain].into_iter().chain(levels.map(Security::Encrypted)).collect()
+                } else {
+                    chosen.levels
+                },
             };
             compare::generated(&wanted, &chosen.link, rounds, told)?
         }

@@ -89,7 +89,7 @@ pub fn generated(
                 let sql = ask.sql(name);
                 let descriptor = descriptor.clone();
                 let question = Question { file: name.to_owned(), sql, descriptor };
-                let mut cell = pair.compare(ask.name, link, &question)?;
+                let mut cell = pair.compare(ask.name, &link.to_string(), &question)?;
                 if ask.columns != "*" {
                     // a share of the records says nothing where they are not sent whole
                     cell.selectivity = None;
@@ -118,7 +118,7 @@ pub fn own(wanted: &Own, rounds: usize, done: impl Fn(&Cell)) -> Result<Document
         sql: format!("SELECT * FROM '{}' WHERE {predicate}", file.replace('\'', "''")),
         descriptor: descriptor.as_deref().map(std::fs::read_to_string).transpose()?,
     };
-    let cell = pair.compare("yours", &Link::default(), &question)?;
+    let cell = pair.compare(predicate, "as it is", &question)?;
     done(&cell);
     document.cells.push(cell);
     Ok(document)
@@ -146,7 +146,7 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    fn compare(&self, title: &str, link: &Link, question: &Question) -> Result<Cell> {
+    fn compare(&self, title: &str, link: &str, question: &Question) -> Result<Cell> {
         let file = question.file.as_str();
         let described = self.runtime.block_on(self.connection.borrow_mut().describe(file))?;
         let expected = RefCell::new(None);
@@ -167,7 +167,7 @@ impl Pair<'_> {
             format: described.format,
             file_bytes: described.bytes,
             sql: question.sql.clone(),
-            link: link.to_string(),
+            link: link.to_owned(),
             channel: Some(channel(self.connection.borrow().channel())),
             selectivity: share,
             series,

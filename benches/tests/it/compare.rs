@@ -1,7 +1,7 @@
 use sift_benches::break_even::BreakEven;
 use sift_benches::document::Document;
 
-use crate::{run, text};
+use crate::{Kept, run, text};
 
 #[test]
 fn both_arms_are_in_the_document_with_what_they_took() {
@@ -43,4 +43,20 @@ fn both_arms_are_in_the_document_with_what_they_took() {
     assert!(selected.runs[0].bytes_sent.unwrap() * 10 < whole.runs[0].bytes_sent.unwrap());
     let same = document.cells.iter().filter(|cell| cell.format == "csv");
     assert!(BreakEven::of(same).is_some());
+}
+
+#[test]
+fn a_server_that_runs_already_is_compared_on_a_file_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = Kept::start(folder.path());
+    let (server, ca) = (kept.option("--server"), kept.option("--ca"));
+    let descriptor = ca.replace("ca.pem", "data/lineitem.dat.toml");
+    let mut arguments = vec!["compare", "--server", server, "--ca", ca, "--rounds=1"];
+    arguments.extend(["--file=lineitem.dat", "--where=l_quantity < 10"]);
+    arguments.extend(["--descriptor", &descriptor]);
+    let output = run(env!("CARGO_BIN_EXE_sift-bench"), folder.path(), &arguments);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{out}{err}");
+    assert!(out.contains("of the records; level 3, link"), "{out}");
+    assert_eq!(kept.interrupt(), Some(130));
 }

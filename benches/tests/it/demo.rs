@@ -1,8 +1,6 @@
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use crate::{run, text};
+use crate::{Kept, run, text};
 
 const DEMO: &str = env!("CARGO_BIN_EXE_sift-demo");
 
@@ -34,17 +32,8 @@ fn a_question_that_is_none_is_an_error_and_nothing_is_left_behind() {
 #[test]
 fn an_interrupt_ends_a_server_that_was_kept_and_cleans_up() {
     let folder = tempfile::tempdir().unwrap();
-    let mut demo = Command::new(DEMO)
-        .args(["--scale", "0.001", "--keep"])
-        .env("TMPDIR", folder.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.contains("until Ctrl-C")));
-    assert!(lines.any(|line| line.contains(" fetch lineitem.dat")));
-    let id = demo.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    assert_eq!(demo.wait().unwrap().code(), Some(130));
+    let kept = Kept::start(folder.path());
+    assert!(kept.lines.iter().any(|line| line.contains("until Ctrl-C")));
+    assert_eq!(kept.interrupt(), Some(130));
     assert_eq!(entries(folder.path()), 0);
 }

@@ -1,6 +1,6 @@
 //! The programs as people run them.
 
-#![expect(clippy::unwrap_used, reason = "tests may")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may")]
 
 /// `sift-demo`: equal answers, and nothing left behind.
 mod demo;
@@ -11,8 +11,54 @@ mod compare;
 /// `sift-bench load`: bounds that hold or do not.
 mod load;
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+
+/// A demo whose server goes on until it is interrupted.
+struct Kept {
+    child: Child,
+    /// What it printed until it waits, in lines.
+    lines: Vec<String>,
+}
+
+impl Kept {
+    fn start(folder: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sift-demo"));
+        command.args(["--scale", "0.001", "--keep"]).env("TMPDIR", folder);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut kept = Self { child, lines: Vec::new() };
+        for line in output.lines().map(Result::unwrap) {
+            let last = line.contains(" fetch lineitem.dat");
+            kept.lines.push(line);
+            if last {
+                return kept;
+            }
+        }
+        panic!("the demo ended early: {:?}", kept.lines);
+    }
+
+    /// What follows `option` in the commands to try.
+    fn option(&self, option: &str) -> &str {
+        let mut words = self.lines.iter().flat_map(|line| line.split(' '));
+        words.find(|word| *word == option).and_then(|_| words.next()).unwrap()
+    }
+
+    fn interrupt(mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // a test that failed before it interrupted
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
 
 /// Runs a program with `folder` as its folder for temporary files.
 fn run(program: &str, folder: &Path, arguments: &[&str]) -> Output {
