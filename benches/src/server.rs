@@ -1,5 +1,5 @@
 //! The server of the demo and of the measurements: a process of its own, so that its CPU time and
-//! memory are its own. It is this same program, started again with [`ROLE`] as its first argument,
+//! memory are its own. It is this same program, started again with `ROLE` as its first argument,
 //! and ends when the standard input that its parent holds is closed: no parent, no server.
 //!
 //! It says on standard output where it listens, one address a line, in the order of the channels

@@ -161,7 +161,7 @@ struct Load {
     /// Connections that are held open beside and never asked over.
     #[arg(long, default_value_t = 0)]
     idle: usize,
-    /// What to ask: TOML of [[select]] with sql, weight, and parameters = [{ integer = [1, 9] },
+    /// What to ask: TOML of `[[select]]` with sql, weight, and parameters = [{ integer = [1, 9] },
     /// { text = ["a"] }, { date = ["2024-01-31"] }], drawn at random. Without it a few records of
     /// generated data by their key.
     #[arg(long, value_name = "FILE")]

@@ -61,7 +61,7 @@ impl Table {
             self.print_page(sink)?;
         }
         let s = if self.records == 1 { "" } else { "s" };
-        sink.bytes(format!("({} record{s})\n", self.records).as_bytes())
+        sink.bytes(format!("({} row{s})\n", self.records).as_bytes())
     }
 
     fn print_page(&mut self, sink: &mut Sink) -> Result<()> {

@@ -112,7 +112,7 @@ text               n
 NULL            -200
 a\\u{1b}[31m\\nb  NULL
 Zoë               30
-(4 records)
+(4 rows)
 ";
         check(&plain(&fake, &["select", "SELECT", "-f", "table"]), 0, expected, "");
     });
@@ -139,7 +139,7 @@ fn every_page_of_a_table_is_aligned_as_the_first() {
         assert_eq!(lines[2], "x           100000");
         assert_eq!(lines[5], "the widest  100003");
         assert_eq!(lines[2501], "x           102499");
-        assert_eq!(lines[2502], "(2500 records)");
+        assert_eq!(lines[2502], "(2500 rows)");
     });
 }
 
@@ -378,7 +378,7 @@ protection      network_encrypt: leaves on encrypted channels only
 field  type   nullable  storage
 ─────────────────────────────────────
 id     Int64  false     8 bytes at 0
-(1 record)
+(1 row)
 ";
         check(&plain(&fake, &["describe", "a.dat"]), 0, expected, "");
         check(&plain(&fake, &["explain", "SELECT"]), 0, "scan\n  all\\u{1b}\n", "");

@@ -61,7 +61,7 @@ fn is_there(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AlreadyExists
 }
 
-/// Refuses early what [`write`] would refuse.
+/// Refuses early what [`write()`] would refuse.
 pub(crate) fn must_not_exist(path: &Path, hint: &'static str) -> Result<(), Error> {
     match path.symlink_metadata() {
         Ok(_) => Err(Error::Exists { path: path.into(), hint }),
