@@ -64,8 +64,8 @@ pub(crate) struct ServeArgs {
     /// Security level of the channels: 0, 3, 4 or 5
     ///
     /// 0 is the default level, now 3. 3: TLS 1.2 and 1.3. 4: TLS 1.3. 5: TLS 1.3 with AES-256-GCM or
-    /// ChaCha20 and the post-quantum key exchange X25519MLKEM768 only. 1 is retired; 2 needs a build
-    /// with the feature `legacy-tls`.
+    /// ChaCha20 and the post-quantum key exchange X25519MLKEM768 only. 1 is retired; 2, for old peers,
+    /// is not served yet.
     #[arg(long = "scl", value_name = "LEVEL", value_parser = parse_level)]
     pub(crate) level: Option<Level>,
 
