@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use crate::aggregate::Aggregate;
 use crate::expr::{Expr, ExprKind, Literal, LiteralSet};
 use crate::like::Like;
-use crate::syntax::{self, AggregateFunction, ArithmeticOp, Name, Position};
+use crate::syntax::{self, ArithmeticOp, Name, Position};
 use crate::types::{self, type_name};
 use crate::{Error, ErrorKind, Result, Value, eval};
 
@@ -28,36 +28,36 @@ pub(crate) struct Binder<'a> {
     pub(crate) parameters: &'a [Value],
     /// Which parameters the text has used.
     pub(crate) used: Vec<bool>,
+    pub(crate) scope: Scope,
+    /// The aggregates of the Select so far.
+    pub(crate) aggregates: Vec<Aggregate>,
 }
 
-/// Where aggregates go while their SELECT item is bound.
-#[derive(Debug)]
-pub(crate) enum Aggregates<'a> {
-    /// They may not stand here; in which clause.
-    Refused(&'static str),
-    /// Each is added and replaced by a column of its index.
-    Collected(&'a mut Vec<Aggregate>),
+/// What the columns of an expression are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Those of a record. Aggregates may not stand here; in which clause.
+    Record(&'static str),
+    /// Those of a group: its aggregates. Each is added and replaced by a column of its index.
+    Group,
 }
 
 impl Binder<'_> {
     /// Binds a predicate: its value is a boolean.
     pub(crate) fn predicate(&mut self, expr: &syntax::Expr) -> Result<Expr> {
-        let bound = self.expr(expr, &mut Aggregates::Refused("WHERE"))?;
+        self.scope = Scope::Record("WHERE");
+        let bound = self.expr(expr)?;
         coerce(bound, &DataType::Boolean)
             .map_err(|found| mismatch(expr.at, format!("WHERE needs a boolean, got {found}")))
     }
 
     /// Binds any expression.
-    pub(crate) fn expr(
-        &mut self,
-        expr: &syntax::Expr,
-        aggregates: &mut Aggregates<'_>,
-    ) -> Result<Expr> {
+    pub(crate) fn expr(&mut self, expr: &syntax::Expr) -> Result<Expr> {
         use syntax::ExprKind as Syntax;
         let at = expr.at;
         let bound = match &expr.kind {
             Syntax::Column { qualifier, name } => {
-                if let Aggregates::Collected(_) = aggregates {
+                if self.scope == Scope::Group {
                     let message = format!(
                         "column `{}` stands beside an aggregate; expected it inside of one",
                         name.text
@@ -69,71 +69,52 @@ impl Binder<'_> {
             Syntax::Literal(value) => return literal(value.clone(), at),
             Syntax::Parameter(number) => return self.parameter(*number, at),
             Syntax::Not(operand) => {
-                let operand = self.boolean(operand, "NOT", aggregates)?;
+                let operand = self.boolean(operand, "NOT")?;
                 boolean(ExprKind::Not(Box::new(operand)))
             }
-            Syntax::And(terms) => boolean(ExprKind::And(self.booleans(terms, "AND", aggregates)?)),
-            Syntax::Or(terms) => boolean(ExprKind::Or(self.booleans(terms, "OR", aggregates)?)),
-            Syntax::Negate(operand) => negate(self.expr(operand, aggregates)?, at)?,
+            Syntax::And(terms) => boolean(ExprKind::And(self.booleans(terms, "AND")?)),
+            Syntax::Or(terms) => boolean(ExprKind::Or(self.booleans(terms, "OR")?)),
+            Syntax::Negate(operand) => negate(self.expr(operand)?, at)?,
             Syntax::Compare { op, left, right } => {
-                let operands = [self.expr(left, aggregates)?, self.expr(right, aggregates)?];
+                let operands = [self.expr(left)?, self.expr(right)?];
                 let [left, right] = unify(operands, at, *op)?;
                 boolean(ExprKind::Compare { op: *op, left: Box::new(left), right: Box::new(right) })
             }
             Syntax::Arithmetic { op, left, right } => {
-                let left = self.expr(left, aggregates)?;
-                arithmetic(*op, left, self.expr(right, aggregates)?, at)?
+                let left = self.expr(left)?;
+                arithmetic(*op, left, self.expr(right)?, at)?
             }
             Syntax::Between { operand, low, high, negated } => {
-                let operands = [
-                    self.expr(operand, aggregates)?,
-                    self.expr(low, aggregates)?,
-                    self.expr(high, aggregates)?,
-                ];
+                let operands = [self.expr(operand)?, self.expr(low)?, self.expr(high)?];
                 let [operand, low, high] = unify(operands, at, "BETWEEN")?.map(Box::new);
                 negated_if(*negated, boolean(ExprKind::Between { operand, low, high }))
             }
             Syntax::InList { operand, list, negated } => {
-                let operand = self.expr(operand, aggregates)?;
-                let list = list
-                    .iter()
-                    .map(|expr| self.expr(expr, aggregates))
-                    .collect::<Result<Vec<_>>>()?;
+                let operand = self.expr(operand)?;
+                let list = list.iter().map(|expr| self.expr(expr)).collect::<Result<Vec<_>>>()?;
                 negated_if(*negated, in_list(operand, list, at)?)
             }
             Syntax::Like { operand, pattern, escape, negated } => {
-                let operand = self.expr(operand, aggregates)?;
-                let pattern = self.expr(pattern, aggregates)?;
+                let operand = self.expr(operand)?;
+                let pattern = self.expr(pattern)?;
                 negated_if(*negated, like(operand, pattern, *escape, at)?)
             }
             Syntax::IsNull { operand, negated } => {
-                let operand = self.expr(operand, aggregates)?;
+                let operand = self.expr(operand)?;
                 negated_if(*negated, boolean(ExprKind::IsNull(Box::new(operand))))
             }
-            Syntax::Aggregate { function, argument } => {
-                return self.aggregate(*function, argument.as_deref(), at, aggregates);
-            }
+            Syntax::Aggregate(aggregate) => return self.aggregate(aggregate, at),
         };
         Ok(fold(bound))
     }
 
-    fn boolean(
-        &mut self,
-        expr: &syntax::Expr,
-        place: &str,
-        aggregates: &mut Aggregates<'_>,
-    ) -> Result<Expr> {
-        coerce(self.expr(expr, aggregates)?, &DataType::Boolean)
+    fn boolean(&mut self, expr: &syntax::Expr, place: &str) -> Result<Expr> {
+        coerce(self.expr(expr)?, &DataType::Boolean)
             .map_err(|found| mismatch(expr.at, format!("{place} needs a boolean, got {found}")))
     }
 
-    fn booleans(
-        &mut self,
-        terms: &[syntax::Expr],
-        place: &str,
-        aggregates: &mut Aggregates<'_>,
-    ) -> Result<Vec<Expr>> {
-        terms.iter().map(|term| self.boolean(term, place, aggregates)).collect()
+    fn booleans(&mut self, terms: &[syntax::Expr], place: &str) -> Result<Vec<Expr>> {
+        terms.iter().map(|term| self.boolean(term, place)).collect()
     }
 
     fn column(&self, qualifier: Option<&Name>, name: &Name) -> Result<Expr> {
@@ -186,33 +167,24 @@ impl Binder<'_> {
         literal(value.clone(), at)
     }
 
-    fn aggregate(
-        &mut self,
-        function: AggregateFunction,
-        argument: Option<&syntax::Expr>,
-        at: Position,
-        aggregates: &mut Aggregates<'_>,
-    ) -> Result<Expr> {
-        let collected = match aggregates {
-            Aggregates::Collected(collected) => collected,
-            Aggregates::Refused(place) => {
-                let message = format!("{function} may not stand in {place}");
-                return Err(at.error(ErrorKind::Unsupported, message));
-            }
-        };
-        let text = argument.map_or_else(|| "*".to_owned(), ToString::to_string);
-        let text = format!("{function}({text})");
-        let argument = match argument {
-            None => None,
-            Some(argument) => {
-                Some(self.expr(argument, &mut Aggregates::Refused("the argument of an aggregate"))?)
-            }
-        };
-        let aggregate = Aggregate::new(function, argument, text)
+    fn aggregate(&mut self, aggregate: &syntax::Aggregate, at: Position) -> Result<Expr> {
+        let syntax::Aggregate { function, distinct, argument, filter } = aggregate;
+        if let Scope::Record(place) = self.scope {
+            let message = format!("{function} may not stand in {place}");
+            return Err(at.error(ErrorKind::Unsupported, message));
+        }
+        if *distinct || filter.is_some() {
+            let message = format!("DISTINCT or FILTER of {function} is not supported");
+            return Err(at.error(ErrorKind::Unsupported, message));
+        }
+        self.scope = Scope::Record("the argument of an aggregate");
+        let argument = argument.as_ref().map(|argument| self.expr(argument)).transpose()?;
+        self.scope = Scope::Group;
+        let bound = Aggregate::new(*function, argument, aggregate.to_string())
             .map_err(|found| mismatch(at, format!("{function} does not take {found}")))?;
-        let data_type = aggregate.data_type().clone();
-        collected.push(aggregate);
-        Ok(Expr { data_type, kind: ExprKind::Column(collected.len() - 1) })
+        let data_type = bound.data_type().clone();
+        self.aggregates.push(bound);
+        Ok(Expr { data_type, kind: ExprKind::Column(self.aggregates.len() - 1) })
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::aggregate::Aggregate;
-use crate::bind::{Aggregates, Binder};
+use crate::bind::{Binder, Scope};
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::syntax::{self, Item, SelectSyntax};
 use crate::{ErrorKind, Result, Select, Source, Value};
@@ -75,6 +75,8 @@ impl Plan {
             qualifiers: [Some(&select.from), select.alias.as_ref()].into_iter().flatten().collect(),
             parameters,
             used: vec![false; parameters.len()],
+            scope: Scope::Record("WHERE"),
+            aggregates: Vec::new(),
         };
         let conjuncts = conjuncts(&mut binder, select)?;
         let (fields, output) = output(&mut binder, select)?;
@@ -184,7 +186,6 @@ fn columns<'a>(exprs: impl IntoIterator<Item = &'a Expr>) -> Vec<usize> {
 }
 
 fn output(binder: &mut Binder<'_>, select: &SelectSyntax) -> Result<(Vec<Field>, Output)> {
-    let mut collected = Vec::new();
     let is_aggregation = select.projection.iter().any(|item| match item {
         Item::All => false,
         Item::Expr { expr, .. } => has_aggregate(expr),
@@ -207,11 +208,11 @@ fn output(binder: &mut Binder<'_>, select: &SelectSyntax) -> Result<(Vec<Field>,
                 }
             }
             Item::Expr { expr, alias } => {
-                let mut aggregates = match is_aggregation {
-                    true => Aggregates::Collected(&mut collected),
-                    false => Aggregates::Refused("this place"),
+                binder.scope = match is_aggregation {
+                    true => Scope::Group,
+                    false => Scope::Record("this place"),
                 };
-                let bound = binder.expr(expr, &mut aggregates)?;
+                let bound = binder.expr(expr)?;
                 let text = expr.to_string();
                 fields.push(field(binder.schema, &bound, alias.as_deref(), &text, is_aggregation));
                 items.push(OutputItem { expr: bound, text });
@@ -223,8 +224,10 @@ fn output(binder: &mut Binder<'_>, select: &SelectSyntax) -> Result<(Vec<Field>,
         return Err(crate::Error::new(ErrorKind::LimitExceeded, message));
     }
     let output = if is_aggregation {
-        let columns = columns(collected.iter().filter_map(|aggregate| aggregate.argument.as_ref()));
-        Output::Aggregates { aggregates: collected, columns, items }
+        let aggregates = std::mem::take(&mut binder.aggregates);
+        let columns =
+            columns(aggregates.iter().filter_map(|aggregate| aggregate.argument.as_ref()));
+        Output::Aggregates { aggregates, columns, items }
     } else {
         let columns = columns(items.iter().map(|item| &item.expr));
         Output::Records { items, columns }
@@ -253,7 +256,7 @@ fn has_aggregate(expr: &syntax::Expr) -> bool {
     use syntax::ExprKind as Kind;
     let any = |list: &[&syntax::Expr]| list.iter().any(|expr| has_aggregate(expr));
     match &expr.kind {
-        Kind::Aggregate { .. } => true,
+        Kind::Aggregate(_) => true,
         Kind::Column { .. } | Kind::Literal(_) | Kind::Parameter(_) => false,
         Kind::Not(operand) | Kind::Negate(operand) | Kind::IsNull { operand, .. } => {
             has_aggregate(operand)
@@ -277,7 +280,8 @@ fn count(
     clause: &'static str,
 ) -> Result<Option<u64>> {
     let Some(expr) = expr else { return Ok(None) };
-    let bound = binder.expr(expr, &mut Aggregates::Refused(clause))?;
+    binder.scope = Scope::Record(clause);
+    let bound = binder.expr(expr)?;
     let number = match &bound.kind {
         ExprKind::Literal(Literal { value: Value::Null, .. }) => return Ok(None),
         ExprKind::Literal(Literal { value: Value::Integer(number), .. }) => {

@@ -106,11 +106,19 @@ pub(crate) enum ExprKind {
         operand: Box<Expr>,
         negated: bool,
     },
-    Aggregate {
-        function: AggregateFunction,
-        /// `None` for `count(*)`.
-        argument: Option<Box<Expr>>,
-    },
+    Aggregate(Aggregate),
+}
+
+/// An aggregate as written.
+#[derive(Clone, Debug)]
+pub(crate) struct Aggregate {
+    pub(crate) function: AggregateFunction,
+    /// Of equal values only one counts.
+    pub(crate) distinct: bool,
+    /// `None` for `count(*)`.
+    pub(crate) argument: Option<Box<Expr>>,
+    /// Only records for which this is true count.
+    pub(crate) filter: Option<Box<Expr>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,9 @@ use sqlparser::ast;
 
 use super::clauses::lower_name;
 use super::place::{START, at, refuse, start, unsupported};
-use crate::syntax::{AggregateFunction, ArithmeticOp, CompareOp, Expr, ExprKind, Position};
+use crate::syntax::{
+    Aggregate, AggregateFunction, ArithmeticOp, CompareOp, Expr, ExprKind, Position,
+};
 use crate::{Error, ErrorKind, Result, Value};
 
 /// Deepest nesting of a bound expression; a chain of one connective counts once.
@@ -249,7 +251,6 @@ fn lower_function(function: &ast::Function, depth: usize) -> Result<Expr> {
     };
     refuse(here, *uses_odbc_syntax, "the ODBC form of a call")?;
     refuse(here, !matches!(parameters, ast::FunctionArguments::None), "a parametric function")?;
-    refuse(here, filter, &format!("FILTER behind {function}"))?;
     refuse(here, null_treatment, "IGNORE or RESPECT NULLS")?;
     refuse(here, over, "OVER (a window)")?;
     refuse(here, within_group, "WITHIN GROUP")?;
@@ -258,11 +259,10 @@ fn lower_function(function: &ast::Function, depth: usize) -> Result<Expr> {
     };
     let ast::FunctionArgumentList { duplicate_treatment, args, clauses } = list;
     let distinct = matches!(duplicate_treatment, Some(ast::DuplicateTreatment::Distinct));
-    refuse(here, distinct, &format!("DISTINCT inside {function}"))?;
     refuse(here, clauses, &format!("a clause inside {function}"))?;
     let argument = match args.as_slice() {
         [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard)]
-            if function == AggregateFunction::Count =>
+            if function == AggregateFunction::Count && !distinct =>
         {
             None
         }
@@ -274,7 +274,10 @@ fn lower_function(function: &ast::Function, depth: usize) -> Result<Expr> {
             return Err(here.error(ErrorKind::TypeMismatch, message));
         }
     };
-    Ok(Expr { at: here, kind: ExprKind::Aggregate { function, argument } })
+    let filter = filter.as_deref().map(|filter| lower_at(filter, depth + 1)).transpose()?;
+    let filter = filter.map(Box::new);
+    let aggregate = Aggregate { function, distinct, argument, filter };
+    Ok(Expr { at: here, kind: ExprKind::Aggregate(aggregate) })
 }
 
 /// What a refused expression is called.

@@ -73,11 +73,6 @@ fn refuses_by_name_with_line_and_column() {
         "line 1, column 8: unknown function `foo`; there are count, sum, min, max and avg",
     );
     refused(
-        "SELECT count(DISTINCT a) FROM 'f'",
-        Unsupported,
-        "line 1, column 8: DISTINCT inside count is not supported",
-    );
-    refused(
         "SELECT sum(a) OVER () FROM 'f'",
         Unsupported,
         "line 1, column 8: OVER (a window) is not supported",

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Expr, ExprKind, Name};
+use super::{Aggregate, Expr, ExprKind, Name};
 use crate::Value;
 use crate::types;
 
@@ -49,10 +49,22 @@ impl Display for Expr {
             ExprKind::IsNull { operand, negated } => {
                 write!(f, "{} IS {}NULL", Operand(operand), not(negated))
             }
-            ExprKind::Aggregate { function, argument: None } => write!(f, "{function}(*)"),
-            ExprKind::Aggregate { function, argument: Some(argument) } => {
-                write!(f, "{function}({argument})")
-            }
+            ExprKind::Aggregate(aggregate) => aggregate.fmt(f),
+        }
+    }
+}
+
+impl Display for Aggregate {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { function, distinct, argument, filter } = self;
+        let distinct = if *distinct { "DISTINCT " } else { "" };
+        match argument {
+            None => write!(f, "{function}(*)")?,
+            Some(argument) => write!(f, "{function}({distinct}{argument})")?,
+        }
+        match filter {
+            None => Ok(()),
+            Some(filter) => write!(f, " FILTER (WHERE {filter})"),
         }
     }
 }
@@ -66,7 +78,7 @@ impl Display for Operand<'_> {
             ExprKind::Column { .. }
             | ExprKind::Literal(_)
             | ExprKind::Parameter(_)
-            | ExprKind::Aggregate { .. } => self.0.fmt(f),
+            | ExprKind::Aggregate(_) => self.0.fmt(f),
             _ => write!(f, "({})", self.0),
         }
     }
