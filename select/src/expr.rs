@@ -9,15 +9,15 @@ use crate::Value;
 use crate::like::Like;
 use crate::syntax::{ArithmeticOp, CompareOp};
 
-/// A bound expression.
-#[derive(Clone, Debug)]
+/// A bound expression. Equal ones have the same value for every record.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Expr {
     pub(crate) data_type: DataType,
     pub(crate) kind: ExprKind,
 }
 
 /// Operands have the types that the operation takes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ExprKind {
     /// Index into the columns of the source, or into the values of the aggregates.
     Column(usize),
@@ -70,8 +70,15 @@ pub(crate) struct Literal {
     pub(crate) scalar: Scalar<ArrayRef>,
 }
 
+impl PartialEq for Literal {
+    /// Beside equal types, which the expression has.
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
 /// What an `IN` of many literals looks up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum LiteralSet {
     /// Of whole numbers, decimals of one scale, dates and timestamps.
     Integers(HashSet<i128>),

@@ -8,7 +8,7 @@
 use memchr::memmem::Finder;
 
 /// A compiled pattern.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Like {
     /// Between the `%`, at least one; the first is anchored at the start, the last at the end.
     pieces: Vec<Piece>,
@@ -19,6 +19,16 @@ enum Piece {
     Literal(Box<Finder<'static>>),
     /// `None` is `_`.
     Characters(Vec<Option<char>>),
+}
+
+impl PartialEq for Piece {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Literal(left), Self::Literal(right)) => left.needle() == right.needle(),
+            (Self::Characters(left), Self::Characters(right)) => left == right,
+            _ => false,
+        }
+    }
 }
 
 impl Like {
