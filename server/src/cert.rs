@@ -4,12 +4,10 @@
 //! No text that is made here, for a person or for the log, has a byte of a private key in it.
 
 pub(crate) mod authority;
-mod der;
 pub(crate) mod file;
 pub(crate) mod request;
 pub(crate) mod show;
 pub(crate) mod subject;
-mod x509;
 
 use std::io;
 use std::path::PathBuf;

@@ -10,11 +10,11 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, Issuer,
     KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData,
 };
+use sift_proto::der::{IA5_STRING, PRINTABLE_STRING, UTF8_STRING};
+use sift_proto::x509::{Certificate, Name};
 
-use super::der::{IA5_STRING, PRINTABLE_STRING, UTF8_STRING};
 use super::file::{self, Existing, Readers};
 use super::subject::{Subject, common_name};
-use super::x509::{Certificate, Name};
 use super::{AUTHORITY_DAYS, Error, LEAF_DAYS, Validity};
 
 const EXISTS: &str = "clients that believe it would believe no other; issue with it, or name another folder with --dir";

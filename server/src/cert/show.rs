@@ -9,9 +9,9 @@ use chrono::{DateTime, Utc};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
+use sift_proto::x509::Certificate;
 
 use super::file;
-use super::x509::Certificate;
 use super::{DAY_SECONDS, Error};
 
 /// All that is to be said of a file.
@@ -63,7 +63,7 @@ impl Sheet {
     fn certificate(&mut self, certificate: &Certificate, der: &[u8], now: DateTime<Utc>) {
         let names = match &certificate.alternative_names[..] {
             [] => "(none)".to_owned(),
-            names => names.join(", "),
+            names => names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         };
         let purpose = match (certificate.authority, &certificate.purposes[..]) {
             (true, _) => "signing certificates (an authority)".to_owned(),

@@ -1,53 +1,80 @@
 //! What an X.509 certificate says of itself: subject, names, issuer, validity, key, purposes.
 //!
-//! Only reading: whether anybody should believe it is for rustls to decide. RFC 5280, section 4.1.
+//! Only reading: whether anybody should believe it is for a TLS library to decide. RFC 5280, section 4.1.
 
 use std::fmt::{self, Write};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-use super::der::{
+use crate::der::{
     BIT_STRING, BOOLEAN, GENERALIZED_TIME, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader,
     SEQUENCE, SET, UTC_TIME,
 };
 
 /// One certificate, read.
 #[derive(Debug)]
-pub(crate) struct Certificate {
-    pub(crate) subject: Name,
-    pub(crate) issuer: Name,
-    pub(crate) not_before: DateTime<Utc>,
-    pub(crate) not_after: DateTime<Utc>,
+pub struct Certificate {
+    /// Whose it is.
+    pub subject: Name,
+    /// Who signed it.
+    pub issuer: Name,
+    /// When its validity begins.
+    pub not_before: DateTime<Utc>,
+    /// When its validity ends.
+    pub not_after: DateTime<Utc>,
     /// The SubjectPublicKeyInfo with its algorithm, DER.
-    pub(crate) public_key: Vec<u8>,
-    pub(crate) key_kind: String,
-    /// DNS names, IP addresses, mail addresses and URIs, as people write them.
-    pub(crate) alternative_names: Vec<String>,
-    pub(crate) authority: bool,
-    pub(crate) purposes: Vec<&'static str>,
-    pub(crate) key_identifier: Option<Vec<u8>>,
+    pub public_key: Vec<u8>,
+    /// Algorithm and size of its key, such as `ECDSA P-256`.
+    pub key_kind: String,
+    /// The subject's alternative names, in their order.
+    pub alternative_names: Vec<AlternativeName>,
+    /// Whether it may sign others.
+    pub authority: bool,
+    /// What it may be used for, such as `server`; for anything if there is none.
+    pub purposes: Vec<&'static str>,
+    /// The identifier of its key, by which those that it signs refer to it.
+    pub key_identifier: Option<Vec<u8>>,
+}
+
+/// One of a subject's alternative names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlternativeName {
+    /// A DNS name; the first label may be `*`.
+    Dns(String),
+    /// A mail address.
+    Mail(String),
+    /// A URI.
+    Uri(String),
+    /// An IP address.
+    Ip(IpAddr),
+    /// A name of another kind, or one that holds what is no text.
+    Other,
 }
 
 /// A distinguished name: its exact bytes, and its attributes in their order.
 #[derive(Debug)]
-pub(crate) struct Name {
-    pub(crate) der: Vec<u8>,
-    pub(crate) attributes: Vec<Attribute>,
+pub struct Name {
+    /// Its encoding, by which names are compared.
+    pub der: Vec<u8>,
+    /// Its attributes, the most general first.
+    pub attributes: Vec<Attribute>,
 }
 
+/// One attribute of a distinguished name.
 #[derive(Debug)]
-pub(crate) struct Attribute {
+pub struct Attribute {
     /// The contents of the object identifier, DER.
-    pub(crate) kind: Vec<u8>,
+    pub kind: Vec<u8>,
     /// The tag of the value: which kind of string it is.
-    pub(crate) tag: u8,
-    pub(crate) value: Vec<u8>,
+    pub tag: u8,
+    /// The bytes of the string.
+    pub value: Vec<u8>,
 }
 
 impl Certificate {
     /// `None` where `der` is not one whole certificate.
-    pub(crate) fn parse(der: &[u8]) -> Option<Self> {
+    pub fn parse(der: &[u8]) -> Option<Self> {
         let mut certificate = Reader::only(der, SEQUENCE)?;
         let mut reader = certificate.open(SEQUENCE)?;
         let _signature_algorithm = certificate.expect(SEQUENCE)?;
@@ -82,6 +109,27 @@ impl Certificate {
         (certificate.is_empty() && reader.is_empty()).then_some(parsed)
     }
 
+    /// The names that identify its owner: DNS names, mail addresses and URIs among the alternative
+    /// names, then the subject's common names; each once. What is no plain text is left out.
+    pub fn names(&self) -> Vec<String> {
+        let alternative = self.alternative_names.iter().filter_map(|name| match name {
+            AlternativeName::Dns(text)
+            | AlternativeName::Mail(text)
+            | AlternativeName::Uri(text) => Some(text.clone()),
+            AlternativeName::Ip(_) | AlternativeName::Other => None,
+        });
+        let common =
+            self.subject.attributes.iter().filter(|attribute| attribute.kind == COMMON_NAME);
+        let common = common.filter_map(|attribute| plain_text(&attribute.value));
+        let mut names: Vec<String> = Vec::new();
+        for name in alternative.chain(common) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
     fn read_extensions(&mut self, mut extensions: Reader<'_>) -> Option<()> {
         while !extensions.is_empty() {
             let mut extension = extensions.open(SEQUENCE)?;
@@ -107,6 +155,9 @@ impl Certificate {
         Some(())
     }
 }
+
+/// 2.5.4.3
+const COMMON_NAME: [u8; 3] = [0x55, 4, 3];
 
 const fn context(number: u8, constructed: bool) -> u8 {
     0x80 | number | if constructed { 0x20 } else { 0 }
@@ -177,23 +228,35 @@ fn rsa_bits(bit_string: &[u8]) -> Option<u64> {
     Some(modulus.len() as u64 * 8 - u64::from(modulus.first()?.leading_zeros()))
 }
 
-fn alternative_names(value: &[u8]) -> Option<Vec<String>> {
+fn alternative_names(value: &[u8]) -> Option<Vec<AlternativeName>> {
     let mut reader = Reader::only(value, SEQUENCE)?;
     let mut names = Vec::new();
     while !reader.is_empty() {
         let name = reader.element()?;
+        let text = |kind: fn(String) -> AlternativeName| {
+            plain_text(name.value).map_or(AlternativeName::Other, kind)
+        };
         names.push(match name.tag {
-            // mail, DNS, URI
-            0x81 | 0x82 | 0x86 => printable(name.value),
+            0x81 => text(AlternativeName::Mail),
+            0x82 => text(AlternativeName::Dns),
+            0x86 => text(AlternativeName::Uri),
             0x87 => match (<[u8; 4]>::try_from(name.value), <[u8; 16]>::try_from(name.value)) {
-                (Ok(four), _) => Ipv4Addr::from(four).to_string(),
-                (_, Ok(six)) => Ipv6Addr::from(six).to_string(),
+                (Ok(four), _) => AlternativeName::Ip(four.into()),
+                (_, Ok(six)) => AlternativeName::Ip(six.into()),
                 _ => return None,
             },
-            _ => "(a name of another kind)".to_owned(),
+            _ => AlternativeName::Other,
         });
     }
     Some(names)
+}
+
+/// Text that says the same to a person, a log and a comparison; a NUL, say, could make it say less
+/// to one of them.
+fn plain_text(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let plain = !text.is_empty() && !text.chars().any(char::is_control);
+    plain.then(|| text.to_owned())
 }
 
 fn purposes(value: &[u8]) -> Option<Vec<&'static str>> {
@@ -208,6 +271,17 @@ fn purposes(value: &[u8]) -> Option<Vec<&'static str>> {
         });
     }
     Some(purposes)
+}
+
+/// As people write it.
+impl fmt::Display for AlternativeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns(text) | Self::Mail(text) | Self::Uri(text) => f.write_str(text),
+            Self::Ip(address) => address.fmt(f),
+            Self::Other => f.write_str("(a name of another kind)"),
+        }
+    }
 }
 
 impl fmt::Display for Name {
@@ -250,7 +324,7 @@ fn printable(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{CertificateParams, DnType, KeyPair};
+    use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, SanType};
 
     use super::*;
 
@@ -268,9 +342,26 @@ mod tests {
         let parsed = Certificate::parse(&sample()).unwrap();
         assert_eq!(parsed.not_before.to_string(), "1999-12-31 00:00:00 UTC");
         assert_eq!(parsed.not_after.to_string(), "2050-01-01 00:00:00 UTC");
-        assert_eq!(parsed.alternative_names, ["a.example", "::1"]);
+        let told: Vec<String> = parsed.alternative_names.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["a.example", "::1"]);
         assert_eq!(parsed.key_kind, "ECDSA P-256");
         assert_eq!(parsed.subject.to_string(), "CN=a\\u{1b}[31m");
+    }
+
+    #[test]
+    fn names_are_those_that_say_the_same_to_everybody() {
+        // an address is no identity, and the common name holds a control character
+        assert_eq!(Certificate::parse(&sample()).unwrap().names(), ["a.example"]);
+        let mut params = CertificateParams::new(["b.example".to_owned()]).unwrap();
+        let mail = "zoe@b.example".try_into().unwrap();
+        params.subject_alt_names.push(SanType::Rfc822Name(mail));
+        params.subject_alt_names.push(SanType::URI("urn:b".try_into().unwrap()));
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::OrganizationName, "B");
+        params.distinguished_name.push(DnType::CommonName, "Zoë");
+        let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        let names = Certificate::parse(certificate.der()).unwrap().names();
+        assert_eq!(names, ["b.example", "zoe@b.example", "urn:b", "Zoë"]);
     }
 
     #[test]

@@ -4,50 +4,66 @@
 //! bytes that are no such thing; nothing here panics or looks beyond the slice it was given.
 //! ITU-T X.690, sections 8.1 and 10.
 
-/// INTEGER, OBJECT IDENTIFIER, and the other universal tags that a certificate has.
-pub(crate) const BOOLEAN: u8 = 0x01;
-pub(crate) const INTEGER: u8 = 0x02;
-pub(crate) const BIT_STRING: u8 = 0x03;
-pub(crate) const OCTET_STRING: u8 = 0x04;
-pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
-pub(crate) const UTF8_STRING: u8 = 0x0c;
-pub(crate) const PRINTABLE_STRING: u8 = 0x13;
-pub(crate) const IA5_STRING: u8 = 0x16;
-pub(crate) const UTC_TIME: u8 = 0x17;
-pub(crate) const GENERALIZED_TIME: u8 = 0x18;
-pub(crate) const SEQUENCE: u8 = 0x30;
-pub(crate) const SET: u8 = 0x31;
+/// BOOLEAN
+pub const BOOLEAN: u8 = 0x01;
+/// INTEGER
+pub const INTEGER: u8 = 0x02;
+/// BIT STRING
+pub const BIT_STRING: u8 = 0x03;
+/// OCTET STRING
+pub const OCTET_STRING: u8 = 0x04;
+/// OBJECT IDENTIFIER
+pub const OBJECT_IDENTIFIER: u8 = 0x06;
+/// UTF8String
+pub const UTF8_STRING: u8 = 0x0c;
+/// PrintableString
+pub const PRINTABLE_STRING: u8 = 0x13;
+/// IA5String
+pub const IA5_STRING: u8 = 0x16;
+/// UTCTime
+pub const UTC_TIME: u8 = 0x17;
+/// GeneralizedTime
+pub const GENERALIZED_TIME: u8 = 0x18;
+/// SEQUENCE
+pub const SEQUENCE: u8 = 0x30;
+/// SET
+pub const SET: u8 = 0x31;
 
 /// What is left to read of one element's contents.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader<'a>(&'a [u8]);
+pub struct Reader<'a>(&'a [u8]);
 
 /// One tag, length and value.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Element<'a> {
-    pub(crate) tag: u8,
-    pub(crate) value: &'a [u8],
+pub struct Element<'a> {
+    /// What it is.
+    pub tag: u8,
+    /// Its contents.
+    pub value: &'a [u8],
     /// With tag and length.
-    pub(crate) whole: &'a [u8],
+    pub whole: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(contents: &'a [u8]) -> Self {
+    /// Reads the elements of `contents` one by one.
+    pub fn new(contents: &'a [u8]) -> Self {
         Self(contents)
     }
 
     /// The one element that `bytes` are, opened.
-    pub(crate) fn only(bytes: &'a [u8], tag: u8) -> Option<Self> {
+    pub fn only(bytes: &'a [u8], tag: u8) -> Option<Self> {
         let mut reader = Self(bytes);
         let value = reader.expect(tag)?.value;
         reader.is_empty().then_some(Self(value))
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether all is read.
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(crate) fn element(&mut self) -> Option<Element<'a>> {
+    /// The next element.
+    pub fn element(&mut self) -> Option<Element<'a>> {
         let (&[tag, first], mut rest) = self.0.split_first_chunk()?;
         if tag & 0x1f == 0x1f {
             return None;
@@ -67,12 +83,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The next element, which must have this tag.
-    pub(crate) fn expect(&mut self, tag: u8) -> Option<Element<'a>> {
+    pub fn expect(&mut self, tag: u8) -> Option<Element<'a>> {
         self.element().filter(|element| element.tag == tag)
     }
 
     /// The next element if it has this tag; otherwise it stays where it is.
-    pub(crate) fn optional(&mut self, tag: u8) -> Option<Element<'a>> {
+    pub fn optional(&mut self, tag: u8) -> Option<Element<'a>> {
         let mut ahead = *self;
         let element = ahead.expect(tag)?;
         *self = ahead;
@@ -80,7 +96,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Opens the next element, which must have this tag.
-    pub(crate) fn open(&mut self, tag: u8) -> Option<Self> {
+    pub fn open(&mut self, tag: u8) -> Option<Self> {
         self.expect(tag).map(|element| Self(element.value))
     }
 }
