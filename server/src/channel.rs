@@ -11,24 +11,23 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use sift_proto::cipher;
 use sift_proto::frame::{Kind, Opening, encode_message};
 use sift_proto::level::{Level, Protocol};
 use sift_proto::message::{ChannelReport, Failure, Status};
+use sift_proto::x509::Certificate;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
-use crate::{client_hello, tls, wire};
+use crate::tls::{Acceptor, Negotiated, TlsStream};
+use crate::{client_hello, wire};
 
 /// What a listener demands of its channels.
 #[derive(Clone, Debug)]
 pub(crate) enum Security {
     Plain,
-    Encrypted { level: Level, tls: Arc<ServerConfig> },
+    Encrypted(Arc<Acceptor>),
 }
 
 /// An open channel.
@@ -43,6 +42,8 @@ pub(crate) struct Channel {
 pub(crate) struct Facts {
     pub(crate) peer: SocketAddr,
     pub(crate) encryption: Option<Encryption>,
+    /// The names in the client's certificate, which was verified; none without one.
+    pub(crate) peer_names: Vec<String>,
 }
 
 /// How a channel is encrypted. Suite and group are IANA's numbers.
@@ -109,6 +110,7 @@ impl Facts {
             key_exchange: self.key_exchange().to_owned(),
             level: self.level_number().into(),
             peer: self.peer.to_string(),
+            peer_names: self.peer_names.clone(),
         }
     }
 }
@@ -129,19 +131,19 @@ pub(crate) async fn open(
     let Some(&first) = peeked.first() else { return Err(Refused::Silent) };
     match (Opening::from_first_byte(first), security) {
         (Opening::Frame, Security::Plain) => {
-            let facts = Facts { peer, encryption: None };
+            let facts = Facts { peer, encryption: None, peer_names: Vec::new() };
             Ok(Channel { stream: Stream::Plain(tcp), facts })
         }
-        (Opening::Tls, Security::Encrypted { level, tls }) => {
+        (Opening::Tls, Security::Encrypted(acceptor)) => {
             let offered = client_hello::offered(peeked);
-            Box::pin(handshake(tcp, peer, *level, tls, offered)).await
+            Box::pin(handshake(tcp, peer, acceptor, offered)).await
         }
         (Opening::Tls, Security::Plain) => {
             let text = "encryption is not enabled on the server";
             dismiss(tcp, &failure(Status::EncryptionNotEnabled, text)).await;
             Err(Refused::TlsOnPlain)
         }
-        (Opening::Frame, Security::Encrypted { .. }) => {
+        (Opening::Frame, Security::Encrypted(_)) => {
             let text = "this server requires encryption";
             dismiss(tcp, &failure(Status::EncryptionRequired, text)).await;
             Err(Refused::PlainOnTls)
@@ -157,60 +159,23 @@ pub(crate) async fn open(
 async fn handshake(
     tcp: TcpStream,
     peer: SocketAddr,
-    level: Level,
-    tls: &Arc<ServerConfig>,
+    acceptor: &Acceptor,
     offered: Option<String>,
 ) -> Result<Channel, Refused> {
-    let accepted = TlsAcceptor::from(Arc::clone(tls)).accept(tcp).into_fallible().await;
-    let stream = match accepted {
-        Ok(stream) => stream,
-        Err((error, mut tcp)) => {
-            // the alert is written; a reset must not overtake it
-            let _ = tcp.shutdown().await;
-            wire::drain(&mut tcp, &mut [0; 1024]).await;
-            return Err(Refused::Handshake(handshake_fault(&error, level, offered)));
+    let accepted = acceptor.accept(tcp, offered).await.map_err(Refused::Handshake)?;
+    let level = acceptor.options().level;
+    let Negotiated { protocol, suite, group } = accepted.negotiated;
+    let encryption = Some(Encryption { level, protocol, suite, group });
+    let peer_names = match accepted.client_certificate {
+        None => Vec::new(),
+        Some(der) => {
+            let parsed = Certificate::parse(&der);
+            let unreadable = || "the client's certificate does not parse".to_owned();
+            parsed.ok_or_else(|| Refused::Handshake(unreadable()))?.names()
         }
     };
-    let (_, session) = stream.get_ref();
-    let suite = session.negotiated_cipher_suite();
-    let protocol = session.protocol_version().and_then(tls::protocol);
-    let group = session.negotiated_key_exchange_group().map(|group| group.name().into());
-    let (Some(suite), Some(protocol)) = (suite, protocol) else {
-        return Err(Refused::Handshake("it ended without a cipher".to_owned()));
-    };
-    let encryption = Encryption { level, protocol, suite: suite.suite().into(), group };
-    let facts = Facts { peer, encryption: Some(encryption) };
-    Ok(Channel { stream: Stream::Tls(Box::new(stream)), facts })
-}
-
-/// The handshake's error in the administrator's words.
-fn handshake_fault(error: &io::Error, level: Level, offered: Option<String>) -> String {
-    use rustls::PeerIncompatible as Peer;
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match inner {
-        Some(rustls::Error::PeerIncompatible(
-            Peer::ServerTlsVersionIsDisabledByOurConfig
-            | Peer::ServerDoesNotSupportTls12Or13
-            | Peer::SupportedVersionsExtensionRequired
-            | Peer::Tls12NotOffered
-            | Peer::Tls12NotOfferedOrEnabled,
-        )) => {
-            let ours: Vec<String> = level.protocols().iter().map(ToString::to_string).collect();
-            format!(
-                "no protocol in common: the client offers {}, level {level} has {}",
-                offered.as_deref().unwrap_or("an unknown one"),
-                ours.join(", ")
-            )
-        }
-        Some(rustls::Error::PeerIncompatible(Peer::NoCipherSuitesInCommon)) => {
-            format!("no cipher in common at level {level}")
-        }
-        Some(rustls::Error::PeerIncompatible(Peer::NoKxGroupsInCommon)) => {
-            format!("no key exchange in common at level {level}")
-        }
-        Some(other) => other.to_string(),
-        None => error.to_string(),
-    }
+    let facts = Facts { peer, encryption, peer_names };
+    Ok(Channel { stream: Stream::Tls(accepted.stream), facts })
 }
 
 fn failure(status: Status, text: &str) -> Vec<u8> {
@@ -222,7 +187,7 @@ fn failure(status: Status, text: &str) -> Vec<u8> {
 fn http_answer(security: &Security) -> String {
     let how = match security {
         Security::Plain => "without encryption",
-        Security::Encrypted { .. } => "over TLS",
+        Security::Encrypted(_) => "over TLS",
     };
     let body =
         format!("this port speaks the Sift protocol {how}, not HTTP; use the `sift` client\n");
@@ -250,7 +215,7 @@ async fn dismiss(mut tcp: TcpStream, answer: &[u8]) {
 #[derive(Debug)]
 pub(crate) enum Stream {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(TlsStream),
 }
 
 impl AsyncRead for Stream {
@@ -290,7 +255,10 @@ impl AsyncWrite for Stream {
     }
 
     fn is_write_vectored(&self) -> bool {
-        true
+        match self {
+            Self::Plain(tcp) => tcp.is_write_vectored(),
+            Self::Tls(tls) => tls.is_write_vectored(),
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

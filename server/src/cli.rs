@@ -59,12 +59,10 @@ fn print(text: &[u8]) -> io::Result<()> {
 async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
     let data = DataRoot::open(&settings.data)?;
     let mut listeners = Vec::new();
-    for listener in &settings.listeners {
-        listeners.push(match &listener.channels {
+    for listener in settings.listeners {
+        listeners.push(match listener.channels {
             Channels::Plain => Listener::plain(listener.address).await?,
-            Channels::Encrypted { certificate, level } => {
-                Listener::encrypted(listener.address, certificate, *level).await?
-            }
+            Channels::Encrypted(options) => Listener::with_tls(listener.address, options).await?,
         });
     }
     let shutdown = signals::shutdown()?;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sift_proto::level::Level;
@@ -10,7 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::channel::Security;
 use crate::error::Error;
-use crate::tls;
+use crate::tls::{Acceptor, Reloader, TlsOptions};
 
 pub use crate::catalogue::DataRoot;
 
@@ -105,8 +106,16 @@ impl Listener {
         certificate: &Path,
         level: Level,
     ) -> Result<Self, Error> {
-        let tls = tls::server_config(certificate, level)?;
-        Self::bind(address, Security::Encrypted { level, tls }).await
+        Self::with_tls(address, TlsOptions::new(certificate, level)).await
+    }
+
+    /// Listens for clients that speak TLS as `options` say. Port 0 is any free one.
+    ///
+    /// # Errors
+    /// `Certificate`, `ClientAuthorities`, `Random`, `Listen`.
+    pub async fn with_tls(address: SocketAddr, options: TlsOptions) -> Result<Self, Error> {
+        let acceptor = Arc::new(Acceptor::new(options)?);
+        Self::bind(address, Security::Encrypted(acceptor)).await
     }
 
     /// Listens for clients in the clear. Port 0 is any free one.
@@ -129,11 +138,19 @@ impl Listener {
         self.address
     }
 
+    /// What reads its certificate again; `None` on a plain one.
+    pub fn reloader(&self) -> Option<Reloader> {
+        match &self.security {
+            Security::Plain => None,
+            Security::Encrypted(acceptor) => Some(Reloader::new(Arc::clone(acceptor))),
+        }
+    }
+
     /// The level of its channels; `None` on a plain one.
     pub fn level(&self) -> Option<Level> {
-        match self.security {
+        match &self.security {
             Security::Plain => None,
-            Security::Encrypted { level, .. } => Some(level),
+            Security::Encrypted(acceptor) => Some(acceptor.options().level),
         }
     }
 }

@@ -24,6 +24,14 @@ pub enum Error {
         /// What is wrong with it.
         fault: CertificateFault,
     },
+    /// The PEM file with the authorities of client certificates.
+    #[error("authorities of client certificates {}: {fault}", path.display())]
+    ClientAuthorities {
+        /// The PEM file as it was given.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: CertificateFault,
+    },
     /// No random numbers, so no keys.
     #[error(
         "cannot load random state: the operating system's generator gives none; \
@@ -63,6 +71,9 @@ pub enum CertificateFault {
         "no certificate in it; chain and key belong in this one file, the server's own certificate first"
     )]
     NoCertificate,
+    /// There is no CERTIFICATE section where authorities are expected.
+    #[error("no certificate in it; the authorities' certificates are expected")]
+    NoAuthority,
     /// There is no PRIVATE KEY section.
     #[error("no private key in it; chain and key belong in this one file")]
     NoKey,

@@ -40,3 +40,4 @@ mod wire;
 pub use config::{Config, DataRoot, Limits, Listener};
 pub use error::{CertificateFault, Error};
 pub use server::{Activity, Server, serve};
+pub use tls::{ClientCertificates, Passphrase, Reloader, TlsOptions};

@@ -24,6 +24,7 @@ pub(crate) fn connected(facts: &Facts, client: &str) {
         protocol = facts.protocol(),
         cipher = facts.cipher(),
         key_exchange = facts.key_exchange(),
+        names = ?facts.peer_names,
         ?client,
         "connection"
     );

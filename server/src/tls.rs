@@ -1,141 +1,195 @@
-//! The only place that builds TLS configurations: a PEM file and a security level in, a rustls
-//! configuration with exactly that level's protocols, suites and key exchanges out.
+//! TLS as a listener has it: options in, channels out, and a new certificate without a new
+//! listener.
+//!
+//! Only this file and those below it know which library serves a level.
 
-use std::fs::File;
-use std::io::Read;
+mod modern;
+mod options;
+mod pem;
+
+use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll};
 
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
-use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
-use sift_proto::ALPN;
+use rustls::ServerConfig;
 use sift_proto::level::{Level, Protocol};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
 
-use crate::error::{CertificateFault, Error};
+use crate::error::Error;
+use crate::wire;
 
-/// A chain of ten certificates and an RSA-8192 key are below 40 KiB.
-const PEM_BYTES_MAX: u64 = 1 << 20;
+pub use options::{ClientCertificates, Passphrase, TlsOptions};
 
-/// The configuration of a listener at `level`, with chain and key from one PEM file.
-///
-/// # Errors
-/// `Certificate`, `Random`.
-pub(crate) fn server_config(path: &Path, level: Level) -> Result<Arc<ServerConfig>, Error> {
-    let ticketer = aws_lc_rs::Ticketer::new().map_err(|_unspecific| Error::Random)?;
-    let mut config = configure(path, level)
-        .map_err(|fault| Error::Certificate { path: path.to_owned(), fault })?;
-    config.alpn_protocols = vec![ALPN.to_vec()];
-    config.ticketer = ticketer;
-    Ok(Arc::new(config))
+/// Shakes hands for a listener, with the certificate that was loaded last.
+#[derive(Debug)]
+pub(crate) struct Acceptor {
+    options: TlsOptions,
+    library: RwLock<Library>,
 }
 
-/// The channel's protocol in the words of `proto`; `None` for one that no level has.
-pub(crate) fn protocol(version: rustls::ProtocolVersion) -> Option<Protocol> {
-    match version {
-        rustls::ProtocolVersion::TLSv1_2 => Some(Protocol::Tls12),
-        rustls::ProtocolVersion::TLSv1_3 => Some(Protocol::Tls13),
-        _ => None,
+/// A TLS library, configured for one level. Cheap to clone.
+#[derive(Clone, Debug)]
+enum Library {
+    Rustls(Arc<ServerConfig>),
+}
+
+/// A connection that has shaken hands.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) stream: TlsStream,
+    pub(crate) negotiated: Negotiated,
+    /// The client's own certificate, verified, DER.
+    pub(crate) client_certificate: Option<Vec<u8>>,
+}
+
+/// What both ends agreed on. Suite and group are IANA's numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Negotiated {
+    pub(crate) protocol: Protocol,
+    pub(crate) suite: u16,
+    /// A resumed TLS 1.2 session has none.
+    pub(crate) group: Option<u16>,
+}
+
+impl Acceptor {
+    /// # Errors
+    /// `Certificate`, `ClientAuthorities`, `Random`.
+    pub(crate) fn new(options: TlsOptions) -> Result<Self, Error> {
+        let library = RwLock::new(Library::load(&options)?);
+        Ok(Self { options, library })
     }
-}
 
-fn configure(path: &Path, level: Level) -> Result<ServerConfig, CertificateFault> {
-    let (chain, key) = read_pem(path)?;
-    let config = ServerConfig::builder_with_provider(Arc::new(provider(level)))
-        .with_protocol_versions(&versions(level))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    Ok(config)
-}
-
-fn versions(level: Level) -> Vec<&'static SupportedProtocolVersion> {
-    level
-        .protocols()
-        .iter()
-        .map(|protocol| match protocol {
-            Protocol::Tls12 => &rustls::version::TLS12,
-            Protocol::Tls13 => &rustls::version::TLS13,
-        })
-        .collect()
-}
-
-/// What rustls offers, less what the level does not permit.
-fn provider(level: Level) -> CryptoProvider {
-    let mut provider = aws_lc_rs::default_provider();
-    let suites = provider.cipher_suites.clone();
-    let permitted = |suite: &SupportedCipherSuite, group: u16| {
-        protocol(suite.version().version)
-            .is_some_and(|protocol| level.permits(protocol, suite.suite().into(), Some(group)))
-    };
-    provider
-        .kx_groups
-        .retain(|group| suites.iter().any(|suite| permitted(suite, group.name().into())));
-    let groups: Vec<u16> = provider.kx_groups.iter().map(|group| group.name().into()).collect();
-    provider.cipher_suites.retain(|suite| groups.iter().any(|group| permitted(suite, *group)));
-    provider
-}
-
-type Chain = Vec<CertificateDer<'static>>;
-
-fn read_pem(path: &Path) -> Result<(Chain, PrivateKeyDer<'static>), CertificateFault> {
-    let mut text = Vec::new();
-    File::open(path)?.take(PEM_BYTES_MAX + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > PEM_BYTES_MAX {
-        return Err(CertificateFault::TooLarge {
-            got: text.len() as u64,
-            bytes_max: PEM_BYTES_MAX,
-        });
+    pub(crate) fn options(&self) -> &TlsOptions {
+        &self.options
     }
-    let chain: Chain = CertificateDer::pem_slice_iter(&text)
-        .collect::<Result<_, _>>()
-        .map_err(|error: pem::Error| CertificateFault::Pem(error.to_string()))?;
-    if chain.is_empty() {
-        return Err(CertificateFault::NoCertificate);
+
+    fn reload(&self) -> Result<(), Error> {
+        let fresh = Library::load(&self.options)?;
+        *self.library.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
     }
-    let key = PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
-        pem::Error::NoItemsFound if has_section(&text, "ENCRYPTED PRIVATE KEY") => {
-            CertificateFault::KeyEncrypted
+
+    /// Shakes hands. `offered` are the protocols in the client's first message, for the log.
+    ///
+    /// # Errors
+    /// Why there is no channel, in an administrator's words. The client knows by then.
+    pub(crate) async fn accept(
+        &self,
+        tcp: TcpStream,
+        offered: Option<String>,
+    ) -> Result<Accepted, String> {
+        let library = self.library.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let level = self.options.level;
+        match library {
+            Library::Rustls(config) => modern::accept(config, tcp, level, offered).await,
         }
-        pem::Error::NoItemsFound => CertificateFault::NoKey,
-        other => CertificateFault::Pem(other.to_string()),
-    })?;
-    Ok((chain, key))
+    }
 }
 
-fn has_section(pem: &[u8], name: &str) -> bool {
-    let head = format!("-----BEGIN {name}-----");
-    pem.windows(head.len()).any(|window| window == head.as_bytes())
+/// Reads the certificate and the other files of a listener again, while it serves.
+#[derive(Clone, Debug)]
+pub struct Reloader(Arc<Acceptor>);
+
+impl Reloader {
+    pub(crate) fn new(acceptor: Arc<Acceptor>) -> Self {
+        Self(acceptor)
+    }
+
+    /// The PEM file with the listener's chain and key.
+    pub fn certificate(&self) -> &Path {
+        &self.0.options.certificate
+    }
+
+    /// Channels from now on have what is in the files now; open ones stay as they are. Where the
+    /// files do not serve, what was loaded last goes on.
+    ///
+    /// # Errors
+    /// `Certificate`, `ClientAuthorities`, `Random`.
+    pub fn reload(&self) -> Result<(), Error> {
+        self.0.reload()
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Library {
+    fn load(options: &TlsOptions) -> Result<Self, Error> {
+        modern::configure(options).map(Self::Rustls)
+    }
+}
 
-    fn names(level: Level) -> (Vec<u16>, Vec<u16>) {
-        let provider = provider(level);
-        let suites = provider.cipher_suites.iter().map(|s| s.suite().into()).collect();
-        let groups = provider.kx_groups.iter().map(|g| g.name().into()).collect();
-        (suites, groups)
+/// Ends a connection that was refused by an alert: a reset must not overtake it.
+async fn part(tcp: &mut TcpStream) {
+    // whoever is gone need not be told
+    let _ = tcp.shutdown().await;
+    wire::drain(tcp, &mut [0; 1024]).await;
+}
+
+/// Why no protocol could be agreed on.
+fn no_protocol_in_common(level: Level, offered: Option<&str>) -> String {
+    let ours: Vec<String> = level.protocols().iter().map(ToString::to_string).collect();
+    format!(
+        "no protocol in common: the client offers {}, level {level} has {}",
+        offered.unwrap_or("an unknown one"),
+        ours.join(", ")
+    )
+}
+
+/// An encrypted stream.
+#[derive(Debug)]
+pub(crate) enum TlsStream {
+    Rustls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
+}
+
+impl AsyncRead for TlsStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Rustls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for TlsStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Rustls(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
     }
 
-    #[test]
-    fn level_five_is_narrow() {
-        // TLS_AES_256_GCM_SHA384 and TLS_CHACHA20_POLY1305_SHA256, X25519MLKEM768
-        assert_eq!(names(Level::Five), (vec![0x1302, 0x1303], vec![0x11ec]));
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Rustls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
     }
 
-    #[test]
-    fn level_four_has_no_older_suites() {
-        let (suites, groups) = names(Level::Four);
-        assert!(suites.iter().all(|suite| suite >> 8 == 0x13), "{suites:x?}");
-        assert!(groups.contains(&0x001d));
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Rustls(stream) => stream.is_write_vectored(),
+        }
     }
 
-    #[test]
-    fn level_three_has_both_protocols() {
-        let (suites, _) = names(Level::Three);
-        assert!(suites.contains(&0x1302) && suites.contains(&0xc030), "{suites:x?}");
-        assert_eq!(versions(Level::Three).len(), 2);
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Rustls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Rustls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use sift_proto::DEFAULT_PORT;
 use sift_proto::level::{Level, LevelError};
-use sift_server::Limits;
+use sift_server::{ClientCertificates, Limits, TlsOptions};
 
 use super::args::{LogFormat, ServeArgs};
 
@@ -34,7 +34,7 @@ pub(crate) struct ListenerSettings {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Channels {
     Plain,
-    Encrypted { certificate: PathBuf, level: Level },
+    Encrypted(TlsOptions),
 }
 
 /// What is wrong with them.
@@ -66,6 +66,11 @@ pub(crate) enum Fault {
         "listener {number}: `{key}` is for encrypted channels, and this one has `encrypt = false`"
     )]
     PlainWith { number: usize, key: &'static str },
+    #[error(
+        "listener {number}: `client_cert` needs `client_ca`, a PEM file with the authorities that \
+         sign the clients' certificates"
+    )]
+    NoClientAuthority { number: usize },
     #[error("`{key}` is {got}, at most {max} makes sense")]
     TooLarge { key: &'static str, got: u64, max: u64 },
     #[error(
@@ -96,6 +101,16 @@ struct FileListener {
     encrypt: Option<bool>,
     cert: Option<PathBuf>,
     scl: Option<u8>,
+    client_ca: Option<PathBuf>,
+    client_cert: Option<ClientCert>,
+}
+
+/// As [`ClientCertificates`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ClientCert {
+    Required,
+    Optional,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -151,6 +166,7 @@ fn merge(
     }
     for listener in &mut listeners {
         listener.cert = listener.cert.take().map(beside);
+        listener.client_ca = listener.client_ca.take().map(beside);
         correct(listener, &args);
     }
     let listeners = listeners.into_iter().zip(1..).map(|(listener, number)| {
@@ -160,10 +176,7 @@ fn merge(
         );
         let channels = match listener.checked(number).map_err(value)? {
             None => Channels::Plain,
-            Some((Some(certificate), level)) => Channels::Encrypted { certificate, level },
-            Some((None, level)) => {
-                Channels::Encrypted { certificate: default_certificate(folders)?, level }
-            }
+            Some(level) => Channels::Encrypted(listener.tls(level, folders)?),
         };
         Ok(ListenerSettings { address, channels })
     });
@@ -186,9 +199,8 @@ fn correct(listener: &mut FileListener, args: &ServeArgs) {
     listener.port = args.port.or(listener.port);
     if args.plain {
         // what the file says about encryption has no object any more
-        listener.encrypt = Some(false);
-        listener.cert = None;
-        listener.scl = None;
+        let FileListener { listen, port, .. } = *listener;
+        *listener = FileListener { listen, port, encrypt: Some(false), ..FileListener::default() };
         return;
     }
     if args.encrypt || args.certificate.is_some() || args.level.is_some() {
@@ -199,20 +211,38 @@ fn correct(listener: &mut FileListener, args: &ServeArgs) {
 }
 
 impl FileListener {
-    /// Certificate and level; `None` on a plain one.
-    fn checked(&self, number: usize) -> Result<Option<(Option<PathBuf>, Level)>, Fault> {
+    /// The level; `None` on a plain one.
+    fn checked(&self, number: usize) -> Result<Option<Level>, Fault> {
         if self.encrypt.unwrap_or(true) {
-            let level = Level::from_number(self.scl.unwrap_or(0))
-                .map_err(|error| Fault::Level { number, error })?;
-            return Ok(Some((self.cert.clone(), level)));
+            if self.client_cert.is_some() && self.client_ca.is_none() {
+                return Err(Fault::NoClientAuthority { number });
+            }
+            let level = Level::from_number(self.scl.unwrap_or(0));
+            return level.map(Some).map_err(|error| Fault::Level { number, error });
         }
-        if self.cert.is_some() {
-            return Err(Fault::PlainWith { number, key: "cert" });
-        }
-        match self.scl {
-            Some(_) => Err(Fault::PlainWith { number, key: "scl" }),
+        let given = [
+            ("cert", self.cert.is_some()),
+            ("scl", self.scl.is_some()),
+            ("client_ca", self.client_ca.is_some()),
+            ("client_cert", self.client_cert.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((key, _)) => Err(Fault::PlainWith { number, key }),
             None => Ok(None),
         }
+    }
+
+    fn tls(self, level: Level, folders: &[PathBuf]) -> Result<TlsOptions, Error> {
+        let certificate = self.cert.map_or_else(|| default_certificate(folders), Ok)?;
+        let options = TlsOptions::new(certificate, level);
+        let asked = match self.client_cert.unwrap_or(ClientCert::Required) {
+            ClientCert::Required => ClientCertificates::Required,
+            ClientCert::Optional => ClientCertificates::Optional,
+        };
+        Ok(match self.client_ca {
+            None => options,
+            Some(authorities) => options.clients(authorities, asked),
+        })
     }
 }
 

@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
 use rustls::pki_types::CertificateDer;
 use sift_proto::level::Level;
-use sift_server::{Activity, Config, DataRoot, Limits, Listener, Server};
+use sift_server::{Activity, Config, DataRoot, Limits, Listener, Server, TlsOptions};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -35,6 +38,7 @@ byte_order = \"little\"
 pub(crate) struct Fixture {
     folder: TempDir,
     pub(crate) authority: CertificateDer<'static>,
+    issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Fixture {
@@ -51,7 +55,25 @@ impl Fixture {
         let pem = certificate.pem() + &key.serialize_pem();
         fs::write(folder.path().join("siftd.pem"), pem).unwrap();
         fs::write(folder.path().join("authority.pem"), issuer.pem()).unwrap();
-        Self { folder, authority: issuer.der().clone() }
+        Self { folder, authority: issuer.der().clone(), issuer }
+    }
+
+    /// A client's certificate and key, signed by the authority, for what `change` makes of it.
+    pub(crate) fn client_certificate(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> PathBuf {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        change(&mut params);
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let path = self.outside(&format!("{name}.pem"));
+        fs::write(&path, certificate.pem() + &key.serialize_pem()).unwrap();
+        path
     }
 
     /// With one small file of each format.
@@ -100,9 +122,15 @@ impl Fixture {
     }
 
     pub(crate) async fn serve_with(self, level: Level, limits: Limits) -> Served {
+        let options = TlsOptions::new(self.certificate(), level);
+        self.serve_tls(options, limits).await
+    }
+
+    /// As [`Fixture::serve_with`], the encrypted port as `options` say.
+    pub(crate) async fn serve_tls(self, options: TlsOptions, limits: Limits) -> Served {
         let any: SocketAddr = ([127, 0, 0, 1], 0).into();
         let plain = Listener::plain(any).await.unwrap();
-        let tls = Listener::encrypted(any, &self.certificate(), level).await.unwrap();
+        let tls = Listener::with_tls(any, options).await.unwrap();
         let (plain_address, tls_address) = (plain.address(), tls.address());
         let config = Config { data: DataRoot::open(self.data()).unwrap(), limits };
         let server = Server::new(config);

@@ -22,6 +22,8 @@ mod cert;
 mod channel;
 /// The ordinary paths, with the client that people use.
 mod client;
+/// Clients that show a certificate, or none.
+mod client_certificates;
 /// `siftd` as a process: exit codes, signals, log lines.
 mod command;
 /// Whole files and ranges of them.

@@ -11,7 +11,7 @@ fn settings(args: ServeArgs, text: &str) -> Result<Settings, String> {
 }
 
 fn encrypted(certificate: &str, level: Level) -> Channels {
-    Channels::Encrypted { certificate: certificate.into(), level }
+    Channels::Encrypted(TlsOptions::new(certificate, level))
 }
 
 #[test]
@@ -44,7 +44,10 @@ fn the_example_tells_the_defaults() {
     let expected = Limits { morsels_in_flight_max, ..Limits::default() };
     assert_eq!(format!("{:?}", told.limits), format!("{expected:?}"));
     assert_eq!(told.log_format, LogFormat::default());
-    assert_eq!(told.listeners[0].channels, encrypted("/etc/sift/siftd.pem", Level::DEFAULT));
+    // clients are asked for a certificate only where their authorities are named
+    let channels = TlsOptions::new("/etc/sift/siftd.pem", Level::DEFAULT)
+        .clients("/etc/sift/clients.pem", ClientCertificates::Required);
+    assert_eq!(told.listeners[0].channels, Channels::Encrypted(channels));
 }
 
 #[test]
@@ -73,6 +76,22 @@ fn plain_on_the_command_line_drops_what_is_for_encryption() {
 }
 
 #[test]
+fn a_client_certificate_is_required_where_authorities_are_named() {
+    let channels = |client_cert: &str| {
+        let text = format!(
+            "data = '/d'\n[[listener]]\ncert = 'a.pem'\nclient_ca = 'clients.pem'\n{client_cert}"
+        );
+        settings(ServeArgs::default(), &text).unwrap().listeners.remove(0).channels
+    };
+    let with = |asked| {
+        let options = TlsOptions::new("/etc/sift/a.pem", Level::DEFAULT);
+        Channels::Encrypted(options.clients("/etc/sift/clients.pem", asked))
+    };
+    assert_eq!(channels(""), with(ClientCertificates::Required));
+    assert_eq!(channels("client_cert = 'optional'"), with(ClientCertificates::Optional));
+}
+
+#[test]
 fn what_is_wrong_is_named() {
     let cases = [
         ("", "no data root: name the folder with --data DIR"),
@@ -85,6 +104,9 @@ fn what_is_wrong_is_named() {
             "data = '/d'\n[[listener]]\nencrypt = false\nscl = 3",
             "listener 1: `scl` is for encrypted",
         ),
+        ("data = '/d'\n[[listener]]\nencrypt = false\nclient_ca = 'a'", "`client_ca` is for encr"),
+        ("data = '/d'\n[[listener]]\nclient_cert = 'optional'", "`client_cert` needs `client_ca`"),
+        ("data = '/d'\n[[listener]]\nclient_cert = 'maybe'", "unknown variant `maybe`"),
         ("data = '/d'\nlog_format = 'xml'", "unknown variant `xml`"),
     ];
     for (text, expected) in cases {

@@ -1,0 +1,70 @@
+//! What an encrypted listener is made of: level, certificate, and whom it asks for one.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use sift_proto::level::Level;
+
+/// How a listener encrypts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsOptions {
+    pub(crate) certificate: PathBuf,
+    pub(crate) level: Level,
+    pub(crate) passphrase: Passphrase,
+    pub(crate) clients: Option<(PathBuf, ClientCertificates)>,
+}
+
+/// Whether a client needs a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// Without one there is no channel.
+    Required,
+    /// Without one there is a channel, to nobody in particular. One that is not good is refused.
+    Optional,
+}
+
+/// Where the passphrase of a private key is.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum Passphrase {
+    /// Nowhere: the key has none.
+    #[default]
+    None,
+    /// Here.
+    Given(String),
+    /// In the first line of a file, which is read each time that the key is.
+    File(PathBuf),
+}
+
+impl TlsOptions {
+    /// A listener at `level`. `certificate` is a PEM file with the chain, the server's own
+    /// certificate first, and its private key. Clients need no certificate.
+    pub fn new(certificate: impl Into<PathBuf>, level: Level) -> Self {
+        let certificate = certificate.into();
+        Self { certificate, level, passphrase: Passphrase::None, clients: None }
+    }
+
+    /// The passphrase of the private key, where it has one.
+    #[must_use]
+    pub fn passphrase(mut self, passphrase: Passphrase) -> Self {
+        self.passphrase = passphrase;
+        self
+    }
+
+    /// Asks clients for a certificate that one of the authorities in a PEM file has signed.
+    #[must_use]
+    pub fn clients(mut self, authorities: impl Into<PathBuf>, asked: ClientCertificates) -> Self {
+        self.clients = Some((authorities.into(), asked));
+        self
+    }
+}
+
+/// Never tells what it is.
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::Given(_) => f.write_str("Given(..)"),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+        }
+    }
+}
