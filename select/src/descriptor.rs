@@ -6,6 +6,7 @@
 //! terminator = "lf"            # "none" (the default), "lf" or "crlf"
 //! byte_order = "big"           # for all binary fields that do not say otherwise
 //! network_encrypt = true       # the file leaves the machine on encrypted channels only
+//! scl_min = 3                  # and of this security level at least, from 2 to 5; implies encryption
 //!
 //! [[field]]
 //! name = "price"
@@ -15,7 +16,11 @@
 //! scale = 2                    # digits after the implied point
 //! sign = "ebcdic-overpunch"    # of zoned: "overpunch" (the default) has 'p' to 'y' for -0 to -9
 //! null_when = "spaces"         # or "zeros", "low-values", "high-values": the field is NULL
+//! scl_min = 4                  # of this field alone; `network_encrypt`, too
 //! ```
+//!
+//! The strictest demand holds: a field never leaves where its file may not, and a field that shares
+//! bytes with another demands what that one does.
 //!
 //! A CSV file needs a descriptor only for what its header and values do not tell:
 //!
@@ -30,6 +35,7 @@
 //! [[field]]
 //! name = "price"
 //! type = "decimal(12,2)"       # boolean, int64, float64, decimal(p,s), date, timestamp, text
+//! scl_min = 4                  # a field may be here for its protection alone, without a type
 //! ```
 
 mod keys;
@@ -38,7 +44,8 @@ use std::collections::HashSet;
 
 use crate::csv::{self, Kind};
 use crate::fixed::{self, ByteOrder, NullWhen, Sign, Storage, Terminator};
-use crate::{Error, ErrorKind, Result};
+use crate::requirement::LEVELS;
+use crate::{Error, ErrorKind, Requirement, Result};
 use keys::{Keys, Text};
 
 /// The longest text of a descriptor, in bytes; a field takes about 100.
@@ -51,7 +58,9 @@ const FIELDS_MAX: usize = 16 << 10;
 #[derive(Clone, Debug)]
 pub struct Descriptor {
     pub(crate) layout: Layout,
-    network_encrypt: bool,
+    requirement: Requirement,
+    /// Those of the fields that have one.
+    fields: Vec<(String, Requirement)>,
 }
 
 /// What a descriptor says about the records.
@@ -86,24 +95,48 @@ impl Descriptor {
         parse_file(text, table.as_ref())
     }
 
-    /// Whether the file may leave the machine on encrypted channels only.
-    pub fn network_encrypt(&self) -> bool {
-        self.network_encrypt
+    /// What the file as a whole demands of a channel.
+    pub fn requirement(&self) -> Requirement {
+        self.requirement
+    }
+
+    /// The fields that demand something of their own, and what: by their names in the file.
+    pub fn fields_protected(&self) -> impl Iterator<Item = (&str, Requirement)> {
+        self.fields.iter().map(|(name, requirement)| (name.as_str(), *requirement))
     }
 }
 
 fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descriptor> {
-    const FIXED: &[&str] =
-        &["format", "network_encrypt", "record_length", "terminator", "byte_order", "field"];
-    const CSV: &[&str] = &["format", "network_encrypt", "csv", "field"];
-    const ANY: &[&str] =
-        &["format", "network_encrypt", "record_length", "terminator", "byte_order", "csv", "field"];
+    const FIXED: &[&str] = &[
+        "format",
+        "network_encrypt",
+        "scl_min",
+        "record_length",
+        "terminator",
+        "byte_order",
+        "field",
+    ];
+    const CSV: &[&str] = &["format", "network_encrypt", "scl_min", "csv", "field"];
+    const ANY: &[&str] = &[
+        "format",
+        "network_encrypt",
+        "scl_min",
+        "record_length",
+        "terminator",
+        "byte_order",
+        "csv",
+        "field",
+    ];
     let keys = Keys::new(text, 0, table, ANY)?;
     let words = [("fixed", Format::Fixed), ("csv", Format::Csv), ("tsv", Format::Tsv)];
     let format = keys.choice("format", &words)?;
-    let network_encrypt = keys.boolean("network_encrypt")?.unwrap_or(false);
+    let requirement = parse_requirement(&keys)?;
+    let mut fields = Vec::new();
     let layout = match format {
-        Some(Format::Fixed) => Layout::Fixed(parse_fixed(&Keys::new(text, 0, table, FIXED)?)?),
+        Some(Format::Fixed) => {
+            let keys = Keys::new(text, 0, table, FIXED)?;
+            Layout::Fixed(parse_fixed(&keys, &mut fields)?)
+        }
         None if keys.has("record_length") => {
             return Err(
                 keys.error("format", "`format` is missing; `record_length` is for \"fixed\"")
@@ -111,13 +144,26 @@ fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descripto
         }
         _ => {
             let keys = Keys::new(text, 0, table, CSV)?;
-            Layout::Csv(parse_csv(&keys, format == Some(Format::Tsv))?)
+            Layout::Csv(parse_csv(&keys, format == Some(Format::Tsv), &mut fields)?)
         }
     };
-    Ok(Descriptor { layout, network_encrypt })
+    fields.retain(|(_, requirement)| *requirement != Requirement::None);
+    Ok(Descriptor { layout, requirement, fields })
 }
 
-fn parse_fixed(keys: &Keys<'_>) -> Result<fixed::Layout> {
+fn parse_requirement(keys: &Keys<'_>) -> Result<Requirement> {
+    let network_encrypt = keys.boolean("network_encrypt")?.unwrap_or(false);
+    let scl_min =
+        keys.number("scl_min", u32::from(*LEVELS.start())..u32::from(*LEVELS.end()) + 1)?;
+    let scl_min = scl_min.and_then(|level| u8::try_from(level).ok());
+    // the level is in its bounds
+    Ok(Requirement::new(network_encrypt, scl_min).unwrap_or(Requirement::Level(*LEVELS.end())))
+}
+
+/// What fields demand, by name.
+type Requirements = Vec<(String, Requirement)>;
+
+fn parse_fixed(keys: &Keys<'_>, requirements: &mut Requirements) -> Result<fixed::Layout> {
     let bounds = 1..fixed::RECORD_BYTES_MAX + 1;
     let length = keys.number("record_length", bounds)?;
     let length = keys.required("record_length", length)?;
@@ -132,16 +178,44 @@ fn parse_fixed(keys: &Keys<'_>) -> Result<fixed::Layout> {
         if !names.insert(field.name.clone()) {
             return Err(keys.error("name", format_args!("there are two fields `{}`", field.name)));
         }
+        requirements.push((field.name.clone(), parse_requirement(&keys)?));
         fields.push(field);
     }
     if fields.is_empty() {
         return Err(keys.error("field", "a fixed-length file needs at least one `[[field]]`"));
     }
+    share(&fields, requirements);
     Ok(fixed::Layout::new(length, terminator, fields))
 }
 
-const FIXED_FIELD: &[&str] =
-    &["name", "type", "offset", "length", "byte_order", "scale", "sign", "null_when"];
+/// Fields that have bytes in common demand the same: they are ways to read one another.
+fn share(fields: &[fixed::Field], requirements: &mut Requirements) {
+    let protected: Vec<(std::ops::Range<usize>, Requirement)> = fields
+        .iter()
+        .zip(&*requirements)
+        .filter(|(_, (_, requirement))| *requirement != Requirement::None)
+        .map(|(field, (_, requirement))| (field.offset..field.offset + field.length, *requirement))
+        .collect();
+    for (field, (_, requirement)) in fields.iter().zip(requirements) {
+        let end = field.offset + field.length;
+        let overlapping =
+            protected.iter().filter(|(bytes, _)| bytes.start < end && field.offset < bytes.end);
+        *requirement = overlapping.map(|(_, other)| *other).fold(*requirement, Requirement::max);
+    }
+}
+
+const FIXED_FIELD: &[&str] = &[
+    "name",
+    "type",
+    "offset",
+    "length",
+    "byte_order",
+    "scale",
+    "sign",
+    "null_when",
+    "network_encrypt",
+    "scl_min",
+];
 
 fn parse_fields<'t>(keys: &Keys<'t>, known: &[&str]) -> Result<Vec<Keys<'t>>> {
     let tables = keys.tables("field")?;
@@ -282,7 +356,7 @@ fn parse_storage(
     Ok(storage)
 }
 
-fn parse_csv(keys: &Keys<'_>, tsv: bool) -> Result<csv::Options> {
+fn parse_csv(keys: &Keys<'_>, tsv: bool, requirements: &mut Requirements) -> Result<csv::Options> {
     let mut options = csv::Options::default();
     if tsv {
         options.delimiter = Some(b'\t');
@@ -304,7 +378,7 @@ fn parse_csv(keys: &Keys<'_>, tsv: bool) -> Result<csv::Options> {
         options.null = keys.string("null")?.map(str::to_owned);
     }
     let mut names = HashSet::new();
-    for keys in parse_fields(keys, &["name", "type"])? {
+    for keys in parse_fields(keys, &["name", "type", "network_encrypt", "scl_min"])? {
         let name = parse_name(&keys)?;
         if !names.insert(name.clone()) {
             return Err(keys.error("name", format_args!("there are two fields `{name}`")));
@@ -318,6 +392,7 @@ fn parse_csv(keys: &Keys<'_>, tsv: bool) -> Result<csv::Options> {
                 )
             })?),
         };
+        requirements.push((name.clone(), parse_requirement(&keys)?));
         options.fields.push((name, kind));
     }
     if !options.header && options.fields.is_empty() {

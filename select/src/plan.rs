@@ -253,24 +253,8 @@ fn field(
 }
 
 fn has_aggregate(expr: &syntax::Expr) -> bool {
-    use syntax::ExprKind as Kind;
-    let any = |list: &[&syntax::Expr]| list.iter().any(|expr| has_aggregate(expr));
-    match &expr.kind {
-        Kind::Aggregate(_) => true,
-        Kind::Column { .. } | Kind::Literal(_) | Kind::Parameter(_) => false,
-        Kind::Not(operand) | Kind::Negate(operand) | Kind::IsNull { operand, .. } => {
-            has_aggregate(operand)
-        }
-        Kind::And(terms) | Kind::Or(terms) => terms.iter().any(has_aggregate),
-        Kind::Compare { left, right, .. } | Kind::Arithmetic { left, right, .. } => {
-            any(&[left, right])
-        }
-        Kind::Between { operand, low, high, .. } => any(&[operand, low, high]),
-        Kind::InList { operand, list, .. } => {
-            has_aggregate(operand) || list.iter().any(has_aggregate)
-        }
-        Kind::Like { operand, pattern, .. } => any(&[operand, pattern]),
-    }
+    matches!(expr.kind, syntax::ExprKind::Aggregate(_))
+        || expr.children().into_iter().any(has_aggregate)
 }
 
 /// The number behind LIMIT or OFFSET; NULL is none.

@@ -42,7 +42,6 @@ pub struct Source {
     file: File,
     identity: Identity,
     schema: SchemaRef,
-    network_encrypt: bool,
     pub(crate) layout: Layout,
 }
 
@@ -67,7 +66,6 @@ impl Source {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let identity = Identity::from(&metadata);
-        let network_encrypt = descriptor.as_ref().is_some_and(Descriptor::network_encrypt);
         let (schema, layout) = match descriptor.map(|descriptor| descriptor.layout) {
             Some(descriptor::Layout::Fixed(layout)) => {
                 check_length(name, identity.bytes, &layout)?;
@@ -89,7 +87,7 @@ impl Source {
             }
         };
         let schema = Arc::new(schema);
-        Ok(Self { name: name.to_owned(), file, identity, schema, network_encrypt, layout })
+        Ok(Self { name: name.to_owned(), file, identity, schema, layout })
     }
 
     /// What errors call the file.
@@ -133,11 +131,6 @@ impl Source {
     pub fn changed(&self) -> Result<bool> {
         let metadata = self.file.metadata().map_err(|error| Error::io(&self.name, error))?;
         Ok(Identity::from(&metadata) != self.identity)
-    }
-
-    /// Whether the file may leave the machine on encrypted channels only, as its descriptor says.
-    pub fn network_encrypt(&self) -> bool {
-        self.network_encrypt
     }
 
     /// Number of records, where the length of the file tells it.

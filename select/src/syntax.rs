@@ -109,6 +109,29 @@ pub(crate) enum ExprKind {
     Aggregate(Aggregate),
 }
 
+impl Expr {
+    /// The expressions that it is directly made of.
+    pub(crate) fn children(&self) -> Vec<&Self> {
+        match &self.kind {
+            ExprKind::Column { .. } | ExprKind::Literal(_) | ExprKind::Parameter(_) => Vec::new(),
+            ExprKind::Not(operand)
+            | ExprKind::Negate(operand)
+            | ExprKind::IsNull { operand, negated: _ } => vec![operand],
+            ExprKind::And(terms) | ExprKind::Or(terms) => terms.iter().collect(),
+            ExprKind::Compare { op: _, left, right }
+            | ExprKind::Arithmetic { op: _, left, right } => vec![left, right],
+            ExprKind::Between { operand, low, high, negated: _ } => vec![operand, low, high],
+            ExprKind::InList { operand, list, negated: _ } => {
+                std::iter::once(&**operand).chain(list).collect()
+            }
+            ExprKind::Like { operand, pattern, escape: _, negated: _ } => vec![operand, pattern],
+            ExprKind::Aggregate(Aggregate { function: _, distinct: _, argument, filter }) => {
+                [argument, filter].into_iter().flatten().map(|expr| &**expr).collect()
+            }
+        }
+    }
+}
+
 /// An aggregate as written.
 #[derive(Clone, Debug)]
 pub(crate) struct Aggregate {

@@ -13,13 +13,14 @@ use sift_proto::message::{
 use sift_select::{Plan, ScanOptions, Select, Source, type_name};
 use tokio::io::AsyncWrite;
 
-use crate::catalogue::{Catalogue, FileName, Transport};
+use crate::catalogue::{Catalogue, Entry, FileName};
 use crate::channel::Facts;
 use crate::encode::Encoder;
 use crate::fault::{Fault, Stop};
 use crate::fetch;
 use crate::interrupt::Interrupt;
 use crate::parameter;
+use crate::protect::{Protected, Transport};
 use crate::schedule::Batches;
 use crate::server::Shared;
 use crate::wire::Writer;
@@ -139,10 +140,17 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let transport = self.transport();
         let described = blocking(move || {
             let name = FileName::parse(&request.file)?;
-            catalogue.describe(&name, transport)
+            let entry = catalogue.entry(&name, transport)?;
+            let mut description = description(&name, &entry);
+            // that it is protected is no secret, but the names of columns may come out of the data
+            if entry.protected.check_file(transport).is_ok() {
+                let (source, protected) = catalogue.source(entry, transport)?;
+                describe_columns(&mut description, &source, &protected);
+            }
+            Ok(description)
         });
-        let source = self.interrupt.or(described).await?;
-        self.writer.send(Kind::Description, &description(&source)).await
+        let description = self.interrupt.or(described).await?;
+        self.writer.send(Kind::Description, &description).await
     }
 
     async fn explain(&mut self, request: ExplainRequest) -> Result<(), Stop> {
@@ -162,7 +170,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     }
 
     fn transport(&self) -> Transport {
-        if self.facts.is_encrypted() { Transport::Encrypted } else { Transport::Plain }
+        Transport::of(self.facts)
     }
 }
 
@@ -174,8 +182,13 @@ impl Catalogue {
         transport: Transport,
     ) -> Result<Plan, Fault> {
         let name = FileName::parse(select.from())?;
-        let source = self.source(&name, transport)?;
-        Ok(Plan::new(select, source, parameters)?)
+        let entry = self.entry(&name, transport)?;
+        // by the text, so that nothing is opened in vain; then exactly, by what is bound
+        entry.protected.check_mentions(&select.mentions(), transport)?;
+        let (source, protected) = self.source(entry, transport)?;
+        let plan = Plan::new(select, source, parameters)?;
+        protected.check_plan(&plan, transport)?;
+        Ok(plan)
     }
 }
 
@@ -199,22 +212,34 @@ fn decode<M: Message + Default>(request: &Frame) -> Result<M, Fault> {
     M::decode(&request.body[..]).map_err(|error| Fault::Message(request.kind, error.to_string()))
 }
 
-fn description(source: &Source) -> Description {
-    let fields = source.schema().fields().iter().enumerate().map(|(column, field)| Field {
-        name: field.name().clone(),
-        r#type: type_name(field.data_type()),
-        nullable: field.is_nullable(),
-        storage: source.storage(column),
-    });
+fn description(name: &FileName, entry: &Entry) -> Description {
+    let requirement = entry.protected.file;
     Description {
-        file: source.name().to_owned(),
-        format: source.format().to_owned(),
-        bytes: source.identity().bytes,
-        records: source.records(),
-        record_bytes: source.record_bytes(),
-        fields: fields.collect(),
-        network_encrypt: source.network_encrypt(),
+        file: name.to_string(),
+        format: entry.format.to_owned(),
+        bytes: entry.bytes,
+        network_encrypt: requirement.network_encrypt(),
+        scl_min: requirement.scl_min().map_or(0, u32::from),
+        ..Description::default()
     }
+}
+
+fn describe_columns(description: &mut Description, source: &Source, protected: &Protected) {
+    let fields = source.schema().fields().iter().enumerate().map(|(column, field)| {
+        let requirement = protected.column(field.name());
+        Field {
+            name: field.name().clone(),
+            r#type: type_name(field.data_type()),
+            nullable: field.is_nullable(),
+            storage: source.storage(column),
+            network_encrypt: requirement.network_encrypt(),
+            scl_min: requirement.scl_min().map_or(0, u32::from),
+        }
+    });
+    description.fields = fields.collect();
+    description.bytes = source.identity().bytes;
+    description.records = source.records();
+    description.record_bytes = source.record_bytes();
 }
 
 fn count_scan(statistics: &mut Statistics, scan: &sift_select::Statistics) {

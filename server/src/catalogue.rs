@@ -11,6 +11,7 @@ mod name;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cap_std::ambient_authority;
@@ -20,6 +21,7 @@ use sift_select::{Descriptor, Identity, Source};
 use crate::config::Limits;
 use crate::error::Error;
 use crate::fault::Fault;
+use crate::protect::{Protected, Protection, Transport};
 use cache::{Cache, Version};
 
 pub(crate) use name::FileName;
@@ -53,96 +55,120 @@ impl DataRoot {
 /// A descriptor of more bytes is none.
 const DESCRIPTOR_BYTES_MAX: u64 = 1 << 20;
 
-/// Whether the bytes of a file are encrypted where they leave the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
-    Plain,
-    Encrypted,
-}
-
 /// The files below a data root.
 #[derive(Debug)]
 pub(crate) struct Catalogue {
     root: DataRoot,
     limits: Limits,
+    protection: Protection,
     cache: Mutex<Cache>,
+    /// Counts the data files that were opened.
+    files_opened: Arc<AtomicU64>,
 }
 
-/// An opened file and what its descriptor says.
+/// A file that has been opened.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) file: File,
     pub(crate) identity: Identity,
-    pub(crate) descriptor: Option<Descriptor>,
+}
+
+/// A file that has not been opened: what is known by its name and its descriptor.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    name: FileName,
+    pub(crate) format: &'static str,
+    pub(crate) bytes: u64,
+    pub(crate) protected: Protected,
+    descriptor: Option<Descriptor>,
     descriptor_identity: Option<Identity>,
 }
 
 impl Catalogue {
-    pub(crate) fn new(root: DataRoot, limits: Limits) -> Self {
+    pub(crate) fn new(
+        root: DataRoot,
+        limits: Limits,
+        protection: Protection,
+        files_opened: Arc<AtomicU64>,
+    ) -> Self {
         let cache = Mutex::new(Cache::new(limits.sources_max.get()));
-        Self { root, limits, cache }
+        Self { root, limits, protection, cache, files_opened }
     }
 
-    /// Opens a file whose bytes are to be sent.
+    /// Opens a file all of whose bytes are to be sent.
     pub(crate) fn open(&self, name: &FileName, transport: Transport) -> Result<Opened, Fault> {
-        let opened = self.open_for_description(name, transport)?;
-        let protected = opened.descriptor.as_ref().is_some_and(Descriptor::network_encrypt);
-        if protected && transport == Transport::Plain {
-            return Err(Fault::NetworkEncrypt(name.to_string()));
-        }
-        Ok(opened)
+        let entry = self.entry(name, transport)?;
+        entry.protected.check_all(transport)?;
+        self.open_data(name)
     }
 
-    /// The columns of a file whose records are to be sent.
+    /// What may be known of a file on any channel.
+    pub(crate) fn entry(&self, name: &FileName, transport: Transport) -> Result<Entry, Fault> {
+        let metadata = self.root.dir.metadata(name.as_str());
+        let metadata = metadata.map_err(|error| refusal(name.as_str(), error))?;
+        if !metadata.is_file() {
+            return Err(Fault::NotRegular(name.to_string()));
+        }
+        let unknown = |fault| match transport {
+            // who cannot read the rule has to assume the strictest
+            Transport::Plain => Fault::NetworkEncryptUnknown(name.to_string()),
+            Transport::Encrypted { .. } => fault,
+        };
+        let (descriptor, descriptor_identity) = self.descriptor(name).map_err(unknown)?;
+        let Some(format) = Source::format_of(name.as_str(), descriptor.as_ref()) else {
+            return Err(Fault::UnknownFormat(name.to_string()));
+        };
+        let mut protected = self.protection.of(name, descriptor.as_ref());
+        if let Some(target) = self.target(name) {
+            let (descriptor, _) = self.descriptor(&target).map_err(unknown)?;
+            protected.join(self.protection.of(&target, descriptor.as_ref()));
+        }
+        let (name, bytes) = (name.clone(), metadata.len());
+        Ok(Entry { name, format, bytes, protected, descriptor, descriptor_identity })
+    }
+
+    /// Opens what may be known of a file, if the file as a whole may leave. What its columns demand
+    /// is still to be checked.
     pub(crate) fn source(
         &self,
-        name: &FileName,
+        entry: Entry,
         transport: Transport,
-    ) -> Result<Arc<Source>, Fault> {
-        let opened = self.open(name, transport)?;
-        self.source_of(name, opened)
-    }
-
-    /// The columns of a file, of which nothing but them is told: protection shows, it does not
-    /// forbid.
-    pub(crate) fn describe(
-        &self,
-        name: &FileName,
-        transport: Transport,
-    ) -> Result<Arc<Source>, Fault> {
-        let opened = self.open_for_description(name, transport)?;
-        self.source_of(name, opened)
-    }
-
-    fn source_of(&self, name: &FileName, opened: Opened) -> Result<Arc<Source>, Fault> {
-        let version = Version { file: opened.identity, descriptor: opened.descriptor_identity };
-        if let Some(source) = self.cached(|cache| cache.find(name, version)) {
-            return Ok(source);
+    ) -> Result<(Arc<Source>, Protected), Fault> {
+        let Entry { name, protected, descriptor, descriptor_identity, .. } = entry;
+        protected.check_file(transport)?;
+        let Opened { file, identity } = self.open_data(&name)?;
+        let version = Version { file: identity, descriptor: descriptor_identity };
+        if let Some(source) = self.cached(|cache| cache.find(&name, version)) {
+            return Ok((source, protected));
         }
-        let source = Arc::new(Source::open(name.as_str(), opened.file, opened.descriptor)?);
-        self.cached(|cache| cache.keep(name.clone(), version, Arc::clone(&source)));
-        Ok(source)
+        let source = Source::open(name.as_str(), file, descriptor).map_err(|error| {
+            // it may tell what is in the first records, which look like names where a header is missing
+            match protected.withholds(transport) {
+                true => Fault::Withheld { name: name.to_string(), kind: error.kind() },
+                false => error.into(),
+            }
+        })?;
+        let source = Arc::new(source);
+        self.cached(|cache| cache.keep(name, version, Arc::clone(&source)));
+        Ok((source, protected))
+    }
+
+    /// The file that a name leads to by symbolic links, if it has another name.
+    fn target(&self, name: &FileName) -> Option<FileName> {
+        let path = self.root.dir.canonicalize(name.as_str()).ok()?;
+        let target = FileName::parse(path.to_str()?).ok()?;
+        (target != *name).then_some(target)
+    }
+
+    fn open_data(&self, name: &FileName) -> Result<Opened, Fault> {
+        let (file, identity) = open_regular(&self.root.dir, name.as_str())?;
+        self.files_opened.fetch_add(1, Ordering::Relaxed);
+        Ok(Opened { file, identity })
     }
 
     fn cached<T>(&self, act: impl FnOnce(&mut Cache) -> T) -> T {
         // a cache is as good after a panic as before
         act(&mut self.cache.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn open_for_description(&self, name: &FileName, transport: Transport) -> Result<Opened, Fault> {
-        let (file, identity) = open_regular(&self.root.dir, name.as_str())?;
-        let (descriptor, descriptor_identity) = match self.descriptor(name) {
-            Ok(found) => found,
-            // who cannot read the rule has to assume the strictest
-            Err(_) if transport == Transport::Plain => {
-                return Err(Fault::NetworkEncryptUnknown(name.to_string()));
-            }
-            Err(fault) => return Err(fault),
-        };
-        if Source::format_of(name.as_str(), descriptor.as_ref()).is_none() {
-            return Err(Fault::UnknownFormat(name.to_string()));
-        }
-        Ok(Opened { file, identity, descriptor, descriptor_identity })
     }
 
     fn descriptor(&self, name: &FileName) -> Result<(Option<Descriptor>, Option<Identity>), Fault> {

@@ -67,7 +67,8 @@ async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
     }
     let shutdown = signals::shutdown()?;
     announce(&data, &listeners);
-    serve(listeners, Config { data, limits: settings.limits }, shutdown).await;
+    let config = Config { data, limits: settings.limits, protection: settings.protection };
+    serve(listeners, config, shutdown).await;
     Ok(())
 }
 

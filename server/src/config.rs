@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::channel::Security;
 use crate::error::Error;
+use crate::protect::Protection;
 use crate::tls::{Acceptor, Reloader, TlsOptions};
 
 pub use crate::catalogue::DataRoot;
@@ -22,12 +23,14 @@ pub struct Config {
     pub data: DataRoot,
     /// The bounds.
     pub limits: Limits,
+    /// What may leave on good channels only, beside what descriptors say.
+    pub protection: Protection,
 }
 
 impl Config {
-    /// Serves `data` within the default bounds.
+    /// Serves `data` within the default bounds, protected as descriptors say.
     pub fn new(data: DataRoot) -> Self {
-        Self { data, limits: Limits::default() }
+        Self { data, limits: Limits::default(), protection: Protection::default() }
     }
 }
 

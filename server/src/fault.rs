@@ -5,7 +5,9 @@ use sift_proto::PROTOCOL_VERSION;
 use sift_proto::frame::{FrameError, Kind};
 use sift_proto::level::{Level, LevelError};
 use sift_proto::message::{Failure, Status};
-use sift_select::ErrorKind;
+use sift_select::{ErrorKind, Requirement};
+
+use crate::protect::Refusal;
 
 /// What the client is told instead of an answer.
 #[derive(Debug, thiserror::Error)]
@@ -68,10 +70,15 @@ pub(crate) enum Fault {
     #[error("{0}: the file changed since its first part was fetched; fetch it from the start")]
     ChangedSince(String),
     // the data may not leave on this channel
-    #[error("{0}: file requires network encryption")]
-    NetworkEncrypt(String),
+    #[error(transparent)]
+    Protected(#[from] Refusal),
     #[error("{0}: file requires network encryption while its descriptor cannot be read")]
     NetworkEncryptUnknown(String),
+    #[error(
+        "{name}: the file does not open as it is described; why is told on a channel that meets \
+         the protection of all its columns"
+    )]
+    Withheld { name: String, kind: ErrorKind },
     // the server is wrong
     #[error("internal error of the server, {0}; its log may say more")]
     Internal(&'static str),
@@ -107,9 +114,12 @@ impl Fault {
             Self::Descriptor(..) => Status::DescriptorInvalid,
             Self::Unreadable(..) => Status::FileUnreadable,
             Self::Changed(_) | Self::ChangedSince(_) => Status::FileChanged,
-            Self::NetworkEncrypt(_) | Self::NetworkEncryptUnknown(_) => {
-                Status::NetworkEncryptRequired
-            }
+            Self::Protected(refusal) => match refusal.requirement {
+                Requirement::Level(_) => Status::LevelRequired,
+                Requirement::Encryption | Requirement::None => Status::NetworkEncryptRequired,
+            },
+            Self::NetworkEncryptUnknown(_) => Status::NetworkEncryptRequired,
+            Self::Withheld { kind, .. } => select_status(*kind),
             Self::Internal(_) => Status::Internal,
         }
     }

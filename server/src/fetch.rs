@@ -16,9 +16,10 @@ use sift_select::Identity;
 use tokio::io::AsyncWrite;
 
 use crate::answer::blocking;
-use crate::catalogue::{Catalogue, FileName, Opened, Transport};
+use crate::catalogue::{Catalogue, FileName, Opened};
 use crate::fault::{Fault, Stop};
 use crate::interrupt::Interrupt;
+use crate::protect::Transport;
 use crate::wire::{self, Writer};
 
 /// Bytes of a chunk: enough that the change of threads between two does not show, few enough for
@@ -36,7 +37,7 @@ pub(crate) async fn fetch<W: AsyncWrite + Unpin>(
     let name = FileName::parse(&request.file)?;
     let named = name.clone();
     let opened = interrupt.or(blocking(move || catalogue.open(&named, transport))).await?;
-    let Opened { file, identity, .. } = opened;
+    let Opened { file, identity } = opened;
     let told = identity_text(identity);
     if !request.identity.is_empty() && request.identity != told {
         return Err(Fault::ChangedSince(name.to_string()).into());

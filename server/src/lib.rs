@@ -31,6 +31,7 @@ mod fault;
 mod fetch;
 mod interrupt;
 mod parameter;
+mod protect;
 mod report;
 mod schedule;
 mod server;
@@ -39,5 +40,7 @@ mod wire;
 
 pub use config::{Config, DataRoot, Limits, Listener};
 pub use error::{CertificateFault, Error};
+pub use protect::{ProtectRule, Protection};
 pub use server::{Activity, Server, serve};
+pub use sift_select::Requirement;
 pub use tls::{ClientCertificates, Passphrase, Reloader, TlsOptions};

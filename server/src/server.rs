@@ -35,6 +35,7 @@ pub struct Server {
 pub struct Activity {
     connections: Arc<AtomicU64>,
     requests: Arc<AtomicU64>,
+    files: Arc<AtomicU64>,
     morsels: Arc<AtomicU64>,
 }
 
@@ -57,6 +58,11 @@ impl Activity {
     /// Requests that were read.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Data files that were opened; descriptors are none.
+    pub fn files_opened(&self) -> u64 {
+        self.files.load(Ordering::Relaxed)
     }
 
     /// Morsels that ran.
@@ -85,10 +91,12 @@ impl Shared {
 impl Server {
     /// A server that has yet to serve.
     pub fn new(config: Config) -> Self {
-        let Config { data, limits } = config;
+        let Config { data, limits, protection } = config;
+        let activity = Activity::default();
+        let files_opened = Arc::clone(&activity.files);
         let shared = Shared {
-            catalogue: Arc::new(Catalogue::new(data, limits.clone())),
-            activity: Activity::default(),
+            catalogue: Arc::new(Catalogue::new(data, limits.clone(), protection, files_opened)),
+            activity,
             doorstep: Arc::new(Semaphore::new(
                 limits.handshakes_max.get().min(Semaphore::MAX_PERMITS),
             )),

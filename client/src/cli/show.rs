@@ -21,7 +21,7 @@ pub(super) async fn files(
     let texts = |of: fn(&FileEntry) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(files.iter().map(of)))
     };
-    let columns: [(&str, ArrayRef); 4] = [
+    let columns: [(&str, ArrayRef); 5] = [
         ("path", texts(|file| &file.path)),
         ("format", texts(|file| &file.format)),
         ("bytes", Arc::new(UInt64Array::from_iter_values(files.iter().map(|file| file.bytes)))),
@@ -32,6 +32,7 @@ pub(super) async fn files(
                     .with_timezone("+00:00"),
             ),
         ),
+        ("protection", protections(files.iter().map(|file| (file.network_encrypt, file.scl_min)))),
     ];
     let batch = RecordBatch::try_from_iter(columns)?;
     let mut records = output.begin(&batch.schema())?;
@@ -45,11 +46,15 @@ pub(super) async fn describe(connection: &mut Connection, file: &str) -> Result<
     output::stdout(facts(&facts_of(&description)).as_bytes())?;
     output::stdout(b"\n")?;
     let fields = &description.fields;
-    let columns: [(&str, ArrayRef); 4] = [
+    let columns: [(&str, ArrayRef); 5] = [
         ("field", Arc::new(StringArray::from_iter_values(fields.iter().map(|f| &f.name)))),
         ("type", Arc::new(StringArray::from_iter_values(fields.iter().map(|f| &f.r#type)))),
         ("nullable", Arc::new(BooleanArray::from_iter(fields.iter().map(|f| Some(f.nullable))))),
         ("storage", Arc::new(StringArray::from_iter_values(fields.iter().map(|f| &f.storage)))),
+        (
+            "protection",
+            protections(fields.iter().map(|field| (field.network_encrypt, field.scl_min))),
+        ),
     ];
     let batch = RecordBatch::try_from_iter(columns)?;
     let mut records = Output::table().begin(&batch.schema())?;
@@ -66,12 +71,28 @@ fn facts_of(description: &Description) -> Vec<(&'static str, String)> {
     ];
     facts.extend(description.records.map(|records| ("records", records.to_string())));
     facts.extend(description.record_bytes.map(|bytes| ("bytes a record", bytes.to_string())));
-    let protection = match description.network_encrypt {
-        true => "network_encrypt: leaves on encrypted channels only",
-        false => "none",
+    let protection = protection(description.network_encrypt, description.scl_min);
+    let consequence = match (description.scl_min, description.network_encrypt) {
+        (0, false) => String::new(),
+        (0, true) => ": leaves on encrypted channels only".to_owned(),
+        (level, _) => format!(": leaves on channels of level {level} or higher only"),
     };
-    facts.push(("protection", protection.to_owned()));
+    facts.push(("protection", protection + &consequence));
     facts
+}
+
+/// What a file or a field demands of channels, in the words of its descriptor.
+fn protection(network_encrypt: bool, scl_min: u32) -> String {
+    match (scl_min, network_encrypt) {
+        (0, false) => "none".to_owned(),
+        (0, true) => "network_encrypt".to_owned(),
+        (level, _) => format!("scl_min {level}"),
+    }
+}
+
+fn protections(demands: impl Iterator<Item = (bool, u32)>) -> ArrayRef {
+    let texts = demands.map(|(network_encrypt, scl_min)| protection(network_encrypt, scl_min));
+    Arc::new(StringArray::from_iter_values(texts))
 }
 
 pub(super) async fn explain(connection: &mut Connection, query: Query) -> Result<Outcome> {

@@ -195,7 +195,7 @@ fn nothing_found_is_exit_code_1() {
         })
         .await;
         check(&plain(&fake, &["select", "SELECT"]), 1, "id,customer,price,day\n", "");
-        check(&plain(&fake, &["files", "*.csv"]), 1, "path,format,bytes,modified\n", "");
+        check(&plain(&fake, &["files", "*.csv"]), 1, "path,format,bytes,modified,protection\n", "");
     });
 }
 
@@ -331,6 +331,8 @@ fn files_describe_explain_channel() {
                         format: "csv".into(),
                         bytes: 1234,
                         modified: 1_500_000,
+                        network_encrypt: true,
+                        scl_min: 3,
                     };
                     peer.send(Kind::FileList, &FileList { files: vec![file] }).await;
                 }
@@ -340,6 +342,8 @@ fn files_describe_explain_channel() {
                         r#type: "Int64".into(),
                         nullable: false,
                         storage: "8 bytes at 0".into(),
+                        network_encrypt: true,
+                        scl_min: 0,
                     };
                     let description = Description {
                         file: "a.dat".into(),
@@ -349,6 +353,7 @@ fn files_describe_explain_channel() {
                         record_bytes: Some(160),
                         fields: vec![field],
                         network_encrypt: true,
+                        scl_min: 0,
                     };
                     peer.send(Kind::Description, &description).await;
                 }
@@ -364,8 +369,7 @@ fn files_describe_explain_channel() {
             peer.gone().await;
         })
         .await;
-        let expected =
-            "path,format,bytes,modified\nsales/a.csv,csv,1234,1970-01-01T00:00:01.500Z\n";
+        let expected = "path,format,bytes,modified,protection\nsales/a.csv,csv,1234,1970-01-01T00:00:01.500Z,scl_min 3\n";
         check(&plain(&fake, &["files", "*"]), 0, expected, "");
         let expected = "\
 file            a.dat
@@ -375,9 +379,9 @@ records         10
 bytes a record  160
 protection      network_encrypt: leaves on encrypted channels only
 
-field  type   nullable  storage
-─────────────────────────────────────
-id     Int64  false     8 bytes at 0
+field  type   nullable  storage       protection
+──────────────────────────────────────────────────────
+id     Int64  false     8 bytes at 0  network_encrypt
 (1 row)
 ";
         check(&plain(&fake, &["describe", "a.dat"]), 0, expected, "");

@@ -14,7 +14,7 @@ fn a_fixed_layout() {
         "network_encrypt = true\nterminator = \"crlf\"\n{FIELD}scale = 2\nnull_when = \"spaces\"\nsign = \"ebcdic-overpunch\"\n"
     );
     let descriptor = Descriptor::parse("t.dat.toml", &text).unwrap();
-    assert!(descriptor.network_encrypt());
+    assert_eq!(descriptor.requirement(), Requirement::Encryption);
     let Layout::Fixed(layout) = descriptor.layout else { panic!("not fixed") };
     assert_eq!(layout.stride, 22);
     assert_eq!(
@@ -27,12 +27,54 @@ fn a_fixed_layout() {
 fn a_csv_layout() {
     let text = "[csv]\ndelimiter = \"|\"\nheader = false\nnull = \"NA\"\n[[field]]\nname = \"a\"\ntype = \"decimal(12, 2)\"\n[[field]]\nname = \"b\"\n";
     let descriptor = Descriptor::parse("t.csv.toml", text).unwrap();
-    assert!(!descriptor.network_encrypt());
+    assert_eq!(descriptor.requirement(), Requirement::None);
     let Layout::Csv(options) = descriptor.layout else { panic!("not CSV") };
     assert_eq!((options.delimiter, options.header), (Some(b'|'), false));
     assert_eq!(options.null.as_deref(), Some("NA"));
     let kind = Kind::Decimal { precision: 12, scale: 2 };
     assert_eq!(options.fields, [("a".to_owned(), Some(kind)), ("b".to_owned(), None)]);
+}
+
+fn protected(text: &str) -> Vec<(String, Requirement)> {
+    let descriptor = Descriptor::parse("t", text).unwrap();
+    let fields = descriptor.fields_protected();
+    fields.map(|(name, requirement)| (name.to_owned(), requirement)).collect()
+}
+
+#[test]
+fn fields_are_protected_one_by_one() {
+    let text = "scl_min = 3\n[[field]]\nname = \"card\"\nscl_min = 4\nnetwork_encrypt = false\n\
+                [[field]]\nname = \"city\"\n[[field]]\nname = \"tax\"\nnetwork_encrypt = true\n";
+    let descriptor = Descriptor::parse("t.csv.toml", text).unwrap();
+    assert_eq!(descriptor.requirement(), Requirement::Level(3));
+    let expected =
+        [("card".to_owned(), Requirement::Level(4)), ("tax".to_owned(), Requirement::Encryption)];
+    assert_eq!(protected(text), expected);
+}
+
+#[test]
+fn fields_that_share_bytes_demand_the_same() {
+    let field = |name: &str, offset: u32, length: u32| {
+        format!(
+            "[[field]]\nname = \"{name}\"\ntype = \"text\"\noffset = {offset}\nlength = {length}\n"
+        )
+    };
+    let text = format!(
+        "format = \"fixed\"\nrecord_length = 40\n{}{}{}scl_min = 5\n{}{}network_encrypt = true\n",
+        field("before", 0, 10),
+        field("all", 0, 40),
+        field("card", 10, 16),
+        field("last four", 22, 4),
+        field("after", 26, 14),
+    );
+    let expected = [
+        ("all", Requirement::Level(5)),
+        ("card", Requirement::Level(5)),
+        ("last four", Requirement::Level(5)),
+        ("after", Requirement::Encryption),
+    ];
+    let expected = expected.map(|(name, requirement)| (name.to_owned(), requirement));
+    assert_eq!(protected(&text), expected);
 }
 
 #[test]
@@ -60,7 +102,7 @@ fn complaints_tell_line_column_and_a_way_out() {
         ),
         (
             "format = \"csv\"\nrecord_length = 9\n".to_owned(),
-            "line 2, column 1: unknown key `record_length`; the keys here are `format`, `network_encrypt`, `csv`, `field`",
+            "line 2, column 1: unknown key `record_length`; the keys here are `format`, `network_encrypt`, `scl_min`, `csv`, `field`",
         ),
         ("format = \"fixed\"\n".to_owned(), "line 1, column 1: `record_length` is missing"),
         (
@@ -78,6 +120,14 @@ fn complaints_tell_line_column_and_a_way_out() {
         (
             "network_encrypt = 1\n".to_owned(),
             "line 1, column 19: `network_encrypt` has to be true or false",
+        ),
+        (
+            "scl_min = 1\n".to_owned(),
+            "line 1, column 11: `scl_min` has to be a whole number from 2 to 5",
+        ),
+        (
+            format!("{FIELD}scl_min = \"4\"\n"),
+            "line 8, column 11: `scl_min` has to be a whole number from 2 to 5",
         ),
         (
             format!(

@@ -9,11 +9,12 @@ use cap_std::fs::{Dir, DirEntry};
 use glob::{MatchOptions, Pattern};
 use sift_proto::frame::CONTROL_BYTES_MAX;
 use sift_proto::message::{FileEntry, FileList};
-use sift_select::Source;
+use sift_select::Requirement;
 
 use super::name::DESCRIPTOR_SUFFIX;
-use super::{Catalogue, FileName, Transport};
+use super::{Catalogue, FileName};
 use crate::fault::Fault;
+use crate::protect::Transport;
 
 /// Matching tries the stars against each other: many of them are slow and help nobody.
 const STARS_MAX: usize = 16;
@@ -129,14 +130,11 @@ impl Walk<'_> {
         if !metadata.is_file() {
             return Ok(());
         }
-        let format = match self.catalogue.descriptor(&name) {
-            Ok((descriptor, _)) => match Source::format_of(&path, descriptor.as_ref()) {
-                Some(format) => format,
-                None => return Ok(()),
-            },
+        let (format, requirement) = match self.catalogue.entry(&name, self.transport) {
+            Ok(entry) => (entry.format, entry.protected.file),
+            Err(Fault::UnknownFormat(_) | Fault::NetworkEncryptUnknown(_)) => return Ok(()),
             // what protects everything hides nothing from those who may see it
-            Err(_) if self.transport == Transport::Encrypted => "",
-            Err(_) => return Ok(()),
+            Err(_) => ("", Requirement::Encryption),
         };
         let max = self.catalogue.limits.list_files_max.get();
         if self.files.len() >= max {
@@ -151,6 +149,8 @@ impl Walk<'_> {
             format: format.to_owned(),
             bytes: metadata.len(),
             modified: modified.unwrap_or_default(),
+            network_encrypt: requirement.network_encrypt(),
+            scl_min: requirement.scl_min().map_or(0, u32::from),
         });
         Ok(())
     }

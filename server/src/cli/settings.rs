@@ -3,6 +3,8 @@
 //! The command line has precedence, key by key. Its options about a listener correct the only
 //! listener of a file; with several they would be ambiguous, and are refused.
 
+mod protection;
+
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -12,7 +14,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use sift_proto::DEFAULT_PORT;
 use sift_proto::level::{Level, LevelError};
-use sift_server::{ClientCertificates, Limits, TlsOptions};
+use sift_server::{ClientCertificates, Limits, Protection, TlsOptions};
 
 use super::args::{LogFormat, ServeArgs};
 
@@ -22,6 +24,7 @@ pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     pub(crate) listeners: Vec<ListenerSettings>,
     pub(crate) limits: Limits,
+    pub(crate) protection: Protection,
     pub(crate) log_format: LogFormat,
 }
 
@@ -71,6 +74,15 @@ pub(crate) enum Fault {
          sign the clients' certificates"
     )]
     NoClientAuthority { number: usize },
+    #[error("{place}: `scl_min` is {got}, it is a level from 2 to 5")]
+    SclMin { place: String, got: u8 },
+    #[error(
+        "protect {number}: it protects nothing; expected `files` and `network_encrypt = true` or \
+         `scl_min`"
+    )]
+    ProtectsNothing { number: usize },
+    #[error("protect {number}: {error}")]
+    Glob { number: usize, error: String },
     #[error("`{key}` is {got}, at most {max} makes sense")]
     TooLarge { key: &'static str, got: u64, max: u64 },
     #[error(
@@ -91,6 +103,10 @@ struct FileSettings {
     listener: Vec<FileListener>,
     #[serde(default)]
     limits: FileLimits,
+    #[serde(default)]
+    defaults: protection::Defaults,
+    #[serde(default)]
+    protect: Vec<protection::Rule>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -155,6 +171,7 @@ fn merge(
     let value = |fault| Error::Value { path: path.to_owned(), fault };
     let beside = |relative: PathBuf| path.parent().unwrap_or(Path::new("")).join(relative);
     let limits = limits(&file, args.max_connections).map_err(value)?;
+    let protection = protection::checked(&file.defaults, &file.protect).map_err(value)?;
     let data = args.data.clone().or(file.data.map(beside)).ok_or(Error::NoData)?;
 
     let mut listeners = file.listener;
@@ -182,7 +199,7 @@ fn merge(
     });
     let listeners = listeners.collect::<Result<_, Error>>()?;
     let log_format = args.log_format.or(file.log_format).unwrap_or_default();
-    Ok(Settings { data, listeners, limits, log_format })
+    Ok(Settings { data, listeners, limits, protection, log_format })
 }
 
 fn names_listener(args: &ServeArgs) -> bool {

@@ -132,7 +132,7 @@ impl Fixture {
         let plain = Listener::plain(any).await.unwrap();
         let tls = Listener::with_tls(any, options).await.unwrap();
         let (plain_address, tls_address) = (plain.address(), tls.address());
-        let config = Config { data: DataRoot::open(self.data()).unwrap(), limits };
+        let config = Config { limits, ..Config::new(DataRoot::open(self.data()).unwrap()) };
         let server = Server::new(config);
         let activity = server.activity();
         let (stop, stopped) = oneshot::channel::<()>();

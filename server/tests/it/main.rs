@@ -32,7 +32,7 @@ mod fetch;
 mod limits;
 /// Peers that break the protocol, stall or vanish.
 mod peers;
-/// What is encrypted or refused because its descriptor says so.
+/// Files and columns that leave on good channels only.
 mod protection;
 /// The answer to each kind of request.
 mod requests;

@@ -1,4 +1,4 @@
-//! What is encrypted or refused because its descriptor says so.
+//! Files and columns that leave on good channels only.
 
 use sift_proto::frame::Kind;
 use sift_proto::message::{
@@ -6,8 +6,11 @@ use sift_proto::message::{
     Status,
 };
 
-use crate::fixture::Fixture;
-use crate::peer::{self, sql};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use crate::fixture::{Fixture, Served};
+use crate::peer::{self, Peer, sql};
 
 fn fixture() -> Fixture {
     let fixture = Fixture::with_files();
@@ -44,6 +47,94 @@ async fn a_protected_file_does_not_leave_on_a_plain_channel() {
     let _: FetchStart = tls.message(Kind::FetchStart).await;
     // what the encrypted channel opened does not become open to the plain one
     assert_eq!(plain.select_refused(&select).await, refusal);
+}
+
+/// A channel whose protocol keeps it at level 3, whatever its listener would take.
+async fn tls12(served: &Served) -> Peer<TlsStream<TcpStream>> {
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let config = peer::client_with(&served.fixture, provider, &[&rustls::version::TLS12]);
+    let mut peer = peer::tls_channel(served, config).await.unwrap();
+    peer.welcome(peer::hello(3)).await;
+    peer
+}
+
+#[tokio::test]
+async fn a_protected_column_needs_a_good_channel_and_the_others_do_not() {
+    let fixture = fixture();
+    fixture.write("orders.csv", "id,card,city\n1,4111,Oslo\n");
+    fixture.write("orders.csv.toml", "[[field]]\nname = \"card\"\nscl_min = 4\n");
+    let served = fixture.serve().await;
+    let (mut plain, mut low) = (peer::plain(&served).await, tls12(&served).await);
+    let card = sql("SELECT id FROM 'orders.csv' WHERE Card = '4111'");
+    let (status, text) = plain.select_refused(&card).await;
+    assert_eq!(status, Status::LevelRequired);
+    let requires = "orders.csv: column `card` requires level 4 or higher; this channel is";
+    assert_eq!(text, format!("{requires} not encrypted"));
+    let (status, text) = low.select_refused(&card).await;
+    assert_eq!(status, Status::LevelRequired);
+    assert_eq!(text, format!("{requires} TLSv1.2 at level 3"));
+    assert_eq!(served.activity.files_opened(), 0);
+    assert_eq!(peer::tls(&served).await.select(&card).await.batch.num_rows(), 1);
+
+    let city = sql("SELECT city FROM 'orders.csv' WHERE id = 1");
+    assert_eq!(plain.select(&city).await.batch.num_rows(), 1);
+    plain.send(Kind::Describe, &DescribeRequest { file: "orders.csv".into() }).await;
+    let description: Description = plain.message(Kind::Description).await;
+    assert!(!description.network_encrypt);
+    let told: Vec<_> =
+        description.fields.iter().map(|f| (&f.name[..], f.network_encrypt, f.scl_min)).collect();
+    assert_eq!(told, [("id", false, 0), ("card", true, 4), ("city", false, 0)]);
+}
+
+#[tokio::test]
+async fn a_protected_file_of_a_level_tells_nothing_of_its_columns() {
+    let fixture = fixture();
+    fixture.write("pay.csv.toml", "scl_min = 4\n");
+    let served = fixture.serve().await;
+    let mut low = tls12(&served).await;
+    let (status, text) = low.select_refused(&sql("SELECT count(*) FROM 'pay.csv'")).await;
+    assert_eq!(status, Status::LevelRequired);
+    let expected = "pay.csv: file requires level 4 or higher; this channel is TLSv1.2 at level 3";
+    assert_eq!(text, expected);
+    let describe = DescribeRequest { file: "pay.csv".into() };
+    low.send(Kind::Describe, &describe).await;
+    let description: Description = low.message(Kind::Description).await;
+    assert!(description.network_encrypt && description.fields.is_empty());
+    assert_eq!((description.scl_min, description.bytes), (4, 15));
+    assert_eq!(served.activity.files_opened(), 0);
+    let mut high = peer::tls(&served).await;
+    high.send(Kind::Describe, &describe).await;
+    assert_eq!(high.message::<Description>(Kind::Description).await.fields.len(), 2);
+    low.send(Kind::List, &ListRequest { pattern: "pay.*".to_owned() }).await;
+    let list: FileList = low.message(Kind::FileList).await;
+    assert_eq!((list.files[0].network_encrypt, list.files[0].scl_min), (true, 4));
+}
+
+#[tokio::test]
+async fn a_link_is_as_protected_as_what_it_leads_to() {
+    let fixture = fixture();
+    std::os::unix::fs::symlink("pay.csv", fixture.data().join("open.csv")).unwrap();
+    let served = fixture.serve().await;
+    let select = sql("SELECT count(*) FROM 'open.csv'");
+    let (status, text) = peer::plain(&served).await.select_refused(&select).await;
+    assert_eq!(status, Status::NetworkEncryptRequired);
+    assert_eq!(text, "open.csv: file requires network encryption");
+}
+
+/// Where the header is missing the first record looks like one.
+#[tokio::test]
+async fn what_is_wrong_with_a_file_is_told_on_a_good_channel_only() {
+    let fixture = fixture();
+    fixture.write("raw.csv", "1,4111\n2,4222\n");
+    fixture.write("raw.csv.toml", "[[field]]\nname = \"card\"\nnetwork_encrypt = true\n");
+    let served = fixture.serve().await;
+    let select = sql("SELECT id FROM 'raw.csv'");
+    let (status, text) = peer::plain(&served).await.select_refused(&select).await;
+    assert_eq!(status, Status::DescriptorInvalid);
+    assert!(text.starts_with("raw.csv: the file does not open as it is described"), "{text}");
+    let (status, text) = peer::tls(&served).await.select_refused(&select).await;
+    assert_eq!(status, Status::DescriptorInvalid);
+    assert!(text.contains("no field `card`") && text.contains("4111"), "{text}");
 }
 
 #[tokio::test]

@@ -95,8 +95,8 @@ fn each_status_is_provoked_somewhere() {
             | Status::RecordInvalid
             | Status::FileUnreadable => "statuses",
             Status::RangeInvalid | Status::FileChanged => "fetch",
-            Status::NetworkEncryptRequired => "protection",
-            Status::LevelRequired | Status::LoginRejected => "not sent yet",
+            Status::NetworkEncryptRequired | Status::LevelRequired => "protection",
+            Status::LoginRejected => "not sent yet",
             Status::Internal => "unit tests of the schedule",
         };
         assert!(!place.is_empty());

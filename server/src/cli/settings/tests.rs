@@ -108,6 +108,10 @@ fn what_is_wrong_is_named() {
         ("data = '/d'\n[[listener]]\nclient_cert = 'optional'", "`client_cert` needs `client_ca`"),
         ("data = '/d'\n[[listener]]\nclient_cert = 'maybe'", "unknown variant `maybe`"),
         ("data = '/d'\nlog_format = 'xml'", "unknown variant `xml`"),
+        ("data = '/d'\n[defaults]\nscl = 4", "unknown field `scl`"),
+        ("data = '/d'\n[defaults]\nscl_min = 1", "defaults: `scl_min` is 1, it is a level from 2"),
+        ("data = '/d'\n[[protect]]\nfiles = ['a']", "protect 1: it protects nothing"),
+        ("data = '/d'\n[[protect]]\nfiles = ['***']\nscl_min = 4", "protect 1: Pattern syntax"),
     ];
     for (text, expected) in cases {
         let error = settings(ServeArgs::default(), text).unwrap_err();

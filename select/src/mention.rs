@@ -1,0 +1,99 @@
+//! The columns that the text of a Select mentions, known before there is a file to bind it to.
+//!
+//! More than it touches, never less: a name counts wherever it stands for a column, without regard
+//! to case, also where binding would find it to be an alias or no column at all. `*` mentions every
+//! column, `count(*)` none. [`Plan::columns`](crate::Plan::columns) is exact, once there is a plan.
+
+use std::collections::HashSet;
+
+use crate::Select;
+use crate::syntax::{Expr, ExprKind, Item, SelectSyntax};
+
+/// The columns that a text mentions.
+#[derive(Clone, Debug, Default)]
+pub struct Mentions {
+    /// There is a `*`.
+    all: bool,
+    /// In lower case.
+    names: HashSet<String>,
+}
+
+impl Select {
+    /// The columns that its text mentions in any way.
+    pub fn mentions(&self) -> Mentions {
+        // taken apart, so that no clause can be forgotten
+        let SelectSyntax { projection, from: _, alias: _, filter, limit, offset } = self.syntax();
+        let mut mentions = Mentions::default();
+        for item in projection {
+            match item {
+                Item::All => mentions.all = true,
+                Item::Expr { expr, alias: _ } => mentions.add(expr),
+            }
+        }
+        for expr in [filter, limit, offset].into_iter().flatten() {
+            mentions.add(expr);
+        }
+        mentions
+    }
+}
+
+impl Mentions {
+    /// Whether the text mentions the column.
+    pub fn column(&self, name: &str) -> bool {
+        self.all || self.names.contains(&name.to_lowercase())
+    }
+
+    pub(crate) fn add(&mut self, expr: &Expr) {
+        if let ExprKind::Column { qualifier: _, name } = &expr.kind {
+            self.names.insert(name.text.to_lowercase());
+        }
+        for child in expr.children() {
+            self.add(child);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mentions(text: &str) -> bool {
+        Select::parse(text).unwrap().mentions().column("Card")
+    }
+
+    #[test]
+    fn every_way_to_mention_a_column() {
+        for text in [
+            "SELECT * FROM 'f'",
+            "SELECT card FROM 'f'",
+            "SELECT city, CARD FROM 'f'",
+            "SELECT \"card\" FROM 'f'",
+            "SELECT t.card FROM 'f' AS t",
+            "SELECT city FROM 'f' WHERE card = 1",
+            "SELECT city FROM 'f' WHERE pop = 1 OR NOT (pop > 2 AND card IS NULL)",
+            "SELECT city FROM 'f' WHERE 7 BETWEEN pop AND card",
+            "SELECT city FROM 'f' WHERE 7 IN (1, card)",
+            "SELECT city FROM 'f' WHERE city LIKE card",
+            "SELECT -(1 + card * 2) FROM 'f'",
+            "SELECT count(card) FROM 'f'",
+            "SELECT max(card) - 1 FROM 'f'",
+            "SELECT city FROM 'f' LIMIT card",
+            "SELECT city FROM 'f' LIMIT 1 OFFSET card",
+        ] {
+            assert!(mentions(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_mention() {
+        for text in [
+            "SELECT city FROM 'card'",
+            "SELECT count(*) FROM 'f'",
+            "SELECT city AS card FROM 'f'",
+            "SELECT cards, 'card' FROM 'f' AS card WHERE card_no = 1",
+            "SELECT card.city FROM 'f' AS card",
+        ] {
+            assert!(!mentions(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! What keeps a file or a column off a channel: the demands of descriptors and of the
+//! configuration, and whether a transport meets them.
+//!
+//! Of all the demands that apply to a file the strictest holds, so a descriptor cannot weaken what
+//! the configuration says. A channel has the highest level whose rules its protocol, suite and key
+//! exchange meet, whatever its listener is called: TLS 1.3 with X25519MLKEM768 at a listener of
+//! level 3 is a channel of level 5.
+
+use std::fmt;
+
+use glob::{MatchOptions, Pattern, PatternError};
+use sift_proto::level::{Level, Protocol};
+use sift_select::{Descriptor, Mentions, Plan, Requirement};
+
+use crate::catalogue::FileName;
+use crate::channel::Facts;
+use crate::fault::Fault;
+
+/// What the configuration protects, with or without descriptors.
+#[derive(Clone, Debug, Default)]
+pub struct Protection {
+    /// Demanded of every file.
+    pub defaults: Requirement,
+    /// Demanded of some, whatever their order.
+    pub rules: Vec<ProtectRule>,
+}
+
+/// What files of some names, or columns of theirs, demand.
+#[derive(Clone, Debug)]
+pub struct ProtectRule {
+    files: Vec<Pattern>,
+    columns: Vec<String>,
+    requirement: Requirement,
+}
+
+impl ProtectRule {
+    /// Demands `requirement` of the files that match one of the globs; of `columns` alone, unless
+    /// there are none. `*` stays within its folder, `**` does not. Case makes no difference, neither
+    /// of files nor of columns, and a file without the column has nothing to protect.
+    ///
+    /// # Errors
+    /// What is wrong with a glob.
+    pub fn new(
+        files: &[String],
+        columns: Vec<String>,
+        requirement: Requirement,
+    ) -> Result<Self, PatternError> {
+        let files = files.iter().map(|glob| Pattern::new(glob)).collect::<Result<_, _>>()?;
+        Ok(Self { files, columns, requirement })
+    }
+
+    /// Who hides a file or writes its name in capitals does not free it.
+    const OPTIONS: MatchOptions = MatchOptions {
+        case_sensitive: false,
+        require_literal_separator: true,
+        require_literal_leading_dot: false,
+    };
+
+    fn applies_to(&self, name: &str) -> bool {
+        self.files.iter().any(|glob| glob.matches_with(name, Self::OPTIONS))
+    }
+}
+
+impl Protection {
+    /// What the file of this name demands.
+    pub(crate) fn of(&self, name: &FileName, descriptor: Option<&Descriptor>) -> Protected {
+        let mut protected =
+            Protected { name: name.to_string(), file: self.defaults, columns: Vec::new() };
+        if let Some(descriptor) = descriptor {
+            protected.file = protected.file.max(descriptor.requirement());
+            let fields = descriptor.fields_protected();
+            protected.columns.extend(fields.map(|(name, demand)| (name.to_owned(), demand)));
+        }
+        for rule in self.rules.iter().filter(|rule| rule.applies_to(name.as_str())) {
+            if rule.columns.is_empty() {
+                protected.file = protected.file.max(rule.requirement);
+            }
+            let columns = rule.columns.iter().map(|name| (name.clone(), rule.requirement));
+            protected.columns.extend(columns);
+        }
+        protected
+    }
+}
+
+/// What one file demands, and its columns beyond that.
+#[derive(Clone, Debug)]
+pub(crate) struct Protected {
+    name: String,
+    pub(crate) file: Requirement,
+    /// A column may come several times.
+    columns: Vec<(String, Requirement)>,
+}
+
+impl Protected {
+    /// Demands also what `other`, another name of the same file, does.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.file = self.file.max(other.file);
+        self.columns.extend(other.columns);
+    }
+
+    /// What a column demands on top of what the file does.
+    pub(crate) fn column(&self, name: &str) -> Requirement {
+        if self.columns.is_empty() {
+            return Requirement::None;
+        }
+        let lower = name.to_lowercase();
+        let demands = self.columns.iter().filter(|(column, _)| column.to_lowercase() == lower);
+        demands.map(|(_, requirement)| *requirement).max().unwrap_or_default()
+    }
+
+    /// Whether anything of the file may leave.
+    pub(crate) fn check_file(&self, transport: Transport) -> Result<(), Fault> {
+        self.check(None, self.file, transport)
+    }
+
+    /// Whether all of it may leave.
+    pub(crate) fn check_all(&self, transport: Transport) -> Result<(), Fault> {
+        self.check_where(transport, |_| true)
+    }
+
+    /// Whether it may be asked for what a text mentions, before the file is opened.
+    pub(crate) fn check_mentions(
+        &self,
+        mentions: &Mentions,
+        transport: Transport,
+    ) -> Result<(), Fault> {
+        self.check_where(transport, |column| mentions.column(column))
+    }
+
+    /// Whether all that a plan touches may leave.
+    pub(crate) fn check_plan(&self, plan: &Plan, transport: Transport) -> Result<(), Fault> {
+        self.check_file(transport)?;
+        let schema = plan.source().schema();
+        for column in plan.columns() {
+            let name = schema.field(column).name();
+            self.check(Some(name), self.column(name), transport)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the file has a column that demands more than the transport has.
+    pub(crate) fn withholds(&self, transport: Transport) -> bool {
+        self.check_all(transport).is_err()
+    }
+
+    fn check_where(
+        &self,
+        transport: Transport,
+        touched: impl Fn(&str) -> bool,
+    ) -> Result<(), Fault> {
+        self.check_file(transport)?;
+        for (column, requirement) in &self.columns {
+            if !transport.meets(*requirement) && touched(column) {
+                self.check(Some(column), *requirement, transport)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check(
+        &self,
+        column: Option<&str>,
+        requirement: Requirement,
+        transport: Transport,
+    ) -> Result<(), Fault> {
+        if transport.meets(requirement) {
+            return Ok(());
+        }
+        let column = column.map(str::to_owned);
+        Err(Refusal { file: self.name.clone(), column, requirement, transport }.into())
+    }
+}
+
+/// How the bytes of a file are kept where they leave the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// In the clear.
+    Plain,
+    /// `level` is the highest that it meets; `None` is below all.
+    Encrypted { protocol: Protocol, level: Option<Level> },
+}
+
+impl Transport {
+    pub(crate) fn of(facts: &Facts) -> Self {
+        let Some(encryption) = facts.encryption else { return Self::Plain };
+        let protocol = encryption.protocol;
+        let permitted =
+            |level: &&Level| level.permits(protocol, encryption.suite, encryption.group);
+        let level = Level::ALL.iter().rev().find(permitted).copied();
+        Self::Encrypted { protocol, level }
+    }
+
+    fn meets(self, requirement: Requirement) -> bool {
+        match (requirement, self) {
+            (Requirement::None, _) | (Requirement::Encryption, Self::Encrypted { .. }) => true,
+            (Requirement::Level(least), Self::Encrypted { level: Some(level), .. }) => {
+                level.number() >= least
+            }
+            (Requirement::Encryption | Requirement::Level(_), _) => false,
+        }
+    }
+}
+
+/// `TLSv1.2 at level 3`
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain => f.write_str("not encrypted"),
+            Self::Encrypted { protocol, level: Some(level) } => {
+                write!(f, "{protocol} at level {level}")
+            }
+            Self::Encrypted { protocol, level: None } => write!(f, "{protocol} below every level"),
+        }
+    }
+}
+
+/// A file or column that may not leave on this transport.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    file: String,
+    /// `None`: the whole file.
+    column: Option<String>,
+    pub(crate) requirement: Requirement,
+    transport: Transport,
+}
+
+impl std::error::Error for Refusal {}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.file)?;
+        match &self.column {
+            Some(column) => write!(f, "column `{column}` requires {}", self.requirement)?,
+            None => write!(f, "file requires {}", self.requirement)?,
+        }
+        match self.requirement.scl_min() {
+            Some(_) => write!(f, "; this channel is {}", self.transport),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TLS12: Transport =
+        Transport::Encrypted { protocol: Protocol::Tls12, level: Some(Level::Three) };
+
+    fn protected(text: &str, rules: Vec<ProtectRule>, name: &str) -> Protected {
+        let descriptor = Descriptor::parse("t", text).unwrap();
+        let name = FileName::parse(name).unwrap();
+        Protection { defaults: Requirement::None, rules }.of(&name, Some(&descriptor))
+    }
+
+    fn rule(file: &str, columns: &[&str], requirement: Requirement) -> ProtectRule {
+        let columns = columns.iter().map(|&name| name.to_owned()).collect();
+        ProtectRule::new(&[file.to_owned()], columns, requirement).unwrap()
+    }
+
+    #[test]
+    fn the_strictest_demand_holds() {
+        let text = "network_encrypt = true\n[[field]]\nname = \"card\"\nscl_min = 4\n";
+        let rules = vec![
+            rule("pay/**", &[], Requirement::Level(3)),
+            rule("**/*.csv", &["CARD"], Requirement::Level(5)),
+            rule("other/*", &[], Requirement::Level(5)),
+        ];
+        let protected = protected(text, rules, "pay/2024/a.csv");
+        assert_eq!(protected.file, Requirement::Level(3));
+        assert_eq!(protected.column("card"), Requirement::Level(5));
+        assert_eq!(protected.column("city"), Requirement::None);
+    }
+
+    #[test]
+    fn globs_protect_hidden_files_and_any_case() {
+        for (glob, name) in
+            [("pay/*", "pay/.a.csv"), ("pay/*.csv", "PAY/A.CSV"), ("**", "a/b/.c/d.csv")]
+        {
+            let rule = rule(glob, &[], Requirement::Encryption);
+            assert_eq!(protected("", vec![rule], name).file, Requirement::Encryption, "{name}");
+        }
+        let rule = rule("pay/*", &[], Requirement::Encryption);
+        assert_eq!(protected("", vec![rule], "pay/2024/a.csv").file, Requirement::None);
+    }
+
+    #[test]
+    fn a_refusal_names_subject_requirement_and_channel() {
+        let text = "[[field]]\nname = \"card\"\nscl_min = 4\n[[field]]\nname = \"pin\"\nnetwork_encrypt = true\n";
+        let protected = protected(text, Vec::new(), "orders.csv");
+        let fault = protected.check_all(TLS12).unwrap_err().to_string();
+        let expected = "orders.csv: column `card` requires level 4 or higher; this channel is TLSv1.2 at level 3";
+        assert_eq!(fault, expected);
+        let fault =
+            protected.check(Some("pin"), Requirement::Encryption, Transport::Plain).unwrap_err();
+        assert_eq!(fault.to_string(), "orders.csv: column `pin` requires network encryption");
+        let fault = protected.check(None, Requirement::Level(2), Transport::Plain).unwrap_err();
+        let expected = "orders.csv: file requires level 2 or higher; this channel is not encrypted";
+        assert_eq!(fault.to_string(), expected);
+    }
+}
