@@ -2,6 +2,7 @@
 
 mod args;
 mod cert;
+mod file;
 mod log;
 mod settings;
 mod signals;
@@ -25,6 +26,8 @@ pub(crate) enum Error {
     Server(#[from] sift_server::Error),
     #[error(transparent)]
     Certificate(#[from] crate::cert::Error),
+    #[error(transparent)]
+    Descriptor(#[from] crate::descriptor::Error),
     #[error("a client certificate is for one user, {got} names are given")]
     OneUser { got: usize },
     #[error(transparent)]
@@ -40,6 +43,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
             runtime.block_on(serve_until_signal(settings))
         }
         Command::Cert(command) => cert::run(command),
+        Command::File(command) => file::run(command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "siftd", &mut script);

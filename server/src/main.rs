@@ -2,6 +2,7 @@
 
 mod cert;
 mod cli;
+mod descriptor;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use sift_proto::level::Level;
 
 use super::cert::CertCommand;
+use super::file::FileCommand;
 
 /// Answers Selects over the files of one folder: only the selected records are encrypted and sent.
 #[derive(Debug, Parser)]
@@ -34,6 +35,9 @@ pub(crate) enum Command {
     /// Make and show certificates: an authority of your own, what it issues, a signing request
     #[command(subcommand)]
     Cert(CertCommand),
+    /// Protect files and columns, and describe CSV files: writes the descriptors beside them
+    #[command(subcommand)]
+    File(FileCommand),
     /// Print a completion script for a shell
     Completions {
         /// bash, elvish, fish, powershell or zsh

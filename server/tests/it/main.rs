@@ -28,6 +28,8 @@ mod client_certificates;
 mod command;
 /// Whole files and ranges of them.
 mod fetch;
+/// `siftd file`: what it writes, what it leaves alone, and that a running server obeys.
+mod file;
 /// Bounds in number and time, and the way down.
 mod limits;
 /// Peers that break the protocol, stall or vanish.

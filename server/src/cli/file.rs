@@ -1,0 +1,132 @@
+//! `siftd file`: its command line, and what it tells of what it did.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, value_parser};
+use sift_select::{Descriptor, Requirement, Source};
+
+use crate::descriptor::create::{self, Hints};
+use crate::descriptor::edit::{self, Change};
+use crate::descriptor::{Described, Error};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FileCommand {
+    /// Let files, or columns of theirs, leave this machine on good channels only
+    ///
+    /// The descriptor <FILE>.toml gets `network_encrypt = true`, or `scl_min` with --scl-min; it is
+    /// made if it is not there. Everything else in it stays as it is. Servers obey from their next
+    /// request on.
+    Protect(ProtectArgs),
+    /// Take the protection out of the descriptors of files, or of columns of theirs
+    ///
+    /// What siftd.toml protects stays protected.
+    Unprotect(UnprotectArgs),
+    /// Tell what the descriptors of files protect
+    Show {
+        /// Data files
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Write a descriptor for CSV files: their columns, with the types of the first records
+    ///
+    /// It is a beginning: correct the types, and the server will hold all records to them. One that
+    /// is there is never overwritten.
+    CreateDescriptor(CreateArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProtectArgs {
+    /// Data files
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+
+    /// Protect this column only; may be given several times
+    ///
+    /// Whoever selects, filters, orders or groups by it needs the channel; the other columns stay
+    /// as they are.
+    #[arg(long = "column", value_name = "NAME")]
+    columns: Vec<String>,
+
+    /// The security level that a channel has to have at least, 2 to 5 [default: any that encrypts]
+    #[arg(long, value_name = "LEVEL", value_parser = value_parser!(u8).range(2..=5))]
+    scl_min: Option<u8>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnprotectArgs {
+    /// Data files
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+
+    /// Unprotect this column only, and not the file; may be given several times
+    #[arg(long = "column", value_name = "NAME")]
+    columns: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// CSV files
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+
+    /// The character between fields [default: a comma, a tab where the name ends in .tsv]
+    #[arg(long, value_name = "CHAR")]
+    delimiter: Option<char>,
+
+    /// A text that stands for NULL, beside the empty field
+    #[arg(long, value_name = "TEXT")]
+    null: Option<String>,
+}
+
+pub(crate) fn run(command: FileCommand) -> Result<(), super::Error> {
+    match command {
+        FileCommand::Protect(ProtectArgs { files, columns, scl_min }) => {
+            let change = scl_min.map_or(Change::Encrypt, Change::Level);
+            each(&files, |described| edit::change(described, &columns, change).map(Some))
+        }
+        FileCommand::Unprotect(UnprotectArgs { files, columns }) => {
+            each(&files, |described| edit::change(described, &columns, Change::Free).map(Some))
+        }
+        FileCommand::Show { files } => each(&files, Described::parsed),
+        FileCommand::CreateDescriptor(CreateArgs { files, delimiter, null }) => {
+            let hints = Hints { delimiter, null };
+            each(&files, |described| create::create(described, &hints).map(Some))
+        }
+    }
+}
+
+/// Does the same to each file, and tells what its descriptor says then. The first error ends it:
+/// the files before are done and told.
+fn each(
+    files: &[PathBuf],
+    act: impl Fn(&Described) -> Result<Option<Descriptor>, Error>,
+) -> Result<(), super::Error> {
+    for file in files {
+        let described = Described::read(file)?;
+        let descriptor = act(&described)?;
+        super::print(sheet(&described, descriptor.as_ref()).as_bytes())?;
+    }
+    Ok(())
+}
+
+fn sheet(described: &Described, descriptor: Option<&Descriptor>) -> String {
+    let name = described.name();
+    let format = Source::format_of(&name, descriptor).unwrap_or("unknown format");
+    let Some(descriptor) = descriptor else {
+        return format!("{name}: {format}, no descriptor, protected by siftd.toml at most\n");
+    };
+    let mut text = format!("{name}: {format}, file {}\n", demand(descriptor.requirement()));
+    for (column, requirement) in descriptor.fields_protected() {
+        // a String takes everything
+        let _ = writeln!(text, "    column `{column}` {}", demand(requirement));
+    }
+    text
+}
+
+fn demand(requirement: Requirement) -> String {
+    match requirement {
+        Requirement::None => "on any channel".to_owned(),
+        requirement => format!("requires {requirement}"),
+    }
+}

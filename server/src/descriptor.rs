@@ -1,0 +1,140 @@
+//! Descriptors as files: where one is, what it says, and how it is replaced so that nobody ever
+//! reads half of it.
+//!
+//! A server reads the descriptor again for every request and knows it by its inode, so a new one
+//! holds from the next request on.
+
+pub(crate) mod create;
+pub(crate) mod edit;
+
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+use sift_select::{Descriptor, Source};
+
+/// As long as the server reads one.
+const BYTES_MAX: u64 = 1 << 20;
+
+/// Why a descriptor stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{}: not a regular file", path.display())]
+    NotRegular { path: PathBuf },
+    #[error("{}: a descriptor; name the data file that it describes", path.display())]
+    IsDescriptor { path: PathBuf },
+    #[error("{}: more than {BYTES_MAX} bytes, which no layout needs", path.display())]
+    TooLarge { path: PathBuf },
+    #[error("{}: {message}", path.display())]
+    Syntax { path: PathBuf, message: String },
+    #[error(
+        "{}: unknown format, so no server serves it and there is nothing to protect; a descriptor \
+         with its layout comes first", path.display()
+    )]
+    UnknownFormat { path: PathBuf },
+    #[error("{}: no field `{column}`; it has {known}", path.display())]
+    NoField { path: PathBuf, column: String, known: String },
+    #[error(
+        "{}: it is there already, and stays as it is; `siftd file protect` changes its protection",
+        path.display()
+    )]
+    Exists { path: PathBuf },
+    #[error("a delimiter is one ASCII character, no quote or line end")]
+    Delimiter,
+    #[error(transparent)]
+    Select(#[from] sift_select::Error),
+}
+
+/// A data file and its descriptor's text, if there is one.
+#[derive(Debug)]
+pub(crate) struct Described {
+    /// The data file as it was named.
+    pub(crate) file: PathBuf,
+    metadata: Metadata,
+    /// The descriptor's path, links followed.
+    pub(crate) path: PathBuf,
+    pub(crate) text: Option<String>,
+}
+
+impl Described {
+    pub(crate) fn read(file: &Path) -> Result<Self, Error> {
+        if file.extension().is_some_and(|extension| extension == "toml") {
+            return Err(Error::IsDescriptor { path: file.into() });
+        }
+        let failed = |source| Error::Io { path: file.into(), source };
+        let metadata = fs::metadata(file).map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(Error::NotRegular { path: file.into() });
+        }
+        let mut path = OsString::from(file);
+        path.push(".toml");
+        let path = PathBuf::from(path);
+        // what a link leads to is replaced, not the link
+        let path = fs::canonicalize(&path).unwrap_or(path);
+        let text = read(&path)?;
+        Ok(Self { file: file.into(), metadata, path, text })
+    }
+
+    /// What errors call the data file.
+    pub(crate) fn name(&self) -> String {
+        self.file.display().to_string()
+    }
+
+    /// What the descriptor says; `None` where there is none.
+    pub(crate) fn parsed(&self) -> Result<Option<Descriptor>, Error> {
+        let name = self.path.display().to_string();
+        let text = self.text.as_deref();
+        Ok(text.map(|text| Descriptor::parse(&name, text)).transpose()?)
+    }
+
+    /// What `text` would say as the descriptor of this file.
+    pub(crate) fn parse(&self, text: &str) -> Result<Descriptor, Error> {
+        Ok(Descriptor::parse(&self.path.display().to_string(), text)?)
+    }
+
+    /// Opens the data file as `descriptor` describes it.
+    pub(crate) fn source(&self, descriptor: Option<Descriptor>) -> Result<Source, Error> {
+        let failed = |source| Error::Io { path: self.file.clone(), source };
+        let file = File::open(&self.file).map_err(failed)?;
+        Ok(Source::open(&self.name(), file, descriptor)?)
+    }
+
+    /// Writes the descriptor beside its place and renames it. It keeps its mode and owner; a new
+    /// one may be read by those who may read the data file.
+    pub(crate) fn replace(&self, text: &str) -> Result<(), Error> {
+        let failed = |source| Error::Io { path: self.path.clone(), source };
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let old = fs::metadata(&self.path).ok();
+        let like = old.as_ref().unwrap_or(&self.metadata);
+        let mut file =
+            tempfile::Builder::new().prefix(".siftd-").tempfile_in(folder).map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        // only the superuser can give files away; for others it is theirs, as it should be
+        let _ = fchown(file.as_file(), Some(like.uid()), Some(like.gid()));
+        let permissions = fs::Permissions::from_mode(like.permissions().mode() & 0o666);
+        file.as_file().set_permissions(permissions).map_err(failed)?;
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist(&self.path).map_err(|error| failed(error.error))?;
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+    }
+}
+
+fn read(path: &Path) -> Result<Option<String>, Error> {
+    let failed = |source| Error::Io { path: path.into(), source };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut text = String::new();
+    let read = file.take(BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    match read as u64 > BYTES_MAX {
+        true => Err(Error::TooLarge { path: path.into() }),
+        false => Ok(Some(text)),
+    }
+}

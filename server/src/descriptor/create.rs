@@ -1,0 +1,68 @@
+//! A descriptor for a file that explains itself: the fields of a CSV file with the types that its
+//! first records show, for people to correct and complete.
+
+use arrow::datatypes::DataType;
+use sift_select::{Descriptor, type_name};
+use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
+
+use super::{Described, Error};
+
+/// What the file does not tell of itself.
+#[derive(Debug, Default)]
+pub(crate) struct Hints {
+    pub(crate) delimiter: Option<char>,
+    /// A text that is NULL.
+    pub(crate) null: Option<String>,
+}
+
+/// Writes the descriptor, which is not there yet.
+pub(crate) fn create(described: &Described, hints: &Hints) -> Result<Descriptor, Error> {
+    if described.text.is_some() {
+        return Err(Error::Exists { path: described.path.clone() });
+    }
+    if hints.delimiter.is_some_and(|c| !c.is_ascii() || matches!(c, '"' | '\r' | '\n')) {
+        return Err(Error::Delimiter);
+    }
+    let mut document = DocumentMut::new();
+    document.insert("format", value("csv"));
+    if hints.delimiter.is_some() || hints.null.is_some() {
+        let mut csv = Table::new();
+        if let Some(delimiter) = hints.delimiter {
+            csv.insert("delimiter", value(delimiter.to_string()));
+        }
+        if let Some(null) = &hints.null {
+            csv.insert("null", value(null.as_str()));
+        }
+        document.insert("csv", Item::Table(csv));
+    }
+    let source = match hints.delimiter.is_some() || hints.null.is_some() {
+        true => described.source(Some(described.parse(&document.to_string())?))?,
+        false => described.source(None)?,
+    };
+    if described.file.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv")) {
+        document.insert("format", value("tsv"));
+    }
+    let mut fields = ArrayOfTables::new();
+    for field in source.schema().fields() {
+        let mut table = Table::new();
+        table.insert("name", value(field.name()));
+        table.insert("type", value(word(field.data_type())));
+        fields.push(table);
+    }
+    document.insert("field", Item::ArrayOfTables(fields));
+    let text = document.to_string();
+    let descriptor = described.parse(&text)?;
+    // what it says now must be what was seen
+    described.source(Some(descriptor.clone()))?;
+    described.replace(&text)?;
+    Ok(descriptor)
+}
+
+/// The type in the words of descriptors.
+fn word(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Utf8 => "text".to_owned(),
+        DataType::Date32 => "date".to_owned(),
+        other => type_name(other),
+    }
+}
