@@ -38,9 +38,5 @@ pub fn select(sql: &str, name: &str, file: File, descriptor: Option<&str>) -> Re
     let source = Arc::new(Source::open(name, file, descriptor)?);
     let plan = Plan::new(&Select::parse(sql)?, source, &[])?;
     let schema = Arc::clone(plan.schema());
-    let options = ScanOptions {
-        morsel_bytes: 4 << 20,
-        morsels_in_flight_max: 2 * rayon::current_num_threads(),
-    };
-    Ok((schema, Scan::new(plan, options).collect()?))
+    Ok((schema, Scan::new(plan, ScanOptions::default()).collect()?))
 }

@@ -1,30 +1,37 @@
-//! Aggregates without grouping: partial over a morsel, merged in the order of the file.
+//! Aggregates: their types, and what is known of each group while records are added.
 //!
 //! Every one gives the same value however the file is divided: whole numbers and decimals add up
-//! exactly, floats in an [`ExactSum`].
+//! in more bits than any of them has, floats in an [`ExactSum`].
 
+mod distinct;
+mod exact_sum;
+mod extreme;
+mod sum;
+
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, Int64Array, PrimitiveArray};
+use arrow::datatypes::DataType;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::make_comparator;
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array};
-use arrow::compute::SortOptions;
-use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
-
 use crate::eval::Problem;
-use crate::exact_sum::ExactSum;
 use crate::expr::{Expr, ExprKind};
-use crate::numeric::{self, quotient};
 use crate::syntax::AggregateFunction;
 use crate::types::{quotient_scale, type_name};
 use crate::value::DECIMAL_DIGITS_MAX;
+use distinct::Distinct;
+use extreme::Extremes;
+use sum::Sums;
 
-/// A bound aggregate.
-#[derive(Clone, Debug)]
+/// A bound aggregate. Equal ones have the same value for every group.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Aggregate {
     function: AggregateFunction,
+    /// Of equal values only one counts.
+    distinct: bool,
     /// `None` for `count(*)`.
     pub(crate) argument: Option<Expr>,
+    /// Only records for which this is true count.
+    pub(crate) filter: Option<Expr>,
     data_type: DataType,
     /// As written.
     pub(crate) text: String,
@@ -37,13 +44,15 @@ impl Aggregate {
     /// The argument's type, for the message.
     pub(crate) fn new(
         function: AggregateFunction,
+        distinct: bool,
         argument: Option<Expr>,
+        filter: Option<Expr>,
         text: String,
     ) -> Result<Self, String> {
         let of = argument.as_ref().map_or(DataType::Null, |argument| argument.data_type.clone());
         let data_type = match function {
             AggregateFunction::Count => DataType::Int64,
-            AggregateFunction::Min | AggregateFunction::Max if of != DataType::Binary => of,
+            AggregateFunction::Min | AggregateFunction::Max if Extremes::has_order(&of) => of,
             AggregateFunction::Sum | AggregateFunction::Avg => match (exact_scale(&of), &of) {
                 (Some(scale), _) if function == AggregateFunction::Sum => sum_type(scale),
                 (Some(scale), _) => sum_type(quotient_scale(scale, 0)),
@@ -56,57 +65,62 @@ impl Aggregate {
             AggregateFunction::Sum | AggregateFunction::Avg => argument.map(widened),
             _ => argument,
         };
-        Ok(Self { function, argument, data_type, text })
+        Ok(Self { function, distinct, argument, filter, data_type, text })
     }
 
     pub(crate) fn data_type(&self) -> &DataType {
         &self.data_type
     }
 
-    /// The state before the first record.
-    pub(crate) fn start(&self) -> Partial {
+    /// What is computed of each record.
+    pub(crate) fn exprs(&self) -> impl Iterator<Item = &Expr> {
+        self.argument.iter().chain(&self.filter)
+    }
+
+    /// The state before the first record, of no groups.
+    pub(crate) fn start(&self) -> Result<State, Problem> {
+        let state = self.start_of_all();
+        match &self.argument {
+            // The least of some values is the least of the distinct ones.
+            Some(argument) if self.distinct && !matches!(state, State::Extreme(_)) => {
+                Ok(State::Distinct(Box::new(Distinct::new(&argument.data_type)?)))
+            }
+            _ => Ok(state),
+        }
+    }
+
+    fn start_of_all(&self) -> State {
+        let of = self.argument.as_ref().map_or(&DataType::Null, |argument| &argument.data_type);
         match self.function {
-            AggregateFunction::Count => Partial::Count(0),
-            AggregateFunction::Min => Partial::Extreme { best: None, keep: Ordering::Less },
-            AggregateFunction::Max => Partial::Extreme { best: None, keep: Ordering::Greater },
+            AggregateFunction::Count => State::Count(Vec::new()),
+            AggregateFunction::Min => State::Extreme(Extremes::new(of, Ordering::Less)),
+            AggregateFunction::Max => State::Extreme(Extremes::new(of, Ordering::Greater)),
             AggregateFunction::Sum | AggregateFunction::Avg => {
-                let exact =
-                    self.argument.as_ref().and_then(|a| exact_scale(&a.data_type)).is_some();
-                if exact {
-                    Partial::Exact { sum: 0, count: 0 }
-                } else {
-                    Partial::Float { sum: Box::default(), count: 0 }
-                }
+                let sums = match exact_scale(of) {
+                    Some(_) => Sums::exact(),
+                    None => Sums::float(),
+                };
+                State::Sum { sums, counts: Vec::new() }
             }
         }
     }
 
-    /// The value of a state, as an array of one.
-    pub(crate) fn finish(&self, partial: &Partial) -> Result<ArrayRef, Problem> {
-        let null = || arrow::array::new_null_array(&self.data_type, 1);
-        let is_avg = self.function == AggregateFunction::Avg;
-        Ok(match partial {
-            Partial::Count(count) => Arc::new(Int64Array::from(vec![*count])),
-            Partial::Extreme { best, .. } => best.clone().unwrap_or_else(null),
-            Partial::Exact { count: 0, .. } | Partial::Float { count: 0, .. } => null(),
-            Partial::Exact { sum, count } => {
-                let from = self.argument.as_ref().and_then(|a| exact_scale(&a.data_type));
-                let scale = exact_scale(&self.data_type).unwrap_or(0);
-                let power = u32::from(scale - from.unwrap_or(0).min(scale));
-                let digits = if is_avg { quotient(*sum, power, i128::from(*count))? } else { *sum };
-                let array = Decimal128Array::from(vec![digits])
-                    .with_precision_and_scale(DECIMAL_DIGITS_MAX, scale.cast_signed())?;
-                array.validate_decimal_precision(DECIMAL_DIGITS_MAX)?;
-                Arc::new(array)
-            }
-            #[expect(clippy::cast_precision_loss, reason = "a count of records is far below 2^53")]
-            Partial::Float { sum, count } => {
-                let sum = sum.value();
-                let value = if is_avg { sum / *count as f64 } else { sum };
-                if value.is_infinite() && !sum_saw_infinity(partial) {
-                    return Err(Problem(format!("out of range: overflow of {}", self.function)));
+    /// The value for each group.
+    pub(crate) fn finish(&self, state: State) -> Result<ArrayRef, Problem> {
+        Ok(match state {
+            State::Count(counts) => Arc::new(Int64Array::from(counts)),
+            State::Extreme(extremes) => extremes.finish(&self.data_type)?,
+            State::Sum { sums, counts } => {
+                let scale = self.argument.as_ref().and_then(|a| exact_scale(&a.data_type));
+                match self.function {
+                    AggregateFunction::Avg => sums.averages(&counts, scale, &self.data_type)?,
+                    _ => sums.sums(&counts, &self.data_type)?,
                 }
-                Arc::new(Float64Array::from(vec![value]))
+            }
+            State::Distinct(distinct) => {
+                let mut all = self.start_of_all();
+                distinct.update(&mut all)?;
+                self.finish(all)?
             }
         })
     }
@@ -122,10 +136,6 @@ fn widened(argument: Expr) -> Expr {
     Expr { data_type: to, kind: ExprKind::Cast(Box::new(argument)) }
 }
 
-fn sum_saw_infinity(partial: &Partial) -> bool {
-    matches!(partial, Partial::Float { sum, .. } if sum.has_special())
-}
-
 fn sum_type(scale: u8) -> DataType {
     DataType::Decimal128(DECIMAL_DIGITS_MAX, scale.cast_signed())
 }
@@ -139,73 +149,55 @@ fn exact_scale(data_type: &DataType) -> Option<u8> {
     }
 }
 
-/// The state of an aggregate over some records.
-#[derive(Clone, Debug)]
-pub(crate) enum Partial {
-    Count(i64),
-    /// The least or greatest so far, as an array of one: what orders `keep` before it stays.
-    Extreme {
-        best: Option<ArrayRef>,
-        keep: Ordering,
-    },
-    /// The digits of whole numbers or decimals.
-    Exact {
-        sum: i128,
-        count: i64,
-    },
-    Float {
-        sum: Box<ExactSum>,
-        count: i64,
-    },
+/// Which groups some records belong to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Members<'a> {
+    /// All to the group 0; so many records.
+    One(usize),
+    /// The group of each.
+    Of(&'a [u32]),
 }
 
-impl Partial {
-    /// Adds the values of the argument; for `count(*)` there is only a number of `rows`.
-    pub(crate) fn update(&mut self, values: Option<&ArrayRef>, rows: usize) -> Result<(), Problem> {
-        let Some(values) = values else {
-            if let Self::Count(count) = self {
-                *count += length(rows);
+impl Members<'_> {
+    /// Calls `add` with the group and the value of every record that has one.
+    fn each<T: ArrowPrimitiveType>(
+        self,
+        values: &PrimitiveArray<T>,
+        mut add: impl FnMut(usize, T::Native),
+    ) {
+        match (self, values.null_count()) {
+            (Self::One(_), 0) => values.values().iter().for_each(|value| add(0, *value)),
+            (Self::One(_), _) => values.iter().flatten().for_each(|value| add(0, value)),
+            (Self::Of(groups), 0) => {
+                groups.iter().zip(values.values()).for_each(|(g, value)| add(*g as usize, *value));
             }
-            return Ok(());
-        };
-        let present = length(values.len() - values.null_count());
-        match self {
-            Self::Count(count) => *count += present,
-            Self::Extreme { best, keep } => {
-                if let Some(found) = extreme(values, *keep)? {
-                    improve(best, found, *keep)?;
-                }
-            }
-            Self::Exact { sum, count } => {
-                *sum = sum.checked_add(exact_sum(values)?).ok_or_else(sum_overflow)?;
-                *count += present;
-            }
-            Self::Float { sum, count } => {
-                values.as_primitive::<Float64Type>().iter().flatten().for_each(|v| sum.add(v));
-                *count += present;
+            (Self::Of(groups), _) => {
+                let members = groups.iter().zip(values.iter());
+                members.for_each(|(g, value)| value.into_iter().for_each(|v| add(*g as usize, v)));
             }
         }
-        Ok(())
     }
 
-    /// Adds the state over records that come later in the file.
-    pub(crate) fn merge(&mut self, later: Self) -> Result<(), Problem> {
-        match (self, later) {
-            (Self::Count(count), Self::Count(more)) => *count += more,
-            (Self::Extreme { best, keep }, Self::Extreme { best: Some(found), .. }) => {
-                improve(best, found, *keep)?;
+    /// Counts the values that are not null.
+    fn count(self, values: &dyn Array, counts: &mut [i64]) {
+        match (self, values.logical_nulls()) {
+            (Self::One(_), nulls) => {
+                let nulls = nulls.map_or(0, |nulls| nulls.null_count());
+                counts[0] += length(values.len() - nulls);
             }
-            (Self::Exact { sum, count }, Self::Exact { sum: more, count: records }) => {
-                *sum = sum.checked_add(more).ok_or_else(sum_overflow)?;
-                *count += records;
+            (Self::Of(groups), None) => groups.iter().for_each(|g| counts[*g as usize] += 1),
+            (Self::Of(groups), Some(nulls)) => {
+                let members = groups.iter().zip(nulls.iter());
+                members.for_each(|(g, is_valid)| counts[*g as usize] += i64::from(is_valid));
             }
-            (Self::Float { sum, count }, Self::Float { sum: more, count: records }) => {
-                sum.merge(&more);
-                *count += records;
-            }
-            _ => {}
         }
-        Ok(())
+    }
+
+    fn count_records(self, counts: &mut [i64]) {
+        match self {
+            Self::One(records) => counts[0] += length(records),
+            Self::Of(groups) => groups.iter().for_each(|g| counts[*g as usize] += 1),
+        }
     }
 }
 
@@ -213,42 +205,81 @@ fn length(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
-fn sum_overflow() -> Problem {
-    Problem("out of range: overflow of sum".to_owned())
+/// What is known of an aggregate's value for each group.
+#[derive(Debug)]
+pub(crate) enum State {
+    Count(Vec<i64>),
+    Sum {
+        sums: Sums,
+        counts: Vec<i64>,
+    },
+    Extreme(Extremes),
+    /// The values themselves, each once.
+    Distinct(Box<Distinct>),
 }
 
-fn exact_sum(values: &ArrayRef) -> Result<i128, Problem> {
-    if let Some(integers) = values.as_primitive_opt::<Int64Type>() {
-        return Ok(match integers.null_count() {
-            0 => integers.values().iter().map(|value| i128::from(*value)).sum(),
-            _ => integers.iter().flatten().map(i128::from).sum(),
-        });
+impl State {
+    /// Makes room for groups that are new.
+    pub(crate) fn resize(&mut self, groups: usize) {
+        match self {
+            Self::Count(counts) => counts.resize(groups, 0),
+            Self::Sum { sums, counts } => {
+                sums.resize(groups);
+                counts.resize(groups, 0);
+            }
+            Self::Extreme(extremes) => extremes.resize(groups),
+            Self::Distinct(distinct) => distinct.resize(groups),
+        }
     }
-    let decimals = values.as_primitive::<Decimal128Type>();
-    decimals
-        .iter()
-        .flatten()
-        .try_fold(0_i128, |sum, digits| sum.checked_add(digits))
-        .ok_or_else(sum_overflow)
-}
 
-/// The least or greatest value that is not null.
-fn extreme(values: &ArrayRef, keep: Ordering) -> Result<Option<ArrayRef>, Problem> {
-    let values = numeric::comparable(Arc::clone(values));
-    let compare = make_comparator(&values, &values, SortOptions::default())?;
-    let mut rows = (0..values.len()).filter(|row| values.is_valid(*row));
-    let Some(first) = rows.next() else { return Ok(None) };
-    let best = rows.fold(first, |best, row| if compare(row, best) == keep { row } else { best });
-    Ok(Some(values.slice(best, 1)))
-}
-
-fn improve(best: &mut Option<ArrayRef>, found: ArrayRef, keep: Ordering) -> Result<(), Problem> {
-    let better = match best {
-        None => true,
-        Some(best) => make_comparator(&found, best, SortOptions::default())?(0, 0) == keep,
-    };
-    if better {
-        *best = Some(found);
+    /// Adds the values of the argument; for `count(*)` there are only the records.
+    pub(crate) fn update(
+        &mut self,
+        members: Members<'_>,
+        values: Option<&ArrayRef>,
+    ) -> Result<(), Problem> {
+        match (self, values) {
+            (Self::Count(counts), None) => members.count_records(counts),
+            (Self::Count(counts), Some(values)) => members.count(values, counts),
+            (Self::Sum { sums, counts }, Some(values)) => {
+                sums.update(members, values);
+                members.count(values, counts);
+            }
+            (Self::Extreme(extremes), Some(values)) => extremes.update(members, values)?,
+            (Self::Distinct(distinct), Some(values)) => distinct.insert(members, values)?,
+            // only count goes without an argument
+            (_, None) => {}
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Adds another state; its group `i` is the group `groups[i]` here.
+    pub(crate) fn merge(&mut self, other: Self, groups: &[u32]) -> Result<(), Problem> {
+        match (self, other) {
+            (Self::Count(counts), Self::Count(more)) => add_counts(counts, &more, groups),
+            (Self::Sum { sums, counts }, Self::Sum { sums: more, counts: records }) => {
+                sums.merge(more, groups);
+                add_counts(counts, &records, groups);
+            }
+            (Self::Extreme(extremes), Self::Extreme(more)) => extremes.merge(more, groups),
+            (Self::Distinct(distinct), Self::Distinct(more)) => distinct.merge(&more, groups)?,
+            // states of one aggregate are of one kind
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Bytes of memory that it takes, about.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Count(counts) => size_of_val(&counts[..]),
+            Self::Sum { sums, counts } => sums.memory_bytes() + size_of_val(&counts[..]),
+            Self::Extreme(extremes) => extremes.memory_bytes(),
+            Self::Distinct(distinct) => distinct.memory_bytes(),
+        }
+    }
+}
+
+fn add_counts(counts: &mut [i64], more: &[i64], groups: &[u32]) {
+    groups.iter().zip(more).for_each(|(group, more)| counts[*group as usize] += more);
 }

@@ -38,7 +38,7 @@ pub fn decode(
         let run = || {
             loop {
                 let mut result = Ok(());
-                let turn = feed.next(&mut |block| match block.decode(&[column], Rows::All) {
+                let turn = feed.next(&mut |_, block| match block.decode(&[column], Rows::All) {
                     Ok(arrays) => {
                         sum.fetch_add(arrays.iter().map(&each).sum(), Ordering::Relaxed);
                         ControlFlow::Continue(())

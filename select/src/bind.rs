@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use crate::aggregate::Aggregate;
 use crate::expr::{Expr, ExprKind, Literal, LiteralSet};
 use crate::like::Like;
+use crate::plan::Item;
 use crate::syntax::{self, ArithmeticOp, Name, Position};
 use crate::types::{self, type_name};
 use crate::{Error, ErrorKind, Result, Value, eval};
@@ -29,6 +30,8 @@ pub(crate) struct Binder<'a> {
     /// Which parameters the text has used.
     pub(crate) used: Vec<bool>,
     pub(crate) scope: Scope,
+    /// What the Select groups by.
+    pub(crate) keys: Vec<Item>,
     /// The aggregates of the Select so far.
     pub(crate) aggregates: Vec<Aggregate>,
 }
@@ -38,33 +41,26 @@ pub(crate) struct Binder<'a> {
 pub(crate) enum Scope {
     /// Those of a record. Aggregates may not stand here; in which clause.
     Record(&'static str),
-    /// Those of a group: its aggregates. Each is added and replaced by a column of its index.
+    /// Those of a group: its keys, then its aggregates. Each aggregate is added to those of the
+    /// Select and replaced by its column.
     Group,
 }
 
 impl Binder<'_> {
-    /// Binds a predicate: its value is a boolean.
-    pub(crate) fn predicate(&mut self, expr: &syntax::Expr) -> Result<Expr> {
-        self.scope = Scope::Record("WHERE");
-        let bound = self.expr(expr)?;
-        coerce(bound, &DataType::Boolean)
-            .map_err(|found| mismatch(expr.at, format!("WHERE needs a boolean, got {found}")))
-    }
-
     /// Binds any expression.
     pub(crate) fn expr(&mut self, expr: &syntax::Expr) -> Result<Expr> {
         use syntax::ExprKind as Syntax;
         let at = expr.at;
+        if let Some(key) = self.key_like(expr) {
+            return Ok(key);
+        }
         let bound = match &expr.kind {
             Syntax::Column { qualifier, name } => {
+                let column = self.column(qualifier.as_ref(), name)?;
                 if self.scope == Scope::Group {
-                    let message = format!(
-                        "column `{}` stands beside an aggregate; expected it inside of one",
-                        name.text
-                    );
-                    return Err(at.error(ErrorKind::Unsupported, message));
+                    return self.key(&column).ok_or_else(|| not_grouped(&name.text, at));
                 }
-                return self.column(qualifier.as_ref(), name);
+                return Ok(column);
             }
             Syntax::Literal(value) => return literal(value.clone(), at),
             Syntax::Parameter(number) => return self.parameter(*number, at),
@@ -108,7 +104,8 @@ impl Binder<'_> {
         Ok(fold(bound))
     }
 
-    fn boolean(&mut self, expr: &syntax::Expr, place: &str) -> Result<Expr> {
+    /// Binds an expression whose value is a boolean, as `place` needs it.
+    pub(crate) fn boolean(&mut self, expr: &syntax::Expr, place: &str) -> Result<Expr> {
         coerce(self.expr(expr)?, &DataType::Boolean)
             .map_err(|found| mismatch(expr.at, format!("{place} needs a boolean, got {found}")))
     }
@@ -127,6 +124,11 @@ impl Binder<'_> {
         let index = self.find(name)?;
         let data_type = self.schema.field(index).data_type().clone();
         Ok(Expr { data_type, kind: ExprKind::Column(index) })
+    }
+
+    /// Whether the name means a column, and one only.
+    pub(crate) fn has_column(&self, name: &Name) -> bool {
+        self.find(name).is_ok()
     }
 
     /// Finds a column: by its exact name first, then, unless quoted, without regard to case.
@@ -167,28 +169,59 @@ impl Binder<'_> {
         literal(value.clone(), at)
     }
 
+    /// The column of a group that is the same as `expr` of its records.
+    pub(crate) fn key(&self, expr: &Expr) -> Option<Expr> {
+        let index = self.keys.iter().position(|key| key.expr == *expr)?;
+        Some(Expr { data_type: expr.data_type.clone(), kind: ExprKind::Column(index) })
+    }
+
+    /// The column of a group that an expression of several parts is.
+    fn key_like(&mut self, expr: &syntax::Expr) -> Option<Expr> {
+        use syntax::ExprKind::{Aggregate, Column, Literal};
+        let has_parts = !matches!(expr.kind, Column { .. } | Literal(_) | Aggregate(_));
+        let is_sought = |key: &Item| !matches!(key.expr.kind, ExprKind::Column(_));
+        if self.scope != Scope::Group || !has_parts || !self.keys.iter().any(is_sought) {
+            return None;
+        }
+        self.scope = Scope::Record("a key");
+        let bound = self.expr(expr);
+        self.scope = Scope::Group;
+        self.key(&bound.ok()?)
+    }
+
     fn aggregate(&mut self, aggregate: &syntax::Aggregate, at: Position) -> Result<Expr> {
         let syntax::Aggregate { function, distinct, argument, filter } = aggregate;
         if let Scope::Record(place) = self.scope {
             let message = format!("{function} may not stand in {place}");
             return Err(at.error(ErrorKind::Unsupported, message));
         }
-        if *distinct || filter.is_some() {
-            let message = format!("DISTINCT or FILTER of {function} is not supported");
-            return Err(at.error(ErrorKind::Unsupported, message));
-        }
         self.scope = Scope::Record("the argument of an aggregate");
         let argument = argument.as_ref().map(|argument| self.expr(argument)).transpose()?;
+        self.scope = Scope::Record("FILTER");
+        let filter = filter.as_ref().map(|filter| self.boolean(filter, "FILTER")).transpose()?;
         self.scope = Scope::Group;
-        let bound = Aggregate::new(*function, argument, aggregate.to_string())
+        let text = aggregate.to_string();
+        let bound = Aggregate::new(*function, *distinct, argument, filter, text)
             .map_err(|found| mismatch(at, format!("{function} does not take {found}")))?;
+        let known = self.aggregates.iter().position(|aggregate| *aggregate == bound);
+        let index = known.unwrap_or(self.aggregates.len());
         let data_type = bound.data_type().clone();
-        self.aggregates.push(bound);
-        Ok(Expr { data_type, kind: ExprKind::Column(self.aggregates.len() - 1) })
+        if known.is_none() {
+            self.aggregates.push(bound);
+        }
+        Ok(Expr { data_type, kind: ExprKind::Column(self.keys.len() + index) })
     }
 }
 
-fn matches(name: &Name, known: &str) -> bool {
+/// A column of the records where only those of groups are.
+pub(crate) fn not_grouped(column: &str, at: Position) -> Error {
+    let message = format!(
+        "column `{column}` stands beside an aggregate or GROUP BY; expected it inside of one"
+    );
+    at.error(ErrorKind::Unsupported, message)
+}
+
+pub(crate) fn matches(name: &Name, known: &str) -> bool {
     if name.quoted { name.text == known } else { name.text.eq_ignore_ascii_case(known) }
 }
 

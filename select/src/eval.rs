@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Datum, Scalar, new_null_array};
 use arrow::compute::kernels::{boolean, cmp};
-use arrow::compute::{filter, take};
+use arrow::compute::{filter, prep_null_mask_filter, take};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
@@ -17,6 +17,7 @@ use crate::expr::{Expr, ExprKind, LiteralSet};
 use crate::numeric;
 use crate::syntax::CompareOp;
 use crate::types::{integer_at, text_at, type_name};
+use crate::{Error, ErrorKind, Source};
 
 /// Why an expression has no value for some record.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +26,11 @@ pub(crate) struct Problem(pub(crate) String);
 impl Problem {
     pub(crate) fn out_of_range(data_type: &DataType) -> Self {
         Self(format!("out of range for {}", type_name(data_type)))
+    }
+
+    /// The error of a query over `source`, where it is not about one record.
+    pub(crate) fn to_error(&self, source: &Source) -> Error {
+        Error::new(ErrorKind::Computation, format!("{}: {}", source.name(), self.0))
     }
 }
 
@@ -102,6 +108,14 @@ pub(crate) fn evaluate(expr: &Expr, input: Input<'_>) -> Result<ArrayRef, Proble
 /// The values of a predicate.
 pub(crate) fn evaluate_boolean(expr: &Expr, input: Input<'_>) -> Result<BooleanArray, Problem> {
     Ok(evaluate(expr, input)?.as_boolean().clone())
+}
+
+/// Where a mask is true: null is as good as false.
+pub(crate) fn is_true(mask: &BooleanArray) -> BooleanArray {
+    match mask.null_count() {
+        0 => mask.clone(),
+        _ => prep_null_mask_filter(mask),
+    }
 }
 
 /// The value of an expression without columns, as an array of one.

@@ -48,6 +48,9 @@ impl fmt::Debug for Feed {
     }
 }
 
+/// What is done with a block; the number of its turn comes first.
+type Each<'a> = dyn FnMut(u64, &Block<'_>) -> ControlFlow<()> + 'a;
+
 /// What came of one turn.
 #[derive(Debug)]
 pub(crate) struct Turn {
@@ -92,9 +95,9 @@ impl Feed {
         self.turns
     }
 
-    /// Takes the next turn: reads its piece and gives its blocks to `each`, in the file's order,
-    /// until that breaks. Callable from many threads at once.
-    pub(crate) fn next(&self, each: &mut dyn FnMut(&Block<'_>) -> ControlFlow<()>) -> Turn {
+    /// Takes the next turn: reads its piece and gives its number and its blocks to `each`, in the
+    /// file's order, until that breaks. Callable from many threads at once.
+    pub(crate) fn next(&self, each: &mut Each<'_>) -> Turn {
         let mut buffer = lock(&self.buffers).pop().unwrap_or_default();
         let turn = match (&self.source.layout, &self.order) {
             (Layout::Fixed(layout), Order::Fixed(next)) => {
@@ -120,7 +123,7 @@ impl Feed {
         layout: &fixed::Layout,
         turn: &mut Turn,
         buffer: &mut Vec<u8>,
-        each: &mut dyn FnMut(&Block<'_>) -> ControlFlow<()>,
+        each: &mut Each<'_>,
     ) -> Result<()> {
         let stride = layout.stride as u64;
         let end = self.source.identity().bytes.min((turn.number + 1) * self.morsel * stride);
@@ -132,7 +135,7 @@ impl Feed {
             self.source.read(&mut buffer[..bytes], start)?;
             turn.bytes += bytes as u64;
             let block = fixed::Block::new(layout, &buffer[..bytes + PADDING_BYTES], start);
-            if each(&Block::Fixed(block)).is_break() {
+            if each(turn.number, &Block::Fixed(block)).is_break() {
                 break;
             }
             start += bytes as u64;
@@ -147,7 +150,7 @@ impl Feed {
         layout: &csv::Layout,
         mut cursor: MutexGuard<'_, csv::Cursor>,
         buffer: &mut Buffer,
-        each: &mut dyn FnMut(&Block<'_>) -> ControlFlow<()>,
+        each: &mut Each<'_>,
     ) -> Turn {
         let mut turn = Turn::new(cursor.turn);
         cursor.turn += 1;
@@ -163,7 +166,7 @@ impl Feed {
         drop(cursor);
         match piece {
             Ok(piece) => {
-                let each = &mut |block: csv::Block<'_>| each(&Block::Csv(block));
+                let each = &mut |block: csv::Block<'_>| each(turn.number, &Block::Csv(block));
                 piece.blocks(layout, &buffer.bytes, BLOCK_BYTES, &mut buffer.scratch, each);
             }
             Err(error) => turn.result = Err(error),

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use crate::Select;
-use crate::syntax::{Expr, ExprKind, Item, SelectSyntax};
+use crate::syntax::{Distinct, Expr, ExprKind, Item, SelectSyntax};
 
 /// The columns that a text mentions.
 #[derive(Clone, Debug, Default)]
@@ -22,17 +22,33 @@ impl Select {
     /// The columns that its text mentions in any way.
     pub fn mentions(&self) -> Mentions {
         // taken apart, so that no clause can be forgotten
-        let SelectSyntax { projection, from: _, alias: _, filter, limit, offset } = self.syntax();
+        let SelectSyntax {
+            distinct,
+            projection,
+            from: _,
+            alias: _,
+            filter,
+            group_by,
+            having,
+            order_by,
+            limit,
+            offset,
+        } = self.syntax();
         let mut mentions = Mentions::default();
         for item in projection {
             match item {
-                Item::All => mentions.all = true,
+                Item::All(_) => mentions.all = true,
                 Item::Expr { expr, alias: _ } => mentions.add(expr),
             }
         }
-        for expr in [filter, limit, offset].into_iter().flatten() {
-            mentions.add(expr);
-        }
+        let distinct_on = match distinct {
+            Distinct::No | Distinct::All => &[][..],
+            Distinct::On(exprs) => exprs,
+        };
+        let single = [filter, having, limit, offset].into_iter().flatten();
+        let listed = distinct_on.iter().chain(group_by);
+        let ordered = order_by.iter().map(|item| &item.expr);
+        single.chain(listed).chain(ordered).for_each(|expr| mentions.add(expr));
         mentions
     }
 }
@@ -77,6 +93,12 @@ mod tests {
             "SELECT -(1 + card * 2) FROM 'f'",
             "SELECT count(card) FROM 'f'",
             "SELECT max(card) - 1 FROM 'f'",
+            "SELECT max(pop) FILTER (WHERE card > 1) FROM 'f'",
+            "SELECT DISTINCT card FROM 'f'",
+            "SELECT DISTINCT ON (card) city FROM 'f'",
+            "SELECT count(*) FROM 'f' GROUP BY pop, card",
+            "SELECT count(*) FROM 'f' HAVING min(card) > 1",
+            "SELECT city FROM 'f' ORDER BY pop, -card DESC",
             "SELECT city FROM 'f' LIMIT card",
             "SELECT city FROM 'f' LIMIT 1 OFFSET card",
         ] {

@@ -10,75 +10,112 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
-use arrow::compute::{concat_batches, filter};
+use arrow::array::AsArray;
+use arrow::compute::concat_batches;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
-use crate::aggregate::Partial;
-use crate::block::{Block, Fault, Rows};
-use crate::eval::{self, Input, Problem};
-use crate::expr::Expr;
+use crate::block::Block;
+use crate::eval::Problem;
 use crate::feed::Feed;
-use crate::plan::{Bound, Output, OutputItem, Plan};
-use crate::{Error, ErrorKind};
+use crate::group::{GroupError, GroupTable, Grouping};
+use crate::plan::{Bound, Item, Order, Plan};
+use crate::selection::{Selection, Stop};
+use crate::sort::Sorter;
+use crate::tail::{Gather, Tail};
+use crate::{Error, ErrorKind, Result};
 
 /// Smaller batches are put together until they have so many records.
 pub(crate) const BATCH_RECORDS_MIN: usize = 4096;
 
 /// A unit of parallel work.
 #[derive(Debug)]
-pub struct Morsel {
+pub struct Morsel(pub(crate) Work);
+
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// A piece of the file.
+    Read(Read),
+    /// The next batch of what was gathered.
+    Finish(Box<Tail>),
+}
+
+/// What a piece of the file is read with; which one, the feed tells.
+#[derive(Debug)]
+pub(crate) struct Read {
     pub(crate) plan: Plan,
     pub(crate) feed: Arc<Feed>,
+    pub(crate) gather: Arc<Gather>,
     pub(crate) cancelled: Arc<AtomicBool>,
 }
 
 /// What came of a morsel; errors are inside.
+#[derive(Debug)]
+pub struct Outcome(pub(crate) Done);
+
+#[derive(Debug)]
+pub(crate) enum Done {
+    Read(Piece),
+    Finish { tail: Box<Tail>, result: Result<Option<RecordBatch>>, time: Duration },
+}
+
+/// What came of a piece of the file.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Piece {
     /// The turn that it had; `None` when the scan was cancelled before.
     pub(crate) turn: Option<u64>,
     pub(crate) records: u64,
     pub(crate) bytes: u64,
     pub(crate) selected: u64,
     pub(crate) batches: Vec<RecordBatch>,
-    pub(crate) partials: Vec<Partial>,
     pub(crate) failure: Option<Failure>,
     pub(crate) time: Duration,
 }
 
-/// What ends the answer behind the batches of an outcome.
+/// What ends the answer behind the batches of a piece.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// A record; its index counts from the start of the turn.
-    Record { kind: ErrorKind, fault: Fault },
-    /// The file.
-    File(Error),
+    Record(Stop),
+    /// The file, or what the query may take.
+    Query(Error),
 }
 
 impl Morsel {
-    /// Reads, filters and projects. Never panics, never waits for a peer.
+    /// Reads, filters and projects, or finishes what was gathered. Never panics, never waits for a
+    /// peer.
     pub fn run(self) -> Outcome {
-        if self.cancelled.load(Ordering::Relaxed) {
-            return Outcome::default();
-        }
         let start = Instant::now();
-        let mut work = Work::new(self.plan.bound());
-        let turn = self.feed.next(&mut |block| {
+        Outcome(match self.0 {
+            Work::Read(read) => Done::Read(read.run(start)),
+            Work::Finish(mut tail) => {
+                let result = tail.next();
+                Done::Finish { tail, result, time: start.elapsed() }
+            }
+        })
+    }
+}
+
+impl Read {
+    fn run(self, start: Instant) -> Piece {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Piece::default();
+        }
+        let mut reader = Reader::new(self.plan.bound(), &self.gather);
+        let turn = self.feed.next(&mut |turn, block| {
             if self.cancelled.load(Ordering::Relaxed) {
                 return ControlFlow::Break(());
             }
-            work.block(block)
+            reader.block(turn, block)
         });
-        let mut outcome = work.outcome;
-        compact(&mut outcome.batches);
-        outcome.turn = Some(turn.number);
-        outcome.bytes = turn.bytes;
-        if let (None, Err(error)) = (&outcome.failure, turn.result) {
-            outcome.failure = Some(Failure::File(error));
+        let mut piece = reader.finish();
+        compact(&mut piece.batches);
+        piece.turn = Some(turn.number);
+        piece.bytes = turn.bytes;
+        if let (None, Err(error)) = (&piece.failure, turn.result) {
+            piece.failure = Some(Failure::Query(error));
         }
-        outcome.time = start.elapsed();
-        outcome
+        piece.time = start.elapsed();
+        piece
     }
 }
 
@@ -94,55 +131,81 @@ fn compact(batches: &mut Vec<RecordBatch>) {
     }
 }
 
-/// Where the answer has to stop within a block, and why.
-struct Stop {
-    kind: ErrorKind,
-    fault: Fault,
+/// Why records could not be selected.
+enum Trouble {
+    /// The answer ends before this record of the block.
+    Record(Stop),
+    /// The query takes too much, or what it gathers cannot be written.
+    Query(Error),
 }
 
-/// The work on one morsel, block after block.
-struct Work<'p> {
+impl From<Stop> for Trouble {
+    fn from(stop: Stop) -> Self {
+        Self::Record(stop)
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Query(error)
+    }
+}
+
+/// The work on one piece, block after block.
+struct Reader<'p> {
     plan: &'p Bound,
-    outcome: Outcome,
+    gather: &'p Gather,
+    /// Taken with the first block.
+    groups: Option<GroupTable>,
+    piece: Piece,
     /// More records than this are never asked for.
     selected_max: u64,
 }
 
-impl<'p> Work<'p> {
-    fn new(plan: &'p Bound) -> Self {
-        let (partials, selected_max) = match &plan.output {
-            Output::Records { .. } => {
-                (Vec::new(), plan.limit.map_or(u64::MAX, |limit| limit.saturating_add(plan.offset)))
-            }
-            Output::Aggregates { aggregates, .. } => {
-                (aggregates.iter().map(|aggregate| aggregate.start()).collect(), u64::MAX)
-            }
-        };
-        Self { plan, outcome: Outcome { partials, ..Outcome::default() }, selected_max }
+impl<'p> Reader<'p> {
+    fn new(plan: &'p Bound, gather: &'p Gather) -> Self {
+        let wanted = plan.limit.map(|limit| limit.saturating_add(plan.offset));
+        let selected_max = wanted.filter(|_| plan.is_streamed()).unwrap_or(u64::MAX);
+        Self { plan, gather, groups: None, piece: Piece::default(), selected_max }
     }
 
-    fn block(&mut self, block: &Block<'_>) -> ControlFlow<()> {
+    fn finish(self) -> Piece {
+        if let (Some(table), Some(tables)) = (self.groups, &self.gather.groups) {
+            tables.give_back(table);
+        }
+        self.piece
+    }
+
+    fn block(&mut self, turn: u64, block: &Block<'_>) -> ControlFlow<()> {
         let mut records = block.records();
         let mut stop =
             block.fault().map(|fault| Stop { kind: ErrorKind::Record, fault: fault.clone() });
         // Each round ends before an earlier record than the last, so this ends.
-        while let Err(earlier) = self.select(block, records) {
-            records = earlier.fault.record;
-            stop = Some(earlier);
+        loop {
+            match self.select(turn, block, records) {
+                Ok(()) => break,
+                Err(Trouble::Record(earlier)) => {
+                    records = earlier.fault.record;
+                    stop = Some(earlier);
+                }
+                Err(Trouble::Query(error)) => {
+                    self.piece.failure = Some(Failure::Query(error));
+                    return ControlFlow::Break(());
+                }
+            }
         }
-        let records_before = self.outcome.records;
-        self.outcome.records += records as u64;
-        if self.outcome.selected >= self.selected_max {
+        let records_before = self.piece.records;
+        self.piece.records += records as u64;
+        if self.piece.selected >= self.selected_max {
             return ControlFlow::Break(());
         }
-        let Some(Stop { kind, mut fault }) = stop else { return ControlFlow::Continue(()) };
-        fault.record += usize::try_from(records_before).unwrap_or(usize::MAX);
-        self.outcome.failure = Some(Failure::Record { kind, fault });
+        let Some(stop) = stop else { return ControlFlow::Continue(()) };
+        self.piece.failure = Some(Failure::Record(stop.behind(records_before)));
         ControlFlow::Break(())
     }
 
     /// Selects among the first `records` of a block, all or nothing.
-    fn select(&mut self, block: &Block<'_>, records: usize) -> Result<(), Stop> {
+    fn select(&mut self, turn: u64, block: &Block<'_>, records: usize) -> Result<(), Trouble> {
         let mut selection =
             Selection::new(block, records, self.plan.source.schema().fields().len());
         for conjunct in &self.plan.conjuncts {
@@ -153,43 +216,106 @@ impl<'p> Work<'p> {
             let mask = selection.evaluate(&conjunct.expr, &conjunct.text)?;
             selection.narrow(mask.as_boolean())?;
         }
-        let room = self.selected_max - self.outcome.selected;
+        let room = self.selected_max - self.piece.selected;
         selection.truncate(usize::try_from(room).unwrap_or(usize::MAX));
         if selection.rows == 0 {
             return Ok(());
         }
-        match &self.plan.output {
-            Output::Records { items, columns } => {
-                selection.decode(columns)?;
-                let batch = self.project(&selection, items)?;
-                self.outcome.batches.push(batch);
-            }
-            Output::Aggregates { aggregates, columns, .. } => {
-                selection.decode(columns)?;
-                let values = aggregates
-                    .iter()
-                    .map(|aggregate| {
-                        let argument = aggregate.argument.as_ref();
-                        argument.map(|expr| selection.evaluate(expr, &aggregate.text)).transpose()
-                    })
-                    .collect::<Result<Vec<_>, _>>()?;
-                let partials = self.outcome.partials.iter_mut();
-                for ((partial, aggregate), values) in partials.zip(aggregates).zip(&values) {
-                    partial
-                        .update(values.as_ref(), selection.rows)
-                        .map_err(|problem| selection.stop(0, &problem, &aggregate.text))?;
-                }
+        let selected = selection.rows as u64;
+        let rows = &self.plan.rows;
+        let start = turn << 32 | self.piece.records;
+        match (&rows.grouping, &rows.order, &self.gather.sorter) {
+            (Some(grouping), ..) => self.group(grouping, &mut selection, start)?,
+            (None, Some(order), Some(sorter)) => self.sort(order, sorter, selection, start)?,
+            _ => {
+                selection.decode(&rows.columns)?;
+                let batch = self.project(&selection, &rows.items)?;
+                self.piece.batches.push(batch);
             }
         }
-        self.outcome.selected += selection.rows as u64;
+        self.piece.selected += selected;
         Ok(())
     }
 
-    fn project(
+    /// Adds the selected records to their groups. `start` is the position of the block's first
+    /// record.
+    fn group(
+        &mut self,
+        grouping: &Grouping,
+        selection: &mut Selection<'_>,
+        start: u64,
+    ) -> Result<(), Trouble> {
+        selection.decode(&self.plan.rows.columns)?;
+        let keys = grouping.keys.iter().map(|key| selection.evaluate(&key.expr, &key.text));
+        let keys = keys.collect::<Result<Vec<_>, _>>()?;
+        let arguments = grouping.aggregates.iter().map(|aggregate| selection.argument(aggregate));
+        let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
+        let error = |error| match error {
+            GroupError::Problem(problem) => Trouble::Query(problem.to_error(&self.plan.source)),
+            GroupError::Memory(error) => Trouble::Query(error),
+        };
+        let mut table = match (self.groups.take(), &self.gather.groups) {
+            (Some(table), _) => table,
+            (None, Some(tables)) => tables.take(grouping).map_err(|p| error(p.into()))?,
+            (None, None) => return Ok(()),
+        };
+        let position = |row| start + selection.record(row) as u64;
+        table.update(grouping, selection.rows, keys, &arguments, position).map_err(error)?;
+        self.groups = Some(table);
+        Ok(())
+    }
+
+    /// Gives the selected records to the sorter, as far as they may be in the answer.
+    fn sort(
         &self,
-        selection: &Selection<'_>,
-        items: &[OutputItem],
-    ) -> Result<RecordBatch, Stop> {
+        order: &Order,
+        sorter: &Sorter,
+        mut selection: Selection<'_>,
+        start: u64,
+    ) -> Result<(), Trouble> {
+        let items = &self.plan.rows.items;
+        if !order.is_late() {
+            selection.decode(&self.plan.rows.columns)?;
+            let batch = selection.sorted_rows(order, items, start)?;
+            return Ok(sorter.push(batch)?);
+        }
+        selection.decode(&order.columns)?;
+        let keys = selection.keys(order, items)?;
+        let positions = selection.positions(start);
+        let problem = |problem: Problem| Trouble::Query(problem.to_error(&self.plan.source));
+        if let Some(mask) = sorter.candidates(&keys, &positions).map_err(problem)? {
+            selection.narrow(&mask)?;
+        }
+        if selection.rows == 0 {
+            return Ok(());
+        }
+        let whole = selection
+            .decode(&self.plan.rows.columns)
+            .and_then(|()| selection.sorted_rows(order, items, start));
+        if let Ok(batch) = whole {
+            return Ok(sorter.push(batch)?);
+        }
+        for row in 0..selection.rows {
+            let mut one = selection.only(row);
+            let keys = one.keys(order, items)?;
+            let batch = one
+                .decode(&self.plan.rows.columns)
+                .and_then(|()| one.sorted_rows(order, items, start));
+            let batch = match batch {
+                Ok(batch) => batch,
+                Err(stop) => {
+                    let position = start + one.record(0) as u64;
+                    let stop = stop.behind(self.piece.records);
+                    sorter.push_fault(&keys, position, stop).map_err(problem)?;
+                    one.row_without_values(order, &keys, start)?
+                }
+            };
+            sorter.push(batch)?;
+        }
+        Ok(())
+    }
+
+    fn project(&self, selection: &Selection<'_>, items: &[Item]) -> Result<RecordBatch, Stop> {
         let columns = items
             .iter()
             .map(|item| selection.evaluate(&item.expr, &item.text))
@@ -198,104 +324,4 @@ impl<'p> Work<'p> {
         RecordBatch::try_new_with_options(Arc::clone(&self.plan.schema), columns, &options)
             .map_err(|error| selection.stop(0, &Problem::from(error), "the projection"))
     }
-}
-
-/// The records of a block that are still wanted, and what is decoded of them.
-struct Selection<'b> {
-    block: &'b Block<'b>,
-    /// `None` is every record of the block.
-    indices: Option<Vec<u32>>,
-    rows: usize,
-    /// By column of the source.
-    columns: Vec<Option<ArrayRef>>,
-}
-
-impl<'b> Selection<'b> {
-    fn new(block: &'b Block<'b>, records: usize, columns: usize) -> Self {
-        let indices = (records < block.records())
-            .then(|| (0..records).filter_map(|record| u32::try_from(record).ok()).collect());
-        Self { block, indices, rows: records, columns: vec![None; columns] }
-    }
-
-    /// Decodes what is missing of `columns`.
-    fn decode(&mut self, columns: &[usize]) -> Result<(), Stop> {
-        let missing: Vec<usize> =
-            columns.iter().copied().filter(|column| self.columns[*column].is_none()).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let rows = self.indices.as_deref().map_or(Rows::All, Rows::Selected);
-        let arrays = self
-            .block
-            .decode(&missing, rows)
-            .map_err(|fault| Stop { kind: ErrorKind::Record, fault })?;
-        for (column, array) in missing.into_iter().zip(arrays) {
-            self.columns[column] = Some(array);
-        }
-        Ok(())
-    }
-
-    fn evaluate(&self, expr: &Expr, text: &str) -> Result<ArrayRef, Stop> {
-        let input = Input { columns: &self.columns, rows: self.rows };
-        eval::evaluate(expr, input).map_err(|problem| {
-            let (row, problem) = eval::first_problem(expr, input).unwrap_or((0, problem));
-            self.stop(row, &problem, text)
-        })
-    }
-
-    fn stop(&self, row: usize, problem: &Problem, text: &str) -> Stop {
-        let record = match &self.indices {
-            None => row,
-            Some(indices) => indices.get(row).map_or(row, |record| *record as usize),
-        };
-        let byte = self.block.byte_of(record);
-        let text = format!("{} in `{text}`", problem.0);
-        Stop { kind: ErrorKind::Computation, fault: Fault { record, byte, field: None, text } }
-    }
-
-    /// Keeps the records where `mask` is true.
-    fn narrow(&mut self, mask: &BooleanArray) -> Result<(), Stop> {
-        let kept = mask.true_count();
-        if kept == self.rows {
-            return Ok(());
-        }
-        let mask = match mask.null_count() {
-            0 => mask.clone(),
-            _ => arrow::compute::prep_null_mask_filter(mask),
-        };
-        for column in self.columns.iter_mut().flatten() {
-            *column = filter(column, &mask)
-                .map_err(|error| self_stop(self.block, &Problem::from(error)))?;
-        }
-        let places = mask.values().set_indices_u32();
-        self.indices = Some(match &self.indices {
-            None => places.collect(),
-            Some(indices) => places.map(|place| indices[place as usize]).collect(),
-        });
-        self.rows = kept;
-        Ok(())
-    }
-
-    fn truncate(&mut self, rows: usize) {
-        if self.rows <= rows {
-            return;
-        }
-        let indices = self.indices.take();
-        self.indices = Some(match indices {
-            Some(mut indices) => {
-                indices.truncate(rows);
-                indices
-            }
-            None => (0..rows).filter_map(|record| u32::try_from(record).ok()).collect(),
-        });
-        for column in self.columns.iter_mut().flatten() {
-            *column = column.slice(0, rows);
-        }
-        self.rows = rows;
-    }
-}
-
-fn self_stop(block: &Block<'_>, problem: &Problem) -> Stop {
-    let fault = Fault { record: 0, byte: block.byte_of(0), field: None, text: problem.0.clone() };
-    Stop { kind: ErrorKind::Computation, fault }
 }

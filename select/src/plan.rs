@@ -1,16 +1,20 @@
 //! The plan: a Select bound to a source, ready to scan.
 
+mod display;
+mod rows;
+
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::compute::SortOptions;
+use arrow::datatypes::{DataType, SchemaRef};
 
-use crate::aggregate::Aggregate;
 use crate::bind::{Binder, Scope};
 use crate::expr::{Expr, ExprKind, Literal};
-use crate::syntax::{self, Item, SelectSyntax};
+use crate::group::Grouping;
+use crate::syntax::{self, SelectSyntax};
 use crate::{ErrorKind, Result, Select, Source, Value};
+use rows::rows;
 
 /// Most columns of an answer.
 const COLUMNS_MAX: usize = 16 << 10;
@@ -18,6 +22,10 @@ const COLUMNS_MAX: usize = 16 << 10;
 /// Most bytes that the columns of a morsel's answer may take, about: what bounds the memory of a
 /// scan where a short record makes a long answer.
 const MORSEL_OUTPUT_BYTES_MAX: usize = 16 << 20;
+
+/// Of ORDER BY with a limit up to this many rows only the order is computed for every record; the
+/// other columns for those records only that may be in the answer.
+const TOP_ROWS_MAX: u64 = 10_000;
 
 /// A Select bound to the columns and types of a source. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -27,13 +35,14 @@ pub struct Plan(Arc<Bound>);
 #[derive(Debug)]
 pub(crate) struct Bound {
     pub(crate) source: Arc<Source>,
+    /// Columns of the answer.
     pub(crate) schema: SchemaRef,
     /// The terms of WHERE in the text's order: each is evaluated for the records that all before
     /// it keep.
     pub(crate) conjuncts: Vec<Conjunct>,
-    pub(crate) output: Output,
+    pub(crate) rows: Rows,
     pub(crate) offset: u64,
-    /// Records after the offset; `None` is all.
+    /// Rows after the offset; `None` is all.
     pub(crate) limit: Option<u64>,
 }
 
@@ -46,28 +55,69 @@ pub(crate) struct Conjunct {
     pub(crate) text: String,
 }
 
-/// What is made of the selected records.
+/// What is made of the selected records, in this order.
 #[derive(Debug)]
-pub(crate) enum Output {
-    /// One record each.
-    Records { items: Vec<OutputItem>, columns: Vec<usize> },
-    /// One record of all, even of none. The items' columns are the aggregates.
-    Aggregates { aggregates: Vec<Aggregate>, columns: Vec<usize>, items: Vec<OutputItem> },
+pub(crate) struct Rows {
+    /// Columns of the source that keys, aggregates and items of records need.
+    pub(crate) columns: Vec<usize>,
+    /// Where there is one, a row is a group and not a record.
+    pub(crate) grouping: Option<Grouping>,
+    /// Which groups become a row.
+    pub(crate) having: Option<Item>,
+    /// The columns of a row, made of those of the source, or of the group: its keys, then its
+    /// aggregates.
+    pub(crate) items: Vec<Item>,
+    /// So many items are columns of the answer; the others are there to sort by.
+    pub(crate) visible: usize,
+    /// Of equal rows of groups only the first is kept.
+    pub(crate) distinct: bool,
+    pub(crate) order: Option<Order>,
 }
 
-/// One column of the answer.
-#[derive(Debug)]
-pub(crate) struct OutputItem {
+/// One column of a row, or a condition on it.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
     pub(crate) expr: Expr,
     /// As written.
     pub(crate) text: String,
+}
+
+/// The order of the rows; rows that it leaves equal stay in the order of the file.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) keys: Vec<SortKey>,
+    /// Of rows that are equal in so many of the first keys only the first is kept; 0 keeps all.
+    pub(crate) distinct: usize,
+    /// Rows that are wanted of the start.
+    pub(crate) rows_max: Option<u64>,
+    /// Columns of the source that the keys need; of groups none.
+    pub(crate) columns: Vec<usize>,
+    /// The items and the position: what is sorted, as one table.
+    pub(crate) schema: SchemaRef,
+}
+
+/// What rows are sorted by.
+#[derive(Debug)]
+pub(crate) struct SortKey {
+    /// Index of the item.
+    pub(crate) item: usize,
+    pub(crate) options: SortOptions,
+}
+
+impl Order {
+    /// Whether the items that are no keys are computed only for rows that may be in the answer. A
+    /// record for which one of them has no value fails the Select only if it is in the answer.
+    pub(crate) fn is_late(&self) -> bool {
+        self.rows_max.is_some_and(|rows| rows <= TOP_ROWS_MAX)
+    }
 }
 
 impl Plan {
     /// Binds `select` to `source`; `parameters[0]` is `$1`.
     ///
     /// # Errors
-    /// `UnknownColumn`, `TypeMismatch`, `Parameter` and `Unsupported`, each with line and column.
+    /// `UnknownColumn`, `TypeMismatch`, `Parameter`, `LimitExceeded` and `Unsupported`, mostly
+    /// with line and column.
     pub fn new(select: &Select, source: Arc<Source>, parameters: &[Value]) -> Result<Self> {
         let select = select.syntax();
         let mut binder = Binder {
@@ -76,12 +126,14 @@ impl Plan {
             parameters,
             used: vec![false; parameters.len()],
             scope: Scope::Record("WHERE"),
+            keys: Vec::new(),
             aggregates: Vec::new(),
         };
         let conjuncts = conjuncts(&mut binder, select)?;
-        let (fields, output) = output(&mut binder, select)?;
         let limit = count(&mut binder, select.limit.as_ref(), "LIMIT")?;
         let offset = count(&mut binder, select.offset.as_ref(), "OFFSET")?.unwrap_or(0);
+        let rows_max = limit.map(|limit| limit.saturating_add(offset));
+        let (schema, rows) = rows(&mut binder, select, rows_max)?;
         if let Some(unused) = binder.used.iter().position(|used| !used) {
             let message = format!(
                 "{} parameters came with the Select, it does not use ${}",
@@ -90,15 +142,14 @@ impl Plan {
             );
             return Err(crate::Error::new(ErrorKind::Parameter, message));
         }
-        let bytes = output.record_bytes(&source);
+        let bytes = rows.record_bytes(&source);
         if bytes > MORSEL_OUTPUT_BYTES_MAX {
             let message = format!(
                 "a record of the answer takes {bytes} bytes, at most {MORSEL_OUTPUT_BYTES_MAX} are made"
             );
             return Err(crate::Error::new(ErrorKind::LimitExceeded, message));
         }
-        let schema = Arc::new(Schema::new(fields));
-        Ok(Self(Arc::new(Bound { source, schema, conjuncts, output, offset, limit })))
+        Ok(Self(Arc::new(Bound { source, schema, conjuncts, rows, offset, limit })))
     }
 
     /// The columns of the answer.
@@ -113,11 +164,8 @@ impl Plan {
 
     /// The columns of the source that it touches in any way, ascending.
     pub fn columns(&self) -> Vec<usize> {
-        let of_output = match &self.0.output {
-            Output::Records { columns, .. } | Output::Aggregates { columns, .. } => columns,
-        };
         let all: BTreeSet<usize> =
-            self.0.filter_columns().chain(of_output.iter().copied()).collect();
+            self.0.filter_columns().chain(self.0.rows.columns.iter().copied()).collect();
         all.into_iter().collect()
     }
 
@@ -129,7 +177,7 @@ impl Plan {
 impl Bound {
     /// Bytes of a morsel: as wanted, or fewer where their answer would take too much memory.
     pub(crate) fn morsel_bytes(&self, wanted: usize) -> usize {
-        let records = MORSEL_OUTPUT_BYTES_MAX / self.output.record_bytes(&self.source).max(1);
+        let records = MORSEL_OUTPUT_BYTES_MAX / self.rows.record_bytes(&self.source).max(1);
         wanted.min(records.saturating_mul(self.source.record_bytes_min()))
     }
 
@@ -137,25 +185,29 @@ impl Bound {
     pub(crate) fn filter_columns(&self) -> impl Iterator<Item = usize> {
         self.conjuncts.iter().flat_map(|conjunct| conjunct.columns.iter().copied())
     }
+
+    /// Whether the rows of the answer come in the order of the file, each of one record.
+    pub(crate) fn is_streamed(&self) -> bool {
+        self.rows.grouping.is_none() && self.rows.order.is_none()
+    }
 }
 
-impl Output {
+impl Rows {
+    /// What is computed of each selected record.
+    pub(crate) fn of_record(&self) -> Vec<&Expr> {
+        match &self.grouping {
+            None => self.items.iter().map(|item| &item.expr).collect(),
+            Some(grouping) => grouping.exprs().collect(),
+        }
+    }
+
     /// Bytes that a record of the answer takes while it is made, about; texts of the file not
     /// counted.
     fn record_bytes(&self, source: &Source) -> usize {
-        let (columns, computed): (_, Vec<&Expr>) = match self {
-            Self::Records { items, columns } => {
-                (columns, items.iter().map(|item| &item.expr).collect())
-            }
-            Self::Aggregates { aggregates, columns, .. } => (
-                columns,
-                aggregates.iter().filter_map(|aggregate| aggregate.argument.as_ref()).collect(),
-            ),
-        };
         let width = |data_type: &DataType| data_type.primitive_width().unwrap_or(4);
         let decoded =
-            columns.iter().map(|column| width(source.schema().field(*column).data_type()));
-        let computed = computed.into_iter().map(|expr| match &expr.kind {
+            self.columns.iter().map(|column| width(source.schema().field(*column).data_type()));
+        let computed = self.of_record().into_iter().map(|expr| match &expr.kind {
             ExprKind::Column(_) => 0,
             ExprKind::Literal(Literal { value: Value::Text(text), .. }) => text.len() + 4,
             ExprKind::Literal(Literal { value: Value::Binary(bytes), .. }) => bytes.len() + 4,
@@ -171,8 +223,9 @@ fn conjuncts(binder: &mut Binder<'_>, select: &SelectSyntax) -> Result<Vec<Conju
         Some(syntax::Expr { kind: syntax::ExprKind::And(terms), .. }) => terms.as_slice(),
         Some(filter) => std::slice::from_ref(filter),
     };
+    binder.scope = Scope::Record("WHERE");
     let bound = terms.iter().map(|term| {
-        let expr = binder.predicate(term)?;
+        let expr = binder.boolean(term, "WHERE")?;
         let columns = columns([&expr]);
         Ok(Conjunct { expr, columns, text: term.to_string() })
     });
@@ -183,78 +236,6 @@ fn columns<'a>(exprs: impl IntoIterator<Item = &'a Expr>) -> Vec<usize> {
     let mut columns = BTreeSet::new();
     exprs.into_iter().for_each(|expr| expr.collect_columns(&mut columns));
     columns.into_iter().collect()
-}
-
-fn output(binder: &mut Binder<'_>, select: &SelectSyntax) -> Result<(Vec<Field>, Output)> {
-    let is_aggregation = select.projection.iter().any(|item| match item {
-        Item::All => false,
-        Item::Expr { expr, .. } => has_aggregate(expr),
-    });
-    let mut fields = Vec::new();
-    let mut items = Vec::new();
-    for item in &select.projection {
-        match item {
-            Item::All if is_aggregation => {
-                let message = "* stands beside an aggregate; expected only aggregates";
-                return Err(select.from.at.error(ErrorKind::Unsupported, message));
-            }
-            Item::All if items.len() > COLUMNS_MAX => break,
-            Item::All => {
-                for (index, field) in binder.schema.fields().iter().enumerate() {
-                    fields.push(field.as_ref().clone());
-                    let data_type = field.data_type().clone();
-                    let expr = Expr { data_type, kind: ExprKind::Column(index) };
-                    items.push(OutputItem { expr, text: field.name().clone() });
-                }
-            }
-            Item::Expr { expr, alias } => {
-                binder.scope = match is_aggregation {
-                    true => Scope::Group,
-                    false => Scope::Record("this place"),
-                };
-                let bound = binder.expr(expr)?;
-                let text = expr.to_string();
-                fields.push(field(binder.schema, &bound, alias.as_deref(), &text, is_aggregation));
-                items.push(OutputItem { expr: bound, text });
-            }
-        }
-    }
-    if items.len() > COLUMNS_MAX {
-        let message = format!("{} columns are selected, at most {COLUMNS_MAX} are", items.len());
-        return Err(crate::Error::new(ErrorKind::LimitExceeded, message));
-    }
-    let output = if is_aggregation {
-        let aggregates = std::mem::take(&mut binder.aggregates);
-        let columns =
-            columns(aggregates.iter().filter_map(|aggregate| aggregate.argument.as_ref()));
-        Output::Aggregates { aggregates, columns, items }
-    } else {
-        let columns = columns(items.iter().map(|item| &item.expr));
-        Output::Records { items, columns }
-    };
-    Ok((fields, output))
-}
-
-/// The column of the answer: a plain column keeps its name and whether it may be null.
-fn field(
-    schema: &Schema,
-    expr: &Expr,
-    alias: Option<&str>,
-    text: &str,
-    is_aggregation: bool,
-) -> Field {
-    match expr.kind {
-        ExprKind::Column(index) if !is_aggregation => {
-            let field = schema.field(index).clone();
-            alias.map_or_else(|| field.clone(), |alias| field.clone().with_name(alias))
-        }
-        _ => Field::new(alias.unwrap_or(text), expr.data_type.clone(), true),
-    }
-}
-
-fn has_aggregate(expr: &syntax::Expr) -> bool {
-    matches!(expr.kind, syntax::ExprKind::Aggregate(_))
-        || expr.children().into_iter().any(has_aggregate)
 }
 
 /// The number behind LIMIT or OFFSET; NULL is none.
@@ -277,49 +258,4 @@ fn count(
         let message = format!("{clause} expected a whole number from 0 up, got {expr}");
         expr.at.error(ErrorKind::TypeMismatch, message)
     })
-}
-
-/// What EXPLAIN shows: one line an operator, the last to run first.
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Bound { source, conjuncts, output, offset, limit, .. } = &*self.0;
-        let (kind, items, columns) = match output {
-            Output::Records { items, columns } => ("project", items, columns),
-            Output::Aggregates { items, columns, .. } => ("aggregate", items, columns),
-        };
-        match (limit, offset) {
-            (None, 0) => {}
-            (Some(limit), 0) => writeln!(f, "limit: {limit} records")?,
-            (None, offset) => writeln!(f, "limit: all records after {offset}")?,
-            (Some(limit), offset) => writeln!(f, "limit: {limit} records after {offset}")?,
-        }
-        let items: Vec<_> = items.iter().map(|item| item.text.as_str()).collect();
-        writeln!(f, "{kind}: {}", items.join(", "))?;
-        for conjunct in conjuncts {
-            writeln!(f, "filter: {}", conjunct.text)?;
-        }
-        write!(
-            f,
-            "scan: {} ({}, {} bytes",
-            source.name(),
-            source.format(),
-            source.identity().bytes
-        )?;
-        if let Some(records) = source.records() {
-            write!(f, ", {records} records")?;
-        }
-        writeln!(f, ")")?;
-        let filtered: BTreeSet<usize> = self.0.filter_columns().collect();
-        let late: Vec<usize> =
-            columns.iter().copied().filter(|column| !filtered.contains(column)).collect();
-        writeln!(f, "  decodes for every record: {}", names(source, filtered))?;
-        writeln!(f, "  decodes for selected records: {}", names(source, late))
-    }
-}
-
-fn names(source: &Source, columns: impl IntoIterator<Item = usize>) -> String {
-    let schema = source.schema();
-    let names: Vec<_> =
-        columns.into_iter().map(|column| schema.field(column).name().as_str()).collect();
-    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }

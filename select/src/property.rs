@@ -26,7 +26,7 @@ pub fn answers_ignore_morsels(source: &Arc<Source>, sql: &str) {
 
 /// The records of a plan as one batch, and how it ended.
 fn run(plan: &Plan, morsel_bytes: usize) -> (Option<RecordBatch>, std::result::Result<(), String>) {
-    let options = ScanOptions { morsel_bytes, morsels_in_flight_max: 1 };
+    let options = ScanOptions { morsel_bytes, morsels_in_flight_max: 1, ..ScanOptions::default() };
     let mut scan = Scan::new(plan.clone(), options);
     let mut batches = Vec::new();
     let end = drive(&mut scan, &mut batches).map_err(|error| error.to_string());

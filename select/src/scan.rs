@@ -6,33 +6,42 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use arrow::array::ArrayRef;
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 
-use crate::aggregate::Partial;
-use crate::eval::{self, Input, Problem};
+use crate::budget::MemoryBudget;
 use crate::feed::Feed;
-use crate::morsel::{BATCH_RECORDS_MIN, Failure, Morsel, Outcome};
-use crate::plan::{Output, Plan};
+use crate::morsel::{BATCH_RECORDS_MIN, Done, Failure, Morsel, Outcome, Piece, Read, Work};
+use crate::plan::Plan;
+use crate::sort::SpillDirectory;
+use crate::tail::{Gather, Tail};
 use crate::{Error, ErrorKind, Result};
 
 /// So long may selected records wait for others before they are given out as they are.
 const BATCH_WAIT_MAX: Duration = Duration::from_millis(20);
 
-/// How a scan divides its work.
-#[derive(Clone, Copy, Debug)]
+/// How a scan divides its work, and what it may take.
+#[derive(Clone, Debug)]
 pub struct ScanOptions {
     /// Bytes of a morsel, about; default 4 MiB: about a millisecond of work.
     pub morsel_bytes: usize,
     /// Morsels out at once, finished ones that wait for their turn included; at least 1. Default:
     /// twice the threads of the current rayon pool.
     pub morsels_in_flight_max: usize,
+    /// Memory for groups, distinct values and rows to be sorted; default 256 MiB.
+    pub memory: Arc<MemoryBudget>,
+    /// Where rows are sorted that outgrow it; without it that is an error, the default.
+    pub spill: Option<Arc<SpillDirectory>>,
 }
 
 impl Default for ScanOptions {
     fn default() -> Self {
-        Self { morsel_bytes: 4 << 20, morsels_in_flight_max: 2 * rayon::current_num_threads() }
+        Self {
+            morsel_bytes: 4 << 20,
+            morsels_in_flight_max: 2 * rayon::current_num_threads(),
+            memory: Arc::new(MemoryBudget::new("ScanOptions::memory", 256 << 20)),
+            spill: None,
+        }
     }
 }
 
@@ -76,9 +85,11 @@ pub struct Scan {
     /// Morsels whose outcome is in the answer; the turn that is next in order.
     absorbed: u64,
     /// Outcomes that wait for an earlier turn.
-    early: BTreeMap<u64, Outcome>,
+    early: BTreeMap<u64, Piece>,
     batches: Batches,
-    partials: Vec<Partial>,
+    gather: Arc<Gather>,
+    /// Records of the file before each turn, where rows are sorted.
+    turn_starts: Vec<u64>,
     offset_left: u64,
     limit_left: u64,
     state: State,
@@ -88,6 +99,8 @@ pub struct Scan {
 #[derive(Debug)]
 enum State {
     Scanning,
+    /// Every record was seen; what was gathered is finished. `None` while a thread does.
+    Finishing(Option<Box<Tail>>),
     /// Nothing more is wanted of the file: give out what is there, then end so.
     Ending(Result<()>),
     Ended,
@@ -97,13 +110,11 @@ impl Scan {
     /// A scan of `plan` from the start.
     pub fn new(plan: Plan, options: ScanOptions) -> Self {
         let bound = plan.bound();
-        let (partials, offset_left, limit_left) = match &bound.output {
-            Output::Records { .. } => (Vec::new(), bound.offset, bound.limit.unwrap_or(u64::MAX)),
-            Output::Aggregates { aggregates, .. } => {
-                (aggregates.iter().map(|aggregate| aggregate.start()).collect(), 0, u64::MAX)
-            }
-        };
         let feed = Arc::new(plan.source().feed(bound.morsel_bytes(options.morsel_bytes)));
+        let (gather, failure) = match Gather::new(&plan, &options) {
+            Ok(gather) => (gather, None),
+            Err(error) => (Gather { groups: None, sorter: None }, Some(error)),
+        };
         let mut scan = Self {
             feed,
             cancelled: Arc::default(),
@@ -112,14 +123,18 @@ impl Scan {
             absorbed: 0,
             early: BTreeMap::new(),
             batches: Batches::default(),
-            partials,
-            offset_left,
-            limit_left,
+            gather: Arc::new(gather),
+            turn_starts: Vec::new(),
+            offset_left: bound.offset,
+            limit_left: bound.limit.unwrap_or(u64::MAX),
             state: State::Scanning,
             statistics: Statistics::default(),
             plan,
         };
-        scan.end_when_through();
+        match failure {
+            Some(error) => scan.end(Err(error)),
+            None => scan.end_when_through(),
+        }
         scan
     }
 
@@ -129,23 +144,31 @@ impl Scan {
     /// `Record`, `Computation`, `FileChanged`, `Io`: the answer ends here, after the batches
     /// that came before it in the file's order.
     pub fn step(&mut self) -> Result<Step> {
-        if matches!(self.state, State::Scanning) {
-            let held = self.started - self.absorbed + self.batches.ready.len() as u64;
-            if self.started < self.feed.turns() && held < self.morsels_in_flight_max {
+        let held = self.started - self.absorbed + self.batches.ready.len() as u64;
+        let has_room = held < self.morsels_in_flight_max;
+        match &mut self.state {
+            State::Scanning if self.started < self.feed.turns() && has_room => {
                 self.started += 1;
-                return Ok(Step::Run(Morsel {
+                return Ok(Step::Run(Morsel(Work::Read(Read {
                     plan: self.plan.clone(),
                     feed: Arc::clone(&self.feed),
+                    gather: Arc::clone(&self.gather),
                     cancelled: Arc::clone(&self.cancelled),
-                }));
+                }))));
             }
+            State::Finishing(tail) if has_room => {
+                if let Some(tail) = tail.take() {
+                    return Ok(Step::Run(Morsel(Work::Finish(tail))));
+                }
+            }
+            _ => {}
         }
         if let Some(batch) = self.batches.ready.pop_front() {
             return Ok(Step::Batch(batch));
         }
         match std::mem::replace(&mut self.state, State::Ended) {
-            State::Scanning => {
-                self.state = State::Scanning;
+            waiting @ (State::Scanning | State::Finishing(_)) => {
+                self.state = waiting;
                 Ok(Step::Wait)
             }
             State::Ending(result) => result.map(|()| Step::Done),
@@ -155,12 +178,30 @@ impl Scan {
 
     /// Takes the outcome of a morsel back, in any order.
     pub fn accept(&mut self, outcome: Outcome) {
-        let Some(turn) = outcome.turn else { return };
-        self.early.insert(turn, outcome);
-        while let Some(outcome) = self.early.remove(&self.absorbed) {
-            self.absorbed += 1;
-            if matches!(self.state, State::Scanning) {
-                self.absorb(outcome);
+        match outcome.0 {
+            Done::Read(piece) => {
+                let Some(turn) = piece.turn else { return };
+                self.early.insert(turn, piece);
+                while let Some(piece) = self.early.remove(&self.absorbed) {
+                    self.absorbed += 1;
+                    if matches!(self.state, State::Scanning) {
+                        self.absorb(piece);
+                    }
+                }
+            }
+            Done::Finish { tail, result, time } => {
+                self.statistics.scan_time += time;
+                match result {
+                    Ok(Some(batch)) => {
+                        self.append(&batch);
+                        match self.limit_left {
+                            0 => self.end(Ok(())),
+                            _ => self.state = State::Finishing(Some(tail)),
+                        }
+                    }
+                    Ok(None) => self.end(Ok(())),
+                    Err(error) => self.end(Err(error)),
+                }
             }
         }
     }
@@ -195,42 +236,43 @@ impl Scan {
         }
     }
 
-    /// Puts an outcome that is next in order into the answer.
-    fn absorb(&mut self, outcome: Outcome) {
+    /// Puts a piece that is next in order into the answer.
+    fn absorb(&mut self, piece: Piece) {
         let records_before = self.statistics.records_scanned;
-        self.statistics.records_scanned += outcome.records;
-        self.statistics.bytes_scanned += outcome.bytes;
-        self.statistics.scan_time += outcome.time;
-        if let Output::Aggregates { .. } = self.plan.bound().output {
-            self.statistics.records_selected += outcome.selected;
+        self.statistics.records_scanned += piece.records;
+        self.statistics.bytes_scanned += piece.bytes;
+        self.statistics.scan_time += piece.time;
+        if self.gather.groups.is_some() {
+            self.statistics.records_selected += piece.selected;
         }
-        for batch in outcome.batches {
+        if self.gather.sorter.is_some() {
+            self.turn_starts.push(records_before);
+        }
+        for batch in piece.batches {
             self.append(&batch);
         }
-        for (partial, later) in self.partials.iter_mut().zip(outcome.partials) {
-            if let Err(problem) = partial.merge(later) {
-                self.state = State::Ending(Err(computation(&self.plan, &problem)));
-                return;
-            }
-        }
         self.batches.flush_if_due();
-        match outcome.failure {
+        match piece.failure {
             Some(failure) if self.limit_left > 0 => {
-                self.batches.flush();
-                self.state = State::Ending(Err(self.error(failure, records_before)));
+                self.end(Err(match failure {
+                    Failure::Query(error) => error,
+                    Failure::Record(stop) => stop.to_error(self.plan.source(), records_before),
+                }));
             }
             _ => self.end_when_through(),
         }
     }
 
-    /// Adds a batch of selected records, as far as OFFSET and LIMIT want it.
+    /// Adds a batch of the answer, as far as OFFSET and LIMIT want it.
     fn append(&mut self, batch: &RecordBatch) {
         let rows = batch.num_rows() as u64;
         let skipped = rows.min(self.offset_left);
         let taken = (rows - skipped).min(self.limit_left);
         self.offset_left -= skipped;
         self.limit_left -= taken;
-        self.statistics.records_selected += taken;
+        if self.gather.groups.is_none() {
+            self.statistics.records_selected += taken;
+        }
         // Both are at most the rows of one batch.
         let (Ok(skipped), Ok(taken)) = (usize::try_from(skipped), usize::try_from(taken)) else {
             return;
@@ -244,34 +286,32 @@ impl Scan {
         if self.absorbed < self.feed.turns() && self.limit_left > 0 {
             return;
         }
+        match self.unchanged() {
+            Err(error) => self.end(Err(error)),
+            Ok(()) if self.plan.bound().is_streamed() || self.limit_left == 0 => self.end(Ok(())),
+            Ok(()) => {
+                let (plan, gather) = (self.plan.clone(), Arc::clone(&self.gather));
+                let turn_starts = std::mem::take(&mut self.turn_starts);
+                let tail = Tail::new(plan, gather, turn_starts);
+                self.state = State::Finishing(Some(Box::new(tail)));
+            }
+        }
+    }
+
+    fn end(&mut self, result: Result<()>) {
         self.cancelled.store(true, Ordering::Relaxed);
-        let result = self.whole();
         self.batches.flush();
         self.state = State::Ending(result);
     }
 
-    /// Makes sure that the file was one file all the time, and adds what comes of all records.
-    fn whole(&mut self) -> Result<()> {
+    /// Makes sure that the file was one file all the time.
+    fn unchanged(&self) -> Result<()> {
         let source = self.plan.source();
         if source.changed()? {
             let message = format!("{}: changed while it was read; try again", source.name());
             return Err(Error::new(ErrorKind::FileChanged, message));
         }
-        let aggregated = aggregated(&self.plan, &self.partials)
-            .map_err(|problem| computation(&self.plan, &problem))?;
-        if let Some(batch) = aggregated {
-            self.batches.push(batch);
-        }
         Ok(())
-    }
-
-    fn error(&self, failure: Failure, records_before: u64) -> Error {
-        match failure {
-            Failure::File(error) => error,
-            Failure::Record { kind, fault } => {
-                fault.to_error(self.plan.source().name(), records_before).with_kind(kind)
-            }
-        }
     }
 }
 
@@ -279,10 +319,6 @@ impl Drop for Scan {
     fn drop(&mut self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
-}
-
-fn computation(plan: &Plan, problem: &Problem) -> Error {
-    Error::new(ErrorKind::Computation, format!("{}: {}", plan.source().name(), problem.0))
 }
 
 /// Receives an outcome; a thread of the pool works meanwhile instead of waiting for itself.
@@ -295,26 +331,6 @@ fn receive(outcomes: &mpsc::Receiver<Outcome>) -> Option<Outcome> {
             return outcomes.recv().ok();
         }
     }
-}
-
-/// The one record that aggregates come to, within OFFSET and LIMIT.
-fn aggregated(plan: &Plan, partials: &[Partial]) -> Result<Option<RecordBatch>, Problem> {
-    let bound = plan.bound();
-    let Output::Aggregates { aggregates, items, .. } = &bound.output else { return Ok(None) };
-    if bound.offset > 0 || bound.limit == Some(0) {
-        return Ok(None);
-    }
-    let values = aggregates
-        .iter()
-        .zip(partials)
-        .map(|(aggregate, partial)| aggregate.finish(partial).map(Some))
-        .collect::<Result<Vec<Option<ArrayRef>>, _>>()?;
-    let input = Input { columns: &values, rows: 1 };
-    let columns = items
-        .iter()
-        .map(|item| eval::evaluate(&item.expr, input))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(Some(RecordBatch::try_new(Arc::clone(&bound.schema), columns)?))
 }
 
 /// Batches on their way out: small ones are put together.

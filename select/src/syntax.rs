@@ -31,20 +31,43 @@ pub(crate) struct Name {
 /// One SELECT over one file.
 #[derive(Clone, Debug)]
 pub(crate) struct SelectSyntax {
+    pub(crate) distinct: Distinct,
     pub(crate) projection: Vec<Item>,
     pub(crate) from: Name,
     /// Name that columns may be qualified with.
     pub(crate) alias: Option<Name>,
     pub(crate) filter: Option<Expr>,
+    pub(crate) group_by: Vec<Expr>,
+    pub(crate) having: Option<Expr>,
+    pub(crate) order_by: Vec<OrderItem>,
     pub(crate) limit: Option<Expr>,
     pub(crate) offset: Option<Expr>,
+}
+
+/// Which of the rows that are alike are kept.
+#[derive(Clone, Debug)]
+pub(crate) enum Distinct {
+    /// Every one.
+    No,
+    /// `DISTINCT`: one.
+    All,
+    /// `DISTINCT ON`: the first, of those for which these have the same values.
+    On(Vec<Expr>),
+}
+
+/// One expression of ORDER BY.
+#[derive(Clone, Debug)]
+pub(crate) struct OrderItem {
+    pub(crate) expr: Expr,
+    pub(crate) descending: bool,
+    pub(crate) nulls_first: bool,
 }
 
 /// One item of the projection.
 #[derive(Clone, Debug)]
 pub(crate) enum Item {
-    /// `*`
-    All,
+    /// `*`, where it stands.
+    All(Position),
     Expr {
         expr: Expr,
         alias: Option<String>,

@@ -10,7 +10,7 @@ use sift_proto::message::{
     self, ChannelRequest, DescribeRequest, Description, ExplainRequest, Explanation, FetchRequest,
     Field, Finished, ListRequest, SelectRequest, Statistics,
 };
-use sift_select::{Plan, ScanOptions, Select, Source, type_name};
+use sift_select::{Plan, Select, Source, type_name};
 use tokio::io::AsyncWrite;
 
 use crate::catalogue::{Catalogue, Entry, FileName};
@@ -68,11 +68,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         self.writer.send_parts(Kind::Schema, std::iter::once(&message[..])).await?;
         self.writer.flush().await?;
 
-        let limits = &self.shared.limits;
-        let options = ScanOptions {
-            morsel_bytes: limits.morsel_bytes.get(),
-            morsels_in_flight_max: limits.morsels_in_flight_max.get(),
-        };
+        let options = self.shared.scan_options();
         let mut batches = Batches::new(plan, options, self.shared.activity.morsels());
         let sent = self.batches(&mut batches, &mut encoder).await;
         count_scan(&mut self.account.statistics, &batches.statistics());

@@ -71,7 +71,8 @@ async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
     }
     let shutdown = signals::shutdown()?;
     announce(&data, &listeners);
-    let config = Config { data, limits: settings.limits, protection: settings.protection };
+    let Settings { limits, protection, state, .. } = settings;
+    let config = Config { data, limits, protection, state: Some(state) };
     serve(listeners, config, shutdown).await;
     Ok(())
 }

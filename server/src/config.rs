@@ -1,8 +1,8 @@
 //! What a server needs to know, in types that cannot be wrong: nobody checks again.
 
 use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::Path;
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,12 +25,15 @@ pub struct Config {
     pub limits: Limits,
     /// What may leave on good channels only, beside what descriptors say.
     pub protection: Protection,
+    /// The folder where records are sorted that outgrow memory; without one that is
+    /// `LIMIT_EXCEEDED`.
+    pub state: Option<PathBuf>,
 }
 
 impl Config {
     /// Serves `data` within the default bounds, protected as descriptors say.
     pub fn new(data: DataRoot) -> Self {
-        Self { data, limits: Limits::default(), protection: Protection::default() }
+        Self { data, limits: Limits::default(), protection: Protection::default(), state: None }
     }
 }
 
@@ -65,6 +68,14 @@ pub struct Limits {
     /// Files that are kept open, with what is known of their columns; 64. The least recently used
     /// is opened anew.
     pub sources_max: NonZeroUsize,
+    /// Memory for the groups and the sorted records of one Select; 256 MiB. Groups beyond it are
+    /// `LIMIT_EXCEEDED`; records are sorted on disk.
+    pub query_memory_bytes_max: NonZeroUsize,
+    /// The same for all Selects together; 1 GiB.
+    pub memory_bytes_max: NonZeroUsize,
+    /// Disk for records that are sorted there, of all Selects together; 64 GiB. More are
+    /// `LIMIT_EXCEEDED`.
+    pub spill_bytes_max: NonZeroU64,
 }
 
 impl Default for Limits {
@@ -86,6 +97,9 @@ impl Default for Limits {
             list_entries_max: count(100_000),
             list_depth_max: count(32),
             sources_max: count(64),
+            query_memory_bytes_max: count(256 << 20),
+            memory_bytes_max: count(1 << 30),
+            spill_bytes_max: NonZeroU64::new(64 << 30).unwrap_or(NonZeroU64::MIN),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use sift_select::{MemoryBudget, ScanOptions, SpillDirectory};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -45,6 +46,9 @@ pub(crate) struct Shared {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) limits: Limits,
     pub(crate) activity: Activity,
+    /// Memory of all Selects for what grows with the data.
+    memory: Arc<MemoryBudget>,
+    spill: Option<Arc<SpillDirectory>>,
     doorstep: Arc<Semaphore>,
     places: Arc<Semaphore>,
 }
@@ -80,6 +84,18 @@ impl Activity {
 }
 
 impl Shared {
+    /// How the scan of one Select works.
+    pub(crate) fn scan_options(&self) -> ScanOptions {
+        let bytes_max = self.limits.query_memory_bytes_max.get();
+        let memory = MemoryBudget::new("query_memory_bytes_max", bytes_max);
+        ScanOptions {
+            morsel_bytes: self.limits.morsel_bytes.get(),
+            morsels_in_flight_max: self.limits.morsels_in_flight_max.get(),
+            memory: Arc::new(memory.within(Arc::clone(&self.memory))),
+            spill: self.spill.clone(),
+        }
+    }
+
     /// One of the places inside.
     pub(crate) fn admit(&self) -> Result<OwnedSemaphorePermit, Fault> {
         Arc::clone(&self.places)
@@ -91,9 +107,14 @@ impl Shared {
 impl Server {
     /// A server that has yet to serve.
     pub fn new(config: Config) -> Self {
-        let Config { data, limits, protection } = config;
+        let Config { data, limits, protection, state } = config;
         let activity = Activity::default();
         let files_opened = Arc::clone(&activity.files);
+        let spill_bytes_max = limits.spill_bytes_max.get();
+        let spill = state.map(|folder| {
+            Arc::new(SpillDirectory::new(folder, "spill_bytes_max", spill_bytes_max))
+        });
+        let memory = MemoryBudget::new("memory_bytes_max", limits.memory_bytes_max.get());
         let shared = Shared {
             catalogue: Arc::new(Catalogue::new(data, limits.clone(), protection, files_opened)),
             activity,
@@ -103,6 +124,8 @@ impl Server {
             places: Arc::new(Semaphore::new(
                 limits.connections_max.get().min(Semaphore::MAX_PERMITS),
             )),
+            memory: Arc::new(memory),
+            spill,
             limits,
         };
         Self { shared: Arc::new(shared) }

@@ -60,7 +60,7 @@ fn take_turns(feed: &Feed) -> Vec<(u64, u64, Vec<i64>)> {
     let mut turns = Vec::new();
     loop {
         let mut values = Vec::new();
-        let turn = feed.next(&mut |block| {
+        let turn = feed.next(&mut |_, block| {
             assert_eq!(block.fault(), None);
             let arrays = block.decode(&[0], Rows::All).unwrap();
             values.extend_from_slice(arrays[0].as_primitive::<Int64Type>().values());
@@ -167,7 +167,7 @@ fn a_file_that_is_cut_while_it_is_read() {
         // what came on top is not read
         assert_eq!(numbers(&source, 100).0, [1, 2]);
         File::options().write(true).open(&file.path).unwrap().set_len(3).unwrap();
-        let turn = source.feed(100).next(&mut |_| panic!("a block of what is gone"));
+        let turn = source.feed(100).next(&mut |_, _| panic!("a block of what is gone"));
         let error = turn.result.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::FileChanged);
         assert_eq!(error.to_string(), format!("{}: was truncated while it was read", file.name));
@@ -203,7 +203,7 @@ fn types_by_the_first_records() {
     assert_eq!(source.schema().field(9).name(), "column10");
     assert_eq!(source.storage(1), "text, field 2, decimal(18,2) by the first records");
     let mut rows = 0;
-    let turn = source.feed(1 << 20).next(&mut |block| {
+    let turn = source.feed(1 << 20).next(&mut |_, block| {
         let columns: Vec<usize> = (0..11).collect();
         let batch = RecordBatch::try_new(
             Arc::clone(source.schema()),
@@ -225,7 +225,7 @@ fn a_value_that_does_not_fit_its_type_is_told_with_the_remedy() {
     let complaint = |file: &Temporary, descriptor: &str| {
         let source = file.open(descriptor).unwrap();
         let mut found = None;
-        let turn = source.feed(1 << 26).next(&mut |block| {
+        let turn = source.feed(1 << 26).next(&mut |_, block| {
             found = block.decode(&[0], Rows::All).err();
             if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });

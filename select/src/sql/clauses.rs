@@ -4,8 +4,8 @@ use sqlparser::ast;
 
 use super::expr::lower;
 use super::place::{Places, START, at, refuse, start, unsupported};
-use crate::syntax::{Item, Name, Position, SelectSyntax};
-use crate::{ErrorKind, Result};
+use crate::syntax::{Distinct, Expr, ExprKind, Item, Name, OrderItem, Position, SelectSyntax};
+use crate::{ErrorKind, Result, Value};
 
 /// The one SELECT of a query.
 pub(super) fn lower_query(query: ast::Query, places: &Places) -> Result<SelectSyntax> {
@@ -25,12 +25,6 @@ pub(super) fn lower_query(query: ast::Query, places: &Places) -> Result<SelectSy
     if let Some(with) = with {
         return unsupported(at(&with), "WITH");
     }
-    if let Some(order_by) = order_by {
-        return unsupported(at(&order_by), "ORDER BY");
-    }
-    if let Some(fetch) = fetch {
-        return unsupported(fetch.quantity.as_ref().map_or(here, at), "FETCH FIRST; use LIMIT, it");
-    }
     refuse(here, &locks, "FOR UPDATE or SHARE")?;
     refuse(here, &for_clause, "FOR")?;
     refuse(here, &settings, "SETTINGS")?;
@@ -45,6 +39,9 @@ pub(super) fn lower_query(query: ast::Query, places: &Places) -> Result<SelectSy
         _ => return unsupported(here, "anything but SELECT"),
     };
     let mut syntax = lower_select(select, places)?;
+    if let Some(order_by) = order_by {
+        syntax.order_by = lower_order_by(order_by)?;
+    }
     (syntax.limit, syntax.offset) = match limit_clause {
         None => (None, None),
         Some(ast::LimitClause::LimitOffset { limit, offset, limit_by }) => {
@@ -59,7 +56,44 @@ pub(super) fn lower_query(query: ast::Query, places: &Places) -> Result<SelectSy
             );
         }
     };
+    if let Some(fetch) = fetch {
+        if let Some(limit) = &syntax.limit {
+            let message = "LIMIT stands beside FETCH FIRST; expected one of them";
+            return Err(limit.at.error(ErrorKind::Syntax, message));
+        }
+        syntax.limit = Some(lower_fetch(fetch, places.end)?);
+    }
     Ok(syntax)
+}
+
+fn lower_order_by(order_by: ast::OrderBy) -> Result<Vec<OrderItem>> {
+    let here = at(&order_by);
+    let ast::OrderBy { kind, interpolate } = order_by;
+    refuse(here, &interpolate, "INTERPOLATE")?;
+    let ast::OrderByKind::Expressions(items) = kind else {
+        return unsupported(here, "ORDER BY ALL");
+    };
+    let lowered = items.into_iter().map(|item| {
+        let ast::OrderByExpr { expr, options, with_fill } = item;
+        let expr = lower(&expr)?;
+        refuse(expr.at, &with_fill, "WITH FILL")?;
+        let descending = options.asc == Some(false);
+        // NULL counts as greater than every value
+        let nulls_first = options.nulls_first.unwrap_or(descending);
+        Ok(OrderItem { expr, descending, nulls_first })
+    });
+    lowered.collect()
+}
+
+/// The number behind FETCH FIRST; one without a number. `end` is the end of the text.
+fn lower_fetch(fetch: ast::Fetch, end: Position) -> Result<Expr> {
+    let ast::Fetch { with_ties, percent, quantity } = fetch;
+    let quantity = quantity.as_ref().map(lower).transpose()?;
+    let here = quantity.as_ref().map_or(end, |quantity| quantity.at);
+    refuse(here, with_ties, "WITH TIES")?;
+    refuse(here, percent, "FETCH FIRST in percent")?;
+    let one = Expr { at: here, kind: ExprKind::Literal(Value::Integer(1)) };
+    Ok(quantity.unwrap_or(one))
 }
 
 fn lower_select(select: ast::Select, places: &Places) -> Result<SelectSyntax> {
@@ -90,21 +124,19 @@ fn lower_select(select: ast::Select, places: &Places) -> Result<SelectSyntax> {
         value_table_mode,
         flavor,
     } = select;
-    match distinct {
-        None | Some(ast::Distinct::All) => {}
-        Some(ast::Distinct::Distinct) => return unsupported(here, "DISTINCT"),
-        Some(ast::Distinct::On(_)) => return unsupported(here, "DISTINCT ON"),
-    }
-    match &group_by {
+    let distinct = match distinct {
+        None | Some(ast::Distinct::All) => Distinct::No,
+        Some(ast::Distinct::Distinct) => Distinct::All,
+        Some(ast::Distinct::On(exprs)) => Distinct::On(lower_list(&exprs)?),
+    };
+    let group_by = match &group_by {
         ast::GroupByExpr::All(_) => return unsupported(here, "GROUP BY ALL"),
         ast::GroupByExpr::Expressions(exprs, modifiers) => {
-            refuse(exprs.first().map_or(here, at), exprs, "GROUP BY")?;
-            refuse(here, modifiers, "GROUP BY")?;
+            refuse(here, modifiers, "a modifier of GROUP BY")?;
+            lower_list(exprs)?
         }
-    }
-    if let Some(having) = having {
-        return unsupported(at(&having), "HAVING");
-    }
+    };
+    let having = having.as_ref().map(lower).transpose()?;
     refuse(here, &optimizer_hints, "an optimizer hint")?;
     refuse(here, &select_modifiers, "a modifier of SELECT")?;
     refuse(here, &top, "TOP; use LIMIT, it")?;
@@ -133,7 +165,22 @@ fn lower_select(select: ast::Select, places: &Places) -> Result<SelectSyntax> {
         return Err(here.error(ErrorKind::Syntax, "nothing is selected; expected columns or *"));
     }
     let filter = selection.as_ref().map(lower).transpose()?;
-    Ok(SelectSyntax { projection, from, alias, filter, limit: None, offset: None })
+    Ok(SelectSyntax {
+        distinct,
+        projection,
+        from,
+        alias,
+        filter,
+        group_by,
+        having,
+        order_by: Vec::new(),
+        limit: None,
+        offset: None,
+    })
+}
+
+fn lower_list(exprs: &[ast::Expr]) -> Result<Vec<Expr>> {
+    exprs.iter().map(lower).collect()
 }
 
 fn lower_table(table: ast::TableWithJoins, here: Position) -> Result<(Name, Option<Name>)> {
@@ -193,7 +240,7 @@ fn lower_item(item: &ast::SelectItem) -> Result<Item> {
         }
         ast::SelectItem::Wildcard(options) => {
             if *options == ast::WildcardAdditionalOptions::default() {
-                Ok(Item::All)
+                Ok(Item::All(at(item)))
             } else {
                 unsupported(at(item), "an option of *")
             }

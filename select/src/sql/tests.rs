@@ -27,19 +27,14 @@ fn refuses_by_name_with_line_and_column() {
     refused("", Syntax, "line 1, column 1: the text is empty; expected SELECT");
     refused("DELETE FROM 'f'", Unsupported, "line 1, column 1: `DELETE`: only SELECT is supported");
     refused(
-        "SELECT a FROM 'f' GROUP BY a",
+        "SELECT a FROM 'f' GROUP BY ROLLUP (a)",
         Unsupported,
-        "line 1, column 28: GROUP BY is not supported",
+        "line 1, column 36: this expression is not supported",
     );
     refused(
-        "SELECT a FROM 'f'\nORDER BY a",
+        "SELECT a FROM 'f'\nORDER BY a FETCH FIRST 3 ROWS WITH TIES",
         Unsupported,
-        "line 2, column 10: ORDER BY is not supported",
-    );
-    refused(
-        "SELECT DISTINCT a FROM 'f'",
-        Unsupported,
-        "line 1, column 1: DISTINCT is not supported",
+        "line 2, column 24: WITH TIES is not supported",
     );
     refused(
         "SELECT a FROM 'f', 'g'",
@@ -125,7 +120,7 @@ fn chains_do_not_overflow_the_stack() {
             let text = format!("SELECT * FROM 'f' WHERE {}", chain(OPERATORS_MAX - 3));
             assert_eq!(Select::parse(&text).err().map(|error| error.kind()), kind, "{operator}");
             let text = format!("SELECT * FROM 'f' ORDER BY {}", chain(OPERATORS_MAX - 5));
-            assert_eq!(Select::parse(&text).unwrap_err().kind(), ErrorKind::Unsupported);
+            assert_eq!(Select::parse(&text).err().map(|error| error.kind()), kind, "{operator}");
             let text = format!("SELECT * FROM 'f' WHERE {}", chain(OPERATORS_MAX + 1));
             assert_eq!(Select::parse(&text).unwrap_err().kind(), ErrorKind::LimitExceeded);
         }

@@ -69,7 +69,8 @@ impl Data {
 fn drive(source: &Arc<Source>, sql: &str, after: usize, between: impl Fn()) -> (usize, Result<()>) {
     let select = Select::parse(sql).expect("a Select");
     let plan = Plan::new(&select, Arc::clone(source), &[]).expect("a plan");
-    let options = ScanOptions { morsel_bytes: 1 << 10, morsels_in_flight_max: 1 };
+    let options =
+        ScanOptions { morsel_bytes: 1 << 10, morsels_in_flight_max: 1, ..ScanOptions::default() };
     let mut scan = Scan::new(plan, options);
     let (mut rows, mut morsels) = (0, 0);
     loop {

@@ -44,10 +44,12 @@ files! {
     comparison
     dates
     decimals
+    grouping
     in_between
     limit_offset
     logic
     narrow
+    ordering
     parameters
     projection
     refusals

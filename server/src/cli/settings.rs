@@ -7,7 +7,7 @@ mod protection;
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) listeners: Vec<ListenerSettings>,
     pub(crate) limits: Limits,
     pub(crate) protection: Protection,
+    /// Folder for what outgrows memory.
+    pub(crate) state: PathBuf,
     pub(crate) log_format: LogFormat,
 }
 
@@ -97,6 +99,7 @@ pub(crate) enum Fault {
 #[serde(deny_unknown_fields)]
 struct FileSettings {
     data: Option<PathBuf>,
+    state: Option<PathBuf>,
     log_format: Option<LogFormat>,
     max_connections: Option<NonZeroUsize>,
     #[serde(default)]
@@ -144,6 +147,9 @@ struct FileLimits {
     list_entries_max: Option<NonZeroUsize>,
     list_depth_max: Option<NonZeroUsize>,
     sources_max: Option<NonZeroUsize>,
+    query_memory_bytes_max: Option<NonZeroUsize>,
+    memory_bytes_max: Option<NonZeroUsize>,
+    spill_bytes_max: Option<NonZeroU64>,
 }
 
 impl Settings {
@@ -199,7 +205,8 @@ fn merge(
     });
     let listeners = listeners.collect::<Result<_, Error>>()?;
     let log_format = args.log_format.or(file.log_format).unwrap_or_default();
-    Ok(Settings { data, listeners, limits, protection, log_format })
+    let state = file.state.map_or_else(state_folder, beside);
+    Ok(Settings { data, listeners, limits, protection, state, log_format })
 }
 
 fn names_listener(args: &ServeArgs) -> bool {
@@ -283,6 +290,11 @@ fn limits(file: &FileSettings, connections: Option<NonZeroUsize>) -> Result<Limi
         list_entries_max: given.list_entries_max.unwrap_or(default.list_entries_max),
         list_depth_max: given.list_depth_max.unwrap_or(default.list_depth_max),
         sources_max: given.sources_max.unwrap_or(default.sources_max),
+        query_memory_bytes_max: given
+            .query_memory_bytes_max
+            .unwrap_or(default.query_memory_bytes_max),
+        memory_bytes_max: given.memory_bytes_max.unwrap_or(default.memory_bytes_max),
+        spill_bytes_max: given.spill_bytes_max.unwrap_or(default.spill_bytes_max),
     };
     let bounds = [
         ("max_connections", limits.connections_max.get() as u64, 1 << 20),
@@ -321,6 +333,12 @@ fn default_certificate(folders: &[PathBuf]) -> Result<PathBuf, Error> {
 
 fn find(folders: &[PathBuf], name: &str) -> Option<PathBuf> {
     folders.iter().map(|folder| folder.join(name)).find(|path| path.exists())
+}
+
+/// What systemd made for the service; else the machine's folder for large temporary files, which is
+/// on a disk where that of small ones may not be.
+fn state_folder() -> PathBuf {
+    std::env::var_os("STATE_DIRECTORY").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from)
 }
 
 /// The one of them that `siftd cert` writes to.

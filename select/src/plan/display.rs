@@ -1,0 +1,118 @@
+//! What EXPLAIN shows: one line an operator, the last to run first.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Display, Formatter};
+
+use super::{Bound, Item, Order, Plan, Rows};
+use crate::Source;
+use crate::group::Grouping;
+
+impl Display for Plan {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Bound { source, conjuncts, rows, offset, limit, .. } = &*self.0;
+        match (limit, offset) {
+            (None, 0) => {}
+            (Some(limit), 0) => writeln!(f, "limit: {limit} records")?,
+            (None, offset) => writeln!(f, "limit: all records after {offset}")?,
+            (Some(limit), offset) => writeln!(f, "limit: {limit} records after {offset}")?,
+        }
+        rows.fmt(f)?;
+        for conjunct in conjuncts {
+            writeln!(f, "filter: {}", conjunct.text)?;
+        }
+        write!(
+            f,
+            "scan: {} ({}, {} bytes",
+            source.name(),
+            source.format(),
+            source.identity().bytes
+        )?;
+        if let Some(records) = source.records() {
+            write!(f, ", {records} records")?;
+        }
+        writeln!(f, ")")?;
+        let mut early: BTreeSet<usize> = self.0.filter_columns().collect();
+        let late = |early: &BTreeSet<usize>| -> Vec<usize> {
+            rows.columns.iter().copied().filter(|column| !early.contains(column)).collect()
+        };
+        writeln!(f, "  decodes for every record: {}", names(source, early.iter().copied()))?;
+        if let Some(order) = rows.order.as_ref().filter(|order| order.is_late()) {
+            let keys = order.columns.iter().copied().filter(|column| !early.contains(column));
+            let keys: Vec<usize> = keys.collect();
+            writeln!(f, "  decodes for selected records: {}", names(source, keys.iter().copied()))?;
+            early.extend(keys);
+            writeln!(f, "  decodes for records in the top: {}", names(source, late(&early)))
+        } else {
+            writeln!(f, "  decodes for selected records: {}", names(source, late(&early)))
+        }
+    }
+}
+
+impl Display for Rows {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let Some(order) = &self.order {
+            order.describe(&self.items, f)?;
+        }
+        if self.distinct {
+            writeln!(f, "distinct: all columns")?;
+        }
+        let items = texts(&self.items[..self.visible]);
+        let Some(Grouping { keys, aggregates, clause }) = &self.grouping else {
+            return writeln!(f, "project: {items}");
+        };
+        if *clause == "DISTINCT" {
+            return writeln!(f, "distinct: {items}");
+        }
+        if aggregates.is_empty() || !keys.is_empty() {
+            writeln!(f, "project: {items}")?;
+        }
+        if let Some(having) = &self.having {
+            writeln!(f, "having: {}", having.text)?;
+        }
+        let aggregates: Vec<&str> =
+            aggregates.iter().map(|aggregate| aggregate.text.as_str()).collect();
+        if !keys.is_empty() {
+            writeln!(f, "group: {}", texts(keys))?;
+        }
+        match aggregates.as_slice() {
+            [] => Ok(()),
+            _ if keys.is_empty() => writeln!(f, "aggregate: {items}"),
+            aggregates => writeln!(f, "aggregate: {}", aggregates.join(", ")),
+        }
+    }
+}
+
+impl Order {
+    fn describe(&self, items: &[Item], f: &mut Formatter<'_>) -> fmt::Result {
+        let keys = self.keys.iter().map(|key| {
+            let direction = if key.options.descending { " DESC" } else { "" };
+            let nulls = match (key.options.descending, key.options.nulls_first) {
+                (true, false) => " NULLS LAST",
+                (false, true) => " NULLS FIRST",
+                _ => "",
+            };
+            format!("{}{direction}{nulls}", items[key.item].text)
+        });
+        let keys: Vec<String> = keys.collect();
+        match self.rows_max {
+            Some(rows) => writeln!(f, "sort: {}; the first {rows} records", keys.join(", "))?,
+            None => writeln!(f, "sort: {}", keys.join(", "))?,
+        }
+        match self.distinct {
+            0 => Ok(()),
+            distinct => writeln!(f, "  keeps the first for each: {}", keys[..distinct].join(", ")),
+        }
+    }
+}
+
+fn texts(items: &[Item]) -> String {
+    let texts: Vec<&str> = items.iter().map(|item| item.text.as_str()).collect();
+    texts.join(", ")
+}
+
+fn names(source: &Source, columns: impl IntoIterator<Item = usize>) -> String {
+    let schema = source.schema();
+    let names: Vec<_> =
+        columns.into_iter().map(|column| schema.field(column).name().as_str()).collect();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}

@@ -1,0 +1,300 @@
+//! What the rows of an answer are made of: projection, groups, DISTINCT and ORDER BY are bound.
+//!
+//! Names mean what they mean in PostgreSQL: in GROUP BY a column of the file before a name of the
+//! answer, in ORDER BY and DISTINCT ON the other way round, and a whole number is the column of the
+//! answer with that number.
+
+use std::sync::Arc;
+
+use arrow::compute::SortOptions;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use super::{COLUMNS_MAX, Item, Order, Rows, SortKey, columns};
+use crate::bind::{self, Binder, Scope, not_grouped};
+use crate::expr::{Expr, ExprKind};
+use crate::group::Grouping;
+use crate::syntax::{self, Distinct, Position, SelectSyntax};
+use crate::{Error, ErrorKind, Result, Value};
+
+/// Binds what comes after WHERE. `rows_max` is what OFFSET and LIMIT want.
+pub(super) fn rows(
+    binder: &mut Binder<'_>,
+    select: &SelectSyntax,
+    rows_max: Option<u64>,
+) -> Result<(SchemaRef, Rows)> {
+    let projected = projected(binder, select)?;
+    let is_grouped = !select.group_by.is_empty()
+        || select.having.is_some()
+        || projected.iter().filter_map(Projected::expr).any(has_aggregate)
+        || select.order_by.iter().any(|item| has_aggregate(&item.expr))
+        || matches!(&select.distinct, Distinct::On(exprs) if exprs.iter().any(has_aggregate));
+    if is_grouped {
+        binder.keys = group_keys(binder, select, &projected)?;
+    }
+    let scope = |clause| if is_grouped { Scope::Group } else { Scope::Record(clause) };
+
+    binder.scope = scope("this place");
+    let having = select.having.as_ref().map(|having| {
+        Ok::<_, Error>(Item { expr: binder.boolean(having, "HAVING")?, text: having.to_string() })
+    });
+    let having = having.transpose()?;
+    let mut fields = Vec::new();
+    let mut items = Vec::new();
+    for projected in &projected {
+        let (field, item) = bind_item(binder, projected)?;
+        fields.push(field);
+        items.push(item);
+    }
+    let visible = items.len();
+    binder.scope = scope("ORDER BY");
+    let order = order(binder, select, &fields, &mut items, rows_max)?;
+
+    let mut distinct = matches!(select.distinct, Distinct::All);
+    let mut grouping = is_grouped.then(|| Grouping {
+        keys: std::mem::take(&mut binder.keys),
+        aggregates: std::mem::take(&mut binder.aggregates),
+        clause: "GROUP BY",
+    });
+    if distinct && !is_grouped {
+        // rows that are alike are groups of which nothing is computed
+        let to_column = |(index, item): (usize, &Item)| Item {
+            expr: Expr { kind: ExprKind::Column(index), data_type: item.expr.data_type.clone() },
+            text: item.text.clone(),
+        };
+        let of_group = items.iter().enumerate().map(to_column).collect();
+        let keys = std::mem::replace(&mut items, of_group);
+        grouping = Some(Grouping { keys, aggregates: Vec::new(), clause: "DISTINCT" });
+        distinct = false;
+    }
+    let mut rows = Rows { columns: Vec::new(), grouping, having, items, visible, distinct, order };
+    rows.columns = columns(rows.of_record());
+    if let (None, Some(order)) = (&rows.grouping, &mut rows.order) {
+        order.columns = columns(order.keys.iter().map(|key| &rows.items[key.item].expr));
+    }
+    Ok((Arc::new(Schema::new(fields)), rows))
+}
+
+/// One column of the answer, not yet bound.
+enum Projected<'a> {
+    /// Of the file, by `*`.
+    Column {
+        index: usize,
+        at: Position,
+    },
+    Expr {
+        expr: &'a syntax::Expr,
+        alias: Option<&'a str>,
+    },
+}
+
+impl Projected<'_> {
+    fn expr(&self) -> Option<&syntax::Expr> {
+        match self {
+            Self::Column { .. } => None,
+            Self::Expr { expr, .. } => Some(expr),
+        }
+    }
+}
+
+/// The projection, with the columns of the file in place of `*`.
+fn projected<'a>(binder: &Binder<'_>, select: &'a SelectSyntax) -> Result<Vec<Projected<'a>>> {
+    let all = binder.schema.fields().len();
+    let width = |item: &syntax::Item| if let syntax::Item::All(_) = item { all } else { 1 };
+    let count = select.projection.iter().map(width).fold(0, usize::saturating_add);
+    if count > COLUMNS_MAX {
+        let message = format!("{count} columns are selected, at most {COLUMNS_MAX} are");
+        return Err(Error::new(ErrorKind::LimitExceeded, message));
+    }
+    let mut projected = Vec::with_capacity(count);
+    for item in &select.projection {
+        match item {
+            syntax::Item::All(at) => {
+                projected.extend((0..all).map(|index| Projected::Column { index, at: *at }));
+            }
+            syntax::Item::Expr { expr, alias } => {
+                projected.push(Projected::Expr { expr, alias: alias.as_deref() });
+            }
+        }
+    }
+    Ok(projected)
+}
+
+/// Binds one column of the answer. A plain column of a record keeps its name and whether it may be
+/// null.
+fn bind_item(binder: &mut Binder<'_>, projected: &Projected<'_>) -> Result<(Field, Item)> {
+    let (expr, text, alias) = match projected {
+        Projected::Column { index, at } => {
+            let field = binder.schema.field(*index);
+            let text = field.name().clone();
+            let data_type = field.data_type().clone();
+            let column = Expr { data_type, kind: ExprKind::Column(*index) };
+            let expr = match binder.scope {
+                Scope::Record(_) => column,
+                Scope::Group => binder.key(&column).ok_or_else(|| not_grouped(&text, *at))?,
+            };
+            (expr, text, None)
+        }
+        Projected::Expr { expr, alias } => (binder.expr(expr)?, expr.to_string(), *alias),
+    };
+    let of_file = match (&expr.kind, binder.scope) {
+        (ExprKind::Column(index), Scope::Record(_)) => Some(*index),
+        (ExprKind::Column(index), Scope::Group) => match binder.keys.get(*index) {
+            Some(Item { expr: Expr { kind: ExprKind::Column(index), .. }, .. }) => Some(*index),
+            _ => None,
+        },
+        _ => None,
+    };
+    let field = match of_file {
+        Some(index) => binder.schema.field(index).clone(),
+        None => Field::new(&text, expr.data_type.clone(), true),
+    };
+    let field = if let Scope::Group = binder.scope { field.with_nullable(true) } else { field };
+    let field = match alias {
+        Some(alias) => field.with_name(alias),
+        None => field,
+    };
+    Ok((field, Item { expr, text }))
+}
+
+fn group_keys(
+    binder: &mut Binder<'_>,
+    select: &SelectSyntax,
+    projected: &[Projected<'_>],
+) -> Result<Vec<Item>> {
+    let mut keys: Vec<Item> = Vec::new();
+    binder.scope = Scope::Record("GROUP BY");
+    for expr in &select.group_by {
+        let named = match (ordinal(expr, projected.len(), "GROUP BY")?, bare_name(expr)) {
+            (Some(number), _) => projected.get(number),
+            (None, Some(name)) if !binder.has_column(name) => {
+                projected.iter().find(|item| match item {
+                    Projected::Expr { alias: Some(alias), .. } => bind::matches(name, alias),
+                    _ => false,
+                })
+            }
+            _ => None,
+        };
+        let key = match named {
+            Some(projected) => bind_item(binder, projected)?.1,
+            None => Item { expr: binder.expr(expr)?, text: expr.to_string() },
+        };
+        if keys.iter().all(|known| known.expr != key.expr) {
+            keys.push(key);
+        }
+    }
+    Ok(keys)
+}
+
+/// Binds ORDER BY and DISTINCT ON. What is no column of the answer is added to `items`.
+fn order(
+    binder: &mut Binder<'_>,
+    select: &SelectSyntax,
+    fields: &[Field],
+    items: &mut Vec<Item>,
+    rows_max: Option<u64>,
+) -> Result<Option<Order>> {
+    let visible = items.len();
+    let mut on = Vec::new();
+    if let Distinct::On(exprs) = &select.distinct {
+        for expr in exprs {
+            let item = sorted_item(binder, expr, fields, items, "DISTINCT ON")?;
+            if !on.contains(&item) {
+                on.push(item);
+            }
+        }
+    }
+    let mut keys: Vec<SortKey> = Vec::new();
+    for syntax::OrderItem { expr, descending, nulls_first } in &select.order_by {
+        let item = sorted_item(binder, expr, fields, items, "ORDER BY")?;
+        if item >= visible && matches!(select.distinct, Distinct::All) {
+            let message = format!("ORDER BY {expr}: with DISTINCT it has to be a selected column");
+            return Err(expr.at.error(ErrorKind::Unsupported, message));
+        }
+        let is_first = keys.iter().all(|key| on.contains(&key.item));
+        if keys.len() < on.len() && is_first && !on.contains(&item) {
+            let message = format!("ORDER BY {expr}: the expressions of DISTINCT ON come first");
+            return Err(expr.at.error(ErrorKind::Unsupported, message));
+        }
+        if keys.iter().all(|key| key.item != item) {
+            let options = SortOptions { descending: *descending, nulls_first: *nulls_first };
+            keys.push(SortKey { item, options });
+        }
+    }
+    for item in &on {
+        if keys.iter().all(|key| key.item != *item) {
+            let options = SortOptions { descending: false, nulls_first: false };
+            keys.push(SortKey { item: *item, options });
+        }
+    }
+    if keys.is_empty() {
+        return Ok(None);
+    }
+    let name = |index: usize| format!("{index}");
+    let columns = items.iter().enumerate();
+    let mut columns: Vec<_> = columns
+        .map(|(index, item)| Field::new(name(index), item.expr.data_type.clone(), true))
+        .collect();
+    columns.push(Field::new("position", DataType::UInt64, false));
+    let schema = Arc::new(Schema::new(columns));
+    Ok(Some(Order { keys, distinct: on.len(), rows_max, columns: Vec::new(), schema }))
+}
+
+/// The item that ORDER BY or DISTINCT ON means.
+fn sorted_item(
+    binder: &mut Binder<'_>,
+    expr: &syntax::Expr,
+    fields: &[Field],
+    items: &mut Vec<Item>,
+    clause: &'static str,
+) -> Result<usize> {
+    if let Some(number) = ordinal(expr, fields.len(), clause)? {
+        return Ok(number);
+    }
+    if let Some(name) = bare_name(expr) {
+        let mut named = (0..fields.len()).filter(|i| bind::matches(name, fields[*i].name()));
+        if let Some(first) = named.next() {
+            if named.any(|other| items[other].expr != items[first].expr) {
+                let message = format!("{clause} {name}: several columns have this name");
+                return Err(expr.at.error(ErrorKind::UnknownColumn, message));
+            }
+            return Ok(first);
+        }
+    }
+    let bound = binder.expr(expr)?;
+    if let Some(known) = items.iter().position(|item| item.expr == bound) {
+        return Ok(known);
+    }
+    items.push(Item { expr: bound, text: expr.to_string() });
+    Ok(items.len() - 1)
+}
+
+/// The index of the column that a whole number stands for; other constants order nothing.
+fn ordinal(expr: &syntax::Expr, columns: usize, clause: &str) -> Result<Option<usize>> {
+    let syntax::ExprKind::Literal(value) = &expr.kind else { return Ok(None) };
+    let number = match value {
+        Value::Integer(number) => usize::try_from(*number).ok(),
+        _ => None,
+    };
+    match number.filter(|number| (1..=columns).contains(number)) {
+        Some(number) => Ok(Some(number - 1)),
+        None => {
+            let message = format!(
+                "{clause} {expr}: expected an expression, or the number of a selected column, \
+                 1 to {columns}"
+            );
+            Err(expr.at.error(ErrorKind::Unsupported, message))
+        }
+    }
+}
+
+fn bare_name(expr: &syntax::Expr) -> Option<&syntax::Name> {
+    match &expr.kind {
+        syntax::ExprKind::Column { qualifier: None, name } => Some(name),
+        _ => None,
+    }
+}
+
+fn has_aggregate(expr: &syntax::Expr) -> bool {
+    matches!(expr.kind, syntax::ExprKind::Aggregate(_))
+        || expr.children().into_iter().any(has_aggregate)
+}

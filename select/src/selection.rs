@@ -1,0 +1,222 @@
+//! The records of a block that are still wanted, and what is decoded and computed of them.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt64Array, new_null_array};
+use arrow::compute::filter;
+use arrow::record_batch::RecordBatch;
+
+use crate::aggregate::Aggregate;
+use crate::block::{Block, Fault, Rows};
+use crate::eval::{self, Input, Problem};
+use crate::expr::Expr;
+use crate::group::Argument;
+use crate::plan::{Item, Order};
+use crate::{Error, ErrorKind, Source};
+
+/// The records of a block that are still wanted, and what is decoded of them.
+pub(crate) struct Selection<'b> {
+    block: &'b Block<'b>,
+    /// `None` is every record of the block.
+    indices: Option<Vec<u32>>,
+    pub(crate) rows: usize,
+    /// By column of the source.
+    columns: Vec<Option<ArrayRef>>,
+}
+
+impl<'b> Selection<'b> {
+    pub(crate) fn new(block: &'b Block<'b>, records: usize, columns: usize) -> Self {
+        let indices = (records < block.records())
+            .then(|| (0..records).filter_map(|record| u32::try_from(record).ok()).collect());
+        Self { block, indices, rows: records, columns: vec![None; columns] }
+    }
+
+    /// Decodes what is missing of `columns`.
+    pub(crate) fn decode(&mut self, columns: &[usize]) -> Result<(), Stop> {
+        let missing: Vec<usize> =
+            columns.iter().copied().filter(|column| self.columns[*column].is_none()).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let rows = self.indices.as_deref().map_or(Rows::All, Rows::Selected);
+        let arrays = self
+            .block
+            .decode(&missing, rows)
+            .map_err(|fault| Stop { kind: ErrorKind::Record, fault })?;
+        for (column, array) in missing.into_iter().zip(arrays) {
+            self.columns[column] = Some(array);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn evaluate(&self, expr: &Expr, text: &str) -> Result<ArrayRef, Stop> {
+        let input = Input { columns: &self.columns, rows: self.rows };
+        eval::evaluate(expr, input).map_err(|problem| {
+            let (row, problem) = eval::first_problem(expr, input).unwrap_or((0, problem));
+            self.stop(row, &problem, text)
+        })
+    }
+
+    /// Index in the block of a record that is still wanted.
+    pub(crate) fn record(&self, row: usize) -> usize {
+        match &self.indices {
+            None => row,
+            Some(indices) => indices.get(row).map_or(row, |record| *record as usize),
+        }
+    }
+
+    /// The values of an aggregate's argument where its filter holds.
+    pub(crate) fn argument(&self, aggregate: &Aggregate) -> Result<Argument, Stop> {
+        let Some(filter) = &aggregate.filter else {
+            let argument = aggregate.argument.as_ref();
+            let values = argument.map(|expr| self.evaluate(expr, &aggregate.text)).transpose()?;
+            return Ok(Argument { rows: None, values });
+        };
+        let mask = self.evaluate(filter, &aggregate.text)?;
+        let mask = eval::is_true(mask.as_boolean());
+        let rows: Vec<u32> = mask.values().set_indices_u32().collect();
+        let values = match &aggregate.argument {
+            None => None,
+            Some(expr) => {
+                let columns = self.filtered_columns(&mask)?;
+                let input = Input { columns: &columns, rows: rows.len() };
+                Some(eval::evaluate(expr, input).map_err(|problem| {
+                    let (row, problem) = eval::first_problem(expr, input).unwrap_or((0, problem));
+                    let row = rows.get(row).map_or(0, |row| *row as usize);
+                    self.stop(row, &problem, &aggregate.text)
+                })?)
+            }
+        };
+        Ok(Argument { rows: Some(rows), values })
+    }
+
+    /// The values of the order's keys.
+    pub(crate) fn keys(&self, order: &Order, items: &[Item]) -> Result<Vec<ArrayRef>, Stop> {
+        let keys = order.keys.iter().map(|key| &items[key.item]);
+        keys.map(|item| self.evaluate(&item.expr, &item.text)).collect()
+    }
+
+    /// The positions of the records in the file; `start` is that of the block's first.
+    pub(crate) fn positions(&self, start: u64) -> ArrayRef {
+        let positions = (0..self.rows).map(|row| start + self.record(row) as u64);
+        Arc::new(UInt64Array::from_iter_values(positions))
+    }
+
+    /// All items and the positions, for a sorter.
+    pub(crate) fn sorted_rows(
+        &self,
+        order: &Order,
+        items: &[Item],
+        start: u64,
+    ) -> Result<RecordBatch, Stop> {
+        let columns = items.iter().map(|item| self.evaluate(&item.expr, &item.text));
+        let mut columns = columns.collect::<Result<Vec<_>, _>>()?;
+        columns.push(self.positions(start));
+        self.sorter_batch(order, columns)
+    }
+
+    /// As [`sorted_rows`](Self::sorted_rows) of a record that has no values but those of its keys.
+    pub(crate) fn row_without_values(
+        &self,
+        order: &Order,
+        keys: &[ArrayRef],
+        start: u64,
+    ) -> Result<RecordBatch, Stop> {
+        let nulls = order.schema.fields().iter().map(|f| new_null_array(f.data_type(), self.rows));
+        let mut columns: Vec<ArrayRef> = nulls.collect();
+        for (key, values) in order.keys.iter().zip(keys) {
+            columns[key.item] = Arc::clone(values);
+        }
+        if let Some(positions) = columns.last_mut() {
+            *positions = self.positions(start);
+        }
+        self.sorter_batch(order, columns)
+    }
+
+    fn sorter_batch(&self, order: &Order, columns: Vec<ArrayRef>) -> Result<RecordBatch, Stop> {
+        RecordBatch::try_new(Arc::clone(&order.schema), columns)
+            .map_err(|error| self.stop(0, &Problem::from(error), "the projection"))
+    }
+
+    pub(crate) fn stop(&self, row: usize, problem: &Problem, text: &str) -> Stop {
+        let record = self.record(row);
+        let byte = self.block.byte_of(record);
+        let text = format!("{} in `{text}`", problem.0);
+        Stop { kind: ErrorKind::Computation, fault: Fault { record, byte, field: None, text } }
+    }
+
+    /// Keeps the records where `mask` is true.
+    pub(crate) fn narrow(&mut self, mask: &BooleanArray) -> Result<(), Stop> {
+        let kept = mask.true_count();
+        if kept == self.rows {
+            return Ok(());
+        }
+        let mask = eval::is_true(mask);
+        self.columns = self.filtered_columns(&mask)?;
+        let places = mask.values().set_indices_u32();
+        self.indices = Some(match &self.indices {
+            None => places.collect(),
+            Some(indices) => places.map(|place| indices[place as usize]).collect(),
+        });
+        self.rows = kept;
+        Ok(())
+    }
+
+    fn filtered_columns(&self, mask: &BooleanArray) -> Result<Vec<Option<ArrayRef>>, Stop> {
+        let columns = self.columns.iter();
+        columns
+            .map(|column| column.as_ref().map(|column| filter(column, mask)).transpose())
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.stop(0, &Problem::from(error), "the selection"))
+    }
+
+    /// One of the records.
+    pub(crate) fn only(&self, row: usize) -> Self {
+        let record = u32::try_from(self.record(row)).unwrap_or(u32::MAX);
+        let slice = |column: &Option<ArrayRef>| column.as_ref().map(|column| column.slice(row, 1));
+        Self {
+            block: self.block,
+            indices: Some(vec![record]),
+            rows: 1,
+            columns: self.columns.iter().map(slice).collect(),
+        }
+    }
+
+    pub(crate) fn truncate(&mut self, rows: usize) {
+        if self.rows <= rows {
+            return;
+        }
+        let indices = self.indices.take();
+        self.indices = Some(match indices {
+            Some(mut indices) => {
+                indices.truncate(rows);
+                indices
+            }
+            None => (0..rows).filter_map(|record| u32::try_from(record).ok()).collect(),
+        });
+        for column in self.columns.iter_mut().flatten() {
+            *column = column.slice(0, rows);
+        }
+        self.rows = rows;
+    }
+}
+
+/// A record that has no values, and why.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    pub(crate) kind: ErrorKind,
+    pub(crate) fault: Fault,
+}
+
+impl Stop {
+    /// The error for people; the record counts from behind `records_before` of the file.
+    pub(crate) fn to_error(&self, source: &Source, records_before: u64) -> Error {
+        self.fault.to_error(source.name(), records_before).with_kind(self.kind)
+    }
+
+    /// As part of a turn, of which so many records come before the block.
+    pub(crate) fn behind(mut self, records: u64) -> Self {
+        self.fault.record += usize::try_from(records).unwrap_or(usize::MAX);
+        self
+    }
+}

@@ -1,0 +1,159 @@
+//! Sorted runs in files, as Arrow IPC streams.
+//!
+//! A run has no name: its file is anonymous (`O_TMPFILE`), or removed as soon as it is open where the
+//! file system has no such files. So nobody else can open it, and it is gone with the process,
+//! however that ends.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+
+use super::merge::Source;
+use super::{RUNS_MAX, SORTED_ROWS_MAX};
+use crate::plan::Bound;
+use crate::{Error, ErrorKind, Result};
+
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// A folder for what outgrows memory, and how much of its disk one may take.
+#[derive(Debug)]
+pub struct SpillDirectory {
+    path: PathBuf,
+    /// What the setting is called, for the message of who meets it.
+    key: &'static str,
+    bytes_max: u64,
+    bytes: AtomicU64,
+}
+
+impl SpillDirectory {
+    /// The folder `path`, for at most `bytes_max` at a time. Who meets that is told to raise the
+    /// setting `key`.
+    pub fn new(path: impl Into<PathBuf>, key: &'static str, bytes_max: u64) -> Self {
+        Self { path: path.into(), key, bytes_max, bytes: AtomicU64::new(0) }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes on disk now.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    fn error(&self, error: impl std::fmt::Display) -> Error {
+        let path = self.path.display();
+        Error::new(ErrorKind::Io, format!("a sorted run in {path}: {error}"))
+    }
+}
+
+/// Rows of a batch of a run: so many of `row_bytes` that all runs that are merged at once take a
+/// quarter of the memory.
+pub(super) fn batch_rows(row_bytes: usize, memory_bytes_max: usize) -> usize {
+    (memory_bytes_max / 4 / RUNS_MAX / row_bytes.max(1)).clamp(1, SORTED_ROWS_MAX)
+}
+
+/// A run while it is written.
+pub(super) struct Spilled {
+    directory: Arc<SpillDirectory>,
+    writer: StreamWriter<BufWriter<File>>,
+    /// Given back when the run is gone.
+    taken: Taken,
+}
+
+/// Disk that a run takes.
+#[derive(Debug)]
+struct Taken {
+    directory: Arc<SpillDirectory>,
+    bytes: u64,
+}
+
+impl Taken {
+    fn add(&mut self, bytes: u64) -> Result<()> {
+        self.bytes += bytes;
+        let all = self.directory.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let SpillDirectory { bytes_max, key, path, .. } = &*self.directory;
+        if all > *bytes_max {
+            let message = format!(
+                "sorted runs take more than the {bytes_max} bytes that they may in {}; select \
+                 less, add a LIMIT, or raise `{key}`",
+                path.display()
+            );
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.directory.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl Spilled {
+    pub(super) fn new(directory: &Arc<SpillDirectory>, plan: &Bound) -> Result<Self> {
+        let Some(order) = &plan.rows.order else {
+            return Err(directory.error("there is no order"));
+        };
+        let file =
+            tempfile::tempfile_in(&directory.path).map_err(|error| directory.error(error))?;
+        let file = BufWriter::with_capacity(BUFFER_BYTES, file);
+        let writer =
+            StreamWriter::try_new(file, &order.schema).map_err(|error| directory.error(error))?;
+        let taken = Taken { directory: Arc::clone(directory), bytes: 0 };
+        Ok(Self { directory: Arc::clone(directory), writer, taken })
+    }
+
+    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.taken.add(super::memory_bytes(batch) as u64)?;
+        self.writer.write(batch).map_err(|error| self.directory.error(error))
+    }
+
+    pub(super) fn finish(mut self) -> Result<Run> {
+        let error = |error: ArrowError| self.directory.error(error);
+        self.writer.finish().map_err(error)?;
+        let file = self.writer.into_inner().map_err(error)?;
+        let file = file.into_inner().map_err(|e| self.directory.error(e.error()))?;
+        Ok(Run { file, taken: self.taken })
+    }
+}
+
+/// A run in its file.
+#[derive(Debug)]
+pub(super) struct Run {
+    file: File,
+    taken: Taken,
+}
+
+impl Run {
+    /// Reads it from the start.
+    pub(super) fn read(mut self) -> Result<Source> {
+        let directory = Arc::clone(&self.taken.directory);
+        self.file.seek(SeekFrom::Start(0)).map_err(|error| directory.error(error))?;
+        let file = BufReader::with_capacity(BUFFER_BYTES, self.file);
+        let reader = StreamReader::try_new(file, None).map_err(|error| directory.error(error))?;
+        Ok(Source::File(Box::new(RunReader { reader, taken: self.taken })))
+    }
+}
+
+/// A run while it is read.
+#[derive(Debug)]
+pub(super) struct RunReader {
+    reader: StreamReader<BufReader<File>>,
+    taken: Taken,
+}
+
+impl RunReader {
+    pub(super) fn next(&mut self) -> Result<Option<RecordBatch>> {
+        self.reader.next().transpose().map_err(|error| self.taken.directory.error(error))
+    }
+}
