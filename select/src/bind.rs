@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use arrow::array::{Datum, Scalar};
-use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, TimeUnit};
 
 use crate::aggregate::Aggregate;
 use crate::expr::{Expr, ExprKind, Literal, LiteralSet};
@@ -15,7 +15,7 @@ use crate::like::Like;
 use crate::plan::Item;
 use crate::syntax::{self, ArithmeticOp, Name, Position};
 use crate::types::{self, type_name};
-use crate::{Error, ErrorKind, Result, Value, eval};
+use crate::{Error, ErrorKind, Result, Value, View, eval};
 
 /// Shorter lists are compared value by value.
 const SET_LENGTH_MIN: usize = 8;
@@ -23,7 +23,7 @@ const SET_LENGTH_MIN: usize = 8;
 /// What names and parameters mean.
 #[derive(Debug)]
 pub(crate) struct Binder<'a> {
-    pub(crate) schema: &'a SchemaRef,
+    pub(crate) view: &'a View,
     /// Names that may qualify a column.
     pub(crate) qualifiers: Vec<&'a Name>,
     pub(crate) parameters: &'a [Value],
@@ -121,9 +121,8 @@ impl Binder<'_> {
             let message = format!("unknown table `{}` before a column", qualifier.text);
             return Err(qualifier.at.error(ErrorKind::UnknownColumn, message));
         }
-        let index = self.find(name)?;
-        let data_type = self.schema.field(index).data_type().clone();
-        Ok(Expr { data_type, kind: ExprKind::Column(index) })
+        let (index, field) = self.find(name)?;
+        Ok(Expr { data_type: field.data_type().clone(), kind: ExprKind::Column(index) })
     }
 
     /// Whether the name means a column, and one only.
@@ -132,14 +131,14 @@ impl Binder<'_> {
     }
 
     /// Finds a column: by its exact name first, then, unless quoted, without regard to case.
-    fn find(&self, name: &Name) -> Result<usize> {
-        let fields = self.schema.fields();
-        if let Some(index) = fields.iter().position(|field| *field.name() == name.text) {
-            return Ok(index);
+    fn find(&self, name: &Name) -> Result<(usize, &Field)> {
+        let fields = self.view.fields();
+        if let Some(exact) = fields.clone().find(|(_, field)| *field.name() == name.text) {
+            return Ok(exact);
         }
-        let mut alike = fields.iter().enumerate().filter(|(_, field)| matches(name, field.name()));
+        let mut alike = fields.clone().filter(|(_, field)| matches(name, field.name()));
         match (alike.next(), alike.next()) {
-            (Some((index, _)), None) => Ok(index),
+            (Some(only), None) => Ok(only),
             (Some((_, one)), Some((_, other))) => {
                 let message = format!(
                     "column `{}` is ambiguous: write \"{}\" or \"{}\"",
@@ -151,7 +150,7 @@ impl Binder<'_> {
             }
             (None, _) => {
                 let names: Vec<_> =
-                    fields.iter().map(|field| format!("`{}`", field.name())).collect();
+                    fields.map(|(_, field)| format!("`{}`", field.name())).collect();
                 let message =
                     format!("unknown column `{}`; this file has {}", name.text, names.join(", "));
                 Err(name.at.error(ErrorKind::UnknownColumn, message))

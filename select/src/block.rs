@@ -92,14 +92,20 @@ impl Fault {
     /// file that come before the block.
     pub(crate) fn to_error(&self, file: &str, records_before: u64) -> Error {
         let record = records_before + self.record as u64 + 1;
-        let Self { byte, text, .. } = self;
-        let message = match &self.field {
-            Some(field) => {
-                format!("{file}: record {record} (byte {byte}), field `{field}`: {text}")
-            }
-            None => format!("{file}: record {record} (byte {byte}): {text}"),
-        };
-        Error::new(ErrorKind::Record, message)
+        self.error_at(file, &format!("record {record} (byte {})", self.byte))
+    }
+
+    /// As [`to_error`](Self::to_error) in a view with a row filter, where only the records that it
+    /// shows are counted: a byte would tell how many are hidden.
+    pub(crate) fn to_error_in_view(&self, file: &str, records_before: u64) -> Error {
+        let record = records_before + self.record as u64 + 1;
+        self.error_at(file, &format!("record {record} of those that you may see"))
+    }
+
+    fn error_at(&self, file: &str, place: &str) -> Error {
+        let Self { field, text, .. } = self;
+        let field = field.as_ref().map(|field| format!(", field `{field}`")).unwrap_or_default();
+        Error::new(ErrorKind::Record, format!("{file}: {place}{field}: {text}"))
     }
 }
 

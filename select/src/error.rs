@@ -13,6 +13,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     message: String,
+    withheld: Option<String>,
     source: Option<std::io::Error>,
 }
 
@@ -49,19 +50,31 @@ pub enum ErrorKind {
 impl Error {
     /// An error of `kind`; `message` is lower case, without a full stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), source: None }))
+        Self(Box::new(Inner { kind, message: message.into(), withheld: None, source: None }))
     }
 
     /// What the operating system said about the file `name`.
     pub fn io(name: &str, source: std::io::Error) -> Self {
         let message = format!("{name}: {source}");
-        Self(Box::new(Inner { kind: ErrorKind::Io, message, source: Some(source) }))
+        Self(Box::new(Inner { kind: ErrorKind::Io, message, withheld: None, source: Some(source) }))
     }
 
     /// The same text as an error of another kind.
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
         self
+    }
+
+    /// With what the text does not tell, since whoever asked may not see all records.
+    pub(crate) fn withholding(mut self, details: &Self) -> Self {
+        self.0.withheld = Some(details.to_string());
+        self
+    }
+
+    /// What the text does not tell because it is about records that whoever asked may not see: for
+    /// the administrator's log alone.
+    pub fn withheld(&self) -> Option<&str> {
+        self.0.withheld.as_deref()
     }
 
     /// Whose fault it is.

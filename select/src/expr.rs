@@ -86,6 +86,13 @@ pub(crate) enum LiteralSet {
 }
 
 impl Expr {
+    /// The columns that it reads, ascending.
+    pub(crate) fn columns(&self) -> Vec<usize> {
+        let mut columns = BTreeSet::new();
+        self.collect_columns(&mut columns);
+        columns.into_iter().collect()
+    }
+
     /// Adds the columns that it reads.
     pub(crate) fn collect_columns(&self, columns: &mut BTreeSet<usize>) {
         if let ExprKind::Column(index) = self.kind {

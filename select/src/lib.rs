@@ -58,6 +58,7 @@ mod tail;
 mod text;
 mod types;
 mod value;
+mod view;
 
 pub use budget::MemoryBudget;
 pub use descriptor::Descriptor;
@@ -69,6 +70,7 @@ pub use requirement::Requirement;
 pub use scan::{Scan, ScanOptions, Statistics, Step};
 pub use sort::SpillDirectory;
 pub use source::{Identity, Source};
-pub use sql::Select;
+pub use sql::{Predicate, Select};
 pub use types::type_name;
 pub use value::Value;
+pub use view::View;

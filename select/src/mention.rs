@@ -6,8 +6,8 @@
 
 use std::collections::HashSet;
 
-use crate::Select;
 use crate::syntax::{Distinct, Expr, ExprKind, Item, SelectSyntax};
+use crate::{Predicate, Select};
 
 /// The columns that a text mentions.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +49,15 @@ impl Select {
         let listed = distinct_on.iter().chain(group_by);
         let ordered = order_by.iter().map(|item| &item.expr);
         single.chain(listed).chain(ordered).for_each(|expr| mentions.add(expr));
+        mentions
+    }
+}
+
+impl Predicate {
+    /// The columns that its text mentions in any way.
+    pub fn mentions(&self) -> Mentions {
+        let mut mentions = Mentions::default();
+        mentions.add(self.syntax());
         mentions
     }
 }

@@ -63,7 +63,10 @@ pub(crate) enum Done {
 pub(crate) struct Piece {
     /// The turn that it had; `None` when the scan was cancelled before.
     pub(crate) turn: Option<u64>,
+    /// Those in the view.
     pub(crate) records: u64,
+    /// Records that the view's row filter could not decide about.
+    pub(crate) undecided: u64,
     pub(crate) bytes: u64,
     pub(crate) selected: u64,
     pub(crate) batches: Vec<RecordBatch>,
@@ -74,8 +77,10 @@ pub(crate) struct Piece {
 /// What ends the answer behind the batches of a piece.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// A record; its index counts from the start of the turn.
+    /// A record; its index counts those in the view from the start of the turn.
     Record(Stop),
+    /// Where a record ends is not known; its index is as above.
+    Delimiting(Stop),
     /// The file, or what the query may take.
     Query(Error),
 }
@@ -158,6 +163,8 @@ struct Reader<'p> {
     /// Taken with the first block.
     groups: Option<GroupTable>,
     piece: Piece,
+    /// Records of the turn before the block, whether in the view or not.
+    records_before: u64,
     /// More records than this are never asked for.
     selected_max: u64,
 }
@@ -166,7 +173,8 @@ impl<'p> Reader<'p> {
     fn new(plan: &'p Bound, gather: &'p Gather) -> Self {
         let wanted = plan.limit.map(|limit| limit.saturating_add(plan.offset));
         let selected_max = wanted.filter(|_| plan.is_streamed()).unwrap_or(u64::MAX);
-        Self { plan, gather, groups: None, piece: Piece::default(), selected_max }
+        let piece = Piece::default();
+        Self { plan, gather, groups: None, piece, records_before: 0, selected_max }
     }
 
     fn finish(self) -> Piece {
@@ -177,12 +185,15 @@ impl<'p> Reader<'p> {
     }
 
     fn block(&mut self, turn: u64, block: &Block<'_>) -> ControlFlow<()> {
+        let mut shown = Selection::new(block, self.plan.source().schema().fields().len());
+        if let Some(filter) = self.plan.view.row_filter() {
+            self.piece.undecided += shown.show(filter);
+        }
         let mut records = block.records();
-        let mut stop =
-            block.fault().map(|fault| Stop { kind: ErrorKind::Record, fault: fault.clone() });
+        let mut stop = None;
         // Each round ends before an earlier record than the last, so this ends.
         loop {
-            match self.select(turn, block, records) {
+            match self.select(turn, &shown, records) {
                 Ok(()) => break,
                 Err(Trouble::Record(earlier)) => {
                     records = earlier.fault.record;
@@ -195,19 +206,25 @@ impl<'p> Reader<'p> {
             }
         }
         let records_before = self.piece.records;
-        self.piece.records += records as u64;
+        self.piece.records += shown.count_before(records) as u64;
+        self.records_before += block.records() as u64;
         if self.piece.selected >= self.selected_max {
             return ControlFlow::Break(());
         }
-        let Some(stop) = stop else { return ControlFlow::Continue(()) };
-        self.piece.failure = Some(Failure::Record(stop.behind(records_before)));
+        self.piece.failure = match (stop, block.fault()) {
+            (None, None) => return ControlFlow::Continue(()),
+            (Some(stop), _) => Some(Failure::Record(stop.behind(records_before, &shown))),
+            (None, Some(fault)) => {
+                let stop = Stop { kind: ErrorKind::Record, fault: fault.clone() };
+                Some(Failure::Delimiting(stop.behind(records_before, &shown)))
+            }
+        };
         ControlFlow::Break(())
     }
 
-    /// Selects among the first `records` of a block, all or nothing.
-    fn select(&mut self, turn: u64, block: &Block<'_>, records: usize) -> Result<(), Trouble> {
-        let mut selection =
-            Selection::new(block, records, self.plan.source.schema().fields().len());
+    /// Selects among the shown records before one of the block, all or nothing.
+    fn select(&mut self, turn: u64, shown: &Selection<'_>, records: usize) -> Result<(), Trouble> {
+        let mut selection = shown.before(records);
         for conjunct in &self.plan.conjuncts {
             if selection.rows == 0 {
                 return Ok(());
@@ -223,10 +240,12 @@ impl<'p> Reader<'p> {
         }
         let selected = selection.rows as u64;
         let rows = &self.plan.rows;
-        let start = turn << 32 | self.piece.records;
+        let start = turn << 32 | self.records_before;
         match (&rows.grouping, &rows.order, &self.gather.sorter) {
             (Some(grouping), ..) => self.group(grouping, &mut selection, start)?,
-            (None, Some(order), Some(sorter)) => self.sort(order, sorter, selection, start)?,
+            (None, Some(order), Some(sorter)) => {
+                self.sort(order, sorter, selection, start, shown)?;
+            }
             _ => {
                 selection.decode(&rows.columns)?;
                 let batch = self.project(&selection, &rows.items)?;
@@ -251,7 +270,7 @@ impl<'p> Reader<'p> {
         let arguments = grouping.aggregates.iter().map(|aggregate| selection.argument(aggregate));
         let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
         let error = |error| match error {
-            GroupError::Problem(problem) => Trouble::Query(problem.to_error(&self.plan.source)),
+            GroupError::Problem(problem) => Trouble::Query(problem.to_error(self.plan.source())),
             GroupError::Memory(error) => Trouble::Query(error),
         };
         let mut table = match (self.groups.take(), &self.gather.groups) {
@@ -272,6 +291,7 @@ impl<'p> Reader<'p> {
         sorter: &Sorter,
         mut selection: Selection<'_>,
         start: u64,
+        shown: &Selection<'_>,
     ) -> Result<(), Trouble> {
         let items = &self.plan.rows.items;
         if !order.is_late() {
@@ -282,7 +302,7 @@ impl<'p> Reader<'p> {
         selection.decode(&order.columns)?;
         let keys = selection.keys(order, items)?;
         let positions = selection.positions(start);
-        let problem = |problem: Problem| Trouble::Query(problem.to_error(&self.plan.source));
+        let problem = |problem: Problem| Trouble::Query(problem.to_error(self.plan.source()));
         if let Some(mask) = sorter.candidates(&keys, &positions).map_err(problem)? {
             selection.narrow(&mask)?;
         }
@@ -305,7 +325,7 @@ impl<'p> Reader<'p> {
                 Ok(batch) => batch,
                 Err(stop) => {
                     let position = start + one.record(0) as u64;
-                    let stop = stop.behind(self.piece.records);
+                    let stop = stop.behind(self.piece.records, shown);
                     sorter.push_fault(&keys, position, stop).map_err(problem)?;
                     one.row_without_values(order, &keys, start)?
                 }

@@ -13,7 +13,7 @@ use crate::bind::{Binder, Scope};
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::group::Grouping;
 use crate::syntax::{self, SelectSyntax};
-use crate::{ErrorKind, Result, Select, Source, Value};
+use crate::{ErrorKind, Result, Select, Source, Value, View};
 use rows::rows;
 
 /// Most columns of an answer.
@@ -34,7 +34,7 @@ pub struct Plan(Arc<Bound>);
 /// What a plan is made of.
 #[derive(Debug)]
 pub(crate) struct Bound {
-    pub(crate) source: Arc<Source>,
+    pub(crate) view: View,
     /// Columns of the answer.
     pub(crate) schema: SchemaRef,
     /// The terms of WHERE in the text's order: each is evaluated for the records that all before
@@ -113,15 +113,16 @@ impl Order {
 }
 
 impl Plan {
-    /// Binds `select` to `source`; `parameters[0]` is `$1`.
+    /// Binds `select` to what `view` shows of its source, all of it for a [`Source`];
+    /// `parameters[0]` is `$1`.
     ///
     /// # Errors
     /// `UnknownColumn`, `TypeMismatch`, `Parameter`, `LimitExceeded` and `Unsupported`, mostly
     /// with line and column.
-    pub fn new(select: &Select, source: Arc<Source>, parameters: &[Value]) -> Result<Self> {
-        let select = select.syntax();
+    pub fn new(select: &Select, view: impl Into<View>, parameters: &[Value]) -> Result<Self> {
+        let (select, view) = (select.syntax(), view.into());
         let mut binder = Binder {
-            schema: source.schema(),
+            view: &view,
             qualifiers: [Some(&select.from), select.alias.as_ref()].into_iter().flatten().collect(),
             parameters,
             used: vec![false; parameters.len()],
@@ -142,14 +143,14 @@ impl Plan {
             );
             return Err(crate::Error::new(ErrorKind::Parameter, message));
         }
-        let bytes = rows.record_bytes(&source);
+        let bytes = rows.record_bytes(view.source());
         if bytes > MORSEL_OUTPUT_BYTES_MAX {
             let message = format!(
                 "a record of the answer takes {bytes} bytes, at most {MORSEL_OUTPUT_BYTES_MAX} are made"
             );
             return Err(crate::Error::new(ErrorKind::LimitExceeded, message));
         }
-        Ok(Self(Arc::new(Bound { source, schema, conjuncts, rows, offset, limit })))
+        Ok(Self(Arc::new(Bound { view, schema, conjuncts, rows, offset, limit })))
     }
 
     /// The columns of the answer.
@@ -159,13 +160,21 @@ impl Plan {
 
     /// What it scans.
     pub fn source(&self) -> &Arc<Source> {
-        &self.0.source
+        self.0.source()
     }
 
-    /// The columns of the source that it touches in any way, ascending.
+    /// What of the source it may show.
+    pub fn view(&self) -> &View {
+        &self.0.view
+    }
+
+    /// The columns of the source that it touches in any way, ascending; those of the view's row
+    /// filter too.
     pub fn columns(&self) -> Vec<usize> {
+        let of_rows = self.0.rows.columns.iter();
+        let of_view = self.0.view.row_filter().into_iter().flat_map(|filter| &filter.columns);
         let all: BTreeSet<usize> =
-            self.0.filter_columns().chain(self.0.rows.columns.iter().copied()).collect();
+            self.0.filter_columns().chain(of_rows.chain(of_view).copied()).collect();
         all.into_iter().collect()
     }
 
@@ -175,10 +184,14 @@ impl Plan {
 }
 
 impl Bound {
+    pub(crate) fn source(&self) -> &Arc<Source> {
+        self.view.source()
+    }
+
     /// Bytes of a morsel: as wanted, or fewer where their answer would take too much memory.
     pub(crate) fn morsel_bytes(&self, wanted: usize) -> usize {
-        let records = MORSEL_OUTPUT_BYTES_MAX / self.rows.record_bytes(&self.source).max(1);
-        wanted.min(records.saturating_mul(self.source.record_bytes_min()))
+        let records = MORSEL_OUTPUT_BYTES_MAX / self.rows.record_bytes(self.source()).max(1);
+        wanted.min(records.saturating_mul(self.source().record_bytes_min()))
     }
 
     /// The columns that WHERE reads; some may come several times.
@@ -226,7 +239,7 @@ fn conjuncts(binder: &mut Binder<'_>, select: &SelectSyntax) -> Result<Vec<Conju
     binder.scope = Scope::Record("WHERE");
     let bound = terms.iter().map(|term| {
         let expr = binder.boolean(term, "WHERE")?;
-        let columns = columns([&expr]);
+        let columns = expr.columns();
         Ok(Conjunct { expr, columns, text: term.to_string() })
     });
     bound.collect()

@@ -13,6 +13,7 @@ use crate::budget::MemoryBudget;
 use crate::feed::Feed;
 use crate::morsel::{BATCH_RECORDS_MIN, Done, Failure, Morsel, Outcome, Piece, Read, Work};
 use crate::plan::Plan;
+use crate::selection::Stop;
 use crate::sort::SpillDirectory;
 use crate::tail::{Gather, Tail};
 use crate::{Error, ErrorKind, Result};
@@ -48,7 +49,7 @@ impl Default for ScanOptions {
 /// What a scan did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Records that the predicate saw.
+    /// Records that the predicate saw. Those that a view's row filter does not show are none.
     pub records_scanned: u64,
     /// Bytes read from the file.
     pub bytes_scanned: u64,
@@ -56,6 +57,9 @@ pub struct Statistics {
     pub records_pruned: u64,
     /// Records that the predicate kept; within OFFSET and LIMIT, unless they were aggregated.
     pub records_selected: u64,
+    /// Records that are not shown because the view's row filter had no value for them. Not for
+    /// whoever asked: an administrator's concern.
+    pub records_undecided: u64,
     /// Time that morsels ran, added up over threads.
     pub scan_time: Duration,
 }
@@ -240,6 +244,7 @@ impl Scan {
     fn absorb(&mut self, piece: Piece) {
         let records_before = self.statistics.records_scanned;
         self.statistics.records_scanned += piece.records;
+        self.statistics.records_undecided += piece.undecided;
         self.statistics.bytes_scanned += piece.bytes;
         self.statistics.scan_time += piece.time;
         if self.gather.groups.is_some() {
@@ -256,7 +261,8 @@ impl Scan {
             Some(failure) if self.limit_left > 0 => {
                 self.end(Err(match failure {
                     Failure::Query(error) => error,
-                    Failure::Record(stop) => stop.to_error(self.plan.source(), records_before),
+                    Failure::Record(stop) => stop.to_error(&self.plan, records_before),
+                    Failure::Delimiting(stop) => self.breaks_off(&stop, records_before),
                 }));
             }
             _ => self.end_when_through(),
@@ -302,6 +308,18 @@ impl Scan {
         self.cancelled.store(true, Ordering::Relaxed);
         self.batches.flush();
         self.state = State::Ending(result);
+    }
+
+    /// Where the records of the file cannot be told from each other any more. Of whom that one would
+    /// be is not known, so who may not see all is not told what is in it.
+    fn breaks_off(&self, stop: &Stop, records_before: u64) -> Error {
+        let error = stop.to_error(&self.plan, records_before);
+        if self.plan.view().has_all_records() {
+            return error;
+        }
+        let file = self.plan.source().name();
+        let message = format!("{file}: a record cannot be told from the next");
+        Error::new(ErrorKind::Record, message).withholding(&error)
     }
 
     /// Makes sure that the file was one file all the time.

@@ -1,5 +1,6 @@
 //! The records of a block that are still wanted, and what is decoded and computed of them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt64Array, new_null_array};
@@ -11,10 +12,12 @@ use crate::block::{Block, Fault, Rows};
 use crate::eval::{self, Input, Problem};
 use crate::expr::Expr;
 use crate::group::Argument;
-use crate::plan::{Item, Order};
-use crate::{Error, ErrorKind, Source};
+use crate::plan::{Item, Order, Plan};
+use crate::view::RowFilter;
+use crate::{Error, ErrorKind};
 
 /// The records of a block that are still wanted, and what is decoded of them.
+#[derive(Clone)]
 pub(crate) struct Selection<'b> {
     block: &'b Block<'b>,
     /// `None` is every record of the block.
@@ -25,10 +28,72 @@ pub(crate) struct Selection<'b> {
 }
 
 impl<'b> Selection<'b> {
-    pub(crate) fn new(block: &'b Block<'b>, records: usize, columns: usize) -> Self {
-        let indices = (records < block.records())
-            .then(|| (0..records).filter_map(|record| u32::try_from(record).ok()).collect());
-        Self { block, indices, rows: records, columns: vec![None; columns] }
+    /// All of them.
+    pub(crate) fn new(block: &'b Block<'b>, columns: usize) -> Self {
+        Self { block, indices: None, rows: block.records(), columns: vec![None; columns] }
+    }
+
+    /// Those of them that come before a record of the block.
+    pub(crate) fn before(&self, record: usize) -> Self {
+        let mut earlier = self.clone();
+        earlier.truncate(self.count_before(record));
+        earlier
+    }
+
+    /// How many of them come before a record of the block.
+    pub(crate) fn count_before(&self, record: usize) -> usize {
+        match &self.indices {
+            None => record.min(self.rows),
+            Some(indices) => indices.partition_point(|index| (*index as usize) < record),
+        }
+    }
+
+    /// Keeps the records of the block that a row filter shows; gives the number of those that it
+    /// has no value for, which are not shown.
+    pub(crate) fn show(&mut self, filter: &RowFilter) -> u64 {
+        if self.try_show(filter).is_ok() {
+            return 0;
+        }
+        let (mut shown, mut undecided) = (Vec::new(), 0);
+        let records = u32::try_from(self.block.records()).unwrap_or(u32::MAX);
+        self.search(filter, 0..records, &mut shown, &mut undecided);
+        *self = self.of(shown);
+        undecided
+    }
+
+    /// Adds those of `records` that the filter shows, halving as long as one has no value: each
+    /// costs a logarithm of decodings at most, however many they are.
+    fn search(
+        &self,
+        filter: &RowFilter,
+        records: Range<u32>,
+        shown: &mut Vec<u32>,
+        undecided: &mut u64,
+    ) {
+        let mut part = self.of(records.clone().collect());
+        match part.try_show(filter) {
+            Ok(()) => shown.extend(part.indices.into_iter().flatten()),
+            Err(Undecided) if records.len() <= 1 => *undecided += records.len() as u64,
+            Err(Undecided) => {
+                let middle = records.start + (records.end - records.start) / 2;
+                self.search(filter, records.start..middle, shown, undecided);
+                self.search(filter, middle..records.end, shown, undecided);
+            }
+        }
+    }
+
+    /// These records of the same block, nothing decoded.
+    fn of(&self, indices: Vec<u32>) -> Self {
+        let rows = indices.len();
+        Self { indices: Some(indices), rows, ..Self::new(self.block, self.columns.len()) }
+    }
+
+    /// Keeps the records that a row filter shows, if it has a value for each.
+    fn try_show(&mut self, filter: &RowFilter) -> Result<(), Undecided> {
+        self.decode(&filter.columns).map_err(|_not_told| Undecided)?;
+        let input = Input { columns: &self.columns, rows: self.rows };
+        let mask = eval::evaluate(&filter.expr, input).map_err(|_not_told| Undecided)?;
+        self.narrow(mask.as_boolean()).map_err(|_not_told| Undecided)
     }
 
     /// Decodes what is missing of `columns`.
@@ -201,6 +266,9 @@ impl<'b> Selection<'b> {
     }
 }
 
+/// A row filter has no value for some record. Which and why is nobody's business.
+struct Undecided;
+
 /// A record that has no values, and why.
 #[derive(Debug)]
 pub(crate) struct Stop {
@@ -209,14 +277,21 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// The error for people; the record counts from behind `records_before` of the file.
-    pub(crate) fn to_error(&self, source: &Source, records_before: u64) -> Error {
-        self.fault.to_error(source.name(), records_before).with_kind(self.kind)
+    /// The error for people; the record counts from behind `records_before` of those in the view.
+    pub(crate) fn to_error(&self, plan: &Plan, records_before: u64) -> Error {
+        let file = plan.source().name();
+        let error = match plan.view().has_all_records() {
+            true => self.fault.to_error(file, records_before),
+            false => self.fault.to_error_in_view(file, records_before),
+        };
+        error.with_kind(self.kind)
     }
 
-    /// As part of a turn, of which so many records come before the block.
-    pub(crate) fn behind(mut self, records: u64) -> Self {
-        self.fault.record += usize::try_from(records).unwrap_or(usize::MAX);
+    /// As part of a turn, of which so many records in the view come before the block; `shown` are
+    /// those of the block.
+    pub(crate) fn behind(mut self, records: u64, shown: &Selection<'_>) -> Self {
+        let before = usize::try_from(records).unwrap_or(usize::MAX);
+        self.fault.record = shown.count_before(self.fault.record).saturating_add(before);
         self
     }
 }

@@ -15,11 +15,12 @@ use std::sync::Arc;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use crate::syntax::{Position, SelectSyntax};
+use crate::syntax::{Expr, Position, SelectSyntax};
 use crate::{Error, ErrorKind, Result};
 use clauses::lower_query;
+use expr::lower;
 use place::{Places, START, lower_first, position};
 use tokens::tokenize;
 
@@ -38,9 +39,7 @@ impl Select {
     pub fn parse(text: &str) -> Result<Self> {
         let tokens = tokenize(text)?;
         let places = Places::new(&tokens);
-        let mut parser = Parser::new(&PostgreSqlDialect {})
-            .with_recursion_limit(PARSER_DEPTH_MAX)
-            .with_tokens_with_locations(tokens);
+        let mut parser = parser(tokens);
         let query = match parser.peek_token().token {
             Token::EOF => {
                 return Err(START.error(ErrorKind::Syntax, "the text is empty; expected SELECT"));
@@ -58,11 +57,7 @@ impl Select {
             }
         };
         while parser.consume_token(&Token::SemiColon) {}
-        let rest = parser.peek_token();
-        if rest.token != Token::EOF {
-            let message = format!("`{}` after the end of the SELECT", rest.token);
-            return Err(position(rest.span.start).error(ErrorKind::Syntax, message));
-        }
+        end(&parser, "SELECT")?;
         lower_query(*query, &places).map(|syntax| Self(Arc::new(syntax)))
     }
 
@@ -75,6 +70,56 @@ impl Select {
         &self.0
     }
 }
+
+/// An expression over the columns of a file that is not yet bound to one: what may stand behind
+/// WHERE. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Predicate(Arc<Expr>);
+
+impl Predicate {
+    /// Parses one expression. Parameters may not stand in it: there is nobody to give them.
+    ///
+    /// # Errors
+    /// `Syntax`, `Unsupported`, `UnknownFunction` and `LimitExceeded`, each with line and column.
+    pub fn parse(text: &str) -> Result<Self> {
+        let tokens = tokenize(text)?;
+        let is_parameter = |token: &&TokenWithSpan| matches!(token.token, Token::Placeholder(_));
+        if let Some(token) = tokens.iter().find(is_parameter) {
+            let message = format!("`{}`: a parameter may not stand here", token.token);
+            return Err(position(token.span.start).error(ErrorKind::Unsupported, message));
+        }
+        let places = Places::new(&tokens);
+        let mut parser = parser(tokens);
+        if parser.peek_token().token == Token::EOF {
+            let message = "the text is empty; expected an expression";
+            return Err(START.error(ErrorKind::Syntax, message));
+        }
+        let expr = parser.parse_expr().map_err(|error| syntax_error(error, &places))?;
+        end(&parser, "expression")?;
+        lower(&expr).map(|syntax| Self(Arc::new(syntax)))
+    }
+
+    pub(crate) fn syntax(&self) -> &Expr {
+        &self.0
+    }
+}
+
+fn parser(tokens: Vec<TokenWithSpan>) -> Parser<'static> {
+    Parser::new(&PostgreSqlDialect {})
+        .with_recursion_limit(PARSER_DEPTH_MAX)
+        .with_tokens_with_locations(tokens)
+}
+
+/// Refuses what follows.
+fn end(parser: &Parser<'_>, of: &str) -> Result<()> {
+    let rest = parser.peek_token();
+    if rest.token == Token::EOF {
+        return Ok(());
+    }
+    let message = format!("`{}` after the end of the {of}", rest.token);
+    Err(position(rest.span.start).error(ErrorKind::Syntax, message))
+}
+
 fn syntax_error(error: ParserError, places: &Places) -> Error {
     let message = match error {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,

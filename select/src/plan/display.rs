@@ -9,7 +9,8 @@ use crate::group::Grouping;
 
 impl Display for Plan {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Bound { source, conjuncts, rows, offset, limit, .. } = &*self.0;
+        let Bound { view, conjuncts, rows, offset, limit, .. } = &*self.0;
+        let source = view.source();
         match (limit, offset) {
             (None, 0) => {}
             (Some(limit), 0) => writeln!(f, "limit: {limit} records")?,
@@ -20,15 +21,13 @@ impl Display for Plan {
         for conjunct in conjuncts {
             writeln!(f, "filter: {}", conjunct.text)?;
         }
-        write!(
-            f,
-            "scan: {} ({}, {} bytes",
-            source.name(),
-            source.format(),
-            source.identity().bytes
-        )?;
-        if let Some(records) = source.records() {
-            write!(f, ", {records} records")?;
+        write!(f, "scan: {} ({}", source.name(), source.format())?;
+        // how much there is that may not be seen is not told either
+        if view.has_all_records() {
+            write!(f, ", {} bytes", source.identity().bytes)?;
+            if let Some(records) = source.records() {
+                write!(f, ", {records} records")?;
+            }
         }
         writeln!(f, ")")?;
         let mut early: BTreeSet<usize> = self.0.filter_columns().collect();

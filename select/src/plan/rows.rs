@@ -98,8 +98,8 @@ impl Projected<'_> {
 
 /// The projection, with the columns of the file in place of `*`.
 fn projected<'a>(binder: &Binder<'_>, select: &'a SelectSyntax) -> Result<Vec<Projected<'a>>> {
-    let all = binder.schema.fields().len();
-    let width = |item: &syntax::Item| if let syntax::Item::All(_) = item { all } else { 1 };
+    let all = binder.view.columns();
+    let width = |item: &syntax::Item| if let syntax::Item::All(_) = item { all.len() } else { 1 };
     let count = select.projection.iter().map(width).fold(0, usize::saturating_add);
     if count > COLUMNS_MAX {
         let message = format!("{count} columns are selected, at most {COLUMNS_MAX} are");
@@ -109,7 +109,7 @@ fn projected<'a>(binder: &Binder<'_>, select: &'a SelectSyntax) -> Result<Vec<Pr
     for item in &select.projection {
         match item {
             syntax::Item::All(at) => {
-                projected.extend((0..all).map(|index| Projected::Column { index, at: *at }));
+                projected.extend(all.iter().map(|&index| Projected::Column { index, at: *at }));
             }
             syntax::Item::Expr { expr, alias } => {
                 projected.push(Projected::Expr { expr, alias: alias.as_deref() });
@@ -124,7 +124,7 @@ fn projected<'a>(binder: &Binder<'_>, select: &'a SelectSyntax) -> Result<Vec<Pr
 fn bind_item(binder: &mut Binder<'_>, projected: &Projected<'_>) -> Result<(Field, Item)> {
     let (expr, text, alias) = match projected {
         Projected::Column { index, at } => {
-            let field = binder.schema.field(*index);
+            let field = binder.view.source().schema().field(*index);
             let text = field.name().clone();
             let data_type = field.data_type().clone();
             let column = Expr { data_type, kind: ExprKind::Column(*index) };
@@ -145,7 +145,7 @@ fn bind_item(binder: &mut Binder<'_>, projected: &Projected<'_>) -> Result<(Fiel
         _ => None,
     };
     let field = match of_file {
-        Some(index) => binder.schema.field(index).clone(),
+        Some(index) => binder.view.source().schema().field(index).clone(),
         None => Field::new(&text, expr.data_type.clone(), true),
     };
     let field = if let Scope::Group = binder.scope { field.with_nullable(true) } else { field };

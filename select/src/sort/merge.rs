@@ -247,6 +247,6 @@ impl Faults {
     fn error(&self, (position, fault): (u64, &RowFault), plan: &Plan) -> Error {
         let turn = usize::try_from(position >> 32).unwrap_or(usize::MAX);
         let records_before = self.turn_starts.get(turn).copied().unwrap_or(0);
-        fault.stop.to_error(plan.source(), records_before)
+        fault.stop.to_error(plan, records_before)
     }
 }

@@ -6,7 +6,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use sift_select::{Plan, Result, Scan, ScanOptions, Select, Source, Value};
+use sift_select::{Plan, Result, Scan, ScanOptions, Select, Source, Value, View};
 
 /// How a scan is run.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +48,18 @@ pub(crate) fn select(
     parameters: &[Value],
     run: Run,
 ) -> Result<Answer> {
+    select_in(Arc::clone(source), sql, parameters, run)
+}
+
+/// Answers one Select over a view.
+pub(crate) fn select_in(
+    view: impl Into<View>,
+    sql: &str,
+    parameters: &[Value],
+    run: Run,
+) -> Result<Answer> {
     let select = Select::parse(sql)?;
-    let plan = Plan::new(&select, Arc::clone(source), parameters)?;
+    let plan = Plan::new(&select, view, parameters)?;
     let schema = Arc::clone(plan.schema());
     let batches = collect(plan, run)?;
     Ok(answer(&schema, &batches))

@@ -24,3 +24,5 @@ mod slt;
 mod table;
 /// The tables that the texts ask about.
 mod tables;
+/// Selects of somebody who may not see all.
+mod view;

@@ -1,0 +1,119 @@
+//! What somebody may see of a source: some of its columns, and the records that a row filter keeps.
+//!
+//! To a Select over a view a column outside of it does not exist, and a record that the row filter
+//! does not keep is not in the file: it can be neither selected nor counted, and nothing in it can
+//! fail the Select. True keeps; false and null drop, and so does a record for which the filter has
+//! no value because a field does not decode or a computation fails: only what is known to be
+//! visible is shown. EXPLAIN, error texts and [`Statistics`](crate::Statistics) know neither the
+//! filter nor the records outside of it; `bytes_scanned` and `scan_time` do count the work on them.
+
+use std::sync::Arc;
+
+use arrow::datatypes::Field;
+
+use crate::bind::{Binder, Scope};
+use crate::expr::Expr;
+use crate::{Error, ErrorKind, Predicate, Result, Source};
+
+/// What errors call the place of a row filter.
+const CLAUSE: &str = "a row filter";
+
+/// A source as far as somebody may see it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct View {
+    source: Arc<Source>,
+    /// Ascending.
+    columns: Arc<[usize]>,
+    filter: Option<Arc<RowFilter>>,
+}
+
+/// What a record has to meet to be there at all, bound to all columns of the source.
+#[derive(Debug)]
+pub(crate) struct RowFilter {
+    pub(crate) expr: Expr,
+    pub(crate) columns: Vec<usize>,
+}
+
+impl View {
+    /// The columns of `source` that have one of these names exactly (`None`: all), and the records
+    /// that `filter` keeps (`None`: all). The filter may use columns that are not to be seen.
+    ///
+    /// # Errors
+    /// `UnknownColumn`, `TypeMismatch`, `Unsupported` about the filter, and `UnknownColumn` when
+    /// none of the columns is there. They are for whoever made the rule, not for whoever is under
+    /// it.
+    pub fn new(
+        source: Arc<Source>,
+        columns: Option<&[String]>,
+        filter: Option<&Predicate>,
+    ) -> Result<Self> {
+        let all = View::from(source);
+        let filter = filter.map(|filter| all.bind(filter)).transpose()?;
+        let visible: Arc<[usize]> = match columns {
+            None => Arc::clone(&all.columns),
+            Some(names) => all
+                .fields()
+                .filter(|(_, field)| names.contains(field.name()))
+                .map(|(index, _)| index)
+                .collect(),
+        };
+        if visible.is_empty() {
+            let message = format!("{}: none of the columns is in it", all.source.name());
+            return Err(Error::new(ErrorKind::UnknownColumn, message));
+        }
+        Ok(Self { columns: visible, filter: filter.map(Arc::new), ..all })
+    }
+
+    /// What it is a view of.
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// The indices of the columns that are to be seen, ascending.
+    pub fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    /// Whether no column is hidden.
+    pub fn has_all_columns(&self) -> bool {
+        self.columns.len() == self.source.schema().fields().len()
+    }
+
+    /// Whether there is no row filter.
+    pub fn has_all_records(&self) -> bool {
+        self.filter.is_none()
+    }
+
+    /// The columns that are to be seen, with their indices in the source.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (usize, &Field)> + Clone {
+        let schema = self.source.schema();
+        self.columns.iter().map(move |&index| (index, schema.field(index)))
+    }
+
+    pub(crate) fn row_filter(&self) -> Option<&RowFilter> {
+        self.filter.as_deref()
+    }
+
+    fn bind(&self, filter: &Predicate) -> Result<RowFilter> {
+        let mut binder = Binder {
+            view: self,
+            qualifiers: Vec::new(),
+            parameters: &[],
+            used: Vec::new(),
+            scope: Scope::Record(CLAUSE),
+            keys: Vec::new(),
+            aggregates: Vec::new(),
+        };
+        let expr = binder.boolean(filter.syntax(), CLAUSE)?;
+        let columns = expr.columns();
+        Ok(RowFilter { expr, columns })
+    }
+}
+
+impl From<Arc<Source>> for View {
+    /// All of it.
+    fn from(source: Arc<Source>) -> Self {
+        let columns = (0..source.schema().fields().len()).collect();
+        Self { source, columns, filter: None }
+    }
+}
