@@ -61,7 +61,8 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     }
 
     async fn select(&mut self, request: SelectRequest) -> Result<(), Stop> {
-        let plan = self.plan(request.sql, request.parameters).await?;
+        let Planned { plan, is_discreet } = self.plan(request.sql, request.parameters).await?;
+        let name = plan.source().name().to_owned();
         self.account.statistics.file_bytes = plan.source().identity().bytes;
         let schema = Arc::clone(plan.schema());
         let (mut encoder, message) = Encoder::new(&schema)?;
@@ -72,7 +73,10 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let mut batches = Batches::new(plan, options, self.shared.activity.morsels());
         let sent = self.batches(&mut batches, &mut encoder).await;
         count_scan(&mut self.account.statistics, &batches.statistics());
-        sent?;
+        match sent {
+            Err(Stop::Fault(fault)) if is_discreet => return Err(fault.discreet(&name).into()),
+            sent => sent?,
+        }
         self.finish().await
     }
 
@@ -92,7 +96,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         }
     }
 
-    async fn plan(&mut self, sql: String, values: Vec<message::Value>) -> Result<Plan, Fault> {
+    async fn plan(&mut self, sql: String, values: Vec<message::Value>) -> Result<Planned, Fault> {
         let max = self.shared.limits.sql_bytes_max.get() as usize;
         if sql.len() > max {
             return Err(Fault::TooLarge { what: "SQL text", got: sql.len(), max, unit: "bytes" });
@@ -150,7 +154,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     }
 
     async fn explain(&mut self, request: ExplainRequest) -> Result<(), Stop> {
-        let plan = self.plan(request.sql, request.parameters).await?;
+        let Planned { plan, .. } = self.plan(request.sql, request.parameters).await?;
         self.writer.send(Kind::Explanation, &Explanation { text: plan.to_string() }).await
     }
 
@@ -170,13 +174,20 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     }
 }
 
+/// A plan that may run on a channel.
+struct Planned {
+    plan: Plan,
+    /// Whether the file has columns that may not leave on it.
+    is_discreet: bool,
+}
+
 impl Catalogue {
     fn plan(
         &self,
         select: &Select,
         parameters: &[sift_select::Value],
         transport: Transport,
-    ) -> Result<Plan, Fault> {
+    ) -> Result<Planned, Fault> {
         let name = FileName::parse(select.from())?;
         let entry = self.entry(&name, transport)?;
         // by the text, so that nothing is opened in vain; then exactly, by what is bound
@@ -184,7 +195,7 @@ impl Catalogue {
         let (source, protected) = self.source(entry, transport)?;
         let plan = Plan::new(select, source, parameters)?;
         protected.check_plan(&plan, transport)?;
-        Ok(plan)
+        Ok(Planned { plan, is_discreet: protected.withholds(transport) })
     }
 }
 

@@ -141,13 +141,13 @@ impl Catalogue {
         if let Some(source) = self.cached(|cache| cache.find(&name, version)) {
             return Ok((source, protected));
         }
-        let source = Source::open(name.as_str(), file, descriptor).map_err(|error| {
-            // it may tell what is in the first records, which look like names where a header is missing
-            match protected.withholds(transport) {
-                true => Fault::Withheld { name: name.to_string(), kind: error.kind() },
-                false => error.into(),
-            }
-        })?;
+        let source =
+            Source::open(name.as_str(), file, descriptor).map_err(|error| {
+                match protected.withholds(transport) {
+                    true => Fault::from(error).discreet(name.as_str()),
+                    false => error.into(),
+                }
+            })?;
         let source = Arc::new(source);
         self.cached(|cache| cache.keep(name, version, Arc::clone(&source)));
         Ok((source, protected))

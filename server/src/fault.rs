@@ -75,8 +75,8 @@ pub(crate) enum Fault {
     #[error("{0}: file requires network encryption while its descriptor cannot be read")]
     NetworkEncryptUnknown(String),
     #[error(
-        "{name}: the file does not open as it is described; why is told on a channel that meets \
-         the protection of all its columns"
+        "{name}: it is not as it is described; what is wrong is told on a channel that meets the \
+         protection of all its columns"
     )]
     Withheld { name: String, kind: ErrorKind },
     // the server is wrong
@@ -87,6 +87,20 @@ pub(crate) enum Fault {
 impl Fault {
     pub(crate) fn level(asked: Level, channel: impl Into<String>) -> Self {
         Self::LevelNotMet { asked: asked.number(), channel: channel.into() }
+    }
+
+    /// The same for a channel that some columns of the file `name` may not leave on. What is wrong
+    /// with a file or a record is told with bytes of it, and behind a missing header, a quote or a
+    /// terminator those may be of any column.
+    pub(crate) fn discreet(self, name: &str) -> Self {
+        match self {
+            Self::Select(error)
+                if matches!(error.kind(), ErrorKind::Record | ErrorKind::Descriptor) =>
+            {
+                Self::Withheld { name: name.to_owned(), kind: error.kind() }
+            }
+            other => other,
+        }
     }
 
     pub(crate) fn status(&self) -> Status {

@@ -30,6 +30,8 @@ mod command;
 mod fetch;
 /// `siftd file`: what it writes, what it leaves alone, and that a running server obeys.
 mod file;
+/// Whatever is asked on whatever channel, no byte of a protected value leaves on one that may not have it.
+mod leak;
 /// Bounds in number and time, and the way down.
 mod limits;
 /// Peers that break the protocol, stall or vanish.

@@ -26,6 +26,8 @@ pub(crate) struct Peer<S> {
     pub(crate) stream: S,
     decoder: Decoder,
     pending: Vec<u8>,
+    /// All that the server has sent, decrypted where it was encrypted.
+    pub(crate) received: Vec<u8>,
 }
 
 /// What came in answer to a Select.
@@ -93,7 +95,12 @@ pub(crate) fn client_with(
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, decoder: Decoder::new(BODY_BYTES_MAX), pending: Vec::new() }
+        Self {
+            stream,
+            decoder: Decoder::new(BODY_BYTES_MAX),
+            pending: Vec::new(),
+            received: Vec::new(),
+        }
     }
 
     pub(crate) async fn welcome(&mut self, hello: Hello) -> Welcome {
@@ -124,7 +131,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
             let reading = timeout(PATIENCE, self.stream.read(&mut buffer)).await;
             match reading.expect("an answer in time") {
                 Ok(0) | Err(_) => return None,
-                Ok(read) => self.pending.extend_from_slice(&buffer[..read]),
+                Ok(read) => {
+                    self.pending.extend_from_slice(&buffer[..read]);
+                    self.received.extend_from_slice(&buffer[..read]);
+                }
             }
         }
     }
