@@ -10,14 +10,19 @@ use arrow::record_batch::RecordBatch;
 use crate::{Plan, Result, Scan, ScanOptions, Select, Source, Step};
 
 /// A text is refused, or has one answer however its scan is divided: the same records, then the
-/// same end, be it good or an error.
+/// same end, be it good or an error. What it touches, it mentions.
 ///
 /// # Panics
 /// Where that does not hold.
 pub fn answers_ignore_morsels(source: &Arc<Source>, sql: &str) {
-    let plan = Select::parse(sql).and_then(|select| Plan::new(&select, Arc::clone(source), &[]));
-    let Ok(plan) = plan else { return };
+    let Ok(select) = Select::parse(sql) else { return };
+    let Ok(plan) = Plan::new(&select, Arc::clone(source), &[]) else { return };
     assert!(!plan.to_string().is_empty(), "EXPLAIN is empty");
+    let mentions = select.mentions();
+    for column in plan.columns() {
+        let name = source.schema().field(column).name();
+        assert!(mentions.column(name), "`{name}` is touched but not mentioned");
+    }
     let whole = run(&plan, ScanOptions::default().morsel_bytes);
     for morsel_bytes in [1, 100, 4096] {
         assert_eq!(run(&plan, morsel_bytes), whole, "in morsels of {morsel_bytes} bytes");

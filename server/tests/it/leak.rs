@@ -74,6 +74,16 @@ const REFUSED: &[&str] = &[
     "SELECT avg(pin) - 1 FROM",
     "SELECT count(DISTINCT pin) FROM",
     "SELECT count(*) FILTER (WHERE pin > 0) FROM",
+    "SELECT DISTINCT card FROM",
+    "SELECT DISTINCT ON (pin) id FROM",
+    "SELECT id FROM f ORDER BY card",
+    "SELECT id FROM f ORDER BY id, -pin DESC NULLS LAST LIMIT 1",
+    "SELECT city, count(*) FROM f GROUP BY city, card",
+    "SELECT count(*) FROM f GROUP BY pin % 2",
+    "SELECT city FROM f GROUP BY city HAVING max(pin) > 7",
+    "SELECT city FROM f GROUP BY city ORDER BY min(card)",
+    "SELECT card AS c FROM f ORDER BY c",
+    "SELECT pin FROM f ORDER BY 1",
     "SELECT * FROM f LIMIT 0",
 ];
 
@@ -82,6 +92,8 @@ const ALLOWED: &[&str] = &[
     "SELECT id, city FROM",
     "SELECT count(*) FROM",
     "SELECT max(id), 'card' FROM f WHERE city LIKE '%o'",
+    "SELECT DISTINCT city AS card FROM f ORDER BY 1",
+    "SELECT city, count(*) FROM f GROUP BY city HAVING count(*) > 0 ORDER BY max(id)",
 ];
 
 /// The statement about a file.
