@@ -10,10 +10,10 @@ use sift_proto::message::{
     self, ChannelRequest, DescribeRequest, Description, ExplainRequest, Explanation, FetchRequest,
     Field, Finished, ListRequest, SelectRequest, Statistics,
 };
-use sift_select::{Plan, Select, Source, type_name};
+use sift_select::{Select, Source, type_name};
 use tokio::io::AsyncWrite;
 
-use crate::catalogue::{Catalogue, Entry, FileName};
+use crate::catalogue::{Entry, FileName, Planned};
 use crate::channel::Facts;
 use crate::encode::Encoder;
 use crate::fault::{Fault, Stop};
@@ -107,7 +107,8 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let planned = blocking(move || {
             let select = Select::parse(&sql)?;
             let file = select.from().to_owned();
-            let plan = catalogue.plan(&select, &parameters, transport);
+            let plan = FileName::parse(&file)
+                .and_then(|name| catalogue.plan(&name, &select, &parameters, transport));
             Ok((file, plan))
         });
         let (file, plan) = self.interrupt.or(planned).await?;
@@ -171,31 +172,6 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     fn transport(&self) -> Transport {
         Transport::of(self.facts)
-    }
-}
-
-/// A plan that may run on a channel.
-struct Planned {
-    plan: Plan,
-    /// Whether the file has columns that may not leave on it.
-    is_discreet: bool,
-}
-
-impl Catalogue {
-    fn plan(
-        &self,
-        select: &Select,
-        parameters: &[sift_select::Value],
-        transport: Transport,
-    ) -> Result<Planned, Fault> {
-        let name = FileName::parse(select.from())?;
-        let entry = self.entry(&name, transport)?;
-        // by the text, so that nothing is opened in vain; then exactly, by what is bound
-        entry.protected.check_mentions(&select.mentions(), transport)?;
-        let (source, protected) = self.source(entry, transport)?;
-        let plan = Plan::new(select, source, parameters)?;
-        protected.check_plan(&plan, transport)?;
-        Ok(Planned { plan, is_discreet: protected.withholds(transport) })
     }
 }
 

@@ -7,6 +7,7 @@
 mod cache;
 mod list;
 mod name;
+mod plan;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -25,6 +26,7 @@ use crate::protect::{Protected, Protection, Transport};
 use cache::{Cache, Version};
 
 pub(crate) use name::FileName;
+pub(crate) use plan::Planned;
 
 /// The folder of the data files, opened: renaming it does not change what is served.
 #[derive(Debug)]
@@ -84,6 +86,12 @@ pub(crate) struct Entry {
     descriptor_identity: Option<Identity>,
 }
 
+impl Entry {
+    pub(crate) fn has_descriptor(&self) -> bool {
+        self.descriptor.is_some()
+    }
+}
+
 impl Catalogue {
     pub(crate) fn new(
         root: DataRoot,
@@ -111,8 +119,10 @@ impl Catalogue {
         }
         let unknown = |fault| match transport {
             // who cannot read the rule has to assume the strictest
-            Transport::Plain => Fault::NetworkEncryptUnknown(name.to_string()),
-            Transport::Encrypted { .. } => fault,
+            Transport::Plain | Transport::Mount { .. } => {
+                Fault::NetworkEncryptUnknown(name.to_string())
+            }
+            Transport::Encrypted { .. } | Transport::Local => fault,
         };
         let (descriptor, descriptor_identity) = self.descriptor(name).map_err(unknown)?;
         let Some(format) = Source::format_of(name.as_str(), descriptor.as_ref()) else {

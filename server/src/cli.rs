@@ -2,8 +2,10 @@
 
 mod args;
 mod cert;
+mod check;
 mod file;
 mod log;
+mod query;
 mod settings;
 mod signals;
 
@@ -28,10 +30,32 @@ pub(crate) enum Error {
     Certificate(#[from] crate::cert::Error),
     #[error(transparent)]
     Descriptor(#[from] crate::descriptor::Error),
+    #[error(transparent)]
+    Local(#[from] sift_server::LocalError),
+    #[error("{errors} in the configuration or the data; the lines above say which", errors = counted(*.0, "error"))]
+    Checked(usize),
+    #[error("{warnings}, and --strict", warnings = counted(*.0, "warning"))]
+    Strict(usize),
     #[error("a client certificate is for one user, {got} names are given")]
     OneUser { got: usize },
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl Error {
+    /// 1 where nothing is wrong but --strict asks for more, 2 for an error of any kind.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Strict(_) => 1,
+            _ => 2,
+        }
+    }
+}
+
+/// `1 error`, `2 errors`
+fn counted(number: usize, noun: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{s}")
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
@@ -44,6 +68,8 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         }
         Command::Cert(command) => cert::run(command),
         Command::File(command) => file::run(command),
+        Command::Query(args) => query::run(args),
+        Command::Check(args) => check::run(args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "siftd", &mut script);

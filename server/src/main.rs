@@ -13,14 +13,15 @@ use clap::Parser;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// 0, or 2 for an error of any kind; clap uses 2 for usage, too.
+/// 0, or 2 for an error of any kind; clap uses 2 for usage, too. 1 is for warnings of
+/// `siftd check --strict`.
 fn main() -> ExitCode {
     match cli::run(cli::Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // with standard error closed there is nobody to tell
             let _ = writeln!(std::io::stderr(), "siftd: {error}");
-            ExitCode::from(2)
+            ExitCode::from(error.exit_code())
         }
     }
 }

@@ -6,6 +6,7 @@
 //! exchange meet, whatever its listener is called: TLS 1.3 with X25519MLKEM768 at a listener of
 //! level 3 is a channel of level 5.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use glob::{MatchOptions, Pattern, PatternError};
@@ -80,6 +81,12 @@ impl Protection {
         }
         protected
     }
+
+    /// The rules that apply to a file, counted from 1.
+    pub(crate) fn rules_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = usize> + 'a {
+        let numbered = self.rules.iter().zip(1..);
+        numbered.filter(move |(rule, _)| rule.applies_to(name)).map(|(_, number)| number)
+    }
 }
 
 /// What one file demands, and its columns beyond that.
@@ -106,6 +113,13 @@ impl Protected {
         let lower = name.to_lowercase();
         let demands = self.columns.iter().filter(|(column, _)| column.to_lowercase() == lower);
         demands.map(|(_, requirement)| *requirement).max().unwrap_or_default()
+    }
+
+    /// The columns that demand something beyond what the file does, in order.
+    pub(crate) fn columns(&self) -> Vec<(String, Requirement)> {
+        let names: BTreeSet<&String> = self.columns.iter().map(|(name, _)| name).collect();
+        let columns = names.into_iter().map(|name| (name.clone(), self.column(name)));
+        columns.filter(|(_, requirement)| *requirement > self.file).collect()
     }
 
     /// Whether anything of the file may leave.
@@ -178,6 +192,10 @@ pub(crate) enum Transport {
     Plain,
     /// `level` is the highest that it meets; `None` is below all.
     Encrypted { protocol: Protocol, level: Option<Level> },
+    /// They have come over a network before anybody here could ask for more, as in the clear.
+    Mount { network: &'static str },
+    /// They do not leave it.
+    Local,
 }
 
 impl Transport {
@@ -192,7 +210,9 @@ impl Transport {
 
     fn meets(self, requirement: Requirement) -> bool {
         match (requirement, self) {
-            (Requirement::None, _) | (Requirement::Encryption, Self::Encrypted { .. }) => true,
+            (Requirement::None, _)
+            | (_, Self::Local)
+            | (Requirement::Encryption, Self::Encrypted { .. }) => true,
             (Requirement::Level(least), Self::Encrypted { level: Some(level), .. }) => {
                 level.number() >= least
             }
@@ -201,15 +221,19 @@ impl Transport {
     }
 }
 
-/// `TLSv1.2 at level 3`
+/// `this channel is TLSv1.2 at level 3`
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Plain => f.write_str("not encrypted"),
+            Self::Plain => f.write_str("this channel is not encrypted"),
             Self::Encrypted { protocol, level: Some(level) } => {
-                write!(f, "{protocol} at level {level}")
+                write!(f, "this channel is {protocol} at level {level}")
             }
-            Self::Encrypted { protocol, level: None } => write!(f, "{protocol} below every level"),
+            Self::Encrypted { protocol, level: None } => {
+                write!(f, "this channel is {protocol} below every level")
+            }
+            Self::Mount { network } => write!(f, "the file is on a network mount, {network}"),
+            Self::Local => f.write_str("the file is on this machine"),
         }
     }
 }
@@ -233,9 +257,10 @@ impl fmt::Display for Refusal {
             Some(column) => write!(f, "column `{column}` requires {}", self.requirement)?,
             None => write!(f, "file requires {}", self.requirement)?,
         }
-        match self.requirement.scl_min() {
-            Some(_) => write!(f, "; this channel is {}", self.transport),
-            None => Ok(()),
+        match (self.requirement, self.transport) {
+            // what the channel is goes without saying
+            (Requirement::Encryption, Transport::Plain) => Ok(()),
+            _ => write!(f, "; {}", self.transport),
         }
     }
 }
@@ -297,5 +322,15 @@ mod tests {
         let fault = protected.check(None, Requirement::Level(2), Transport::Plain).unwrap_err();
         let expected = "orders.csv: file requires level 2 or higher; this channel is not encrypted";
         assert_eq!(fault.to_string(), expected);
+    }
+
+    #[test]
+    fn a_mount_has_the_file_sent_in_the_clear_already() {
+        let protected = protected("network_encrypt = true\n", Vec::new(), "a.csv");
+        let fault = protected.check_file(Transport::Mount { network: "NFS" }).unwrap_err();
+        let expected =
+            "a.csv: file requires network encryption; the file is on a network mount, NFS";
+        assert_eq!(fault.to_string(), expected);
+        protected.check_file(Transport::Local).unwrap();
     }
 }

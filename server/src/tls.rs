@@ -54,6 +54,16 @@ pub(crate) struct Negotiated {
     pub(crate) group: Option<u16>,
 }
 
+impl TlsOptions {
+    /// Whether a listener could be had of them: opens all files that they name.
+    ///
+    /// # Errors
+    /// `Certificate`, `ClientAuthorities`, `Random`.
+    pub fn check(&self) -> Result<(), Error> {
+        Library::load(self).map(drop)
+    }
+}
+
 impl Acceptor {
     /// # Errors
     /// `Certificate`, `ClientAuthorities`, `Random`.

@@ -10,7 +10,9 @@ use serde::Deserialize;
 use sift_proto::level::Level;
 
 use super::cert::CertCommand;
+use super::check::CheckArgs;
 use super::file::FileCommand;
+use super::query::QueryArgs;
 
 /// Answers Selects over the files of one folder: only the selected records are encrypted and sent.
 #[derive(Debug, Parser)]
@@ -38,6 +40,16 @@ pub(crate) enum Command {
     /// Protect files and columns, and describe CSV files: writes the descriptors beside them
     #[command(subcommand)]
     File(FileCommand),
+    /// Select records of a file on this machine, without a server
+    ///
+    /// Whoever can read a file may, whatever its descriptor protects: nothing leaves the machine. A
+    /// protected file that comes over a network mount (NFS, SMB, 9P, sshfs and the like) is refused.
+    Query(QueryArgs),
+    /// Check the configuration, the certificates and the descriptors, without serving
+    ///
+    /// Tells what each listener serves and what it refuses because it is protected. The exit code is 2
+    /// if there are errors, 1 if there are only warnings and --strict is given, 0 otherwise.
+    Check(CheckArgs),
     /// Print a completion script for a shell
     Completions {
         /// bash, elvish, fish, powershell or zsh

@@ -3,6 +3,7 @@
 //! The command line has precedence, key by key. Its options about a listener correct the only
 //! listener of a file; with several they would be ambiguous, and are refused.
 
+mod hint;
 mod protection;
 
 use std::fs;
@@ -320,7 +321,7 @@ fn read(path: &Path) -> Result<FileSettings, Error> {
 fn parse(path: &Path, text: &str) -> Result<FileSettings, Error> {
     toml::from_str(text).map_err(|error| Error::Syntax {
         path: path.to_owned(),
-        message: error.to_string().trim_end().to_owned(),
+        message: hint::with_nearest(error.to_string().trim_end()),
     })
 }
 

@@ -1,7 +1,7 @@
 //! What an encrypted listener is made of: level, certificate, and whom it asks for one.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sift_proto::level::Level;
 
@@ -41,6 +41,16 @@ impl TlsOptions {
     pub fn new(certificate: impl Into<PathBuf>, level: Level) -> Self {
         let certificate = certificate.into();
         Self { certificate, level, passphrase: Passphrase::None, clients: None }
+    }
+
+    /// The PEM file with chain and key.
+    pub fn certificate(&self) -> &Path {
+        &self.certificate
+    }
+
+    /// The level of the listener.
+    pub fn level(&self) -> Level {
+        self.level
     }
 
     /// The passphrase of the private key, where it has one.

@@ -20,6 +20,8 @@ mod catalogue;
 mod cert;
 /// Levels, proofs, and peers that speak the wrong protocol for the port.
 mod channel;
+/// `siftd check`: what it finds, and what its exit code tells.
+mod check;
 /// The ordinary paths, with the client that people use.
 mod client;
 /// Clients that show a certificate, or none.
@@ -38,6 +40,8 @@ mod limits;
 mod peers;
 /// Files and columns that leave on good channels only.
 mod protection;
+/// `siftd query`: the same scan without a server and without protection.
+mod query;
 /// The answer to each kind of request.
 mod requests;
 /// Every status that the server can send, and what provokes it.

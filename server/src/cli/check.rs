@@ -1,0 +1,285 @@
+//! `siftd check`: everything that `siftd serve` would read, looked at, and what follows from it.
+//!
+//! What would keep the server from starting, or a file from being served, is an error. A warning is
+//! what works and is probably not meant.
+
+use std::fmt::{self, Display, Write};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use sift_proto::level::Level;
+use sift_proto::x509::Certificate;
+use sift_server::{DataRoot, Requirement, Survey, SurveyedFile, TlsOptions, survey};
+
+use super::args::ServeArgs;
+use super::settings::{Channels, ListenerSettings, Settings};
+use crate::cert::file;
+
+/// A certificate that ends sooner is warned of: time to renew it.
+const EXPIRY_DAYS: i64 = 30;
+
+/// Names that are told of a list before it is cut short.
+const NAMES_MAX: usize = 5;
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The configuration file
+    ///
+    /// By default siftd.toml in $XDG_CONFIG_HOME/sift or ~/.config/sift, else in /etc/sift.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// The folder with the data files, if the configuration does not name it
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// Let warnings fail the check, with exit code 1
+    #[arg(long)]
+    strict: bool,
+}
+
+pub(crate) fn run(args: CheckArgs) -> Result<(), super::Error> {
+    let CheckArgs { config, data, strict } = args;
+    let settings = Settings::new(ServeArgs { config, data, ..ServeArgs::default() })?;
+    let mut sheet = Sheet::default();
+    for listener in &settings.listeners {
+        sheet.listener(listener);
+    }
+    sheet.files(&settings);
+    super::print(sheet.text.as_bytes())?;
+    match (sheet.errors, sheet.warnings) {
+        (0, 0) => Ok(()),
+        (0, warnings) if strict => Err(super::Error::Strict(warnings)),
+        (0, _) => Ok(()),
+        (errors, _) => Err(super::Error::Checked(errors)),
+    }
+}
+
+/// What is found, line by line.
+#[derive(Debug, Default)]
+struct Sheet {
+    text: String,
+    errors: usize,
+    warnings: usize,
+}
+
+impl Sheet {
+    fn line(&mut self, line: impl Display) {
+        // a String takes everything
+        let _ = writeln!(self.text, "{line}");
+    }
+
+    fn error(&mut self, complaint: impl Display) {
+        self.errors += 1;
+        self.line(format_args!("error: {complaint}"));
+    }
+
+    fn warn(&mut self, complaint: impl Display) {
+        self.warnings += 1;
+        self.line(format_args!("warning: {complaint}"));
+    }
+
+    fn listener(&mut self, listener: &ListenerSettings) {
+        let address = listener.address;
+        match &listener.channels {
+            Channels::Plain => {
+                self.line(format_args!("listener {address}: plain"));
+                if !address.ip().is_loopback() {
+                    self.warn(format_args!(
+                        "listener {address}: plain channels on a network: all that is sent can be \
+                         read on the way"
+                    ));
+                }
+            }
+            Channels::Encrypted(tls) => {
+                let (level, path) = (tls.level(), tls.certificate());
+                self.line(format_args!(
+                    "listener {address}: encrypted, level {level}, certificate {}",
+                    path.display()
+                ));
+                self.certificate(tls);
+            }
+        }
+    }
+
+    fn certificate(&mut self, tls: &TlsOptions) {
+        if let Err(error) = tls.check() {
+            return self.error(error);
+        }
+        let path = tls.certificate();
+        match file::open_mode(path) {
+            Ok(None) => {}
+            Ok(Some(mode)) => self.warn(format_args!(
+                "{}: its private key is open to others (mode {mode:04o}): chmod 600",
+                path.display()
+            )),
+            Err(error) => self.error(error),
+        }
+        let chain = file::read(path).and_then(|text| file::certificates(path, &text));
+        match chain {
+            Ok(chain) => {
+                for der in &chain {
+                    self.validity(path, der, Utc::now());
+                }
+            }
+            Err(error) => self.error(error),
+        }
+    }
+
+    fn validity(&mut self, path: &Path, der: &[u8], now: DateTime<Utc>) {
+        let Some(certificate) = Certificate::parse(der) else { return };
+        let (path, subject) = (path.display(), &certificate.subject);
+        let (start, end) = (certificate.not_before, certificate.not_after);
+        let days = (end - now).num_days();
+        if now > end {
+            self.error(format_args!("{path}: {subject} expired on {end}"));
+        } else if now < start {
+            self.error(format_args!("{path}: {subject} is not valid before {start}"));
+        } else if days < EXPIRY_DAYS {
+            self.warn(format_args!("{path}: {subject} expires in {days} days, on {end}"));
+        }
+    }
+
+    fn files(&mut self, settings: &Settings) {
+        let folder = settings.data.display();
+        let root = match DataRoot::open(&settings.data) {
+            Ok(root) => root,
+            Err(error) => return self.error(error),
+        };
+        let Survey { files, idle_rules } =
+            match survey(root, settings.limits.clone(), &settings.protection) {
+                Ok(survey) => survey,
+                Err(error) => return self.error(error),
+            };
+        self.line(format_args!("data {folder}: {} files", files.len()));
+        for problem in files.iter().filter_map(|file| file.problem.as_ref()) {
+            self.error(problem);
+        }
+        for number in idle_rules {
+            self.warn(format_args!("protect {number}: its globs match no file"));
+        }
+        let readable: Vec<&SurveyedFile> =
+            files.iter().filter(|file| file.problem.is_none()).collect();
+        let reaches: Vec<Reach> = settings.listeners.iter().map(Reach::of).collect();
+        for (listener, reach) in settings.listeners.iter().zip(&reaches) {
+            self.reach(listener, *reach, &readable);
+        }
+        for file in readable {
+            self.out_of_reach(file, &reaches);
+        }
+    }
+
+    /// What a listener serves and what it does not.
+    fn reach(&mut self, listener: &ListenerSettings, reach: Reach, files: &[&SurveyedFile]) {
+        let refused = |file: &&&SurveyedFile| !reach.meets(file.requirement);
+        let held: Vec<String> =
+            files.iter().filter(refused).map(|file| demand(&file.path, file.requirement)).collect();
+        let columns: Vec<String> = files
+            .iter()
+            .filter(|file| !refused(file))
+            .flat_map(|file| {
+                let columns = file.columns.iter().filter(|(_, demand)| !reach.meets(*demand));
+                columns.map(|(name, needs)| demand(&format!("{}: `{name}`", file.path), *needs))
+            })
+            .collect();
+        let address = listener.address;
+        let served = files.len() - held.len();
+        self.line(format_args!("{address} serves {served} of {} files", files.len()));
+        for (what, names) in [("files", held), ("columns", columns)] {
+            if !names.is_empty() {
+                self.line(format_args!("    never these {what}: {}", Names(&names)));
+            }
+        }
+    }
+
+    /// What no listener serves.
+    fn out_of_reach(&mut self, file: &SurveyedFile, reaches: &[Reach]) {
+        let by_none = |demand| !reaches.iter().any(|reach| reach.meets(demand));
+        if by_none(file.requirement) {
+            let path = &file.path;
+            self.warn(format_args!(
+                "{path}: no listener can serve it, it requires {}",
+                file.requirement
+            ));
+            return;
+        }
+        for (name, demand) in file.columns.iter().filter(|(_, demand)| by_none(*demand)) {
+            let path = &file.path;
+            self.warn(format_args!(
+                "{path}: no listener can serve column `{name}`, it requires {demand}"
+            ));
+        }
+    }
+}
+
+/// The best channels that a listener can have: a client that can do more than its level asks for
+/// gets more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    Plain,
+    Level(u8),
+}
+
+impl Reach {
+    fn of(listener: &ListenerSettings) -> Self {
+        let Channels::Encrypted(tls) = &listener.channels else { return Self::Plain };
+        let protocols = tls.level().protocols();
+        let in_common =
+            |level: &&Level| level.protocols().iter().any(|protocol| protocols.contains(protocol));
+        let best = Level::ALL.iter().rev().find(in_common).copied().unwrap_or(tls.level());
+        Self::Level(best.number())
+    }
+
+    fn meets(self, requirement: Requirement) -> bool {
+        match (requirement, self) {
+            (Requirement::None, _) | (Requirement::Encryption, Self::Level(_)) => true,
+            (Requirement::Level(least), Self::Level(level)) => level >= least,
+            (_, Self::Plain) => false,
+        }
+    }
+}
+
+fn demand(name: &str, requirement: Requirement) -> String {
+    format!("{name} ({requirement})")
+}
+
+/// The first of some names, and how many there are beyond.
+struct Names<'a>(&'a [String]);
+
+impl Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = &self.0[..self.0.len().min(NAMES_MAX)];
+        f.write_str(&shown.join(", "))?;
+        match self.0.len() - shown.len() {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_reaches_what_its_protocols_allow() {
+        let listener =
+            |channels| ListenerSettings { address: ([127, 0, 0, 1], 1).into(), channels };
+        assert_eq!(Reach::of(&listener(Channels::Plain)), Reach::Plain);
+        for level in [Level::Three, Level::Four, Level::Five] {
+            let listener = listener(Channels::Encrypted(TlsOptions::new("a.pem", level)));
+            assert_eq!(Reach::of(&listener), Reach::Level(5));
+        }
+        assert!(!Reach::Plain.meets(Requirement::Encryption));
+        assert!(!Reach::Level(3).meets(Requirement::Level(4)));
+        assert!(Reach::Level(4).meets(Requirement::Level(4)));
+    }
+
+    #[test]
+    fn long_lists_are_cut_short() {
+        let names: Vec<String> = (0..7).map(|n| n.to_string()).collect();
+        assert_eq!(Names(&names).to_string(), "0, 1, 2, 3, 4 and 2 more");
+        assert_eq!(Names(&names[..5]).to_string(), "0, 1, 2, 3, 4");
+    }
+}

@@ -1,0 +1,86 @@
+//! `siftd query`: a Select over a file of this machine, printed.
+
+mod print;
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::{Args, ValueEnum};
+use sift_select::ScanOptions;
+use sift_server::LocalQuery;
+
+use print::Printer;
+
+#[derive(Debug, Args)]
+pub(crate) struct QueryArgs {
+    /// A file, all of which is printed, or a Select with the path of one: "SELECT a FROM 'b.csv'"
+    #[arg(value_name = "FILE|SELECT")]
+    query: String,
+
+    /// How records are written [default: table on a terminal, csv otherwise]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Columns for people
+    Table,
+    /// RFC 4180 with a header; NULL is empty, an empty text is in quotation marks
+    Csv,
+    /// A JSON object a line
+    Jsonl,
+}
+
+pub(crate) fn run(args: QueryArgs) -> Result<(), super::Error> {
+    let default = if io::stdout().is_terminal() { Format::Table } else { Format::Csv };
+    let query = LocalQuery::new(&select(&args.query), &[], ScanOptions::default())?;
+    // the scan has threads of its own
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    match runtime.block_on(print(query, args.format.unwrap_or(default))) {
+        // a reader that went away has what it wanted
+        Err(super::Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
+async fn print(mut query: LocalQuery, format: Format) -> Result<(), super::Error> {
+    let mut out = io::BufWriter::new(io::stdout());
+    let mut printer = Printer::begin(format, query.schema(), &mut out)?;
+    while let Some(batch) = query.next().await? {
+        printer.batch(&batch, &mut out)?;
+        out.flush()?;
+    }
+    printer.finish(&mut out)?;
+    Ok(out.flush()?)
+}
+
+/// Whoever names a file wants all of it.
+fn select(query: &str) -> String {
+    let first = query.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next();
+    let is_select = first.is_some_and(|word| {
+        word.eq_ignore_ascii_case("select") || word.eq_ignore_ascii_case("with")
+    });
+    // a word alone is a name
+    match is_select && query.trim().contains(char::is_whitespace) {
+        true => query.to_owned(),
+        false => format!("SELECT * FROM '{}'", query.replace('\'', "''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_means_the_whole_file() {
+        for (query, expected) in [
+            ("a.csv", "SELECT * FROM 'a.csv'"),
+            ("it's/a b.csv", "SELECT * FROM 'it''s/a b.csv'"),
+            ("select", "SELECT * FROM 'select'"),
+            ("selected files.csv", "SELECT * FROM 'selected files.csv'"),
+            (" select a from 'b'", " select a from 'b'"),
+        ] {
+            assert_eq!(select(query), expected);
+        }
+    }
+}

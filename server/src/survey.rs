@@ -1,0 +1,82 @@
+//! What a server would serve and protect, looked at before it serves.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use sift_select::Requirement;
+
+use crate::catalogue::{Catalogue, DataRoot, FileName};
+use crate::config::Limits;
+use crate::fault::Fault;
+use crate::protect::{Protection, Transport};
+
+/// The files below a data root, with what protects them.
+#[derive(Debug)]
+pub struct Survey {
+    /// In order.
+    pub files: Vec<SurveyedFile>,
+    /// The rules of the protection that apply to no file, counted from 1.
+    pub idle_rules: Vec<usize>,
+}
+
+/// One file.
+#[derive(Debug)]
+pub struct SurveyedFile {
+    /// Below the data root.
+    pub path: String,
+    /// What the file demands of a channel.
+    pub requirement: Requirement,
+    /// What columns demand beyond that, in order.
+    pub columns: Vec<(String, Requirement)>,
+    /// Why nobody can select from it, where that is so: most often the descriptor.
+    pub problem: Option<String>,
+}
+
+/// Why there is no survey, in the words that a client would read.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct SurveyError(#[from] Fault);
+
+/// Looks at every file below `data`, within the limits of a List. Files with a descriptor are
+/// opened.
+///
+/// # Errors
+/// Those of a List: a folder that cannot be read, or too many files.
+pub fn survey(
+    data: DataRoot,
+    limits: Limits,
+    protection: &Protection,
+) -> Result<Survey, SurveyError> {
+    let catalogue = Catalogue::new(data, limits, protection.clone(), Arc::new(AtomicU64::new(0)));
+    let listed = catalogue.list("", Transport::Local)?.files;
+    let mut used = BTreeSet::new();
+    let mut files = Vec::with_capacity(listed.len());
+    for entry in listed {
+        used.extend(protection.rules_of(&entry.path));
+        files.push(file(&catalogue, entry.path));
+    }
+    let idle_rules = (1..=protection.rules.len()).filter(|number| !used.contains(number)).collect();
+    Ok(Survey { files, idle_rules })
+}
+
+fn file(catalogue: &Catalogue, path: String) -> SurveyedFile {
+    let entry = FileName::parse(&path).and_then(|name| catalogue.entry(&name, Transport::Local));
+    match entry {
+        Ok(entry) => {
+            let (requirement, columns) = (entry.protected.file, entry.protected.columns());
+            let problem = match entry.has_descriptor() {
+                true => catalogue.source(entry, Transport::Local).err(),
+                false => None,
+            };
+            let problem = problem.map(|fault| fault.to_string());
+            SurveyedFile { path, requirement, columns, problem }
+        }
+        Err(fault) => SurveyedFile {
+            path,
+            requirement: Requirement::Encryption,
+            columns: Vec::new(),
+            problem: Some(fault.to_string()),
+        },
+    }
+}

@@ -1,0 +1,113 @@
+//! `siftd check`: what it finds, and what its exit code tells.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use crate::fixture::{Fixture, binary};
+
+/// A configuration with an encrypted and a plain listener, and some lines more.
+fn fixture(more: &str) -> Fixture {
+    let fixture = Fixture::with_files();
+    fs::set_permissions(fixture.certificate(), fs::Permissions::from_mode(0o600)).unwrap();
+    let text = format!(
+        "data = 'data'\n[[listener]]\ncert = 'siftd.pem'\n[[listener]]\nport = 7331\nencrypt = false\n{more}"
+    );
+    fs::write(fixture.outside("siftd.toml"), text).unwrap();
+    fixture
+}
+
+fn check(fixture: &Fixture, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(binary());
+    command.args(["check", "--config"]).arg(fixture.outside("siftd.toml")).args(arguments);
+    let output = command.output().unwrap();
+    (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+}
+
+#[test]
+fn what_is_served_and_what_is_not_is_told() {
+    let fixture = fixture("[[protect]]\nfiles = ['sales/*']\nnetwork_encrypt = true\n");
+    fixture.write("cities.csv.toml", "[[field]]\nname = \"pop\"\nscl_min = 4\n");
+    let (code, text) = check(&fixture, &["--strict"]);
+    assert_eq!(code, Some(0), "{text}");
+    for line in [
+        "listener 127.0.0.1:7330: encrypted, level 3, certificate ",
+        "127.0.0.1:7330 serves 2 of 2 files\n",
+        "127.0.0.1:7331 serves 1 of 2 files\n",
+        "never these files: sales/numbers.dat (network encryption)\n",
+        "never these columns: cities.csv: `pop` (level 4 or higher)\n",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+}
+
+#[test]
+fn warnings_fail_only_a_strict_check() {
+    let fixture = fixture("[[protect]]\nfiles = ['payroll/*']\nscl_min = 4\n");
+    fs::set_permissions(fixture.certificate(), fs::Permissions::from_mode(0o644)).unwrap();
+    let text = fs::read_to_string(fixture.outside("siftd.toml")).unwrap();
+    let text = text.replace("encrypt = false", "encrypt = false\nlisten = '0.0.0.0'");
+    fs::write(fixture.outside("siftd.toml"), text).unwrap();
+    let (code, text) = check(&fixture, &[]);
+    assert_eq!(code, Some(0), "{text}");
+    for warning in [
+        "warning: listener 0.0.0.0:7331: plain channels on a network",
+        "siftd.pem: its private key is open to others (mode 0644)",
+        "warning: protect 1: its globs match no file",
+    ] {
+        assert!(text.contains(warning), "{warning}: {text}");
+    }
+    let (code, text) = check(&fixture, &["--strict"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("siftd: 3 warnings, and --strict"), "{text}");
+}
+
+#[test]
+fn a_file_that_no_listener_can_serve_is_a_warning() {
+    let fixture = fixture("");
+    fs::write(
+        fixture.outside("siftd.toml"),
+        "data = 'data'\n[defaults]\nscl_min = 3\n[[listener]]\nencrypt = false\n",
+    )
+    .unwrap();
+    let (code, text) = check(&fixture, &[]);
+    assert_eq!(code, Some(0), "{text}");
+    let warning = "cities.csv: no listener can serve it, it requires level 3 or higher";
+    assert!(text.contains(warning), "{text}");
+}
+
+#[test]
+fn errors_are_all_found_at_once() {
+    let fixture = fixture("");
+    fixture.write("cities.csv.toml", "network_encrypt = yes\n");
+    fixture.write("short.dat", [0; 12]);
+    fixture.write("short.dat.toml", crate::fixture::NUMBERS);
+    fs::write(fixture.certificate(), "nothing").unwrap();
+    let (code, text) = check(&fixture, &[]);
+    assert_eq!(code, Some(2), "{text}");
+    for error in [
+        "no certificate in it",
+        "error: cities.csv.toml: line 1",
+        "error: short.dat: 12 bytes are 1 records",
+        "siftd: 3 errors in the configuration or the data",
+    ] {
+        assert!(text.contains(error), "{error}: {text}");
+    }
+}
+
+#[test]
+fn an_unknown_key_has_a_near_one() {
+    for (line, expected) in [
+        ("[defaults]\nscl_mim = 4\n", "unknown field `scl_mim`; did you mean `scl_min`?"),
+        ("[[protect]]\nfile = ['a']\n", "unknown field `file`; did you mean `files`?"),
+        (
+            "[limits]\nidle_second = 4\n",
+            "unknown field `idle_second`; did you mean `idle_seconds`?",
+        ),
+    ] {
+        let fixture = fixture(line);
+        let (code, text) = check(&fixture, &[]);
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
