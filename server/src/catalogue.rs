@@ -84,6 +84,8 @@ pub(crate) struct Entry {
     pub(crate) protected: Protected,
     descriptor: Option<Descriptor>,
     descriptor_identity: Option<Identity>,
+    /// The file that symbolic links lead to, and the identity of its descriptor.
+    target: Option<(FileName, Option<Identity>)>,
 }
 
 impl Entry {
@@ -107,7 +109,7 @@ impl Catalogue {
     pub(crate) fn open(&self, name: &FileName, transport: Transport) -> Result<Opened, Fault> {
         let entry = self.entry(name, transport)?;
         entry.protected.check_all(transport)?;
-        self.open_data(name)
+        self.open_data(&entry)
     }
 
     /// What may be known of a file on any channel.
@@ -129,12 +131,14 @@ impl Catalogue {
             return Err(Fault::UnknownFormat(name.to_string()));
         };
         let mut protected = self.protection.of(name, descriptor.as_ref());
-        if let Some(target) = self.target(name) {
-            let (descriptor, _) = self.descriptor(&target).map_err(unknown)?;
-            protected.join(self.protection.of(&target, descriptor.as_ref()));
+        let mut target = None;
+        if let Some(name) = self.target(name) {
+            let (descriptor, identity) = self.descriptor(&name).map_err(unknown)?;
+            protected.join(self.protection.of(&name, descriptor.as_ref()));
+            target = Some((name, identity));
         }
         let (name, bytes) = (name.clone(), metadata.len());
-        Ok(Entry { name, format, bytes, protected, descriptor, descriptor_identity })
+        Ok(Entry { name, format, bytes, protected, descriptor, descriptor_identity, target })
     }
 
     /// Opens what may be known of a file, if the file as a whole may leave. What its columns demand
@@ -144,9 +148,9 @@ impl Catalogue {
         entry: Entry,
         transport: Transport,
     ) -> Result<(Arc<Source>, Protected), Fault> {
+        entry.protected.check_file(transport)?;
+        let Opened { file, identity } = self.open_data(&entry)?;
         let Entry { name, protected, descriptor, descriptor_identity, .. } = entry;
-        protected.check_file(transport)?;
-        let Opened { file, identity } = self.open_data(&name)?;
         let version = Version { file: identity, descriptor: descriptor_identity };
         if let Some(source) = self.cached(|cache| cache.find(&name, version)) {
             return Ok((source, protected));
@@ -170,10 +174,28 @@ impl Catalogue {
         (target != *name).then_some(target)
     }
 
-    fn open_data(&self, name: &FileName) -> Result<Opened, Fault> {
-        let (file, identity) = open_regular(&self.root.dir, name.as_str())?;
+    /// Opens the data. Who protects a file and then writes what is to be protected finds it
+    /// protected: a descriptor, or a link, that has changed since it was looked at is an error.
+    fn open_data(&self, entry: &Entry) -> Result<Opened, Fault> {
+        let (file, identity) = open_regular(&self.root.dir, entry.name.as_str())?;
         self.files_opened.fetch_add(1, Ordering::Relaxed);
-        Ok(Opened { file, identity })
+        let target = entry.target.as_ref().map(|(name, _)| name);
+        let is_same = self.target(&entry.name).as_ref() == target
+            && self.is_described_by(&entry.name, entry.descriptor_identity)
+            && entry.target.iter().all(|(name, identity)| self.is_described_by(name, *identity));
+        match is_same {
+            true => Ok(Opened { file, identity }),
+            false => Err(Fault::DescriptorChanged(entry.name.to_string())),
+        }
+    }
+
+    /// Whether the descriptor of `name` is still that of this identity, or still missing.
+    fn is_described_by(&self, name: &FileName, identity: Option<Identity>) -> bool {
+        match open_regular(&self.root.dir, &name.descriptor()) {
+            Ok((_, now)) => identity == Some(now),
+            Err(Fault::UnknownFile(_)) => identity.is_none(),
+            Err(_) => false,
+        }
     }
 
     fn cached<T>(&self, act: impl FnOnce(&mut Cache) -> T) -> T {
@@ -242,5 +264,45 @@ fn refusal(path: &str, error: io::Error) -> Fault {
             Fault::Outside(path)
         }
         _ => Fault::Unreadable(path, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn what_comes_between_the_look_and_the_opening_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("a.csv"), "a\n1\n").unwrap();
+        fs::write(path("b.csv"), "a\n2\n").unwrap();
+        symlink("a.csv", path("link.csv")).unwrap();
+        let opened = Arc::default();
+        let root = DataRoot::open(folder.path()).unwrap();
+        let catalogue =
+            Catalogue::new(root, Limits::default(), Protection::default(), Arc::clone(&opened));
+        let look = |name: &str| {
+            catalogue.entry(&FileName::parse(name).unwrap(), Transport::Plain).unwrap()
+        };
+        let is_refused = |entry: Entry| {
+            let fault = catalogue.source(entry, Transport::Plain).unwrap_err();
+            matches!(fault, Fault::DescriptorChanged(_))
+        };
+        catalogue.source(look("link.csv"), Transport::Plain).unwrap();
+
+        let (file, link) = (look("a.csv"), look("link.csv"));
+        fs::write(path("a.csv.toml"), "scl_min = 4\n").unwrap();
+        assert!(is_refused(file) && is_refused(link));
+
+        let link = look("link.csv");
+        fs::remove_file(path("link.csv")).unwrap();
+        symlink("b.csv", path("link.csv")).unwrap();
+        let fault = catalogue.source(link, Transport::Local).unwrap_err();
+        assert!(matches!(fault, Fault::DescriptorChanged(_)), "{fault}");
+        catalogue.source(look("link.csv"), Transport::Plain).unwrap();
     }
 }
