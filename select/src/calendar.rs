@@ -1,5 +1,7 @@
 //! Civil dates of the proleptic Gregorian calendar as days since 1970-01-01, checked.
 
+pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
+
 /// Days from 0000-01-01 to 1970-01-01.
 const EPOCH_DAYS: i32 = 719_528;
 
@@ -37,9 +39,67 @@ pub(crate) fn days_since_epoch(century: u8, year: u8, month: u8, day: u8) -> Opt
     Some(centuries + years + i32::from(before) + i32::from(day) - EPOCH_DAYS)
 }
 
+/// Days of 400 years, after which the calendar repeats.
+const ERA_DAYS: i64 = 146_097;
+
+/// Year, month and day of a day since 1970-01-01; the year before 1 is 0.
+///
+/// The year is taken to begin in March, so that the leap day is its last. Source: Howard Hinnant,
+/// 'chrono-compatible low-level date algorithms'.
+pub(crate) fn civil_of_days(days: i64) -> (i64, u32, u32) {
+    let days = days + i64::from(EPOCH_DAYS) - 60;
+    let (era, day) = (days.div_euclid(ERA_DAYS), days.rem_euclid(ERA_DAYS));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
+    let small = |value: i64| u32::try_from(value).unwrap_or(0);
+    (year + era * 400, small(month), small(day))
+}
+
+/// The day since 1970-01-01 of a date that there is.
+pub(crate) fn days_of_civil(year: i64, month: u32, day: u32) -> i64 {
+    let (year, month) =
+        if month > 2 { (year, i64::from(month) - 3) } else { (year - 1, i64::from(month) + 9) };
+    let (era, year) = (year.div_euclid(400), year.rem_euclid(400));
+    let day = (153 * month + 2) / 5 + i64::from(day) - 1;
+    era * ERA_DAYS + year * 365 + year / 4 - year / 100 + day - i64::from(EPOCH_DAYS) + 60
+}
+
+pub(crate) fn days_in_month(year: i64, month: u32) -> u32 {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let lengths = MONTHS[usize::from(leap)];
+    usize::try_from(month)
+        .ok()
+        .and_then(|month| lengths.get(month))
+        .map_or(0, |month| month.1.into())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::days_since_epoch;
+    use super::{civil_of_days, days_in_month, days_of_civil, days_since_epoch};
+
+    #[test]
+    fn both_ways_agree() {
+        for (days, civil) in (-800_000..3_000_000).map(|days| (days, civil_of_days(days))) {
+            let (year, month, day) = civil;
+            assert_eq!(days_of_civil(year, month, day), days);
+            if let (Ok(century), Ok(year)) =
+                (u8::try_from(year.div_euclid(100)), u8::try_from(year % 100))
+            {
+                let half = |half: u32| u8::try_from(half).unwrap();
+                if century < 100 {
+                    let expected = days_since_epoch(century, year, half(month), half(day));
+                    assert_eq!(expected.map(i64::from), Some(days), "{civil:?}");
+                }
+            }
+        }
+        assert_eq!(civil_of_days(0), (1970, 1, 1));
+        assert_eq!(civil_of_days(i64::from(i32::MIN)), (-5_877_641, 6, 23));
+        assert_eq!(days_in_month(1900, 2), 28);
+        assert_eq!(days_in_month(-4, 2), 29);
+    }
 
     /// Every day of the years 0 to 9999 in order is one more than the day before it, and the lengths
     /// of months are those of the rule as it is usually told.

@@ -7,17 +7,26 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Datum, Scalar, new_null_array};
+mod evaluated;
+mod lazy;
+
+use std::cmp::Ordering;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Datum, Scalar};
+use arrow::compute::kernels::zip::zip;
 use arrow::compute::kernels::{boolean, cmp};
-use arrow::compute::{filter, prep_null_mask_filter, take};
+use arrow::compute::{nullif, prep_null_mask_filter};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
+pub(crate) use evaluated::Evaluated;
+use lazy::{Connective, case, coalesce, connective};
+
 use crate::expr::{Expr, ExprKind, LiteralSet};
-use crate::numeric;
+use crate::functions::{Arguments, Function};
 use crate::syntax::CompareOp;
 use crate::types::{integer_at, text_at, type_name};
-use crate::{Error, ErrorKind, Source};
+use crate::{Error, ErrorKind, Source, cast, numeric};
 
 /// Why an expression has no value for some record.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,48 +65,6 @@ pub(crate) struct Input<'a> {
     /// By index in the source; those that nobody reads may be absent.
     pub(crate) columns: &'a [Option<ArrayRef>],
     pub(crate) rows: usize,
-}
-
-/// A value for each record, or one for all.
-#[derive(Clone, Debug)]
-enum Evaluated {
-    Array(ArrayRef),
-    Scalar(Scalar<ArrayRef>),
-}
-
-impl Datum for Evaluated {
-    fn get(&self) -> (&dyn Array, bool) {
-        match self {
-            Self::Array(array) => (array.as_ref(), false),
-            Self::Scalar(scalar) => scalar.get(),
-        }
-    }
-}
-
-impl Evaluated {
-    fn into_array(self, rows: usize) -> Result<ArrayRef, Problem> {
-        match self {
-            Self::Array(array) => Ok(array),
-            Self::Scalar(scalar) => {
-                let array = scalar.into_inner();
-                if array.is_null(0) {
-                    return Ok(new_null_array(array.data_type(), rows));
-                }
-                let zeros = arrow::array::UInt32Array::from(vec![0; rows]);
-                Ok(take(&array, &zeros, None)?)
-            }
-        }
-    }
-
-    /// With floats that compare by value.
-    fn comparable(self) -> Self {
-        match self {
-            Self::Array(array) => Self::Array(numeric::comparable(array)),
-            Self::Scalar(scalar) => {
-                Self::Scalar(Scalar::new(numeric::comparable(scalar.into_inner())))
-            }
-        }
-    }
 }
 
 /// The values of `expr`, one a record.
@@ -145,11 +112,9 @@ fn evaluated(expr: &Expr, input: Input<'_>) -> Result<Evaluated, Problem> {
         },
         ExprKind::Literal(literal) => Ok(Evaluated::Scalar(literal.scalar.clone())),
         ExprKind::Cast(operand) => match evaluated(operand, input)? {
-            Evaluated::Array(array) => {
-                Ok(Evaluated::Array(numeric::cast(&array, &expr.data_type)?))
-            }
+            Evaluated::Array(array) => Ok(Evaluated::Array(cast::cast(&array, &expr.data_type)?)),
             Evaluated::Scalar(scalar) => {
-                let array = numeric::cast(&scalar.into_inner(), &expr.data_type)?;
+                let array = cast::cast(&scalar.into_inner(), &expr.data_type)?;
                 Ok(Evaluated::Scalar(Scalar::new(array)))
             }
         },
@@ -168,12 +133,7 @@ fn evaluated(expr: &Expr, input: Input<'_>) -> Result<Evaluated, Problem> {
         ExprKind::Arithmetic { op, left, right } => {
             let (left, right) = (evaluated(left, input)?, evaluated(right, input)?);
             let value = numeric::arithmetic(*op, &left, &right, &expr.data_type)?;
-            match (&left, &right) {
-                (Evaluated::Scalar(_), Evaluated::Scalar(_)) => {
-                    Ok(Evaluated::Scalar(Scalar::new(value)))
-                }
-                _ => Ok(Evaluated::Array(value)),
-            }
+            Ok(Evaluated::of(&[left, right], value))
         }
         ExprKind::Between { operand, low, high } => {
             let operand = evaluated(operand, input)?.comparable();
@@ -187,14 +147,82 @@ fn evaluated(expr: &Expr, input: Input<'_>) -> Result<Evaluated, Problem> {
         ExprKind::InSet { operand, set, has_null } => {
             booleans(in_set(&evaluate(operand, input)?, set, *has_null))
         }
-        ExprKind::Like { operand, pattern } => {
+        ExprKind::Match { operand, pattern } => {
             let texts = evaluate(operand, input)?;
+            let mut scratch = String::new();
             booleans(BooleanArray::from_unary(texts.as_string::<i32>(), |text| {
-                pattern.matches(text)
+                pattern.matches(text, &mut scratch)
             }))
         }
         ExprKind::IsNull(operand) => booleans(boolean::is_null(&evaluate(operand, input)?)?),
+        ExprKind::IsTruth { operand, truth } => {
+            booleans(is_truth(&evaluate_boolean(operand, input)?, *truth)?)
+        }
+        ExprKind::IsDistinct { left, right } => {
+            let left = evaluated(left, input)?.comparable();
+            let right = evaluated(right, input)?.comparable();
+            stretch(cmp::distinct(&left, &right)?, input.rows)
+        }
+        ExprKind::Case { operand, arms } => case(operand.as_deref(), arms, expr, input),
+        ExprKind::Coalesce(operands) => coalesce(operands, expr, input),
+        ExprKind::NullIf { left, right } => {
+            let (left, right) = (evaluate(left, input)?, evaluated(right, input)?);
+            let values = numeric::comparable(Arc::clone(&left));
+            let equal = cmp::eq(&values, &right.comparable())?;
+            Ok(Evaluated::Array(nullif(&left, &equal)?))
+        }
+        ExprKind::Extreme { keep, operands } => extreme(*keep, operands, input),
+        ExprKind::Call { function, arguments } => call(function, arguments, expr, input),
     }
+}
+
+fn call(
+    function: &Function,
+    arguments: &[Expr],
+    expr: &Expr,
+    input: Input<'_>,
+) -> Result<Evaluated, Problem> {
+    let values = arguments
+        .iter()
+        .map(|argument| evaluated(argument, input))
+        .collect::<Result<Vec<_>, _>>()?;
+    let rows = if Evaluated::are_constant(&values) { 1 } else { input.rows };
+    let value = (function.kernel)(&Arguments::new(&values, rows, &expr.data_type))?;
+    Ok(Evaluated::of(&values, value))
+}
+
+/// Whether each is `truth`, or null where that is none.
+fn is_truth(values: &BooleanArray, truth: Option<bool>) -> Result<BooleanArray, ArrowError> {
+    match truth {
+        None => boolean::is_null(values),
+        Some(true) => Ok(certain(values.clone())),
+        Some(false) => Ok(certain(boolean::not(values)?)),
+    }
+}
+
+/// True where it is true; false, not null, elsewhere.
+fn certain(mask: BooleanArray) -> BooleanArray {
+    if mask.null_count() == 0 { mask } else { prep_null_mask_filter(&mask) }
+}
+
+/// Of each record the value that compares so with the others; null counts for nothing.
+fn extreme(keep: Ordering, operands: &[Expr], input: Input<'_>) -> Result<Evaluated, Problem> {
+    let op = if keep == Ordering::Less { CompareOp::Less } else { CompareOp::Greater };
+    let mut best: Option<ArrayRef> = None;
+    for operand in operands {
+        let value = evaluate(operand, input)?;
+        best = Some(match best {
+            None => value,
+            Some(best) => {
+                let known = numeric::comparable(Arc::clone(&best));
+                let found = numeric::comparable(Arc::clone(&value));
+                let better = certain(compare(op, &found, &known)?);
+                let better = boolean::or(&better, &boolean::is_null(&best)?)?;
+                zip(&better, &value, &best)?
+            }
+        });
+    }
+    best.map(Evaluated::Array).ok_or_else(|| Problem("an extreme of nothing".to_owned()))
 }
 
 fn compare(op: CompareOp, left: &dyn Datum, right: &dyn Datum) -> Result<BooleanArray, ArrowError> {
@@ -218,76 +246,6 @@ fn stretch(array: BooleanArray, rows: usize) -> Result<Evaluated, Problem> {
 
 fn stretched(array: BooleanArray, rows: usize) -> Result<BooleanArray, Problem> {
     Ok(stretch(array, rows)?.into_array(rows)?.as_boolean().clone())
-}
-
-#[derive(Clone, Copy)]
-enum Connective {
-    And,
-    Or,
-}
-
-impl Connective {
-    fn combine(
-        self,
-        left: &BooleanArray,
-        right: &BooleanArray,
-    ) -> Result<BooleanArray, ArrowError> {
-        match self {
-            Self::And => boolean::and_kleene(left, right),
-            Self::Or => boolean::or_kleene(left, right),
-        }
-    }
-
-    /// The records that are not decided: neither false under AND nor true under OR.
-    fn undecided(self, values: &BooleanArray) -> BooleanArray {
-        let decides = matches!(self, Self::Or);
-        values.iter().map(|value| Some(value != Some(decides))).collect()
-    }
-}
-
-fn connective(
-    terms: &[Expr],
-    input: Input<'_>,
-    connective: Connective,
-) -> Result<BooleanArray, Problem> {
-    let mut values: Option<BooleanArray> = None;
-    for term in terms {
-        values = Some(match values {
-            None => evaluate_boolean(term, input)?,
-            Some(values) => {
-                let right = match term.is_fallible() {
-                    false => evaluate_boolean(term, input)?,
-                    true => evaluate_where(term, input, &connective.undecided(&values))?,
-                };
-                connective.combine(&values, &right)?
-            }
-        });
-    }
-    values.ok_or_else(|| Problem("a connective without terms".to_owned()))
-}
-
-/// Evaluates a predicate where `needed` is true; null elsewhere.
-fn evaluate_where(
-    expr: &Expr,
-    input: Input<'_>,
-    needed: &BooleanArray,
-) -> Result<BooleanArray, Problem> {
-    let count = needed.true_count();
-    if count == input.rows {
-        return evaluate_boolean(expr, input);
-    }
-    let columns = input
-        .columns
-        .iter()
-        .map(|column| column.as_ref().map(|column| filter(column, needed)).transpose())
-        .collect::<Result<Vec<_>, _>>()?;
-    let values = evaluate_boolean(expr, Input { columns: &columns, rows: count })?;
-    let mut values = values.iter();
-    Ok(needed
-        .values()
-        .iter()
-        .map(|needed| if needed { values.next().flatten() } else { None })
-        .collect())
 }
 
 /// True when equal to one of the list; null when that is unknown because of a null.

@@ -1,13 +1,15 @@
 //! Bound expressions: columns are indices, every node has a type, nothing is left to coerce.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashSet};
 
 use arrow::array::{ArrayRef, Scalar};
 use arrow::datatypes::DataType;
 
-use crate::Value;
-use crate::like::Like;
+use crate::functions::Function;
+use crate::pattern::Pattern;
 use crate::syntax::{ArithmeticOp, CompareOp};
+use crate::{Value, cast};
 
 /// A bound expression. Equal ones have the same value for every record.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +24,7 @@ pub(crate) enum ExprKind {
     /// Index into the columns of the source, or into the values of the aggregates.
     Column(usize),
     Literal(Literal),
-    /// To the node's type. Exact, or an error for the record.
+    /// To the node's type, as `CAST` does, or an error for the record.
     Cast(Box<Expr>),
     Not(Box<Expr>),
     And(Vec<Expr>),
@@ -56,11 +58,45 @@ pub(crate) enum ExprKind {
         set: LiteralSet,
         has_null: bool,
     },
-    Like {
+    Match {
         operand: Box<Expr>,
-        pattern: Like,
+        pattern: Pattern,
     },
     IsNull(Box<Expr>),
+    /// Whether a boolean is `truth`, or NULL where that is none; never NULL itself.
+    IsTruth {
+        operand: Box<Expr>,
+        truth: Option<bool>,
+    },
+    /// Both sides have one type; never NULL itself.
+    IsDistinct {
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    /// A condition and its result in turn, then the result where no condition holds. With an
+    /// operand a condition holds where it equals that, else where it is true. What comes after the
+    /// condition that holds is not evaluated.
+    Case {
+        operand: Option<Box<Expr>>,
+        arms: Vec<Expr>,
+    },
+    /// The first that is not NULL; those behind it are not evaluated.
+    Coalesce(Vec<Expr>),
+    /// The left, or NULL where both are equal; both sides have one type.
+    NullIf {
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    /// The one that compares so with the others; NULL counts for nothing. All have one type.
+    Extreme {
+        keep: Ordering,
+        operands: Vec<Expr>,
+    },
+    /// The arguments have the types that the function takes.
+    Call {
+        function: &'static Function,
+        arguments: Vec<Expr>,
+    },
 }
 
 /// A constant, as it was written and as Arrow has it.
@@ -107,7 +143,8 @@ impl Expr {
     pub(crate) fn is_fallible(&self) -> bool {
         let fails = match &self.kind {
             ExprKind::Arithmetic { .. } | ExprKind::Negate(_) => true,
-            ExprKind::Cast(operand) => !is_widening(&operand.data_type, &self.data_type),
+            ExprKind::Cast(operand) => cast::is_fallible(&operand.data_type, &self.data_type),
+            ExprKind::Call { function, .. } => function.fallible,
             _ => false,
         };
         fails || self.children().any(Self::is_fallible)
@@ -124,42 +161,24 @@ impl Expr {
             | ExprKind::Not(operand)
             | ExprKind::Negate(operand)
             | ExprKind::InSet { operand, .. }
-            | ExprKind::Like { operand, .. }
+            | ExprKind::Match { operand, .. }
+            | ExprKind::IsTruth { operand, .. }
             | ExprKind::IsNull(operand) => (vec![operand], &[]),
-            ExprKind::Compare { left, right, .. } | ExprKind::Arithmetic { left, right, .. } => {
-                (vec![left, right], &[])
-            }
+            ExprKind::Compare { left, right, .. }
+            | ExprKind::Arithmetic { left, right, .. }
+            | ExprKind::IsDistinct { left, right }
+            | ExprKind::NullIf { left, right } => (vec![left, right], &[]),
             ExprKind::Between { operand, low, high } => (vec![operand, low, high], &[]),
             ExprKind::InList { operand, list } => (vec![operand], list),
-            ExprKind::And(terms) | ExprKind::Or(terms) => (vec![], terms),
+            ExprKind::Case { operand, arms } => {
+                (operand.iter().map(|expr| &**expr).collect(), arms)
+            }
+            ExprKind::And(terms)
+            | ExprKind::Or(terms)
+            | ExprKind::Coalesce(terms)
+            | ExprKind::Extreme { operands: terms, .. }
+            | ExprKind::Call { arguments: terms, .. } => (vec![], terms),
         };
         boxed.into_iter().chain(list)
-    }
-}
-
-/// Whether every value of `from` has its equal in `to`.
-fn is_widening(from: &DataType, to: &DataType) -> bool {
-    let whole_digits = |data_type: &DataType| match data_type {
-        DataType::Int8 => Some(3),
-        DataType::Int16 => Some(5),
-        DataType::Int32 => Some(10),
-        DataType::Int64 => Some(19),
-        _ => None,
-    };
-    match (from, to) {
-        (from, DataType::Decimal128(precision, scale)) => match from {
-            DataType::Decimal128(p, s) => {
-                s <= scale
-                    && i16::from(*p) - i16::from(*s) <= i16::from(*precision) - i16::from(*scale)
-            }
-            from => whole_digits(from)
-                .is_some_and(|digits| digits <= i16::from(*precision) - i16::from(*scale)),
-        },
-        (from, DataType::Int64 | DataType::Int32 | DataType::Int16) if from.is_integer() => {
-            whole_digits(from) <= whole_digits(to)
-        }
-        (_, DataType::Float64) => true,
-        // A date beyond the range of microseconds is an error of its record.
-        _ => from == to,
     }
 }

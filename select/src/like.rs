@@ -1,4 +1,4 @@
-//! LIKE with a constant pattern.
+//! Patterns of LIKE.
 //!
 //! Between its `%` a pattern is a list of pieces. Without `_` a text matches when the first piece
 //! starts it, the last ends it and the others stand between them in order: found greedily from the
@@ -32,19 +32,20 @@ impl PartialEq for Piece {
 }
 
 impl Like {
-    /// Compiles `pattern`; `None` when it ends in the escape character, which then escapes nothing.
-    pub(crate) fn new(pattern: &str, escape: Option<char>) -> Option<Self> {
+    /// Compiles `pattern`, its characters mapped by `map`; `None` when it ends in the escape
+    /// character, which then escapes nothing.
+    pub(crate) fn new(pattern: &str, escape: Option<char>, map: fn(char) -> char) -> Option<Self> {
         let mut pieces = vec![Vec::new()];
         let mut chars = pattern.chars();
         while let Some(c) = chars.next() {
             let character = match c {
-                _ if Some(c) == escape => Some(chars.next()?),
+                _ if Some(c) == escape => Some(map(chars.next()?)),
                 '%' => {
                     pieces.push(Vec::new());
                     continue;
                 }
                 '_' => None,
-                _ => Some(c),
+                _ => Some(map(c)),
             };
             pieces.last_mut()?.push(character);
         }
@@ -124,7 +125,7 @@ mod tests {
     use super::Like;
 
     fn check(text: &str, pattern: &str, expected: bool) {
-        let like = Like::new(pattern, Some('\\')).unwrap();
+        let like = Like::new(pattern, Some('\\'), |c| c).unwrap();
         assert_eq!(like.matches(text), expected, "{text:?} LIKE {pattern:?}");
     }
 
@@ -169,9 +170,9 @@ mod tests {
 
     #[test]
     fn escapes() {
-        assert!(Like::new("a\\", Some('\\')).is_none());
-        assert!(Like::new("a\\", None).unwrap().matches("a\\"));
-        assert!(Like::new("a!%", Some('!')).unwrap().matches("a%"));
-        assert!(!Like::new("a!%", Some('!')).unwrap().matches("ab"));
+        assert!(Like::new("a\\", Some('\\'), |c| c).is_none());
+        assert!(Like::new("a\\", None, |c| c).unwrap().matches("a\\"));
+        assert!(Like::new("a!%", Some('!'), |c| c).unwrap().matches("a%"));
+        assert!(!Like::new("a!%", Some('!'), |c| c).unwrap().matches("ab"));
     }
 }

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowNativeTypeOp, AsArray, Datum, Decimal128Array, Float64Array,
-    PrimitiveArray,
+    Array, ArrayRef, ArrowNativeTypeOp, AsArray, Datum, Decimal128Array, PrimitiveArray,
 };
 use arrow::compute::kernels::arity::{try_binary, try_unary};
 use arrow::compute::kernels::numeric;
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, i256,
+    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int64Type,
+    IntervalMonthDayNanoType, TimestampMicrosecondType, i256,
 };
 use arrow::error::ArrowError;
 
 use crate::eval::Problem;
+use crate::interval::Interval;
 use crate::syntax::ArithmeticOp;
-use crate::types::decimal_to_float;
 use crate::value::DECIMAL_DIGITS_MAX;
 
 /// `left op right`, of the types that [`types::arithmetic`](crate::types::arithmetic) gives.
@@ -34,6 +34,15 @@ pub(crate) fn arithmetic(
             })
             .map(|array| Arc::new(array) as ArrayRef)
         }
+        (DataType::Interval(_), _) | (_, DataType::Interval(_)) => intervals(op, left, right, to),
+        (DataType::Timestamp(..), DataType::Timestamp(..)) => elementwise::<
+            TimestampMicrosecondType,
+            TimestampMicrosecondType,
+            IntervalMonthDayNanoType,
+        >(left, right, |l, r| {
+            Interval::between(r, l).and_then(Interval::to_native).ok_or_else(too_long)
+        })
+        .map(|array| Arc::new(array) as ArrayRef),
         _ => dates(op, left, right, to),
     }
 }
@@ -172,6 +181,67 @@ fn dates(
     })
 }
 
+fn too_long() -> ArrowError {
+    ArrowError::ArithmeticOverflow("an interval beyond those that there are".into())
+}
+
+fn intervals(
+    op: ArithmeticOp,
+    left: &dyn Datum,
+    right: &dyn Datum,
+    to: &DataType,
+) -> Result<ArrayRef, Problem> {
+    use IntervalMonthDayNanoType as Span;
+    use TimestampMicrosecondType as Time;
+    let native =
+        |interval: Option<Interval>| interval.and_then(Interval::to_native).ok_or_else(too_long);
+    let after = |time: i64, interval: Option<Interval>| {
+        interval.and_then(|interval| interval.after(time)).ok_or_else(|| {
+            ArrowError::ArithmeticOverflow("a time beyond those that there are".into())
+        })
+    };
+    let (l, r) = (left.get().0.data_type().clone(), right.get().0.data_type().clone());
+    Ok(match (l, op, r) {
+        (DataType::Interval(_), ArithmeticOp::Add, DataType::Interval(_)) => {
+            Arc::new(elementwise::<Span, Span, Span>(left, right, |l, r| {
+                native(Interval::from_native(l).plus(Interval::from_native(r)))
+            })?)
+        }
+        (DataType::Interval(_), ArithmeticOp::Subtract, DataType::Interval(_)) => {
+            Arc::new(elementwise::<Span, Span, Span>(left, right, |l, r| {
+                let negated = Interval::from_native(r).negated();
+                native(negated.and_then(|negated| Interval::from_native(l).plus(negated)))
+            })?)
+        }
+        (DataType::Interval(_), ArithmeticOp::Multiply, DataType::Int64) => {
+            Arc::new(elementwise::<Span, Int64Type, Span>(left, right, |l, r| {
+                native(Interval::from_native(l).times(r))
+            })?)
+        }
+        (DataType::Int64, ArithmeticOp::Multiply, DataType::Interval(_)) => {
+            Arc::new(elementwise::<Int64Type, Span, Span>(left, right, |l, r| {
+                native(Interval::from_native(r).times(l))
+            })?)
+        }
+        (DataType::Timestamp(..), ArithmeticOp::Add, _) => {
+            Arc::new(elementwise::<Time, Span, Time>(left, right, |l, r| {
+                after(l, Some(Interval::from_native(r)))
+            })?)
+        }
+        (DataType::Timestamp(..), ArithmeticOp::Subtract, _) => {
+            Arc::new(elementwise::<Time, Span, Time>(left, right, |l, r| {
+                after(l, Interval::from_native(r).negated())
+            })?)
+        }
+        (_, ArithmeticOp::Add, DataType::Timestamp(..)) => {
+            Arc::new(elementwise::<Span, Time, Time>(left, right, |l, r| {
+                after(r, Some(Interval::from_native(l)))
+            })?)
+        }
+        _ => return Err(Problem::out_of_range(to)),
+    })
+}
+
 /// Applies `op` to each pair that is not null; a scalar side counts for every row.
 fn elementwise<L, R, O>(
     left: &dyn Datum,
@@ -202,22 +272,21 @@ where
 
 /// `-operand`.
 pub(crate) fn negate(operand: &dyn Array) -> Result<ArrayRef, Problem> {
+    if let Some(intervals) = operand.as_primitive_opt::<IntervalMonthDayNanoType>() {
+        let negated = |native| {
+            Interval::from_native(native)
+                .negated()
+                .and_then(Interval::to_native)
+                .ok_or_else(too_long)
+        };
+        let array = try_unary::<_, _, IntervalMonthDayNanoType>(intervals, negated)?;
+        return Ok(Arc::new(array));
+    }
     Ok(numeric::neg(operand)?)
 }
 
-/// The implicit casts: between exact numbers, to floats, from dates to timestamps.
-pub(crate) fn cast(operand: &ArrayRef, to: &DataType) -> Result<ArrayRef, Problem> {
-    if let (DataType::Decimal128(_, scale), DataType::Float64) = (operand.data_type(), to) {
-        let scale = scale.unsigned_abs();
-        let decimals: &Decimal128Array = operand.as_primitive();
-        let floats: Float64Array = decimals.unary(|digits| decimal_to_float(digits, scale));
-        return Ok(Arc::new(floats));
-    }
-    let options = arrow::compute::CastOptions { safe: false, ..Default::default() };
-    Ok(arrow::compute::cast_with_options(operand, to, &options)?)
-}
-
-/// Arrays that compare by value where Arrow compares floats bit by bit: one zero, one NaN.
+/// Arrays that compare by value where Arrow compares otherwise: of floats one zero and one NaN, of
+/// intervals the length.
 pub(crate) fn comparable(array: ArrayRef) -> ArrayRef {
     macro_rules! normalized {
         ($type:ty, $nan:expr) => {{
@@ -229,6 +298,12 @@ pub(crate) fn comparable(array: ArrayRef) -> ArrayRef {
     match array.data_type() {
         DataType::Float32 => normalized!(arrow::datatypes::Float32Type, f32::NAN),
         DataType::Float64 => normalized!(Float64Type, f64::NAN),
+        DataType::Interval(_) => {
+            let length = |native| Interval::from_native(native).length_micros();
+            let array: Decimal128Array =
+                array.as_primitive::<IntervalMonthDayNanoType>().unary(length);
+            Arc::new(array)
+        }
         _ => array,
     }
 }

@@ -143,7 +143,7 @@ impl Plan {
             );
             return Err(crate::Error::new(ErrorKind::Parameter, message));
         }
-        let bytes = rows.record_bytes(view.source());
+        let bytes = rows.record_bytes(&conjuncts, view.source());
         if bytes > MORSEL_OUTPUT_BYTES_MAX {
             let message = format!(
                 "a record of the answer takes {bytes} bytes, at most {MORSEL_OUTPUT_BYTES_MAX} are made"
@@ -190,7 +190,8 @@ impl Bound {
 
     /// Bytes of a morsel: as wanted, or fewer where their answer would take too much memory.
     pub(crate) fn morsel_bytes(&self, wanted: usize) -> usize {
-        let records = MORSEL_OUTPUT_BYTES_MAX / self.rows.record_bytes(self.source()).max(1);
+        let bytes = self.rows.record_bytes(&self.conjuncts, self.source());
+        let records = MORSEL_OUTPUT_BYTES_MAX / bytes.max(1);
         wanted.min(records.saturating_mul(self.source().record_bytes_min()))
     }
 
@@ -216,16 +217,13 @@ impl Rows {
 
     /// Bytes that a record of the answer takes while it is made, about; texts of the file not
     /// counted.
-    fn record_bytes(&self, source: &Source) -> usize {
+    fn record_bytes(&self, conjuncts: &[Conjunct], source: &Source) -> usize {
         let width = |data_type: &DataType| data_type.primitive_width().unwrap_or(4);
         let decoded =
             self.columns.iter().map(|column| width(source.schema().field(*column).data_type()));
-        let computed = self.of_record().into_iter().map(|expr| match &expr.kind {
-            ExprKind::Column(_) => 0,
-            ExprKind::Literal(Literal { value: Value::Text(text), .. }) => text.len() + 4,
-            ExprKind::Literal(Literal { value: Value::Binary(bytes), .. }) => bytes.len() + 4,
-            _ => width(&expr.data_type),
-        });
+        let filters = conjuncts.iter().map(|conjunct| &conjunct.expr);
+        let computed = self.of_record().into_iter().chain(filters);
+        let computed = computed.map(|expr| expr.made_bytes(source.record_bytes_min()));
         decoded.chain(computed).fold(0, usize::saturating_add)
     }
 }

@@ -3,8 +3,12 @@
 //! The grammar is a subset of PostgreSQL's SELECT. Whatever the parser understands and the
 //! grammar does not have is refused by name with its line and column.
 
+mod cast;
 mod clauses;
+mod dialect;
 mod expr;
+mod function;
+mod literal;
 mod place;
 #[cfg(test)]
 mod tests;
@@ -12,7 +16,6 @@ mod tokens;
 
 use std::sync::Arc;
 
-use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -20,6 +23,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan};
 use crate::syntax::{Expr, Position, SelectSyntax};
 use crate::{Error, ErrorKind, Result};
 use clauses::lower_query;
+use dialect::SelectDialect;
 use expr::lower;
 use place::{Places, START, lower_first, position};
 use tokens::tokenize;
@@ -105,7 +109,7 @@ impl Predicate {
 }
 
 fn parser(tokens: Vec<TokenWithSpan>) -> Parser<'static> {
-    Parser::new(&PostgreSqlDialect {})
+    Parser::new(&SelectDialect)
         .with_recursion_limit(PARSER_DEPTH_MAX)
         .with_tokens_with_locations(tokens)
 }

@@ -4,6 +4,9 @@ mod display;
 
 use std::fmt;
 
+use arrow::datatypes::DataType;
+
+use crate::types::type_name;
 use crate::{Error, ErrorKind, Value};
 
 /// Where something stands in the text; both count from 1, in characters.
@@ -118,7 +121,8 @@ pub(crate) enum ExprKind {
         list: Vec<Expr>,
         negated: bool,
     },
-    Like {
+    Match {
+        language: PatternLanguage,
         operand: Box<Expr>,
         pattern: Box<Expr>,
         /// `None` for `ESCAPE ''`: no character escapes.
@@ -128,6 +132,33 @@ pub(crate) enum ExprKind {
     IsNull {
         operand: Box<Expr>,
         negated: bool,
+    },
+    /// `IS TRUE`, `IS FALSE` or, where `truth` is none, `IS UNKNOWN`.
+    IsTruth {
+        operand: Box<Expr>,
+        truth: Option<bool>,
+        negated: bool,
+    },
+    IsDistinct {
+        left: Box<Expr>,
+        right: Box<Expr>,
+        negated: bool,
+    },
+    Case {
+        /// What the conditions are compared with; without it they are booleans.
+        operand: Option<Box<Expr>>,
+        /// Conditions and results.
+        branches: Vec<(Expr, Expr)>,
+        otherwise: Option<Box<Expr>>,
+    },
+    Cast {
+        operand: Box<Expr>,
+        to: CastTarget,
+    },
+    /// A function, or an operator that is one, by its name in lower case.
+    Call {
+        name: String,
+        arguments: Vec<Expr>,
     },
     Aggregate(Aggregate),
 }
@@ -139,18 +170,78 @@ impl Expr {
             ExprKind::Column { .. } | ExprKind::Literal(_) | ExprKind::Parameter(_) => Vec::new(),
             ExprKind::Not(operand)
             | ExprKind::Negate(operand)
-            | ExprKind::IsNull { operand, negated: _ } => vec![operand],
-            ExprKind::And(terms) | ExprKind::Or(terms) => terms.iter().collect(),
+            | ExprKind::IsNull { operand, negated: _ }
+            | ExprKind::IsTruth { operand, truth: _, negated: _ }
+            | ExprKind::Cast { operand, to: _ } => vec![operand],
+            ExprKind::And(terms)
+            | ExprKind::Or(terms)
+            | ExprKind::Call { name: _, arguments: terms } => terms.iter().collect(),
             ExprKind::Compare { op: _, left, right }
-            | ExprKind::Arithmetic { op: _, left, right } => vec![left, right],
+            | ExprKind::Arithmetic { op: _, left, right }
+            | ExprKind::IsDistinct { left, right, negated: _ } => vec![left, right],
             ExprKind::Between { operand, low, high, negated: _ } => vec![operand, low, high],
             ExprKind::InList { operand, list, negated: _ } => {
                 std::iter::once(&**operand).chain(list).collect()
             }
-            ExprKind::Like { operand, pattern, escape: _, negated: _ } => vec![operand, pattern],
+            ExprKind::Match { language: _, operand, pattern, escape: _, negated: _ } => {
+                vec![operand, pattern]
+            }
+            ExprKind::Case { operand, branches, otherwise } => {
+                let branches = branches.iter().flat_map(|(condition, result)| [condition, result]);
+                operand.as_deref().into_iter().chain(branches).chain(otherwise.as_deref()).collect()
+            }
             ExprKind::Aggregate(Aggregate { function: _, distinct: _, argument, filter }) => {
                 [argument, filter].into_iter().flatten().map(|expr| &**expr).collect()
             }
+        }
+    }
+}
+
+/// What a pattern is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PatternLanguage {
+    Like,
+    /// LIKE without regard to case.
+    ILike,
+    /// SIMILAR TO.
+    Similar,
+    /// `~`: a regular expression found anywhere.
+    Regex,
+    /// `~*`
+    RegexIgnoringCase,
+}
+
+impl fmt::Display for PatternLanguage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Like => "LIKE",
+            Self::ILike => "ILIKE",
+            Self::Similar => "SIMILAR TO",
+            Self::Regex => "~",
+            Self::RegexIgnoringCase => "~*",
+        })
+    }
+}
+
+/// The type that CAST names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CastTarget {
+    Type(DataType),
+    /// Decimals with the digits that the operand has.
+    Numeric,
+    /// Text of at most so many characters.
+    Varchar(u32),
+    /// Text of at most so many characters, spaces at its end not counted.
+    Char(u32),
+}
+
+impl fmt::Display for CastTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Type(data_type) => f.write_str(&type_name(data_type)),
+            Self::Numeric => f.write_str("numeric"),
+            Self::Varchar(length) => write!(f, "varchar({length})"),
+            Self::Char(length) => write!(f, "char({length})"),
         }
     }
 }

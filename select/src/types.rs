@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array,
-    Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, Scalar, StringArray,
-    TimestampMicrosecondArray, new_null_array,
+    Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array,
+    IntervalMonthDayNanoArray, Scalar, StringArray, TimestampMicrosecondArray, new_null_array,
 };
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, TimeUnit, TimestampMicrosecondType,
+    Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::Value;
+use crate::calendar::DAY_MICROS;
+use crate::interval::Interval;
 use crate::syntax::ArithmeticOp;
 use crate::value::DECIMAL_DIGITS_MAX;
 
@@ -23,12 +25,14 @@ pub(crate) const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond
 /// Least digits after the point of a quotient or an average.
 const QUOTIENT_SCALE_MIN: u8 = 16;
 
-const DAY_MICROS: i64 = 86_400_000_000;
+/// Months, days and microseconds.
+pub(crate) const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
 /// What messages and descriptions call a type: Arrow's name, in lower case.
 pub fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp".to_owned(),
+        DataType::Interval(_) => "interval".to_owned(),
         DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
         other => other.to_string().to_lowercase(),
     }
@@ -45,6 +49,7 @@ pub(crate) fn type_of(value: &Value) -> DataType {
         Value::Binary(_) => DataType::Binary,
         Value::Date(_) => DataType::Date32,
         Value::Timestamp(_) => TIMESTAMP,
+        Value::Interval(_) => INTERVAL,
     }
 }
 
@@ -52,7 +57,7 @@ fn whole_digits(digits: i128) -> u8 {
     digits.unsigned_abs().checked_ilog10().map_or(1, |log| u8::try_from(log + 1).unwrap_or(u8::MAX))
 }
 
-fn decimal(precision: u8, scale: u8) -> DataType {
+pub(crate) fn decimal(precision: u8, scale: u8) -> DataType {
     DataType::Decimal128(precision.min(DECIMAL_DIGITS_MAX), scale.cast_signed())
 }
 
@@ -74,9 +79,24 @@ pub(crate) fn scalar(value: &Value, to: &DataType) -> Option<Scalar<ArrayRef>> {
         (Value::Timestamp(micros), to) if *to == TIMESTAMP => {
             Arc::new(TimestampMicrosecondArray::from(vec![*micros]))
         }
+        (Value::Interval(interval), to) if *to == INTERVAL => {
+            Arc::new(IntervalMonthDayNanoArray::from(vec![interval.to_native()?]))
+        }
         (value, to) => number(value, to)?,
     };
     Some(Scalar::new(array))
+}
+
+/// Whether the value is one of `to`, its digits within those of the type.
+pub(crate) fn holds(value: &Value, to: &DataType) -> bool {
+    let Some(scalar) = scalar(value, to) else { return false };
+    let array = scalar.into_inner();
+    match to {
+        DataType::Decimal128(precision, _) if array.is_valid(0) => {
+            integer_at(&array, 0).is_some_and(|digits| whole_digits(digits) <= *precision)
+        }
+        _ => true,
+    }
 }
 
 fn number(value: &Value, to: &DataType) -> Option<ArrayRef> {
@@ -132,8 +152,11 @@ pub(crate) fn beyond(value: &Value, to: &DataType) -> Option<Scalar<ArrayRef>> {
     (whole > room).then(|| Scalar::new(Arc::new(array) as ArrayRef))
 }
 
-/// A value as text, as Arrow displays it.
+/// A value as text, as Arrow displays it; an interval as it is parsed.
 pub(crate) fn text_of(value: &Value) -> String {
+    if let Value::Interval(interval) = value {
+        return interval.to_string();
+    }
     let options = FormatOptions::default();
     let text = scalar(value, &type_of(value)).and_then(|scalar| {
         let array = scalar.into_inner();
@@ -149,19 +172,29 @@ fn parse(text: &str, to: &DataType) -> Option<Value> {
     match to {
         DataType::Date32 => Value::date(trimmed),
         DataType::Timestamp(..) => Value::timestamp(trimmed),
-        DataType::Boolean => match trimmed.to_ascii_lowercase().as_str() {
-            "t" | "true" | "y" | "yes" | "on" | "1" => Some(Value::Boolean(true)),
-            "f" | "false" | "n" | "no" | "off" | "0" => Some(Value::Boolean(false)),
-            _ => None,
-        },
+        DataType::Interval(_) => Interval::parse(trimmed).map(Value::Interval),
+        DataType::Boolean => truth(trimmed).map(Value::Boolean),
         DataType::Float32 | DataType::Float64 => trimmed.parse().ok().map(Value::Float),
         to if to.is_numeric() => Value::number(trimmed),
         _ => None,
     }
 }
 
+/// The boolean that `text` writes: a word or the start of one that says which.
+pub(crate) fn truth(text: &str) -> Option<bool> {
+    let text = text.to_ascii_lowercase();
+    let starts = |word: &str| !text.is_empty() && word.starts_with(&text);
+    match text.as_str() {
+        "on" | "1" => Some(true),
+        "of" | "off" | "0" => Some(false),
+        _ if starts("true") || starts("yes") => Some(true),
+        _ if starts("false") || starts("no") => Some(false),
+        _ => None,
+    }
+}
+
 /// `digits` at another scale, if no digit is lost and at most 38 are needed.
-fn rescale(digits: i128, from: u8, to: u8) -> Option<i128> {
+pub(crate) fn rescale(digits: i128, from: u8, to: u8) -> Option<i128> {
     let power = |n: u8| 10_i128.checked_pow(u32::from(n));
     let digits = if to >= from {
         digits.checked_mul(power(to - from)?)?
@@ -200,6 +233,9 @@ pub(crate) fn value_at(array: &dyn Array, row: usize) -> Option<Value> {
         DataType::Timestamp(TimeUnit::Microsecond, None) => {
             Value::Timestamp(array.as_primitive::<TimestampMicrosecondType>().value(row))
         }
+        DataType::Interval(_) => Value::Interval(Interval::from_native(
+            array.as_primitive::<IntervalMonthDayNanoType>().value(row),
+        )),
         DataType::Decimal128(_, scale) => {
             Value::Decimal { digits: integer_at(array, row)?, scale: u8::try_from(*scale).ok()? }
         }
@@ -260,7 +296,7 @@ fn is_number(data_type: &DataType) -> bool {
 }
 
 /// Precision and scale of a type of exact numbers.
-fn digits_of(data_type: &DataType) -> Option<(u8, u8)> {
+pub(crate) fn digits_of(data_type: &DataType) -> Option<(u8, u8)> {
     match data_type {
         DataType::Int8 => Some((3, 0)),
         DataType::Int16 => Some((5, 0)),
@@ -295,13 +331,22 @@ pub(crate) fn arithmetic(
     right: &Operand,
 ) -> Option<(DataType, DataType, DataType)> {
     use ArithmeticOp as Op;
-    use DataType::{Date32, Float64, Int64};
+    use DataType::{Date32, Float64, Int64, Interval};
     let (l, r) = (&left.data_type, &right.data_type);
+    let is_time = |data_type: &DataType| *data_type == Date32 || *data_type == TIMESTAMP;
     match (op, l, r) {
         (_, l, r) if l.is_integer() && r.is_integer() => Some((Int64, Int64, Int64)),
         (Op::Subtract, Date32, Date32) => Some((Date32, Date32, Int64)),
         (Op::Add | Op::Subtract, Date32, r) if r.is_integer() => Some((Date32, Int64, Date32)),
         (Op::Add, l, Date32) if l.is_integer() => Some((Int64, Date32, Date32)),
+        (Op::Subtract, l, r) if is_time(l) && is_time(r) => Some((TIMESTAMP, TIMESTAMP, INTERVAL)),
+        (Op::Add | Op::Subtract, l, Interval(_)) if is_time(l) => {
+            Some((TIMESTAMP, INTERVAL, TIMESTAMP))
+        }
+        (Op::Add, Interval(_), r) if is_time(r) => Some((INTERVAL, TIMESTAMP, TIMESTAMP)),
+        (Op::Add | Op::Subtract, Interval(_), Interval(_)) => Some((INTERVAL, INTERVAL, INTERVAL)),
+        (Op::Multiply, Interval(_), r) if r.is_integer() => Some((INTERVAL, Int64, INTERVAL)),
+        (Op::Multiply, l, Interval(_)) if l.is_integer() => Some((Int64, INTERVAL, INTERVAL)),
         _ if let (Some(left), Some(right)) = (left.digits(), right.digits()) => {
             let result = decimal_result(op, left, right)?;
             Some((decimal(left.0, left.1), decimal(right.0, right.1), result))

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 
+use crate::interval::Interval;
+
 /// One typed value.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -29,6 +31,8 @@ pub enum Value {
     Date(i32),
     /// Microseconds since 1970-01-01T00:00:00, without a time zone.
     Timestamp(i64),
+    /// A length of time.
+    Interval(Interval),
 }
 
 impl From<i64> for Value {
@@ -92,11 +96,13 @@ impl Value {
         i32::try_from(days).ok().map(Self::Date)
     }
 
-    /// The time that `text` writes as YYYY-MM-DD, alone or with HH:MM:SS and a fraction behind a
-    /// space or a T; what is finer than a microsecond is cut off.
+    /// The time that `text` writes as YYYY-MM-DD, alone or with HH:MM or HH:MM:SS and a fraction
+    /// behind a space or a T; what is finer than a microsecond is cut off.
     pub fn timestamp(text: &str) -> Option<Self> {
+        const FORMATS: &[&str] =
+            &["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
         let text = text.trim();
-        let time = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
+        let time = FORMATS
             .iter()
             .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
             .or_else(|| {

@@ -2,12 +2,16 @@
 
 use sqlparser::ast;
 
+use super::cast::lower_cast;
 use super::clauses::lower_name;
-use super::place::{START, at, refuse, start, unsupported};
-use crate::syntax::{
-    Aggregate, AggregateFunction, ArithmeticOp, CompareOp, Expr, ExprKind, Position,
+use super::function::{
+    lower_extract, lower_function, lower_operator, lower_position, lower_rounding, lower_substring,
+    lower_trim,
 };
-use crate::{Error, ErrorKind, Result, Value};
+use super::literal::{lower_escape, lower_interval, lower_typed, lower_value};
+use super::place::{START, at, start, unsupported};
+use crate::syntax::{ArithmeticOp, CompareOp, Expr, ExprKind, PatternLanguage};
+use crate::{Error, ErrorKind, Result};
 
 /// Deepest nesting of a bound expression; a chain of one connective counts once.
 const DEPTH_MAX: usize = 128;
@@ -18,7 +22,7 @@ pub(super) fn lower(expr: &ast::Expr) -> Result<Expr> {
 }
 
 /// Lowers one expression, `depth` levels below its clause.
-fn lower_at(expr: &ast::Expr, depth: usize) -> Result<Expr> {
+pub(super) fn lower_at(expr: &ast::Expr, depth: usize) -> Result<Expr> {
     // Spans of whole subtrees are computed by recursion: ask only nodes known to be shallow.
     if depth > DEPTH_MAX {
         let message = format!("the expression is nested deeper than {DEPTH_MAX} levels");
@@ -55,20 +59,87 @@ fn lower_at(expr: &ast::Expr, depth: usize) -> Result<Expr> {
             Ok(Expr { at, kind: ExprKind::InList { operand, list, negated: *negated } })
         }
         ast::Expr::Like { negated, any: false, expr: operand, pattern, escape_char } => {
-            let (operand, pattern) = (boxed(operand)?, boxed(pattern)?);
             let escape = lower_escape(escape_char.as_ref())?;
-            let at = operand.at;
-            Ok(Expr { at, kind: ExprKind::Like { operand, pattern, escape, negated: *negated } })
+            lower_match(PatternLanguage::Like, operand, pattern, escape, *negated, depth)
+        }
+        ast::Expr::ILike { negated, any: false, expr: operand, pattern, escape_char } => {
+            let escape = lower_escape(escape_char.as_ref())?;
+            lower_match(PatternLanguage::ILike, operand, pattern, escape, *negated, depth)
+        }
+        ast::Expr::SimilarTo { negated, expr: operand, pattern, escape_char } => {
+            let escape = lower_escape(escape_char.as_ref())?;
+            lower_match(PatternLanguage::Similar, operand, pattern, escape, *negated, depth)
         }
         ast::Expr::IsNull(operand) => lower_is_null(boxed(operand)?, false),
         ast::Expr::IsNotNull(operand) => lower_is_null(boxed(operand)?, true),
+        ast::Expr::IsTrue(operand) => lower_is_truth(boxed(operand)?, Some(true), false),
+        ast::Expr::IsNotTrue(operand) => lower_is_truth(boxed(operand)?, Some(true), true),
+        ast::Expr::IsFalse(operand) => lower_is_truth(boxed(operand)?, Some(false), false),
+        ast::Expr::IsNotFalse(operand) => lower_is_truth(boxed(operand)?, Some(false), true),
+        ast::Expr::IsUnknown(operand) => lower_is_truth(boxed(operand)?, None, false),
+        ast::Expr::IsNotUnknown(operand) => lower_is_truth(boxed(operand)?, None, true),
+        ast::Expr::IsDistinctFrom(left, right) => {
+            lower_is_distinct(boxed(left)?, boxed(right)?, false)
+        }
+        ast::Expr::IsNotDistinctFrom(left, right) => {
+            lower_is_distinct(boxed(left)?, boxed(right)?, true)
+        }
+        ast::Expr::Case { case_token, end_token: _, operand, conditions, else_result } => {
+            let operand = operand.as_deref().map(boxed).transpose()?;
+            let branches = conditions
+                .iter()
+                .map(|ast::CaseWhen { condition, result }| Ok((sub(condition)?, sub(result)?)));
+            let branches = branches.collect::<Result<_>>()?;
+            let otherwise = else_result.as_deref().map(boxed).transpose()?;
+            let at = start(case_token.0.span);
+            Ok(Expr { at, kind: ExprKind::Case { operand, branches, otherwise } })
+        }
+        ast::Expr::Cast { kind, expr: operand, data_type, array: false, format } => {
+            lower_cast(kind, sub(operand)?, data_type, format.as_ref())
+        }
+        ast::Expr::Interval(interval) => lower_interval(interval),
         ast::Expr::Function(function) => lower_function(function, depth),
+        ast::Expr::Extract { field, syntax: ast::ExtractSyntax::From, expr } => {
+            lower_extract(field, expr, depth)
+        }
+        ast::Expr::Ceil { expr, field } => lower_rounding("ceil", expr, field, depth),
+        ast::Expr::Floor { expr, field } => lower_rounding("floor", expr, field, depth),
+        ast::Expr::Position { expr, r#in } => lower_position(expr, r#in, depth),
+        ast::Expr::Substring { expr, substring_from, substring_for, .. } => {
+            lower_substring(expr, substring_from.as_deref(), substring_for.as_deref(), depth)
+        }
+        ast::Expr::Trim { trim_where, trim_what, expr, trim_characters } => {
+            let characters = trim_characters.as_deref();
+            lower_trim(*trim_where, trim_what.as_deref(), expr, characters, depth)
+        }
         _ => unsupported(at(expr), name_of(expr)),
     }
 }
 
 fn lower_is_null(operand: Box<Expr>, negated: bool) -> Result<Expr> {
     Ok(Expr { at: operand.at, kind: ExprKind::IsNull { operand, negated } })
+}
+
+fn lower_is_truth(operand: Box<Expr>, truth: Option<bool>, negated: bool) -> Result<Expr> {
+    Ok(Expr { at: operand.at, kind: ExprKind::IsTruth { operand, truth, negated } })
+}
+
+fn lower_is_distinct(left: Box<Expr>, right: Box<Expr>, negated: bool) -> Result<Expr> {
+    Ok(Expr { at: left.at, kind: ExprKind::IsDistinct { left, right, negated } })
+}
+
+fn lower_match(
+    language: PatternLanguage,
+    operand: &ast::Expr,
+    pattern: &ast::Expr,
+    escape: Option<char>,
+    negated: bool,
+    depth: usize,
+) -> Result<Expr> {
+    let operand = Box::new(lower_at(operand, depth + 1)?);
+    let pattern = Box::new(lower_at(pattern, depth + 1)?);
+    let at = operand.at;
+    Ok(Expr { at, kind: ExprKind::Match { language, operand, pattern, escape, negated } })
 }
 
 fn lower_binary(
@@ -88,6 +159,7 @@ fn lower_binary(
         let right = Box::new(lower_at(right, depth + 1)?);
         Ok(Expr { at: left.at, kind: ExprKind::Arithmetic { op, left, right } })
     };
+    let regex = |language, negated| lower_match(language, left, right, None, negated, depth);
     match op {
         Op::And => lower_chain(left, op, right, depth, ExprKind::And),
         Op::Or => lower_chain(left, op, right, depth, ExprKind::Or),
@@ -102,6 +174,12 @@ fn lower_binary(
         Op::Multiply => arithmetic(ArithmeticOp::Multiply),
         Op::Divide => arithmetic(ArithmeticOp::Divide),
         Op::Modulo => arithmetic(ArithmeticOp::Modulo),
+        Op::StringConcat => lower_operator("||", left, right, depth),
+        Op::PGExp => lower_operator("^", left, right, depth),
+        Op::PGRegexMatch => regex(PatternLanguage::Regex, false),
+        Op::PGRegexNotMatch => regex(PatternLanguage::Regex, true),
+        Op::PGRegexIMatch => regex(PatternLanguage::RegexIgnoringCase, false),
+        Op::PGRegexNotIMatch => regex(PatternLanguage::RegexIgnoringCase, true),
         _ => unsupported(at(right), format!("the operator {op} before this")),
     }
 }
@@ -152,165 +230,22 @@ fn lower_unary(op: ast::UnaryOperator, operand: &ast::Expr, depth: usize) -> Res
     Ok(Expr { at, kind })
 }
 
-fn lower_value(value: &ast::ValueWithSpan) -> Result<Expr> {
-    let at = start(value.span);
-    let kind = match &value.value {
-        ast::Value::Number(digits, false) => {
-            let number = Value::number(digits).ok_or_else(|| {
-                let message = format!("`{digits}` is not a number of at most 38 digits");
-                at.error(ErrorKind::TypeMismatch, message)
-            })?;
-            ExprKind::Literal(number)
-        }
-        ast::Value::SingleQuotedString(text) => ExprKind::Literal(Value::Text(text.clone())),
-        ast::Value::Boolean(value) => ExprKind::Literal(Value::Boolean(*value)),
-        ast::Value::Null => ExprKind::Literal(Value::Null),
-        ast::Value::Placeholder(name) => ExprKind::Parameter(lower_placeholder(at, name)?),
-        other => return unsupported(at, format!("the literal {other}")),
-    };
-    Ok(Expr { at, kind })
-}
-
-fn lower_placeholder(at: Position, name: &str) -> Result<usize> {
-    let number = name.strip_prefix('$').and_then(|digits| digits.parse().ok());
-    number.filter(|number| *number > 0).ok_or_else(|| {
-        let message = format!("`{name}` is not a parameter; expected $1, $2, …");
-        at.error(ErrorKind::Syntax, message)
-    })
-}
-
-fn lower_typed(typed: &ast::TypedString) -> Result<Expr> {
-    let ast::TypedString { data_type, value, uses_odbc_syntax } = typed;
-    let at = start(value.span);
-    refuse(at, *uses_odbc_syntax, "the ODBC form of a literal")?;
-    let ast::Value::SingleQuotedString(text) = &value.value else {
-        return unsupported(at, "this form of a literal");
-    };
-    let value = match data_type {
-        ast::DataType::Date => Value::date(text),
-        ast::DataType::Timestamp(None, ast::TimezoneInfo::None) => Value::timestamp(text),
-        _ => return unsupported(at, format!("a literal of type {data_type}")),
-    };
-    match value {
-        Some(value) => Ok(Expr { at, kind: ExprKind::Literal(value) }),
-        None => {
-            let expected = match data_type {
-                ast::DataType::Date => "YYYY-MM-DD",
-                _ => "YYYY-MM-DD HH:MM:SS",
-            };
-            let message = format!("'{text}' is not a {data_type}; expected {expected}");
-            Err(at.error(ErrorKind::TypeMismatch, message))
-        }
-    }
-}
-
-fn lower_escape(escape: Option<&ast::ValueWithSpan>) -> Result<Option<char>> {
-    let Some(escape) = escape else { return Ok(Some('\\')) };
-    let text = match &escape.value {
-        ast::Value::SingleQuotedString(text) => text,
-        other => return unsupported(start(escape.span), format!("ESCAPE {other}")),
-    };
-    let mut chars = text.chars();
-    match (chars.next(), chars.next()) {
-        (first, None) => Ok(first),
-        _ => {
-            let message = format!("ESCAPE '{text}': expected one character or none");
-            Err(start(escape.span).error(ErrorKind::Syntax, message))
-        }
-    }
-}
-
-fn lower_function(function: &ast::Function, depth: usize) -> Result<Expr> {
-    let ast::Function {
-        name,
-        uses_odbc_syntax,
-        parameters,
-        args,
-        filter,
-        null_treatment,
-        over,
-        within_group,
-    } = function;
-    let [ast::ObjectNamePart::Identifier(ident)] = name.0.as_slice() else {
-        return unsupported(at(name), format!("the function {name}"));
-    };
-    let here = start(ident.span);
-    let function = match ident.value.to_ascii_lowercase().as_str() {
-        "count" => AggregateFunction::Count,
-        "sum" => AggregateFunction::Sum,
-        "min" => AggregateFunction::Min,
-        "max" => AggregateFunction::Max,
-        "avg" => AggregateFunction::Avg,
-        _ => {
-            let message = format!(
-                "unknown function `{}`; there are count, sum, min, max and avg",
-                ident.value
-            );
-            return Err(here.error(ErrorKind::UnknownFunction, message));
-        }
-    };
-    refuse(here, *uses_odbc_syntax, "the ODBC form of a call")?;
-    refuse(here, !matches!(parameters, ast::FunctionArguments::None), "a parametric function")?;
-    refuse(here, null_treatment, "IGNORE or RESPECT NULLS")?;
-    refuse(here, over, "OVER (a window)")?;
-    refuse(here, within_group, "WITHIN GROUP")?;
-    let ast::FunctionArguments::List(list) = args else {
-        return unsupported(here, format!("{function} without a list of arguments"));
-    };
-    let ast::FunctionArgumentList { duplicate_treatment, args, clauses } = list;
-    let distinct = matches!(duplicate_treatment, Some(ast::DuplicateTreatment::Distinct));
-    refuse(here, clauses, &format!("a clause inside {function}"))?;
-    let argument = match args.as_slice() {
-        [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard)]
-            if function == AggregateFunction::Count && !distinct =>
-        {
-            None
-        }
-        [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(argument))] => {
-            Some(Box::new(lower_at(argument, depth + 1)?))
-        }
-        _ => {
-            let message = format!("{function} takes one expression");
-            return Err(here.error(ErrorKind::TypeMismatch, message));
-        }
-    };
-    let filter = filter.as_deref().map(|filter| lower_at(filter, depth + 1)).transpose()?;
-    let filter = filter.map(Box::new);
-    let aggregate = Aggregate { function, distinct, argument, filter };
-    Ok(Expr { at: here, kind: ExprKind::Aggregate(aggregate) })
-}
-
 /// What a refused expression is called.
 fn name_of(expr: &ast::Expr) -> &'static str {
     match expr {
-        ast::Expr::Cast { .. } | ast::Expr::Convert { .. } => "CAST",
-        ast::Expr::Case { .. } => "CASE",
-        ast::Expr::ILike { .. } => "ILIKE",
-        ast::Expr::Like { .. } => "LIKE ANY",
-        ast::Expr::SimilarTo { .. } => "SIMILAR TO",
+        ast::Expr::Convert { .. } => "CONVERT",
+        ast::Expr::Cast { .. } => "CAST to an array",
+        ast::Expr::Like { .. } | ast::Expr::ILike { .. } => "LIKE ANY",
         ast::Expr::RLike { .. } => "RLIKE",
-        ast::Expr::IsTrue(_)
-        | ast::Expr::IsNotTrue(_)
-        | ast::Expr::IsFalse(_)
-        | ast::Expr::IsNotFalse(_)
-        | ast::Expr::IsUnknown(_)
-        | ast::Expr::IsNotUnknown(_) => "IS TRUE, FALSE or UNKNOWN",
-        ast::Expr::IsDistinctFrom(..) | ast::Expr::IsNotDistinctFrom(..) => "IS DISTINCT FROM",
         ast::Expr::InSubquery { .. } | ast::Expr::Exists { .. } | ast::Expr::Subquery(_) => {
             "a subquery"
         }
         ast::Expr::AnyOp { .. } => "ANY",
         ast::Expr::AllOp { .. } => "ALL",
-        ast::Expr::Extract { .. } => "EXTRACT",
-        ast::Expr::Ceil { .. } => "ceil",
-        ast::Expr::Floor { .. } => "floor",
-        ast::Expr::Position { .. } => "position",
-        ast::Expr::Substring { .. } => "substring",
-        ast::Expr::Trim { .. } => "trim",
+        ast::Expr::Extract { .. } => "EXTRACT with a comma",
         ast::Expr::Overlay { .. } => "overlay",
         ast::Expr::Collate { .. } => "COLLATE",
         ast::Expr::AtTimeZone { .. } => "AT TIME ZONE",
-        ast::Expr::Interval(_) => "INTERVAL",
         ast::Expr::Tuple(_) => "a row of several values",
         ast::Expr::Array(_) => "ARRAY",
         _ => "this expression",

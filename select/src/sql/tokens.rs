@@ -4,10 +4,10 @@
 //! exponential time, and a SELECT within a SELECT tens of kilobytes of stack. All of it is refused
 //! before anything recurses over it.
 
-use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
+use super::dialect::SelectDialect;
 use super::place::{lower_first, position, unsupported};
 use crate::{Error, ErrorKind, Result};
 
@@ -31,7 +31,7 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
             format!("the text has {} bytes, at most {TEXT_BYTES_MAX} are accepted", text.len());
         return Err(Error::new(ErrorKind::LimitExceeded, message));
     }
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
+    let tokens = Tokenizer::new(&SelectDialect, text)
         .tokenize_with_location()
         .map_err(|e| position(e.location).error(ErrorKind::Syntax, lower_first(&e.message)))?;
     let is_select = |token: &&TokenWithSpan| {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Aggregate, Expr, ExprKind, Name};
+use super::{Aggregate, Expr, ExprKind, Name, PatternLanguage};
 use crate::Value;
 use crate::types;
 
@@ -38,8 +38,13 @@ impl Display for Expr {
                 listed(list, f)?;
                 f.write_str(")")
             }
-            ExprKind::Like { operand, pattern, escape, negated } => {
-                write!(f, "{} {}LIKE {}", Operand(operand), not(negated), Operand(pattern))?;
+            ExprKind::Match { language, operand, pattern, escape, negated } => {
+                let (operand, pattern) = (Operand(operand), Operand(pattern));
+                if let PatternLanguage::Regex | PatternLanguage::RegexIgnoringCase = language {
+                    let not = if *negated { "!" } else { "" };
+                    return write!(f, "{operand} {not}{language} {pattern}");
+                }
+                write!(f, "{operand} {}{language} {pattern}", not(negated))?;
                 match escape {
                     Some('\\') => Ok(()),
                     Some(escape) => write!(f, " ESCAPE '{escape}'"),
@@ -49,6 +54,42 @@ impl Display for Expr {
             ExprKind::IsNull { operand, negated } => {
                 write!(f, "{} IS {}NULL", Operand(operand), not(negated))
             }
+            ExprKind::IsTruth { operand, truth, negated } => {
+                let truth = match truth {
+                    Some(true) => "TRUE",
+                    Some(false) => "FALSE",
+                    None => "UNKNOWN",
+                };
+                write!(f, "{} IS {}{truth}", Operand(operand), not(negated))
+            }
+            ExprKind::IsDistinct { left, right, negated } => {
+                let (left, right) = (Operand(left), Operand(right));
+                write!(f, "{left} IS {}DISTINCT FROM {right}", not(negated))
+            }
+            ExprKind::Case { operand, branches, otherwise } => {
+                f.write_str("CASE")?;
+                if let Some(operand) = operand {
+                    write!(f, " {}", Operand(operand))?;
+                }
+                for (condition, result) in branches {
+                    write!(f, " WHEN {condition} THEN {result}")?;
+                }
+                if let Some(otherwise) = otherwise {
+                    write!(f, " ELSE {otherwise}")?;
+                }
+                f.write_str(" END")
+            }
+            ExprKind::Cast { operand, to } => write!(f, "CAST({operand} AS {to})"),
+            ExprKind::Call { name, arguments } => match arguments.as_slice() {
+                [left, right] if !name.starts_with(char::is_alphabetic) => {
+                    write!(f, "{} {name} {}", Operand(left), Operand(right))
+                }
+                arguments => {
+                    write!(f, "{name}(")?;
+                    listed(arguments, f)?;
+                    f.write_str(")")
+                }
+            },
             ExprKind::Aggregate(aggregate) => aggregate.fmt(f),
         }
     }
@@ -78,7 +119,12 @@ impl Display for Operand<'_> {
             ExprKind::Column { .. }
             | ExprKind::Literal(_)
             | ExprKind::Parameter(_)
-            | ExprKind::Aggregate(_) => self.0.fmt(f),
+            | ExprKind::Aggregate(_)
+            | ExprKind::Case { .. }
+            | ExprKind::Cast { .. } => self.0.fmt(f),
+            ExprKind::Call { ref name, .. } if name.starts_with(char::is_alphabetic) => {
+                self.0.fmt(f)
+            }
             _ => write!(f, "({})", self.0),
         }
     }
@@ -111,10 +157,11 @@ fn literal(value: &Value, f: &mut Formatter<'_>) -> fmt::Result {
         Value::Float(value) => write!(f, "{value:?}"),
         Value::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
         Value::Binary(bytes) => write!(f, "({} bytes)", bytes.len()),
-        Value::Decimal { .. } | Value::Date(_) | Value::Timestamp(_) => {
+        Value::Decimal { .. } | Value::Date(_) | Value::Timestamp(_) | Value::Interval(_) => {
             let prefix = match value {
                 Value::Date(_) => "DATE ",
                 Value::Timestamp(_) => "TIMESTAMP ",
+                Value::Interval(_) => "INTERVAL ",
                 _ => return f.write_str(&types::text_of(value)),
             };
             write!(f, "{prefix}'{}'", types::text_of(value))

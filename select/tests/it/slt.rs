@@ -41,19 +41,30 @@ macro_rules! files {
 files! {
     aggregates
     arithmetic
+    case
+    casts
+    coalesce
     comparison
+    concat
+    date_functions
     dates
     decimals
+    distinct_from
     grouping
     in_between
+    intervals
+    is_true
     limit_offset
     logic
     narrow
+    number_functions
     ordering
     parameters
+    patterns
     projection
     refusals
     text
+    text_functions
     timestamps
 }
 

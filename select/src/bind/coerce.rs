@@ -1,0 +1,166 @@
+//! Types brought together: literals read as what stands beside them, operands made alike, constants
+//! computed.
+
+use std::fmt;
+
+use arrow::array::Scalar;
+use arrow::datatypes::{DataType, TimeUnit};
+
+use super::mismatch;
+use crate::expr::{Expr, ExprKind, Literal};
+use crate::syntax::Position;
+use crate::types::{self, type_name};
+use crate::{Error, Result, Value, eval};
+
+/// A literal of its own type; NULL is a text until something coerces it.
+pub(super) fn literal(value: Value, at: Position) -> Result<Expr> {
+    let data_type = types::type_of(&value);
+    typed_literal(&value, &data_type)
+        .ok_or_else(|| mismatch(at, format!("the value does not fit {}", type_name(&data_type))))
+}
+
+pub(super) fn typed_literal(value: &Value, data_type: &DataType) -> Option<Expr> {
+    let scalar = types::scalar(value, data_type)?;
+    let kind = ExprKind::Literal(Literal { value: value.clone(), scalar });
+    Some(Expr { data_type: data_type.clone(), kind })
+}
+
+/// Brings an expression to a type, if PostgreSQL does so without being asked.
+///
+/// # Errors
+/// What was found instead, for the message.
+pub(super) fn coerce(expr: Expr, to: &DataType) -> std::result::Result<Expr, String> {
+    if expr.data_type == *to {
+        return Ok(expr);
+    }
+    if let ExprKind::Literal(Literal { value, .. }) = &expr.kind {
+        if let Some(literal) = typed_literal(value, to) {
+            return Ok(literal);
+        }
+        if let Value::Text(text) = value {
+            return Err(format!("'{text}', which is no {}", type_name(to)));
+        }
+    }
+    let found = type_name(&expr.data_type);
+    let implicit = match (&expr.data_type, to) {
+        (from, DataType::Decimal128(..)) => from.is_integer() || from.is_decimal(),
+        (from, DataType::Float64) => from.is_numeric() || from.is_decimal(),
+        (from, DataType::Int64) => from.is_integer(),
+        (DataType::Date32, DataType::Timestamp(TimeUnit::Microsecond, None)) => true,
+        _ => false,
+    };
+    if implicit {
+        Ok(fold(Expr { data_type: to.clone(), kind: ExprKind::Cast(Box::new(expr)) }))
+    } else {
+        Err(found)
+    }
+}
+
+/// Brings an expression to the type that it is compared in. There a literal beyond all decimals is
+/// as good as the digits that no decimal has.
+fn coerce_compared(expr: Expr, to: &DataType) -> std::result::Result<Expr, String> {
+    if let ExprKind::Literal(Literal { value, .. }) = &expr.kind
+        && let Some(scalar) = types::beyond(value, to)
+    {
+        let kind = ExprKind::Literal(Literal { value: value.clone(), scalar });
+        return Ok(Expr { data_type: to.clone(), kind });
+    }
+    coerce(expr, to)
+}
+
+/// Brings operands that are to be compared to one type.
+pub(super) fn unify<const N: usize>(
+    operands: [Expr; N],
+    at: Position,
+    what: impl fmt::Display,
+) -> Result<[Expr; N]> {
+    let unified = unify_list(operands.into(), at, what)?;
+    unified.try_into().map_err(|_wrong_length| mismatch(at, "an operand was lost".to_owned()))
+}
+
+/// As [`unify`], for as many as there are.
+pub(super) fn unify_list(
+    operands: Vec<Expr>,
+    at: Position,
+    what: impl fmt::Display,
+) -> Result<Vec<Expr>> {
+    let fits = |value: &Value, to: &DataType| {
+        types::scalar(value, to).is_some() || types::beyond(value, to).is_some()
+    };
+    let target = common_type(&operands, fits)
+        .ok_or_else(|| mismatch(at, format!("{what} cannot compare {}", type_names(&operands))))?;
+    let unified = operands.into_iter().map(|operand| {
+        coerce_compared(operand, &target).map_err(|found| unexpected(at, &what, &target, &found))
+    });
+    unified.collect()
+}
+
+/// Brings expressions, one of which becomes the value, to one type.
+pub(super) fn unify_values(
+    operands: Vec<Expr>,
+    at: Position,
+    what: impl fmt::Display,
+) -> Result<Vec<Expr>> {
+    let target = common_type(&operands, types::holds)
+        .ok_or_else(|| mismatch(at, format!("{what} cannot be {}", type_names(&operands))))?;
+    let unified = operands.into_iter().map(|operand| {
+        coerce(operand, &target).map_err(|found| unexpected(at, &what, &target, &found))
+    });
+    unified.collect()
+}
+
+fn unexpected(at: Position, what: impl fmt::Display, target: &DataType, found: &str) -> Error {
+    mismatch(at, format!("{what} expected {}, got {found}", type_name(target)))
+}
+
+fn type_names(operands: &[Expr]) -> String {
+    let mut names: Vec<_> = operands.iter().map(|operand| type_name(&operand.data_type)).collect();
+    if names.len() > 2 {
+        names.dedup();
+    }
+    names.join(" with ")
+}
+
+/// The type that operands have in common. Literals give way to what is not one where it `fits`
+/// their value, so that columns are used as they are decoded.
+fn common_type(operands: &[Expr], fits: impl Fn(&Value, &DataType) -> bool) -> Option<DataType> {
+    let fixed = operands.iter().filter(|operand| !operand.is_literal());
+    let fixed_type = types::common(fixed.map(|operand| operand.data_type.clone()));
+    let Some(fixed_type) = fixed_type? else {
+        let texts = |operand: &&Expr| !is_untyped(operand);
+        let typed = operands.iter().filter(texts).map(|operand| operand.data_type.clone());
+        return types::common(typed).map(|common| common.unwrap_or(DataType::Utf8));
+    };
+    let mut target = fixed_type;
+    for operand in operands.iter().filter(|operand| operand.is_literal()) {
+        let ExprKind::Literal(Literal { value, .. }) = &operand.kind else { continue };
+        if !is_untyped(operand) && !fits(value, &target) {
+            target = types::common([target, operand.data_type.clone()])??;
+        }
+    }
+    Some(target)
+}
+
+/// Whether it is a text literal or NULL, which take the type of what they stand beside.
+pub(super) fn is_untyped(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::Literal(Literal { value: Value::Text(_) | Value::Null, .. }))
+}
+
+/// Computes a constant subtree. One that fails stays as it is: it fails if a record reaches it.
+pub(super) fn fold(expr: Expr) -> Expr {
+    if expr.is_literal()
+        || expr.children().next().is_none()
+        || !expr.children().all(Expr::is_literal)
+    {
+        return expr;
+    }
+    let Ok(array) = eval::constant(&expr) else { return expr };
+    let value = types::value_at(&array, 0);
+    let scalar = Scalar::new(array);
+    match value {
+        Some(value) => {
+            Expr { data_type: expr.data_type, kind: ExprKind::Literal(Literal { value, scalar }) }
+        }
+        None => expr,
+    }
+}

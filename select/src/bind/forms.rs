@@ -1,0 +1,233 @@
+//! CASE, CAST and calls, bound: the functions of the table, and those that take values of any type.
+
+use std::cmp::Ordering;
+
+use arrow::datatypes::DataType;
+
+use super::coerce::{coerce, fold, is_untyped, literal, typed_literal, unify_list, unify_values};
+use super::operators::arithmetic;
+use super::{Binder, mismatch};
+use crate::cast;
+use crate::expr::{Expr, ExprKind, Literal};
+use crate::functions::{self, CONCATENATION, Takes, Unresolved};
+use crate::syntax::{self, ArithmeticOp, CastTarget, Position};
+use crate::types::{digits_of, type_name};
+use crate::{ErrorKind, Result, Value};
+
+impl Binder<'_> {
+    pub(super) fn case(
+        &mut self,
+        operand: Option<&syntax::Expr>,
+        branches: &[(syntax::Expr, syntax::Expr)],
+        otherwise: Option<&syntax::Expr>,
+        at: Position,
+    ) -> Result<Expr> {
+        let mut conditions = Vec::with_capacity(branches.len());
+        let mut results = Vec::with_capacity(branches.len() + 1);
+        let operand = operand.map(|operand| self.part(operand)).transpose()?;
+        for (condition, result) in branches {
+            conditions.push(match operand {
+                Some(_) => self.part(condition)?,
+                None => self.boolean(condition, "WHEN")?,
+            });
+            results.push(self.part(result)?);
+        }
+        results.push(match otherwise {
+            Some(otherwise) => self.part(otherwise)?,
+            None => literal(Value::Null, at)?,
+        });
+        let operand = match operand {
+            None => None,
+            Some(operand) => {
+                conditions.insert(0, operand);
+                conditions = unify_list(conditions, at, "CASE")?;
+                Some(Box::new(conditions.remove(0)))
+            }
+        };
+        let mut results = unify_values(results, at, "the value of CASE")?;
+        let otherwise = results.pop();
+        let data_type = otherwise.as_ref().map_or(DataType::Utf8, |expr| expr.data_type.clone());
+        let arms =
+            conditions.into_iter().zip(results).flat_map(|(condition, result)| [condition, result]);
+        let arms = arms.chain(otherwise).collect();
+        Ok(Expr { data_type, kind: ExprKind::Case { operand, arms } })
+    }
+}
+
+/// `CAST(operand AS to)`.
+pub(super) fn cast(operand: Expr, to: &CastTarget, at: Position) -> Result<Expr> {
+    match to {
+        CastTarget::Type(to) => cast_to(operand, to, at),
+        CastTarget::Numeric => cast_to_numeric(operand, at),
+        CastTarget::Varchar(length) => cut(operand, *length, at),
+        CastTarget::Char(length) => call("rtrim", vec![cut(operand, *length, at)?], at),
+    }
+}
+
+/// A text of at most so many characters.
+fn cut(operand: Expr, length: u32, at: Position) -> Result<Expr> {
+    let text = cast_to(operand, &DataType::Utf8, at)?;
+    call("left", vec![text, literal(Value::Integer(length.into()), at)?], at).map(fold)
+}
+
+fn cast_to(operand: Expr, to: &DataType, at: Position) -> Result<Expr> {
+    if operand.data_type == *to {
+        return Ok(operand);
+    }
+    if let ExprKind::Literal(Literal { value: Value::Null, .. }) = operand.kind {
+        return typed_literal(&Value::Null, to)
+            .ok_or_else(|| mismatch(at, format!("NULL is no {}", type_name(to))));
+    }
+    if !cast::exists(&operand.data_type, to) {
+        let (from, to) = (type_name(&operand.data_type), type_name(to));
+        return Err(mismatch(at, format!("there is no cast from {from} to {to}")));
+    }
+    let text = match &operand.kind {
+        ExprKind::Literal(Literal { value: Value::Text(text), .. }) => Some(text.clone()),
+        _ => None,
+    };
+    let bound = fold(Expr { data_type: to.clone(), kind: ExprKind::Cast(Box::new(operand)) });
+    match text {
+        Some(text) if !bound.is_literal() => {
+            Err(mismatch(at, format!("'{text}' is no {}", type_name(to))))
+        }
+        _ => Ok(bound),
+    }
+}
+
+fn cast_to_numeric(operand: Expr, at: Position) -> Result<Expr> {
+    let to = match (&operand.kind, &operand.data_type) {
+        (ExprKind::Literal(Literal { value: Value::Null, .. }), _) => DataType::Decimal128(1, 0),
+        (ExprKind::Literal(Literal { value: Value::Text(text), .. }), _) => {
+            let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+            let digits = |part: &str| part.chars().filter(char::is_ascii_digit).count();
+            let (precision, scale) = (digits(whole) + digits(fraction), digits(fraction));
+            let (precision, scale) = (u8::try_from(precision), i8::try_from(scale));
+            match (precision, scale) {
+                (Ok(precision @ 1..=38), Ok(scale)) if !text.contains(['e', 'E']) => {
+                    DataType::Decimal128(precision, scale)
+                }
+                _ => return Err(mismatch(at, format!("'{text}' is no decimal"))),
+            }
+        }
+        (_, from) => match digits_of(from) {
+            Some((precision, scale)) => DataType::Decimal128(precision, scale.cast_signed()),
+            None => {
+                let message = format!(
+                    "a cast from {} to numeric needs its digits: numeric(precision, scale)",
+                    type_name(from)
+                );
+                return Err(mismatch(at, message));
+            }
+        },
+    };
+    cast_to(operand, &to, at)
+}
+
+/// A call of the function or operator `name`.
+pub(super) fn call(name: &str, arguments: Vec<Expr>, at: Position) -> Result<Expr> {
+    let count = arguments.len();
+    match (name, count) {
+        ("coalesce", 1..) => {
+            let operands = unify_values(arguments, at, name)?;
+            of_first(operands, ExprKind::Coalesce, at)
+        }
+        ("greatest" | "least", 1..) => {
+            let keep = if name == "least" { Ordering::Less } else { Ordering::Greater };
+            let operands = unify_values(arguments, at, name)?;
+            of_first(operands, |operands| ExprKind::Extreme { keep, operands }, at)
+        }
+        ("nullif" | "mod" | "||", 2) => {
+            let mut arguments = arguments.into_iter();
+            match (arguments.next(), arguments.next()) {
+                (Some(left), Some(right)) => of_two(name, left, right, at),
+                _ => Err(mismatch(at, format!("{name} lost an argument"))),
+            }
+        }
+        ("coalesce" | "greatest" | "least", _) => {
+            Err(mismatch(at, format!("{name} takes one or more arguments, got none")))
+        }
+        ("nullif" | "mod" | "||", _) => {
+            Err(mismatch(at, format!("{name} takes two arguments, got {count}")))
+        }
+        _ => function(name, arguments, at),
+    }
+}
+
+/// A node of the type that its operands have in common.
+fn of_first(
+    operands: Vec<Expr>,
+    kind: impl Fn(Vec<Expr>) -> ExprKind,
+    at: Position,
+) -> Result<Expr> {
+    match operands.first().map(|first| first.data_type.clone()) {
+        Some(data_type) => Ok(Expr { data_type, kind: kind(operands) }),
+        None => Err(mismatch(at, "the arguments were lost".to_owned())),
+    }
+}
+
+fn of_two(name: &str, left: Expr, right: Expr, at: Position) -> Result<Expr> {
+    match name {
+        "mod" => arithmetic(ArithmeticOp::Modulo, left, right, at),
+        "||" => concatenation(left, right, at),
+        _ => {
+            let mut operands = unify_values(vec![left, right], at, name)?.into_iter().map(Box::new);
+            match (operands.next(), operands.next()) {
+                (Some(left), Some(right)) => {
+                    let data_type = left.data_type.clone();
+                    Ok(Expr { data_type, kind: ExprKind::NullIf { left, right } })
+                }
+                _ => Err(mismatch(at, format!("{name} lost an argument"))),
+            }
+        }
+    }
+}
+
+/// A text and another value; a chain of them becomes one.
+fn concatenation(left: Expr, right: Expr, at: Position) -> Result<Expr> {
+    if left.data_type != DataType::Utf8 && right.data_type != DataType::Utf8 {
+        let (left, right) = (type_name(&left.data_type), type_name(&right.data_type));
+        return Err(mismatch(at, format!("|| needs a text, got {left} and {right}")));
+    }
+    let right = cast_to(right, &DataType::Utf8, at)?;
+    let arguments = match left.kind {
+        ExprKind::Call { function, mut arguments } if *function == CONCATENATION => {
+            arguments.push(right);
+            arguments
+        }
+        _ => vec![cast_to(left, &DataType::Utf8, at)?, right],
+    };
+    Ok(Expr {
+        data_type: DataType::Utf8,
+        kind: ExprKind::Call { function: &CONCATENATION, arguments },
+    })
+}
+
+fn function(name: &str, arguments: Vec<Expr>, at: Position) -> Result<Expr> {
+    let function = functions::resolve(name, &arguments).map_err(|unresolved| match unresolved {
+        Unresolved::Name(message) => at.error(ErrorKind::UnknownFunction, message),
+        Unresolved::Arguments(message) => mismatch(at, message),
+    })?;
+    let mut bound = Vec::with_capacity(arguments.len());
+    for (index, argument) in arguments.into_iter().enumerate() {
+        let takes = function.takes(index).unwrap_or(Takes::Shown);
+        let to = takes.target(&argument).map_or(DataType::Utf8, |(to, _)| to);
+        bound.push(match takes {
+            Takes::Shown => shown(argument, at)?,
+            _ => coerce(argument, &to)
+                .map_err(|found| mismatch(at, format!("{name} expected {takes}, got {found}")))?,
+        });
+    }
+    let data_type = function.gives.data_type(&bound);
+    let data_type = data_type.map_err(|complaint| mismatch(at, format!("{name}: {complaint}")))?;
+    Ok(Expr { data_type, kind: ExprKind::Call { function, arguments: bound } })
+}
+
+/// A value as concat shows it: a boolean as one letter.
+fn shown(argument: Expr, at: Position) -> Result<Expr> {
+    let is_boolean = argument.data_type == DataType::Boolean && !is_untyped(&argument);
+    match is_boolean {
+        true => cut(argument, 1, at),
+        false => cast_to(argument, &DataType::Utf8, at),
+    }
+}

@@ -1,0 +1,148 @@
+//! Operators, bound to operands of the types that they take.
+
+use std::collections::HashSet;
+
+use arrow::array::Datum;
+use arrow::datatypes::DataType;
+
+use super::coerce::{coerce, is_untyped, literal, unify_list};
+use super::{boolean, mismatch};
+use crate::expr::{Expr, ExprKind, Literal, LiteralSet};
+use crate::functions::{ILIKE, LIKE};
+use crate::pattern::Pattern;
+use crate::syntax::{ArithmeticOp, PatternLanguage, Position};
+use crate::types::{self, INTERVAL, type_name};
+use crate::{ErrorKind, Result, Value};
+
+/// Shorter lists are compared value by value.
+const SET_LENGTH_MIN: usize = 8;
+
+pub(super) fn negate(operand: Expr, at: Position) -> Result<Expr> {
+    let to = match &operand.data_type {
+        data_type if data_type.is_integer() => DataType::Int64,
+        DataType::Decimal128(..) => operand.data_type.clone(),
+        data_type if data_type.is_floating() => DataType::Float64,
+        DataType::Interval(_) => INTERVAL,
+        DataType::Utf8 if is_untyped(&operand) => DataType::Int64,
+        other => return Err(mismatch(at, format!("- does not take {}", type_name(other)))),
+    };
+    let operand =
+        coerce(operand, &to).map_err(|found| mismatch(at, format!("- does not take {found}")))?;
+    Ok(Expr { data_type: to, kind: ExprKind::Negate(Box::new(operand)) })
+}
+
+pub(super) fn arithmetic(op: ArithmeticOp, left: Expr, right: Expr, at: Position) -> Result<Expr> {
+    let refused = |left: &Expr, right: &Expr| {
+        let (left, right) = (type_name(&left.data_type), type_name(&right.data_type));
+        mismatch(at, format!("{op} does not take {left} and {right}"))
+    };
+    let untyped_beside = |other: &Expr| match &other.data_type {
+        // `date - '1995-01-01'` is the number of days between.
+        DataType::Date32 if op == ArithmeticOp::Subtract => DataType::Date32,
+        DataType::Date32 => DataType::Int64,
+        DataType::Timestamp(..) if op == ArithmeticOp::Add => INTERVAL,
+        other => other.clone(),
+    };
+    let to_left = is_untyped(&left).then(|| untyped_beside(&right));
+    let to_right = is_untyped(&right).then(|| untyped_beside(&left));
+    let coerced = |operand: Expr, to: Option<DataType>| match to {
+        None => Ok(operand),
+        Some(to) => coerce(operand, &to).map_err(|found| {
+            mismatch(at, format!("{op} expected {}, got {found}", type_name(&to)))
+        }),
+    };
+    let (left, right) = (coerced(left, to_left)?, coerced(right, to_right)?);
+
+    let Some((left_type, right_type, data_type)) =
+        types::arithmetic(op, &operand_type(&left), &operand_type(&right))
+    else {
+        return Err(refused(&left, &right));
+    };
+    let left = coerce(left, &left_type).map_err(|found| mismatch(at, format!("{op}: {found}")))?;
+    let right =
+        coerce(right, &right_type).map_err(|found| mismatch(at, format!("{op}: {found}")))?;
+    Ok(Expr {
+        data_type,
+        kind: ExprKind::Arithmetic { op, left: Box::new(left), right: Box::new(right) },
+    })
+}
+
+/// The type of an operand, for a whole-number literal as narrow as its digits: `price * 2` needs
+/// one digit more than `price`, not nineteen.
+fn operand_type(expr: &Expr) -> types::Operand {
+    let digits = match &expr.kind {
+        ExprKind::Literal(Literal { value: Value::Integer(value), .. }) => {
+            Some(value.unsigned_abs().checked_ilog10().map_or(1, |log| log + 1))
+        }
+        _ => None,
+    };
+    types::Operand {
+        data_type: expr.data_type.clone(),
+        whole_digits: digits.and_then(|digits| u8::try_from(digits).ok()),
+    }
+}
+
+pub(super) fn in_list(operand: Expr, list: Vec<Expr>, at: Position) -> Result<Expr> {
+    let mut operands = vec![operand];
+    operands.extend(list);
+    let mut list = unify_list(operands, at, "IN")?;
+    let operand = Box::new(list.remove(0));
+    Ok(boolean(match literal_set(&list) {
+        Some((set, has_null)) => ExprKind::InSet { operand, set, has_null },
+        None => ExprKind::InList { operand, list },
+    }))
+}
+
+/// The values of a long list of literals of a type that hashes as it compares.
+fn literal_set(list: &[Expr]) -> Option<(LiteralSet, bool)> {
+    if list.len() < SET_LENGTH_MIN {
+        return None;
+    }
+    let mut has_null = false;
+    let mut integers = HashSet::new();
+    let mut texts = HashSet::new();
+    for expr in list {
+        let ExprKind::Literal(Literal { scalar, .. }) = &expr.kind else { return None };
+        let (array, _) = scalar.get();
+        if array.is_null(0) {
+            has_null = true;
+        } else if let Some(text) = types::text_at(array, 0) {
+            texts.insert(text.to_owned());
+        } else {
+            integers.insert(types::integer_at(array, 0)?);
+        }
+    }
+    let set =
+        if texts.is_empty() { LiteralSet::Integers(integers) } else { LiteralSet::Texts(texts) };
+    Some((set, has_null))
+}
+
+pub(super) fn matching(
+    language: PatternLanguage,
+    operand: Expr,
+    pattern: Expr,
+    escape: Option<char>,
+    at: Position,
+) -> Result<Expr> {
+    let text = |expr: Expr| {
+        coerce(expr, &DataType::Utf8)
+            .map_err(|found| mismatch(at, format!("{language} needs utf8, got {found}")))
+    };
+    let (operand, pattern) = (text(operand)?, text(pattern)?);
+    if let ExprKind::Literal(Literal { value: Value::Text(pattern), .. }) = &pattern.kind {
+        let pattern =
+            Pattern::new(language, pattern, escape).map_err(|complaint| mismatch(at, complaint))?;
+        return Ok(boolean(ExprKind::Match { operand: Box::new(operand), pattern }));
+    }
+    let function = match language {
+        PatternLanguage::ILike => &ILIKE,
+        // of NULL nothing is compiled
+        _ if language == PatternLanguage::Like || pattern.is_literal() => &LIKE,
+        _ => {
+            let message = format!("a pattern of {language} that is no constant is not supported");
+            return Err(at.error(ErrorKind::Unsupported, message));
+        }
+    };
+    let escape = literal(Value::Text(escape.into_iter().collect()), at)?;
+    Ok(boolean(ExprKind::Call { function, arguments: vec![operand, pattern, escape] }))
+}

@@ -1,0 +1,128 @@
+//! Values as text, as PostgreSQL writes them with its default settings.
+
+use std::fmt::Write as _;
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{
+    DataType, Date32Type, Float32Type, Float64Type, IntervalMonthDayNanoType, TimeUnit,
+    TimestampMicrosecondType,
+};
+
+use crate::calendar::{DAY_MICROS, civil_of_days};
+use crate::interval::Interval;
+use crate::types::integer_at;
+
+/// Decimal exponents from which floats are written with one: of 64 bits, and of 32 bits.
+const EXPONENT_MAX: i32 = 15;
+const REAL_EXPONENT_MAX: i32 = 6;
+/// The least decimal exponent that is written as zeros behind the point.
+const EXPONENT_MIN: i32 = -4;
+
+/// Adds the value at `row`, which is not null, to `to`; none for a type that has no text.
+pub(crate) fn render(array: &dyn Array, row: usize, to: &mut String) -> Option<()> {
+    match array.data_type() {
+        DataType::Utf8 => to.push_str(array.as_string::<i32>().value(row)),
+        DataType::Boolean => {
+            to.push_str(if array.as_boolean().value(row) { "true" } else { "false" });
+        }
+        DataType::Float64 => {
+            let value = array.as_primitive::<Float64Type>().value(row);
+            float(&format!("{value:e}"), EXPONENT_MAX, to);
+        }
+        DataType::Float32 => {
+            let value = array.as_primitive::<Float32Type>().value(row);
+            float(&format!("{value:e}"), REAL_EXPONENT_MAX, to);
+        }
+        DataType::Date32 => {
+            let days = array.as_primitive::<Date32Type>().value(row);
+            let is_bc = civil(days.into(), to);
+            to.push_str(if is_bc { " BC" } else { "" });
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, None) => {
+            timestamp(array.as_primitive::<TimestampMicrosecondType>().value(row), to);
+        }
+        DataType::Interval(_) => {
+            let native = array.as_primitive::<IntervalMonthDayNanoType>().value(row);
+            write!(to, "{}", Interval::from_native(native)).ok()?;
+        }
+        DataType::Decimal128(_, scale) => {
+            decimal(integer_at(array, row)?, scale.unsigned_abs(), to)
+        }
+        _ => write!(to, "{}", integer_at(array, row)?).ok()?,
+    }
+    Some(())
+}
+
+fn decimal(digits: i128, scale: u8, to: &mut String) {
+    let width = usize::from(scale) + 1;
+    let text = format!("{:0width$}", digits.unsigned_abs());
+    let (whole, fraction) = text.split_at(text.len() - usize::from(scale));
+    let sign = if digits < 0 { "-" } else { "" };
+    let point = if scale == 0 { "" } else { "." };
+    to.extend([sign, whole, point, fraction]);
+}
+
+/// From the shortest digits that mean the float, as in `-1.25e-7`.
+fn float(scientific: &str, exponent_max: i32, to: &mut String) {
+    let unsigned = scientific.strip_prefix('-').unwrap_or(scientific);
+    let parts = unsigned
+        .split_once('e')
+        .and_then(|(mantissa, exponent)| Some((mantissa, exponent.parse::<i32>().ok()?)));
+    let Some((mantissa, exponent)) = parts else {
+        to.push_str(match scientific {
+            "inf" => "Infinity",
+            "-inf" => "-Infinity",
+            _ => "NaN",
+        });
+        return;
+    };
+    if scientific.starts_with('-') {
+        to.push('-');
+    }
+    if !(EXPONENT_MIN..exponent_max).contains(&exponent) {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        to.push_str(mantissa);
+        // a String takes everything
+        let _ = write!(to, "e{sign}{:02}", exponent.unsigned_abs());
+        return;
+    }
+    let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
+    let zeros = |count: usize| std::iter::repeat_n('0', count);
+    match usize::try_from(exponent + 1) {
+        Ok(whole @ 1..) if digits.len() <= whole => {
+            to.push_str(&digits);
+            to.extend(zeros(whole - digits.len()));
+        }
+        Ok(whole @ 1..) => {
+            let (whole, fraction) = digits.split_at(whole);
+            to.extend([whole, ".", fraction]);
+        }
+        _ => {
+            to.push_str("0.");
+            to.extend(zeros(usize::try_from(-exponent - 1).unwrap_or(0)));
+            to.push_str(&digits);
+        }
+    }
+}
+
+/// Year, month and day; whether the year is before Christ, which is written behind all.
+fn civil(days: i64, to: &mut String) -> bool {
+    let (year, month, day) = civil_of_days(days);
+    let is_bc = year <= 0;
+    let year = if is_bc { 1 - year } else { year };
+    let _ = write!(to, "{year:04}-{month:02}-{day:02}");
+    is_bc
+}
+
+fn timestamp(micros: i64, to: &mut String) {
+    let is_bc = civil(micros.div_euclid(DAY_MICROS), to);
+    let time = micros.rem_euclid(DAY_MICROS);
+    let (seconds, fraction) = (time / 1_000_000, time % 1_000_000);
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    let _ = write!(to, " {hours:02}:{minutes:02}:{:02}", seconds % 60);
+    if fraction != 0 {
+        let fraction = format!("{fraction:06}");
+        to.extend([".", fraction.trim_end_matches('0')]);
+    }
+    to.push_str(if is_bc { " BC" } else { "" });
+}

@@ -1,0 +1,115 @@
+//! Literals, lowered: numbers, texts, parameters, and texts of a named type.
+
+use sqlparser::ast;
+
+use super::place::{at, refuse, start, unsupported};
+use crate::interval::Interval;
+use crate::syntax::{Expr, ExprKind, Position};
+use crate::{ErrorKind, Result, Value};
+
+pub(super) fn lower_value(value: &ast::ValueWithSpan) -> Result<Expr> {
+    let at = start(value.span);
+    let kind = match &value.value {
+        ast::Value::Number(digits, false) => {
+            let number = Value::number(digits).ok_or_else(|| {
+                let message = format!("`{digits}` is not a number of at most 38 digits");
+                at.error(ErrorKind::TypeMismatch, message)
+            })?;
+            ExprKind::Literal(number)
+        }
+        ast::Value::SingleQuotedString(text) => ExprKind::Literal(Value::Text(text.clone())),
+        ast::Value::Boolean(value) => ExprKind::Literal(Value::Boolean(*value)),
+        ast::Value::Null => ExprKind::Literal(Value::Null),
+        ast::Value::Placeholder(name) => ExprKind::Parameter(lower_placeholder(at, name)?),
+        other => return unsupported(at, format!("the literal {other}")),
+    };
+    Ok(Expr { at, kind })
+}
+
+fn lower_placeholder(at: Position, name: &str) -> Result<usize> {
+    let number = name.strip_prefix('$').and_then(|digits| digits.parse().ok());
+    number.filter(|number| *number > 0).ok_or_else(|| {
+        let message = format!("`{name}` is not a parameter; expected $1, $2, …");
+        at.error(ErrorKind::Syntax, message)
+    })
+}
+
+pub(super) fn lower_typed(typed: &ast::TypedString) -> Result<Expr> {
+    let ast::TypedString { data_type, value, uses_odbc_syntax } = typed;
+    let at = start(value.span);
+    refuse(at, *uses_odbc_syntax, "the ODBC form of a literal")?;
+    let ast::Value::SingleQuotedString(text) = &value.value else {
+        return unsupported(at, "this form of a literal");
+    };
+    let value = match data_type {
+        ast::DataType::Date => Value::date(text),
+        ast::DataType::Timestamp(
+            None,
+            ast::TimezoneInfo::None | ast::TimezoneInfo::WithoutTimeZone,
+        ) => Value::timestamp(text),
+        _ => return unsupported(at, format!("a literal of type {data_type}")),
+    };
+    match value {
+        Some(value) => Ok(Expr { at, kind: ExprKind::Literal(value) }),
+        None => {
+            let expected = match data_type {
+                ast::DataType::Date => "YYYY-MM-DD",
+                _ => "YYYY-MM-DD HH:MM:SS",
+            };
+            let message = format!("'{text}' is not a {data_type}; expected {expected}");
+            Err(at.error(ErrorKind::TypeMismatch, message))
+        }
+    }
+}
+
+/// `INTERVAL '…'`, where a lone number counts the unit behind the text.
+pub(super) fn lower_interval(interval: &ast::Interval) -> Result<Expr> {
+    let ast::Interval {
+        value,
+        leading_field,
+        leading_precision,
+        last_field,
+        fractional_seconds_precision,
+    } = interval;
+    let ast::Expr::Value(value) = &**value else {
+        return unsupported(at(&**value), "an INTERVAL of anything but a text");
+    };
+    let here = start(value.span);
+    refuse(here, last_field, "an INTERVAL of one unit TO another")?;
+    let has_precision = leading_precision.is_some() || fractional_seconds_precision.is_some();
+    refuse(here, has_precision, "a precision of INTERVAL")?;
+    let ast::Value::SingleQuotedString(text) = &value.value else {
+        return unsupported(here, "an INTERVAL of anything but a text");
+    };
+    let parsed = match leading_field {
+        None => Interval::parse(text),
+        Some(unit) => {
+            // with a unit, what is finer than it would be cut off
+            let fine = [ast::DateTimeField::Second, ast::DateTimeField::Seconds].contains(unit);
+            let of_number = |c: char| "+-0123456789".contains(c) || (fine && c == '.');
+            let is_number = text.trim().chars().all(of_number);
+            is_number.then(|| Interval::parse(&format!("{text} {unit}"))).flatten()
+        }
+    };
+    let Some(interval) = parsed else {
+        let message = format!("'{text}' is not an INTERVAL; expected the like of 1 month 2 days");
+        return Err(here.error(ErrorKind::TypeMismatch, message));
+    };
+    Ok(Expr { at: here, kind: ExprKind::Literal(Value::Interval(interval)) })
+}
+
+pub(super) fn lower_escape(escape: Option<&ast::ValueWithSpan>) -> Result<Option<char>> {
+    let Some(escape) = escape else { return Ok(Some('\\')) };
+    let text = match &escape.value {
+        ast::Value::SingleQuotedString(text) => text,
+        other => return unsupported(start(escape.span), format!("ESCAPE {other}")),
+    };
+    let mut chars = text.chars();
+    match (chars.next(), chars.next()) {
+        (first, None) => Ok(first),
+        _ => {
+            let message = format!("ESCAPE '{text}': expected one character or none");
+            Err(start(escape.span).error(ErrorKind::Syntax, message))
+        }
+    }
+}
