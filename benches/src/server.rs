@@ -14,7 +14,7 @@ use std::process::{Child, ExitCode, Stdio};
 use std::str::FromStr;
 
 use sift_proto::level::Level;
-use sift_server::{Config, DataRoot, Listener, serve};
+use sift_server::{Config, DataRoot, LEVELS, Listener, serve};
 use tokio::io::AsyncReadExt as _;
 
 use crate::Result;
@@ -49,7 +49,10 @@ impl FromStr for Security {
     type Err = sift_proto::level::LevelError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "plain" { Ok(Self::Plain) } else { text.parse().map(Self::Encrypted) }
+        match text {
+            "plain" => Ok(Self::Plain),
+            _ => text.parse::<Level>()?.among(LEVELS).map(Self::Encrypted),
+        }
     }
 }
 

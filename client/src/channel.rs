@@ -12,6 +12,7 @@ pub(crate) struct Negotiated {
     pub(crate) cipher: &'static str,
     pub(crate) key_exchange: &'static str,
     pub(crate) level: Level,
+    pub(crate) peer_names: Vec<String>,
 }
 
 /// The channel of a [`Connection`](crate::Connection), as this end has negotiated it.
@@ -38,7 +39,7 @@ impl Channel {
         self.negotiated.as_ref().map_or("", |negotiated| negotiated.cipher)
     }
 
-    /// `TLSv1.2` or `TLSv1.3`; blank when plain.
+    /// `TLSv1.3`, `TLSv1.2` or `TLSv1.1`; blank when plain.
     #[must_use]
     pub fn protocol(&self) -> &str {
         &self.protocol
@@ -54,6 +55,13 @@ impl Channel {
     #[must_use]
     pub fn level(&self) -> Option<Level> {
         self.negotiated.as_ref().map(|negotiated| negotiated.level)
+    }
+
+    /// The names in the server's certificate: DNS names, mail addresses and URIs, then the subject's
+    /// common name; none when plain.
+    #[must_use]
+    pub fn peer_names(&self) -> &[String] {
+        self.negotiated.as_ref().map_or(&[], |negotiated| &negotiated.peer_names)
     }
 
     /// The level that the server says it serves; 0 when plain.

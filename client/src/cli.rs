@@ -4,7 +4,6 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser};
-use sift_client::Connection;
 
 mod args;
 mod config;
@@ -51,6 +50,11 @@ pub(crate) enum Fault {
     NoSuchDefault { path: PathBuf, name: String },
     #[error("{}: [server.{name}] scl: {error}", path.display())]
     ConfiguredLevel { path: PathBuf, name: String, error: sift_client::LevelError },
+    #[error(
+        "{}: its private key has a passphrase; put it into {variable}, there is no terminal to ask at",
+        path.display()
+    )]
+    NoPassphrase { path: PathBuf, variable: &'static str },
     #[error("--param {argument}: {error}")]
     Parameter { argument: String, error: sift_client::Usage },
     #[error("Arrow is not for a terminal; give a file (-o FILE) or redirect the output")]
@@ -87,7 +91,7 @@ pub(crate) fn run() -> Result<Outcome> {
 
 async fn execute(args: Args) -> Result<Outcome> {
     let options = target::options(&args.target)?;
-    let connect = || async { Ok::<_, Fault>(Connection::connect(&options).await?) };
+    let connect = || target::connect(options);
     match args.command {
         Command::Select(select) => {
             let query = select.query.query()?;

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sift_proto::frame::{FrameError, Kind};
-use sift_proto::level::Level;
+use sift_proto::identity::IdentityError;
+use sift_proto::level::{Level, LevelError};
 use sift_proto::message::{Failure, Status};
 
 /// The result of everything here.
@@ -142,6 +143,12 @@ pub enum Reason {
     /// Something else about the certificate.
     #[error("the server's certificate is refused: {0}")]
     CertificateRefused(String),
+    /// The server lets nobody in without a certificate.
+    #[error("the server requires a client certificate; give one (--client-cert FILE)")]
+    ClientCertificateRequired,
+    /// The server has looked at this end's certificate.
+    #[error("the server refuses this end's client certificate: {0}")]
+    ClientCertificateRefused(String),
     /// TLS failed otherwise.
     #[error("the TLS handshake failed: {0}")]
     Handshake(String),
@@ -254,6 +261,20 @@ pub enum Usage {
     /// The platform has no list of authorities.
     #[error("this machine trusts no certificate authority ({0}); give one (--ca FILE)")]
     NoPlatformRoots(String),
+    /// A level that this build does not have.
+    #[error(transparent)]
+    Level(#[from] LevelError),
+    /// The passphrase of a client certificate's key.
+    #[error("{}: {error}", path.display())]
+    Passphrase {
+        /// The file with certificate and key.
+        path: PathBuf,
+        /// That there is none, or that it is a wrong one.
+        error: IdentityError,
+    },
+    /// What the TLS library does not do.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
     /// A range whose end is before its start.
     #[error("an empty range of bytes: {start} to {end}")]
     Range {
@@ -334,6 +355,12 @@ impl From<Usage> for Error {
     }
 }
 
+impl From<LevelError> for Error {
+    fn from(error: LevelError) -> Self {
+        Usage::from(error).into()
+    }
+}
+
 impl Reason {
     /// The reason that a Failure outside of any request stands for.
     pub(crate) fn refused(failure: &Failure) -> Self {
@@ -342,6 +369,15 @@ impl Reason {
             Status::EncryptionRequired => Self::EncryptionRequired,
             status => Self::Refused { status, message: printable(&failure.message) },
         }
+    }
+
+    /// A certificate for `presented`, where one for `expected` was due.
+    pub(crate) fn wrong_name(expected: &str, presented: &[String]) -> Self {
+        let presented = match presented {
+            [] => "nobody".to_owned(),
+            names => printable(&names.join(", ")),
+        };
+        Self::WrongName { expected: format!("`{expected}`"), presented }
     }
 }
 

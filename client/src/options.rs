@@ -20,6 +20,7 @@ pub struct ConnectOptions {
     pub(crate) level: Level,
     pub(crate) roots: Roots,
     pub(crate) server_name: Option<String>,
+    pub(crate) identity: Option<ClientIdentity>,
     pub(crate) connect_timeout: Duration,
     pub(crate) handshake_timeout: Duration,
     pub(crate) idle_timeout: Duration,
@@ -32,6 +33,29 @@ pub enum Roots {
     Platform,
     /// Those of a PEM file alone.
     File(PathBuf),
+}
+
+/// Who this end is.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientIdentity {
+    pub(crate) path: PathBuf,
+    pub(crate) passphrase: Secret,
+}
+
+/// A text that is never shown.
+#[derive(Clone, Default)]
+pub(crate) struct Secret(Option<String>);
+
+impl Secret {
+    pub(crate) fn reveal(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "given" } else { "none" })
+    }
 }
 
 impl ConnectOptions {
@@ -52,6 +76,7 @@ impl ConnectOptions {
             level: Level::DEFAULT,
             roots: Roots::Platform,
             server_name: None,
+            identity: None,
             connect_timeout: Self::CONNECT_TIMEOUT,
             handshake_timeout: Self::HANDSHAKE_TIMEOUT,
             idle_timeout: Self::IDLE_TIMEOUT,
@@ -84,6 +109,23 @@ impl ConnectOptions {
     #[must_use]
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.server_name = Some(name.into());
+        self
+    }
+
+    /// A certificate to show to a server that asks for one: a PEM file with the chain, this end's own
+    /// certificate first, and its private key.
+    #[must_use]
+    pub fn client_certificate(mut self, file: impl Into<PathBuf>) -> Self {
+        self.identity = Some(ClientIdentity { path: file.into(), passphrase: Secret::default() });
+        self
+    }
+
+    /// The passphrase of the private key in that file, where it has one.
+    #[must_use]
+    pub fn client_passphrase(mut self, passphrase: impl Into<String>) -> Self {
+        if let Some(identity) = &mut self.identity {
+            identity.passphrase = Secret(Some(passphrase.into()));
+        }
         self
     }
 

@@ -1,219 +1,223 @@
-//! TLS of a security level: exactly its protocols, suites and key exchanges, by rustls on aws-lc-rs.
+//! TLS as a connection has it: options in, an encrypted stream and what it is out.
 //!
-//! The only file that builds a TLS configuration or reads an error of rustls.
+//! Only this file and those below it know which library makes a channel of which level, and only
+//! they read its errors.
+
+#[cfg(feature = "legacy-tls")]
+mod legacy;
+mod modern;
+mod trust;
 
 use std::io;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use rustls::client::Resumption;
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{
-    AlertDescription, CertificateError, ClientConfig, ClientConnection, ProtocolVersion,
-    RootCertStore, SupportedProtocolVersion,
-};
-use sift_proto::ALPN;
+use rustls::AlertDescription;
 use sift_proto::cipher;
 use sift_proto::level::{Level, Protocol};
+use sift_proto::x509::Certificate;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::channel::Negotiated;
-use crate::error::{Error, Reason, Result, Usage, printable};
-use crate::options::{ConnectOptions, Host, Roots};
+use crate::error::{Reason, Result};
+use crate::options::{ConnectOptions, Host};
+use crate::stranger;
+use crate::transport::FirstBytes;
 
-/// The configuration that asks for the options' level and trusts their authorities.
-///
-/// # Errors
-/// `Local` or `Usage` about the authorities.
-pub(crate) fn config(options: &ConnectOptions) -> Result<Arc<ClientConfig>> {
-    let versions: Vec<&'static SupportedProtocolVersion> =
-        options.level.protocols().iter().map(|protocol| version(*protocol)).collect();
-    let mut config = ClientConfig::builder_with_provider(Arc::new(provider(options.level)))
-        .with_protocol_versions(&versions)
-        .map_err(|error| Usage::NoPlatformRoots(error.to_string()))?
-        .with_root_certificates(roots(&options.roots)?)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![ALPN.to_vec()];
-    // a configuration serves one connection: nothing to resume
-    config.resumption = Resumption::disabled();
-    Ok(Arc::new(config))
+/// The levels that this build can ask for, the weakest first.
+pub const LEVELS: &[Level] = if cfg!(feature = "legacy-tls") {
+    Level::ALL
+} else {
+    &[Level::Three, Level::Four, Level::Five]
+};
+
+/// Makes one connection an encrypted channel of a level.
+pub(crate) enum Connector {
+    Rustls(modern::Connector),
+    #[cfg(feature = "legacy-tls")]
+    OpenSsl(legacy::Connector),
 }
 
-/// The name that the certificate has to hold.
-///
-/// # Errors
-/// [`Usage::ServerName`].
-pub(crate) fn server_name(options: &ConnectOptions, host: &Host) -> Result<ServerName<'static>> {
-    let name = options.server_name.as_ref().unwrap_or(&host.name);
-    ServerName::try_from(name.clone()).map_err(|_invalid| Usage::ServerName(name.clone()).into())
+/// What a handshake needs to know to tell why it failed.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    level: Level,
+    /// Whether this end has a certificate to show.
+    certificate: bool,
 }
 
-/// What a finished handshake has settled, if the level permits it.
-///
-/// # Errors
-/// [`Reason::LevelNotMet`] and [`Reason::NotSift`].
-pub(crate) fn negotiated(session: &ClientConnection, level: Level) -> Result<Negotiated, Reason> {
-    let protocol = match session.protocol_version() {
-        Some(ProtocolVersion::TLSv1_3) => Protocol::Tls13,
-        Some(ProtocolVersion::TLSv1_2) => Protocol::Tls12,
-        other => return Err(Reason::LevelNotMet { level, got: format!("{other:?}") }),
-    };
-    let suite = session.negotiated_cipher_suite().map_or(0, |suite| u16::from(suite.suite()));
-    let group = session.negotiated_key_exchange_group().map(|group| u16::from(group.name()));
-    let cipher = cipher::describe(suite).unwrap_or_default();
-    let key_exchange = group.map(cipher::group_name).unwrap_or_default();
-    if cipher.is_empty() || !level.permits(protocol, suite, group) {
-        let got = format!("{protocol} with suite {suite:#06x} {cipher} and {key_exchange}");
-        return Err(Reason::LevelNotMet { level, got });
+impl Connector {
+    /// # Errors
+    /// `Local` or `Usage` about level, authorities, certificate or name.
+    pub(crate) fn new(options: &ConnectOptions, host: &Host) -> Result<Self> {
+        match options.level.among(LEVELS)? {
+            #[cfg(feature = "legacy-tls")]
+            Level::Two => legacy::Connector::new(options, host).map(Self::OpenSsl),
+            _ => modern::Connector::new(options, host).map(Self::Rustls),
+        }
     }
-    if session.alpn_protocol() != Some(ALPN) {
-        return Err(Reason::NotSift("it did not agree to the protocol sift/1".to_owned()));
+
+    /// Shakes hands; or tells who it is that answers.
+    pub(crate) async fn connect(
+        self,
+        stream: FirstBytes,
+    ) -> Result<(TlsStream, Negotiated), Reason> {
+        match self {
+            Self::Rustls(connector) => connector.connect(stream).await,
+            #[cfg(feature = "legacy-tls")]
+            Self::OpenSsl(connector) => connector.connect(stream).await,
+        }
     }
-    Ok(Negotiated { protocol, cipher, key_exchange, level })
 }
 
-/// Tells a failed handshake by whose fault it is.
-pub(crate) fn reason(error: io::Error, level: Level) -> Reason {
-    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
-        return match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Reason::Closed,
-            _ => Reason::Io(error),
-        };
-    };
-    match tls {
-        rustls::Error::InvalidCertificate(error) => certificate(error),
-        rustls::Error::AlertReceived(
+impl Asked {
+    fn new(options: &ConnectOptions) -> Self {
+        Self { level: options.level, certificate: options.identity.is_some() }
+    }
+
+    /// What was agreed on, if the level permits it and the other end speaks Sift.
+    fn agreed(
+        self,
+        protocol: Protocol,
+        suite: u16,
+        group: Option<u16>,
+        alpn: Option<&[u8]>,
+        server_certificate: Option<&[u8]>,
+    ) -> Result<Negotiated, Reason> {
+        let level = self.level;
+        let cipher = cipher::describe(suite).unwrap_or_default();
+        let key_exchange = group.map(cipher::group_name).unwrap_or_default();
+        if cipher.is_empty() || !level.permits(protocol, suite, group) {
+            let got = format!("{protocol} with suite {suite:#06x} {cipher} and {key_exchange}");
+            return Err(Reason::LevelNotMet { level, got });
+        }
+        if alpn != Some(sift_proto::ALPN) {
+            return Err(Reason::NotSift("it did not agree to the protocol sift/1".to_owned()));
+        }
+        let parsed = server_certificate.and_then(Certificate::parse);
+        let peer_names = parsed.map(|certificate| certificate.names()).unwrap_or_default();
+        Ok(Negotiated { protocol, cipher, key_exchange, level, peer_names })
+    }
+
+    /// What an alert of the server says, by its number; `text` is the library's own word for it.
+    fn alert(self, number: u8, text: &str) -> Reason {
+        match AlertDescription::from(number) {
             AlertDescription::HandshakeFailure
             | AlertDescription::ProtocolVersion
             | AlertDescription::InsufficientSecurity
-            | AlertDescription::IllegalParameter,
-        )
-        | rustls::Error::PeerIncompatible(_) => nothing_in_common(tls, level),
-        rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)
-        | rustls::Error::NoApplicationProtocol => {
-            Reason::NotSift("it does not know the protocol sift/1".to_owned())
-        }
-        other => Reason::Handshake(printable(&other.to_string())),
-    }
-}
-
-fn nothing_in_common(error: &rustls::Error, level: Level) -> Reason {
-    let protocols: Vec<String> = level.protocols().iter().map(ToString::to_string).collect();
-    let lower = match level {
-        Level::Three => "the server needs a newer or a better one",
-        _ => "ask for a lower level (--scl), or have the server serve this one",
-    };
-    let detail = format!(
-        "this end asks for level {level} ({}) and the server's level does not meet it ({error}); {lower}",
-        protocols.join(" or "),
-    );
-    Reason::NothingInCommon { level, detail }
-}
-
-fn certificate(error: &CertificateError) -> Reason {
-    match error {
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            Reason::UnknownAuthority
-        }
-        CertificateError::NotValidForNameContext { expected, presented } => Reason::WrongName {
-            expected: format!("`{}`", expected.to_str()),
-            presented: match presented.as_slice() {
-                [] => "nobody".to_owned(),
-                names => {
-                    printable(&names.iter().map(|name| bare(name)).collect::<Vec<_>>().join(", "))
-                }
-            },
-        },
-        CertificateError::NotValidForName => Reason::WrongName {
-            expected: "this server".to_owned(),
-            presented: "somebody else".to_owned(),
-        },
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            Reason::CertificateExpired
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            Reason::CertificateNotValidYet
-        }
-        // webpki's word for it has no variant of its own in rustls.
-        other if other.to_string().contains("CaUsedAsEndEntity") => Reason::CertificateRefused(
-            "it is an authority's; the server needs one of its own that the authority signed"
-                .to_owned(),
-        ),
-        other => Reason::CertificateRefused(printable(&other.to_string())),
-    }
-}
-
-/// The name in what rustls shows of one: `DnsName("h")` or `IpAddress(192.0.2.1)`.
-fn bare(presented: &str) -> &str {
-    let inner = presented.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
-    inner.unwrap_or(presented).trim_matches('"')
-}
-
-/// What rustls offers, without what the level does not permit.
-fn provider(level: Level) -> CryptoProvider {
-    let mut provider = aws_lc_rs::default_provider();
-    let groups: Vec<u16> = provider.kx_groups.iter().map(|group| u16::from(group.name())).collect();
-    let suites: Vec<(Protocol, u16)> = provider
-        .cipher_suites
-        .iter()
-        .map(|suite| {
-            let protocol = if suite.tls13().is_some() { Protocol::Tls13 } else { Protocol::Tls12 };
-            (protocol, u16::from(suite.suite()))
-        })
-        .collect();
-    provider.cipher_suites.retain(|suite| {
-        let suite = u16::from(suite.suite());
-        suites.iter().any(|(protocol, id)| {
-            *id == suite && groups.iter().any(|group| level.permits(*protocol, *id, Some(*group)))
-        })
-    });
-    provider.kx_groups.retain(|group| {
-        let group = u16::from(group.name());
-        suites.iter().any(|(protocol, id)| level.permits(*protocol, *id, Some(group)))
-    });
-    provider
-}
-
-fn version(protocol: Protocol) -> &'static SupportedProtocolVersion {
-    match protocol {
-        Protocol::Tls12 => &rustls::version::TLS12,
-        Protocol::Tls13 => &rustls::version::TLS13,
-    }
-}
-
-fn roots(roots: &Roots) -> Result<RootCertStore> {
-    let mut store = RootCertStore::empty();
-    match roots {
-        Roots::File(path) => {
-            let wrong = |error: rustls::pki_types::pem::Error| {
-                let source = match error {
-                    rustls::pki_types::pem::Error::Io(source) => source,
-                    other => io::Error::new(io::ErrorKind::InvalidData, other.to_string()),
-                };
-                Error::local("read certificates", path, source)
-            };
-            for certificate in CertificateDer::pem_file_iter(path).map_err(wrong)? {
-                store.add(certificate.map_err(wrong)?).map_err(|error| {
-                    let source = io::Error::new(io::ErrorKind::InvalidData, error.to_string());
-                    Error::local("use a certificate", path, source)
-                })?;
+            | AlertDescription::IllegalParameter => self.nothing_in_common(text),
+            AlertDescription::NoApplicationProtocol => {
+                Reason::NotSift("it does not know the protocol sift/1".to_owned())
             }
-            if store.is_empty() {
-                return Err(Usage::NoCertificate(path.clone()).into());
-            }
-        }
-        // rustls-native-certs and not rustls-platform-verifier: the same verifier, and so the same
-        // errors, whoever names the authorities; and no Java bridge in the tree
-        Roots::Platform => {
-            let found = rustls_native_certs::load_native_certs();
-            store.add_parsable_certificates(found.certs);
-            if store.is_empty() {
-                let errors: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
-                let errors =
-                    if errors.is_empty() { "none found".into() } else { errors.join(", ") };
-                return Err(Usage::NoPlatformRoots(errors).into());
-            }
+            _ => about_client_certificate(number)
+                .unwrap_or_else(|| Reason::Handshake(crate::error::printable(text))),
         }
     }
-    Ok(store)
+
+    fn nothing_in_common(self, text: &str) -> Reason {
+        let level = self.level;
+        let protocols: Vec<String> = level.protocols().iter().map(ToString::to_string).collect();
+        let mut advice = match level {
+            Level::Two => {
+                "the server needs a newer one; ask for the default level or a higher one \
+                           (--scl)"
+                    .to_owned()
+            }
+            Level::Three => "the server needs a newer or a better one".to_owned(),
+            _ => "ask for a lower level (--scl), or have the server serve this one".to_owned(),
+        };
+        // all that servers of TLS 1.2 and below say where they miss one
+        if !self.certificate && level <= Level::Three {
+            advice.push_str("; or it requires a client certificate (--client-cert FILE)");
+        }
+        let detail = format!(
+            "this end asks for level {level} ({}) and the server's level does not meet it ({text}); \
+             {advice}",
+            protocols.join(" or "),
+        );
+        Reason::NothingInCommon { level, detail }
+    }
+}
+
+/// What an alert says about the certificate that this end has shown, or has not.
+fn about_client_certificate(number: u8) -> Option<Reason> {
+    let refused = |why: &str| Some(Reason::ClientCertificateRefused(why.to_owned()));
+    match AlertDescription::from(number) {
+        AlertDescription::CertificateRequired => Some(Reason::ClientCertificateRequired),
+        AlertDescription::UnknownCA => refused("it does not know the authority that signed it"),
+        AlertDescription::CertificateExpired => refused("it is out of its time"),
+        AlertDescription::CertificateRevoked => refused("it is revoked"),
+        AlertDescription::BadCertificate
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::DecryptError
+        | AlertDescription::AccessDenied => refused("it is not one for clients, or not a good one"),
+        _ => None,
+    }
+}
+
+/// What an error on a finished channel says about this end's certificate: a server of TLS 1.3 looks
+/// at it after this end is through with its handshake.
+pub(crate) fn late_alert(error: &io::Error) -> Option<Reason> {
+    match error.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::AlertReceived(alert) => about_client_certificate((*alert).into()),
+        _ => None,
+    }
+}
+
+/// Tells a failed handshake by whose fault it is: TLS's, or that of a peer that does not speak it.
+async fn failed(first: &mut FirstBytes, reason: Reason) -> Reason {
+    let said = first.take_kept();
+    stranger::meet(first, said).await.unwrap_or(reason)
+}
+
+/// An encrypted stream.
+pub(crate) enum TlsStream {
+    Rustls(Box<tokio_rustls::client::TlsStream<FirstBytes>>),
+    #[cfg(feature = "legacy-tls")]
+    OpenSsl(Box<tokio_openssl::SslStream<FirstBytes>>),
+}
+
+impl AsyncRead for TlsStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Rustls(stream) => Pin::new(stream).poll_read(cx, buf),
+            #[cfg(feature = "legacy-tls")]
+            Self::OpenSsl(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for TlsStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Rustls(stream) => Pin::new(stream).poll_write(cx, buf),
+            #[cfg(feature = "legacy-tls")]
+            Self::OpenSsl(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Rustls(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(feature = "legacy-tls")]
+            Self::OpenSsl(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Rustls(stream) => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(feature = "legacy-tls")]
+            Self::OpenSsl(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
 }

@@ -6,7 +6,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
+
+use crate::tls::TlsStream;
 
 /// Most first bytes that are kept of a peer: a frame of Failure and its message.
 const FIRST_BYTES_MAX: usize = 8 << 10;
@@ -14,7 +15,7 @@ const FIRST_BYTES_MAX: usize = 8 << 10;
 /// Either end of what [`connect`](crate::connect) has made.
 pub(crate) enum Transport {
     Plain(TcpStream),
-    Tls(Box<TlsStream<FirstBytes>>),
+    Tls(TlsStream),
 }
 
 /// A TCP stream that keeps the first bytes of the peer, so that after a failed handshake one can
@@ -34,9 +35,9 @@ impl FirstBytes {
         self.kept = None;
     }
 
-    /// The stream, and what it has said so far.
-    pub(crate) fn into_parts(self) -> (TcpStream, Vec<u8>) {
-        (self.stream, self.kept.unwrap_or_default())
+    /// What the peer has said so far; no more is kept.
+    pub(crate) fn take_kept(&mut self) -> Vec<u8> {
+        self.kept.take().unwrap_or_default()
     }
 }
 

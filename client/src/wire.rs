@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use crate::error::{Reason, Violation};
+use crate::tls;
 use crate::transport::Transport;
 
 /// Bodies that are remembered to be used again: enough for a reader that is three frames behind.
@@ -224,8 +225,11 @@ fn poll_fill(
     Poll::Ready(Ok(()))
 }
 
-/// A peer that is gone is gone, however the operating system puts it.
+/// A peer that is gone is gone, however the operating system puts it; unless it has said why.
 fn gone(error: io::Error) -> Reason {
+    if let Some(reason) = tls::late_alert(&error) {
+        return reason;
+    }
     match error.kind() {
         io::ErrorKind::UnexpectedEof
         | io::ErrorKind::ConnectionReset

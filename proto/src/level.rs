@@ -4,8 +4,8 @@
 //! | --- | --- | --- | --- |
 //! | 0 | those of the default level, which may rise with a release | | |
 //! | 1 | retired | | |
-//! | 2 | TLS 1.1 and 1.2, only in builds with the feature `legacy-tls` | | |
-//! | 3 | TLS 1.2 and 1.3 | ECDHE with AES-GCM or ChaCha20-Poly1305 | X25519, NIST P-256 and P-384, their hybrids with ML-KEM-768 |
+//! | 2 | TLS 1.1 and 1.2, only in builds with the feature `legacy-tls` | ECDHE with AES, AES-GCM or ChaCha20-Poly1305 | X25519, NIST P-256 and P-384 |
+//! | 3 | TLS 1.2 and 1.3 | ECDHE with AES-GCM or ChaCha20-Poly1305 | the same, and X25519 and P-256 in hybrids with ML-KEM-768 |
 //! | 4 | TLS 1.3 | the same | the same |
 //! | 5 | TLS 1.3 | AES-256-GCM, ChaCha20-Poly1305 | X25519MLKEM768 only |
 //!
@@ -14,9 +14,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A level that this build can serve.
+/// A level. Whether a build has it is for the build's server and client to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
+    /// TLS 1.1 and 1.2, for old peers.
+    Two,
     /// TLS 1.2 and 1.3.
     Three,
     /// TLS 1.3.
@@ -30,17 +32,17 @@ impl Level {
     pub const DEFAULT: Self = Self::Three;
 
     /// Every level, the weakest first.
-    pub const ALL: &'static [Self] = &[Self::Three, Self::Four, Self::Five];
+    pub const ALL: &'static [Self] = &[Self::Two, Self::Three, Self::Four, Self::Five];
 
     /// The level of a number, as the command line and the configuration tell it.
     ///
     /// # Errors
-    /// `Retired`, `Legacy`, `Unknown`, for numbers that this build cannot serve.
+    /// `Retired`, `Unknown`.
     pub fn from_number(number: u8) -> Result<Self, LevelError> {
         match number {
             0 => Ok(Self::DEFAULT),
             1 => Err(LevelError::Retired),
-            2 => Err(LevelError::Legacy),
+            2 => Ok(Self::Two),
             3 => Ok(Self::Three),
             4 => Ok(Self::Four),
             5 => Ok(Self::Five),
@@ -48,9 +50,18 @@ impl Level {
         }
     }
 
-    /// The level's own number, 3 to 5.
+    /// The level itself, if it is one of those that a build has.
+    ///
+    /// # Errors
+    /// `NotBuilt`.
+    pub fn among(self, built: &[Self]) -> Result<Self, LevelError> {
+        if built.contains(&self) { Ok(self) } else { Err(LevelError::NotBuilt(self.number())) }
+    }
+
+    /// The level's own number, 2 to 5.
     pub fn number(self) -> u8 {
         match self {
+            Self::Two => 2,
             Self::Three => 3,
             Self::Four => 4,
             Self::Five => 5,
@@ -60,8 +71,32 @@ impl Level {
     /// The protocols that belong to this level, the best first.
     pub fn protocols(self) -> &'static [Protocol] {
         match self {
+            Self::Two => &[Protocol::Tls12, Protocol::Tls11],
             Self::Three => &[Protocol::Tls13, Protocol::Tls12],
             Self::Four | Self::Five => &[Protocol::Tls13],
+        }
+    }
+
+    /// The cipher suites that the level permits with a protocol, the best first.
+    pub fn suites(self, protocol: Protocol) -> &'static [u16] {
+        match (self, protocol) {
+            (Self::Three | Self::Four, Protocol::Tls13) => TLS13_SUITES,
+            (Self::Five, Protocol::Tls13) => TLS13_SUITES_256,
+            (Self::Three, Protocol::Tls12) => TLS12_SUITES,
+            (Self::Two, Protocol::Tls12) => TLS12_SUITES_LEGACY,
+            (Self::Two, Protocol::Tls11) => TLS11_SUITES,
+            (Self::Four | Self::Five, Protocol::Tls12)
+            | (Self::Three | Self::Four | Self::Five, Protocol::Tls11)
+            | (Self::Two, Protocol::Tls13) => &[],
+        }
+    }
+
+    /// The key exchange groups that the level permits with a protocol, the best first.
+    pub fn groups(self, protocol: Protocol) -> &'static [u16] {
+        match (self, protocol) {
+            (Self::Five, _) => HYBRID_GROUPS,
+            (_, Protocol::Tls13) => TLS13_GROUPS,
+            (_, Protocol::Tls11 | Protocol::Tls12) => TLS12_GROUPS,
         }
     }
 
@@ -70,22 +105,11 @@ impl Level {
     /// A resumed TLS 1.2 session makes no key exchange of its own: only there `group` may be
     /// `None`.
     pub fn permits(self, protocol: Protocol, suite: u16, group: Option<u16>) -> bool {
-        let suites = match (self, protocol) {
-            (Self::Three | Self::Four, Protocol::Tls13) => TLS13_SUITES,
-            (Self::Three, Protocol::Tls12) => TLS12_SUITES,
-            (Self::Five, Protocol::Tls13) => TLS13_SUITES_256,
-            (Self::Four | Self::Five, Protocol::Tls12) => return false,
-        };
-        let groups = match (self, protocol) {
-            (Self::Five, _) => HYBRID_GROUPS,
-            (_, Protocol::Tls13) => TLS13_GROUPS,
-            (_, Protocol::Tls12) => TLS12_GROUPS,
-        };
         let group_permitted = match group {
-            Some(group) => groups.contains(&group),
+            Some(group) => self.groups(protocol).contains(&group),
             None => protocol == Protocol::Tls12,
         };
-        suites.contains(&suite) && group_permitted
+        self.suites(protocol).contains(&suite) && group_permitted
     }
 }
 
@@ -94,6 +118,12 @@ const TLS13_SUITES: &[u16] = &[0x1302, 0x1301, 0x1303];
 const TLS13_SUITES_256: &[u16] = &[0x1302, 0x1303];
 // the same three, with ECDSA and with RSA certificates
 const TLS12_SUITES: &[u16] = &[0xc02c, 0xc02b, 0xcca9, 0xc030, 0xc02f, 0xcca8];
+// those, then AES-CBC with SHA-2 and, all that TLS 1.1 has, with SHA-1
+const TLS12_SUITES_LEGACY: &[u16] = &[
+    0xc02c, 0xc02b, 0xcca9, 0xc030, 0xc02f, 0xcca8, 0xc024, 0xc023, 0xc028, 0xc027, 0xc00a, 0xc009,
+    0xc014, 0xc013,
+];
+const TLS11_SUITES: &[u16] = &[0xc00a, 0xc009, 0xc014, 0xc013];
 
 // X25519MLKEM768, secp256r1MLKEM768, X25519, secp256r1, secp384r1: ML-KEM alone is left out,
 // since a break of it would leave nothing
@@ -126,6 +156,8 @@ impl FromStr for Level {
 /// A version of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
+    /// TLS 1.1
+    Tls11,
     /// TLS 1.2
     Tls12,
     /// TLS 1.3
@@ -136,6 +168,7 @@ pub enum Protocol {
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Tls11 => "TLSv1.1",
             Self::Tls12 => "TLSv1.2",
             Self::Tls13 => "TLSv1.3",
         })
@@ -149,13 +182,15 @@ pub enum LevelError {
     /// Level 1 is no longer served by any build.
     #[error("level 1 is retired")]
     Retired,
-    /// Level 2 is for old peers and not in this build.
-    #[error("level 2 needs a build with the feature `legacy-tls`")]
-    Legacy,
+    /// The level, by its number, is not in this build.
+    #[error(
+        "level {0} needs a build with the feature `legacy-tls` (cargo build --features legacy-tls)"
+    )]
+    NotBuilt(u8),
     /// No level has this number.
-    #[error("unknown level {0}; levels are 0 (the default), 3, 4 and 5")]
+    #[error("unknown level {0}; levels are 0 (the default), 2, 3, 4 and 5")]
     Unknown(u8),
     /// Not a number from 0 to 255; the first 20 characters.
-    #[error("`{0}` is not a level; levels are 0 (the default), 3, 4 and 5")]
+    #[error("`{0}` is not a level; levels are 0 (the default), 2, 3, 4 and 5")]
     NotANumber(String),
 }

@@ -15,6 +15,7 @@
 pub mod cipher;
 pub mod der;
 pub mod frame;
+pub mod identity;
 pub mod level;
 pub mod property;
 pub mod x509;

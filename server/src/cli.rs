@@ -5,18 +5,21 @@ mod cert;
 mod check;
 mod file;
 mod log;
+mod passphrase;
 mod query;
 mod settings;
 mod signals;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use clap::CommandFactory;
-use sift_server::{Config, DataRoot, Listener, serve};
+use sift_server::{Config, DataRoot, Listener, entropy, serve};
 use tracing::{error, info, warn};
 
 pub(crate) use args::Args;
 use args::Command;
+use passphrase::Opener;
 use settings::{Channels, Settings};
 
 /// Why `siftd` ends with an error.
@@ -38,6 +41,11 @@ pub(crate) enum Error {
     Strict(usize),
     #[error("a client certificate is for one user, {got} names are given")]
     OneUser { got: usize },
+    #[error(
+        "{}: its private key has a passphrase; name a file with it as `cert_passphrase_file`, or put \
+         it into {}: there is no terminal to ask at", path.display(), passphrase::VARIABLE
+    )]
+    NoPassphrase { path: PathBuf },
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -61,12 +69,16 @@ fn counted(number: usize, noun: &str) -> String {
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     match args.command {
         Command::Serve(args) => {
+            entropy::draw()?;
             let settings = Settings::new(args)?;
             log::start(settings.log_format);
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             runtime.block_on(serve_until_signal(settings))
         }
-        Command::Cert(command) => cert::run(command),
+        Command::Cert(command) => {
+            entropy::draw()?;
+            cert::run(command)
+        }
         Command::File(command) => file::run(command),
         Command::Query(args) => query::run(args),
         Command::Check(args) => check::run(args),
@@ -89,13 +101,15 @@ fn print(text: &[u8]) -> io::Result<()> {
 async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
     let data = DataRoot::open(&settings.data)?;
     let mut listeners = Vec::new();
+    let mut opener = Opener::default();
     for listener in settings.listeners {
         listeners.push(match listener.channels {
             Channels::Plain => Listener::plain(listener.address).await?,
-            Channels::Encrypted(options) => Listener::with_tls(listener.address, options).await?,
+            Channels::Encrypted(options) => opener.listen(listener.address, options).await?,
         });
     }
     let shutdown = signals::shutdown()?;
+    signals::reload_at_hangup(listeners.iter().filter_map(Listener::reloader).collect())?;
     announce(&data, &listeners);
     let Settings { limits, protection, state, .. } = settings;
     let config = Config { data, limits, protection, state: Some(state) };
@@ -114,6 +128,12 @@ fn announce(data: &DataRoot, listeners: &[Listener]) {
         if listener.level().is_none() && !address.ip().is_loopback() {
             error!(%address, "PLAIN CHANNELS ON A NETWORK: all that is sent can be read on the way");
         }
+    }
+    if std::env::var_os(entropy::SEED_VARIABLE).is_some() {
+        warn!(
+            "SIFT_RAND is set, and its file is not read: no TLS library here takes seed material \
+             from a file; the operating system's generator seeds them"
+        );
     }
     warn!(
         data = %data.path().display(),

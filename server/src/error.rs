@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use sift_proto::identity::IdentityError;
+use sift_proto::level::LevelError;
+
 /// Why a server could not be set up. What goes wrong later is told to the client it concerns,
 /// and to the log.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +41,9 @@ pub enum Error {
          is /dev/urandom there, or does a sandbox forbid getrandom?"
     )]
     Random,
+    /// A level that this build does not have.
+    #[error(transparent)]
+    Level(#[from] LevelError),
     /// An address that cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -55,34 +61,27 @@ pub enum CertificateFault {
     /// The file cannot be read.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// The file is no certificate and key at all.
-    #[error("{got} bytes, at most {bytes_max} are read")]
-    TooLarge {
-        /// Its length.
-        got: u64,
-        /// The bound.
-        bytes_max: u64,
+    /// Chain and key are not in it as they should be.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The passphrase of its key cannot be read.
+    #[error("the passphrase of its private key, {}: {source}", path.display())]
+    Passphrase {
+        /// The file that should hold it.
+        path: PathBuf,
+        /// What the operating system said, or what is wrong with it.
+        source: std::io::Error,
     },
-    /// A section does not parse.
-    #[error("not PEM: {0}")]
-    Pem(String),
-    /// There is no CERTIFICATE section.
-    #[error(
-        "no certificate in it; chain and key belong in this one file, the server's own certificate first"
-    )]
-    NoCertificate,
     /// There is no CERTIFICATE section where authorities are expected.
     #[error("no certificate in it; the authorities' certificates are expected")]
     NoAuthority,
-    /// There is no PRIVATE KEY section.
-    #[error("no private key in it; chain and key belong in this one file")]
-    NoKey,
-    /// The key is under a passphrase.
-    #[error(
-        "its private key has a passphrase, which this version cannot open; store it without one, readable by the server alone"
-    )]
-    KeyEncrypted,
     /// Key and certificate do not serve.
     #[error(transparent)]
     Tls(#[from] rustls::Error),
+    /// No certificate of a client could be verified with it.
+    #[error("{0}")]
+    ClientVerifier(String),
+    /// Key and certificate do not serve at level 2.
+    #[error("{0}")]
+    OpenSsl(String),
 }

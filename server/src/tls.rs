@@ -3,6 +3,8 @@
 //!
 //! Only this file and those below it know which library serves a level.
 
+#[cfg(feature = "legacy-tls")]
+mod legacy;
 mod modern;
 mod options;
 mod pem;
@@ -13,7 +15,7 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
 
-use rustls::ServerConfig;
+use rustls::{AlertDescription, ServerConfig};
 use sift_proto::level::{Level, Protocol};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
@@ -22,6 +24,13 @@ use crate::error::Error;
 use crate::wire;
 
 pub use options::{ClientCertificates, Passphrase, TlsOptions};
+
+/// The levels that this build serves, the weakest first.
+pub const LEVELS: &[Level] = if cfg!(feature = "legacy-tls") {
+    Level::ALL
+} else {
+    &[Level::Three, Level::Four, Level::Five]
+};
 
 /// Shakes hands for a listener, with the certificate that was loaded last.
 #[derive(Debug)]
@@ -34,6 +43,8 @@ pub(crate) struct Acceptor {
 #[derive(Clone, Debug)]
 enum Library {
     Rustls(Arc<ServerConfig>),
+    #[cfg(feature = "legacy-tls")]
+    OpenSsl(openssl::ssl::SslContext),
 }
 
 /// A connection that has shaken hands.
@@ -66,7 +77,7 @@ impl TlsOptions {
 
 impl Acceptor {
     /// # Errors
-    /// `Certificate`, `ClientAuthorities`, `Random`.
+    /// `Level`, `Certificate`, `ClientAuthorities`, `Random`.
     pub(crate) fn new(options: TlsOptions) -> Result<Self, Error> {
         let library = RwLock::new(Library::load(&options)?);
         Ok(Self { options, library })
@@ -95,6 +106,8 @@ impl Acceptor {
         let level = self.options.level;
         match library {
             Library::Rustls(config) => modern::accept(config, tcp, level, offered).await,
+            #[cfg(feature = "legacy-tls")]
+            Library::OpenSsl(context) => legacy::accept(context, tcp, level, offered).await,
         }
     }
 }
@@ -125,7 +138,11 @@ impl Reloader {
 
 impl Library {
     fn load(options: &TlsOptions) -> Result<Self, Error> {
-        modern::configure(options).map(Self::Rustls)
+        match options.level.among(LEVELS)? {
+            #[cfg(feature = "legacy-tls")]
+            Level::Two => legacy::configure(options).map(Self::OpenSsl),
+            _ => modern::configure(options).map(Self::Rustls),
+        }
     }
 }
 
@@ -146,10 +163,35 @@ fn no_protocol_in_common(level: Level, offered: Option<&str>) -> String {
     )
 }
 
+const NO_CERTIFICATE: &str = "the client shows no certificate, and this listener requires one";
+const NO_ALPN: &str = "the client offers other protocols than sift/1";
+
+/// An alert that ended a handshake, by its number, in an administrator's words.
+fn alert_fault(number: u8) -> String {
+    let alert = AlertDescription::from(number);
+    match alert {
+        AlertDescription::UnknownCA => {
+            "the client does not know the authority of this server's certificate".to_owned()
+        }
+        AlertDescription::CertificateExpired => {
+            "the client finds this server's certificate out of its time".to_owned()
+        }
+        AlertDescription::BadCertificate
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::CertificateRevoked
+        | AlertDescription::CertificateUnknown => {
+            format!("the client refuses this server's certificate, {alert:?}")
+        }
+        _ => format!("the client gives up, {alert:?}"),
+    }
+}
+
 /// An encrypted stream.
 #[derive(Debug)]
 pub(crate) enum TlsStream {
     Rustls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
+    #[cfg(feature = "legacy-tls")]
+    OpenSsl(Box<tokio_openssl::SslStream<TcpStream>>),
 }
 
 impl AsyncRead for TlsStream {
@@ -160,6 +202,8 @@ impl AsyncRead for TlsStream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Rustls(stream) => Pin::new(stream).poll_read(cx, buf),
+            #[cfg(feature = "legacy-tls")]
+            Self::OpenSsl(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -172,6 +216,8 @@ impl AsyncWrite for TlsStream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Rustls(stream) => Pin::new(stream).poll_write(cx, buf),
+            #[cfg(feature = "legacy-tls")]
+            Self::OpenSsl(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
@@ -182,24 +228,32 @@ impl AsyncWrite for TlsStream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Rustls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            #[cfg(feature = "legacy-tls")]
+            Self::OpenSsl(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Rustls(stream) => stream.is_write_vectored(),
+            #[cfg(feature = "legacy-tls")]
+            Self::OpenSsl(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Rustls(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(feature = "legacy-tls")]
+            Self::OpenSsl(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Rustls(stream) => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(feature = "legacy-tls")]
+            Self::OpenSsl(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

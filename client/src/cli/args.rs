@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use sift_client::{Level, Query, Value};
+use sift_client::{LEVELS, Level, LevelError, Query, Value};
 
 use super::{Fault, Result, SQL_BYTES_MAX};
 
@@ -24,6 +24,7 @@ Servers by name come from a configuration file, $XDG_CONFIG_HOME/sift/sift.toml 
     ca = \"ca.pem\"               # relative to the configuration file; else the platform's
     scl = 4                     # else the default level
     encrypt = true              # the default
+    client_cert = \"me.pem\"      # to show to the server, if it asks; relative as well
     server_name = \"files\"       # the name in the certificate, if it is not the address's";
 
 const SERVER_HELP: &str = "\
@@ -54,12 +55,21 @@ pub(super) struct Target {
     /// Trust the authorities of this PEM file alone, instead of the platform's
     #[arg(long, value_name = "FILE", global = true)]
     pub(super) ca: Option<PathBuf>,
-    /// Least security level of the channel: 3 (TLS 1.2 or 1.3), 4 (TLS 1.3) or 5 (TLS 1.3 with
-    /// 256-bit ciphers and a post-quantum key exchange); 0 is the default level
-    #[arg(long, value_name = "LEVEL", global = true)]
+    /// Show the certificate in this PEM file, with its key, to a server that asks for one; the
+    /// key's passphrase comes from SIFT_CERT_PASSPHRASE or is asked for
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) client_cert: Option<PathBuf>,
+    /// Least security level of the channel: 2 (TLS 1.1 or 1.2, for old servers, in builds with the
+    /// feature legacy-tls only), 3 (TLS 1.2 or 1.3), 4 (TLS 1.3) or 5 (TLS 1.3 with 256-bit ciphers
+    /// and a post-quantum key exchange); 0 is the default level
+    #[arg(long, value_name = "LEVEL", value_parser = level, global = true)]
     pub(super) scl: Option<Level>,
     /// Do not encrypt, for servers that don't
-    #[arg(long, global = true, conflicts_with_all = ["ca", "scl", "server_name"])]
+    #[arg(
+        long,
+        global = true,
+        conflicts_with_all = ["ca", "client_cert", "scl", "server_name"]
+    )]
     pub(super) plain: bool,
     /// Name to expect in the server's certificate, if it is not the host's
     #[arg(long, value_name = "NAME", global = true)]
@@ -191,6 +201,10 @@ impl QueryArgs {
         }
         Ok(query)
     }
+}
+
+fn level(text: &str) -> Result<Level, LevelError> {
+    text.parse::<Level>()?.among(LEVELS)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

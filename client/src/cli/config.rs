@@ -33,6 +33,7 @@ pub(super) struct Server {
     #[serde(default = "encrypted")]
     pub(super) encrypt: bool,
     pub(super) server_name: Option<String>,
+    pub(super) client_cert: Option<PathBuf>,
 }
 
 fn encrypted() -> bool {
@@ -40,6 +41,11 @@ fn encrypted() -> bool {
 }
 
 impl Config {
+    /// A path of the file, which is relative to it.
+    pub(super) fn beside(&self, path: &Path) -> PathBuf {
+        self.path.parent().map_or_else(|| path.to_owned(), |folder| folder.join(path))
+    }
+
     /// Reads the file that is given, which must exist, or the user's, which need not.
     pub(super) fn load(given: Option<&Path>) -> Result<Self> {
         let (path, required) = match given {

@@ -120,9 +120,20 @@ pub(super) async fn channel(connection: &mut Connection) -> Result<Outcome> {
         known.push(("key exchange", channel.key_exchange().to_owned()));
         known.push(("level", format!("{level} asked for, {} served", channel.server_level())));
     }
+    if channel.encrypted() {
+        known.push(("names", names(channel.peer_names())));
+    }
     known.push(("this end", report.peer));
+    if !report.peer_names.is_empty() {
+        known.push(("known as", names(&report.peer_names)));
+    }
     output::stdout(facts(&known).as_bytes())?;
     Ok(Outcome::Found)
+}
+
+/// What a certificate calls its owner.
+fn names(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// Names and values, one a line.

@@ -1,10 +1,17 @@
-//! From names and flags to the options of a connection.
+//! From names and flags to the options of a connection, and to the connection.
 
-use sift_client::{ConnectOptions, Level, Roots};
+use std::env;
+
+use sift_client::{
+    ConnectOptions, Connection, ErrorKind, IdentityError, LEVELS, Level, Roots, Usage,
+};
 
 use super::args::Target;
 use super::config::Config;
 use super::{Fault, Result};
+
+/// Holds the passphrase of the client certificate's key.
+const PASSPHRASE: &str = "SIFT_CERT_PASSPHRASE";
 
 /// The server that is asked when none is named anywhere.
 const LOCAL: &str = "localhost";
@@ -23,16 +30,18 @@ pub(super) fn options(target: &Target) -> Result<ConnectOptions> {
     if let Some(server) = server {
         options = options.encrypt(server.encrypt);
         if let Some(number) = server.scl {
-            let level = Level::from_number(number).map_err(|error| {
+            let level = Level::from_number(number).and_then(|level| level.among(LEVELS));
+            let level = level.map_err(|error| {
                 let (path, name) = (config.path.clone(), name.to_owned());
                 Fault::ConfiguredLevel { path, name, error }
             })?;
             options = options.level(level);
         }
         if let Some(ca) = &server.ca {
-            let folder = config.path.parent();
-            let ca = folder.map_or_else(|| ca.clone(), |folder| folder.join(ca));
-            options = options.roots(Roots::File(ca));
+            options = options.roots(Roots::File(config.beside(ca)));
+        }
+        if let Some(file) = &server.client_cert {
+            options = options.client_certificate(config.beside(file));
         }
         if let Some(server_name) = &server.server_name {
             options = options.server_name(server_name);
@@ -42,8 +51,18 @@ pub(super) fn options(target: &Target) -> Result<ConnectOptions> {
         options = options.encrypt(false);
     }
     // who says how to encrypt wants it encrypted
-    if target.ca.is_some() || target.scl.is_some() || target.server_name.is_some() {
+    let says_how = target.ca.is_some()
+        || target.client_cert.is_some()
+        || target.scl.is_some()
+        || target.server_name.is_some();
+    if says_how {
         options = options.encrypt(true);
+    }
+    if let Some(file) = &target.client_cert {
+        options = options.client_certificate(file);
+    }
+    if let Some(passphrase) = env::var(PASSPHRASE).ok().filter(|text| !text.is_empty()) {
+        options = options.client_passphrase(passphrase);
     }
     if let Some(ca) = &target.ca {
         options = options.roots(Roots::File(ca.clone()));
@@ -61,4 +80,21 @@ pub(super) fn options(target: &Target) -> Result<ConnectOptions> {
             .handshake_timeout(limit.min(ConnectOptions::HANDSHAKE_TIMEOUT));
     }
     Ok(options)
+}
+
+/// Connects. Where a passphrase is missing, whoever sits at the terminal is asked for it.
+pub(super) async fn connect(options: ConnectOptions) -> Result<Connection> {
+    let error = match Connection::connect(&options).await {
+        Ok(connection) => return Ok(connection),
+        Err(error) => error,
+    };
+    let ErrorKind::Usage(Usage::Passphrase { path, error: IdentityError::NoPassphrase }) =
+        error.kind()
+    else {
+        return Err(error.into());
+    };
+    match rpassword::prompt_password(format!("passphrase of {}: ", path.display())) {
+        Ok(passphrase) => Ok(Connection::connect(&options.client_passphrase(passphrase)).await?),
+        Err(_no_terminal) => Err(Fault::NoPassphrase { path: path.clone(), variable: PASSPHRASE }),
+    }
 }

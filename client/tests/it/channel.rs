@@ -50,8 +50,8 @@ fn an_encrypted_channel_proves_itself() {
     run(async {
         let authority = Authority::new();
         let fake = Fake::tls(authority.ordinary(), greeting).await;
-        for level in Level::ALL {
-            let options = secure(&fake, &authority).level(*level);
+        for level in [Level::Three, Level::Four, Level::Five] {
+            let options = secure(&fake, &authority).level(level);
             let connection = Connection::connect(&options).await.unwrap();
             let channel = connection.channel();
             assert!(channel.encrypted());
@@ -61,7 +61,8 @@ fn an_encrypted_channel_proves_itself() {
                 "TLS_AES_256_GCM_SHA384 TLSv1.3 Kx=any Au=any Enc=AESGCM(256) Mac=AEAD"
             );
             assert_eq!(channel.key_exchange(), "X25519MLKEM768");
-            assert_eq!(channel.level(), Some(*level));
+            assert_eq!(channel.peer_names(), ["localhost", "rcgen self signed cert"]);
+            assert_eq!(channel.level(), Some(level));
         }
     });
 }

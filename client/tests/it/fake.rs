@@ -205,6 +205,8 @@ impl Authority {
     pub(crate) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        // with the same name as what it signs it would be that one's own certificate to OpenSSL
+        params.distinguished_name.push(rcgen::DnType::CommonName, "an authority");
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let folder = tempfile::tempdir().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();

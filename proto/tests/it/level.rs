@@ -6,6 +6,14 @@ const SUITES: &[(u16, Protocol, &str)] = &[
     (0x1301, Protocol::Tls13, "AES-128-GCM"),
     (0x1302, Protocol::Tls13, "AES-256-GCM"),
     (0x1303, Protocol::Tls13, "ChaCha20"),
+    (0xc009, Protocol::Tls11, "AES-128-CBC"),
+    (0xc00a, Protocol::Tls11, "AES-256-CBC"),
+    (0xc013, Protocol::Tls11, "AES-128-CBC"),
+    (0xc014, Protocol::Tls11, "AES-256-CBC"),
+    (0xc023, Protocol::Tls12, "AES-128-CBC"),
+    (0xc024, Protocol::Tls12, "AES-256-CBC"),
+    (0xc027, Protocol::Tls12, "AES-128-CBC"),
+    (0xc028, Protocol::Tls12, "AES-256-CBC"),
     (0xc02b, Protocol::Tls12, "AES-128-GCM"),
     (0xc02c, Protocol::Tls12, "AES-256-GCM"),
     (0xc02f, Protocol::Tls12, "AES-128-GCM"),
@@ -24,19 +32,27 @@ fn expected(level: u8, protocol: Protocol, suite: u16, group: Option<u16>) -> bo
     };
     let classic = group.is_some_and(|group| CLASSIC_GROUPS.contains(&group));
     let hybrid = group.is_some_and(|group| HYBRID_GROUPS.contains(&group));
-    let met = match protocol {
-        Protocol::Tls12 => level == 3 && (group.is_none() || classic),
+    let cbc = cipher.ends_with("CBC");
+    match protocol {
+        Protocol::Tls11 => suite_protocol == Protocol::Tls11 && level == 2 && classic,
+        Protocol::Tls12 => {
+            // suites of TLS 1.1 can be had with TLS 1.2, too
+            suite_protocol != Protocol::Tls13
+                && (level == 2 || level == 3 && !cbc)
+                && (group.is_none() || classic)
+        }
+        Protocol::Tls13 if suite_protocol != Protocol::Tls13 => false,
+        Protocol::Tls13 if level == 2 => false,
         Protocol::Tls13 if level < 5 => classic || hybrid,
         Protocol::Tls13 => cipher != "AES-128-GCM" && group == Some(0x11ec),
-    };
-    protocol == suite_protocol && met
+    }
 }
 
 #[test]
 fn every_cell() {
     // every suite and group that has a number, not only those that are known
     for level in Level::ALL {
-        for protocol in [Protocol::Tls12, Protocol::Tls13] {
+        for protocol in [Protocol::Tls11, Protocol::Tls12, Protocol::Tls13] {
             for number in 0..=u16::MAX {
                 for group in [None, Some(0x11ec), Some(0x001d)] {
                     let permitted = level.permits(protocol, number, group);
@@ -55,9 +71,11 @@ fn every_cell() {
 
 #[test]
 fn protocols_of_each_level() {
+    assert_eq!(Level::Two.protocols(), [Protocol::Tls12, Protocol::Tls11]);
     assert_eq!(Level::Three.protocols(), [Protocol::Tls13, Protocol::Tls12]);
     assert_eq!(Level::Four.protocols(), [Protocol::Tls13]);
     assert_eq!(Level::Five.protocols(), [Protocol::Tls13]);
+    assert_eq!(Protocol::Tls11.to_string(), "TLSv1.1");
     assert_eq!(Protocol::Tls12.to_string(), "TLSv1.2");
     assert_eq!(Protocol::Tls13.to_string(), "TLSv1.3");
 }
@@ -75,7 +93,8 @@ fn a_level_permits_nothing_outside_its_protocols() {
 
 #[test]
 fn a_higher_level_permits_nothing_that_a_lower_one_refuses() {
-    for pair in Level::ALL.windows(2) {
+    // level 2 is for those who cannot have TLS 1.3, and has none
+    for pair in Level::ALL[1..].windows(2) {
         for (suite, protocol, _) in SUITES {
             for group in [None, Some(0x0017), Some(0x001d), Some(0x11eb), Some(0x11ec)] {
                 let [lower, higher] = [pair[0], pair[1]];
@@ -93,7 +112,8 @@ fn a_higher_level_permits_nothing_that_a_lower_one_refuses() {
 fn numbers() {
     assert_eq!(Level::from_number(0), Ok(Level::Three));
     assert_eq!(Level::from_number(1), Err(LevelError::Retired));
-    assert_eq!(Level::from_number(2), Err(LevelError::Legacy));
+    assert_eq!(Level::Two.among(&Level::ALL[1..]), Err(LevelError::NotBuilt(2)));
+    assert_eq!(Level::Three.among(&Level::ALL[1..]), Ok(Level::Three));
     for level in Level::ALL {
         assert_eq!(Level::from_number(level.number()), Ok(*level));
         assert_eq!(level.to_string().parse(), Ok(*level));
@@ -108,11 +128,14 @@ fn texts() {
     let refusal = |text: &str| text.parse::<Level>().expect_err("refused").to_string();
     assert_eq!("0".parse(), Ok(Level::DEFAULT));
     assert_eq!(refusal("1"), "level 1 is retired");
-    assert_eq!(refusal("2"), "level 2 needs a build with the feature `legacy-tls`");
-    assert_eq!(refusal("6"), "unknown level 6; levels are 0 (the default), 3, 4 and 5");
-    assert_eq!(refusal("+3"), "`+3` is not a level; levels are 0 (the default), 3, 4 and 5");
-    assert_eq!(refusal(""), "`` is not a level; levels are 0 (the default), 3, 4 and 5");
-    assert_eq!(refusal("256"), "`256` is not a level; levels are 0 (the default), 3, 4 and 5");
+    assert_eq!(
+        LevelError::NotBuilt(2).to_string(),
+        "level 2 needs a build with the feature `legacy-tls` (cargo build --features legacy-tls)"
+    );
+    assert_eq!(refusal("6"), "unknown level 6; levels are 0 (the default), 2, 3, 4 and 5");
+    assert_eq!(refusal("+3"), "`+3` is not a level; levels are 0 (the default), 2, 3, 4 and 5");
+    assert_eq!(refusal(""), "`` is not a level; levels are 0 (the default), 2, 3, 4 and 5");
+    assert_eq!(refusal("256"), "`256` is not a level; levels are 0 (the default), 2, 3, 4 and 5");
     let long = "x".repeat(1000);
     assert!(refusal(&long).len() < 100);
 }

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::Deserialize;
-use sift_proto::level::Level;
+use sift_proto::level::{Level, LevelError};
+use sift_server::LEVELS;
 
 use super::cert::CertCommand;
 use super::check::CheckArgs;
@@ -77,11 +78,11 @@ pub(crate) struct ServeArgs {
     #[arg(long = "cert", value_name = "FILE")]
     pub(crate) certificate: Option<PathBuf>,
 
-    /// Security level of the channels: 0, 3, 4 or 5
+    /// Security level of the channels: 0, 2, 3, 4 or 5
     ///
-    /// 0 is the default level, now 3. 3: TLS 1.2 and 1.3. 4: TLS 1.3. 5: TLS 1.3 with AES-256-GCM or
-    /// ChaCha20 and the post-quantum key exchange X25519MLKEM768 only. 1 is retired; 2, for old peers,
-    /// is not served yet.
+    /// 0 is the default level, now 3. 2: TLS 1.1 and 1.2, for old peers, in builds with the feature
+    /// `legacy-tls` only. 3: TLS 1.2 and 1.3. 4: TLS 1.3. 5: TLS 1.3 with AES-256-GCM or ChaCha20 and
+    /// the post-quantum key exchange X25519MLKEM768 only. 1 is retired.
     #[arg(long = "scl", value_name = "LEVEL", value_parser = parse_level)]
     pub(crate) level: Option<Level>,
 
@@ -120,9 +121,8 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-fn parse_level(text: &str) -> Result<Level, String> {
-    let number: u8 = text.parse().map_err(|_not_a_number| "0, 3, 4 or 5 is expected".to_owned())?;
-    Level::from_number(number).map_err(|error| error.to_string())
+fn parse_level(text: &str) -> Result<Level, LevelError> {
+    text.parse::<Level>()?.among(LEVELS)
 }
 
 #[cfg(test)]
@@ -138,14 +138,16 @@ mod tests {
 
     #[test]
     fn levels_are_refused_by_name() {
-        let cases = [
-            ("1", "level 1 is retired"),
-            ("2", "level 2 needs a build with the feature `legacy-tls`"),
-            ("x", "0, 3, 4 or 5 is expected"),
-        ];
+        let cases =
+            [("1", "level 1 is retired"), ("x", "levels are 0 (the default), 2, 3, 4 and 5")];
         for (level, expected) in cases {
             let error = Args::try_parse_from(["siftd", "serve", "--scl", level]).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
+        }
+        let legacy = Args::try_parse_from(["siftd", "serve", "--scl", "2"]);
+        match legacy {
+            Ok(_) => assert!(LEVELS.contains(&Level::Two)),
+            Err(error) => assert!(error.to_string().contains("cargo build --features legacy-tls")),
         }
     }
 

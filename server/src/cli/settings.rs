@@ -15,9 +15,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use sift_proto::DEFAULT_PORT;
 use sift_proto::level::{Level, LevelError};
-use sift_server::{ClientCertificates, Limits, Protection, TlsOptions};
+use sift_server::{ClientCertificates, LEVELS, Limits, Passphrase, Protection, TlsOptions};
 
 use super::args::{LogFormat, ServeArgs};
+use super::passphrase;
 
 /// All that `siftd serve` needs to know.
 #[derive(Debug)]
@@ -121,6 +122,7 @@ struct FileListener {
     encrypt: Option<bool>,
     cert: Option<PathBuf>,
     scl: Option<u8>,
+    cert_passphrase_file: Option<PathBuf>,
     client_ca: Option<PathBuf>,
     client_cert: Option<ClientCert>,
 }
@@ -190,6 +192,7 @@ fn merge(
     }
     for listener in &mut listeners {
         listener.cert = listener.cert.take().map(beside);
+        listener.cert_passphrase_file = listener.cert_passphrase_file.take().map(beside);
         listener.client_ca = listener.client_ca.take().map(beside);
         correct(listener, &args);
     }
@@ -243,11 +246,15 @@ impl FileListener {
                 return Err(Fault::NoClientAuthority { number });
             }
             let level = Level::from_number(self.scl.unwrap_or(0));
-            return level.map(Some).map_err(|error| Fault::Level { number, error });
+            return level
+                .and_then(|level| level.among(LEVELS))
+                .map(Some)
+                .map_err(|error| Fault::Level { number, error });
         }
         let given = [
             ("cert", self.cert.is_some()),
             ("scl", self.scl.is_some()),
+            ("cert_passphrase_file", self.cert_passphrase_file.is_some()),
             ("client_ca", self.client_ca.is_some()),
             ("client_cert", self.client_cert.is_some()),
         ];
@@ -259,7 +266,9 @@ impl FileListener {
 
     fn tls(self, level: Level, folders: &[PathBuf]) -> Result<TlsOptions, Error> {
         let certificate = self.cert.map_or_else(|| default_certificate(folders), Ok)?;
-        let options = TlsOptions::new(certificate, level);
+        let passphrase =
+            self.cert_passphrase_file.map_or_else(passphrase::from_environment, Passphrase::File);
+        let options = TlsOptions::new(certificate, level).passphrase(passphrase);
         let asked = match self.client_cert.unwrap_or(ClientCert::Required) {
             ClientCert::Required => ClientCertificates::Required,
             ClientCert::Optional => ClientCertificates::Optional,

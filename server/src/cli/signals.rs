@@ -1,9 +1,10 @@
-//! The signals that end the server.
+//! The signals that end the server, and the one that has it read its certificates again.
 
 use std::io;
 
+use sift_server::Reloader;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::warn;
+use tracing::{error, info, warn};
 
 /// Ready at the first SIGINT or SIGTERM; the second ends the process at once.
 ///
@@ -20,6 +21,37 @@ pub(super) fn shutdown() -> io::Result<impl Future<Output = ()>> {
             std::process::exit(2);
         });
     })
+}
+
+/// Reads certificates again at each SIGHUP. What was loaded before goes on where new files do not
+/// serve.
+///
+/// # Errors
+/// The operating system's, if it does not let the signal be caught.
+pub(super) fn reload_at_hangup(reloaders: Vec<Reloader>) -> io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            // a key under a passphrase takes its time to open
+            tokio::task::block_in_place(|| reload(&reloaders));
+        }
+    });
+    Ok(())
+}
+
+fn reload(reloaders: &[Reloader]) {
+    for reloader in reloaders {
+        let certificate = reloader.certificate().display();
+        match reloader.reload() {
+            Ok(()) => info!(%certificate, "certificate reloaded"),
+            Err(error) => {
+                error!(%certificate, %error, "certificate not reloaded, the one before goes on");
+            }
+        }
+    }
+    if reloaders.is_empty() {
+        info!("SIGHUP: no listener has a certificate to reload");
+    }
 }
 
 async fn either(interrupt: &mut Signal, terminate: &mut Signal) {

@@ -5,18 +5,20 @@ use std::io;
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::CertificateDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{
-    AlertDescription, CertificateError, PeerIncompatible, RootCertStore, ServerConfig,
-    SupportedCipherSuite, SupportedProtocolVersion,
+    CertificateError, PeerIncompatible, RootCertStore, ServerConfig, SupportedCipherSuite,
+    SupportedProtocolVersion,
 };
 use sift_proto::ALPN;
+use sift_proto::identity::Identity;
 use sift_proto::level::{Level, Protocol};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::pem::{self, Identity};
+use super::pem;
 use super::{Accepted, ClientCertificates, Negotiated, TlsOptions, TlsStream};
 use crate::error::{CertificateFault, Error};
 
@@ -26,7 +28,8 @@ pub(super) fn configure(options: &TlsOptions) -> Result<Arc<ServerConfig>, Error
     let ticketer = aws_lc_rs::Ticketer::new().map_err(|_unspecific| Error::Random)?;
     let provider = Arc::new(provider(options.level));
     let own = |fault| Error::Certificate { path: options.certificate.clone(), fault };
-    let Identity { chain, key } = pem::identity(&options.certificate).map_err(own)?;
+    let Identity { chain, key } =
+        pem::identity(&options.certificate, &options.passphrase).map_err(own)?;
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&versions(options.level))
         .map_err(|error| own(error.into()))?;
@@ -76,7 +79,7 @@ pub(super) async fn accept(
 }
 
 fn client_verifier(
-    authorities: Vec<rustls::pki_types::CertificateDer<'static>>,
+    authorities: Vec<CertificateDer<'static>>,
     asked: ClientCertificates,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, CertificateFault> {
@@ -89,7 +92,7 @@ fn client_verifier(
         ClientCertificates::Required => builder,
         ClientCertificates::Optional => builder.allow_unauthenticated(),
     };
-    builder.build().map_err(|error| CertificateFault::Pem(error.to_string()))
+    builder.build().map_err(|error| CertificateFault::ClientVerifier(error.to_string()))
 }
 
 /// A handshake's error in an administrator's words.
@@ -110,16 +113,12 @@ fn fault(error: &io::Error, level: Level, offered: Option<&str>) -> String {
         Some(rustls::Error::PeerIncompatible(Peer::NoKxGroupsInCommon)) => {
             format!("no key exchange in common at level {level}")
         }
-        Some(rustls::Error::NoCertificatesPresented) => {
-            "the client shows no certificate, and this listener requires one".to_owned()
-        }
+        Some(rustls::Error::NoCertificatesPresented) => super::NO_CERTIFICATE.to_owned(),
         Some(rustls::Error::InvalidCertificate(error)) => {
             format!("the client's certificate is refused: {}", certificate_fault(error))
         }
-        Some(rustls::Error::NoApplicationProtocol) => {
-            "the client does not offer the protocol sift/1, but others".to_owned()
-        }
-        Some(rustls::Error::AlertReceived(alert)) => alert_fault(*alert),
+        Some(rustls::Error::NoApplicationProtocol) => super::NO_ALPN.to_owned(),
+        Some(rustls::Error::AlertReceived(alert)) => super::alert_fault((*alert).into()),
         Some(other) => other.to_string(),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             "the client closed the connection".to_owned()
@@ -146,24 +145,6 @@ fn certificate_fault(error: &CertificateError) -> String {
     }
 }
 
-fn alert_fault(alert: AlertDescription) -> String {
-    match alert {
-        AlertDescription::UnknownCA => {
-            "the client does not know the authority of this server's certificate".to_owned()
-        }
-        AlertDescription::CertificateExpired => {
-            "the client finds this server's certificate expired".to_owned()
-        }
-        AlertDescription::BadCertificate
-        | AlertDescription::UnsupportedCertificate
-        | AlertDescription::CertificateRevoked
-        | AlertDescription::CertificateUnknown => {
-            format!("the client refuses this server's certificate: alert {alert:?}")
-        }
-        other => format!("the client gives up: alert {other:?}"),
-    }
-}
-
 /// The channel's protocol in the words of `proto`; `None` for one that no level has.
 fn protocol(version: rustls::ProtocolVersion) -> Option<Protocol> {
     match version {
@@ -177,9 +158,10 @@ fn versions(level: Level) -> Vec<&'static SupportedProtocolVersion> {
     level
         .protocols()
         .iter()
-        .map(|protocol| match protocol {
-            Protocol::Tls12 => &rustls::version::TLS12,
-            Protocol::Tls13 => &rustls::version::TLS13,
+        .filter_map(|protocol| match protocol {
+            Protocol::Tls11 => None,
+            Protocol::Tls12 => Some(&rustls::version::TLS12),
+            Protocol::Tls13 => Some(&rustls::version::TLS13),
         })
         .collect()
 }

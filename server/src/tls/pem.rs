@@ -1,62 +1,69 @@
-//! The PEM files of a listener: its own chain and key, and the authorities of its clients.
+//! The files of a listener: its own chain and key, the key's passphrase, and the authorities of its
+//! clients.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::CertificateDer;
+use sift_proto::identity::{self, Identity, PEM_BYTES_MAX};
 
+use super::Passphrase;
 use crate::error::CertificateFault;
 
-/// A chain of ten certificates and an RSA-8192 key are below 40 KiB; a platform's list of
-/// authorities is a quarter of this.
-const BYTES_MAX: u64 = 1 << 20;
+/// Longer than anybody types.
+const PASSPHRASE_BYTES_MAX: usize = 1 << 10;
 
-/// A chain, the owner's certificate first, and its key.
-pub(super) struct Identity {
-    pub(super) chain: Vec<CertificateDer<'static>>,
-    pub(super) key: PrivateKeyDer<'static>,
-}
-
-pub(super) fn identity(path: &Path) -> Result<Identity, CertificateFault> {
+pub(super) fn identity(path: &Path, passphrase: &Passphrase) -> Result<Identity, CertificateFault> {
     let text = read(path)?;
-    let chain = certificates(&text)?;
-    if chain.is_empty() {
-        return Err(CertificateFault::NoCertificate);
-    }
-    let key = PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
-        pem::Error::NoItemsFound if has_section(&text, "ENCRYPTED PRIVATE KEY") => {
-            CertificateFault::KeyEncrypted
-        }
-        pem::Error::NoItemsFound => CertificateFault::NoKey,
-        other => CertificateFault::Pem(other.to_string()),
-    })?;
-    Ok(Identity { chain, key })
+    let passphrase = passphrase.reveal()?;
+    Ok(Identity::parse(&text, passphrase.as_deref())?)
 }
 
 /// The certificates in a file, one at least.
 pub(super) fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateFault> {
-    let found = certificates(&read(path)?)?;
+    let found = identity::certificates(&read(path)?)?;
     if found.is_empty() { Err(CertificateFault::NoAuthority) } else { Ok(found) }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, CertificateFault> {
-    let mut text = Vec::new();
-    File::open(path)?.take(BYTES_MAX + 1).read_to_end(&mut text)?;
-    match text.len() as u64 {
-        got if got > BYTES_MAX => Err(CertificateFault::TooLarge { got, bytes_max: BYTES_MAX }),
-        _ => Ok(text),
+impl Passphrase {
+    /// The passphrase itself, if there is one.
+    ///
+    /// # Errors
+    /// `Passphrase`, where its file cannot be read or is not one line.
+    pub(super) fn reveal(&self) -> Result<Option<String>, CertificateFault> {
+        match self {
+            Self::None => Ok(None),
+            Self::Given(text) => Ok(Some(text.clone())),
+            Self::File(path) => first_line(path)
+                .map(Some)
+                .map_err(|source| CertificateFault::Passphrase { path: path.clone(), source }),
+        }
     }
 }
 
-fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateFault> {
-    CertificateDer::pem_slice_iter(text)
-        .collect::<Result<_, _>>()
-        .map_err(|error: pem::Error| CertificateFault::Pem(error.to_string()))
+fn first_line(path: &Path) -> io::Result<String> {
+    let bytes = bounded(path, PASSPHRASE_BYTES_MAX)?;
+    let text = String::from_utf8(bytes).map_err(|_binary| {
+        // the bytes are a secret even where they are not what was meant
+        io::Error::new(io::ErrorKind::InvalidData, "not text in UTF-8")
+    })?;
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(line.to_owned()),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "its first line is empty")),
+    }
 }
 
-fn has_section(pem: &[u8], name: &str) -> bool {
-    let head = format!("-----BEGIN {name}-----");
-    pem.windows(head.len()).any(|window| window == head.as_bytes())
+fn read(path: &Path) -> Result<Vec<u8>, CertificateFault> {
+    Ok(bounded(path, PEM_BYTES_MAX)?)
+}
+
+fn bounded(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > bytes_max {
+        let text = format!("more than {bytes_max} bytes, which is no such file");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    Ok(bytes)
 }

@@ -45,12 +45,14 @@ fn mistakes_end_with_two_and_one_line_that_says_what() {
     let nowhere = fixture.outside("nowhere").display().to_string();
     std::fs::write(fixture.outside("empty.pem"), "nothing").unwrap();
     let empty = fixture.outside("empty.pem").display().to_string();
+    let level_two =
+        if cfg!(feature = "legacy-tls") { "no certificate" } else { "feature `legacy-tls`" };
     let cases: [(&[&str], &str); 8] = [
         (&["serve"], "no data root"),
         (&["serve", "--data", &data], "choose --plain"),
         // a level is refused before anything else is looked at
         (&["serve", "--data", &nowhere, "--scl", "1"], "level 1 is retired"),
-        (&["serve", "--data", &nowhere, "--scl", "2"], "feature `legacy-tls`"),
+        (&["serve", "--data", &nowhere, "--scl", "2"], level_two),
         (&["serve", "--data", &nowhere, "--plain"], "data root"),
         (&["serve", "--data", &data, "--cert", &nowhere], "No such file"),
         (&["serve", "--data", &data, "--cert", &empty], "no certificate in it"),

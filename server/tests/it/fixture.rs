@@ -47,6 +47,8 @@ impl Fixture {
         fs::create_dir(folder.path().join("data")).unwrap();
 
         let mut params = CertificateParams::default();
+        // with the same name as what it signs it would be that one's own certificate to OpenSSL
+        params.distinguished_name.push(DnType::CommonName, "an authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let key = KeyPair::generate().unwrap();

@@ -46,6 +46,7 @@ fn the_example_tells_the_defaults() {
     assert_eq!(told.log_format, LogFormat::default());
     // clients are asked for a certificate only where their authorities are named
     let channels = TlsOptions::new("/etc/sift/siftd.pem", Level::DEFAULT)
+        .passphrase(Passphrase::File("/etc/sift/siftd.passphrase".into()))
         .clients("/etc/sift/clients.pem", ClientCertificates::Required);
     assert_eq!(told.listeners[0].channels, Channels::Encrypted(channels));
 }

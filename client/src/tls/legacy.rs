@@ -1,0 +1,228 @@
+//! Level 2, TLS 1.1 and 1.2 for old servers, by OpenSSL: exactly the level's protocols, suites and
+//! key exchanges.
+
+use std::net::IpAddr;
+use std::pin::Pin;
+
+use openssl::error::ErrorStack;
+use openssl::nid::Nid;
+use openssl::pkey::{Id, PKey, Public};
+use openssl::ssl::{
+    Error as SslError, Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslRef,
+    SslVerifyMode, SslVersion,
+};
+use openssl::x509::verify::X509CheckFlags;
+use openssl::x509::{X509, X509VerifyResult};
+use sift_proto::ALPN;
+use sift_proto::cipher;
+use sift_proto::identity::Identity;
+use sift_proto::level::{Level, Protocol};
+use tokio_openssl::SslStream;
+
+use super::{Asked, TlsStream, trust};
+use crate::channel::Negotiated;
+use crate::error::{Error, Reason, Result, Usage, printable};
+use crate::options::{ConnectOptions, Host, Roots};
+use crate::transport::FirstBytes;
+
+/// Makes one connection an encrypted channel.
+pub(crate) struct Connector {
+    ssl: Ssl,
+    name: String,
+    asked: Asked,
+}
+
+impl Connector {
+    /// # Errors
+    /// `Local` or `Usage` about authorities, certificate or name.
+    pub(super) fn new(options: &ConnectOptions, host: &Host) -> Result<Self> {
+        let name = options.server_name.as_ref().unwrap_or(&host.name).clone();
+        let setup = |error: ErrorStack| Error::from(Usage::Tls(reasons(&error)));
+        let mut builder = context().map_err(setup)?;
+        for authority in trust::authorities(&options.roots)? {
+            let added = X509::from_der(&authority)
+                .and_then(|authority| builder.cert_store_mut().add_cert(authority));
+            // the platform has some that no library takes
+            if let (Err(error), Roots::File(path)) = (added, &options.roots) {
+                let source = trust::invalid(reasons(&error));
+                return Err(Error::local("use a certificate", path, source));
+            }
+        }
+        if let Some(own) = &options.identity {
+            let identity = trust::identity(own)?;
+            show(&mut builder, &identity).map_err(|error| {
+                let source = trust::invalid(reasons(&error));
+                Error::local("use a client certificate", &own.path, source)
+            })?;
+        }
+        let mut ssl = Ssl::new(&builder.build()).map_err(setup)?;
+        expect(&mut ssl, &name).map_err(|_invalid| Usage::ServerName(name.clone()))?;
+        Ok(Self { ssl, name, asked: Asked::new(options) })
+    }
+
+    pub(super) async fn connect(
+        self,
+        first: FirstBytes,
+    ) -> Result<(TlsStream, Negotiated), Reason> {
+        let failed = |error: ErrorStack| Reason::Handshake(reasons(&error));
+        let mut stream = SslStream::new(self.ssl, first).map_err(failed)?;
+        if let Err(error) = Pin::new(&mut stream).connect().await {
+            let reason = reason(error, stream.ssl(), &self.name, self.asked);
+            return Err(super::failed(stream.get_mut(), reason).await);
+        }
+        stream.get_mut().forget();
+        let ssl = stream.ssl();
+        let protocol = match ssl.version2() {
+            Some(SslVersion::TLS1_1) => Protocol::Tls11,
+            Some(SslVersion::TLS1_2) => Protocol::Tls12,
+            _ => {
+                let got = ssl.version_str().to_owned();
+                return Err(Reason::LevelNotMet { level: self.asked.level, got });
+            }
+        };
+        let suite = ssl.current_cipher().map_or([0; 2], |cipher| cipher.protocol_id());
+        let group = ssl.peer_tmp_key().ok().and_then(|key| group(&key));
+        let certificate = ssl.peer_certificate().and_then(|certificate| certificate.to_der().ok());
+        let negotiated = self.asked.agreed(
+            protocol,
+            u16::from_be_bytes(suite),
+            group,
+            ssl.selected_alpn_protocol(),
+            certificate.as_deref(),
+        )?;
+        Ok((TlsStream::OpenSsl(Box::new(stream)), negotiated))
+    }
+}
+
+fn context() -> Result<SslContextBuilder, ErrorStack> {
+    let mut builder = SslContext::builder(SslMethod::tls_client())?;
+    builder.set_min_proto_version(Some(SslVersion::TLS1_1))?;
+    builder.set_max_proto_version(Some(SslVersion::TLS1_2))?;
+    builder.set_cipher_list(&suites())?;
+    builder.set_groups_list(&groups())?;
+    builder.set_options(
+        SslOptions::NO_TICKET
+            | SslOptions::NO_COMPRESSION
+            | SslOptions::NO_RENEGOTIATION
+            // an answer has an end marker of its own
+            | SslOptions::IGNORE_UNEXPECTED_EOF,
+    );
+    builder.set_mode(
+        SslMode::ENABLE_PARTIAL_WRITE | SslMode::ACCEPT_MOVING_WRITE_BUFFER | SslMode::AUTO_RETRY,
+    );
+    let length = u8::try_from(ALPN.len()).unwrap_or_default();
+    builder.set_alpn_protos(&[&[length], ALPN].concat())?;
+    // old peers may talk weakly, they need not be believed weakly
+    builder.verify_param_mut().set_auth_level(CERTIFICATE_SECURITY);
+    builder.set_verify(SslVerifyMode::PEER);
+    Ok(builder)
+}
+
+/// OpenSSL's default: RSA of 2048 bits and SHA-2.
+const CERTIFICATE_SECURITY: i32 = 2;
+
+/// OpenSSL's names of the level's suites. TLS 1.1 signs with SHA-1 and MD5, which OpenSSL does at
+/// its own security level 0 only.
+fn suites() -> String {
+    let suites = Level::Two.suites(Protocol::Tls12).iter();
+    let names = suites.filter_map(|suite| cipher::describe(*suite)?.split(' ').next());
+    names.chain(["@SECLEVEL=0"]).collect::<Vec<_>>().join(":")
+}
+
+fn groups() -> String {
+    let groups = Level::Two.groups(Protocol::Tls12).iter();
+    groups.map(|group| cipher::group_name(*group)).collect::<Vec<_>>().join(":")
+}
+
+fn show(builder: &mut SslContextBuilder, identity: &Identity) -> Result<(), ErrorStack> {
+    for (number, certificate) in identity.chain.iter().enumerate() {
+        let certificate = X509::from_der(certificate)?;
+        match number {
+            0 => builder.set_certificate(&certificate)?,
+            _ => builder.add_extra_chain_cert(certificate)?,
+        }
+    }
+    let key = PKey::private_key_from_der(identity.key.secret_der())?;
+    builder.set_private_key(&key)?;
+    builder.check_private_key()
+}
+
+/// The name or the address that the server's certificate has to hold.
+fn expect(ssl: &mut Ssl, name: &str) -> Result<(), ErrorStack> {
+    match name.parse::<IpAddr>() {
+        Ok(address) => ssl.param_mut().set_ip(address),
+        Err(_a_name) => {
+            ssl.set_hostname(name)?;
+            let param = ssl.param_mut();
+            param.set_hostflags(X509CheckFlags::NO_PARTIAL_WILDCARDS);
+            param.set_host(name)
+        }
+    }
+}
+
+/// IANA's number of the group that a key of the exchange is in.
+fn group(key: &PKey<Public>) -> Option<u16> {
+    match key.id() {
+        Id::X25519 => Some(0x001d),
+        Id::EC => match key.ec_key().ok()?.group().curve_name()? {
+            Nid::X9_62_PRIME256V1 => Some(0x0017),
+            Nid::SECP384R1 => Some(0x0018),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// OpenSSL's reason code of an alert that came is this and the alert's number.
+const ALERT_REASONS: i32 = 1000;
+
+/// Tells a failed handshake by whose fault it is.
+fn reason(error: SslError, ssl: &SslRef, name: &str, asked: Asked) -> Reason {
+    let Some(stack) = error.ssl_error() else {
+        return match error.into_io_error() {
+            Ok(error) if error.kind() != std::io::ErrorKind::ConnectionReset => Reason::Io(error),
+            _ => Reason::Closed,
+        };
+    };
+    let first = stack.errors().first();
+    let code = first.map_or(0, openssl::error::Error::reason_code);
+    let text = first.and_then(openssl::error::Error::reason).unwrap_or_default();
+    if let Ok(alert) = u8::try_from(code - ALERT_REASONS) {
+        return asked.alert(alert, text);
+    }
+    match text {
+        "certificate verify failed" => certificate(ssl, name),
+        "unsupported protocol"
+        | "version too low"
+        | "no protocols available"
+        | "wrong cipher returned"
+        | "unknown cipher returned" => asked.nothing_in_common(text),
+        "unexpected eof while reading" => Reason::Closed,
+        _ => Reason::Handshake(printable(&reasons(stack))),
+    }
+}
+
+/// Why the server's certificate is not believed; the numbers are OpenSSL's `X509_V_ERR_...`.
+fn certificate(ssl: &SslRef, name: &str) -> Reason {
+    let result: X509VerifyResult = ssl.verify_result();
+    match result.as_raw() {
+        // no issuer, self-signed, or a signature that its issuer has not made
+        2 | 7 | 18 | 19 | 20 | 21 => Reason::UnknownAuthority,
+        9 => Reason::CertificateNotValidYet,
+        10 => Reason::CertificateExpired,
+        62 | 64 => {
+            let certificate = ssl.peer_certificate().and_then(|found| found.to_der().ok());
+            let parsed = certificate.and_then(|der| sift_proto::x509::Certificate::parse(&der));
+            let names: Vec<String> = parsed
+                .map(|parsed| parsed.alternative_names.iter().map(ToString::to_string).collect())
+                .unwrap_or_default();
+            Reason::wrong_name(name, &names)
+        }
+        _ => Reason::CertificateRefused(result.error_string().to_owned()),
+    }
+}
+
+fn reasons(stack: &ErrorStack) -> String {
+    let reasons: Vec<&str> = stack.errors().iter().filter_map(|error| error.reason()).collect();
+    if reasons.is_empty() { "OpenSSL does not say why".to_owned() } else { reasons.join(", ") }
+}

@@ -1,0 +1,204 @@
+//! Level 2, TLS 1.1 and 1.2 for old peers, by OpenSSL: a context with exactly the level's protocols,
+//! suites and key exchanges, and what a handshake of it came to.
+//!
+//! Sessions are not resumed: an old peer that connects seldom is not worth a cache or a ticket key.
+
+use std::pin::Pin;
+
+use openssl::error::ErrorStack;
+use openssl::nid::Nid;
+use openssl::pkey::{Id, PKey, Public};
+use openssl::ssl::{
+    AlpnError, Error as SslError, Ssl, SslContext, SslContextBuilder, SslMethod, SslMode,
+    SslOptions, SslRef, SslSessionCacheMode, SslVerifyMode, SslVersion,
+};
+use openssl::x509::{X509, X509VerifyResult};
+use rustls::pki_types::CertificateDer;
+use sift_proto::ALPN;
+use sift_proto::cipher;
+use sift_proto::identity::Identity;
+use sift_proto::level::{Level, Protocol};
+use tokio::net::TcpStream;
+use tokio_openssl::SslStream;
+
+use super::{Accepted, ClientCertificates, Negotiated, TlsOptions, TlsStream, pem};
+use crate::error::{CertificateFault, Error};
+
+/// # Errors
+/// `Certificate`, `ClientAuthorities`, `Random`.
+pub(super) fn configure(options: &TlsOptions) -> Result<SslContext, Error> {
+    openssl::rand::rand_bytes(&mut [0; 32]).map_err(|_unseeded| Error::Random)?;
+    let own = |fault| Error::Certificate { path: options.certificate.clone(), fault };
+    let identity = pem::identity(&options.certificate, &options.passphrase).map_err(own)?;
+    let mut builder = context(&identity).map_err(|error| own(error.into()))?;
+    if let Some((path, asked)) = &options.clients {
+        let asking = pem::authorities(path)
+            .and_then(|authorities| Ok(ask_clients(&mut builder, &authorities, *asked)?));
+        asking.map_err(|fault| Error::ClientAuthorities { path: path.clone(), fault })?;
+    }
+    Ok(builder.build())
+}
+
+fn context(identity: &Identity) -> Result<SslContextBuilder, ErrorStack> {
+    let mut builder = SslContext::builder(SslMethod::tls_server())?;
+    builder.set_min_proto_version(Some(SslVersion::TLS1_1))?;
+    builder.set_max_proto_version(Some(SslVersion::TLS1_2))?;
+    builder.set_cipher_list(&suites())?;
+    builder.set_groups_list(&groups())?;
+    builder.set_options(
+        SslOptions::NO_TICKET
+            | SslOptions::NO_COMPRESSION
+            | SslOptions::NO_RENEGOTIATION
+            | SslOptions::CIPHER_SERVER_PREFERENCE
+            // an answer has an end marker of its own
+            | SslOptions::IGNORE_UNEXPECTED_EOF,
+    );
+    builder.set_session_cache_mode(SslSessionCacheMode::OFF);
+    builder.set_mode(
+        SslMode::ENABLE_PARTIAL_WRITE | SslMode::ACCEPT_MOVING_WRITE_BUFFER | SslMode::AUTO_RETRY,
+    );
+    builder.set_alpn_select_callback(|_, offered| choose_alpn(offered));
+    for (number, certificate) in identity.chain.iter().enumerate() {
+        let certificate = X509::from_der(certificate)?;
+        match number {
+            0 => builder.set_certificate(&certificate)?,
+            _ => builder.add_extra_chain_cert(certificate)?,
+        }
+    }
+    let key = PKey::private_key_from_der(identity.key.secret_der())?;
+    builder.set_private_key(&key)?;
+    builder.check_private_key()?;
+    Ok(builder)
+}
+
+fn ask_clients(
+    builder: &mut SslContextBuilder,
+    authorities: &[CertificateDer<'static>],
+    asked: ClientCertificates,
+) -> Result<(), ErrorStack> {
+    for authority in authorities {
+        let authority = X509::from_der(authority)?;
+        builder.add_client_ca(&authority)?;
+        builder.cert_store_mut().add_cert(authority)?;
+    }
+    // old peers may talk weakly, they need not be believed weakly
+    builder.verify_param_mut().set_auth_level(CERTIFICATE_SECURITY);
+    builder.set_verify(match asked {
+        ClientCertificates::Required => SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT,
+        ClientCertificates::Optional => SslVerifyMode::PEER,
+    });
+    Ok(())
+}
+
+/// OpenSSL's default: RSA of 2048 bits and SHA-2.
+const CERTIFICATE_SECURITY: i32 = 2;
+
+/// OpenSSL's names of the level's suites. TLS 1.1 signs with SHA-1 and MD5, which OpenSSL does at
+/// its own security level 0 only.
+fn suites() -> String {
+    let suites = Level::Two.suites(Protocol::Tls12).iter();
+    let names = suites.filter_map(|suite| cipher::describe(*suite)?.split(' ').next());
+    names.chain(["@SECLEVEL=0"]).collect::<Vec<_>>().join(":")
+}
+
+fn groups() -> String {
+    let groups = Level::Two.groups(Protocol::Tls12).iter();
+    groups.map(|group| cipher::group_name(*group)).collect::<Vec<_>>().join(":")
+}
+
+fn choose_alpn(mut offered: &[u8]) -> Result<&[u8], AlpnError> {
+    while let Some((length, rest)) = offered.split_first() {
+        let Some((name, rest)) = rest.split_at_checked(usize::from(*length)) else { break };
+        if name == ALPN {
+            return Ok(name);
+        }
+        offered = rest;
+    }
+    Err(AlpnError::ALERT_FATAL)
+}
+
+pub(super) async fn accept(
+    context: SslContext,
+    tcp: TcpStream,
+    level: Level,
+    offered: Option<String>,
+) -> Result<Accepted, String> {
+    let stream = Ssl::new(&context).and_then(|ssl| SslStream::new(ssl, tcp));
+    let mut stream = stream.map_err(|error| error.to_string())?;
+    if let Err(error) = Pin::new(&mut stream).accept().await {
+        let fault = fault(&error, stream.ssl(), level, offered.as_deref());
+        // the alert is written
+        super::part(stream.get_mut()).await;
+        return Err(fault);
+    }
+    let ssl = stream.ssl();
+    let negotiated =
+        negotiated(ssl).ok_or_else(|| "it ended without a cipher of the level".to_owned())?;
+    let client_certificate = match ssl.peer_certificate() {
+        None => None,
+        Some(certificate) => Some(certificate.to_der().map_err(|error| error.to_string())?),
+    };
+    Ok(Accepted { stream: TlsStream::OpenSsl(Box::new(stream)), negotiated, client_certificate })
+}
+
+fn negotiated(ssl: &SslRef) -> Option<Negotiated> {
+    let protocol = match ssl.version2()? {
+        SslVersion::TLS1_1 => Protocol::Tls11,
+        SslVersion::TLS1_2 => Protocol::Tls12,
+        _ => return None,
+    };
+    let suite = u16::from_be_bytes(ssl.current_cipher()?.protocol_id());
+    let group = ssl.peer_tmp_key().ok().and_then(|key| group(&key));
+    Level::Two.permits(protocol, suite, group).then_some(Negotiated { protocol, suite, group })
+}
+
+/// IANA's number of the group that a key of the exchange is in.
+fn group(key: &PKey<Public>) -> Option<u16> {
+    match key.id() {
+        Id::X25519 => Some(0x001d),
+        Id::EC => match key.ec_key().ok()?.group().curve_name()? {
+            Nid::X9_62_PRIME256V1 => Some(0x0017),
+            Nid::SECP384R1 => Some(0x0018),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// OpenSSL's reason code of an alert that came is this and the alert's number.
+const ALERT_REASONS: i32 = 1000;
+
+/// A handshake's error in an administrator's words.
+fn fault(error: &SslError, ssl: &SslRef, level: Level, offered: Option<&str>) -> String {
+    let Some(first) = error.ssl_error().and_then(|stack| stack.errors().first()) else {
+        return match error.io_error() {
+            Some(error) => error.to_string(),
+            None => "the client closed the connection".to_owned(),
+        };
+    };
+    if let Ok(alert) = u8::try_from(first.reason_code() - ALERT_REASONS) {
+        return super::alert_fault(alert);
+    }
+    match first.reason().unwrap_or_default() {
+        "unsupported protocol" | "version too low" | "inappropriate fallback" => {
+            super::no_protocol_in_common(level, offered)
+        }
+        "no shared cipher" => format!("no cipher or key exchange in common at level {level}"),
+        "peer did not return a certificate" => super::NO_CERTIFICATE.to_owned(),
+        "no application protocol" => super::NO_ALPN.to_owned(),
+        "unexpected eof while reading" => "the client closed the connection".to_owned(),
+        "certificate verify failed" if ssl.verify_result() != X509VerifyResult::OK => {
+            let reason = ssl.verify_result().error_string();
+            format!("the client's certificate is refused: {reason}")
+        }
+        "" => error.to_string(),
+        reason => reason.to_owned(),
+    }
+}
+
+impl From<ErrorStack> for CertificateFault {
+    fn from(error: ErrorStack) -> Self {
+        let reasons: Vec<&str> = error.errors().iter().filter_map(|error| error.reason()).collect();
+        Self::OpenSsl(reasons.join(", "))
+    }
+}
