@@ -367,6 +367,7 @@ impl Reason {
         match failure.status() {
             Status::EncryptionNotEnabled => Self::EncryptionNotEnabled,
             Status::EncryptionRequired => Self::EncryptionRequired,
+            Status::ClientCertificateRequired => Self::ClientCertificateRequired,
             status => Self::Refused { status, message: printable(&failure.message) },
         }
     }

@@ -38,13 +38,9 @@ pub(crate) enum Connector {
     OpenSsl(legacy::Connector),
 }
 
-/// What a handshake needs to know to tell why it failed.
+/// The level that was asked for: what a handshake is judged by, and what it failed to be.
 #[derive(Clone, Copy, Debug)]
-struct Asked {
-    level: Level,
-    /// Whether this end has a certificate to show.
-    certificate: bool,
-}
+struct Asked(Level);
 
 impl Connector {
     /// # Errors
@@ -71,10 +67,6 @@ impl Connector {
 }
 
 impl Asked {
-    fn new(options: &ConnectOptions) -> Self {
-        Self { level: options.level, certificate: options.identity.is_some() }
-    }
-
     /// What was agreed on, if the level permits it and the other end speaks Sift.
     fn agreed(
         self,
@@ -84,7 +76,7 @@ impl Asked {
         alpn: Option<&[u8]>,
         server_certificate: Option<&[u8]>,
     ) -> Result<Negotiated, Reason> {
-        let level = self.level;
+        let level = self.0;
         let cipher = cipher::describe(suite).unwrap_or_default();
         let key_exchange = group.map(cipher::group_name).unwrap_or_default();
         if cipher.is_empty() || !level.permits(protocol, suite, group) {
@@ -115,21 +107,18 @@ impl Asked {
     }
 
     fn nothing_in_common(self, text: &str) -> Reason {
-        let level = self.level;
+        let level = self.0;
         let protocols: Vec<String> = level.protocols().iter().map(ToString::to_string).collect();
-        let mut advice = match level {
+        let advice = match level {
             Level::Two => {
                 "the server needs a newer one; ask for the default level or a higher one \
                            (--scl)"
-                    .to_owned()
             }
-            Level::Three => "the server needs a newer or a better one".to_owned(),
-            _ => "ask for a lower level (--scl), or have the server serve this one".to_owned(),
+            Level::Three => "the server needs a newer or a better one",
+            Level::Four | Level::Five => {
+                "ask for a lower level (--scl), or have the server serve this one"
+            }
         };
-        // all that servers of TLS 1.2 and below say where they miss one
-        if !self.certificate && level <= Level::Three {
-            advice.push_str("; or it requires a client certificate (--client-cert FILE)");
-        }
         let detail = format!(
             "this end asks for level {level} ({}) and the server's level does not meet it ({text}); \
              {advice}",
@@ -144,13 +133,15 @@ fn about_client_certificate(number: u8) -> Option<Reason> {
     let refused = |why: &str| Some(Reason::ClientCertificateRefused(why.to_owned()));
     match AlertDescription::from(number) {
         AlertDescription::CertificateRequired => Some(Reason::ClientCertificateRequired),
-        AlertDescription::UnknownCA => refused("it does not know the authority that signed it"),
+        // of an authority with the name of a known one no signature is right
+        AlertDescription::UnknownCA | AlertDescription::DecryptError => {
+            refused("it does not know the authority that signed it")
+        }
         AlertDescription::CertificateExpired => refused("it is out of its time"),
         AlertDescription::CertificateRevoked => refused("it is revoked"),
         AlertDescription::BadCertificate
         | AlertDescription::UnsupportedCertificate
         | AlertDescription::CertificateUnknown
-        | AlertDescription::DecryptError
         | AlertDescription::AccessDenied => refused("it is not one for clients, or not a good one"),
         _ => None,
     }

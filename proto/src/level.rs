@@ -102,12 +102,12 @@ impl Level {
 
     /// Whether a channel of this protocol, suite and key exchange group meets the level.
     ///
-    /// A resumed TLS 1.2 session makes no key exchange of its own: only there `group` may be
+    /// A resumed session below TLS 1.3 makes no key exchange of its own: only there `group` may be
     /// `None`.
     pub fn permits(self, protocol: Protocol, suite: u16, group: Option<u16>) -> bool {
         let group_permitted = match group {
             Some(group) => self.groups(protocol).contains(&group),
-            None => protocol == Protocol::Tls12,
+            None => protocol != Protocol::Tls13,
         };
         self.suites(protocol).contains(&suite) && group_permitted
     }

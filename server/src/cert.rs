@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use rcgen::CertificateParams;
+use sift_proto::identity::IdentityError;
 
 /// A bit more than ten years.
 pub(crate) const AUTHORITY_DAYS: u32 = 3653;
@@ -46,14 +47,20 @@ pub(crate) enum Error {
          it is", folder.display()
     )]
     NoAuthority { folder: PathBuf },
-    #[error("{}: not PEM: {what}", path.display())]
-    Pem { path: PathBuf, what: String },
+    #[error("{}: {error}", path.display())]
+    Identity { path: PathBuf, error: IdentityError },
+    #[error("the key cannot be put under a passphrase: {0}")]
+    Encrypt(IdentityError),
+    #[error("{}: a passphrase is expected, as text in its first line", path.display())]
+    Passphrase { path: PathBuf },
+    #[error("cannot load random state: the TLS library gives none")]
+    Random,
     #[error("{}: no certificate in it", path.display())]
     NoCertificate { path: PathBuf },
     #[error("{}: certificate {number} does not parse as X.509", path.display())]
     Certificate { path: PathBuf, number: usize },
     #[error(
-        "{}: no private key that can be used: unencrypted PKCS #8, SEC 1 or PKCS #1 is expected",
+        "{}: no private key that can be used: PKCS #8, SEC 1 or PKCS #1 is expected",
         path.display()
     )]
     Key { path: PathBuf },

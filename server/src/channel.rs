@@ -20,8 +20,9 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::client_hello::Offered;
 use crate::tls::{Acceptor, Negotiated, TlsStream};
-use crate::{client_hello, wire};
+use crate::{client_hello, tls, wire};
 
 /// What a listener demands of its channels.
 #[derive(Clone, Debug)]
@@ -135,7 +136,7 @@ pub(crate) async fn open(
             Ok(Channel { stream: Stream::Plain(tcp), facts })
         }
         (Opening::Tls, Security::Encrypted(acceptor)) => {
-            let offered = client_hello::offered(peeked);
+            let offered = client_hello::offered(peeked).unwrap_or_default();
             Box::pin(handshake(tcp, peer, acceptor, offered)).await
         }
         (Opening::Tls, Security::Plain) => {
@@ -160,9 +161,15 @@ async fn handshake(
     tcp: TcpStream,
     peer: SocketAddr,
     acceptor: &Acceptor,
-    offered: Option<String>,
+    offered: Offered,
 ) -> Result<Channel, Refused> {
     let accepted = acceptor.accept(tcp, offered).await.map_err(Refused::Handshake)?;
+    if accepted.client_certificate.is_none() && acceptor.options().requires_certificate() {
+        let text = "this server requires a client certificate";
+        let told = failure(Status::ClientCertificateRequired, text);
+        dismiss(accepted.stream, &told).await;
+        return Err(Refused::Handshake(tls::NO_CERTIFICATE.to_owned()));
+    }
     let level = acceptor.options().level;
     let Negotiated { protocol, suite, group } = accepted.negotiated;
     let encryption = Some(Encryption { level, protocol, suite, group });
@@ -180,7 +187,7 @@ async fn handshake(
 
 fn failure(status: Status, text: &str) -> Vec<u8> {
     let failure = Failure { status: status.into(), message: text.to_owned() };
-    // these two texts fit
+    // these texts fit
     encode_message(Kind::Failure, &failure).unwrap_or_default()
 }
 
@@ -201,13 +208,13 @@ fn http_answer(security: &Security) -> String {
 /// What a peer that is sent away has to read.
 const DISMISS_TIME_MAX: Duration = Duration::from_secs(2);
 
-async fn dismiss(mut tcp: TcpStream, answer: &[u8]) {
+async fn dismiss(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &[u8]) {
     let saying = async {
-        tcp.write_all(answer).await?;
-        tcp.shutdown().await
+        stream.write_all(answer).await?;
+        stream.shutdown().await
     };
     if let Ok(Ok(())) = timeout(DISMISS_TIME_MAX, saying).await {
-        wire::drain(&mut tcp, &mut [0; 1024]).await;
+        wire::drain(&mut stream, &mut [0; 1024]).await;
     }
 }
 

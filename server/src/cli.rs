@@ -46,6 +46,11 @@ pub(crate) enum Error {
          it into {}: there is no terminal to ask at", path.display(), passphrase::VARIABLE
     )]
     NoPassphrase { path: PathBuf },
+    #[error(
+        "{}: it has a passphrase; name a file with it (--authority-passphrase-file), there is no \
+         terminal to ask at", path.display()
+    )]
+    NoAuthorityPassphrase { path: PathBuf },
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -131,8 +136,8 @@ fn announce(data: &DataRoot, listeners: &[Listener]) {
     }
     if std::env::var_os(entropy::SEED_VARIABLE).is_some() {
         warn!(
-            "SIFT_RAND is set, and its file is not read: no TLS library here takes seed material \
-             from a file; the operating system's generator seeds them"
+            "SIFT_RAND is set, and its file is not read: rustls takes no seed material, and the safe \
+             interface to OpenSSL none from a file; the operating system's generator seeds both"
         );
     }
     warn!(

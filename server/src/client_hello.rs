@@ -1,11 +1,24 @@
-//! The protocols that a TLS client offers, for the log line of a handshake that came to nothing:
-//! rustls says that there is none in common, but not what was offered.
+//! What a TLS client offers, where the TLS libraries do not tell: the protocols, for the log line of
+//! a handshake that came to nothing, and the groups, of which one was taken.
 //!
 //! Sans-I/O over the first bytes of a connection, which come from anybody: whatever is not a whole
-//! and regular ClientHello gives `None`. RFC 8446, 4.1.2 and 4.2.1.
+//! and regular ClientHello gives `None`. RFC 8446, 4.1.2, 4.2.1 and 4.2.7.
 
-/// The offered protocols, e.g. `TLSv1.1, TLSv1.2`, if `bytes` begin with a whole ClientHello.
-pub(crate) fn offered(bytes: &[u8]) -> Option<String> {
+/// What a client offers.
+#[derive(Debug, Default)]
+pub(crate) struct Offered {
+    /// Such as `TLSv1.1, TLSv1.2`.
+    pub(crate) protocols: Option<String>,
+    /// Key exchange groups, by IANA's numbers; none where the client does not say.
+    #[cfg_attr(
+        not(feature = "legacy-tls"),
+        allow(dead_code, reason = "rustls itself tells which one was taken")
+    )]
+    pub(crate) groups: Vec<u16>,
+}
+
+/// What is offered, if `bytes` begin with a whole ClientHello.
+pub(crate) fn offered(bytes: &[u8]) -> Option<Offered> {
     let mut record = Cursor(bytes);
     if record.u8()? != HANDSHAKE_RECORD {
         return None;
@@ -26,32 +39,39 @@ pub(crate) fn offered(bytes: &[u8]) -> Option<String> {
     let compressions = handshake.u8()?;
     handshake.take(compressions.into())?;
 
-    let versions = supported_versions(&mut handshake).unwrap_or_else(|| vec![legacy]);
+    let (mut versions, mut groups) = (vec![legacy], Vec::new());
+    let length = handshake.u16().unwrap_or(0);
+    let mut extensions = Cursor(handshake.take(length.into())?);
+    while let Some((kind, body)) = extension(&mut extensions) {
+        match kind {
+            SUPPORTED_VERSIONS => versions = numbers(body.split_first()?.1, VERSIONS_MAX),
+            SUPPORTED_GROUPS => groups = numbers(body.get(2..)?, GROUPS_MAX),
+            _ => {}
+        }
+    }
     let names: Vec<String> =
         versions.iter().filter(|v| !is_grease(**v)).map(|v| name(*v)).collect();
-    Some(names.join(", "))
+    Some(Offered { protocols: Some(names.join(", ")), groups })
 }
 
 const HANDSHAKE_RECORD: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
+const SUPPORTED_GROUPS: u16 = 10;
 const SUPPORTED_VERSIONS: u16 = 43;
 
 /// More than exist; the rest of a longer list says nothing more.
 const VERSIONS_MAX: usize = 8;
+const GROUPS_MAX: usize = 64;
 
-fn supported_versions(handshake: &mut Cursor<'_>) -> Option<Vec<u16>> {
-    let length = handshake.u16()?;
-    let mut extensions = Cursor(handshake.take(length.into())?);
-    loop {
-        let kind = extensions.u16()?;
-        let length = extensions.u16()?;
-        let mut body = Cursor(extensions.take(length.into())?);
-        if kind == SUPPORTED_VERSIONS {
-            let length = body.u8()?;
-            let mut list = Cursor(body.take(length.into())?);
-            return Some(std::iter::from_fn(|| list.u16()).take(VERSIONS_MAX).collect());
-        }
-    }
+fn extension<'a>(extensions: &mut Cursor<'a>) -> Option<(u16, &'a [u8])> {
+    let kind = extensions.u16()?;
+    let length = extensions.u16()?;
+    Some((kind, extensions.take(length.into())?))
+}
+
+fn numbers(list: &[u8], numbers_max: usize) -> Vec<u16> {
+    let mut list = Cursor(list);
+    std::iter::from_fn(|| list.u16()).take(numbers_max).collect()
 }
 
 /// Values that clients send so that servers stay tolerant. RFC 8701.
@@ -112,13 +132,18 @@ mod tests {
 
     #[test]
     fn old_clients_have_one_version() {
-        assert_eq!(offered(&hello(0x0302, &[])).unwrap(), "TLSv1.1");
+        let offered = offered(&hello(0x0302, &[])).unwrap();
+        assert_eq!(offered.protocols.unwrap(), "TLSv1.1");
+        assert_eq!(offered.groups, [0; 0]);
     }
 
     #[test]
     fn new_clients_list_them() {
-        let extensions = [0, 43, 0, 7, 6, 0x1a, 0x1a, 3, 4, 3, 3];
-        assert_eq!(offered(&hello(0x0303, &extensions)).unwrap(), "TLSv1.3, TLSv1.2");
+        let versions = [0, 43, 0, 7, 6, 0x1a, 0x1a, 3, 4, 3, 3];
+        let groups = [0, 10, 0, 6, 0, 4, 0, 0x17, 0, 0x1d];
+        let offered = offered(&hello(0x0303, &[&groups[..], &versions].concat())).unwrap();
+        assert_eq!(offered.protocols.unwrap(), "TLSv1.3, TLSv1.2");
+        assert_eq!(offered.groups, [0x17, 0x1d]);
     }
 
     #[test]
@@ -134,6 +159,6 @@ mod tests {
                 offered(&changed);
             }
         }
-        assert_eq!(offered(&whole[..whole.len() - 1]), None);
+        assert!(offered(&whole[..whole.len() - 1]).is_none());
     }
 }

@@ -92,7 +92,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     async fn hello(&mut self) -> Result<OwnedSemaphorePermit, Stop> {
         let frame = match self.reader.next().await {
             Ok(Some(frame)) => frame,
-            Ok(None) => return Err(Stop::Gone(io::ErrorKind::UnexpectedEof.into())),
+            Ok(None) => {
+                let text = "the client closed the connection before Hello";
+                return Err(Stop::Gone(io::Error::new(io::ErrorKind::UnexpectedEof, text)));
+            }
             Err(error) => return Err(read_stop(error)),
         };
         if frame.kind != Kind::Hello {

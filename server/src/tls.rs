@@ -20,6 +20,7 @@ use sift_proto::level::{Level, Protocol};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::client_hello::Offered;
 use crate::error::Error;
 use crate::wire;
 
@@ -61,7 +62,7 @@ pub(crate) struct Accepted {
 pub(crate) struct Negotiated {
     pub(crate) protocol: Protocol,
     pub(crate) suite: u16,
-    /// A resumed TLS 1.2 session has none.
+    /// A resumed session below TLS 1.3 has none.
     pub(crate) group: Option<u16>,
 }
 
@@ -93,14 +94,14 @@ impl Acceptor {
         Ok(())
     }
 
-    /// Shakes hands. `offered` are the protocols in the client's first message, for the log.
+    /// Shakes hands. `offered` is what the client's first message says.
     ///
     /// # Errors
     /// Why there is no channel, in an administrator's words. The client knows by then.
     pub(crate) async fn accept(
         &self,
         tcp: TcpStream,
-        offered: Option<String>,
+        offered: Offered,
     ) -> Result<Accepted, String> {
         let library = self.library.read().unwrap_or_else(PoisonError::into_inner).clone();
         let level = self.options.level;
@@ -163,14 +164,17 @@ fn no_protocol_in_common(level: Level, offered: Option<&str>) -> String {
     )
 }
 
-const NO_CERTIFICATE: &str = "the client shows no certificate, and this listener requires one";
+pub(crate) const NO_CERTIFICATE: &str =
+    "the client shows no certificate, and this listener requires one";
+const UNKNOWN_AUTHORITY: &str = "none of the authorities in client_ca has signed it";
 const NO_ALPN: &str = "the client offers other protocols than sift/1";
 
 /// An alert that ended a handshake, by its number, in an administrator's words.
 fn alert_fault(number: u8) -> String {
     let alert = AlertDescription::from(number);
     match alert {
-        AlertDescription::UnknownCA => {
+        // of an authority with the name of a known one no signature is right
+        AlertDescription::UnknownCA | AlertDescription::DecryptError => {
             "the client does not know the authority of this server's certificate".to_owned()
         }
         AlertDescription::CertificateExpired => {

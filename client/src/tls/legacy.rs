@@ -57,7 +57,7 @@ impl Connector {
         }
         let mut ssl = Ssl::new(&builder.build()).map_err(setup)?;
         expect(&mut ssl, &name).map_err(|_invalid| Usage::ServerName(name.clone()))?;
-        Ok(Self { ssl, name, asked: Asked::new(options) })
+        Ok(Self { ssl, name, asked: Asked(options.level) })
     }
 
     pub(super) async fn connect(
@@ -77,7 +77,7 @@ impl Connector {
             Some(SslVersion::TLS1_2) => Protocol::Tls12,
             _ => {
                 let got = ssl.version_str().to_owned();
-                return Err(Reason::LevelNotMet { level: self.asked.level, got });
+                return Err(Reason::LevelNotMet { level: self.asked.0, got });
             }
         };
         let suite = ssl.current_cipher().map_or([0; 2], |cipher| cipher.protocol_id());
@@ -190,8 +190,11 @@ fn reason(error: SslError, ssl: &SslRef, name: &str, asked: Asked) -> Reason {
     if let Ok(alert) = u8::try_from(code - ALERT_REASONS) {
         return asked.alert(alert, text);
     }
+    // what is wrong with a signature comes before it in the list
+    if stack.errors().iter().any(|error| error.reason() == Some("certificate verify failed")) {
+        return certificate(ssl, name);
+    }
     match text {
-        "certificate verify failed" => certificate(ssl, name),
         "unsupported protocol"
         | "version too low"
         | "no protocols available"

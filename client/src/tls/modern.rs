@@ -34,7 +34,7 @@ impl Connector {
         let name = options.server_name.as_ref().unwrap_or(&host.name);
         let name = ServerName::try_from(name.clone())
             .map_err(|_invalid| Usage::ServerName(name.clone()))?;
-        Ok(Self { config: Arc::new(config(options)?), name, asked: Asked::new(options) })
+        Ok(Self { config: Arc::new(config(options)?), name, asked: Asked(options.level) })
     }
 
     pub(super) async fn connect(
@@ -83,7 +83,7 @@ fn negotiated(session: &ClientConnection, asked: Asked) -> Result<Negotiated, Re
         Some(ProtocolVersion::TLSv1_3) => Protocol::Tls13,
         Some(ProtocolVersion::TLSv1_2) => Protocol::Tls12,
         other => {
-            return Err(Reason::LevelNotMet { level: asked.level, got: format!("{other:?}") });
+            return Err(Reason::LevelNotMet { level: asked.0, got: format!("{other:?}") });
         }
     };
     let suite = session.negotiated_cipher_suite().map_or(0, |suite| u16::from(suite.suite()));

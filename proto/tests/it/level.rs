@@ -34,7 +34,9 @@ fn expected(level: u8, protocol: Protocol, suite: u16, group: Option<u16>) -> bo
     let hybrid = group.is_some_and(|group| HYBRID_GROUPS.contains(&group));
     let cbc = cipher.ends_with("CBC");
     match protocol {
-        Protocol::Tls11 => suite_protocol == Protocol::Tls11 && level == 2 && classic,
+        Protocol::Tls11 => {
+            suite_protocol == Protocol::Tls11 && level == 2 && (group.is_none() || classic)
+        }
         Protocol::Tls12 => {
             // suites of TLS 1.1 can be had with TLS 1.2, too
             suite_protocol != Protocol::Tls13

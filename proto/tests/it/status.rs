@@ -13,6 +13,7 @@ const STATUSES: &[(i32, &str)] = &[
     (6, "SERVER_BUSY"),
     (7, "IDLE_TIMEOUT"),
     (8, "SHUTTING_DOWN"),
+    (9, "CLIENT_CERTIFICATE_REQUIRED"),
     (16, "SYNTAX"),
     (17, "UNSUPPORTED"),
     (18, "UNKNOWN_FILE"),

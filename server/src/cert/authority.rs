@@ -42,7 +42,12 @@ impl Files {
 ///
 /// Without a name it has one that no other authority has: clients look for an authority by its
 /// name, and would find a wrong one with the right name to be a bad signature.
-pub(crate) fn create(folder: &Path, name: Option<&str>, days: Option<u32>) -> Result<Files, Error> {
+pub(crate) fn create(
+    folder: &Path,
+    name: Option<&str>,
+    days: Option<u32>,
+    passphrase: Option<&str>,
+) -> Result<Files, Error> {
     name.map_or(Ok(()), common_name)?;
     let files = Files::new(folder);
     file::must_not_exist(&files.certificate, EXISTS)?;
@@ -60,7 +65,7 @@ pub(crate) fn create(folder: &Path, name: Option<&str>, days: Option<u32>) -> Re
     let certificate = params.self_signed(&key)?;
 
     let keep = Existing::Keep { hint: EXISTS };
-    file::write(&files.key, &key.serialize_pem(), Readers::Owner, keep)?;
+    file::write(&files.key, &file::key_pem(&key, passphrase)?, Readers::Owner, keep)?;
     if let Err(error) =
         file::write(&files.certificate, &certificate.pem(), Readers::Everybody, keep)
     {
@@ -77,7 +82,8 @@ fn own_name(params: &CertificateParams, key: &KeyPair) -> String {
 }
 
 impl Authority {
-    pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
+    /// `passphrase` is that of its key, where it has one.
+    pub(crate) fn open(folder: &Path, passphrase: Option<&str>) -> Result<Self, Error> {
         let files = Files::new(folder);
         let path = files.certificate;
         if !path.exists() {
@@ -92,7 +98,8 @@ impl Authority {
             return Err(Error::NotAuthority { path });
         }
         let unusable = || Error::Key { path: files.key.clone() };
-        let key = file::private_key(&files.key, &file::read(&files.key)?)?.ok_or_else(unusable)?;
+        let text = file::read(&files.key)?;
+        let key = file::private_key(&files.key, &text, passphrase)?.ok_or_else(unusable)?;
         let key = KeyPair::try_from(&key).map_err(|_may_quote_the_key| unusable())?;
         if key.subject_public_key_info() != certificate.public_key {
             return Err(Error::KeyMismatch { key: files.key, certificate: path });
@@ -103,8 +110,14 @@ impl Authority {
 
     /// A certificate with a new key, as one PEM: certificate first, then key.
     ///
-    /// Without `days` it is valid for [`LEAF_DAYS`], or as long as the authority is.
-    pub(crate) fn issue(&self, subject: &Subject, days: Option<u32>) -> Result<String, Error> {
+    /// Without `days` it is valid for [`LEAF_DAYS`], or as long as the authority is. The key is put
+    /// under `passphrase`, if there is one.
+    pub(crate) fn issue(
+        &self,
+        subject: &Subject,
+        days: Option<u32>,
+        passphrase: Option<&str>,
+    ) -> Result<String, Error> {
         let end = self.certificate.not_after;
         if end <= Utc::now() {
             return Err(Error::Expired { path: self.path.clone(), end: end.to_string() });
@@ -124,7 +137,7 @@ impl Authority {
         if issued.is_none_or(|issued| issued.issuer.der != self.certificate.subject.der) {
             return Err(Error::AuthorityName { path: self.path.clone() });
         }
-        Ok(certificate.pem() + &key.serialize_pem())
+        Ok(certificate.pem() + &file::key_pem(&key, passphrase)?)
     }
 }
 

@@ -6,8 +6,10 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use aws_lc_rs::rand;
+use rcgen::KeyPair;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use sift_proto::identity::{self, IdentityError};
 
 use super::Error;
 
@@ -85,25 +87,44 @@ pub(crate) fn certificates(
     path: &Path,
     text: &[u8],
 ) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let chain = CertificateDer::pem_slice_iter(text)
-        .collect::<Result<Vec<_>, pem::Error>>()
-        .map_err(|error| Error::Pem { path: path.into(), what: error.to_string() })?;
+    let chain = identity::certificates(text)
+        .map_err(|error| Error::Identity { path: path.into(), error })?;
     if chain.is_empty() {
         return Err(Error::NoCertificate { path: path.into() });
     }
     Ok(chain)
 }
 
-/// The first private key in a PEM file, if there is one. What is wrong with one is not told in
-/// detail: it could be told with parts of the key.
+/// The first private key in a PEM file, if there is one.
 pub(crate) fn private_key(
     path: &Path,
     text: &[u8],
+    passphrase: Option<&str>,
 ) -> Result<Option<PrivateKeyDer<'static>>, Error> {
-    match PrivateKeyDer::from_pem_slice(text) {
-        Ok(key) => Ok(Some(key)),
-        Err(pem::Error::NoItemsFound) => Ok(None),
-        Err(_may_quote_the_key) => Err(Error::Key { path: path.into() }),
+    identity::private_key(text, passphrase).map_err(|error| match error {
+        IdentityError::Pem(_) => Error::Key { path: path.into() },
+        error => Error::Identity { path: path.into(), error },
+    })
+}
+
+/// A new key as PEM, under a passphrase if there is one.
+pub(crate) fn key_pem(key: &KeyPair, passphrase: Option<&str>) -> Result<String, Error> {
+    let Some(passphrase) = passphrase else { return Ok(key.serialize_pem()) };
+    let (mut salt, mut iv) = ([0; 16], [0; 16]);
+    rand::fill(&mut salt)
+        .and_then(|()| rand::fill(&mut iv))
+        .map_err(|_unspecific| Error::Random)?;
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+    identity::encrypt_key(&key, passphrase, salt, iv).map_err(Error::Encrypt)
+}
+
+/// The first line of a file, which is a passphrase.
+pub(crate) fn passphrase(path: &Path) -> Result<String, Error> {
+    let text = String::from_utf8(read(path)?);
+    let line = text.ok().and_then(|text| text.lines().next().map(str::to_owned));
+    match line {
+        Some(line) if !line.is_empty() => Ok(line),
+        _ => Err(Error::Passphrase { path: path.into() }),
     }
 }
 

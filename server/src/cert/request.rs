@@ -19,7 +19,11 @@ pub(crate) struct Files {
 }
 
 /// Writes `siftd.csr` and `siftd.key`; what is there already is never touched.
-pub(crate) fn create(folder: &Path, subject: &Subject) -> Result<Files, Error> {
+pub(crate) fn create(
+    folder: &Path,
+    subject: &Subject,
+    passphrase: Option<&str>,
+) -> Result<Files, Error> {
     let files = Files { request: folder.join("siftd.csr"), key: folder.join("siftd.key") };
     file::must_not_exist(&files.request, EXISTS)?;
     file::must_not_exist(&files.key, EXISTS)?;
@@ -32,7 +36,7 @@ pub(crate) fn create(folder: &Path, subject: &Subject) -> Result<Files, Error> {
     let request = params.serialize_request(&key)?.pem()?;
 
     let keep = Existing::Keep { hint: EXISTS };
-    file::write(&files.key, &key.serialize_pem(), Readers::Owner, keep)?;
+    file::write(&files.key, &file::key_pem(&key, passphrase)?, Readers::Owner, keep)?;
     if let Err(error) = file::write(&files.request, &request, Readers::Everybody, keep) {
         let _ = fs::remove_file(&files.key);
         return Err(error);

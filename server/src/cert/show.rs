@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
+use sift_proto::identity::IdentityError;
 use sift_proto::x509::Certificate;
 
 use super::file;
@@ -25,7 +26,7 @@ pub(crate) struct Sheet {
     pub(crate) fault: Option<Error>,
 }
 
-pub(crate) fn show(path: &Path) -> Result<Sheet, Error> {
+pub(crate) fn show(path: &Path, passphrase: Option<&str>) -> Result<Sheet, Error> {
     let text = file::read(path)?;
     let chain = file::certificates(path, &text)?;
     let now = Utc::now();
@@ -41,7 +42,7 @@ pub(crate) fn show(path: &Path) -> Result<Sheet, Error> {
             sheet.fault = out_of_time(path, &certificate, now);
         }
     }
-    sheet.key(path, &text, chain)?;
+    sheet.key(path, &text, passphrase, chain)?;
     Ok(sheet)
 }
 
@@ -93,10 +94,17 @@ impl Sheet {
         &mut self,
         path: &Path,
         text: &[u8],
+        passphrase: Option<&str>,
         chain: Vec<CertificateDer<'static>>,
     ) -> Result<(), Error> {
-        let Some(key) = file::private_key(path, text)? else {
-            return Ok(());
+        let key = match file::private_key(path, text, passphrase) {
+            Ok(Some(key)) => key,
+            Ok(None) => return Ok(()),
+            Err(Error::Identity { error: IdentityError::NoPassphrase, .. }) => {
+                self.line(format_args!("private key  in this file, under a passphrase"));
+                return self.readers(path);
+            }
+            Err(error) => return Err(error),
         };
         match CertifiedKey::from_der(chain, key, &default_provider()) {
             Ok(_) => self.line(format_args!("private key  in this file, the certificate's")),
@@ -107,6 +115,10 @@ impl Sheet {
             }
             Err(_may_quote_the_key) => return Err(Error::Key { path: path.into() }),
         }
+        self.readers(path)
+    }
+
+    fn readers(&mut self, path: &Path) -> Result<(), Error> {
         if let Some(mode) = file::open_mode(path)? {
             self.warnings.push(format!(
                 "{}: its private key is open to others (mode {mode:04o}): chmod 600, and if others \

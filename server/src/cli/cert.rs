@@ -4,12 +4,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, value_parser};
+use sift_proto::identity::IdentityError;
 
 use super::settings;
 use crate::cert::authority::{self, Authority};
 use crate::cert::file::{self, Existing, Readers};
 use crate::cert::subject::Subject;
-use crate::cert::{DAYS_MAX, request, show};
+use crate::cert::{DAYS_MAX, Error, request, show};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CertCommand {
@@ -34,6 +35,10 @@ pub(crate) enum CertCommand {
         /// A certificate, a chain, or a chain and its key
         #[arg(value_name = "FILE")]
         file: PathBuf,
+
+        /// The first line of this file is the passphrase of its key
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
     },
 }
 
@@ -50,6 +55,10 @@ pub(crate) struct AuthorityArgs {
     /// Days that it is valid [default: 3653, ten years]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=i64::from(DAYS_MAX)))]
     days: Option<u32>,
+
+    /// Put the new key under the passphrase that is the first line of this file
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -59,7 +68,7 @@ pub(crate) struct IssueArgs {
     #[arg(value_name = "NAME", required = true)]
     names: Vec<String>,
 
-    /// Issue a certificate for a user; servers do not ask for one yet
+    /// Issue a certificate for a user, to show to servers with `client_ca` (sift --client-cert)
     #[arg(long)]
     client: bool,
 
@@ -82,6 +91,14 @@ pub(crate) struct IssueArgs {
     /// Replace the file if it is there, as a renewal does
     #[arg(long)]
     replace: bool,
+
+    /// The first line of this file is the passphrase of the authority's key; else you are asked
+    #[arg(long, value_name = "FILE")]
+    authority_passphrase_file: Option<PathBuf>,
+
+    /// Put the new key under the passphrase that is the first line of this file
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -93,6 +110,10 @@ pub(crate) struct RequestArgs {
     /// The folder for both files [default: $XDG_CONFIG_HOME/sift or ~/.config/sift]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+
+    /// Put the new key under the passphrase that is the first line of this file
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
 }
 
 pub(crate) fn run(command: CertCommand) -> Result<(), super::Error> {
@@ -100,13 +121,14 @@ pub(crate) fn run(command: CertCommand) -> Result<(), super::Error> {
         CertCommand::Authority(args) => make_authority(args),
         CertCommand::Issue(args) => issue(args),
         CertCommand::Request(args) => make_request(args),
-        CertCommand::Show { file } => show_file(&file),
+        CertCommand::Show { file, passphrase_file } => show_file(&file, passphrase_file.as_deref()),
     }
 }
 
 fn make_authority(args: AuthorityArgs) -> Result<(), super::Error> {
     let folder = args.dir.unwrap_or_else(settings::own_folder);
-    let files = authority::create(&folder, args.name.as_deref(), args.days)?;
+    let passphrase = passphrase(args.passphrase_file.as_deref())?;
+    let files = authority::create(&folder, args.name.as_deref(), args.days, passphrase.as_deref())?;
     let (certificate, key) = (files.certificate.display(), files.key.display());
     say(&format!(
         "{certificate}: for clients (sift --ca); no secret\n\
@@ -128,8 +150,8 @@ fn issue(args: IssueArgs) -> Result<(), super::Error> {
     if !args.replace {
         file::must_not_exist(&output, hint)?;
     }
-    let authority = Authority::open(&folder)?;
     let key = authority::Files::new(&folder).key;
+    let authority = open_authority(&folder, &key, args.authority_passphrase_file.as_deref())?;
     if let Some(mode) = file::open_mode(&key)? {
         warn(&format!(
             "{}: open to others (mode {mode:04o}): whoever reads it can pass for your servers; \
@@ -137,14 +159,17 @@ fn issue(args: IssueArgs) -> Result<(), super::Error> {
             key.display()
         ));
     }
-    let pem = authority.issue(&subject, args.days)?;
+    let passphrase = passphrase(args.passphrase_file.as_deref())?;
+    let pem = authority.issue(&subject, args.days, passphrase.as_deref())?;
     file::write(&output, &pem, Readers::Owner, existing)?;
     say(&format!("{}: certificate and key; siftd cert show tells what it says\n", output.display()))
 }
 
 fn make_request(args: RequestArgs) -> Result<(), super::Error> {
     let folder = args.dir.unwrap_or_else(settings::own_folder);
-    let files = request::create(&folder, &Subject::server(&args.names)?)?;
+    let passphrase = passphrase(args.passphrase_file.as_deref())?;
+    let subject = Subject::server(&args.names)?;
+    let files = request::create(&folder, &subject, passphrase.as_deref())?;
     let (request, key) = (files.request.display(), files.key.display());
     say(&format!(
         "{request}: for the authority\n\
@@ -155,13 +180,32 @@ fn make_request(args: RequestArgs) -> Result<(), super::Error> {
     ))
 }
 
-fn show_file(path: &Path) -> Result<(), super::Error> {
-    let sheet = show::show(path)?;
+fn show_file(path: &Path, passphrase_file: Option<&Path>) -> Result<(), super::Error> {
+    let sheet = show::show(path, passphrase(passphrase_file)?.as_deref())?;
     say(&sheet.text)?;
     for warning in &sheet.warnings {
         warn(warning);
     }
     sheet.fault.map_or(Ok(()), |fault| Err(fault.into()))
+}
+
+fn passphrase(file: Option<&Path>) -> Result<Option<String>, super::Error> {
+    Ok(file.map(file::passphrase).transpose()?)
+}
+
+fn open_authority(
+    folder: &Path,
+    key: &Path,
+    passphrase_file: Option<&Path>,
+) -> Result<Authority, super::Error> {
+    match Authority::open(folder, passphrase(passphrase_file)?.as_deref()) {
+        Err(Error::Identity { error: IdentityError::NoPassphrase, path }) => {
+            let asked = super::passphrase::ask(&format!("passphrase of {}: ", key.display()));
+            let passphrase = asked.ok_or(super::Error::NoAuthorityPassphrase { path })?;
+            Ok(Authority::open(folder, Some(&passphrase))?)
+        }
+        opened => Ok(opened?),
+    }
 }
 
 fn say(text: &str) -> Result<(), super::Error> {

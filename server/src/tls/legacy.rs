@@ -6,13 +6,12 @@
 use std::pin::Pin;
 
 use openssl::error::ErrorStack;
-use openssl::nid::Nid;
-use openssl::pkey::{Id, PKey, Public};
+use openssl::pkey::PKey;
 use openssl::ssl::{
     AlpnError, Error as SslError, Ssl, SslContext, SslContextBuilder, SslMethod, SslMode,
     SslOptions, SslRef, SslSessionCacheMode, SslVerifyMode, SslVersion,
 };
-use openssl::x509::{X509, X509VerifyResult};
+use openssl::x509::X509;
 use rustls::pki_types::CertificateDer;
 use sift_proto::ALPN;
 use sift_proto::cipher;
@@ -21,7 +20,7 @@ use sift_proto::level::{Level, Protocol};
 use tokio::net::TcpStream;
 use tokio_openssl::SslStream;
 
-use super::{Accepted, ClientCertificates, Negotiated, TlsOptions, TlsStream, pem};
+use super::{Accepted, Negotiated, Offered, TlsOptions, TlsStream, pem};
 use crate::error::{CertificateFault, Error};
 
 /// # Errors
@@ -31,9 +30,9 @@ pub(super) fn configure(options: &TlsOptions) -> Result<SslContext, Error> {
     let own = |fault| Error::Certificate { path: options.certificate.clone(), fault };
     let identity = pem::identity(&options.certificate, &options.passphrase).map_err(own)?;
     let mut builder = context(&identity).map_err(|error| own(error.into()))?;
-    if let Some((path, asked)) = &options.clients {
+    if let Some((path, _)) = &options.clients {
         let asking = pem::authorities(path)
-            .and_then(|authorities| Ok(ask_clients(&mut builder, &authorities, *asked)?));
+            .and_then(|authorities| Ok(ask_clients(&mut builder, &authorities)?));
         asking.map_err(|fault| Error::ClientAuthorities { path: path.clone(), fault })?;
     }
     Ok(builder.build())
@@ -74,7 +73,6 @@ fn context(identity: &Identity) -> Result<SslContextBuilder, ErrorStack> {
 fn ask_clients(
     builder: &mut SslContextBuilder,
     authorities: &[CertificateDer<'static>],
-    asked: ClientCertificates,
 ) -> Result<(), ErrorStack> {
     for authority in authorities {
         let authority = X509::from_der(authority)?;
@@ -83,10 +81,8 @@ fn ask_clients(
     }
     // old peers may talk weakly, they need not be believed weakly
     builder.verify_param_mut().set_auth_level(CERTIFICATE_SECURITY);
-    builder.set_verify(match asked {
-        ClientCertificates::Required => SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT,
-        ClientCertificates::Optional => SslVerifyMode::PEER,
-    });
+    // one that is missed is missed on the channel, since before TLS 1.3 there is no alert for it
+    builder.set_verify(SslVerifyMode::PEER);
     Ok(())
 }
 
@@ -121,19 +117,19 @@ pub(super) async fn accept(
     context: SslContext,
     tcp: TcpStream,
     level: Level,
-    offered: Option<String>,
+    offered: Offered,
 ) -> Result<Accepted, String> {
     let stream = Ssl::new(&context).and_then(|ssl| SslStream::new(ssl, tcp));
     let mut stream = stream.map_err(|error| error.to_string())?;
     if let Err(error) = Pin::new(&mut stream).accept().await {
-        let fault = fault(&error, stream.ssl(), level, offered.as_deref());
+        let fault = fault(&error, stream.ssl(), level, offered.protocols.as_deref());
         // the alert is written
         super::part(stream.get_mut()).await;
         return Err(fault);
     }
     let ssl = stream.ssl();
-    let negotiated =
-        negotiated(ssl).ok_or_else(|| "it ended without a cipher of the level".to_owned())?;
+    let negotiated = negotiated(ssl, &offered.groups)
+        .ok_or_else(|| "it ended without a cipher of the level".to_owned())?;
     let client_certificate = match ssl.peer_certificate() {
         None => None,
         Some(certificate) => Some(certificate.to_der().map_err(|error| error.to_string())?),
@@ -141,28 +137,17 @@ pub(super) async fn accept(
     Ok(Accepted { stream: TlsStream::OpenSsl(Box::new(stream)), negotiated, client_certificate })
 }
 
-fn negotiated(ssl: &SslRef) -> Option<Negotiated> {
+fn negotiated(ssl: &SslRef, groups_offered: &[u16]) -> Option<Negotiated> {
     let protocol = match ssl.version2()? {
         SslVersion::TLS1_1 => Protocol::Tls11,
         SslVersion::TLS1_2 => Protocol::Tls12,
         _ => return None,
     };
     let suite = u16::from_be_bytes(ssl.current_cipher()?.protocol_id());
-    let group = ssl.peer_tmp_key().ok().and_then(|key| group(&key));
+    // a server is not told which group it was. It took the first of its own that the client has
+    let mut own = Level::Two.groups(protocol).iter();
+    let group = own.find(|group| groups_offered.contains(group)).copied();
     Level::Two.permits(protocol, suite, group).then_some(Negotiated { protocol, suite, group })
-}
-
-/// IANA's number of the group that a key of the exchange is in.
-fn group(key: &PKey<Public>) -> Option<u16> {
-    match key.id() {
-        Id::X25519 => Some(0x001d),
-        Id::EC => match key.ec_key().ok()?.group().curve_name()? {
-            Nid::X9_62_PRIME256V1 => Some(0x0017),
-            Nid::SECP384R1 => Some(0x0018),
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 /// OpenSSL's reason code of an alert that came is this and the alert's number.
@@ -170,7 +155,8 @@ const ALERT_REASONS: i32 = 1000;
 
 /// A handshake's error in an administrator's words.
 fn fault(error: &SslError, ssl: &SslRef, level: Level, offered: Option<&str>) -> String {
-    let Some(first) = error.ssl_error().and_then(|stack| stack.errors().first()) else {
+    let errors = error.ssl_error().map(ErrorStack::errors).unwrap_or_default();
+    let Some(first) = errors.first() else {
         return match error.io_error() {
             Some(error) => error.to_string(),
             None => "the client closed the connection".to_owned(),
@@ -179,18 +165,22 @@ fn fault(error: &SslError, ssl: &SslRef, level: Level, offered: Option<&str>) ->
     if let Ok(alert) = u8::try_from(first.reason_code() - ALERT_REASONS) {
         return super::alert_fault(alert);
     }
+    // what is wrong with a signature comes before it in the list
+    if errors.iter().any(|error| error.reason() == Some("certificate verify failed")) {
+        let reason = match ssl.verify_result() {
+            // no issuer, self-signed, or a signature that its issuer has not made
+            result if matches!(result.as_raw(), 2 | 7 | 18..=21) => super::UNKNOWN_AUTHORITY,
+            result => result.error_string(),
+        };
+        return format!("the client's certificate is refused: {reason}");
+    }
     match first.reason().unwrap_or_default() {
         "unsupported protocol" | "version too low" | "inappropriate fallback" => {
             super::no_protocol_in_common(level, offered)
         }
         "no shared cipher" => format!("no cipher or key exchange in common at level {level}"),
-        "peer did not return a certificate" => super::NO_CERTIFICATE.to_owned(),
         "no application protocol" => super::NO_ALPN.to_owned(),
         "unexpected eof while reading" => "the client closed the connection".to_owned(),
-        "certificate verify failed" if ssl.verify_result() != X509VerifyResult::OK => {
-            let reason = ssl.verify_result().error_string();
-            format!("the client's certificate is refused: {reason}")
-        }
         "" => error.to_string(),
         reason => reason.to_owned(),
     }

@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::pem;
-use super::{Accepted, ClientCertificates, Negotiated, TlsOptions, TlsStream};
+use super::{Accepted, ClientCertificates, Negotiated, Offered, TlsOptions, TlsStream};
 use crate::error::{CertificateFault, Error};
 
 /// # Errors
@@ -52,7 +52,7 @@ pub(super) async fn accept(
     config: Arc<ServerConfig>,
     tcp: TcpStream,
     level: Level,
-    offered: Option<String>,
+    offered: Offered,
 ) -> Result<Accepted, String> {
     let accepted = TlsAcceptor::from(config).accept(tcp).into_fallible().await;
     let stream = match accepted {
@@ -60,7 +60,7 @@ pub(super) async fn accept(
         Err((error, mut tcp)) => {
             // the alert is written
             super::part(&mut tcp).await;
-            return Err(fault(&error, level, offered.as_deref()));
+            return Err(fault(&error, level, offered.protocols.as_deref()));
         }
     };
     let (_, session) = stream.get_ref();
@@ -130,7 +130,7 @@ fn fault(error: &io::Error, level: Level, offered: Option<&str>) -> String {
 fn certificate_fault(error: &CertificateError) -> String {
     match error {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "none of the authorities in client_ca has signed it".to_owned()
+            super::UNKNOWN_AUTHORITY.to_owned()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "it has expired".to_owned()

@@ -66,6 +66,10 @@ impl TlsOptions {
         self.clients = Some((authorities.into(), asked));
         self
     }
+
+    pub(crate) fn requires_certificate(&self) -> bool {
+        matches!(self.clients, Some((_, ClientCertificates::Required)))
+    }
 }
 
 /// Never tells what it is.

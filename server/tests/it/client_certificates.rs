@@ -55,7 +55,7 @@ async fn names(served: &Served, config: ClientConfig) -> Option<Vec<String>> {
 #[tokio::test]
 async fn a_client_has_the_names_of_its_certificate() {
     let fixture = Fixture::new();
-    let anna = fixture.client_certificate("anna", |params| {
+    let anna = fixture.issue("anna", |params| {
         params.subject_alt_names = vec![
             SanType::Rfc822Name("anna@example.com".try_into().unwrap()),
             SanType::DnsName("desk.example.com".try_into().unwrap()),
@@ -94,11 +94,10 @@ async fn a_certificate_that_is_not_good_is_refused_even_where_none_is_needed() {
         ("server", |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]),
     ];
     let fixture = Fixture::new();
-    let mut identities: Vec<_> =
-        changes.map(|(name, change)| fixture.client_certificate(name, change)).into();
+    let mut identities: Vec<_> = changes.map(|(name, change)| fixture.issue(name, change)).into();
     // of an authority that the server does not know
     let stranger = Fixture::new();
-    identities.push(stranger.client_certificate("stranger", |_| {}));
+    identities.push(stranger.issue("stranger", |_| {}));
     let served = serve(fixture, ClientCertificates::Optional).await;
     for identity in identities {
         for version in [&TLS12, &TLS13] {

@@ -69,8 +69,8 @@ fn mistakes_end_with_two_and_one_line_that_says_what() {
 }
 
 /// A `siftd` that is ended with its test.
-struct Running {
-    child: Child,
+pub(crate) struct Running {
+    pub(crate) child: Child,
     log: BufReader<ChildStderr>,
 }
 
@@ -84,8 +84,19 @@ impl Running {
         Self { child, log }
     }
 
+    /// With a configuration file; the rest of it is `listeners`.
+    pub(crate) fn configured(fixture: &Fixture, listeners: &str) -> Self {
+        let folder = fixture.outside("config/sift");
+        std::fs::create_dir_all(&folder).unwrap();
+        let text = format!("data = '../../data'\nlog_format = 'json'\n{listeners}");
+        std::fs::write(folder.join("siftd.toml"), text).unwrap();
+        let mut child = siftd(fixture, &["serve"]).stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        Self { child, log }
+    }
+
     /// The next line of the log with this message.
-    fn line(&mut self, message: &str) -> String {
+    pub(crate) fn line(&mut self, message: &str) -> String {
         loop {
             let mut line = String::new();
             assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "no `{message}` in the log");
@@ -95,13 +106,13 @@ impl Running {
         }
     }
 
-    fn address(&mut self, message: &str) -> std::net::SocketAddr {
+    pub(crate) fn address(&mut self, message: &str) -> std::net::SocketAddr {
         let line = self.line(message);
         let (_, rest) = line.split_once("\"address\":\"").unwrap();
         rest.split_once('"').unwrap().0.parse().unwrap()
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
@@ -149,6 +160,22 @@ async fn it_serves_logs_and_ends_by_a_signal() {
     assert_eq!(siftd.child.wait().unwrap().code(), Some(0));
 }
 
+#[test]
+fn a_seed_file_is_not_passed_over_in_silence() {
+    let fixture = Fixture::new();
+    let data = fixture.data().display().to_string();
+    let mut child = siftd(&fixture, &["serve", "--data", &data, "--port", "0", "--plain"])
+        .env("SIFT_RAND", fixture.outside("seed"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let told = log.lines().map(Result::unwrap).find(|line| line.contains("SIFT_RAND"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(told.unwrap().contains("its file is not read"));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_handshake_that_fails_is_logged_with_its_reason() {
     let fixture = Fixture::new();
@@ -194,12 +221,8 @@ async fn both_kinds_of_listeners_run_side_by_side() {
     let fixture = Fixture::with_files();
     std::fs::create_dir_all(fixture.outside("config/sift")).unwrap();
     std::fs::copy(fixture.certificate(), fixture.outside("config/sift/siftd.pem")).unwrap();
-    let text = "data = '../../data'\nlog_format = 'json'\n\
-                [[listener]]\nport = 0\n[[listener]]\nport = 0\nencrypt = false\n";
-    std::fs::write(fixture.outside("config/sift/siftd.toml"), text).unwrap();
-    let mut child = siftd(&fixture, &["serve"]).stderr(Stdio::piped()).spawn().unwrap();
-    let log = BufReader::new(child.stderr.take().unwrap());
-    let mut siftd = Running { child, log };
+    let listeners = "[[listener]]\nport = 0\n[[listener]]\nport = 0\nencrypt = false\n";
+    let mut siftd = Running::configured(&fixture, listeners);
     let encrypted = siftd.address("listening, encrypted");
     let plain = siftd.address("listening, plain");
     let mut peer = tcp(encrypted).await;

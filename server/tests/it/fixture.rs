@@ -60,12 +60,8 @@ impl Fixture {
         Self { folder, authority: issuer.der().clone(), issuer }
     }
 
-    /// A client's certificate and key, signed by the authority, for what `change` makes of it.
-    pub(crate) fn client_certificate(
-        &self,
-        name: &str,
-        change: impl FnOnce(&mut CertificateParams),
-    ) -> PathBuf {
+    /// A certificate and its key, signed by the authority: a client's, or what `change` makes of it.
+    pub(crate) fn issue(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> PathBuf {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();

@@ -18,6 +18,8 @@ mod peer;
 mod catalogue;
 /// Certificates that `siftd cert` makes.
 mod cert;
+/// Certificates of a server that runs: under a passphrase, and replaced.
+mod certificates;
 /// Levels, proofs, and peers that speak the wrong protocol for the port.
 mod channel;
 /// `siftd check`: what it finds, and what its exit code tells.
@@ -36,6 +38,8 @@ mod file;
 mod leak;
 /// Bounds in number and time, and the way down.
 mod limits;
+/// Every level of the server times every level of the client.
+mod matrix;
 /// Peers that break the protocol, stall or vanish.
 mod peers;
 /// Files and columns that leave on good channels only.
@@ -46,3 +50,5 @@ mod query;
 mod requests;
 /// Every status that the server can send, and what provokes it.
 mod statuses;
+/// Peers of the wrong kind: what the client learns, and what the log says.
+mod wrong_peers;

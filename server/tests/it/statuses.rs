@@ -82,6 +82,7 @@ fn each_status_is_provoked_somewhere() {
             | Status::VersionUnsupported => "channel",
             Status::ProtocolViolation | Status::Cancelled => "peers",
             Status::ServerBusy | Status::IdleTimeout | Status::ShuttingDown => "limits",
+            Status::ClientCertificateRequired => "wrong_peers, with level 2",
             Status::Syntax
             | Status::Unsupported
             | Status::UnknownFile
