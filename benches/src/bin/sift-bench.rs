@@ -17,17 +17,27 @@ use sift_benches::load::{Pace, Plan};
 use sift_benches::question::Ask;
 use sift_benches::server::{Security, run_as_server};
 use sift_benches::{Result, link, text};
-use sift_client::Level;
+use sift_client::{LEVELS, Level};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Measure Sift on this machine, beside what the machine can do.
 #[derive(Debug, Parser)]
-#[command(name = "sift-bench", version)]
+#[command(name = "sift-bench", version, after_help = channels_of_this_build())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
+}
+
+/// Which levels there are to measure.
+fn channels_of_this_build() -> String {
+    let levels: Vec<String> = LEVELS.iter().map(ToString::to_string).collect();
+    let missing = match LEVELS.contains(&Level::Two) {
+        true => "",
+        false => "; 2 (TLS 1.1 and 1.2) needs a build with the feature legacy-tls",
+    };
+    format!("Channels of this build: plain, {}{missing}", levels.join(", "))
 }
 
 #[derive(Debug, Subcommand)]

@@ -33,7 +33,8 @@ struct Cli {
     /// Scale factor of the data; 1 is 6 million records, 1 GB as fixed-length records.
     #[arg(long, default_value_t = 0.1)]
     scale: f64,
-    /// Security compliance level of the channel: 3, 4 or 5; 0 is the default level.
+    /// Security compliance level of the channel: 3, 4 or 5, or 2 in builds with the feature
+    /// legacy-tls; 0 is the default level.
     #[arg(long, value_name = "LEVEL", default_value_t = Level::DEFAULT)]
     scl: Level,
     /// What follows WHERE in the question.
