@@ -96,12 +96,11 @@ impl KeyTable {
         self.converter.convert_rows(rows)
     }
 
-    /// Bytes of memory that it takes, about.
+    /// Bytes of memory that its keys take, about.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.table.allocation_size()
             + self.bytes.capacity()
             + self.ends.capacity() * size_of::<usize>()
-            + self.rows.size()
     }
 }
 

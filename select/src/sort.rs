@@ -55,6 +55,8 @@ pub(crate) struct Sorter {
     buffer: Mutex<Buffer>,
     /// By level: a run of level `n` was merged from runs of level `n - 1`.
     runs: Mutex<Vec<Vec<Run>>>,
+    /// Read by each thread that sorts a full buffer, so that one without memory can wait for all.
+    compacting: RwLock<()>,
     /// Rows without values, by position. They fail the query only if they are in the answer.
     faults: Mutex<BTreeMap<u64, RowFault>>,
     memory: Arc<MemoryBudget>,
@@ -90,6 +92,7 @@ impl Sorter {
             threshold: RwLock::default(),
             buffer: Mutex::new(Buffer::new(memory)),
             runs: Mutex::default(),
+            compacting: RwLock::default(),
             faults: Mutex::default(),
             memory: Arc::clone(memory),
             spill,
@@ -132,20 +135,25 @@ impl Sorter {
     /// # Errors
     /// `LimitExceeded` where they outgrow memory and may not be written; `Io`.
     pub(crate) fn push(&self, batch: RecordBatch) -> Result<()> {
-        let full = {
-            let mut buffer = self.buffer();
-            buffer.bytes += memory_bytes(&batch);
-            buffer.rows += batch.num_rows();
-            buffer.batches.push(batch);
-            let bytes = buffer.bytes;
-            let is_reserved = buffer.reservation.resize(bytes);
-            if is_reserved.is_ok() && !self.is_full(&buffer) {
-                return Ok(());
+        let batch = [batch];
+        if self.buffer().add(&batch).is_err() {
+            // others may hold what they are about to give back
+            let all = self.compacting.write().unwrap_or_else(PoisonError::into_inner);
+            let added = self.buffer().add(&batch);
+            drop(all);
+            if let Err(exceeded) = added {
+                let mut full = self.buffer().take();
+                full.push(&batch);
+                return self.compact(full, Some(exceeded));
             }
-            (buffer.take(), is_reserved)
-        };
-        let (buffer, is_reserved) = full;
-        self.compact(buffer, is_reserved.err())
+        }
+        let mut buffer = self.buffer();
+        if !self.is_full(&buffer) {
+            return Ok(());
+        }
+        let full = buffer.take();
+        drop(buffer);
+        self.compact(full, None)
     }
 
     /// Tells that a row has no values but those of its keys, and why. To be called before it is
@@ -209,6 +217,7 @@ impl Sorter {
 
     /// Sorts a full buffer and keeps what is left of it: in memory if it is little, else as a run.
     fn compact(&self, full: Buffer, mut exceeded: Option<Exceeded>) -> Result<()> {
+        let _sorting = self.compacting.read().unwrap_or_else(PoisonError::into_inner);
         let Buffer { batches, rows, bytes, reservation } = full;
         let sorted = self.sort(&batches)?;
         let row_bytes = bytes / rows.max(1) + 1;
@@ -218,7 +227,7 @@ impl Sorter {
             let kept = sorted.batches().map_err(|problem| self.computation(&problem))?;
             self.lower_threshold(&sorted);
             drop(reservation);
-            match self.buffer().add(kept) {
+            match self.buffer().add(&kept) {
                 Ok(()) => return Ok(()),
                 Err(error) => exceeded = Some(error),
             }
@@ -308,13 +317,17 @@ impl Buffer {
     }
 
     /// Adds batches if there is memory for them.
-    fn add(&mut self, batches: Vec<RecordBatch>) -> Result<(), Exceeded> {
-        let bytes = self.bytes + batches.iter().map(memory_bytes).sum::<usize>();
-        self.reservation.resize(bytes)?;
-        self.bytes = bytes;
-        self.rows += batches.iter().map(RecordBatch::num_rows).sum::<usize>();
-        self.batches.extend(batches);
+    fn add(&mut self, batches: &[RecordBatch]) -> Result<(), Exceeded> {
+        let more: usize = batches.iter().map(memory_bytes).sum();
+        self.reservation.resize(self.bytes + more)?;
+        self.push(batches);
         Ok(())
+    }
+
+    fn push(&mut self, batches: &[RecordBatch]) {
+        self.bytes += batches.iter().map(memory_bytes).sum::<usize>();
+        self.rows += batches.iter().map(RecordBatch::num_rows).sum::<usize>();
+        self.batches.extend_from_slice(batches);
     }
 
     /// All that is in it, with its memory.

@@ -76,6 +76,13 @@ pub(crate) fn collect(plan: Plan, run: Run) -> Result<Vec<RecordBatch>> {
     pool.install(|| Scan::new(plan, options).collect())
 }
 
+/// Runs a plan to its end with other bounds.
+pub(crate) fn collect_with(plan: Plan, options: ScanOptions, threads: usize) -> Result<Answer> {
+    let schema = Arc::clone(plan.schema());
+    let batches = pool(threads).install(|| Scan::new(plan, options).collect())?;
+    Ok(answer(&schema, &batches))
+}
+
 fn pool(threads: usize) -> ThreadPool {
     ThreadPoolBuilder::new().num_threads(threads).build().expect("threads")
 }

@@ -20,6 +20,8 @@ mod mutation;
 mod oracle;
 /// SQL and its rows or its error, as files of text.
 mod slt;
+/// What outgrows memory.
+mod sorting;
 /// Rows as a file of every format.
 mod table;
 /// The tables that the texts ask about.

@@ -48,6 +48,7 @@ fn predicates_keep_the_same_records() {
             items: vec![(same("id"), Kind::Exact(0))],
             filter: Some(predicate),
             limit: random_limit(generator),
+            ..Question::default()
         }
     });
 }
@@ -57,7 +58,7 @@ fn projections_have_the_same_values() {
     check(2_000_000, 1_500, |generator| {
         let items = (0..generator.random.usize(1..5)).map(|_| generator.value(5)).collect();
         let filter = generator.random.bool().then(|| generator.predicate(3));
-        Question { items, filter, limit: random_limit(generator) }
+        Question { items, filter, limit: random_limit(generator), ..Question::default() }
     });
 }
 
@@ -66,24 +67,136 @@ fn aggregates_have_the_same_values() {
     check(3_000_000, 1_500, |generator| {
         let items = (0..generator.random.usize(1..5)).map(|_| aggregate(generator)).collect();
         let filter = (generator.random.u8(0..4) > 0).then(|| generator.predicate(3));
-        Question { items, filter, limit: None }
+        Question { items, filter, ..Question::default() }
     });
+}
+
+#[test]
+fn groups_have_the_same_values() {
+    check(4_000_000, 1_500, |generator| {
+        let keys: Vec<_> = (0..generator.random.usize(1..4)).map(|_| generator.value(2)).collect();
+        let mut behind = same(" GROUP BY ");
+        behind.list(keys.iter().zip(1..), |(key, _), number| {
+            // a lone literal would be the number of a column
+            let is_whole = !key.ours.contains(' ') || generator.random.bool();
+            if is_whole { same(&number.to_string()) } else { key.clone() }
+        });
+        let mut items = keys;
+        items.extend((0..generator.random.usize(0..4)).map(|_| group_aggregate(generator)));
+        if generator.random.u8(0..3) == 0 {
+            let (aggregate, _) = group_aggregate(generator);
+            behind.push(" HAVING ", &aggregate);
+            behind.push(" IS NOT NULL", &same(""));
+        }
+        order_by_all(generator, items.len(), &mut behind);
+        let filter = generator.random.bool().then(|| generator.predicate(3));
+        Question { items, filter, behind, limit: random_limit(generator), ..Question::default() }
+    });
+}
+
+#[test]
+fn distinct_rows_are_the_same() {
+    check(5_000_000, 1_000, |generator| {
+        let items: Vec<_> = (0..generator.random.usize(1..4)).map(|_| generator.value(2)).collect();
+        let mut behind = same("");
+        order_by_all(generator, items.len(), &mut behind);
+        let filter = generator.random.bool().then(|| generator.predicate(3));
+        let limit = random_limit(generator);
+        Question { distinct: "DISTINCT ", items, filter, behind, limit }
+    });
+}
+
+#[test]
+fn rows_come_in_the_same_order() {
+    check(6_000_000, 2_000, |generator| {
+        let mut items = vec![(same("id"), Kind::Exact(0))];
+        items.extend((0..generator.random.usize(0..3)).map(|_| generator.value(3)));
+        let mut behind = same(" ORDER BY ");
+        let keys = (0..generator.random.usize(1..4)).map(|_| generator.value(2).0);
+        // a lone literal would be the number of a column
+        let mut keys: Vec<_> = keys.filter(|key| key.ours.contains(' ')).collect();
+        keys.push(same("id"));
+        behind.list(keys.iter().zip(1..), |key, _| {
+            let mut key = key.clone();
+            key.push(direction(generator), &same(""));
+            key
+        });
+        let filter = generator.random.bool().then(|| generator.predicate(3));
+        Question { items, filter, behind, limit: random_limit(generator), ..Question::default() }
+    });
+}
+
+/// An aggregate with what may stand inside of it and behind it.
+fn group_aggregate(generator: &mut Generator) -> (Expr, Kind) {
+    let (mut expr, kind) = aggregate(generator);
+    if generator.random.u8(0..3) == 0 && !expr.ours.contains('*') {
+        let distinct = |text: &str| text.replacen('(', "(DISTINCT ", 1);
+        expr = Expr { ours: distinct(&expr.ours), theirs: distinct(&expr.theirs) };
+    }
+    if generator.random.u8(0..3) == 0 {
+        expr.push(" FILTER (WHERE ", &generator.predicate(2));
+        expr.push(")", &same(""));
+    }
+    (expr, kind)
+}
+
+/// Orders by every column, each in a random direction.
+fn order_by_all(generator: &mut Generator, columns: usize, behind: &mut Expr) {
+    behind.push(" ORDER BY ", &same(""));
+    behind.list((1..=columns).zip(1..), |column, _| {
+        same(&format!("{column}{}", direction(generator)))
+    });
+}
+
+/// With the place of NULL, which the engines do not agree about.
+fn direction(generator: &mut Generator) -> &'static str {
+    let all = [" NULLS FIRST", " ASC NULLS LAST", " DESC NULLS FIRST", " DESC NULLS LAST"];
+    all[generator.random.usize(0..all.len())]
 }
 
 /// A Select in both dialects.
 struct Question {
+    distinct: &'static str,
     items: Vec<(Expr, Kind)>,
     filter: Option<Expr>,
+    /// GROUP BY, HAVING, ORDER BY.
+    behind: Expr,
     limit: Option<(u64, u64)>,
+}
+
+impl Default for Question {
+    fn default() -> Self {
+        let behind = same("");
+        Self { distinct: "", items: Vec::new(), filter: None, behind, limit: None }
+    }
+}
+
+impl Expr {
+    fn push(&mut self, text: &str, expr: &Self) {
+        self.ours += &format!("{text}{}", expr.ours);
+        self.theirs += &format!("{text}{}", expr.theirs);
+    }
+
+    /// Adds a list, with commas between.
+    fn list<T>(
+        &mut self,
+        items: impl Iterator<Item = (T, usize)>,
+        mut write: impl FnMut(T, usize) -> Self,
+    ) {
+        for (item, number) in items {
+            self.push(if number == 1 { "" } else { ", " }, &write(item, number));
+        }
+    }
 }
 
 impl Question {
     fn text(&self, side: fn(&Expr) -> &str, from: &str) -> String {
         let items: Vec<_> = self.items.iter().map(|(expr, _)| side(expr)).collect();
-        let mut text = format!("SELECT {} FROM {from}", items.join(", "));
+        let mut text = format!("SELECT {}{} FROM {from}", self.distinct, items.join(", "));
         if let Some(filter) = &self.filter {
             text += &format!(" WHERE {}", side(filter));
         }
+        text += side(&self.behind);
         if let Some((limit, offset)) = self.limit {
             text += &format!(" LIMIT {limit} OFFSET {offset}");
         }
