@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, Field};
 
 use crate::aggregate::Aggregate;
 use crate::expr::{Expr, ExprKind};
+use crate::file_set::PATH_COLUMN;
 use crate::plan::Item;
 use crate::syntax::{self, Name, Position};
 use crate::{Error, ErrorKind, Result, Value, View};
@@ -175,6 +176,7 @@ impl Binder<'_> {
                 );
                 Err(name.at.error(ErrorKind::UnknownColumn, message))
             }
+            (None, _) if let Some(path) = self.path_column(name) => Ok(path),
             (None, _) => {
                 let names: Vec<_> =
                     fields.map(|(_, field)| format!("`{}`", field.name())).collect();
@@ -183,6 +185,13 @@ impl Binder<'_> {
                 Err(name.at.error(ErrorKind::UnknownColumn, message))
             }
         }
+    }
+
+    /// The column of a file's path, which nothing lists.
+    fn path_column(&self, name: &Name) -> Option<(usize, &Field)> {
+        let source = self.view.source();
+        let index = source.path_column().filter(|_| matches(name, PATH_COLUMN))?;
+        Some((index, source.schema().field(index)))
     }
 
     fn parameter(&mut self, number: usize, at: Position) -> Result<Expr> {

@@ -77,6 +77,11 @@ pub(crate) fn evaluate_boolean(expr: &Expr, input: Input<'_>) -> Result<BooleanA
     Ok(evaluate(expr, input)?.as_boolean().clone())
 }
 
+/// One value, so many times.
+pub(crate) fn repeated(value: &ArrayRef, rows: usize) -> Result<ArrayRef, Problem> {
+    Evaluated::Scalar(Scalar::new(Arc::clone(value))).into_array(rows)
+}
+
 /// Where a mask is true: null is as good as false.
 pub(crate) fn is_true(mask: &BooleanArray) -> BooleanArray {
     match mask.null_count() {

@@ -1,40 +1,37 @@
-//! Hands a file out piece by piece to the threads of one scan.
+//! Hands the files of a source out piece by piece to the threads of one scan.
+
+mod file;
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::block::Block;
-use crate::fixed::PADDING_BYTES;
-use crate::source::{Layout, Source};
-use crate::{Result, csv, fixed};
+use crate::source::{Part, Source};
+use crate::{Result, csv};
+use file::FileFeed;
 
-/// Bytes that are read and decoded at a time: they stay in the second-level cache between the read,
-/// the predicate and the other columns.
-const BLOCK_BYTES: usize = 768 << 10;
-
-/// The most bytes of a turn: a CSV turn is in memory as a whole.
-const MORSEL_BYTES_MAX: usize = 64 << 20;
-
-/// Hands out the file piece by piece; shared by the threads of one scan.
+/// Hands out a source in turns; shared by the threads of one scan.
+#[derive(Debug)]
 pub(crate) struct Feed {
-    source: Arc<Source>,
+    parts: Vec<PartFeed>,
     turns: u64,
-    /// Whole records of a turn for fixed-length files, bytes otherwise.
-    morsel: u64,
-    order: Order,
-    /// Memory between two turns, at most one a thread.
-    buffers: Mutex<Vec<Buffer>>,
+    /// The first part that may have turns left.
+    current: AtomicUsize,
 }
 
-/// What the threads share to get their turns in order.
-enum Order {
-    /// Number of the next turn.
-    Fixed(AtomicU64),
-    Csv(Mutex<csv::Cursor>),
+#[derive(Debug)]
+struct PartFeed {
+    part: Part,
+    feed: FileFeed,
+    /// Number of its first turn.
+    start: u64,
 }
+
+/// Memory between two turns, at most one a thread.
+#[derive(Default)]
+struct Buffers(Mutex<Vec<Buffer>>);
 
 #[derive(Default)]
 struct Buffer {
@@ -42,14 +39,22 @@ struct Buffer {
     scratch: csv::Scratch,
 }
 
-impl fmt::Debug for Feed {
+impl fmt::Debug for Buffers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Feed").field("turns", &self.turns).finish_non_exhaustive()
+        f.debug_struct("Buffers").finish_non_exhaustive()
     }
 }
 
-/// What is done with a block; the number of its turn comes first.
-type Each<'a> = dyn FnMut(u64, &Block<'_>) -> ControlFlow<()> + 'a;
+/// Where a block comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    /// Number of the turn.
+    pub(crate) turn: u64,
+    pub(crate) part: &'a Part,
+}
+
+/// What is done with a block.
+type Each<'a> = dyn FnMut(Place<'_>, &Block<'_>) -> ControlFlow<()> + 'a;
 
 /// What came of one turn.
 #[derive(Debug)]
@@ -69,23 +74,20 @@ impl Turn {
 }
 
 impl Source {
-    /// A feed from the file's start. A turn reads about `morsel_bytes`, at most 64 MiB and at least one
-    /// record of a fixed-length file; a turn of a CSV file may have no records, when one goes through all of it.
-    pub(crate) fn feed(self: &Arc<Self>, morsel_bytes: usize) -> Feed {
-        let bytes = self.identity().bytes;
-        let morsel_bytes = morsel_bytes.clamp(1, MORSEL_BYTES_MAX);
-        let (turns, morsel, order) = match &self.layout {
-            Layout::Fixed(layout) => {
-                let records = (morsel_bytes / layout.stride).max(1) as u64;
-                let turns = (bytes / layout.stride as u64).div_ceil(records);
-                (turns, records, Order::Fixed(AtomicU64::new(0)))
-            }
-            Layout::Csv(layout) => {
-                let morsel = morsel_bytes as u64;
-                ((bytes - layout.start).div_ceil(morsel), morsel, Order::Csv(Mutex::default()))
-            }
-        };
-        Feed { source: Arc::clone(self), turns, morsel, order, buffers: Mutex::default() }
+    /// A feed from the start of the first file. A turn reads about `morsel_bytes`, at most 64 MiB and at
+    /// least one record of a fixed-length file; a turn of a CSV file may have no records, when one
+    /// goes through all of it.
+    pub(crate) fn feed(&self, morsel_bytes: usize) -> Feed {
+        let buffers = Arc::new(Buffers::default());
+        let mut turns = 0;
+        let parts = self.parts.iter().map(|part| {
+            let feed = FileFeed::new(Arc::clone(&part.file), morsel_bytes, Arc::clone(&buffers));
+            let start = turns;
+            turns += feed.turns();
+            PartFeed { part: part.clone(), feed, start }
+        });
+        let parts = parts.collect();
+        Feed { parts, turns, current: AtomicUsize::new(0) }
     }
 }
 
@@ -95,83 +97,26 @@ impl Feed {
         self.turns
     }
 
-    /// Takes the next turn: reads its piece and gives its number and its blocks to `each`, in the
-    /// file's order, until that breaks. Callable from many threads at once.
+    /// The part that a turn is of, by its index.
+    pub(crate) fn part_of(&self, turn: u64) -> usize {
+        self.parts.partition_point(|part| part.start <= turn).saturating_sub(1)
+    }
+
+    /// Takes the next turn: reads its piece and gives its blocks to `each`, in the file's order,
+    /// until that breaks. Callable from many threads at once.
     pub(crate) fn next(&self, each: &mut Each<'_>) -> Turn {
-        let mut buffer = lock(&self.buffers).pop().unwrap_or_default();
-        let turn = match (&self.source.layout, &self.order) {
-            (Layout::Fixed(layout), Order::Fixed(next)) => {
-                let mut turn = Turn::new(next.fetch_add(1, Ordering::Relaxed));
-                if turn.number < self.turns {
-                    turn.result = self.fixed(layout, &mut turn, &mut buffer.bytes, each);
-                }
-                turn
+        let first = self.current.load(Ordering::Relaxed);
+        for (index, PartFeed { part, feed, start }) in self.parts.iter().enumerate().skip(first) {
+            let mut each =
+                |turn, block: &Block<'_>| each(Place { turn: start + turn, part }, block);
+            let turn = feed.next(&mut each);
+            if turn.number < feed.turns() {
+                return Turn { number: start + turn.number, ..turn };
             }
-            (Layout::Csv(layout), Order::Csv(cursor)) => {
-                self.csv(layout, lock(cursor), &mut buffer, each)
-            }
-            // a feed is made with the order of its source's layout
-            _ => Turn::new(self.turns),
-        };
-        lock(&self.buffers).push(buffer);
-        turn
-    }
-
-    /// Records are as long as one another, so a turn knows its place by its number.
-    fn fixed(
-        &self,
-        layout: &fixed::Layout,
-        turn: &mut Turn,
-        buffer: &mut Vec<u8>,
-        each: &mut Each<'_>,
-    ) -> Result<()> {
-        let stride = layout.stride as u64;
-        let end = self.source.identity().bytes.min((turn.number + 1) * self.morsel * stride);
-        let block_bytes = layout.stride * (BLOCK_BYTES / layout.stride).max(1);
-        buffer.resize(block_bytes + PADDING_BYTES, 0);
-        let mut start = turn.number * self.morsel * stride;
-        while start < end {
-            let bytes = usize::try_from(end - start).unwrap_or(usize::MAX).min(block_bytes);
-            self.source.read(&mut buffer[..bytes], start)?;
-            turn.bytes += bytes as u64;
-            let block = fixed::Block::new(layout, &buffer[..bytes + PADDING_BYTES], start);
-            if each(turn.number, &Block::Fixed(block)).is_break() {
-                break;
-            }
-            start += bytes as u64;
+            // a turn that is none ends the part for all threads
+            self.current.fetch_max(index + 1, Ordering::Relaxed);
         }
-        Ok(())
-    }
-
-    /// Only its number and the turn before tell where the records of a turn start, so the lock is
-    /// held while it is read; the records are taken apart without it.
-    fn csv(
-        &self,
-        layout: &csv::Layout,
-        mut cursor: MutexGuard<'_, csv::Cursor>,
-        buffer: &mut Buffer,
-        each: &mut Each<'_>,
-    ) -> Turn {
-        let mut turn = Turn::new(cursor.turn);
-        cursor.turn += 1;
-        if turn.number >= self.turns || cursor.ended {
-            return turn;
-        }
-        let file_bytes = self.source.identity().bytes;
-        let start = layout.start + turn.number * self.morsel;
-        let range = start..file_bytes.min(start + self.morsel);
-        turn.bytes = range.end - range.start;
-        let read = |bytes: &mut [u8]| self.source.read(bytes, start);
-        let piece = cursor.take(&mut buffer.bytes, range, file_bytes, read);
-        drop(cursor);
-        match piece {
-            Ok(piece) => {
-                let each = &mut |block: csv::Block<'_>| each(turn.number, &Block::Csv(block));
-                piece.blocks(layout, &buffer.bytes, BLOCK_BYTES, &mut buffer.scratch, each);
-            }
-            Err(error) => turn.result = Err(error),
-        }
-        turn
+        Turn::new(self.turns)
     }
 }
 

@@ -16,7 +16,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use crate::block::Block;
 use crate::eval::Problem;
-use crate::feed::Feed;
+use crate::feed::{Feed, Place};
 use crate::group::{GroupError, GroupTable, Grouping};
 use crate::plan::{Bound, Item, Order, Plan};
 use crate::selection::{Selection, Stop};
@@ -106,11 +106,11 @@ impl Read {
             return Piece::default();
         }
         let mut reader = Reader::new(self.plan.bound(), &self.gather);
-        let turn = self.feed.next(&mut |turn, block| {
+        let turn = self.feed.next(&mut |place, block| {
             if self.cancelled.load(Ordering::Relaxed) {
                 return ControlFlow::Break(());
             }
-            reader.block(turn, block)
+            reader.block(place, block)
         });
         let mut piece = reader.finish();
         compact(&mut piece.batches);
@@ -184,8 +184,9 @@ impl<'p> Reader<'p> {
         self.piece
     }
 
-    fn block(&mut self, turn: u64, block: &Block<'_>) -> ControlFlow<()> {
-        let mut shown = Selection::new(block, self.plan.source().schema().fields().len());
+    fn block(&mut self, place: Place<'_>, block: &Block<'_>) -> ControlFlow<()> {
+        let columns = self.plan.source().schema().fields().len();
+        let mut shown = Selection::new(block, &place.part.constants, columns);
         if let Some(filter) = self.plan.view.row_filter() {
             self.piece.undecided += shown.show(filter);
         }
@@ -193,7 +194,7 @@ impl<'p> Reader<'p> {
         let mut stop = None;
         // Each round ends before an earlier record than the last, so this ends.
         loop {
-            match self.select(turn, &shown, records) {
+            match self.select(place.turn, &shown, records) {
                 Ok(()) => break,
                 Err(Trouble::Record(earlier)) => {
                     records = earlier.fault.record;

@@ -228,14 +228,18 @@ impl Rows {
     }
 }
 
-fn conjuncts(binder: &mut Binder<'_>, select: &SelectSyntax) -> Result<Vec<Conjunct>> {
-    let terms = match &select.filter {
+/// The terms of WHERE.
+pub(crate) fn where_terms(select: &SelectSyntax) -> &[syntax::Expr] {
+    match &select.filter {
         None => &[],
-        Some(syntax::Expr { kind: syntax::ExprKind::And(terms), .. }) => terms.as_slice(),
+        Some(syntax::Expr { kind: syntax::ExprKind::And(terms), .. }) => terms,
         Some(filter) => std::slice::from_ref(filter),
-    };
+    }
+}
+
+fn conjuncts(binder: &mut Binder<'_>, select: &SelectSyntax) -> Result<Vec<Conjunct>> {
     binder.scope = Scope::Record("WHERE");
-    let bound = terms.iter().map(|term| {
+    let bound = where_terms(select).iter().map(|term| {
         let expr = binder.boolean(term, "WHERE")?;
         let columns = expr.columns();
         Ok(Conjunct { expr, columns, text: term.to_string() })

@@ -13,7 +13,7 @@ use crate::budget::MemoryBudget;
 use crate::feed::Feed;
 use crate::morsel::{BATCH_RECORDS_MIN, Done, Failure, Morsel, Outcome, Piece, Read, Work};
 use crate::plan::Plan;
-use crate::selection::Stop;
+use crate::selection::{Origin, Stop};
 use crate::sort::SpillDirectory;
 use crate::tail::{Gather, Tail};
 use crate::{Error, ErrorKind, Result};
@@ -92,8 +92,10 @@ pub struct Scan {
     early: BTreeMap<u64, Piece>,
     batches: Batches,
     gather: Arc<Gather>,
-    /// Records of the file before each turn, where rows are sorted.
-    turn_starts: Vec<u64>,
+    /// Where the records of the next turn come from.
+    origin: Origin,
+    /// Where those of each turn come from, where rows are sorted.
+    turns: Vec<Origin>,
     offset_left: u64,
     limit_left: u64,
     state: State,
@@ -128,7 +130,8 @@ impl Scan {
             early: BTreeMap::new(),
             batches: Batches::default(),
             gather: Arc::new(gather),
-            turn_starts: Vec::new(),
+            origin: Origin::default(),
+            turns: Vec::new(),
             offset_left: bound.offset,
             limit_left: bound.limit.unwrap_or(u64::MAX),
             state: State::Scanning,
@@ -242,7 +245,12 @@ impl Scan {
 
     /// Puts a piece that is next in order into the answer.
     fn absorb(&mut self, piece: Piece) {
-        let records_before = self.statistics.records_scanned;
+        let part = piece.turn.map_or(0, |turn| self.feed.part_of(turn));
+        if part != self.origin.part {
+            self.origin = Origin { part, records_before: 0 };
+        }
+        let origin = self.origin;
+        self.origin.records_before += piece.records;
         self.statistics.records_scanned += piece.records;
         self.statistics.records_undecided += piece.undecided;
         self.statistics.bytes_scanned += piece.bytes;
@@ -251,7 +259,7 @@ impl Scan {
             self.statistics.records_selected += piece.selected;
         }
         if self.gather.sorter.is_some() {
-            self.turn_starts.push(records_before);
+            self.turns.push(origin);
         }
         for batch in piece.batches {
             self.append(&batch);
@@ -261,8 +269,8 @@ impl Scan {
             Some(failure) if self.limit_left > 0 => {
                 self.end(Err(match failure {
                     Failure::Query(error) => error,
-                    Failure::Record(stop) => stop.to_error(&self.plan, records_before),
-                    Failure::Delimiting(stop) => self.breaks_off(&stop, records_before),
+                    Failure::Record(stop) => stop.to_error(&self.plan, origin),
+                    Failure::Delimiting(stop) => self.breaks_off(&stop, origin),
                 }));
             }
             _ => self.end_when_through(),
@@ -297,8 +305,8 @@ impl Scan {
             Ok(()) if self.plan.bound().is_streamed() || self.limit_left == 0 => self.end(Ok(())),
             Ok(()) => {
                 let (plan, gather) = (self.plan.clone(), Arc::clone(&self.gather));
-                let turn_starts = std::mem::take(&mut self.turn_starts);
-                let tail = Tail::new(plan, gather, turn_starts);
+                let turns = std::mem::take(&mut self.turns);
+                let tail = Tail::new(plan, gather, turns);
                 self.state = State::Finishing(Some(Box::new(tail)));
             }
         }
@@ -312,12 +320,12 @@ impl Scan {
 
     /// Where the records of the file cannot be told from each other any more. Of whom that one would
     /// be is not known, so who may not see all is not told what is in it.
-    fn breaks_off(&self, stop: &Stop, records_before: u64) -> Error {
-        let error = stop.to_error(&self.plan, records_before);
+    fn breaks_off(&self, stop: &Stop, origin: Origin) -> Error {
+        let error = stop.to_error(&self.plan, origin);
         if self.plan.view().has_all_records() {
             return error;
         }
-        let file = self.plan.source().name();
+        let file = self.plan.source().name_of(origin.part);
         let message = format!("{file}: a record cannot be told from the next");
         Error::new(ErrorKind::Record, message).withholding(&error)
     }

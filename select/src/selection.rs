@@ -20,6 +20,8 @@ use crate::{Error, ErrorKind};
 #[derive(Clone)]
 pub(crate) struct Selection<'b> {
     block: &'b Block<'b>,
+    /// Of the last columns of the source: the same for every record.
+    constants: &'b [ArrayRef],
     /// `None` is every record of the block.
     indices: Option<Vec<u32>>,
     pub(crate) rows: usize,
@@ -29,8 +31,9 @@ pub(crate) struct Selection<'b> {
 
 impl<'b> Selection<'b> {
     /// All of them.
-    pub(crate) fn new(block: &'b Block<'b>, columns: usize) -> Self {
-        Self { block, indices: None, rows: block.records(), columns: vec![None; columns] }
+    pub(crate) fn new(block: &'b Block<'b>, constants: &'b [ArrayRef], columns: usize) -> Self {
+        let columns = vec![None; columns];
+        Self { block, constants, indices: None, rows: block.records(), columns }
     }
 
     /// Those of them that come before a record of the block.
@@ -85,7 +88,11 @@ impl<'b> Selection<'b> {
     /// These records of the same block, nothing decoded.
     fn of(&self, indices: Vec<u32>) -> Self {
         let rows = indices.len();
-        Self { indices: Some(indices), rows, ..Self::new(self.block, self.columns.len()) }
+        Self {
+            indices: Some(indices),
+            rows,
+            ..Self::new(self.block, self.constants, self.columns.len())
+        }
     }
 
     /// Keeps the records that a row filter shows, if it has a value for each.
@@ -103,13 +110,22 @@ impl<'b> Selection<'b> {
         if missing.is_empty() {
             return Ok(());
         }
+        let first_constant = self.columns.len() - self.constants.len();
+        let (of_block, constant): (Vec<usize>, Vec<usize>) =
+            missing.into_iter().partition(|column| *column < first_constant);
         let rows = self.indices.as_deref().map_or(Rows::All, Rows::Selected);
         let arrays = self
             .block
-            .decode(&missing, rows)
+            .decode(&of_block, rows)
             .map_err(|fault| Stop { kind: ErrorKind::Record, fault })?;
-        for (column, array) in missing.into_iter().zip(arrays) {
+        for (column, array) in of_block.into_iter().zip(arrays) {
             self.columns[column] = Some(array);
+        }
+        for column in constant {
+            let value = &self.constants[column - first_constant];
+            let values = eval::repeated(value, self.rows)
+                .map_err(|problem| self.stop(0, &problem, "a column of the file's name"))?;
+            self.columns[column] = Some(values);
         }
         Ok(())
     }
@@ -241,6 +257,7 @@ impl<'b> Selection<'b> {
         let slice = |column: &Option<ArrayRef>| column.as_ref().map(|column| column.slice(row, 1));
         Self {
             block: self.block,
+            constants: self.constants,
             indices: Some(vec![record]),
             rows: 1,
             columns: self.columns.iter().map(slice).collect(),
@@ -276,10 +293,20 @@ pub(crate) struct Stop {
     pub(crate) fault: Fault,
 }
 
+/// Where the records of a turn come from.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Origin {
+    /// Index of the file among those of the source.
+    pub(crate) part: usize,
+    /// Records of that file before the turn, of those in the view.
+    pub(crate) records_before: u64,
+}
+
 impl Stop {
-    /// The error for people; the record counts from behind `records_before` of those in the view.
-    pub(crate) fn to_error(&self, plan: &Plan, records_before: u64) -> Error {
-        let file = plan.source().name();
+    /// The error for people; the record counts from `origin`.
+    pub(crate) fn to_error(&self, plan: &Plan, origin: Origin) -> Error {
+        let Origin { part, records_before } = origin;
+        let file = plan.source().name_of(part);
         let error = match plan.view().has_all_records() {
             true => self.fault.to_error(file, records_before),
             false => self.fault.to_error_in_view(file, records_before),

@@ -23,7 +23,7 @@ use arrow::compute::interleave_record_batch;
 use crate::budget::{Exceeded, MemoryBudget, Reservation};
 use crate::eval::Problem;
 use crate::plan::{Order, Plan};
-use crate::selection::Stop;
+use crate::selection::{Origin, Stop};
 use crate::{Error, ErrorKind, Result};
 use keys::Keys;
 use merge::{Faults, Source};
@@ -170,12 +170,12 @@ impl Sorter {
         Ok(())
     }
 
-    /// The rows in order, when all were added. `turn_starts` are the records of the file before each
-    /// turn.
+    /// The rows in order, when all were added. `turns` tells where those of each
+    /// turn come from.
     ///
     /// # Errors
     /// As [`push`](Self::push).
-    pub(crate) fn merge(&self, turn_starts: Vec<u64>) -> Result<Merge> {
+    pub(crate) fn merge(&self, turns: Vec<Origin>) -> Result<Merge> {
         let buffer = self.buffer().take();
         let sorted = self.sort(&buffer.batches)?;
         let sorted = sorted.batches().map_err(|problem| self.computation(&problem))?;
@@ -190,7 +190,7 @@ impl Sorter {
         let faults = std::mem::take(&mut *lock(&self.faults));
         let mut sources = runs.into_iter().map(Run::read).collect::<Result<Vec<_>>>()?;
         sources.push(Source::Memory(sorted.into_iter()));
-        let faults = Faults { rows: faults, turn_starts };
+        let faults = Faults { rows: faults, turns };
         Merge::new(self.plan.clone(), sources, faults, buffer.reservation)
     }
 

@@ -1,14 +1,15 @@
-//! An opened file and how to read it.
+//! What a Select is bound to: a data file, or several of one schema as one.
 
 use std::fs::{File, Metadata};
-use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 
-use crate::descriptor::{self, Descriptor};
-use crate::{Error, ErrorKind, Result, csv, fixed};
+use crate::Result;
+use crate::data_file::DataFile;
+use crate::descriptor::Descriptor;
 
 /// What tells that a file is still the one that was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,21 +36,25 @@ impl From<&Metadata> for Identity {
     }
 }
 
-/// An opened file, its descriptor and its schema.
+/// One or more opened files, their descriptors and their schema.
 #[derive(Debug)]
 pub struct Source {
     name: String,
-    file: File,
-    identity: Identity,
+    /// Of a file, then the constant ones.
     schema: SchemaRef,
-    pub(crate) layout: Layout,
+    pub(crate) parts: Vec<Part>,
+    /// Number of files that its name matches; those that cannot match are no parts.
+    files: usize,
+    /// Whether the last column is the path of the file, which `*` leaves out.
+    has_path: bool,
 }
 
-/// How the records of the file are laid out.
-#[derive(Debug)]
-pub(crate) enum Layout {
-    Fixed(fixed::Layout),
-    Csv(csv::Layout),
+/// A file of a source.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) file: Arc<DataFile>,
+    /// One value each for the last columns of the schema: they are the same for every record.
+    pub(crate) constants: Arc<[ArrayRef]>,
 }
 
 impl Source {
@@ -60,42 +65,38 @@ impl Source {
     /// `Descriptor` when there is no descriptor for a file that needs one, or when it does not fit
     /// the file; `Record` when a CSV file has no usable header; `Io`; `FileChanged`.
     pub fn open(name: &str, file: File, descriptor: Option<Descriptor>) -> Result<Self> {
-        let metadata = file.metadata().map_err(|error| Error::io(name, error))?;
-        if !metadata.is_file() {
-            let message = format!("{name}: not a regular file");
-            return Err(Error::new(ErrorKind::Unsupported, message));
-        }
-        let identity = Identity::from(&metadata);
-        let (schema, layout) = match descriptor.map(|descriptor| descriptor.layout) {
-            Some(descriptor::Layout::Fixed(layout)) => {
-                check_length(name, identity.bytes, &layout)?;
-                (layout.schema(), Layout::Fixed(layout))
-            }
-            Some(descriptor::Layout::Csv(options)) => {
-                let layout = csv::Layout::open(name, &file, identity.bytes, options)?;
-                (layout.schema(), Layout::Csv(layout))
-            }
-            None if is_csv(name) => {
-                let options = csv::Options::default();
-                let layout = csv::Layout::open(name, &file, identity.bytes, options)?;
-                (layout.schema(), Layout::Csv(layout))
-            }
-            None => {
-                let message =
-                    format!("{name}: no descriptor {name}.toml, and its name is not .csv or .tsv");
-                return Err(Error::new(ErrorKind::Descriptor, message));
-            }
-        };
-        let schema = Arc::new(schema);
-        Ok(Self { name: name.to_owned(), file, identity, schema, layout })
+        let file = Arc::new(DataFile::open(name, file, descriptor)?);
+        let schema = Arc::new(file.schema.clone());
+        let parts = vec![Part { file, constants: Arc::default() }];
+        Ok(Self { name: name.to_owned(), schema, parts, files: 1, has_path: false })
     }
 
-    /// What errors call the file.
+    /// Several files, of `files` that `name` matches; the last column is their path.
+    pub(crate) fn of_parts(name: &str, schema: SchemaRef, parts: Vec<Part>, files: usize) -> Self {
+        Self { name: name.to_owned(), schema, parts, files, has_path: true }
+    }
+
+    /// Number of columns that `*` selects: the first so many.
+    pub(crate) fn listed_columns(&self) -> usize {
+        self.schema.fields().len() - usize::from(self.has_path)
+    }
+
+    /// Index of the column that has the path of the file.
+    pub(crate) fn path_column(&self) -> Option<usize> {
+        self.has_path.then(|| self.listed_columns())
+    }
+
+    /// What errors call it: the name of the file, or the pattern that matches the names of all.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The columns, in the file's order.
+    /// What errors call one of its files.
+    pub(crate) fn name_of(&self, part: usize) -> &str {
+        self.parts.get(part).map_or(&self.name, |part| &part.file.name)
+    }
+
+    /// The columns, in the file's order; those that files have in their names come last.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -103,103 +104,60 @@ impl Source {
     /// The format that a file would be opened with, told by its descriptor or the ending of its
     /// name alone; `None` where [`open`](Self::open) would refuse it.
     pub fn format_of(name: &str, descriptor: Option<&Descriptor>) -> Option<&'static str> {
-        match descriptor.map(|descriptor| &descriptor.layout) {
-            Some(descriptor::Layout::Fixed(_)) => Some("fixed"),
-            Some(descriptor::Layout::Csv(_)) => Some("csv"),
-            None => is_csv(name).then_some("csv"),
-        }
+        DataFile::format_of(name, descriptor)
     }
 
-    /// "fixed" or "csv".
+    /// "fixed" or "csv"; blank when no file is left.
     pub fn format(&self) -> &'static str {
-        match &self.layout {
-            Layout::Fixed(_) => "fixed",
-            Layout::Csv(_) => "csv",
-        }
+        self.parts.first().map_or("", |part| part.file.format())
     }
 
-    /// The file as it was when it was opened.
-    pub fn identity(&self) -> Identity {
-        self.identity
+    /// The files that are selected from, of those that the name matches.
+    pub(crate) fn file_counts(&self) -> (usize, usize) {
+        (self.parts.len(), self.files)
     }
 
-    /// Whether the file is no longer what it was when it was opened. To be asked when a scan is
+    /// Bytes of all files, as they were when they were opened.
+    pub fn bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.file.identity.bytes).sum()
+    }
+
+    /// Whether a file is no longer what it was when it was opened. To be asked when a scan is
     /// through: what was read may be a mixture then.
     ///
     /// # Errors
     /// `Io`
     pub fn changed(&self) -> Result<bool> {
-        let metadata = self.file.metadata().map_err(|error| Error::io(&self.name, error))?;
-        Ok(Identity::from(&metadata) != self.identity)
+        for part in &self.parts {
+            if part.file.changed()? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
-    /// Number of records, where the length of the file tells it.
+    /// Number of records, where the length of the files tells it.
     pub fn records(&self) -> Option<u64> {
-        match &self.layout {
-            Layout::Fixed(layout) => Some(self.identity.bytes / layout.stride as u64),
-            Layout::Csv(_) => None,
-        }
+        self.parts.iter().map(|part| part.file.records()).sum()
     }
 
     /// Bytes of a record, its terminator included, where they are fixed.
     pub fn record_bytes(&self) -> Option<u32> {
-        match &self.layout {
-            Layout::Fixed(layout) => u32::try_from(layout.stride).ok(),
-            Layout::Csv(_) => None,
-        }
+        let mut bytes = self.parts.iter().map(|part| part.file.record_bytes());
+        let first = bytes.next()??;
+        bytes.all(|bytes| bytes == Some(first)).then_some(first)
     }
 
     /// Bytes that every record has at least; 1 or more.
     pub(crate) fn record_bytes_min(&self) -> usize {
-        match &self.layout {
-            Layout::Fixed(layout) => layout.stride,
-            // Each field ends in a delimiter or with the record.
-            Layout::Csv(_) => self.schema.fields().len().max(1),
-        }
+        self.parts.iter().map(|part| part.file.record_bytes_min()).min().unwrap_or(1)
     }
 
     /// How the file holds a column, for people: `zoned decimal, 11 bytes at 32, scale 2`.
     pub fn storage(&self, column: usize) -> String {
-        match &self.layout {
-            Layout::Fixed(layout) => layout.fields.get(column).map(ToString::to_string),
-            Layout::Csv(layout) => layout.storage(column),
+        match self.parts.first() {
+            Some(part) if column < part.file.schema.fields().len() => part.file.storage(column),
+            _ => "in the name of the file".to_owned(),
         }
-        .unwrap_or_default()
     }
-
-    /// Fills `buffer` with the file's bytes from `at`.
-    ///
-    /// # Errors
-    /// `FileChanged` when the file ends before; `Io`.
-    pub(crate) fn read(&self, buffer: &mut [u8], at: u64) -> Result<()> {
-        read(&self.name, &self.file, buffer, at)
-    }
-}
-
-/// Fills `buffer` with the bytes from `at` of the file that errors call `name`.
-pub(crate) fn read(name: &str, file: &File, buffer: &mut [u8], at: u64) -> Result<()> {
-    file.read_exact_at(buffer, at).map_err(|error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => {
-            let message = format!("{name}: was truncated while it was read");
-            Error::new(ErrorKind::FileChanged, message)
-        }
-        _ => Error::io(name, error),
-    })
-}
-
-fn is_csv(name: &str) -> bool {
-    let extension = Path::new(name).extension().unwrap_or_default();
-    extension.eq_ignore_ascii_case("csv") || extension.eq_ignore_ascii_case("tsv")
-}
-
-fn check_length(name: &str, bytes: u64, layout: &fixed::Layout) -> Result<()> {
-    let stride = layout.stride as u64;
-    let (records, rest) = (bytes / stride, bytes % stride);
-    if rest == 0 {
-        return Ok(());
-    }
-    let message = format!(
-        "{name}: {bytes} bytes are {records} records of {stride} bytes (terminator included) and {rest} bytes more"
-    );
-    Err(Error::new(ErrorKind::Descriptor, message))
 }

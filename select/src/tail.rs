@@ -13,6 +13,7 @@ use crate::group::{GroupError, GroupTables};
 use crate::key_table::KeyTable;
 use crate::plan::{Item, Plan};
 use crate::scan::ScanOptions;
+use crate::selection::Origin;
 use crate::sort::{Merge, SORTED_ROWS_MAX, Sorter};
 use crate::{Error, Result};
 
@@ -39,8 +40,8 @@ pub(crate) struct Tail {
     plan: Plan,
     gather: Arc<Gather>,
     stage: Stage,
-    /// Records of the file before each turn.
-    turn_starts: Vec<u64>,
+    /// Where the records of each turn come from.
+    turns: Vec<Origin>,
 }
 
 #[derive(Debug)]
@@ -64,8 +65,8 @@ struct Groups {
 
 impl Tail {
     /// Of a scan that has seen every record.
-    pub(crate) fn new(plan: Plan, gather: Arc<Gather>, turn_starts: Vec<u64>) -> Self {
-        Self { plan, gather, stage: Stage::Gathered, turn_starts }
+    pub(crate) fn new(plan: Plan, gather: Arc<Gather>, turns: Vec<Origin>) -> Self {
+        Self { plan, gather, stage: Stage::Gathered, turns }
     }
 
     /// The next batch of the answer; `None` at its end.
@@ -122,7 +123,7 @@ impl Tail {
 
     fn sorted(&mut self) -> Result<Stage> {
         let Some(sorter) = &self.gather.sorter else { return Ok(Stage::Done) };
-        Ok(Stage::Sorted(Box::new(sorter.merge(std::mem::take(&mut self.turn_starts))?)))
+        Ok(Stage::Sorted(Box::new(sorter.merge(std::mem::take(&mut self.turns))?)))
     }
 
     /// A batch of all items as one of the answer.

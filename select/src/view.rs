@@ -76,7 +76,7 @@ impl View {
 
     /// Whether no column is hidden.
     pub fn has_all_columns(&self) -> bool {
-        self.columns.len() == self.source.schema().fields().len()
+        self.columns.len() == self.source.listed_columns()
     }
 
     /// Whether there is no row filter.
@@ -113,7 +113,7 @@ impl View {
 impl From<Arc<Source>> for View {
     /// All of it.
     fn from(source: Arc<Source>) -> Self {
-        let columns = (0..source.schema().fields().len()).collect();
+        let columns = (0..source.listed_columns()).collect();
         Self { source, columns, filter: None }
     }
 }

@@ -63,7 +63,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     async fn select(&mut self, request: SelectRequest) -> Result<(), Stop> {
         let Planned { plan, is_discreet } = self.plan(request.sql, request.parameters).await?;
         let name = plan.source().name().to_owned();
-        self.account.statistics.file_bytes = plan.source().identity().bytes;
+        self.account.statistics.file_bytes = plan.source().bytes();
         let schema = Arc::clone(plan.schema());
         let (mut encoder, message) = Encoder::new(&schema)?;
         self.writer.send_parts(Kind::Schema, std::iter::once(&message[..])).await?;
@@ -220,7 +220,7 @@ fn describe_columns(description: &mut Description, source: &Source, protected: &
         }
     });
     description.fields = fields.collect();
-    description.bytes = source.identity().bytes;
+    description.bytes = source.bytes();
     description.records = source.records();
     description.record_bytes = source.record_bytes();
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 
-use crate::source::read;
+use crate::data_file::read;
 use crate::{Error, ErrorKind, Result};
 
 use super::cursor::Scratch;

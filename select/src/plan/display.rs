@@ -22,9 +22,12 @@ impl Display for Plan {
             writeln!(f, "filter: {}", conjunct.text)?;
         }
         write!(f, "scan: {} ({}", source.name(), source.format())?;
+        if let (parts, files @ 2..) | (parts @ 0, files) = source.file_counts() {
+            write!(f, ", {parts} of {files} files")?;
+        }
         // how much there is that may not be seen is not told either
         if view.has_all_records() {
-            write!(f, ", {} bytes", source.identity().bytes)?;
+            write!(f, ", {} bytes", source.bytes())?;
             if let Some(records) = source.records() {
                 write!(f, ", {records} records")?;
             }

@@ -16,6 +16,7 @@ use super::{RowFault, SORTED_ROWS_MAX};
 use crate::budget::Reservation;
 use crate::eval::Problem;
 use crate::plan::Plan;
+use crate::selection::Origin;
 use crate::{Error, Result};
 
 /// Where sorted batches come from.
@@ -38,8 +39,8 @@ impl Source {
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     pub(super) rows: BTreeMap<u64, RowFault>,
-    /// Records of the file before each turn.
-    pub(super) turn_starts: Vec<u64>,
+    /// By turn.
+    pub(super) turns: Vec<Origin>,
 }
 
 /// A merge under way.
@@ -246,7 +247,6 @@ impl Faults {
 
     fn error(&self, (position, fault): (u64, &RowFault), plan: &Plan) -> Error {
         let turn = usize::try_from(position >> 32).unwrap_or(usize::MAX);
-        let records_before = self.turn_starts.get(turn).copied().unwrap_or(0);
-        fault.stop.to_error(plan, records_before)
+        fault.stop.to_error(plan, self.turns.get(turn).copied().unwrap_or_default())
     }
 }

@@ -1,0 +1,158 @@
+//! One opened data file and how to read it.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use arrow::datatypes::Schema;
+
+use crate::descriptor::{self, Descriptor};
+use crate::source::Identity;
+use crate::{Error, ErrorKind, Result, csv, fixed};
+
+/// An opened file, its descriptor and its schema.
+#[derive(Debug)]
+pub(crate) struct DataFile {
+    pub(crate) name: String,
+    file: File,
+    pub(crate) identity: Identity,
+    pub(crate) schema: Schema,
+    pub(crate) layout: Layout,
+}
+
+/// How the records of the file are laid out.
+#[derive(Debug)]
+pub(crate) enum Layout {
+    Fixed(fixed::Layout),
+    Csv(csv::Layout),
+}
+
+impl DataFile {
+    /// As [`Source::open`](crate::Source::open).
+    pub(crate) fn open(name: &str, file: File, descriptor: Option<Descriptor>) -> Result<Self> {
+        let metadata = file.metadata().map_err(|error| Error::io(name, error))?;
+        if !metadata.is_file() {
+            let message = format!("{name}: not a regular file");
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        let identity = Identity::from(&metadata);
+        let (schema, layout) = match descriptor.map(|descriptor| descriptor.layout) {
+            Some(descriptor::Layout::Fixed(layout)) => {
+                check_length(name, identity.bytes, &layout)?;
+                (layout.schema(), Layout::Fixed(layout))
+            }
+            Some(descriptor::Layout::Csv(options)) => {
+                let layout = csv::Layout::open(name, &file, identity.bytes, options)?;
+                (layout.schema(), Layout::Csv(layout))
+            }
+            None if is_csv(name) => {
+                let options = csv::Options::default();
+                let layout = csv::Layout::open(name, &file, identity.bytes, options)?;
+                (layout.schema(), Layout::Csv(layout))
+            }
+            None => {
+                let message =
+                    format!("{name}: no descriptor {name}.toml, and its name is not .csv or .tsv");
+                return Err(Error::new(ErrorKind::Descriptor, message));
+            }
+        };
+        Ok(Self { name: name.to_owned(), file, identity, schema, layout })
+    }
+
+    /// As [`Source::format_of`](crate::Source::format_of).
+    pub(crate) fn format_of(name: &str, descriptor: Option<&Descriptor>) -> Option<&'static str> {
+        match descriptor.map(|descriptor| &descriptor.layout) {
+            Some(descriptor::Layout::Fixed(_)) => Some("fixed"),
+            Some(descriptor::Layout::Csv(_)) => Some("csv"),
+            None => is_csv(name).then_some("csv"),
+        }
+    }
+
+    /// "fixed" or "csv".
+    pub(crate) fn format(&self) -> &'static str {
+        match &self.layout {
+            Layout::Fixed(_) => "fixed",
+            Layout::Csv(_) => "csv",
+        }
+    }
+
+    /// Whether the file is no longer what it was when it was opened. To be asked when a scan is
+    /// through: what was read may be a mixture then.
+    ///
+    /// # Errors
+    /// `Io`
+    pub(crate) fn changed(&self) -> Result<bool> {
+        let metadata = self.file.metadata().map_err(|error| Error::io(&self.name, error))?;
+        Ok(Identity::from(&metadata) != self.identity)
+    }
+
+    /// Number of records, where the length of the file tells it.
+    pub(crate) fn records(&self) -> Option<u64> {
+        match &self.layout {
+            Layout::Fixed(layout) => Some(self.identity.bytes / layout.stride as u64),
+            Layout::Csv(_) => None,
+        }
+    }
+
+    /// Bytes of a record, its terminator included, where they are fixed.
+    pub(crate) fn record_bytes(&self) -> Option<u32> {
+        match &self.layout {
+            Layout::Fixed(layout) => u32::try_from(layout.stride).ok(),
+            Layout::Csv(_) => None,
+        }
+    }
+
+    /// Bytes that every record has at least; 1 or more.
+    pub(crate) fn record_bytes_min(&self) -> usize {
+        match &self.layout {
+            Layout::Fixed(layout) => layout.stride,
+            // Each field ends in a delimiter or with the record.
+            Layout::Csv(_) => self.schema.fields().len().max(1),
+        }
+    }
+
+    /// How the file holds a column, for people: `zoned decimal, 11 bytes at 32, scale 2`.
+    pub(crate) fn storage(&self, column: usize) -> String {
+        match &self.layout {
+            Layout::Fixed(layout) => layout.fields.get(column).map(ToString::to_string),
+            Layout::Csv(layout) => layout.storage(column),
+        }
+        .unwrap_or_default()
+    }
+
+    /// Fills `buffer` with the file's bytes from `at`.
+    ///
+    /// # Errors
+    /// `FileChanged` when the file ends before; `Io`.
+    pub(crate) fn read(&self, buffer: &mut [u8], at: u64) -> Result<()> {
+        read(&self.name, &self.file, buffer, at)
+    }
+}
+
+/// Fills `buffer` with the bytes from `at` of the file that errors call `name`.
+pub(crate) fn read(name: &str, file: &File, buffer: &mut [u8], at: u64) -> Result<()> {
+    file.read_exact_at(buffer, at).map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => {
+            let message = format!("{name}: was truncated while it was read");
+            Error::new(ErrorKind::FileChanged, message)
+        }
+        _ => Error::io(name, error),
+    })
+}
+
+fn is_csv(name: &str) -> bool {
+    let extension = Path::new(name).extension().unwrap_or_default();
+    extension.eq_ignore_ascii_case("csv") || extension.eq_ignore_ascii_case("tsv")
+}
+
+fn check_length(name: &str, bytes: u64, layout: &fixed::Layout) -> Result<()> {
+    let stride = layout.stride as u64;
+    let (records, rest) = (bytes / stride, bytes % stride);
+    if rest == 0 {
+        return Ok(());
+    }
+    let message = format!(
+        "{name}: {bytes} bytes are {records} records of {stride} bytes (terminator included) and {rest} bytes more"
+    );
+    Err(Error::new(ErrorKind::Descriptor, message))
+}

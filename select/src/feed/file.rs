@@ -1,0 +1,151 @@
+//! Hands one file out piece by piece to the threads of one scan.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use super::{Buffer, Buffers, Turn, lock};
+use crate::block::Block;
+use crate::data_file::{DataFile, Layout};
+use crate::fixed::PADDING_BYTES;
+use crate::{Result, csv, fixed};
+
+/// Bytes that are read and decoded at a time: they stay in the second-level cache between the read,
+/// the predicate and the other columns.
+const BLOCK_BYTES: usize = 768 << 10;
+
+/// The most bytes of a turn: a CSV turn is in memory as a whole.
+const MORSEL_BYTES_MAX: usize = 64 << 20;
+
+/// Hands out the file piece by piece; shared by the threads of one scan.
+pub(super) struct FileFeed {
+    file: Arc<DataFile>,
+    turns: u64,
+    /// Whole records of a turn for fixed-length files, bytes otherwise.
+    morsel: u64,
+    order: Order,
+    buffers: Arc<Buffers>,
+}
+
+/// What the threads share to get their turns in order.
+enum Order {
+    /// Number of the next turn.
+    Fixed(AtomicU64),
+    Csv(Mutex<csv::Cursor>),
+}
+
+/// What is done with a block; the number of its turn in the file comes first.
+type EachOfFile<'a> = dyn FnMut(u64, &Block<'_>) -> ControlFlow<()> + 'a;
+
+impl fmt::Debug for FileFeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileFeed").field("turns", &self.turns).finish_non_exhaustive()
+    }
+}
+
+impl FileFeed {
+    /// Hands the file out from its start. A turn reads about `morsel_bytes`, at most 64 MiB and at least one
+    /// record of a fixed-length file; a turn of a CSV file may have no records, when one goes through all of it.
+    pub(super) fn new(file: Arc<DataFile>, morsel_bytes: usize, buffers: Arc<Buffers>) -> Self {
+        let bytes = file.identity.bytes;
+        let morsel_bytes = morsel_bytes.clamp(1, MORSEL_BYTES_MAX);
+        let (turns, morsel, order) = match &file.layout {
+            Layout::Fixed(layout) => {
+                let records = (morsel_bytes / layout.stride).max(1) as u64;
+                let turns = (bytes / layout.stride as u64).div_ceil(records);
+                (turns, records, Order::Fixed(AtomicU64::new(0)))
+            }
+            Layout::Csv(layout) => {
+                let morsel = morsel_bytes as u64;
+                ((bytes - layout.start).div_ceil(morsel), morsel, Order::Csv(Mutex::default()))
+            }
+        };
+        Self { file, turns, morsel, order, buffers }
+    }
+
+    /// Number of turns.
+    pub(super) fn turns(&self) -> u64 {
+        self.turns
+    }
+
+    /// Takes the next turn: reads its piece and gives its number and its blocks to `each`, in the
+    /// file's order, until that breaks. Callable from many threads at once.
+    pub(super) fn next(&self, each: &mut EachOfFile<'_>) -> Turn {
+        let mut buffer = lock(&self.buffers.0).pop().unwrap_or_default();
+        let turn = match (&self.file.layout, &self.order) {
+            (Layout::Fixed(layout), Order::Fixed(next)) => {
+                let mut turn = Turn::new(next.fetch_add(1, Ordering::Relaxed));
+                if turn.number < self.turns {
+                    turn.result = self.fixed(layout, &mut turn, &mut buffer.bytes, each);
+                }
+                turn
+            }
+            (Layout::Csv(layout), Order::Csv(cursor)) => {
+                self.csv(layout, lock(cursor), &mut buffer, each)
+            }
+            // a feed is made with the order of its source's layout
+            _ => Turn::new(self.turns),
+        };
+        lock(&self.buffers.0).push(buffer);
+        turn
+    }
+
+    /// Records are as long as one another, so a turn knows its place by its number.
+    fn fixed(
+        &self,
+        layout: &fixed::Layout,
+        turn: &mut Turn,
+        buffer: &mut Vec<u8>,
+        each: &mut EachOfFile<'_>,
+    ) -> Result<()> {
+        let stride = layout.stride as u64;
+        let end = self.file.identity.bytes.min((turn.number + 1) * self.morsel * stride);
+        let block_bytes = layout.stride * (BLOCK_BYTES / layout.stride).max(1);
+        buffer.resize(block_bytes + PADDING_BYTES, 0);
+        let mut start = turn.number * self.morsel * stride;
+        while start < end {
+            let bytes = usize::try_from(end - start).unwrap_or(usize::MAX).min(block_bytes);
+            self.file.read(&mut buffer[..bytes], start)?;
+            turn.bytes += bytes as u64;
+            let block = fixed::Block::new(layout, &buffer[..bytes + PADDING_BYTES], start);
+            if each(turn.number, &Block::Fixed(block)).is_break() {
+                break;
+            }
+            start += bytes as u64;
+        }
+        Ok(())
+    }
+
+    /// Only its number and the turn before tell where the records of a turn start, so the lock is
+    /// held while it is read; the records are taken apart without it.
+    fn csv(
+        &self,
+        layout: &csv::Layout,
+        mut cursor: MutexGuard<'_, csv::Cursor>,
+        buffer: &mut Buffer,
+        each: &mut EachOfFile<'_>,
+    ) -> Turn {
+        let mut turn = Turn::new(cursor.turn);
+        cursor.turn += 1;
+        if turn.number >= self.turns || cursor.ended {
+            return turn;
+        }
+        let file_bytes = self.file.identity.bytes;
+        let start = layout.start + turn.number * self.morsel;
+        let range = start..file_bytes.min(start + self.morsel);
+        turn.bytes = range.end - range.start;
+        let read = |bytes: &mut [u8]| self.file.read(bytes, start);
+        let piece = cursor.take(&mut buffer.bytes, range, file_bytes, read);
+        drop(cursor);
+        match piece {
+            Ok(piece) => {
+                let each = &mut |block: csv::Block<'_>| each(turn.number, &Block::Csv(block));
+                piece.blocks(layout, &buffer.bytes, BLOCK_BYTES, &mut buffer.scratch, each);
+            }
+            Err(error) => turn.result = Err(error),
+        }
+        turn
+    }
+}

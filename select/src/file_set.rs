@@ -1,0 +1,262 @@
+//! Many files of one schema as one source, and what their names tell about their records.
+//!
+//! A folder named `key=value` gives its files a column, the same value for every record: a whole
+//! number or a date where that is true of all files, else a text; `__HIVE_DEFAULT_PARTITION__` is
+//! NULL. The path of the file is the column `_file`, which `*` leaves out. A term of WHERE over
+//! such columns alone rules files out before they are opened.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StringArray};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+
+use crate::bind::{Binder, Scope};
+use crate::eval::{self, Input};
+use crate::plan::where_terms;
+use crate::source::Part;
+use crate::{Error, ErrorKind, Result, Select, Source, Value, View, types};
+
+/// The column that has the path of the file.
+pub(crate) const PATH_COLUMN: &str = "_file";
+
+const NULL_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// The files whose names match a pattern; none of them is opened yet.
+#[derive(Debug)]
+pub struct FileSet {
+    pattern: String,
+    names: Vec<String>,
+    /// Columns of the folders' names, then the path.
+    fields: Vec<FieldRef>,
+    /// The values of those columns for each file.
+    constants: Vec<Arc<[ArrayRef]>>,
+}
+
+impl FileSet {
+    /// The files with these names, in the order in which their records come.
+    ///
+    /// # Errors
+    /// `Unsupported` when the folders of one have other keys than those of another.
+    pub fn new(pattern: &str, names: Vec<String>) -> Result<Self> {
+        let folders: Vec<Vec<(&str, &str)>> = names.iter().map(|name| keys(name)).collect();
+        let first = folders.first().map_or(&[][..], Vec::as_slice);
+        for (name, keys) in names.iter().zip(&folders) {
+            if !keys.iter().map(|(key, _)| key).eq(first.iter().map(|(key, _)| key)) {
+                let message = format!(
+                    "{pattern}: {name} has other `key=value` folders than {}; narrow the pattern",
+                    names[0]
+                );
+                return Err(Error::new(ErrorKind::Unsupported, message));
+            }
+        }
+        let mut fields: Vec<FieldRef> = Vec::new();
+        let mut columns: Vec<Vec<ArrayRef>> = Vec::new();
+        for (index, (key, _)) in first.iter().enumerate() {
+            let values: Vec<&str> = folders.iter().map(|keys| keys[index].1).collect();
+            let (data_type, arrays) = typed(&values);
+            fields.push(Arc::new(Field::new(*key, data_type, values.contains(&NULL_VALUE))));
+            columns.push(arrays);
+        }
+        fields.push(Arc::new(Field::new(PATH_COLUMN, DataType::Utf8, false)));
+        let constants = names.iter().enumerate().map(|(file, name)| {
+            let path: ArrayRef = Arc::new(StringArray::from(vec![name.as_str()]));
+            columns.iter().map(|values| Arc::clone(&values[file])).chain([path]).collect()
+        });
+        let constants = constants.collect();
+        Ok(Self { pattern: pattern.to_owned(), fields, constants, names })
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The files, by index, that may have records for which WHERE is true.
+    pub fn matching(&self, select: &Select, parameters: &[Value]) -> Vec<usize> {
+        let syntax = select.syntax();
+        let schema = Arc::new(Schema::new(self.fields.clone()));
+        let names_alone = Source::of_parts(&self.pattern, schema, Vec::new(), self.names.len());
+        let view = View::from(Arc::new(names_alone));
+        let mut binder = Binder {
+            view: &view,
+            qualifiers: [Some(&syntax.from), syntax.alias.as_ref()].into_iter().flatten().collect(),
+            parameters,
+            used: vec![false; parameters.len()],
+            scope: Scope::Record("WHERE"),
+            keys: Vec::new(),
+            aggregates: Vec::new(),
+        };
+        // a term that does not bind is about the records; what is wrong with it is told later
+        let terms: Vec<_> = where_terms(syntax)
+            .iter()
+            .filter_map(|term| binder.boolean(term, "WHERE").ok())
+            .collect();
+        let may_match = |file: &usize| {
+            let columns: Vec<_> = self.constants[*file].iter().cloned().map(Some).collect();
+            let input = Input { columns: &columns, rows: 1 };
+            terms.iter().all(|term| match eval::evaluate_boolean(term, input) {
+                Ok(value) => eval::is_true(&value).value(0),
+                Err(_) => true,
+            })
+        };
+        (0..self.names.len()).filter(may_match).collect()
+    }
+
+    /// Those of them that were opened as one source, with the columns of `first`, which is one of
+    /// the files even if none of them is to be read.
+    ///
+    /// # Errors
+    /// `Unsupported` when they are not of one schema, or have a column that is in the name too.
+    pub fn source(&self, first: &Source, opened: Vec<(usize, Arc<Source>)>) -> Result<Source> {
+        let refuse = |message: String| Err(Error::new(ErrorKind::Unsupported, message));
+        let mut fields: Vec<Field> =
+            first.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
+        for key in &self.fields[..self.fields.len() - 1] {
+            if fields.iter().any(|field| field.name().eq_ignore_ascii_case(key.name())) {
+                let (file, key) = (first.name(), key.name());
+                return refuse(format!(
+                    "{}: `{key}` is a column of {file} and a folder of its path too",
+                    self.pattern
+                ));
+            }
+        }
+        let mut parts = Vec::with_capacity(opened.len());
+        for (index, source) in opened {
+            let theirs = source.schema().fields();
+            if theirs.len() != fields.len() {
+                return refuse(format!(
+                    "{}: {} has {} columns, {} has {}; the files of a pattern have one schema",
+                    self.pattern,
+                    source.name(),
+                    theirs.len(),
+                    first.name(),
+                    fields.len()
+                ));
+            }
+            for (ours, theirs) in fields.iter_mut().zip(theirs) {
+                if ours.name() != theirs.name() || ours.data_type() != theirs.data_type() {
+                    let column = |field: &Field| {
+                        format!("`{}` {}", field.name(), types::type_name(field.data_type()))
+                    };
+                    return refuse(format!(
+                        "{}: {} has {} where {} has {}; the files of a pattern have one schema, \
+                         which descriptors can give them",
+                        self.pattern,
+                        source.name(),
+                        column(theirs),
+                        first.name(),
+                        column(ours)
+                    ));
+                }
+                if theirs.is_nullable() {
+                    ours.set_nullable(true);
+                }
+            }
+            let constants = Arc::clone(&self.constants[index]);
+            parts.extend(source.parts.iter().map(|part| Part {
+                file: Arc::clone(&part.file),
+                constants: Arc::clone(&constants),
+            }));
+        }
+        let fields = fields.into_iter().map(Arc::new).chain(self.fields.iter().cloned());
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        Ok(Source::of_parts(&self.pattern, schema, parts, self.names.len()))
+    }
+}
+
+/// Keys and values of the folders of a path.
+fn keys(name: &str) -> Vec<(&str, &str)> {
+    let folders = name.rsplit_once('/').map_or("", |(folders, _)| folders);
+    let pairs = folders.split('/').filter_map(|folder| folder.split_once('='));
+    pairs.filter(|(key, _)| !key.is_empty()).collect()
+}
+
+/// The type that all values have, and each of them as an array of one.
+fn typed(values: &[&str]) -> (DataType, Vec<ArrayRef>) {
+    let parsed = |parse: fn(&str) -> Option<Value>| -> Option<Vec<Value>> {
+        let value = |text: &&str| if *text == NULL_VALUE { Some(Value::Null) } else { parse(text) };
+        values.iter().map(value).collect()
+    };
+    let whole = |text: &str| {
+        // `007` is no number, it would lose its zeros
+        let value: i64 = text.parse().ok()?;
+        (value.to_string() == text).then_some(Value::Integer(value))
+    };
+    let text = |text: &str| Some(Value::Text(text.to_owned()));
+    let kinds = [
+        (DataType::Int64, parsed(whole)),
+        (DataType::Date32, parsed(Value::date)),
+        (DataType::Utf8, parsed(text)),
+    ];
+    for (data_type, values) in kinds {
+        let arrays = values.and_then(|values| {
+            let array = |value| Some(types::scalar(value, &data_type)?.into_inner());
+            values.iter().map(array).collect::<Option<Vec<ArrayRef>>>()
+        });
+        if let Some(arrays) = arrays {
+            return (data_type, arrays);
+        }
+    }
+    (DataType::Utf8, vec![arrow::array::new_null_array(&DataType::Utf8, 1); values.len()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(names: &[&str]) -> Result<FileSet> {
+        FileSet::new("d/*/*.csv", names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    fn matching(set: &FileSet, filter: &str) -> Vec<usize> {
+        let select = Select::parse(&format!("SELECT * FROM 'd/*/*.csv' AS t WHERE {filter}"));
+        set.matching(&select.unwrap(), &[Value::Integer(2024)])
+    }
+
+    #[test]
+    fn names_rule_files_out() {
+        let names = ["d/year=2023/a.csv", "d/year=2024/b.csv", "d/year=2024/c.csv"];
+        let set = set(&names).unwrap();
+        for (filter, expected) in [
+            ("year = 2024", &[1, 2][..]),
+            ("t.year = $1 AND n > 3", &[1, 2]),
+            ("year + 1 = 2024", &[0]),
+            ("year BETWEEN 1990 AND 2000", &[]),
+            ("_file LIKE '%c.csv'", &[2]),
+            ("_file = 'd/year=2023/a.csv' AND year = 2024", &[]),
+            ("year = 2024 OR n = 1", &[0, 1, 2]),
+            ("1 / (year - 2023) > 0", &[0, 1, 2]),
+            ("NULL", &[]),
+            ("n = 1", &[0, 1, 2]),
+        ] {
+            assert_eq!(matching(&set, filter), expected, "{filter}");
+        }
+    }
+
+    #[test]
+    fn values_have_the_type_of_all() {
+        let data_type = |values: &[&str]| {
+            let names: Vec<_> = values.iter().map(|value| format!("k={value}/f.csv")).collect();
+            FileSet::new("*/f.csv", names).unwrap().fields[0].data_type().clone()
+        };
+        assert_eq!(data_type(&["1", "-20"]), DataType::Int64);
+        assert_eq!(data_type(&["1", NULL_VALUE]), DataType::Int64);
+        assert_eq!(data_type(&["01", "2"]), DataType::Utf8);
+        assert_eq!(data_type(&["2024-02-29", "1999-12-31"]), DataType::Date32);
+        assert_eq!(data_type(&["2024-02-29", "1"]), DataType::Utf8);
+        assert_eq!(data_type(&["x=y"]), DataType::Utf8);
+        assert_eq!(data_type(&["99999999999999999999"]), DataType::Utf8);
+    }
+
+    #[test]
+    fn folders_have_the_same_keys() {
+        let error = set(&["d/year=1/a.csv", "d/month=1/b.csv"]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "d/*/*.csv: d/month=1/b.csv has other `key=value` folders than d/year=1/a.csv; narrow \
+             the pattern"
+        );
+        assert!(set(&["d/year=1/a.csv", "d/b.csv"]).is_err());
+        assert!(set(&["d/=1/a.csv", "d/x/b.csv"]).is_ok());
+    }
+}
