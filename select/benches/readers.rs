@@ -50,7 +50,7 @@ fn fixed(criterion: &mut Criterion, folder: &Path) {
     let source = File::open(&path).unwrap();
     let source = Arc::new(Source::open("t.dat", source, Some(descriptor)).unwrap());
     let mut group = criterion.benchmark_group("fixed");
-    group.sample_size(20).throughput(Throughput::Bytes(source.identity().bytes));
+    group.sample_size(20).throughput(Throughput::Bytes(source.bytes()));
     let expected = floor(&file, b"19950101");
     assert_eq!(bench::decode(&source, 1, THREADS, dates).unwrap(), expected);
     group.bench_function("floor", |b| b.iter(|| floor(&file, b"19950101")));
@@ -71,7 +71,7 @@ fn csv(criterion: &mut Criterion, folder: &Path) {
     let text = std::fs::read(&path).unwrap();
     let source = Arc::new(Source::open("t.csv", File::open(&path).unwrap(), None).unwrap());
     let mut group = criterion.benchmark_group("csv");
-    group.sample_size(20).throughput(Throughput::Bytes(source.identity().bytes));
+    group.sample_size(20).throughput(Throughput::Bytes(source.bytes()));
     group.bench_function("structure, one thread", |b| {
         b.iter(|| bench::structure(&text, BLOCK_BYTES));
     });

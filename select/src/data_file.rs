@@ -86,6 +86,14 @@ impl DataFile {
         Ok(Identity::from(&metadata) != self.identity)
     }
 
+    /// Whether there is anything behind a header.
+    pub(crate) fn has_records(&self) -> bool {
+        match &self.layout {
+            Layout::Fixed(_) => self.identity.bytes > 0,
+            Layout::Csv(layout) => self.identity.bytes > layout.start,
+        }
+    }
+
     /// Number of records, where the length of the file tells it.
     pub(crate) fn records(&self) -> Option<u64> {
         match &self.layout {

@@ -102,13 +102,18 @@ impl FileSet {
         (0..self.names.len()).filter(may_match).collect()
     }
 
-    /// Those of them that were opened as one source, with the columns of `first`, which is one of
-    /// the files even if none of them is to be read.
+    /// Those of them that were opened as one source. `first` is one of the files, which tells the
+    /// columns if there are no records in any of `opened`.
     ///
     /// # Errors
     /// `Unsupported` when they are not of one schema, or have a column that is in the name too.
     pub fn source(&self, first: &Source, opened: Vec<(usize, Arc<Source>)>) -> Result<Source> {
         let refuse = |message: String| Err(Error::new(ErrorKind::Unsupported, message));
+        // of a CSV file without records no types are known
+        let opened: Vec<_> =
+            opened.into_iter().filter(|(_, source)| source.has_records()).collect();
+        let with_records = opened.first().map(|(_, source)| Arc::clone(source));
+        let first = with_records.as_deref().unwrap_or(first);
         let mut fields: Vec<Field> =
             first.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
         for key in &self.fields[..self.fields.len() - 1] {

@@ -136,6 +136,11 @@ impl Source {
         Ok(false)
     }
 
+    /// Whether there is anything behind a header.
+    pub(crate) fn has_records(&self) -> bool {
+        self.parts.iter().any(|part| part.file.has_records())
+    }
+
     /// Number of records, where the length of the files tells it.
     pub fn records(&self) -> Option<u64> {
         self.parts.iter().map(|part| part.file.records()).sum()

@@ -10,6 +10,8 @@
 mod bad_data;
 /// Running a Select, and its answer as text.
 mod engine;
+/// Many files as one.
+mod files;
 /// Random rows and expressions.
 mod generate;
 /// Relations between answers that hold whatever the data.
