@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
@@ -17,6 +18,7 @@ use sift_proto::ALPN;
 use sift_proto::cipher;
 use sift_proto::identity::Identity;
 use sift_proto::level::{Level, Protocol};
+use sift_proto::x509::Certificate;
 use tokio_openssl::SslStream;
 
 use super::{Asked, TlsStream, trust};
@@ -30,7 +32,11 @@ pub(crate) struct Connector {
     ssl: Ssl,
     name: String,
     asked: Asked,
+    refused: Refused,
 }
+
+/// The certificate that was not believed, DER: OpenSSL lets go of it when the handshake fails.
+type Refused = Arc<OnceLock<Vec<u8>>>;
 
 impl Connector {
     /// # Errors
@@ -57,7 +63,8 @@ impl Connector {
         }
         let mut ssl = Ssl::new(&builder.build()).map_err(setup)?;
         expect(&mut ssl, &name).map_err(|_invalid| Usage::ServerName(name.clone()))?;
-        Ok(Self { ssl, name, asked: Asked(options.level) })
+        let refused = remember_refused(&mut ssl);
+        Ok(Self { ssl, name, asked: Asked(options.level), refused })
     }
 
     pub(super) async fn connect(
@@ -67,7 +74,8 @@ impl Connector {
         let failed = |error: ErrorStack| Reason::Handshake(reasons(&error));
         let mut stream = SslStream::new(self.ssl, first).map_err(failed)?;
         if let Err(error) = Pin::new(&mut stream).connect().await {
-            let reason = reason(error, stream.ssl(), &self.name, self.asked);
+            let certificate = self.refused.get().map_or(&[][..], |der| der);
+            let reason = reason(error, stream.ssl(), &self.name, certificate, self.asked);
             return Err(super::failed(stream.get_mut(), reason).await);
         }
         stream.get_mut().forget();
@@ -160,6 +168,19 @@ fn expect(ssl: &mut Ssl, name: &str) -> Result<(), ErrorStack> {
     }
 }
 
+fn remember_refused(ssl: &mut Ssl) -> Refused {
+    let refused = Refused::default();
+    let remembered = Arc::clone(&refused);
+    ssl.set_verify_callback(SslVerifyMode::PEER, move |good, context| {
+        if !good && let Some(Ok(der)) = context.current_cert().map(|found| found.to_der()) {
+            // the first is the one that the handshake fails for
+            let _ = remembered.set(der);
+        }
+        good
+    });
+    refused
+}
+
 /// IANA's number of the group that a key of the exchange is in.
 fn group(key: &PKey<Public>) -> Option<u16> {
     match key.id() {
@@ -177,7 +198,7 @@ fn group(key: &PKey<Public>) -> Option<u16> {
 const ALERT_REASONS: i32 = 1000;
 
 /// Tells a failed handshake by whose fault it is.
-fn reason(error: SslError, ssl: &SslRef, name: &str, asked: Asked) -> Reason {
+fn reason(error: SslError, ssl: &SslRef, name: &str, refused: &[u8], asked: Asked) -> Reason {
     let Some(stack) = error.ssl_error() else {
         return match error.into_io_error() {
             Ok(error) if error.kind() != std::io::ErrorKind::ConnectionReset => Reason::Io(error),
@@ -192,7 +213,7 @@ fn reason(error: SslError, ssl: &SslRef, name: &str, asked: Asked) -> Reason {
     }
     // what is wrong with a signature comes before it in the list
     if stack.errors().iter().any(|error| error.reason() == Some("certificate verify failed")) {
-        return certificate(ssl, name);
+        return certificate(ssl, name, refused);
     }
     match text {
         "unsupported protocol"
@@ -206,7 +227,7 @@ fn reason(error: SslError, ssl: &SslRef, name: &str, asked: Asked) -> Reason {
 }
 
 /// Why the server's certificate is not believed; the numbers are OpenSSL's `X509_V_ERR_...`.
-fn certificate(ssl: &SslRef, name: &str) -> Reason {
+fn certificate(ssl: &SslRef, name: &str, refused: &[u8]) -> Reason {
     let result: X509VerifyResult = ssl.verify_result();
     match result.as_raw() {
         // no issuer, self-signed, or a signature that its issuer has not made
@@ -214,8 +235,7 @@ fn certificate(ssl: &SslRef, name: &str) -> Reason {
         9 => Reason::CertificateNotValidYet,
         10 => Reason::CertificateExpired,
         62 | 64 => {
-            let certificate = ssl.peer_certificate().and_then(|found| found.to_der().ok());
-            let parsed = certificate.and_then(|der| sift_proto::x509::Certificate::parse(&der));
+            let parsed = Certificate::parse(refused);
             let names: Vec<String> = parsed
                 .map(|parsed| parsed.alternative_names.iter().map(ToString::to_string).collect())
                 .unwrap_or_default();
