@@ -16,6 +16,7 @@ use crate::file_set::PATH_COLUMN;
 use crate::plan::Item;
 use crate::syntax::{self, Name, Position};
 use crate::{Error, ErrorKind, Result, Value, View};
+pub(crate) use coerce::is_untyped;
 use coerce::{coerce, fold, literal, unify};
 use operators::{arithmetic, in_list, matching, negate};
 

@@ -17,9 +17,9 @@ use arrow::datatypes::DataType;
 pub(crate) use arguments::{Arguments, VALUE_BYTES_MAX};
 pub(crate) use text::{CONCATENATION, ILIKE, LIKE, push_lower, to_lower};
 
-use crate::Value;
+use crate::bind::is_untyped;
 use crate::eval::Problem;
-use crate::expr::{Expr, ExprKind, Literal};
+use crate::expr::Expr;
 use crate::types::{INTERVAL, TIMESTAMP, digits_of, type_name};
 
 /// Names so much alike are worth a question; of 1 for the same.
@@ -87,8 +87,10 @@ impl Gives {
 /// How long a text can get, for the bound on the memory of a morsel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Grows {
-    /// No longer than its arguments; in another case maybe a little.
+    /// No longer than the first argument.
     Not,
+    /// As the first argument in another case.
+    ByCase,
     /// As long as all arguments together.
     Sum,
     /// By so many characters as the second argument says.
@@ -129,6 +131,11 @@ impl Function {
         Self { repeats: true, ..self }
     }
 
+    const fn of_case(self) -> Self {
+        Self { grows: Grows::ByCase, ..self }
+    }
+
+    /// It can fail where the text gets too long.
     const fn growing(self, grows: Grows) -> Self {
         Self { grows, fallible: true, ..self }
     }
@@ -152,10 +159,7 @@ impl Takes {
     /// cannot be.
     pub(crate) fn target(self, argument: &Expr) -> Option<(DataType, u32)> {
         let from = &argument.data_type;
-        let untyped = matches!(
-            &argument.kind,
-            ExprKind::Literal(Literal { value: Value::Text(_) | Value::Null, .. })
-        );
+        let untyped = is_untyped(argument);
         let exactly = |to: DataType| {
             let cost = if *from == to { 0 } else { 1 };
             (untyped || *from == to).then_some((to, cost))

@@ -10,7 +10,7 @@ use crate::functions::{Function, Grows, VALUE_BYTES_MAX};
 /// Bytes of an offset, and of the text of a number or date.
 const OFFSET_BYTES: usize = 4;
 const SHOWN_BYTES: usize = 48;
-/// Bytes of the longest character, and what case mapping may add to a text.
+/// Bytes of the longest character, and how much longer another case may be.
 const CHARACTER_BYTES: usize = 4;
 const CASE_FACTOR: usize = 2;
 
@@ -35,7 +35,7 @@ impl Expr {
             children.fold(OFFSET_BYTES, usize::saturating_add)
         };
         match &self.kind {
-            ExprKind::Column(_) => OFFSET_BYTES + record_bytes,
+            ExprKind::Column(_) => record_bytes.saturating_add(OFFSET_BYTES),
             ExprKind::Literal(Literal { value: Value::Text(text), .. }) => {
                 OFFSET_BYTES + text.len()
             }
@@ -44,23 +44,22 @@ impl Expr {
             }
             ExprKind::Cast(_) => SHOWN_BYTES,
             ExprKind::Call { function, arguments } => {
-                OFFSET_BYTES + called_bytes(function, arguments, of_children(), record_bytes)
+                let sizes = arguments.iter().map(|argument| argument.value_bytes(record_bytes));
+                let bytes = called_bytes(function, arguments, &sizes.collect::<Vec<_>>());
+                bytes.saturating_add(OFFSET_BYTES)
             }
             _ => of_children(),
         }
     }
 }
 
-/// Bytes of the text that a function makes of arguments of `bytes` together.
-fn called_bytes(
-    function: &Function,
-    arguments: &[Expr],
-    bytes: usize,
-    record_bytes: usize,
-) -> usize {
-    let text = arguments.first().map_or(0, |text| text.value_bytes(record_bytes));
+/// Bytes of the text that a function makes of arguments of these sizes.
+fn called_bytes(function: &Function, arguments: &[Expr], sizes: &[usize]) -> usize {
+    let bytes = sizes.iter().copied().fold(0, usize::saturating_add);
+    let text = sizes.first().copied().unwrap_or(0);
     let made = match function.grows {
-        Grows::Not => return bytes.saturating_mul(CASE_FACTOR),
+        Grows::Not => return text,
+        Grows::ByCase => return text.saturating_mul(CASE_FACTOR),
         Grows::Sum => bytes,
         Grows::ToLength => constant(arguments.get(1))
             .map_or(VALUE_BYTES_MAX, |length| length.saturating_mul(CHARACTER_BYTES)),

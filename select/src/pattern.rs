@@ -11,7 +11,7 @@ use crate::like::Like;
 use crate::syntax::PatternLanguage;
 
 /// Most bytes of a compiled pattern, and of what its search caches for each thread.
-const PROGRAM_BYTES_MAX: usize = 1 << 20;
+const PROGRAM_BYTES_MAX: usize = 512 << 10;
 
 /// Most repetitions that `{n}` asks for, as in PostgreSQL.
 const REPETITIONS_MAX: u32 = 255;

@@ -87,8 +87,19 @@ pub(crate) fn scalar(value: &Value, to: &DataType) -> Option<Scalar<ArrayRef>> {
     Some(Scalar::new(array))
 }
 
-/// Whether the value is one of `to`, its digits within those of the type.
+/// Whether the value is one of `to`, its digits within those of the type. A number with a point is
+/// no whole number, and a float no exact one, since both divide otherwise; nor are digits behind the
+/// point dropped, be they zeros.
 pub(crate) fn holds(value: &Value, to: &DataType) -> bool {
+    let is_other = match (value, to) {
+        (Value::Decimal { scale, .. }, DataType::Decimal128(_, to)) => scale.cast_signed() > *to,
+        (Value::Decimal { .. }, to) => to.is_integer(),
+        (Value::Float(_), to) => !to.is_floating(),
+        _ => false,
+    };
+    if is_other {
+        return false;
+    }
     let Some(scalar) = scalar(value, to) else { return false };
     let array = scalar.into_inner();
     match to {

@@ -141,9 +141,14 @@ fn common_type(operands: &[Expr], fits: impl Fn(&Value, &DataType) -> bool) -> O
     Some(target)
 }
 
-/// Whether it is a text literal or NULL, which take the type of what they stand beside.
-pub(super) fn is_untyped(expr: &Expr) -> bool {
-    matches!(&expr.kind, ExprKind::Literal(Literal { value: Value::Text(_) | Value::Null, .. }))
+/// Whether it is a text literal or NULL, which take the type of what they stand beside; a NULL
+/// that was cast has its own.
+pub(crate) fn is_untyped(expr: &Expr) -> bool {
+    expr.data_type == DataType::Utf8
+        && matches!(
+            &expr.kind,
+            ExprKind::Literal(Literal { value: Value::Text(_) | Value::Null, .. })
+        )
 }
 
 /// Computes a constant subtree. One that fails stays as it is: it fails if a record reaches it.

@@ -22,9 +22,9 @@ const BOOLEAN: Gives = Gives::Boolean;
 pub(super) static FUNCTIONS: &[Function] = {
     use Takes::{Shown, Text, Whole};
     &[
-        Function::new("lower", &[Text], TEXT, lower),
-        Function::new("upper", &[Text], TEXT, upper),
-        Function::new("initcap", &[Text], TEXT, initcap),
+        Function::new("lower", &[Text], TEXT, lower).of_case(),
+        Function::new("upper", &[Text], TEXT, upper).of_case(),
+        Function::new("initcap", &[Text], TEXT, initcap).of_case(),
         Function::new("length", &[Text], WHOLE, length),
         Function::new("char_length", &[Text], WHOLE, length),
         Function::new("character_length", &[Text], WHOLE, length),

@@ -100,6 +100,14 @@ fn bounds_the_text() {
     assert_eq!(Select::parse(&long).unwrap_err().kind(), ErrorKind::LimitExceeded);
 }
 
+#[test]
+fn bounds_regular_expressions() {
+    let of =
+        |count: usize| format!("SELECT a FROM 'f' WHERE {}", vec!["a ~ 'x'"; count].join(" OR "));
+    Select::parse(&of(64)).unwrap();
+    assert_eq!(Select::parse(&of(65)).unwrap_err().kind(), ErrorKind::LimitExceeded);
+}
+
 /// Runs where the server does: on a stack of 2 MiB.
 #[test]
 fn chains_do_not_overflow_the_stack() {
@@ -159,6 +167,21 @@ fn nesting_is_parsed_in_linear_time() {
         ("trim(", ")"),
         ("EXISTS (", ")"),
         ("x[", "]"),
+        ("CASE a WHEN ", " THEN b END"),
+        ("CASE WHEN a THEN b ELSE ", " END"),
+        ("coalesce(a, ", ")"),
+        ("trim(both from ", ")"),
+        ("position(a in ", ")"),
+        ("ceil(", ")"),
+        ("a IS DISTINCT FROM ", ""),
+        ("a ^ - ", ""),
+        ("date_part('year', ", ")"),
+        ("(a || ", ")"),
+        ("interval '1' day + (", ")"),
+        ("(", ")::int"),
+        ("", "::int"),
+        ("a ~ (", ")"),
+        ("a LIKE ", " ESCAPE '!'"),
     ] {
         // Exponential time would not end.
         for depth in [8, 24, 45, 100] {

@@ -21,6 +21,9 @@ pub(super) const OPERATORS_MAX: usize = 1000;
 /// ways, nested ones in exponential time.
 const CALL_DEPTH_MAX: usize = 8;
 
+/// Most regular expressions in a text, each of which may take as much memory as one is allowed.
+const REGEXES_MAX: usize = 64;
+
 /// Most words SELECT in a text. One is all that the grammar has, a few more are refused by the name
 /// of what they stand in; each level costs the parser tens of kilobytes of stack.
 const SELECTS_MAX: usize = 4;
@@ -40,6 +43,10 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     };
     if let Some(token) = tokens.iter().filter(is_select).nth(SELECTS_MAX) {
         return unsupported(position(token.span.start), "a subquery");
+    }
+    if let Some(token) = tokens.iter().filter(|token| is_regex(&token.token)).nth(REGEXES_MAX) {
+        let message = format!("more than {REGEXES_MAX} regular expressions");
+        return Err(position(token.span.start).error(ErrorKind::LimitExceeded, message));
     }
     refuse_nested_calls(&tokens)?;
     refuse_repeated_interval(&tokens)?;
@@ -99,6 +106,17 @@ fn refuse_repeated_interval(tokens: &[TokenWithSpan]) -> Result<()> {
         behind_interval = is_interval;
     }
     Ok(())
+}
+
+fn is_regex(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => word.keyword == Keyword::SIMILAR,
+        Token::Tilde
+        | Token::TildeAsterisk
+        | Token::ExclamationMarkTilde
+        | Token::ExclamationMarkTildeAsterisk => true,
+        _ => false,
+    }
 }
 
 /// Whether a token can make the parser's tree deeper.
