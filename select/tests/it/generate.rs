@@ -110,7 +110,16 @@ impl Generator {
         if depth == 0 {
             return self.comparison(0);
         }
-        match self.random.u8(0..16) {
+        match self.random.u8(0..19) {
+            16 => self.is_distinct(depth),
+            17 => {
+                let word = self.pick(&["IS TRUE", "IS NOT TRUE", "IS FALSE", "IS NOT FALSE"]);
+                self.predicate(depth - 1).map(|operand| format!("({operand}) {word}"))
+            }
+            18 => {
+                let (left, right) = (self.predicate(depth - 1), self.predicate(depth - 1));
+                self.choice(depth, &left, &right)
+            }
             0..=2 => self.connective("AND", depth),
             3..=5 => self.connective("OR", depth),
             6 | 7 => {
@@ -140,7 +149,7 @@ impl Generator {
             }
             3 => (self.float(depth), Kind::Float),
             4 => (self.date(depth), Kind::Date),
-            _ => (self.text(), Kind::Text),
+            _ => (self.text_of(depth), Kind::Text),
         }
     }
 
@@ -163,6 +172,42 @@ impl Generator {
         let op = self.pick(&["=", "<>", "!=", "<", "<=", ">", ">="]);
         let (left, right) = self.two_alike(depth);
         join(&left, &right, |left, right| format!("{left} {op} {right}"))
+    }
+
+    /// As comparisons, but never NULL; the other dialect has IS for it.
+    fn is_distinct(&mut self, depth: u8) -> Expr {
+        let (left, right) = self.two_alike(depth - 1);
+        let (ours, theirs) = match self.random.bool() {
+            true => ("IS DISTINCT FROM", "IS NOT"),
+            false => ("IS NOT DISTINCT FROM", "IS"),
+        };
+        Expr {
+            ours: format!("{} {ours} {}", left.ours, right.ours),
+            theirs: format!("({}) {theirs} ({})", left.theirs, right.theirs),
+        }
+    }
+
+    /// One of two values of one kind, by a condition or by NULL.
+    fn choice(&mut self, depth: u8, left: &Expr, right: &Expr) -> Expr {
+        match self.random.u8(0..4) {
+            0 => join(left, right, |left, right| format!("coalesce({left}, {right})")),
+            1 => join(left, right, |left, right| format!("nullif({left}, {right})")),
+            2 => {
+                let condition = self.predicate(depth - 1);
+                let results =
+                    join(left, right, |left, right| format!("THEN {left} ELSE {right} END"));
+                join(&condition, &results, |condition, results| {
+                    format!("(CASE WHEN {condition} {results})")
+                })
+            }
+            _ => {
+                let (operand, other) = self.two_alike(depth - 1);
+                let results =
+                    join(left, right, |left, right| format!("THEN {left} ELSE {right} END"));
+                let whens = join(&other, &results, |other, results| format!("({other}) {results}"));
+                join(&operand, &whens, |operand, whens| format!("(CASE ({operand}) WHEN {whens})"))
+            }
+        }
     }
 
     fn is_null(&mut self, depth: u8) -> Expr {
@@ -223,7 +268,7 @@ impl Generator {
                 ((left, Kind::Exact(scale)), (right, Kind::Exact(scale)))
             }
             2 => ((self.date(depth), Kind::Date), (self.date(depth), Kind::Date)),
-            3 => ((self.text(), Kind::Text), (self.text(), Kind::Text)),
+            3 => ((self.text_of(depth), Kind::Text), (self.text_of(depth), Kind::Text)),
             4 => {
                 let literal = self.random.bool();
                 let right = if literal { self.float_literal() } else { self.float(depth) };
@@ -256,7 +301,27 @@ impl Generator {
                 _ => self.exact_column(),
             };
         }
-        match self.random.u8(0..8) {
+        match self.random.u8(0..11) {
+            8 => {
+                let Exact { expr, scale, digits_max } = self.exact(depth - 1);
+                Exact { expr: expr.map(|operand| format!("abs({operand})")), scale, digits_max }
+            }
+            9 => {
+                let expr = self.text_of(depth - 1).map(|operand| format!("length({operand})"));
+                Exact { expr, scale: 0, digits_max: 1_000 }
+            }
+            10 => {
+                let (left, right) = (self.exact(depth - 1), self.exact(depth - 1));
+                let scale = left.scale.max(right.scale);
+                let digits =
+                    |side: &Exact| side.digits_max.saturating_mul(power(scale - side.scale));
+                let digits_max = digits(&left).max(digits(&right));
+                if digits_max > DIGITS_MAX {
+                    return self.exact(0);
+                }
+                let expr = self.choice(depth, &left.theirs_at(scale), &right.theirs_at(scale));
+                Exact { expr, scale, digits_max }
+            }
             0 | 1 => self.sum(depth),
             2 => self.product(depth),
             3 => self.quotient(depth),
@@ -394,6 +459,37 @@ impl Generator {
             0 => same("s"),
             1 => same("u"),
             _ => self.text_literal(),
+        }
+    }
+
+    /// A text that functions make; in upper case only what both dialects map alike.
+    fn text_of(&mut self, depth: u8) -> Expr {
+        if depth == 0 {
+            return self.text();
+        }
+        let operand = self.text_of(depth - 1);
+        let start = self.random.u8(1..4);
+        match self.random.u8(0..8) {
+            0 => {
+                let other = self.text_of(depth - 1);
+                join(&operand, &other, |left, right| format!("({left} || {right})"))
+            }
+            1 => operand.map(|operand| format!("lower({operand})")),
+            2 => operand.map(|operand| format!("trim({operand})")),
+            3 => {
+                let (sought, new) = (self.text_literal(), self.text_literal());
+                let (sought, new) = (sought.ours, new.ours);
+                operand.map(|operand| format!("replace({operand}, {sought}, {new})"))
+            }
+            4 => {
+                let length = self.random.u8(0..4);
+                operand.map(|operand| format!("substr({operand}, {start}, {length})"))
+            }
+            5 => {
+                let other = self.text_of(depth - 1);
+                self.choice(depth, &operand, &other)
+            }
+            _ => self.text(),
         }
     }
 
