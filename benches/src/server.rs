@@ -14,7 +14,7 @@ use std::process::{Child, ExitCode, Stdio};
 use std::str::FromStr;
 
 use sift_proto::level::Level;
-use sift_server::{Config, DataRoot, LEVELS, Listener, serve};
+use sift_server::{Access, Config, DataRoot, LEVELS, Listener, serve};
 use tokio::io::AsyncReadExt as _;
 
 use crate::Result;
@@ -144,7 +144,7 @@ fn run(arguments: &[OsString]) -> Result<()> {
         let parent_left = async {
             let _ = tokio::io::stdin().read(&mut [0]).await;
         };
-        let mut config = Config::new(DataRoot::open(Path::new(data))?);
+        let mut config = Config::new(DataRoot::open(Path::new(data))?, Access::open());
         config.limits.connections_max = CONNECTIONS_MAX;
         serve(listeners, config, parent_left).await;
         Ok(())

@@ -9,6 +9,7 @@ mod args;
 mod config;
 mod fetch;
 mod output;
+mod password;
 mod select;
 mod show;
 mod table;
@@ -44,6 +45,10 @@ pub(crate) enum Fault {
     File { action: &'static str, path: PathBuf, source: io::Error },
     #[error("cannot read standard input: {0}")]
     Stdin(io::Error),
+    #[error(
+        "no password for user {0}; give --password-file FILE, set SIFT_PASSWORD, or use a terminal"
+    )]
+    NoPassword(String),
     #[error("{}: {error}", path.display())]
     Config { path: PathBuf, error: toml::de::Error },
     #[error("{}: there is no [server.{name}], which `default` names", path.display())]

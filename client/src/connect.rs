@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use sift_proto::PROTOCOL_VERSION;
 use sift_proto::frame::{self, FrameError, Kind, Opening};
-use sift_proto::message::{Hello, Welcome};
+use sift_proto::message::{Hello, Status, Welcome};
 use tokio::net::TcpStream;
+use zeroize::Zeroizing;
 
 use crate::channel::Channel;
-use crate::error::{Error, ErrorKind, Reason, Result, Violation, printable};
+use crate::error::{Error, ErrorKind, Reason, Result, Usage, Violation, printable};
 use crate::options::{ConnectOptions, Host};
 use crate::tls::Connector;
 use crate::transport::{FirstBytes, Transport};
@@ -27,6 +28,9 @@ pub(crate) struct Connected {
 
 pub(crate) async fn connect(options: &ConnectOptions) -> Result<Connected> {
     let host = Host::parse(&options.address)?;
+    if !options.encrypt && options.password.reveal().is_some() {
+        return Err(Usage::PasswordInTheClear.into());
+    }
     let connector = match options.encrypt {
         true => Some(Connector::new(options, &host)?),
         false => None,
@@ -41,8 +45,15 @@ pub(crate) async fn connect(options: &ConnectOptions) -> Result<Connected> {
         let greeted = greet(options, &host, stream, connector);
         within(options.handshake_timeout, "shaking hands", greeted).await
     };
-    open.await
-        .map_err(|reason| Error::from(ErrorKind::ClientServer { host: host.to_string(), reason }))
+    open.await.map_err(|reason| {
+        let host = host.to_string();
+        Error::from(match reason {
+            Reason::Refused { status: Status::LoginRejected, message } => {
+                ErrorKind::LoginRejected { host, message }
+            }
+            reason => ErrorKind::ClientServer { host, reason },
+        })
+    })
 }
 
 async fn within<T>(
@@ -78,8 +89,12 @@ async fn greet(
         client: SOFTWARE.to_owned(),
         level: u32::from(level),
         features: Vec::new(),
+        user: options.user.clone(),
+        password: options.password.reveal().unwrap_or_default().to_owned(),
     };
-    wire.queue(Kind::Hello, &hello).map_err(Violation::from)?;
+    let queued = wire.queue(Kind::Hello, &hello);
+    drop(Zeroizing::new(hello.password));
+    queued.map_err(Violation::from)?;
     let welcome = welcome(&mut wire, options.encrypt).await?;
     wire.set_body_bytes_max(welcome.frame_bytes_max);
     let channel = Channel {

@@ -35,6 +35,14 @@ pub enum ErrorKind {
         /// What is wrong with the channel.
         reason: Reason,
     },
+    /// The server does not let this user in.
+    #[error("{message}, log-in rejected on {host}")]
+    LoginRejected {
+        /// Name and port, as the options gave them.
+        host: String,
+        /// Why, as far as the server tells.
+        message: String,
+    },
     /// The server has refused the request; the connection can be used for the next one.
     #[error("{message}")]
     Failed {
@@ -244,6 +252,9 @@ pub enum Usage {
     /// Not a name that a certificate can hold.
     #[error("not a server name: `{0}`; give a DNS name or an IP address")]
     ServerName(String),
+    /// A password without encryption.
+    #[error("a password is sent on encrypted channels only; encrypt, or connect without one")]
+    PasswordInTheClear,
     /// A text longer than the server takes.
     #[error("the Select is {bytes} bytes long, the server takes at most {bytes_max}")]
     SelectTooLong {
@@ -318,6 +329,7 @@ impl Error {
             | ErrorKind::BrokenStream { reason: Reason::Refused { status, .. }, .. } => {
                 Some(*status)
             }
+            ErrorKind::LoginRejected { .. } => Some(Status::LoginRejected),
             _ => None,
         }
     }

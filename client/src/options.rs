@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sift_proto::DEFAULT_PORT;
 use sift_proto::level::Level;
+use zeroize::Zeroizing;
 
 use crate::error::{Result, Usage};
 
@@ -17,6 +18,8 @@ use crate::error::{Result, Usage};
 pub struct ConnectOptions {
     pub(crate) address: String,
     pub(crate) encrypt: bool,
+    pub(crate) user: String,
+    pub(crate) password: Secret,
     pub(crate) level: Level,
     pub(crate) roots: Roots,
     pub(crate) server_name: Option<String>,
@@ -42,13 +45,13 @@ pub(crate) struct ClientIdentity {
     pub(crate) passphrase: Secret,
 }
 
-/// A text that is never shown.
+/// A text that is never shown, and does not stay in memory.
 #[derive(Clone, Default)]
-pub(crate) struct Secret(Option<String>);
+pub(crate) struct Secret(Option<Zeroizing<String>>);
 
 impl Secret {
     pub(crate) fn reveal(&self) -> Option<&str> {
-        self.0.as_deref()
+        self.0.as_deref().map(String::as_str)
     }
 }
 
@@ -73,6 +76,8 @@ impl ConnectOptions {
         Self {
             address: address.into(),
             encrypt: true,
+            user: String::new(),
+            password: Secret::default(),
             level: Level::DEFAULT,
             roots: Roots::Platform,
             server_name: None,
@@ -88,6 +93,27 @@ impl ConnectOptions {
     #[must_use]
     pub fn encrypt(mut self, encrypt: bool) -> Self {
         self.encrypt = encrypt;
+        self
+    }
+
+    /// Whether the channel must be encrypted.
+    #[must_use]
+    pub fn encrypts(&self) -> bool {
+        self.encrypt
+    }
+
+    /// Log in as this user. Without a password the client certificate has to be his.
+    #[must_use]
+    pub fn user(mut self, name: impl Into<String>) -> Self {
+        self.user = name.into();
+        self
+    }
+
+    /// The user's password. It is sent on an encrypted channel or not at all.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        let password: String = password.into();
+        self.password = Secret((!password.is_empty()).then(|| Zeroizing::new(password)));
         self
     }
 
@@ -124,7 +150,7 @@ impl ConnectOptions {
     #[must_use]
     pub fn client_passphrase(mut self, passphrase: impl Into<String>) -> Self {
         if let Some(identity) = &mut self.identity {
-            identity.passphrase = Secret(Some(passphrase.into()));
+            identity.passphrase = Secret(Some(Zeroizing::new(passphrase.into())));
         }
         self
     }

@@ -318,11 +318,11 @@ impl Scan {
         self.state = State::Ending(result);
     }
 
-    /// Where the records of the file cannot be told from each other any more. Of whom that one would
-    /// be is not known, so who may not see all is not told what is in it.
+    /// Where the records of the file cannot be told from each other any more. Whose that one would
+    /// be is not known, nor which columns its bytes are of, so who may not see all is not told.
     fn breaks_off(&self, stop: &Stop, origin: Origin) -> Error {
         let error = stop.to_error(&self.plan, origin);
-        if self.plan.view().has_all_records() {
+        if self.plan.view().has_all_records() && self.plan.view().has_all_columns() {
             return error;
         }
         let file = self.plan.source().name_of(origin.part);

@@ -7,22 +7,24 @@ use std::time::{Duration, Instant};
 use prost::Message;
 use sift_proto::frame::{Frame, Kind};
 use sift_proto::message::{
-    self, ChannelRequest, DescribeRequest, Description, ExplainRequest, Explanation, FetchRequest,
-    Field, Finished, ListRequest, SelectRequest, Statistics,
+    self, ChannelReport, ChannelRequest, DescribeRequest, ExplainRequest, Explanation,
+    FetchRequest, Finished, ListRequest, SelectRequest, Statistics,
 };
-use sift_select::{Select, Source, type_name};
+use sift_select::Select;
 use tokio::io::AsyncWrite;
 
-use crate::catalogue::{Entry, FileName, Planned};
+use crate::catalogue::{FileName, Planned};
 use crate::channel::Facts;
 use crate::encode::Encoder;
 use crate::fault::{Fault, Stop};
 use crate::fetch;
+use crate::grant::Caller;
 use crate::interrupt::Interrupt;
 use crate::parameter;
-use crate::protect::{Protected, Transport};
+use crate::protect::Transport;
 use crate::schedule::Batches;
 use crate::server::Shared;
+use crate::user::User;
 use crate::wire::Writer;
 
 /// What the log tells of a request, filled in on the way: it is true also of an answer that
@@ -31,12 +33,17 @@ use crate::wire::Writer;
 pub(crate) struct Account {
     pub(crate) file: String,
     pub(crate) statistics: Statistics,
+    /// Records that a row filter had no value for.
+    pub(crate) records_undecided: u64,
+    /// The answer is of a part of the records, and the others are nobody's business.
+    of_part: bool,
 }
 
 /// A request and all that its answer needs.
 pub(crate) struct Answer<'a, W> {
     pub(crate) shared: &'a Shared,
     pub(crate) facts: &'a Facts,
+    pub(crate) user: &'a Arc<User>,
     pub(crate) writer: &'a mut Writer<W>,
     pub(crate) interrupt: &'a Interrupt,
     pub(crate) account: &'a mut Account,
@@ -54,7 +61,9 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
             Kind::Explain => self.explain(decode(&request)?).await,
             Kind::Channel => {
                 let ChannelRequest {} = decode(&request)?;
-                self.writer.send(Kind::ChannelReport, &self.facts.report()).await
+                let user = self.user.name.clone();
+                let report = ChannelReport { user, ..self.facts.report() };
+                self.writer.send(Kind::ChannelReport, &report).await
             }
             other => Err(Fault::Unexpected(other, "a request").into()),
         }
@@ -64,6 +73,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let Planned { plan, is_discreet } = self.plan(request.sql, request.parameters).await?;
         let name = plan.source().name().to_owned();
         self.account.statistics.file_bytes = plan.source().bytes();
+        self.account.of_part = !plan.view().has_all_records();
         let schema = Arc::clone(plan.schema());
         let (mut encoder, message) = Encoder::new(&schema)?;
         self.writer.send_parts(Kind::Schema, std::iter::once(&message[..])).await?;
@@ -72,7 +82,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let options = self.shared.scan_options();
         let mut batches = Batches::new(plan, options, self.shared.activity.morsels());
         let sent = self.batches(&mut batches, &mut encoder).await;
-        count_scan(&mut self.account.statistics, &batches.statistics());
+        self.account.count_scan(&batches.statistics());
         match sent {
             Err(Stop::Fault(fault)) if is_discreet => return Err(fault.discreet(&name).into()),
             sent => sent?,
@@ -84,7 +94,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         loop {
             let next = self.interrupt.or(batches.next()).await;
             // an answer that is dropped from here on has been accounted for
-            count_scan(&mut self.account.statistics, &batches.statistics());
+            self.account.count_scan(&batches.statistics());
             let Some(batch) = next? else { return Ok(()) };
             let mut pieces = encoder.pieces(batch);
             while let Some(message) = pieces.next()? {
@@ -102,13 +112,13 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
             return Err(Fault::TooLarge { what: "SQL text", got: sql.len(), max, unit: "bytes" });
         }
         let parameters = parameter::from_message(values)?;
-        let transport = self.transport();
+        let caller = self.caller();
         let catalogue = Arc::clone(&self.shared.catalogue);
         let planned = blocking(move || {
             let select = Select::parse(&sql)?;
             let file = select.from().to_owned();
             let plan = FileName::parse(&file)
-                .and_then(|name| catalogue.plan(&name, &select, &parameters, transport));
+                .and_then(|name| catalogue.plan(&name, &select, &parameters, &caller));
             Ok((file, plan))
         });
         let (file, plan) = self.interrupt.or(planned).await?;
@@ -120,17 +130,17 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     async fn fetch(&mut self, request: FetchRequest) -> Result<(), Stop> {
         self.account.file.clone_from(&request.file);
         let catalogue = Arc::clone(&self.shared.catalogue);
-        let transport = self.transport();
+        let caller = self.caller();
         self.account.statistics.file_bytes =
-            fetch::fetch(catalogue, request, transport, self.writer, self.interrupt).await?;
+            fetch::fetch(catalogue, request, caller, self.writer, self.interrupt).await?;
         self.finish().await
     }
 
     async fn list(&mut self, request: ListRequest) -> Result<(), Stop> {
         self.account.file.clone_from(&request.pattern);
         let catalogue = Arc::clone(&self.shared.catalogue);
-        let transport = self.transport();
-        let list = blocking(move || catalogue.list(&request.pattern, transport));
+        let caller = self.caller();
+        let list = blocking(move || catalogue.list(&request.pattern, &caller));
         let list = self.interrupt.or(list).await?;
         self.writer.send(Kind::FileList, &list).await
     }
@@ -138,18 +148,8 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     async fn describe(&mut self, request: DescribeRequest) -> Result<(), Stop> {
         self.account.file.clone_from(&request.file);
         let catalogue = Arc::clone(&self.shared.catalogue);
-        let transport = self.transport();
-        let described = blocking(move || {
-            let name = FileName::parse(&request.file)?;
-            let entry = catalogue.entry(&name, transport)?;
-            let mut description = description(&name, &entry);
-            // that it is protected is no secret, but the names of columns may come out of the data
-            if entry.protected.check_file(transport).is_ok() {
-                let (source, protected) = catalogue.source(entry, transport)?;
-                describe_columns(&mut description, &source, &protected);
-            }
-            Ok(description)
-        });
+        let caller = self.caller();
+        let described = blocking(move || catalogue.describe(&request.file, &caller));
         let description = self.interrupt.or(described).await?;
         self.writer.send(Kind::Description, &description).await
     }
@@ -166,13 +166,35 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         statistics.bytes_sent = bytes_sent;
         statistics.send_micros = micros(waited);
         statistics.total_micros = micros(self.started.elapsed());
-        let finished = Finished { statistics: Some(*statistics) };
+        let told = if self.account.of_part { of_part(statistics) } else { *statistics };
+        let finished = Finished { statistics: Some(told) };
         self.writer.send(Kind::Finished, &finished).await
     }
 
-    fn transport(&self) -> Transport {
-        Transport::of(self.facts)
+    fn caller(&self) -> Caller {
+        Caller {
+            user: Arc::clone(self.user),
+            grants: Arc::clone(&self.shared.grants),
+            transport: Transport::of(self.facts),
+        }
     }
+}
+
+impl Account {
+    fn count_scan(&mut self, scan: &sift_select::Statistics) {
+        let statistics = &mut self.statistics;
+        statistics.records_scanned = scan.records_scanned;
+        statistics.bytes_scanned = scan.bytes_scanned;
+        statistics.records_pruned = scan.records_pruned;
+        statistics.records_selected = scan.records_selected;
+        statistics.scan_micros = micros(scan.scan_time);
+        self.records_undecided = scan.records_undecided;
+    }
+}
+
+/// Without what tells how much there is that may not be seen.
+fn of_part(statistics: &Statistics) -> Statistics {
+    Statistics { bytes_scanned: 0, records_pruned: 0, file_bytes: 0, scan_micros: 0, ..*statistics }
 }
 
 /// Runs `work` on a thread that may wait for the file system.
@@ -193,44 +215,6 @@ pub(crate) fn start_blocking<T: Send + 'static>(
 
 fn decode<M: Message + Default>(request: &Frame) -> Result<M, Fault> {
     M::decode(&request.body[..]).map_err(|error| Fault::Message(request.kind, error.to_string()))
-}
-
-fn description(name: &FileName, entry: &Entry) -> Description {
-    let requirement = entry.protected.file;
-    Description {
-        file: name.to_string(),
-        format: entry.format.to_owned(),
-        bytes: entry.bytes,
-        network_encrypt: requirement.network_encrypt(),
-        scl_min: requirement.scl_min().map_or(0, u32::from),
-        ..Description::default()
-    }
-}
-
-fn describe_columns(description: &mut Description, source: &Source, protected: &Protected) {
-    let fields = source.schema().fields().iter().enumerate().map(|(column, field)| {
-        let requirement = protected.column(field.name());
-        Field {
-            name: field.name().clone(),
-            r#type: type_name(field.data_type()),
-            nullable: field.is_nullable(),
-            storage: source.storage(column),
-            network_encrypt: requirement.network_encrypt(),
-            scl_min: requirement.scl_min().map_or(0, u32::from),
-        }
-    });
-    description.fields = fields.collect();
-    description.bytes = source.bytes();
-    description.records = source.records();
-    description.record_bytes = source.record_bytes();
-}
-
-fn count_scan(statistics: &mut Statistics, scan: &sift_select::Statistics) {
-    statistics.records_scanned = scan.records_scanned;
-    statistics.bytes_scanned = scan.bytes_scanned;
-    statistics.records_pruned = scan.records_pruned;
-    statistics.records_selected = scan.records_selected;
-    statistics.scan_micros = micros(scan.scan_time);
 }
 
 /// Whole microseconds; 500,000 years of them fit.

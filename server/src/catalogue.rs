@@ -5,6 +5,8 @@
 //! not. All of it blocks on the file system and belongs on tokio's blocking threads.
 
 mod cache;
+mod check;
+mod describe;
 mod list;
 mod name;
 mod plan;
@@ -22,6 +24,7 @@ use sift_select::{Descriptor, Identity, Source};
 use crate::config::Limits;
 use crate::error::Error;
 use crate::fault::Fault;
+use crate::grant::Caller;
 use crate::protect::{Protected, Protection, Transport};
 use cache::{Cache, Version};
 
@@ -106,9 +109,14 @@ impl Catalogue {
     }
 
     /// Opens a file all of whose bytes are to be sent.
-    pub(crate) fn open(&self, name: &FileName, transport: Transport) -> Result<Opened, Fault> {
-        let entry = self.entry(name, transport)?;
-        entry.protected.check_all(transport)?;
+    pub(crate) fn open(&self, name: &FileName, caller: &Caller) -> Result<Opened, Fault> {
+        let grant = caller.grant(name)?;
+        let entry = self.entry(name, caller.transport);
+        let entry = entry.map_err(|fault| grant.withheld(name, fault))?;
+        if !grant.is_whole() {
+            return Err(Fault::FetchOfPart(name.to_string()));
+        }
+        entry.protected.check_all(caller.transport)?;
         self.open_data(&entry)
     }
 

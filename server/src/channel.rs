@@ -112,6 +112,7 @@ impl Facts {
             level: self.level_number().into(),
             peer: self.peer.to_string(),
             peer_names: self.peer_names.clone(),
+            user: String::new(),
         }
     }
 }

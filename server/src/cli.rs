@@ -9,18 +9,22 @@ mod passphrase;
 mod query;
 mod settings;
 mod signals;
+mod user;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::CommandFactory;
-use sift_server::{Config, DataRoot, Listener, entropy, serve};
+use sift_server::{
+    Access, Admission, Config, DataRoot, Listener, PasswordFault, Server, UsersFault, UsersFile,
+    entropy,
+};
 use tracing::{error, info, warn};
 
 pub(crate) use args::Args;
 use args::Command;
 use passphrase::Opener;
-use settings::{Channels, Settings};
+use settings::{AccessSettings, Channels, ListenerSettings, Settings};
 
 /// Why `siftd` ends with an error.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +43,12 @@ pub(crate) enum Error {
     Checked(usize),
     #[error("{warnings}, and --strict", warnings = counted(*.0, "warning"))]
     Strict(usize),
+    #[error("users {}: {fault}", path.display())]
+    Users { path: PathBuf, fault: UsersFault },
+    #[error(transparent)]
+    Password(#[from] PasswordFault),
+    #[error("the two passwords differ")]
+    PasswordsDiffer,
     #[error("a client certificate is for one user, {got} names are given")]
     OneUser { got: usize },
     #[error(
@@ -87,6 +97,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         Command::File(command) => file::run(command),
         Command::Query(args) => query::run(args),
         Command::Check(args) => check::run(args),
+        Command::User(command) => user::run(command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "siftd", &mut script);
@@ -104,45 +115,86 @@ fn print(text: &[u8]) -> io::Result<()> {
 }
 
 async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
-    let data = DataRoot::open(&settings.data)?;
-    let mut listeners = Vec::new();
+    let Settings { data, listeners, limits, protection, access, state, .. } = settings;
+    let data = DataRoot::open(&data)?;
+    let access = opened(access, &listeners)?;
+    let mut open = Vec::new();
     let mut opener = Opener::default();
-    for listener in settings.listeners {
-        listeners.push(match listener.channels {
-            Channels::Plain => Listener::plain(listener.address).await?,
-            Channels::Encrypted(options) => opener.listen(listener.address, options).await?,
-        });
+    for ListenerSettings { address, channels, admission } in listeners {
+        let listener = match channels {
+            Channels::Plain => Listener::plain(address).await?,
+            Channels::Encrypted(options) => opener.listen(address, options).await?,
+        };
+        announce(&listener, &admission);
+        open.push(listener.admit(admission));
+    }
+    warn_of_seed();
+    if access.grants.is_none() {
+        warn_of_everybody(&data, &open);
     }
     let shutdown = signals::shutdown()?;
-    signals::reload_at_hangup(listeners.iter().filter_map(Listener::reloader).collect())?;
-    announce(&data, &listeners);
-    let Settings { limits, protection, state, .. } = settings;
-    let config = Config { data, limits, protection, state: Some(state) };
-    serve(listeners, config, shutdown).await;
+    signals::reload_at_hangup(open.iter().filter_map(Listener::reloader).collect())?;
+    let server = Server::new(Config { data, access, limits, protection, state: Some(state) });
+    server.check_grants()?;
+    server.serve(open, shutdown).await;
     Ok(())
 }
 
-/// What an administrator has to know before the first client does.
-fn announce(data: &DataRoot, listeners: &[Listener]) {
-    for listener in listeners {
-        let address = listener.address();
-        match listener.level() {
-            Some(level) => info!(%address, level = level.number(), "listening, encrypted"),
-            None => info!(%address, "listening, plain"),
-        }
-        if listener.level().is_none() && !address.ip().is_loopback() {
-            error!(%address, "PLAIN CHANNELS ON A NETWORK: all that is sent can be read on the way");
+/// The users, and what an administrator may have forgotten about them.
+fn opened(settings: AccessSettings, listeners: &[ListenerSettings]) -> Result<Access, Error> {
+    let AccessSettings { users, grants } = settings;
+    let users = users.map(UsersFile::open).transpose()?;
+    let logs_in = listeners.iter().any(|listener| listener.admission == Admission::LogIn);
+    if let Some(file) = &users
+        && logs_in
+        && file.users().is_empty()
+    {
+        return Err(settings::Error::NoUsers.into());
+    }
+    if grants.as_ref().is_some_and(Vec::is_empty) {
+        warn!("nobody may read anything: there is no [[grant]] in the configuration");
+    }
+    for grant in grants.iter().flatten() {
+        for name in grant.users() {
+            let known = users.as_ref().is_some_and(|file| file.users().contains(name));
+            let everybody = Admission::Everybody(name.clone());
+            if !known && listeners.iter().all(|listener| listener.admission != everybody) {
+                warn!(user = name, "a grant is for a user who is not there");
+            }
         }
     }
+    Ok(Access { admission: Admission::LogIn, users, grants })
+}
+
+/// What an administrator has to know before the first client does.
+fn announce(listener: &Listener, admission: &Admission) {
+    let address = listener.address();
+    let login = match admission {
+        Admission::LogIn => "required".to_owned(),
+        Admission::Everybody(name) => format!("none, everybody is `{name}`"),
+    };
+    match listener.level() {
+        Some(level) => info!(%address, level = level.number(), login, "listening, encrypted"),
+        None => info!(%address, login, "listening, plain"),
+    }
+    if listener.level().is_none() && !address.ip().is_loopback() {
+        error!(%address, "PLAIN CHANNELS ON A NETWORK: all that is sent can be read on the way");
+    }
+}
+
+fn warn_of_seed() {
     if std::env::var_os(entropy::SEED_VARIABLE).is_some() {
         warn!(
             "SIFT_RAND is set, and its file is not read: rustls takes no seed material, and the safe \
              interface to OpenSSL none from a file; the operating system's generator seeds both"
         );
     }
+}
+
+fn warn_of_everybody(data: &DataRoot, listeners: &[Listener]) {
     warn!(
         data = %data.path().display(),
-        "there is no log-in yet: whoever can connect may read every file below the data root"
+        "no log-in and no [[grant]]: whoever can connect may read every file below the data root"
     );
     let open =
         listeners.iter().map(Listener::address).filter(|address| !address.ip().is_loopback());

@@ -9,6 +9,7 @@ use std::time::Duration;
 use sift_proto::level::Level;
 use tokio::net::TcpListener;
 
+use crate::access::{Access, Admission};
 use crate::channel::Security;
 use crate::error::Error;
 use crate::protect::Protection;
@@ -21,6 +22,8 @@ pub use crate::catalogue::DataRoot;
 pub struct Config {
     /// The folder of the data files.
     pub data: DataRoot,
+    /// Who comes in, and what each may read.
+    pub access: Access,
     /// The bounds.
     pub limits: Limits,
     /// What may leave on good channels only, beside what descriptors say.
@@ -32,8 +35,9 @@ pub struct Config {
 
 impl Config {
     /// Serves `data` within the default bounds, protected as descriptors say.
-    pub fn new(data: DataRoot) -> Self {
-        Self { data, limits: Limits::default(), protection: Protection::default(), state: None }
+    pub fn new(data: DataRoot, access: Access) -> Self {
+        let (limits, protection) = (Limits::default(), Protection::default());
+        Self { data, access, limits, protection, state: None }
     }
 }
 
@@ -46,6 +50,17 @@ pub struct Limits {
     pub handshakes_max: NonZeroUsize,
     /// From the connection to the end of Hello; 10 s. Then the connection is closed.
     pub handshake_time: Duration,
+    /// Log-ins by password that may fail from one address, for IPv6 from one /64; 10. One more is
+    /// `LOGIN_REJECTED`, with the time to wait.
+    pub login_failures_max: NonZeroU32,
+    /// As above for one user name from all addresses; 50: more, so that who guesses at one does
+    /// not lock him out at once.
+    pub login_failures_per_user_max: NonZeroU32,
+    /// For one failed log-in to be forgiven; 30 s.
+    pub login_forgiven_time: Duration,
+    /// Passwords that are checked at once, at 19 MiB and a thread each; 4. More wait, within the
+    /// time for Hello.
+    pub password_checks_max: NonZeroUsize,
     /// From one answer to the whole next request; 10 min. Then `IDLE_TIMEOUT`.
     pub idle_time: Duration,
     /// For a client to take any byte of an answer; 60 s. Then the connection is closed.
@@ -87,6 +102,10 @@ impl Default for Limits {
             connections_max: count(256),
             handshakes_max: count(64),
             handshake_time: Duration::from_secs(10),
+            login_failures_max: NonZeroU32::new(10).unwrap_or(NonZeroU32::MIN),
+            login_failures_per_user_max: NonZeroU32::new(50).unwrap_or(NonZeroU32::MIN),
+            login_forgiven_time: Duration::from_secs(30),
+            password_checks_max: count(4),
             idle_time: Duration::from_secs(600),
             write_stall_time: Duration::from_secs(60),
             grace_time: Duration::from_secs(30),
@@ -109,6 +128,8 @@ impl Default for Limits {
 pub struct Listener {
     pub(crate) tcp: TcpListener,
     pub(crate) security: Security,
+    /// `None`: as the server's access says.
+    pub(crate) admission: Option<Admission>,
     address: SocketAddr,
 }
 
@@ -147,7 +168,14 @@ impl Listener {
         let listen = |source| Error::Listen { address, source };
         let tcp = TcpListener::bind(address).await.map_err(listen)?;
         let address = tcp.local_addr().map_err(listen)?;
-        Ok(Self { tcp, security, address })
+        Ok(Self { tcp, security, admission: None, address })
+    }
+
+    /// How whoever connects here becomes a user, whatever the server's access says.
+    #[must_use]
+    pub fn admit(mut self, admission: Admission) -> Self {
+        self.admission = Some(admission);
+        self
     }
 
     /// The address with the port that was really taken.

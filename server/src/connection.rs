@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use sift_proto::PROTOCOL_VERSION;
@@ -16,29 +17,39 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant as Deadline, timeout_at};
 
+use crate::access::Admission;
 use crate::answer::{Account, Answer};
 use crate::channel::{self, Channel, Facts, Refused, Security};
 use crate::fault::{Fault, Stop};
 use crate::interrupt::Interrupt;
+use crate::login::Claim;
 use crate::report;
 use crate::server::Shared;
+use crate::user::User;
 use crate::wire::{ReadError, Reader, Writer};
 
 /// A Hello is a name and a few words. Before it nobody may make us hold more.
 const HELLO_BYTES_MAX: u32 = 4 << 10;
+
+/// What a listener demands of those who connect.
+#[derive(Clone, Debug)]
+pub(crate) struct Port {
+    pub(crate) security: Security,
+    pub(crate) admission: Admission,
+}
 
 /// Serves one connection to its end. `doorstep` is given back when Hello is through.
 pub(crate) async fn run(
     shared: &Shared,
     tcp: TcpStream,
     peer: SocketAddr,
-    security: Security,
+    port: Port,
     doorstep: OwnedSemaphorePermit,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let deadline = Deadline::now() + shared.limits.handshake_time;
     let opened = tokio::select! {
-        opened = timeout_at(deadline, channel::open(tcp, peer, &security)) => opened,
+        opened = timeout_at(deadline, channel::open(tcp, peer, &port.security)) => opened,
         _ = shutdown.wait_for(|down| *down) => return report::refused(peer, &Refused::ShuttingDown),
     };
     let late = |_| {
@@ -53,11 +64,13 @@ pub(crate) async fn run(
     let mut connection = Connection {
         shared,
         facts,
+        user: Arc::default(),
+        claimed: String::new(),
         reader: Reader::new(reader, HELLO_BYTES_MAX),
         writer: Writer::new(writer, shared.limits.write_stall_time),
         shutdown,
     };
-    let admitted = match timeout_at(deadline, connection.hello()).await {
+    let admitted = match timeout_at(deadline, connection.hello(&port.admission)).await {
         Ok(admitted) => admitted,
         Err(_) => {
             let error = io::Error::new(io::ErrorKind::TimedOut, "no Hello in time");
@@ -65,8 +78,9 @@ pub(crate) async fn run(
         }
     };
     match admitted {
-        Ok(permit) => {
+        Ok((user, permit)) => {
             drop(doorstep);
+            connection.user = Arc::new(user);
             connection.requests().await;
             drop(permit);
         }
@@ -74,7 +88,7 @@ pub(crate) async fn run(
             if let Stop::Fault(fault) = &stop {
                 connection.dismiss(fault).await;
             }
-            report::turned_away(&connection.facts, &stop);
+            report::turned_away(&connection.facts, &connection.claimed, &stop);
         }
     }
 }
@@ -82,14 +96,19 @@ pub(crate) async fn run(
 struct Connection<'a, S> {
     shared: &'a Shared,
     facts: Facts,
+    /// Nobody before Hello is through.
+    user: Arc<User>,
+    /// Whom the client claims to be, whether or not it is.
+    claimed: String,
     reader: Reader<ReadHalf<S>>,
     writer: Writer<WriteHalf<S>>,
     shutdown: watch::Receiver<bool>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
-    /// Reads Hello and answers it. The permit holds the connection's place among the open ones.
-    async fn hello(&mut self) -> Result<OwnedSemaphorePermit, Stop> {
+    /// Reads Hello and answers it: whose it is, and a permit that holds the connection's place
+    /// among the open ones.
+    async fn hello(&mut self, admission: &Admission) -> Result<(User, OwnedSemaphorePermit), Stop> {
         let frame = match self.reader.next().await {
             Ok(Some(frame)) => frame,
             Ok(None) => {
@@ -101,12 +120,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         if frame.kind != Kind::Hello {
             return Err(Fault::Unexpected(frame.kind, "Hello").into());
         }
-        let hello: Hello = prost::Message::decode(&frame.body[..])
+        let mut hello: Hello = prost::Message::decode(&frame.body[..])
             .map_err(|error| Fault::Message(Kind::Hello, error.to_string()))?;
         if hello.version != PROTOCOL_VERSION {
             return Err(Fault::Version(hello.version).into());
         }
         meets_level(&self.facts, hello.level)?;
+        self.claimed = std::mem::take(&mut hello.user);
+        let claim = Claim::new(&self.claimed, std::mem::take(&mut hello.password));
+        let user = self.shared.login.user(admission, &self.facts, claim).await?;
         let permit = self.shared.admit()?;
         if *self.shutdown.borrow() {
             return Err(Fault::ShuttingDown.into());
@@ -121,8 +143,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         };
         self.writer.send(Kind::Welcome, &welcome).await?;
         self.reader.set_body_bytes_max(CONTROL_BYTES_MAX);
-        report::connected(&self.facts, &hello.client);
-        Ok(permit)
+        report::connected(&self.facts, &user, &hello.client);
+        Ok((user, permit))
     }
 
     async fn requests(&mut self) {
@@ -178,6 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let answer = Answer {
             shared: self.shared,
             facts: &self.facts,
+            user: &self.user,
             writer: &mut self.writer,
             interrupt: &interrupt,
             account: &mut account,
@@ -199,7 +222,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         }
         let (bytes_sent, _) = self.writer.take_counts();
         account.statistics.bytes_sent = bytes_sent;
-        report::answered(&self.facts, kind, &account, started.elapsed(), &result);
+        report::answered(&self.facts, &self.user, kind, &account, started.elapsed(), &result);
         goes_on
     }
 

@@ -81,6 +81,23 @@ pub(crate) enum Fault {
          protection of all its columns"
     )]
     Withheld { name: String, kind: ErrorKind },
+    // the user may not
+    #[error("bad user name or password")]
+    LoginRejected,
+    #[error("this server wants a user name and a password, or the client certificate of a user")]
+    LoginWanted,
+    #[error(
+        "a password came in the clear; it should be changed: passwords belong on encrypted channels"
+    )]
+    PasswordInTheClear,
+    #[error("too many log-ins have failed; try again in {seconds} seconds")]
+    LoginsLimited { seconds: u64 },
+    #[error("here everybody is user `{0}`, without log-in; connect without a user name")]
+    NoLogin(String),
+    #[error("{0}: only parts of the file are granted to you; select them, a fetch is of all")]
+    FetchOfPart(String),
+    #[error("{0}: the file does not open under what is granted to you; the server's log says why")]
+    Ungranted(String),
     // the server is wrong
     #[error("internal error of the server, {0}; its log may say more")]
     Internal(&'static str),
@@ -138,6 +155,13 @@ impl Fault {
             },
             Self::NetworkEncryptUnknown(_) => Status::NetworkEncryptRequired,
             Self::Withheld { kind, .. } => select_status(*kind),
+            Self::LoginRejected
+            | Self::LoginWanted
+            | Self::PasswordInTheClear
+            | Self::LoginsLimited { .. }
+            | Self::NoLogin(_) => Status::LoginRejected,
+            Self::FetchOfPart(_) => Status::GrantRequired,
+            Self::Ungranted(_) => Status::FileUnreadable,
             Self::Internal(_) => Status::Internal,
         }
     }
@@ -152,6 +176,7 @@ impl Fault {
                 | Status::ServerBusy
                 | Status::IdleTimeout
                 | Status::ShuttingDown
+                | Status::LoginRejected
         )
     }
 

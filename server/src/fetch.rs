@@ -18,8 +18,8 @@ use tokio::io::AsyncWrite;
 use crate::answer::blocking;
 use crate::catalogue::{Catalogue, FileName, Opened};
 use crate::fault::{Fault, Stop};
+use crate::grant::Caller;
 use crate::interrupt::Interrupt;
-use crate::protect::Transport;
 use crate::wire::{self, Writer};
 
 /// Bytes of a chunk: enough that the change of threads between two does not show, few enough for
@@ -30,13 +30,13 @@ const CHUNK_BYTES: u64 = 1 << 20;
 pub(crate) async fn fetch<W: AsyncWrite + Unpin>(
     catalogue: Arc<Catalogue>,
     request: FetchRequest,
-    transport: Transport,
+    caller: Caller,
     writer: &mut Writer<W>,
     interrupt: &Interrupt,
 ) -> Result<u64, Stop> {
     let name = FileName::parse(&request.file)?;
     let named = name.clone();
-    let opened = interrupt.or(blocking(move || catalogue.open(&named, transport))).await?;
+    let opened = interrupt.or(blocking(move || catalogue.open(&named, &caller))).await?;
     let Opened { file, identity } = opened;
     let told = identity_text(identity);
     if !request.identity.is_empty() && request.identity != told {

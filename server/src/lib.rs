@@ -8,18 +8,20 @@
 //! that ends it. `siftd` is a command line around it.
 //!
 //! ```no_run
-//! use sift_server::{Config, DataRoot, Listener, serve};
+//! use sift_server::{Access, Config, DataRoot, Listener, serve};
 //!
 //! # async fn run() -> Result<(), sift_server::Error> {
 //! let listener = Listener::plain(([127, 0, 0, 1], 0).into()).await?;
 //! println!("listening on {}", listener.address());
-//! let config = Config::new(DataRoot::open("/srv/data")?);
+//! let config = Config::new(DataRoot::open("/srv/data")?, Access::open());
 //! serve(vec![listener], config, std::future::pending()).await;
 //! # Ok(())
 //! # }
 //! ```
 
+mod access;
 mod answer;
+mod attempts;
 mod catalogue;
 mod channel;
 mod client_hello;
@@ -30,23 +32,31 @@ pub mod entropy;
 mod error;
 mod fault;
 mod fetch;
+mod grant;
 mod interrupt;
 mod local;
+mod login;
 mod mount;
 mod parameter;
+mod password;
 mod protect;
 mod report;
 mod schedule;
 mod server;
 mod survey;
 mod tls;
+mod user;
 mod wire;
 
+pub use access::{Access, Admission};
 pub use config::{Config, DataRoot, Limits, Listener};
 pub use error::{CertificateFault, Error};
+pub use grant::{Grant, GrantFault};
 pub use local::{LocalError, LocalQuery};
+pub use password::{PASSWORD_CHARS_MIN, PasswordFault, PasswordHash};
 pub use protect::{ProtectRule, Protection};
 pub use server::{Activity, Server, serve};
 pub use sift_select::Requirement;
 pub use survey::{Survey, SurveyError, SurveyedFile, survey};
 pub use tls::{ClientCertificates, LEVELS, Passphrase, Reloader, TlsOptions};
+pub use user::{Account, User, Users, UsersFault, UsersFile, check_name};

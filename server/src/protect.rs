@@ -16,6 +16,7 @@ use sift_select::{Descriptor, Mentions, Plan, Requirement};
 use crate::catalogue::FileName;
 use crate::channel::Facts;
 use crate::fault::Fault;
+use crate::grant::Grant;
 
 /// What the configuration protects, with or without descriptors.
 #[derive(Clone, Debug, Default)]
@@ -136,9 +137,19 @@ impl Protected {
     pub(crate) fn check_mentions(
         &self,
         mentions: &Mentions,
+        grant: &Grant,
         transport: Transport,
     ) -> Result<(), Fault> {
-        self.check_where(transport, |column| mentions.column(column))
+        // a column that is not granted does not exist, so it is not named
+        self.check_where(transport, |column| mentions.column(column) && grant.shows(column))?;
+        match self
+            .columns
+            .iter()
+            .find(|(column, demand)| !transport.meets(*demand) && grant.filters_by(column))
+        {
+            None => Ok(()),
+            Some((_, requirement)) => self.check(None, *requirement, transport),
+        }
     }
 
     /// Whether all that a plan touches may leave.
@@ -147,7 +158,8 @@ impl Protected {
         let schema = plan.source().schema();
         for column in plan.columns() {
             let name = schema.field(column).name();
-            self.check(Some(name), self.column(name), transport)?;
+            let named = plan.view().columns().contains(&column).then_some(name.as_str());
+            self.check(named, self.column(name), transport)?;
         }
         Ok(())
     }

@@ -10,13 +10,14 @@ use tracing::{debug, info, warn};
 
 use crate::answer::{Account, micros};
 use crate::channel::{Facts, Refused};
-use crate::fault::Stop;
+use crate::fault::{Fault, Stop};
+use crate::user::User;
 
 /// What a client calls itself is not for us to believe, nor to print at any length.
 const CLIENT_CHARS_MAX: usize = 100;
 
 /// A connection that has said Hello.
-pub(crate) fn connected(facts: &Facts, client: &str) {
+pub(crate) fn connected(facts: &Facts, user: &User, client: &str) {
     let client: String = client.chars().take(CLIENT_CHARS_MAX).collect();
     info!(
         peer = %facts.peer,
@@ -25,6 +26,7 @@ pub(crate) fn connected(facts: &Facts, client: &str) {
         cipher = facts.cipher(),
         key_exchange = facts.key_exchange(),
         names = ?facts.peer_names,
+        user = user.name,
         ?client,
         "connection"
     );
@@ -39,12 +41,13 @@ pub(crate) fn refused(peer: SocketAddr, refused: &Refused) {
     }
 }
 
-/// A channel that was not let in.
-pub(crate) fn turned_away(facts: &Facts, stop: &Stop) {
+/// A channel that was not let in; `user` is whom the client claims to be.
+pub(crate) fn turned_away(facts: &Facts, user: &str, stop: &Stop) {
     let peer = facts.peer;
+    let user: String = user.chars().take(CLIENT_CHARS_MAX).collect();
     match stop {
         Stop::Fault(fault) => {
-            warn!(%peer, status = fault.status().as_str_name(), reason = %fault, "connection refused");
+            warn!(%peer, ?user, status = fault.status().as_str_name(), reason = %fault, "connection refused");
         }
         Stop::Gone(error) => warn!(%peer, reason = %error, "connection refused"),
     }
@@ -58,6 +61,7 @@ pub(crate) fn ended(facts: &Facts, reason: &dyn Display) {
 /// A request that was answered, or not.
 pub(crate) fn answered(
     facts: &Facts,
+    user: &User,
     kind: Kind,
     account: &Account,
     elapsed: Duration,
@@ -71,6 +75,7 @@ pub(crate) fn answered(
     let statistics = &account.statistics;
     info!(
         peer = %facts.peer,
+        user = user.name,
         %kind,
         file = ?account.file,
         status,
@@ -85,6 +90,18 @@ pub(crate) fn answered(
         total_micros = micros(elapsed),
         "request"
     );
+    if account.records_undecided > 0 {
+        warn!(
+            file = ?account.file,
+            records = account.records_undecided,
+            "the row filter of a grant has no value for some records, which are not shown"
+        );
+    }
+    if let Err(Stop::Fault(Fault::Select(error))) = result
+        && let Some(withheld) = error.withheld()
+    {
+        warn!(file = ?account.file, reason = withheld, "withheld from the user");
+    }
     if let Err(Stop::Fault(fault)) = result
         && fault.status() == Status::Internal
     {

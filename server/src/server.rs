@@ -14,10 +14,14 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
+use crate::access::{Access, Admission};
 use crate::catalogue::Catalogue;
 use crate::config::{Config, Limits, Listener};
-use crate::connection;
+use crate::connection::{self, Port};
+use crate::error::Error;
 use crate::fault::Fault;
+use crate::grant::Grants;
+use crate::login::Login;
 
 /// Serves until `shutdown` is ready, then lets answers under way end, for the grace time at most.
 /// Connections are served on the runtime that this is called on.
@@ -44,8 +48,11 @@ pub struct Activity {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) login: Login,
+    pub(crate) grants: Arc<Grants>,
     pub(crate) limits: Limits,
     pub(crate) activity: Activity,
+    admission: Admission,
     /// Memory of all Selects for what grows with the data.
     memory: Arc<MemoryBudget>,
     spill: Option<Arc<SpillDirectory>>,
@@ -107,7 +114,8 @@ impl Shared {
 impl Server {
     /// A server that has yet to serve.
     pub fn new(config: Config) -> Self {
-        let Config { data, limits, protection, state } = config;
+        let Config { data, access, limits, protection, state } = config;
+        let Access { admission, users, grants } = access;
         let activity = Activity::default();
         let files_opened = Arc::clone(&activity.files);
         let spill_bytes_max = limits.spill_bytes_max.get();
@@ -116,6 +124,9 @@ impl Server {
         });
         let memory = MemoryBudget::new("memory_bytes_max", limits.memory_bytes_max.get());
         let shared = Shared {
+            login: Login::new(users, &limits),
+            grants: Arc::new(Grants::new(grants)),
+            admission,
             catalogue: Arc::new(Catalogue::new(data, limits.clone(), protection, files_opened)),
             activity,
             doorstep: Arc::new(Semaphore::new(
@@ -129,6 +140,15 @@ impl Server {
             limits,
         };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// Whether the columns and row filters of the grants fit every file that there is and that they
+    /// can reach. Blocks on the file system; a file that comes later and does not fit is refused.
+    ///
+    /// # Errors
+    /// `GrantUnfit`.
+    pub fn check_grants(&self) -> Result<(), Error> {
+        self.shared.catalogue.check_grants(&self.shared.grants)
     }
 
     /// What it has done, now and later.
@@ -158,7 +178,8 @@ impl Server {
 
 /// Accepts until the server goes down, then waits for its connections. Dropping it ends them.
 async fn accept_all(shared: Arc<Shared>, listener: Listener, mut down: watch::Receiver<bool>) {
-    let Listener { tcp, security, .. } = listener;
+    let Listener { tcp, security, admission, .. } = listener;
+    let port = Port { security, admission: admission.unwrap_or_else(|| shared.admission.clone()) };
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -172,9 +193,9 @@ async fn accept_all(shared: Arc<Shared>, listener: Listener, mut down: watch::Re
         };
         let (stream, peer, doorstep) = accepted;
         shared.activity.connections.fetch_add(1, Ordering::Relaxed);
-        let (shared, security, down) = (Arc::clone(&shared), security.clone(), down.clone());
+        let (shared, port, down) = (Arc::clone(&shared), port.clone(), down.clone());
         connections.spawn(async move {
-            connection::run(&shared, stream, peer, security, doorstep, down).await;
+            connection::run(&shared, stream, peer, port, doorstep, down).await;
         });
     }
     drop(tcp);

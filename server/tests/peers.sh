@@ -67,7 +67,7 @@ else
 fi
 mkdir "$work/data"
 {
-    printf 'data = "%s"\nlog_format = "json"\n' "$work/data"
+    printf 'data = "%s"\nlog_format = "json"\nsecure = false\ndefault_user = "any"\n' "$work/data"
     for level in "${levels[@]}"; do
         for key in ecdsa rsa; do
             printf '[[listener]]\nport = 0\nscl = %s\ncert = "%s"\n' "$level" "$work/$key.pem"

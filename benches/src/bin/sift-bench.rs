@@ -118,7 +118,8 @@ struct Compare {
     /// Write every run to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// A server that runs already, as HOST or HOST:PORT.
+    /// A server that runs already, as HOST or HOST:PORT. Where users log in, the environment has
+    /// SIFT_USER and SIFT_PASSWORD.
     #[arg(long, value_name = "HOST", requires_all = ["file", "predicate"])]
     server: Option<String>,
     /// Authorities to verify that server against, as PEM; the platform's without it.
@@ -143,7 +144,8 @@ struct Load {
     /// Scale factor of the generated data.
     #[arg(long, default_value_t = 0.01)]
     scale: f64,
-    /// A server that runs already, as HOST or HOST:PORT.
+    /// A server that runs already, as HOST or HOST:PORT. Where users log in, the environment has
+    /// SIFT_USER and SIFT_PASSWORD.
     #[arg(long, value_name = "HOST", requires = "mix")]
     server: Option<String>,
     /// Authorities to verify that server against, as PEM; the platform's without it.

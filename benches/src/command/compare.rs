@@ -109,7 +109,7 @@ pub fn generated(
 pub fn own(wanted: &Own, rounds: usize, done: impl Fn(&Cell)) -> Result<Document> {
     let mut document = Document::start();
     let runtime = Runtime::new()?;
-    let options = options(&wanted.server, wanted.security, wanted.ca.as_deref());
+    let options = as_user(options(&wanted.server, wanted.security, wanted.ca.as_deref()));
     let connection = RefCell::new(runtime.block_on(Connection::connect(&options))?);
     let pair = Pair { runtime: &runtime, connection, server: None, rounds };
     let Own { file, predicate, descriptor, .. } = wanted;
@@ -130,6 +130,16 @@ pub(super) fn options(address: &str, security: Security, ca: Option<&Path>) -> C
     match security {
         Security::Plain => options.encrypt(false),
         Security::Encrypted(level) => options.level(level),
+    }
+}
+
+/// Logs in as the user in the environment, if there is one.
+pub(super) fn as_user(options: ConnectOptions) -> ConnectOptions {
+    let given = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+    match (given("SIFT_USER"), given("SIFT_PASSWORD")) {
+        (Some(user), Some(password)) => options.user(user).password(password),
+        (Some(user), None) => options.user(user),
+        (None, _) => options,
     }
 }
 
@@ -165,7 +175,7 @@ impl Pair<'_> {
         Ok(Cell {
             title: title.to_owned(),
             format: described.format,
-            file_bytes: described.bytes,
+            file_bytes: described.bytes.ok_or("all records of the file have to be granted")?,
             sql: question.sql.clone(),
             link: link.to_owned(),
             channel: Some(channel(self.connection.borrow().channel())),

@@ -65,7 +65,10 @@ pub fn run(options: &Options, done: impl Fn(&Load)) -> Result<Document> {
     let runtime = Runtime::new()?;
     let temporary = TempDir::new()?;
     let (connect, server) = match &options.server {
-        Some((address, ca)) => (compare::options(address, options.security, ca.as_deref()), None),
+        Some((address, ca)) => {
+            let connect = compare::options(address, options.security, ca.as_deref());
+            (compare::as_user(connect), None)
+        }
         None => {
             let authority = Authority::create(temporary.path())?;
             generate::reuse(&options.folder, Format::Fixed, options.scale)?;

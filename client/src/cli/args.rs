@@ -25,6 +25,8 @@ Servers by name come from a configuration file, $XDG_CONFIG_HOME/sift/sift.toml 
     scl = 4                     # else the default level
     encrypt = true              # the default
     client_cert = \"me.pem\"      # to show to the server, if it asks; relative as well
+    user = \"ann\"
+    password_file = \"ann\"       # its first line; relative to the configuration file
     server_name = \"files\"       # the name in the certificate, if it is not the address's";
 
 const SERVER_HELP: &str = "\
@@ -64,11 +66,19 @@ pub(super) struct Target {
     /// and a post-quantum key exchange); 0 is the default level
     #[arg(long, value_name = "LEVEL", value_parser = level, global = true)]
     pub(super) scl: Option<Level>,
+    /// Log in as this user
+    ///
+    /// The password comes from --password-file, from SIFT_PASSWORD, or from the terminal.
+    #[arg(short, long, value_name = "NAME", env = "SIFT_USER", global = true)]
+    pub(super) user: Option<String>,
+    /// Read the user's password from the first line of this file
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) password_file: Option<PathBuf>,
     /// Do not encrypt, for servers that don't
     #[arg(
         long,
         global = true,
-        conflicts_with_all = ["ca", "client_cert", "scl", "server_name"]
+        conflicts_with_all = ["ca", "client_cert", "scl", "server_name", "password_file"]
     )]
     pub(super) plain: bool,
     /// Name to expect in the server's certificate, if it is not the host's

@@ -34,6 +34,8 @@ pub(super) struct Server {
     pub(super) encrypt: bool,
     pub(super) server_name: Option<String>,
     pub(super) client_cert: Option<PathBuf>,
+    pub(super) user: Option<String>,
+    pub(super) password_file: Option<PathBuf>,
 }
 
 fn encrypted() -> bool {

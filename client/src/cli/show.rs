@@ -24,7 +24,7 @@ pub(super) async fn files(
     let columns: [(&str, ArrayRef); 5] = [
         ("path", texts(|file| &file.path)),
         ("format", texts(|file| &file.format)),
-        ("bytes", Arc::new(UInt64Array::from_iter_values(files.iter().map(|file| file.bytes)))),
+        ("bytes", Arc::new(UInt64Array::from_iter(files.iter().map(|file| file.bytes)))),
         (
             "modified",
             Arc::new(
@@ -64,11 +64,9 @@ pub(super) async fn describe(connection: &mut Connection, file: &str) -> Result<
 }
 
 fn facts_of(description: &Description) -> Vec<(&'static str, String)> {
-    let mut facts = vec![
-        ("file", description.file.clone()),
-        ("format", description.format.clone()),
-        ("bytes", description.bytes.to_string()),
-    ];
+    let mut facts =
+        vec![("file", description.file.clone()), ("format", description.format.clone())];
+    facts.extend(description.bytes.map(|bytes| ("bytes", bytes.to_string())));
     facts.extend(description.records.map(|records| ("records", records.to_string())));
     facts.extend(description.record_bytes.map(|bytes| ("bytes a record", bytes.to_string())));
     let protection = protection(description.network_encrypt, description.scl_min);
@@ -122,6 +120,9 @@ pub(super) async fn channel(connection: &mut Connection) -> Result<Outcome> {
     }
     if channel.encrypted() {
         known.push(("names", names(channel.peer_names())));
+    }
+    if !report.user.is_empty() {
+        known.push(("user", report.user));
     }
     known.push(("this end", report.peer));
     if !report.peer_names.is_empty() {

@@ -8,7 +8,7 @@ use sift_client::{
 
 use super::args::Target;
 use super::config::Config;
-use super::{Fault, Result};
+use super::{Fault, Result, password};
 
 /// Holds the passphrase of the client certificate's key.
 const PASSPHRASE: &str = "SIFT_CERT_PASSPHRASE";
@@ -72,6 +72,23 @@ pub(super) fn options(target: &Target) -> Result<ConnectOptions> {
     }
     if let Some(server_name) = &target.server_name {
         options = options.server_name(server_name);
+    }
+    let given = target.user.as_ref().filter(|name| !name.is_empty());
+    if let Some(user) = given.or(server.and_then(|server| server.user.as_ref())) {
+        options = options.user(user);
+        // the configured password is that of the configured user
+        let configured = server.filter(|_| given.is_none());
+        let configured = configured.and_then(|server| server.password_file.as_ref());
+        let file = target.password_file.clone().or_else(|| Some(config.beside(configured?)));
+        let has_certificate = target.client_cert.is_some()
+            || server.is_some_and(|server| server.client_cert.is_some());
+        if options.encrypts() {
+            options = match password::given(file)? {
+                Some(password) => options.password(password.as_str()),
+                None if has_certificate => options,
+                None => options.password(password::ask(user)?.as_str()),
+            };
+        }
     }
     if let Some(limit) = target.timeout {
         options = options

@@ -8,13 +8,16 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::ipc::reader::StreamReader;
 use sift_client::{ChannelReport, Description, Field, FileEntry, Kind, Status};
-use sift_proto::message::{Explanation, FetchRequest, FetchStart, FileList, ListRequest};
+use sift_proto::message::{Explanation, FetchRequest, FetchStart, FileList, Hello, ListRequest};
 
 use crate::fake::{Authority, Fake, Peer, orders, run};
 
 fn sift(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sift"));
-    command.args(arguments).env_remove("SIFT_SERVER");
+    for name in ["SIFT_SERVER", "SIFT_USER", "SIFT_PASSWORD"] {
+        command.env_remove(name);
+    }
+    command.args(arguments);
     command.env("XDG_CONFIG_HOME", "/nonexistent").stdin(Stdio::null());
     command
 }
@@ -40,6 +43,12 @@ async fn selling(mut peer: Peer) {
         peer.batches(&[orders(1), orders(5)]).await;
         peer.finish(8).await;
     }
+}
+
+/// Lets nobody in, and says who tried.
+async fn rejecting(mut peer: Peer) {
+    let Hello { user, password, .. } = peer.expect(Kind::Hello).await;
+    peer.fail(Status::LoginRejected, &format!("`{user}` by `{password}`")).await;
 }
 
 const CSV: &str = "\
@@ -329,7 +338,7 @@ fn files_describe_explain_channel() {
                     let file = FileEntry {
                         path: "sales/a.csv".into(),
                         format: "csv".into(),
-                        bytes: 1234,
+                        bytes: Some(1234),
                         modified: 1_500_000,
                         network_encrypt: true,
                         scl_min: 3,
@@ -348,7 +357,7 @@ fn files_describe_explain_channel() {
                     let description = Description {
                         file: "a.dat".into(),
                         format: "fixed".into(),
-                        bytes: 1600,
+                        bytes: Some(1600),
                         records: Some(10),
                         record_bytes: Some(160),
                         fields: vec![field],
@@ -498,4 +507,37 @@ fn help_and_completions() {
         assert_eq!(output.status.code(), Some(0));
         assert!(output.stdout.len() > 500);
     }
+}
+
+#[test]
+fn a_user_has_a_password_from_a_file_the_environment_or_the_configuration() {
+    run(async {
+        let authority = Authority::new();
+        let fake = Fake::tls(authority.ordinary(), rejecting).await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        std::fs::write(path("secret"), "of a file\nand more\n").unwrap();
+        let (server, ca) = (fake.address.to_string(), authority.file().display().to_string());
+        let config = format!(
+            "[server.here]\naddress = \"{server}\"\nuser = \"bob\"\npassword_file = \"secret\"\n"
+        );
+        std::fs::write(path("sift.toml"), config).unwrap();
+        let (secret, config) = (path("secret"), path("sift.toml"));
+        let cases: [(&[&str], &str); 5] = [
+            (&["-s", &server, "-u", "ann"], "`ann` by `of the environment`"),
+            (&["-s", &server, "-u", "ann", "--password-file", &secret], "`ann` by `of a file`"),
+            (&["-s", &server], "`` by ``"),
+            (&["-s", "here", "--config", &config], "`bob` by `of a file`"),
+            (&["-s", "here", "--config", &config, "-u", "ann"], "`ann` by `of the environment`"),
+        ];
+        for (arguments, who) in cases {
+            let output = sift(&[&["--ca", &ca], arguments, &["files"]].concat())
+                .env("SIFT_PASSWORD", "of the environment")
+                .output()
+                .unwrap();
+            check(&output, 2, "", &format!("sift: {who}, log-in rejected on {server}\n"));
+        }
+        let plain = plain(&fake, &["--user", "ann", "--password-file", &secret, "files"]);
+        assert_eq!(plain.status.code(), Some(2));
+    });
 }

@@ -68,7 +68,7 @@ fn a_message_too_large_for_the_peer_is_not_sent() {
 
 #[test]
 fn an_end_within_a_frame_is_an_error() {
-    let hello = Hello { version: 1, client: "c".into(), level: 0, features: vec![] };
+    let hello = Hello { version: 1, client: "c".into(), level: 0, ..Hello::default() };
     let bytes = encode_message(Kind::Hello, &hello).expect("small");
     for end in 0..=bytes.len() {
         let mut decoder = Decoder::new(BODY_BYTES_MAX);

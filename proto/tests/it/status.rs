@@ -32,6 +32,7 @@ const STATUSES: &[(i32, &str)] = &[
     (48, "NETWORK_ENCRYPT_REQUIRED"),
     (49, "LEVEL_REQUIRED"),
     (64, "LOGIN_REJECTED"),
+    (65, "GRANT_REQUIRED"),
     (128, "INTERNAL"),
 ];
 

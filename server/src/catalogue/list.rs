@@ -14,7 +14,7 @@ use sift_select::Requirement;
 use super::name::DESCRIPTOR_SUFFIX;
 use super::{Catalogue, FileName};
 use crate::fault::Fault;
-use crate::protect::Transport;
+use crate::grant::Caller;
 
 /// Matching tries the stars against each other: many of them are slow and help nobody.
 const STARS_MAX: usize = 16;
@@ -28,10 +28,11 @@ const OPTIONS: MatchOptions = MatchOptions {
 };
 
 impl Catalogue {
-    /// The files that match `pattern`, all for the empty one, in order.
-    pub(crate) fn list(&self, pattern: &str, transport: Transport) -> Result<FileList, Fault> {
+    /// The files that match `pattern`, all for the empty one, and that the caller may read, in
+    /// order.
+    pub(crate) fn list(&self, pattern: &str, caller: &Caller) -> Result<FileList, Fault> {
         let pattern = parse(pattern)?;
-        let mut walk = Walk { catalogue: self, transport, pattern, entries: 0, files: Vec::new() };
+        let mut walk = Walk { catalogue: self, caller, pattern, entries: 0, files: Vec::new() };
         walk.folder(&self.root.dir, "", 0)?;
         let mut files = walk.files;
         files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -70,7 +71,7 @@ fn parse(text: &str) -> Result<Option<Pattern>, Fault> {
 
 struct Walk<'a> {
     catalogue: &'a Catalogue,
-    transport: Transport,
+    caller: &'a Caller,
     pattern: Option<Pattern>,
     entries: usize,
     files: Vec<FileEntry>,
@@ -98,6 +99,9 @@ impl Walk<'_> {
             let path = format!("{prefix}{name}");
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_dir() {
+                if !self.caller.reaches_into(&path) {
+                    continue;
+                }
                 if depth + 1 >= limits.list_depth_max.get() {
                     let max = limits.list_depth_max.get();
                     return Err(Fault::TooMany { what: "folders within folders", max });
@@ -119,6 +123,8 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, entry: &DirEntry, path: String) -> Result<(), Fault> {
+        let Ok(name) = FileName::parse(&path) else { return Ok(()) };
+        let Ok(grant) = self.caller.grant(&name) else { return Ok(()) };
         // through a link it may lead anywhere: to a device, or out of the root, which is an error
         let metadata = if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
             self.catalogue.root.dir.metadata(&path)
@@ -126,11 +132,10 @@ impl Walk<'_> {
             entry.metadata()
         };
         let Ok(metadata) = metadata else { return Ok(()) };
-        let Ok(name) = FileName::parse(&path) else { return Ok(()) };
         if !metadata.is_file() {
             return Ok(());
         }
-        let (format, requirement) = match self.catalogue.entry(&name, self.transport) {
+        let (format, requirement) = match self.catalogue.entry(&name, self.caller.transport) {
             Ok(entry) => (entry.format, entry.protected.file),
             Err(Fault::UnknownFormat(_) | Fault::NetworkEncryptUnknown(_)) => return Ok(()),
             // what protects everything hides nothing from those who may see it
@@ -147,7 +152,7 @@ impl Walk<'_> {
         self.files.push(FileEntry {
             path,
             format: format.to_owned(),
-            bytes: metadata.len(),
+            bytes: grant.has_all_records().then_some(metadata.len()),
             modified: modified.unwrap_or_default(),
             network_encrypt: requirement.network_encrypt(),
             scl_min: requirement.scl_min().map_or(0, u32::from),

@@ -14,6 +14,7 @@ use super::cert::CertCommand;
 use super::check::CheckArgs;
 use super::file::FileCommand;
 use super::query::QueryArgs;
+use super::user::UserCommand;
 
 /// Answers Selects over the files of one folder: only the selected records are encrypted and sent.
 #[derive(Debug, Parser)]
@@ -27,9 +28,9 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Serve the files below a folder until SIGINT or SIGTERM
     ///
-    /// Channels are encrypted unless --plain is given. There is no log-in yet: whoever can connect
-    /// may read every file below the data root, so the server listens on this machine only, unless
-    /// --listen says otherwise.
+    /// Channels are encrypted unless --plain is given, and users log in (siftd user add) unless
+    /// --no-secure is. Each may read what a [[grant]] of the configuration says, by default nothing.
+    /// The server listens on this machine only, unless --listen says otherwise.
     ///
     /// At the first signal answers under way are finished and new requests are refused; the second
     /// one ends the server at once. The log goes to standard error; SIFT_LOG sets what is in it
@@ -51,6 +52,9 @@ pub(crate) enum Command {
     /// Tells what each listener serves and what it refuses because it is protected. The exit code is 2
     /// if there are errors, 1 if there are only warnings and --strict is given, 0 otherwise.
     Check(CheckArgs),
+    /// Add, list and remove the users who may log in, and change their passwords
+    #[command(subcommand)]
+    User(UserCommand),
     /// Print a completion script for a shell
     Completions {
         /// bash, elvish, fish, powershell or zsh
@@ -85,6 +89,23 @@ pub(crate) struct ServeArgs {
     /// the post-quantum key exchange X25519MLKEM768 only. 1 is retired.
     #[arg(long = "scl", value_name = "LEVEL", value_parser = parse_level)]
     pub(crate) level: Option<Level>,
+
+    /// Let everybody in without log-in
+    ///
+    /// Whoever connects is the user that --default-user names, with what is granted to it. Without
+    /// any [[grant]] in the configuration everybody may read every file below the data root.
+    #[arg(long)]
+    pub(crate) no_secure: bool,
+
+    /// The user that everybody is with --no-secure
+    #[arg(long, value_name = "NAME")]
+    pub(crate) default_user: Option<String>,
+
+    /// The file with the users, as `siftd user` writes it
+    ///
+    /// By default users.toml where siftd.pem is looked for.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) users: Option<PathBuf>,
 
     /// The address to listen on [default: 127.0.0.1]
     #[arg(long, value_name = "ADDR")]

@@ -264,8 +264,11 @@ mod tests {
 
     #[test]
     fn a_listener_reaches_what_its_protocols_allow() {
-        let listener =
-            |channels| ListenerSettings { address: ([127, 0, 0, 1], 1).into(), channels };
+        let listener = |channels| ListenerSettings {
+            address: ([127, 0, 0, 1], 1).into(),
+            channels,
+            admission: sift_server::Admission::LogIn,
+        };
         assert_eq!(Reach::of(&listener(Channels::Plain)), Reach::Plain);
         for level in [Level::Three, Level::Four, Level::Five] {
             let listener = listener(Channels::Encrypted(TlsOptions::new("a.pem", level)));

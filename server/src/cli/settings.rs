@@ -3,6 +3,7 @@
 //! The command line has precedence, key by key. Its options about a listener correct the only
 //! listener of a file; with several they would be ambiguous, and are refused.
 
+mod access;
 mod hint;
 mod protection;
 
@@ -15,10 +16,14 @@ use std::time::Duration;
 use serde::Deserialize;
 use sift_proto::DEFAULT_PORT;
 use sift_proto::level::{Level, LevelError};
-use sift_server::{ClientCertificates, LEVELS, Limits, Passphrase, Protection, TlsOptions};
+use sift_server::{
+    Admission, ClientCertificates, LEVELS, Limits, Passphrase, Protection, TlsOptions,
+};
 
 use super::args::{LogFormat, ServeArgs};
 use super::passphrase;
+pub(crate) use access::AccessSettings;
+use access::Keys;
 
 /// All that `siftd serve` needs to know.
 #[derive(Debug)]
@@ -27,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) listeners: Vec<ListenerSettings>,
     pub(crate) limits: Limits,
     pub(crate) protection: Protection,
+    pub(crate) access: AccessSettings,
     /// Folder for what outgrows memory.
     pub(crate) state: PathBuf,
     pub(crate) log_format: LogFormat,
@@ -36,6 +42,7 @@ pub(crate) struct Settings {
 pub(crate) struct ListenerSettings {
     pub(crate) address: SocketAddr,
     pub(crate) channels: Channels,
+    pub(crate) admission: Admission,
 }
 
 #[derive(Debug, PartialEq)]
@@ -49,6 +56,12 @@ pub(crate) enum Channels {
 pub(crate) enum Error {
     #[error("no data root: name the folder with --data DIR, or as `data` in siftd.toml")]
     NoData,
+    #[error(
+        "nobody could log in: there is no users file; make the first user with\n    \
+         siftd user add NAME\n\
+         or let everybody in as one user, without log-in: --no-secure --default-user NAME"
+    )]
+    NoUsers,
     #[error("{}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
     #[error("{}: {message}", path.display())]
@@ -67,6 +80,26 @@ pub(crate) enum Error {
 /// What is wrong with a value of the file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
+    #[error(
+        "listener {number}: nobody can log in on a plain port, since passwords belong on encrypted \
+         channels; encrypt it, or let everybody in as one user: `secure = false` and `default_user` \
+         (--no-secure --default-user NAME)"
+    )]
+    PlainLogin { number: usize },
+    #[error(
+        "listener {number}: without log-in everybody is one user; name it: `default_user` \
+         (--default-user NAME)"
+    )]
+    NoDefaultUser { number: usize },
+    #[error(
+        "listener {number}: `default_user` is for listeners without log-in, `secure = false` \
+         (--no-secure)"
+    )]
+    SecureDefaultUser { number: usize },
+    #[error("listener {number}: `default_user`: {error}")]
+    UserName { number: usize, error: String },
+    #[error("grant {number}: {error}")]
+    Grant { number: usize, error: String },
     #[error("listener {number}: {error}")]
     Level { number: usize, error: LevelError },
     #[error(
@@ -103,6 +136,9 @@ struct FileSettings {
     data: Option<PathBuf>,
     state: Option<PathBuf>,
     log_format: Option<LogFormat>,
+    secure: Option<bool>,
+    users: Option<PathBuf>,
+    default_user: Option<String>,
     max_connections: Option<NonZeroUsize>,
     #[serde(default)]
     listener: Vec<FileListener>,
@@ -112,6 +148,8 @@ struct FileSettings {
     defaults: protection::Defaults,
     #[serde(default)]
     protect: Vec<protection::Rule>,
+    #[serde(default)]
+    grant: Vec<access::GrantRule>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -120,6 +158,8 @@ struct FileListener {
     listen: Option<IpAddr>,
     port: Option<u16>,
     encrypt: Option<bool>,
+    secure: Option<bool>,
+    default_user: Option<String>,
     cert: Option<PathBuf>,
     scl: Option<u8>,
     cert_passphrase_file: Option<PathBuf>,
@@ -140,6 +180,10 @@ enum ClientCert {
 struct FileLimits {
     handshakes_max: Option<NonZeroUsize>,
     handshake_seconds: Option<NonZeroU32>,
+    login_failures_max: Option<NonZeroU32>,
+    login_failures_per_user_max: Option<NonZeroU32>,
+    login_forgiven_seconds: Option<NonZeroU32>,
+    password_checks_max: Option<NonZeroUsize>,
     idle_seconds: Option<NonZeroU32>,
     write_stall_seconds: Option<NonZeroU32>,
     grace_seconds: Option<NonZeroU32>,
@@ -196,21 +240,29 @@ fn merge(
         listener.client_ca = listener.client_ca.take().map(beside);
         correct(listener, &args);
     }
+    let of_file = Keys { secure: file.secure, default_user: file.default_user.as_deref() };
     let listeners = listeners.into_iter().zip(1..).map(|(listener, number)| {
         let address = SocketAddr::new(
             listener.listen.unwrap_or(Ipv4Addr::LOCALHOST.into()),
             listener.port.unwrap_or(DEFAULT_PORT),
         );
-        let channels = match listener.checked(number).map_err(value)? {
+        let level = listener.checked(number).map_err(value)?;
+        let keys = Keys { secure: listener.secure, default_user: listener.default_user.as_deref() };
+        let admission = access::admission(&args, of_file, keys, level.is_none(), number);
+        let admission = admission.map_err(value)?;
+        let channels = match level {
             None => Channels::Plain,
             Some(level) => Channels::Encrypted(listener.tls(level, folders)?),
         };
-        Ok(ListenerSettings { address, channels })
+        Ok(ListenerSettings { address, channels, admission })
     });
-    let listeners = listeners.collect::<Result<_, Error>>()?;
+    let listeners: Vec<_> = listeners.collect::<Result<_, Error>>()?;
+    let admissions = listeners.iter().map(|listener| &listener.admission);
+    let users = file.users.map(beside);
+    let access = access::checked(&args, users, file.grant, folders, path, admissions)?;
     let log_format = args.log_format.or(file.log_format).unwrap_or_default();
     let state = file.state.map_or_else(state_folder, beside);
-    Ok(Settings { data, listeners, limits, protection, state, log_format })
+    Ok(Settings { data, listeners, limits, protection, access, state, log_format })
 }
 
 fn names_listener(args: &ServeArgs) -> bool {
@@ -227,8 +279,11 @@ fn correct(listener: &mut FileListener, args: &ServeArgs) {
     listener.port = args.port.or(listener.port);
     if args.plain {
         // what the file says about encryption has no object any more
-        let FileListener { listen, port, .. } = *listener;
-        *listener = FileListener { listen, port, encrypt: Some(false), ..FileListener::default() };
+        let FileListener { listen, port, secure, .. } = *listener;
+        let default_user = listener.default_user.take();
+        let encrypt = Some(false);
+        *listener =
+            FileListener { listen, port, encrypt, secure, default_user, ..FileListener::default() };
         return;
     }
     if args.encrypt || args.certificate.is_some() || args.level.is_some() {
@@ -290,6 +345,12 @@ fn limits(file: &FileSettings, connections: Option<NonZeroUsize>) -> Result<Limi
         connections_max: connections.or(file.max_connections).unwrap_or(default.connections_max),
         handshakes_max: given.handshakes_max.unwrap_or(default.handshakes_max),
         handshake_time: seconds(given.handshake_seconds, default.handshake_time),
+        login_failures_max: given.login_failures_max.unwrap_or(default.login_failures_max),
+        login_failures_per_user_max: given
+            .login_failures_per_user_max
+            .unwrap_or(default.login_failures_per_user_max),
+        login_forgiven_time: seconds(given.login_forgiven_seconds, default.login_forgiven_time),
+        password_checks_max: given.password_checks_max.unwrap_or(default.password_checks_max),
         idle_time: seconds(given.idle_seconds, default.idle_time),
         write_stall_time: seconds(given.write_stall_seconds, default.write_stall_time),
         grace_time: seconds(given.grace_seconds, default.grace_time),
@@ -309,6 +370,8 @@ fn limits(file: &FileSettings, connections: Option<NonZeroUsize>) -> Result<Limi
     let bounds = [
         ("max_connections", limits.connections_max.get() as u64, 1 << 20),
         ("handshakes_max", limits.handshakes_max.get() as u64, 1 << 20),
+        // a thread and 19 MiB each
+        ("password_checks_max", limits.password_checks_max.get() as u64, 64),
         ("sql_bytes_max", limits.sql_bytes_max.get().into(), 64 << 10),
         ("morsel_bytes", limits.morsel_bytes.get() as u64, 64 << 20),
         ("morsels_in_flight_max", limits.morsels_in_flight_max.get() as u64, 1 << 16),
@@ -349,6 +412,17 @@ fn find(folders: &[PathBuf], name: &str) -> Option<PathBuf> {
 /// on a disk where that of small ones may not be.
 fn state_folder() -> PathBuf {
     std::env::var_os("STATE_DIRECTORY").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from)
+}
+
+/// The users file of the server that this machine's configuration describes.
+pub(super) fn users_file(config: Option<&Path>) -> Result<PathBuf, Error> {
+    let folders = configuration_folders();
+    let config = config.map(Path::to_owned).or_else(|| find(&folders, "siftd.toml"));
+    let named = config.map(|path| Ok::<_, Error>((read(&path)?.users, path))).transpose()?;
+    Ok(match named {
+        Some((Some(users), path)) => path.parent().unwrap_or(Path::new("")).join(users),
+        _ => find(&folders, access::USERS).unwrap_or_else(|| own_folder().join(access::USERS)),
+    })
 }
 
 /// The one of them that `siftd cert` writes to.

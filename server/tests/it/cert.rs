@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use sift_client::{ConnectOptions, Connection, Roots};
 use sift_proto::level::Level;
-use sift_server::{Config, DataRoot, Listener, serve};
+use sift_server::{Access, Config, DataRoot, Listener, serve};
 use tempfile::TempDir;
 
 use crate::fixture::binary;
@@ -58,7 +58,11 @@ async fn connect(certificate: &Path, authority: &Path) -> Result<(), String> {
     let listener = Listener::encrypted(any, certificate, Level::Three).await.unwrap();
     let address = listener.address().to_string();
     let data = DataRoot::open(certificate.parent().unwrap()).unwrap();
-    let serving = tokio::spawn(serve(vec![listener], Config::new(data), std::future::pending()));
+    let serving = tokio::spawn(serve(
+        vec![listener],
+        Config::new(data, Access::open()),
+        std::future::pending(),
+    ));
     let options = ConnectOptions::new(address).roots(Roots::File(authority.to_owned()));
     let connected = Connection::connect(&options).await;
     serving.abort();

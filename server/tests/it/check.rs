@@ -11,7 +11,7 @@ fn fixture(more: &str) -> Fixture {
     let fixture = Fixture::with_files();
     fs::set_permissions(fixture.certificate(), fs::Permissions::from_mode(0o600)).unwrap();
     let text = format!(
-        "data = 'data'\n[[listener]]\ncert = 'siftd.pem'\n[[listener]]\nport = 7331\nencrypt = false\n{more}"
+        "data = 'data'\nsecure = false\ndefault_user = 'any'\n[[listener]]\ncert = 'siftd.pem'\n[[listener]]\nport = 7331\nencrypt = false\n{more}"
     );
     fs::write(fixture.outside("siftd.toml"), text).unwrap();
     fixture
@@ -67,7 +67,7 @@ fn a_file_that_no_listener_can_serve_is_a_warning() {
     let fixture = fixture("");
     fs::write(
         fixture.outside("siftd.toml"),
-        "data = 'data'\n[defaults]\nscl_min = 3\n[[listener]]\nencrypt = false\n",
+        "data = 'data'\nsecure = false\ndefault_user = 'any'\n[defaults]\nscl_min = 3\n[[listener]]\nencrypt = false\n",
     )
     .unwrap();
     let (code, text) = check(&fixture, &[]);

@@ -23,7 +23,7 @@ async fn serve(fixture: Fixture, asked: ClientCertificates) -> Served {
 }
 
 /// A client that shows the certificate in a file.
-fn showing(
+pub(crate) fn showing(
     fixture: &Fixture,
     identity: &Path,
     version: &'static SupportedProtocolVersion,

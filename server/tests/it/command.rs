@@ -46,18 +46,40 @@ fn mistakes_end_with_two_and_one_line_that_says_what() {
     std::fs::write(fixture.outside("empty.pem"), "nothing").unwrap();
     let empty = fixture.outside("empty.pem").display().to_string();
     let level_two =
-        if cfg!(feature = "legacy-tls") { "no certificate" } else { "feature `legacy-tls`" };
-    let cases: [(&[&str], &str); 8] = [
+        if cfg!(feature = "legacy-tls") { "siftd user add" } else { "feature `legacy-tls`" };
+    let cases: [(&[&str], &str); 14] = [
         (&["serve"], "no data root"),
-        (&["serve", "--data", &data], "choose --plain"),
+        (&["serve", "--data", &data, "--no-secure", "--default-user", "a"], "choose --plain"),
         // a level is refused before anything else is looked at
         (&["serve", "--data", &nowhere, "--scl", "1"], "level 1 is retired"),
         (&["serve", "--data", &nowhere, "--scl", "2"], level_two),
-        (&["serve", "--data", &nowhere, "--plain"], "data root"),
-        (&["serve", "--data", &data, "--cert", &nowhere], "No such file"),
-        (&["serve", "--data", &data, "--cert", &empty], "no certificate in it"),
+        (&["serve", "--data", &nowhere, "--plain", "--no-secure"], "data root"),
+        (&["serve", "--data", &data, "--cert", &nowhere], "siftd user add NAME"),
+        (&["serve", "--data", &data, "--plain"], "nobody can log in on a plain port"),
+        (&["serve", "--data", &data, "--cert", &nowhere, "--no-secure"], "name it: `default_user`"),
+        (&["serve", "--data", &data, "--cert", &nowhere, "--default-user", "a"], "--no-secure"),
+        (&["serve", "--data", &data, "--plain", "--no-secure", "--default-user", "a b"], "no name"),
+        (&["serve", "--data", &data, "--cert", &nowhere, "--users", &nowhere], "users"),
         (
-            &["serve", "--data", &data, "--plain", "--listen", "192.0.2.1", "--port", "0"],
+            &["serve", "--data", &data, "--cert", &nowhere, "--no-secure", "--default-user", "a"],
+            "No such file",
+        ),
+        (
+            &["serve", "--data", &data, "--cert", &empty, "--no-secure", "--default-user", "a"],
+            "no certificate in it",
+        ),
+        (
+            &[
+                "serve",
+                "--data",
+                &data,
+                "--plain",
+                "--no-secure",
+                "--listen",
+                "192.0.2.1",
+                "--port",
+                "0",
+            ],
             "cannot listen on",
         ),
     ];
@@ -88,7 +110,9 @@ impl Running {
     pub(crate) fn configured(fixture: &Fixture, listeners: &str) -> Self {
         let folder = fixture.outside("config/sift");
         std::fs::create_dir_all(&folder).unwrap();
-        let text = format!("data = '../../data'\nlog_format = 'json'\n{listeners}");
+        let text = format!(
+            "data = '../../data'\nlog_format = 'json'\nsecure = false\ndefault_user = 'any'\n{listeners}"
+        );
         std::fs::write(folder.join("siftd.toml"), text).unwrap();
         let mut child = siftd(fixture, &["serve"]).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
@@ -128,10 +152,10 @@ impl Drop for Running {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_serves_logs_and_ends_by_a_signal() {
     let fixture = Fixture::with_files();
-    let mut siftd = Running::start(&fixture, &["--plain"]);
+    let mut siftd = Running::start(&fixture, &["--plain", "--no-secure"]);
     let address = siftd.address("listening, plain");
     siftd.line(
-        "there is no log-in yet: whoever can connect may read every file below the data root",
+        "no log-in and no [[grant]]: whoever can connect may read every file below the data root",
     );
 
     let mut peer = tcp(address).await;
@@ -164,11 +188,12 @@ async fn it_serves_logs_and_ends_by_a_signal() {
 fn a_seed_file_is_not_passed_over_in_silence() {
     let fixture = Fixture::new();
     let data = fixture.data().display().to_string();
-    let mut child = siftd(&fixture, &["serve", "--data", &data, "--port", "0", "--plain"])
-        .env("SIFT_RAND", fixture.outside("seed"))
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        siftd(&fixture, &["serve", "--data", &data, "--port", "0", "--plain", "--no-secure"])
+            .env("SIFT_RAND", fixture.outside("seed"))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
     let log = BufReader::new(child.stderr.take().unwrap());
     let told = log.lines().map(Result::unwrap).find(|line| line.contains("SIFT_RAND"));
     child.kill().unwrap();
@@ -180,7 +205,10 @@ fn a_seed_file_is_not_passed_over_in_silence() {
 async fn a_handshake_that_fails_is_logged_with_its_reason() {
     let fixture = Fixture::new();
     let certificate = fixture.certificate().display().to_string();
-    let mut siftd = Running::start(&fixture, &["--cert", &certificate, "--scl", "4"]);
+    let mut siftd = Running::start(
+        &fixture,
+        &["--cert", &certificate, "--scl", "4", "--no-secure", "--default-user", "any"],
+    );
     let address = siftd.address("listening, encrypted");
 
     let mut peer = tcp(address).await;

@@ -12,7 +12,10 @@ use rcgen::{
 };
 use rustls::pki_types::CertificateDer;
 use sift_proto::level::Level;
-use sift_server::{Activity, Config, DataRoot, Limits, Listener, Server, TlsOptions};
+use sift_server::{
+    Access, Account, Activity, Admission, Config, DataRoot, Grant, Limits, Listener, PasswordHash,
+    Server, TlsOptions, Users, UsersFile,
+};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -126,11 +129,44 @@ impl Fixture {
 
     /// As [`Fixture::serve_with`], the encrypted port as `options` say.
     pub(crate) async fn serve_tls(self, options: TlsOptions, limits: Limits) -> Served {
+        self.serve_access(options, limits, Access::open()).await
+    }
+
+    /// With a file of users, each with groups and the password `NAME and NAME`.
+    pub(crate) fn users(&self, users: &[(&str, &[&str])]) -> UsersFile {
+        let mut file = Users::default();
+        for (name, groups) in users {
+            let groups = groups.iter().map(|group| (*group).to_owned()).collect();
+            let password = Some(PasswordHash::new(&format!("{name} and {name}")).unwrap());
+            let certificate = vec![format!("{name}@example.com")];
+            file.add((*name).to_owned(), Account { groups, password, certificate }).unwrap();
+        }
+        let path = self.outside("users.toml");
+        file.write(&path).unwrap();
+        UsersFile::open(path).unwrap()
+    }
+
+    /// Users log in on the encrypted port; on the plain one everybody is `guest`.
+    pub(crate) async fn serve_users(self, users: UsersFile, grants: Vec<Grant>) -> Served {
+        let options = TlsOptions::new(self.certificate(), Level::Three);
+        self.serve_access(options, Limits::default(), Access::secure(users, grants)).await
+    }
+
+    pub(crate) async fn serve_access(
+        self,
+        options: TlsOptions,
+        limits: Limits,
+        access: Access,
+    ) -> Served {
         let any: SocketAddr = ([127, 0, 0, 1], 0).into();
-        let plain = Listener::plain(any).await.unwrap();
+        let mut plain = Listener::plain(any).await.unwrap();
+        if access.grants.is_some() {
+            plain = plain.admit(Admission::Everybody("guest".to_owned()));
+        }
         let tls = Listener::with_tls(any, options).await.unwrap();
         let (plain_address, tls_address) = (plain.address(), tls.address());
-        let config = Config { limits, ..Config::new(DataRoot::open(self.data()).unwrap()) };
+        let data = DataRoot::open(self.data()).unwrap();
+        let config = Config { limits, ..Config::new(data, access) };
         let server = Server::new(config);
         let activity = server.activity();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -34,10 +34,14 @@ mod command;
 mod fetch;
 /// `siftd file`: what it writes, what it leaves alone, and that a running server obeys.
 mod file;
+/// What users may read, and that they learn nothing of the rest.
+mod grants;
 /// Whatever is asked on whatever channel, no byte of a protected value leaves on one that may not have it.
 mod leak;
 /// Bounds in number and time, and the way down.
 mod limits;
+/// Who is let in.
+mod login;
 /// Every level of the server times every level of the client.
 mod matrix;
 /// Peers that break the protocol, stall or vanish.
@@ -50,5 +54,7 @@ mod query;
 mod requests;
 /// Every status that the server can send, and what provokes it.
 mod statuses;
+/// `siftd user`: the users file.
+mod user;
 /// Peers of the wrong kind: what the client learns, and what the log says.
 mod wrong_peers;

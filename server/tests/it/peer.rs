@@ -38,7 +38,12 @@ pub(crate) struct Selected {
 }
 
 pub(crate) fn hello(level: u32) -> Hello {
-    Hello { version: 1, client: "a test".to_owned(), level, features: Vec::new() }
+    Hello { version: 1, client: "a test".to_owned(), level, ..Hello::default() }
+}
+
+/// As `user`, whose password is `NAME and NAME`.
+pub(crate) fn login(user: &str) -> Hello {
+    Hello { user: user.to_owned(), password: format!("{user} and {user}"), ..hello(3) }
 }
 
 pub(crate) fn sql(text: impl Into<String>) -> SelectRequest {
@@ -60,6 +65,13 @@ pub(crate) async fn plain(served: &Served) -> Peer<TcpStream> {
 pub(crate) async fn tls(served: &Served) -> Peer<TlsStream<TcpStream>> {
     let mut peer = tls_channel(served, client(&served.fixture)).await.unwrap();
     peer.welcome(hello(3)).await;
+    peer
+}
+
+/// An encrypted channel, logged in.
+pub(crate) async fn user(served: &Served, name: &str) -> Peer<TlsStream<TcpStream>> {
+    let mut peer = tls_channel(served, client(&served.fixture)).await.unwrap();
+    peer.welcome(login(name)).await;
     peer
 }
 

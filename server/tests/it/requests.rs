@@ -96,7 +96,7 @@ async fn list_tells_path_format_and_length() {
     let list: FileList = peer.message(Kind::FileList).await;
     let told: Vec<_> =
         list.files.iter().map(|file| (&file.path[..], &file.format[..], file.bytes)).collect();
-    assert_eq!(told, [("cities.csv", "csv", 42), ("sales/numbers.dat", "fixed", 8000)]);
+    assert_eq!(told, [("cities.csv", "csv", Some(42)), ("sales/numbers.dat", "fixed", Some(8000))]);
     assert!(list.files.iter().all(|file| file.modified > 1_700_000_000_000_000));
 
     let cases = [("*", 1), ("*/*.dat", 1), ("**/*", 2), ("sales/*", 1), ("*.parquet", 0)];
@@ -114,7 +114,7 @@ async fn describe_tells_the_columns() {
     peer.send(Kind::Describe, &DescribeRequest { file: "sales/numbers.dat".into() }).await;
     let told: Description = peer.message(Kind::Description).await;
     assert_eq!((&told.file[..], &told.format[..]), ("sales/numbers.dat", "fixed"));
-    assert_eq!((told.bytes, told.records, told.record_bytes), (8000, Some(1000), Some(8)));
+    assert_eq!((told.bytes, told.records, told.record_bytes), (Some(8000), Some(1000), Some(8)));
     assert!(!told.network_encrypt);
     let [field] = &told.fields[..] else { panic!("{:?}", told.fields) };
     assert_eq!((&field.name[..], &field.r#type[..]), ("n", "int64"));

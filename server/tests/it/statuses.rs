@@ -97,7 +97,8 @@ fn each_status_is_provoked_somewhere() {
             | Status::FileUnreadable => "statuses",
             Status::RangeInvalid | Status::FileChanged => "fetch",
             Status::NetworkEncryptRequired | Status::LevelRequired => "protection",
-            Status::LoginRejected => "not sent yet",
+            Status::LoginRejected => "login",
+            Status::GrantRequired => "grants",
             Status::Internal => "unit tests of the schedule",
         };
         assert!(!place.is_empty());

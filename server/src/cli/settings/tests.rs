@@ -2,7 +2,12 @@ use super::*;
 
 const EXAMPLE: &str = include_str!("../../../siftd.example.toml");
 
-fn settings(args: ServeArgs, text: &str) -> Result<Settings, String> {
+fn settings(mut args: ServeArgs, text: &str) -> Result<Settings, String> {
+    args.users.get_or_insert_with(|| "/etc/sift/users.toml".into());
+    settings_without_users(args, text)
+}
+
+fn settings_without_users(args: ServeArgs, text: &str) -> Result<Settings, String> {
     let path = Path::new("/etc/sift/siftd.toml");
     let folders = [PathBuf::from("/nowhere/sift")];
     parse(path, text)
@@ -24,6 +29,9 @@ fn the_example_parses_as_it_is() {
     assert_eq!(first.channels, encrypted("/etc/sift/siftd.pem", Level::DEFAULT));
     assert_eq!(second.address, ([127, 0, 0, 1], 7331).into());
     assert_eq!(second.channels, Channels::Plain);
+    assert_eq!(first.admission, Admission::LogIn);
+    assert_eq!(second.admission, Admission::Everybody("guest".to_owned()));
+    assert!(settings.access.grants.is_some());
 }
 
 #[test]
@@ -71,7 +79,7 @@ fn the_command_line_has_precedence() {
 
 #[test]
 fn plain_on_the_command_line_drops_what_is_for_encryption() {
-    let args = ServeArgs { plain: true, ..ServeArgs::default() };
+    let args = ServeArgs { plain: true, no_secure: true, ..ServeArgs::default() };
     let settings = settings(args, "data = '/d'\n[[listener]]\ncert = 'a.pem'\nscl = 3").unwrap();
     assert_eq!(settings.listeners[0].channels, Channels::Plain);
 }
@@ -108,6 +116,23 @@ fn what_is_wrong_is_named() {
         ("data = '/d'\n[[listener]]\nencrypt = false\nclient_ca = 'a'", "`client_ca` is for encr"),
         ("data = '/d'\n[[listener]]\nclient_cert = 'optional'", "`client_cert` needs `client_ca`"),
         ("data = '/d'\n[[listener]]\nclient_cert = 'maybe'", "unknown variant `maybe`"),
+        (
+            "data = '/d'\n[[listener]]\ncert = 'a'\n[[grant]]\nfiles = ['a']",
+            "grant 1: it grants nothing",
+        ),
+        ("data = '/d'\n[[grant]]\nfiles = ['a']\nuser = ['a']", "unknown field `user`"),
+        (
+            "data = '/d'\n[[listener]]\ncert = 'a'\n[[grant]]\nfiles = ['a']\nusers = ['a']\nfilter = 'a = '",
+            "grant 1: filter: line 1",
+        ),
+        ("data = '/d'\nsecure = false", "listener 1: without log-in everybody is one user"),
+        (
+            "data = '/d'\nsecure = false\n[[listener]]\nencrypt = false\n\
+             [[grant]]\nusers = ['a']\nfiles = ['a']",
+            "listener 1: without log-in everybody is one user",
+        ),
+        ("data = '/d'\n[[listener]]\nencrypt = false", "nobody can log in on a plain port"),
+        ("data = '/d'\n[[listener]]\ndefault_user = 'a'", "`default_user` is for listeners"),
         ("data = '/d'\nlog_format = 'xml'", "unknown variant `xml`"),
         ("data = '/d'\n[defaults]\nscl = 4", "unknown field `scl`"),
         ("data = '/d'\n[defaults]\nscl_min = 1", "defaults: `scl_min` is 1, it is a level from 2"),
@@ -126,4 +151,23 @@ fn options_about_a_listener_need_a_single_one() {
     let text = "data = '/d'\n[[listener]]\ncert = 'a.pem'\n[[listener]]\nencrypt = false\nport = 2";
     let error = settings(args, text).unwrap_err();
     assert!(error.contains("it has 2 listeners"), "{error}");
+}
+
+#[test]
+fn log_in_needs_users_and_everybody_a_name_or_everything() {
+    let text = "data = '/d'\n[[listener]]\ncert = 'a.pem'";
+    let error = settings_without_users(ServeArgs::default(), text).unwrap_err();
+    assert!(error.contains("siftd user add NAME"), "{error}");
+    let args = || ServeArgs { no_secure: true, ..ServeArgs::default() };
+    let open = |args, text: &str| {
+        let settings = settings_without_users(args, text).unwrap();
+        (settings.listeners[0].admission.clone(), settings.access.grants.map(|all| all.len()))
+    };
+    let plain = "data = '/d'\n[[listener]]\nencrypt = false\n";
+    assert_eq!(open(args(), plain), (Admission::Everybody(String::new()), None));
+    let named = || ServeArgs { default_user: Some("any".to_owned()), ..args() };
+    let any = Admission::Everybody("any".to_owned());
+    assert_eq!(open(named(), plain), (any.clone(), None));
+    let granted = format!("{plain}[[grant]]\nusers = ['any']\nfiles = ['*']");
+    assert_eq!(open(named(), &granted), (any, Some(1)));
 }

@@ -1,0 +1,54 @@
+//! Whether grants fit the files that there are, before anybody asks.
+
+use tracing::warn;
+
+use super::{Catalogue, FileName};
+use crate::error::Error;
+use crate::fault::Fault;
+use crate::grant::{Caller, Grant, Grants};
+use crate::protect::Transport;
+
+impl Catalogue {
+    /// Binds the columns and the row filter of each grant to each file that it can decide about.
+    pub(crate) fn check_grants(&self, grants: &Grants) -> Result<(), Error> {
+        if grants.all().all(|grant| grant.is_whole()) {
+            return Ok(());
+        }
+        let files = match self.list("", &Caller::unrestricted(Transport::Local)) {
+            Ok(list) => list.files,
+            Err(error) => {
+                warn!(%error, "grants are not checked; where one does not fit a file, it is refused");
+                return Ok(());
+            }
+        };
+        for file in files {
+            for (number, grant) in grants.about(&file.path).filter(|(_, grant)| !grant.is_whole()) {
+                self.check_grant(&file.path, grant).map_err(|error| Error::GrantUnfit {
+                    number,
+                    file: file.path.clone(),
+                    error,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_grant(&self, path: &str, grant: &Grant) -> Result<(), sift_select::Error> {
+        let source = FileName::parse(path)
+            .and_then(|name| self.entry(&name, Transport::Local))
+            .and_then(|entry| self.source(entry, Transport::Local));
+        let source = match source {
+            Ok((source, _)) => source,
+            // it has its own troubles, whatever is granted
+            Err(error) => {
+                let error: Fault = error;
+                warn!(file = path, %error, "the grants of this file are not checked");
+                return Ok(());
+            }
+        };
+        for column in grant.columns_missing(&source) {
+            warn!(file = path, column, "a grant names a column that the file does not have");
+        }
+        grant.view(source).map(|_view| ())
+    }
+}

@@ -1,0 +1,64 @@
+//! The description of a file: what is granted of it, and nothing that tells how much is not.
+
+use sift_proto::message::{Description, Field};
+use sift_select::{View, type_name};
+
+use super::{Catalogue, Entry, FileName};
+use crate::fault::Fault;
+use crate::grant::{Caller, Grant};
+use crate::protect::Protected;
+
+impl Catalogue {
+    /// Tells a file's format, columns and protection.
+    pub(crate) fn describe(&self, file: &str, caller: &Caller) -> Result<Description, Fault> {
+        let name = FileName::parse(file)?;
+        let grant = caller.grant(&name)?;
+        let transport = caller.transport;
+        let entry = self.entry(&name, transport).map_err(|fault| grant.withheld(&name, fault))?;
+        let mut description = description(&name, &entry, &grant);
+        // that it is protected is no secret, but the names of columns may come out of the data
+        if entry.protected.check_file(transport).is_ok() {
+            let (view, protected) = self.view(&name, entry, &grant, transport)?;
+            describe_columns(&mut description, &view, &protected);
+        }
+        Ok(description)
+    }
+}
+
+fn description(name: &FileName, entry: &Entry, grant: &Grant) -> Description {
+    let requirement = entry.protected.file;
+    Description {
+        file: name.to_string(),
+        format: entry.format.to_owned(),
+        bytes: grant.has_all_records().then_some(entry.bytes),
+        network_encrypt: requirement.network_encrypt(),
+        scl_min: requirement.scl_min().map_or(0, u32::from),
+        ..Description::default()
+    }
+}
+
+fn describe_columns(description: &mut Description, view: &View, protected: &Protected) {
+    let source = view.source();
+    let fields = view.columns().iter().map(|&column| {
+        let field = source.schema().field(column);
+        let requirement = protected.column(field.name());
+        // where it is stored tells what stands before it
+        let storage = if view.has_all_columns() { source.storage(column) } else { String::new() };
+        Field {
+            name: field.name().clone(),
+            r#type: type_name(field.data_type()),
+            nullable: field.is_nullable(),
+            storage,
+            network_encrypt: requirement.network_encrypt(),
+            scl_min: requirement.scl_min().map_or(0, u32::from),
+        }
+    });
+    description.fields = fields.collect();
+    if view.has_all_records() {
+        description.bytes = Some(source.bytes());
+        description.records = source.records();
+    }
+    if view.has_all_columns() {
+        description.record_bytes = source.record_bytes();
+    }
+}

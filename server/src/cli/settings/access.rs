@@ -1,0 +1,103 @@
+//! Users, log-in and `[[grant]]`: who comes in, and what each may read.
+//!
+//! Log-in is the rule. Where it is given up everybody is one user, and only a server without any
+//! log-in and without any grant lets everybody read everything.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use sift_server::{Admission, Grant};
+
+use super::{Error, Fault, find};
+use crate::cli::args::ServeArgs;
+
+/// What the whole server says about it.
+#[derive(Debug)]
+pub(crate) struct AccessSettings {
+    /// Needed where anybody logs in.
+    pub(crate) users: Option<PathBuf>,
+    /// `None`: everybody may read everything.
+    pub(crate) grants: Option<Vec<Grant>>,
+}
+
+/// What some users may read.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GrantRule {
+    #[serde(default)]
+    users: Vec<String>,
+    #[serde(default)]
+    groups: Vec<String>,
+    files: Vec<String>,
+    columns: Option<Vec<String>>,
+    filter: Option<String>,
+}
+
+/// The keys `secure` and `default_user`, of a listener or of the whole file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Keys<'a> {
+    pub(super) secure: Option<bool>,
+    pub(super) default_user: Option<&'a str>,
+}
+
+/// How those who connect to a listener become users.
+pub(super) fn admission(
+    args: &ServeArgs,
+    file: Keys<'_>,
+    listener: Keys<'_>,
+    is_plain: bool,
+    number: usize,
+) -> Result<Admission, Fault> {
+    let is_secure = !args.no_secure && listener.secure.or(file.secure).unwrap_or(true);
+    if is_secure {
+        return match (is_plain, listener.default_user, &args.default_user) {
+            (true, ..) => Err(Fault::PlainLogin { number }),
+            (false, Some(_), _) => Err(Fault::SecureDefaultUser { number }),
+            (false, None, Some(_)) => Err(Fault::SecureDefaultUser { number }),
+            (false, None, None) => Ok(Admission::LogIn),
+        };
+    }
+    let name = args.default_user.as_deref().or(listener.default_user).or(file.default_user);
+    match name {
+        Some(name) => match sift_server::check_name(name) {
+            Ok(()) => Ok(Admission::Everybody(name.to_owned())),
+            Err(error) => Err(Fault::UserName { number, error: error.to_string() }),
+        },
+        None if is_plain => Ok(Admission::Everybody(String::new())),
+        None => Err(Fault::NoDefaultUser { number }),
+    }
+}
+
+/// What is common to all listeners.
+pub(super) fn checked<'a>(
+    args: &ServeArgs,
+    users: Option<PathBuf>,
+    rules: Vec<GrantRule>,
+    folders: &[PathBuf],
+    path: &Path,
+    admissions: impl Iterator<Item = &'a Admission> + Clone,
+) -> Result<AccessSettings, Error> {
+    let value = |fault| Error::Value { path: path.to_owned(), fault };
+    let is_secure = admissions.clone().any(|admission| *admission == Admission::LogIn);
+    let users = args.users.clone().or(users).or_else(|| find(folders, USERS));
+    if is_secure && users.is_none() {
+        return Err(Error::NoUsers);
+    }
+    let is_open = !is_secure && rules.is_empty();
+    let nobody = Admission::Everybody(String::new());
+    if let Some((number, _)) = (1..).zip(admissions).find(|(_, admission)| **admission == nobody)
+        && !is_open
+    {
+        return Err(value(Fault::NoDefaultUser { number }));
+    }
+    let grants = rules.into_iter().zip(1..).map(|(rule, number)| {
+        let GrantRule { users, groups, files, columns, filter } = rule;
+        Grant::new(users, groups, &files, columns, filter.as_deref())
+            .map_err(|error| value(Fault::Grant { number, error: error.to_string() }))
+    });
+    let grants = grants.collect::<Result<Vec<_>, _>>()?;
+    Ok(AccessSettings { users, grants: (!is_open).then_some(grants) })
+}
+
+/// The users file, where no other is named.
+pub(super) const USERS: &str = "users.toml";

@@ -1,0 +1,376 @@
+//! Grants: which files a user may read, which of their columns, and which records.
+//!
+//! The first grant in order that is for the user and matches the file's name decides alone, so a
+//! narrow rule stands before a wide one. Where none matches the file does not exist for the user:
+//! that is found by the name, before anything looks at the file system, and told in the words for
+//! a file that is not there.
+
+use std::sync::Arc;
+
+use glob::{MatchOptions, Pattern};
+use sift_select::{Predicate, Source, View};
+
+use crate::catalogue::FileName;
+use crate::fault::Fault;
+use crate::protect::Transport;
+use crate::user::User;
+
+/// A star stays within its folder, `**` does not; a hidden file is granted by its name only.
+const OPTIONS: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};
+
+/// What some users and groups may read.
+#[derive(Clone, Debug, Default)]
+pub struct Grant {
+    users: Vec<String>,
+    groups: Vec<String>,
+    files: Vec<Glob>,
+    columns: Option<Vec<String>>,
+    filter: Option<Predicate>,
+}
+
+/// Why there is no such grant.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GrantFault {
+    /// It says nothing.
+    #[error("it grants nothing; expected `files` and `users` or `groups`")]
+    Nothing,
+    /// An empty list of columns.
+    #[error("`columns` is empty; name some, or leave it out for all")]
+    NoColumns,
+    /// A glob.
+    #[error("`{glob}`: {error}")]
+    Glob {
+        /// As written.
+        glob: String,
+        /// What is wrong with it.
+        error: glob::PatternError,
+    },
+    /// A row filter.
+    #[error("filter: {0}")]
+    Filter(sift_select::Error),
+}
+
+/// A pattern over paths, whole and folder by folder.
+#[derive(Clone, Debug)]
+struct Glob {
+    whole: Pattern,
+    parts: Vec<Pattern>,
+}
+
+impl Grant {
+    /// Lets `users` and the members of `groups` read `columns` (`None`: all) of the files that match
+    /// one of the globs, and of those the records that `filter` keeps (`None`: all).
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn new(
+        users: Vec<String>,
+        groups: Vec<String>,
+        files: &[String],
+        columns: Option<Vec<String>>,
+        filter: Option<&str>,
+    ) -> Result<Self, GrantFault> {
+        if files.is_empty() || (users.is_empty() && groups.is_empty()) {
+            return Err(GrantFault::Nothing);
+        }
+        if columns.as_ref().is_some_and(Vec::is_empty) {
+            return Err(GrantFault::NoColumns);
+        }
+        let files = files.iter().map(|glob| Glob::new(glob)).collect::<Result<_, _>>()?;
+        let filter = filter.map(Predicate::parse).transpose().map_err(GrantFault::Filter)?;
+        Ok(Self { users, groups, files, columns, filter })
+    }
+
+    /// The users that it names.
+    pub fn users(&self) -> &[String] {
+        &self.users
+    }
+
+    /// The groups that it names.
+    pub fn groups(&self) -> &[String] {
+        &self.groups
+    }
+
+    /// Whether it is for this user.
+    pub fn is_for(&self, user: &User) -> bool {
+        self.users.contains(&user.name)
+            || user.groups.iter().any(|group| self.groups.contains(group))
+    }
+
+    /// Whether it is about the file of this name.
+    pub fn covers(&self, file: &str) -> bool {
+        self.files.iter().any(|glob| glob.whole.matches_with(file, OPTIONS))
+    }
+
+    /// Whether every column may be read.
+    pub fn has_all_columns(&self) -> bool {
+        self.columns.is_none()
+    }
+
+    /// Whether every record may be read.
+    pub fn has_all_records(&self) -> bool {
+        self.filter.is_none()
+    }
+
+    pub(crate) fn is_whole(&self) -> bool {
+        self.has_all_columns() && self.has_all_records()
+    }
+
+    /// Whether a column of this name, whatever its case, may be named.
+    pub(crate) fn shows(&self, column: &str) -> bool {
+        let is_it = |name: &String| name.to_lowercase() == column.to_lowercase();
+        self.columns.as_ref().is_none_or(|columns| columns.iter().any(is_it))
+    }
+
+    /// Whether the row filter reads a column of this name, whatever its case.
+    pub(crate) fn filters_by(&self, column: &str) -> bool {
+        self.filter.as_ref().is_some_and(|filter| filter.mentions().column(column))
+    }
+
+    /// The columns that it names and the file does not have.
+    pub(crate) fn columns_missing<'a>(
+        &'a self,
+        source: &'a Source,
+    ) -> impl Iterator<Item = &'a str> {
+        let names = self.columns.iter().flatten().map(String::as_str);
+        names.filter(|name| source.schema().field_with_name(name).is_err())
+    }
+
+    /// What is told of a file that does not open, to who may see parts of it: the reason may be in
+    /// the others, so it goes to the log.
+    pub(crate) fn withheld(&self, name: &FileName, fault: Fault) -> Fault {
+        match fault {
+            Fault::Select(_) | Fault::Descriptor(..) | Fault::Withheld { .. }
+                if !self.is_whole() =>
+            {
+                tracing::error!(file = %name, reason = %fault, "a file does not open under a grant");
+                Fault::Ungranted(name.to_string())
+            }
+            fault => fault,
+        }
+    }
+
+    /// What it lets see of a file.
+    ///
+    /// # Errors
+    /// That it does not fit the file: for the administrator, not for the user.
+    pub(crate) fn view(&self, source: Arc<Source>) -> sift_select::Result<View> {
+        View::new(source, self.columns.as_deref(), self.filter.as_ref())
+    }
+
+    /// Whether there can be a file below `folder` that it is about.
+    fn reaches_into(&self, folder: &str) -> bool {
+        self.files.iter().any(|glob| glob.reaches_into(folder))
+    }
+
+    /// Whether all whom `other` is for have this grant too.
+    fn is_for_all_of(&self, other: &Self) -> bool {
+        other.users.iter().all(|user| self.users.contains(user))
+            && other.groups.iter().all(|group| self.groups.contains(group))
+    }
+}
+
+impl Glob {
+    fn new(text: &str) -> Result<Self, GrantFault> {
+        let pattern = |text: &str| {
+            Pattern::new(text).map_err(|error| GrantFault::Glob { glob: text.to_owned(), error })
+        };
+        let parts = text.split('/').map(pattern).collect::<Result<_, _>>()?;
+        Ok(Self { whole: pattern(text)?, parts })
+    }
+
+    fn reaches_into(&self, folder: &str) -> bool {
+        let mut parts = self.parts.iter();
+        for name in folder.split('/') {
+            match parts.next() {
+                Some(part) if part.as_str() == "**" => return true,
+                Some(part) if part.matches_with(name, OPTIONS) => {}
+                _ => return false,
+            }
+        }
+        parts.next().is_some()
+    }
+}
+
+/// The grants of a server, in order.
+#[derive(Debug)]
+pub(crate) enum Grants {
+    /// Everybody may read everything.
+    Everything(Arc<Grant>),
+    These(Vec<Arc<Grant>>),
+}
+
+impl Grants {
+    pub(crate) fn new(grants: Option<Vec<Grant>>) -> Self {
+        match grants {
+            // the one of no restriction, for nobody by name
+            None => Self::Everything(Arc::default()),
+            Some(grants) => Self::These(grants.into_iter().map(Arc::new).collect()),
+        }
+    }
+
+    /// The grant that decides about a file for a user.
+    fn find(&self, user: &User, file: &str) -> Option<&Arc<Grant>> {
+        match self {
+            Self::Everything(grant) => Some(grant),
+            Self::These(grants) => {
+                grants.iter().find(|grant| grant.is_for(user) && grant.covers(file))
+            }
+        }
+    }
+
+    fn reach_into(&self, user: &User, folder: &str) -> bool {
+        match self {
+            Self::Everything(_) => true,
+            Self::These(grants) => {
+                grants.iter().any(|grant| grant.is_for(user) && grant.reaches_into(folder))
+            }
+        }
+    }
+
+    pub(crate) fn all(&self) -> std::slice::Iter<'_, Arc<Grant>> {
+        match self {
+            Self::Everything(_) => [].iter(),
+            Self::These(grants) => grants.iter(),
+        }
+    }
+
+    /// The grants that can decide about a file, with their numbers from 1.
+    pub(crate) fn about<'a>(
+        &'a self,
+        file: &'a str,
+    ) -> impl Iterator<Item = (usize, &'a Arc<Grant>)> {
+        let covering = (1..).zip(self.all()).filter(move |(_, grant)| grant.covers(file));
+        let earlier = covering.clone();
+        covering.filter(move |(number, grant)| {
+            let mut before = earlier.clone().take_while(|(other, _)| other < number);
+            !before.any(|(_, other)| other.is_for_all_of(grant))
+        })
+    }
+}
+
+/// Who asks, and on what kind of channel.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) user: Arc<User>,
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) transport: Transport,
+}
+
+impl Caller {
+    /// Whoever may read everything.
+    pub(crate) fn unrestricted(transport: Transport) -> Self {
+        Self { user: Arc::default(), grants: Arc::new(Grants::new(None)), transport }
+    }
+
+    /// What of a file he may read.
+    ///
+    /// # Errors
+    /// `UnknownFile`, whether or not there is one.
+    pub(crate) fn grant(&self, file: &FileName) -> Result<Arc<Grant>, Fault> {
+        let grant = self.grants.find(&self.user, file.as_str());
+        grant.cloned().ok_or_else(|| Fault::UnknownFile(file.to_string()))
+    }
+
+    /// Whether he may read anything below a folder.
+    pub(crate) fn reaches_into(&self, folder: &str) -> bool {
+        self.grants.reach_into(&self.user, folder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(user: &str, group: &str, files: &[&str]) -> Grant {
+        let list =
+            |text: &str| text.split(' ').filter(|t| !t.is_empty()).map(str::to_owned).collect();
+        let files: Vec<String> = files.iter().map(|glob| (*glob).to_owned()).collect();
+        Grant::new(list(user), list(group), &files, None, None).unwrap()
+    }
+
+    fn user(name: &str, groups: &[&str]) -> User {
+        User { name: name.to_owned(), groups: groups.iter().map(|g| (*g).to_owned()).collect() }
+    }
+
+    #[test]
+    fn a_glob_is_one_of_a_shell() {
+        for (glob, yes, no) in [
+            ("a.csv", "a.csv", "b.csv"),
+            ("*.csv", "b.csv", "x/b.csv"),
+            ("**", "x/y/b.csv", "x/.b.csv"),
+            ("**", "b.csv", ".b.csv"),
+            ("sales/**", "sales/x/b.csv", "sale/b.csv"),
+            ("sales/**", "sales/b.csv", "sales"),
+            ("*/b.csv", "x/b.csv", "x/y/b.csv"),
+            ("a.csv", "a.csv", "A.csv"),
+        ] {
+            let grant = grant("ann", "", &[glob]);
+            assert!(grant.covers(yes) && !grant.covers(no), "{glob}");
+        }
+    }
+
+    #[test]
+    fn folders_that_no_grant_reaches_are_not_entered() {
+        for (glob, yes, no) in [
+            ("a.csv", None, Some("a")),
+            ("sales/*.csv", Some("sales"), Some("hr")),
+            ("sales/*.csv", None, Some("sales/2024")),
+            ("*/2024/*.csv", Some("hr/2024"), Some("hr/2023")),
+            ("sales/**", Some("sales/x/y"), Some("hr")),
+            ("**", Some("a/b"), None),
+            ("**/b.csv", Some("a"), None),
+        ] {
+            let grant = grant("ann", "", &[glob]);
+            assert!(yes.is_none_or(|folder| grant.reaches_into(folder)), "{glob}");
+            assert!(!no.is_some_and(|folder| grant.reaches_into(folder)), "{glob}");
+        }
+    }
+
+    #[test]
+    fn the_first_that_matches_decides() {
+        let grants = Grants::new(Some(vec![
+            grant("ann", "", &["pay.csv"]),
+            grant("", "staff", &["pay.csv"]),
+            grant("ann bob", "", &["**"]),
+        ]));
+        let number = |user: &User, file: &str| {
+            let found = grants.find(user, file)?;
+            grants
+                .about(file)
+                .find(|(_, grant)| Arc::ptr_eq(grant, found))
+                .map(|(number, _)| number)
+        };
+        assert_eq!(number(&user("ann", &["staff"]), "pay.csv"), Some(1));
+        assert_eq!(number(&user("cat", &["staff"]), "pay.csv"), Some(2));
+        assert_eq!(number(&user("cat", &["staff"]), "other.csv"), None);
+        assert_eq!(number(&user("bob", &[]), "pay.csv"), Some(3));
+        assert_eq!(number(&user("", &[]), "pay.csv"), None);
+        // for ann the first stands before the third, for bob it does not
+        assert_eq!(grants.about("pay.csv").count(), 3);
+        let all = Grants::new(Some(vec![grant("ann", "", &["*"]), grant("ann", "", &["**"])]));
+        assert_eq!(all.about("pay.csv").map(|(number, _)| number).collect::<Vec<_>>(), [1]);
+        assert!(Grants::new(None).find(&user("", &[]), "x").is_some());
+        assert!(Grants::new(Some(Vec::new())).find(&user("ann", &[]), "x").is_none());
+    }
+
+    #[test]
+    fn grants_of_nothing_are_refused() {
+        let ann = || vec!["ann".to_owned()];
+        let files = ["a".to_owned()];
+        let refused = |grant: Result<Grant, GrantFault>| grant.unwrap_err().to_string();
+        assert!(refused(Grant::new(ann(), vec![], &[], None, None)).contains("grants nothing"));
+        assert!(refused(Grant::new(vec![], vec![], &files, None, None)).contains("grants nothing"));
+        assert!(refused(Grant::new(ann(), vec![], &files, Some(vec![]), None)).contains("empty"));
+        assert!(
+            refused(Grant::new(ann(), vec![], &["a***".to_owned()], None, None)).contains("a***")
+        );
+        let filter = refused(Grant::new(ann(), vec![], &files, None, Some("a = $1")));
+        assert!(filter.starts_with("filter: line 1, column 5"), "{filter}");
+    }
+}

@@ -1,0 +1,156 @@
+//! From a Hello to a user: by password, by client certificate, or because a port lets everybody in
+//! as one.
+//!
+//! Passwords are taken on encrypted channels only. Whether there is such a user is not told: an
+//! unknown one is checked against nobody's hash, the same way and for as long. Checks run on
+//! blocking threads, a few at once, since each takes 19 MiB.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::access::Admission;
+use crate::answer::blocking;
+use crate::attempts::Attempts;
+use crate::channel::Facts;
+use crate::config::Limits;
+use crate::fault::Fault;
+use crate::password::{PASSWORD_BYTES_MAX, PasswordHash};
+use crate::user::{Account, User, UsersFile, check_name};
+
+/// What lets users in.
+#[derive(Debug)]
+pub(crate) struct Login {
+    users: Option<Arc<UsersFile>>,
+    attempts: Mutex<Attempts>,
+    checks: Arc<Semaphore>,
+}
+
+/// Whom a client wants to be, and what proves it.
+pub(crate) struct Claim {
+    user: String,
+    password: Zeroizing<String>,
+}
+
+impl Claim {
+    pub(crate) fn new(user: &str, password: String) -> Self {
+        Self { user: user.to_owned(), password: Zeroizing::new(password) }
+    }
+}
+
+impl Login {
+    pub(crate) fn new(users: Option<UsersFile>, limits: &Limits) -> Self {
+        let attempts = Attempts::new(
+            limits.login_failures_max.get(),
+            limits.login_failures_per_user_max.get(),
+            limits.login_forgiven_time,
+        );
+        let checks = limits.password_checks_max.get().min(Semaphore::MAX_PERMITS);
+        Self {
+            users: users.map(Arc::new),
+            attempts: Mutex::new(attempts),
+            checks: Arc::new(Semaphore::new(checks)),
+        }
+    }
+
+    /// Who it is.
+    ///
+    /// # Errors
+    /// `LoginRejected`, `LoginWanted`, `LoginsLimited`, `NoLogin`.
+    pub(crate) async fn user(
+        &self,
+        admission: &Admission,
+        facts: &Facts,
+        claim: Claim,
+    ) -> Result<User, Fault> {
+        match admission {
+            Admission::Everybody(name) => {
+                // whoever asks for another's rights is not to be given these instead
+                if !claim.user.is_empty() && claim.user != *name {
+                    return Err(Fault::NoLogin(name.clone()));
+                }
+                self.everybody(name.clone()).await
+            }
+            Admission::LogIn if claim.password.is_empty() => {
+                self.by_certificate(facts, claim.user).await
+            }
+            Admission::LogIn => self.by_password(facts, claim).await,
+        }
+    }
+
+    /// The user that everybody is; his groups stand in the users file, if there is one.
+    async fn everybody(&self, name: String) -> Result<User, Fault> {
+        let Some(users) = self.users.clone() else { return Ok(User { name, groups: Vec::new() }) };
+        blocking(move || {
+            let groups = users.users().find(&name).map(|account| account.groups.clone());
+            Ok(User { name, groups: groups.unwrap_or_default() })
+        })
+        .await
+    }
+
+    async fn by_certificate(&self, facts: &Facts, claimed: String) -> Result<User, Fault> {
+        let users = self.users.clone().ok_or(Fault::LoginWanted)?;
+        let names = facts.peer_names.clone();
+        if names.is_empty() {
+            let fault = if claimed.is_empty() { Fault::LoginWanted } else { Fault::LoginRejected };
+            return Err(fault);
+        }
+        blocking(move || {
+            let users = users.users();
+            let mut found = users.by_certificate(&names).map(|(name, account)| user(name, account));
+            match (found.next(), found.next()) {
+                (Some(user), None) if claimed.is_empty() || claimed == user.name => Ok(user),
+                _ => Err(Fault::LoginRejected),
+            }
+        })
+        .await
+    }
+
+    async fn by_password(&self, facts: &Facts, claim: Claim) -> Result<User, Fault> {
+        let users = self.users.clone().ok_or(Fault::LoginRejected)?;
+        if !facts.is_encrypted() {
+            return Err(Fault::PasswordInTheClear);
+        }
+        let Claim { user: name, password } = claim;
+        if check_name(&name).is_err() || password.len() > PASSWORD_BYTES_MAX {
+            return Err(Fault::LoginRejected);
+        }
+        let address = facts.peer.ip();
+        let Ok(permit) = Arc::clone(&self.checks).acquire_owned().await else {
+            // nobody closes it
+            return Err(Fault::LoginRejected);
+        };
+        // who waited for his turn may have failed elsewhere meanwhile
+        self.attempts(|attempts| attempts.check(address, &name, Instant::now()))
+            .map_err(|wait| Fault::LoginsLimited { seconds: wait.as_secs() + 1 })?;
+        let claimed = name.clone();
+        let found = blocking(move || {
+            // given back when the check has ended, whatever has become of the connection
+            let _permit = permit;
+            let users = users.users();
+            let account = users.find(&claimed);
+            let hash = account.and_then(|account| account.password.clone());
+            let known = hash.is_some();
+            let right = hash.unwrap_or_else(PasswordHash::nobodys).verify(&password);
+            match account {
+                Some(account) if known && right => Ok(user(&claimed, account)),
+                _ => Err(Fault::LoginRejected),
+            }
+        })
+        .await;
+        if found.is_err() {
+            self.attempts(|attempts| attempts.failed(address, &name, Instant::now()));
+        }
+        found
+    }
+
+    fn attempts<T>(&self, act: impl FnOnce(&mut Attempts) -> T) -> T {
+        act(&mut self.attempts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn user(name: &str, account: &Account) -> User {
+    User { name: name.to_owned(), groups: account.groups.clone() }
+}

@@ -1,0 +1,369 @@
+//! The users file: who may log in, and by what.
+//!
+//! TOML, written by `siftd user`, whole or not at all and readable by its owner alone:
+//!
+//! ```toml
+//! [[user]]
+//! name = "ann"
+//! groups = ["sales"]
+//! password = "$argon2id$v=19$…"
+//! certificate = ["ann@example.com"]   # names in a client certificate that need no password
+//! ```
+//!
+//! A server looks at it again when it has changed; one that cannot be read any more changes
+//! nothing but the log.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use sift_select::Identity;
+
+use crate::error::Error;
+use crate::password::{PasswordFault, PasswordHash};
+
+/// Most bytes of a users file.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Longest name of a user or a group.
+const NAME_BYTES_MAX: usize = 64;
+
+/// Somebody who reads files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct User {
+    /// Blank for everybody at a server that knows nobody.
+    pub name: String,
+    /// The groups that he is in.
+    pub groups: Vec<String>,
+}
+
+/// A user as the file has him.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// The groups that he is in.
+    pub groups: Vec<String>,
+    /// Without one he can log in with a certificate only.
+    pub password: Option<PasswordHash>,
+    /// Names in a client certificate, each enough to be this user without a password.
+    pub certificate: Vec<String>,
+}
+
+/// The users of a file, in its order.
+#[derive(Clone, Debug, Default)]
+pub struct Users(Vec<(String, Account)>);
+
+/// What is wrong with a users file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UsersFault {
+    /// The file cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Longer than any that is written.
+    #[error("more than {FILE_BYTES_MAX} bytes")]
+    TooLarge,
+    /// Not TOML, or other keys.
+    #[error("{0}")]
+    Syntax(String),
+    /// A name that may not be one.
+    #[error(
+        "`{0}` is no name; expected up to {NAME_BYTES_MAX} letters, digits and the signs . _ @ + -"
+    )]
+    Name(String),
+    /// A name twice.
+    #[error("user `{0}` is there already")]
+    Taken(String),
+    /// A name that is not there.
+    #[error("there is no user `{0}`")]
+    Unknown(String),
+    /// A certificate that could be two users.
+    #[error("certificate name `{name}` is that of `{first}` and of `{second}`")]
+    Ambiguous {
+        /// The name in a certificate.
+        name: String,
+        /// Who has it first.
+        first: String,
+        /// And who else.
+        second: String,
+    },
+    /// A password, or its hash.
+    #[error("user `{name}`: {fault}")]
+    Password {
+        /// Whose.
+        name: String,
+        /// What is wrong with it.
+        fault: PasswordFault,
+    },
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    #[serde(default)]
+    user: Vec<TextUser>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct TextUser {
+    name: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    certificate: Vec<String>,
+}
+
+impl Users {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Each but `Unknown`.
+    pub fn read(path: &Path) -> Result<Self, UsersFault> {
+        let mut text = String::new();
+        File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+        if text.len() as u64 > FILE_BYTES_MAX {
+            return Err(UsersFault::TooLarge);
+        }
+        Self::parse(&text)
+    }
+
+    fn parse(text: &str) -> Result<Self, UsersFault> {
+        let text: Text =
+            toml::from_str(text).map_err(|error| UsersFault::Syntax(syntax(&error, text)))?;
+        let mut users = Self::default();
+        for TextUser { name, groups, password, certificate } in text.user {
+            let password = password.map(|text| PasswordHash::parse(&text)).transpose();
+            let password =
+                password.map_err(|fault| UsersFault::Password { name: name.clone(), fault })?;
+            users.add(name, Account { groups, password, certificate })?;
+        }
+        Ok(users)
+    }
+
+    /// Writes a file, whole or not at all, for its owner alone.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn write(&self, path: &Path) -> Result<(), UsersFault> {
+        let user = self.0.iter().map(|(name, account)| TextUser {
+            name: name.clone(),
+            groups: account.groups.clone(),
+            password: account.password.as_ref().map(|hash| hash.as_str().to_owned()),
+            certificate: account.certificate.clone(),
+        });
+        let text = Text { user: user.collect() };
+        let text = toml::to_string(&text).map_err(|error| UsersFault::Syntax(error.to_string()))?;
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        fs::create_dir_all(folder)?;
+        // a temporary file is its owner's alone
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(b"# Written by `siftd user`.\n\n")?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    /// Adds a user.
+    ///
+    /// # Errors
+    /// `Name`, `Taken`, `Ambiguous`.
+    pub fn add(&mut self, name: String, account: Account) -> Result<(), UsersFault> {
+        for name in std::iter::once(&name).chain(&account.groups) {
+            check_name(name)?;
+        }
+        if self.find(&name).is_some() {
+            return Err(UsersFault::Taken(name));
+        }
+        for shown in &account.certificate {
+            if let Some((first, _)) = self.by_certificate(std::slice::from_ref(shown)).next() {
+                let (first, second) = (first.to_owned(), name);
+                return Err(UsersFault::Ambiguous { name: shown.clone(), first, second });
+            }
+        }
+        self.0.push((name, account));
+        Ok(())
+    }
+
+    /// Removes a user.
+    ///
+    /// # Errors
+    /// `Unknown`.
+    pub fn remove(&mut self, name: &str) -> Result<(), UsersFault> {
+        let at = self.0.iter().position(|(known, _)| known == name);
+        let at = at.ok_or_else(|| UsersFault::Unknown(name.to_owned()))?;
+        self.0.remove(at);
+        Ok(())
+    }
+
+    /// Changes a user's password.
+    ///
+    /// # Errors
+    /// `Unknown`.
+    pub fn set_password(&mut self, name: &str, password: PasswordHash) -> Result<(), UsersFault> {
+        let account = self.0.iter_mut().find(|(known, _)| known == name);
+        let (_, account) = account.ok_or_else(|| UsersFault::Unknown(name.to_owned()))?;
+        account.password = Some(password);
+        Ok(())
+    }
+
+    /// Names and accounts.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Account)> {
+        self.0.iter().map(|(name, account)| (name.as_str(), account))
+    }
+
+    /// Whether there is a user of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// Whether there is nobody.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<&Account> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, account)| account)
+    }
+
+    /// The users whose certificate has one of these names.
+    pub(crate) fn by_certificate(
+        &self,
+        names: &[String],
+    ) -> impl Iterator<Item = (&str, &Account)> {
+        self.iter()
+            .filter(|(_, account)| account.certificate.iter().any(|name| names.contains(name)))
+    }
+}
+
+/// The complaint and its line, without the line's text: that may be a hash.
+fn syntax(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
+}
+
+/// Refuses what no user or group may be called.
+///
+/// # Errors
+/// `Name`.
+pub fn check_name(name: &str) -> Result<(), UsersFault> {
+    let is_fine = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '@' | '+' | '-');
+    match !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.chars().all(is_fine) {
+        true => Ok(()),
+        false => Err(UsersFault::Name(name.chars().take(NAME_BYTES_MAX).collect())),
+    }
+}
+
+/// A users file that is looked at again when it has changed.
+#[derive(Debug)]
+pub struct UsersFile {
+    path: PathBuf,
+    state: Mutex<(Identity, Arc<Users>)>,
+}
+
+impl UsersFile {
+    /// Reads it for the first time.
+    ///
+    /// # Errors
+    /// `Users`.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        let path = path.into();
+        let read = || {
+            let identity = Identity::from(&fs::metadata(&path)?);
+            Ok((identity, Arc::new(Users::read(&path)?)))
+        };
+        match read() {
+            Ok(state) => Ok(Self { state: Mutex::new(state), path }),
+            Err(fault) => Err(Error::Users { path, fault }),
+        }
+    }
+
+    /// The users as the file has them now. Blocks on the file system.
+    pub fn users(&self) -> Arc<Users> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = fs::metadata(&self.path).map_err(UsersFault::from).and_then(|metadata| {
+            let identity = Identity::from(&metadata);
+            match identity == state.0 {
+                true => Ok(None),
+                false => Ok(Some((identity, Arc::new(Users::read(&self.path)?)))),
+            }
+        });
+        match fresh {
+            Ok(None) => {}
+            Ok(Some(fresh)) => *state = fresh,
+            Err(error) => {
+                let path = self.path.display();
+                tracing::error!(%path, %error, "users file does not read; those known before hold");
+            }
+        }
+        Arc::clone(&state.1)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn ann() -> Account {
+        Account {
+            groups: vec!["sales".to_owned()],
+            certificate: vec!["ann@x".to_owned()],
+            ..Account::default()
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_as_it_was_written_and_by_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/users.toml");
+        let mut users = Users::default();
+        users.add("ann".to_owned(), ann()).unwrap();
+        users.set_password("ann", PasswordHash::nobodys()).unwrap();
+        users.add("bob".to_owned(), Account::default()).unwrap();
+        users.write(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let read = Users::read(&path).unwrap();
+        assert_eq!(read.0, users.0);
+
+        let file = UsersFile::open(&path).unwrap();
+        users.remove("bob").unwrap();
+        users.write(&path).unwrap();
+        assert!(file.users().find("bob").is_none(), "the change is seen");
+        fs::write(&path, "[[user]\n").unwrap();
+        assert!(file.users().find("ann").is_some(), "what was known holds");
+    }
+
+    #[test]
+    fn files_that_mean_nothing_are_refused() {
+        for (text, expected) in [
+            ("user = 1", "line 1: invalid type"),
+            ("[[user]]\nname = \"a\"\npasword = \"x\"\n", "unknown field `pasword`"),
+            ("[[user]]\nname = \"a b\"\n", "`a b` is no name"),
+            ("[[user]]\nname = \"\"\n", "is no name"),
+            ("[[user]]\nname = \"a\"\n[[user]]\nname = \"a\"\n", "user `a` is there already"),
+            ("[[user]]\nname = \"a\"\npassword = \"secret\"\n", "user `a`: not an argon2id hash"),
+            (
+                "[[user]]\nname = \"a\"\ncertificate = [\"x\"]\n[[user]]\nname = \"b\"\ncertificate = [\"x\"]\n",
+                "certificate name `x` is that of `a` and of `b`",
+            ),
+        ] {
+            let error = Users::parse(text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+            assert!(!error.contains("= \"secret\""), "{error}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Who is let in: by password, by certificate, not too often, and without a word about who exists.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+
+use rcgen::SanType;
+use rustls::version::TLS13;
+use sift_client::{ConnectOptions, Connection, Roots};
+use sift_proto::frame::Kind;
+use sift_proto::level::Level;
+use sift_proto::message::{ChannelReport, ChannelRequest, Hello, Status};
+use sift_server::{Access, ClientCertificates, Limits, TlsOptions, Users};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::client_certificates::showing;
+use crate::fixture::{Fixture, Served};
+use crate::peer::{self, Peer, client, hello, login, tcp, tls_channel};
+
+async fn served(limits: Limits) -> Served {
+    let fixture = Fixture::new();
+    let users = fixture.users(&[("ann", &["sales"]), ("bob", &[])]);
+    let options = TlsOptions::new(fixture.certificate(), Level::Three)
+        .clients(fixture.outside("authority.pem"), ClientCertificates::Optional);
+    fixture.serve_access(options, limits, Access::secure(users, Vec::new())).await
+}
+
+async fn refused(served: &Served, hello: Hello) -> (Status, String) {
+    let mut peer = tls_channel(served, client(&served.fixture)).await.unwrap();
+    let refused = peer.refused(Kind::Hello, &hello).await;
+    peer.closed().await;
+    refused
+}
+
+async fn who<S: AsyncRead + AsyncWrite + Unpin>(peer: &mut Peer<S>) -> String {
+    peer.send(Kind::Channel, &ChannelRequest {}).await;
+    peer.message::<ChannelReport>(Kind::ChannelReport).await.user
+}
+
+fn bad() -> (Status, String) {
+    (Status::LoginRejected, "bad user name or password".to_owned())
+}
+
+#[tokio::test]
+async fn a_right_password_lets_in_and_all_else_is_one_answer() {
+    let served = served(Limits::default()).await;
+    assert_eq!(who(&mut peer::user(&served, "ann").await).await, "ann");
+    let with = |user: &str, password: &str| Hello {
+        user: user.to_owned(),
+        password: password.to_owned(),
+        ..hello(3)
+    };
+    for hello in [
+        with("ann", "bob and bob"),
+        with("Ann", "ann and ann"),
+        with("ann", "ann and ann "),
+        with("cat", "cat and cat"),
+        with("", "ann and ann"),
+        with("ann", ""),
+        with("a b", "ann and ann"),
+        with(&"x".repeat(1000), "ann and ann"),
+        with("ann", &"x".repeat(2000)),
+    ] {
+        let asked = hello.clone();
+        assert_eq!(refused(&served, hello).await, bad(), "{asked:?}");
+    }
+    let (status, text) = refused(&served, hello(3)).await;
+    assert_eq!(status, Status::LoginRejected);
+    assert!(text.starts_with("this server wants a user name and a password"), "{text}");
+}
+
+#[tokio::test]
+async fn where_everybody_is_one_user_nobody_is_another() {
+    let served = served(Limits::default()).await;
+    assert_eq!(who(&mut peer::plain(&served).await).await, "guest");
+    let ann = Hello { user: "ann".to_owned(), ..hello(0) };
+    let (status, text) = tcp(served.plain).await.refused(Kind::Hello, &ann).await;
+    assert_eq!(status, Status::LoginRejected);
+    assert_eq!(text, "here everybody is user `guest`, without log-in; connect without a user name");
+    let guest = Hello { user: "guest".to_owned(), ..hello(0) };
+    tcp(served.plain).await.welcome(guest).await;
+}
+
+#[tokio::test]
+async fn who_fails_too_often_waits_whoever_he_says_he_is() {
+    let two = NonZeroU32::new(2).unwrap();
+    let served = served(Limits { login_failures_max: two, ..Limits::default() }).await;
+    for _ in 0..4 {
+        peer::user(&served, "ann").await;
+    }
+    let wrong = Hello { password: "something else".to_owned(), ..login("ann") };
+    assert_eq!(refused(&served, wrong.clone()).await, bad());
+    assert_eq!(refused(&served, wrong).await, bad());
+    for hello in [login("ann"), login("bob"), login("nobody")] {
+        let (status, text) = refused(&served, hello).await;
+        assert_eq!(status, Status::LoginRejected);
+        assert!(text.starts_with("too many log-ins have failed; try again in "), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn one_name_is_not_guessed_at_for_long() {
+    let one = NonZeroU32::MIN;
+    let served = served(Limits { login_failures_per_user_max: one, ..Limits::default() }).await;
+    for user in ["ann", "nobody"] {
+        let wrong = Hello { password: "something else".to_owned(), ..login(user) };
+        assert_eq!(refused(&served, wrong.clone()).await, bad());
+        let (_, text) = refused(&served, wrong).await;
+        assert!(text.starts_with("too many log-ins have failed"), "{text}");
+    }
+    peer::user(&served, "bob").await;
+}
+
+#[tokio::test]
+async fn many_log_in_at_once_though_one_is_checked_at_a_time() {
+    let one = NonZeroUsize::MIN;
+    let served = served(Limits { password_checks_max: one, ..Limits::default() }).await;
+    let all = (0..12).map(|_| async { who(&mut peer::user(&served, "bob").await).await });
+    for name in futures(all).await {
+        assert_eq!(name, "bob");
+    }
+}
+
+/// All of them, together.
+async fn futures<F: Future>(all: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut all: Vec<_> = all.map(Box::pin).map(Some).collect();
+    let mut done: Vec<Option<F::Output>> = all.iter().map(|_| None).collect();
+    std::future::poll_fn(|cx| {
+        for (future, done) in all.iter_mut().zip(&mut done) {
+            if let Some(running) = future
+                && let std::task::Poll::Ready(output) = running.as_mut().poll(cx)
+            {
+                (*future, *done) = (None, Some(output));
+            }
+        }
+        if all.iter().all(Option::is_none) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
+
+#[tokio::test]
+async fn a_user_who_is_removed_does_not_come_back() {
+    let served = served(Limits::default()).await;
+    let mut open = peer::user(&served, "bob").await;
+    let path = served.fixture.outside("users.toml");
+    let mut users = Users::read(&path).unwrap();
+    users.remove("bob").unwrap();
+    users.write(&path).unwrap();
+    assert_eq!(refused(&served, login("bob")).await, bad());
+    assert_eq!(who(&mut open).await, "bob");
+    peer::user(&served, "ann").await;
+}
+
+#[tokio::test]
+async fn a_certificate_is_as_good_as_a_password() {
+    let served = served(Limits::default()).await;
+    let certificate = |name: &str, mail: &str| {
+        let path = served.fixture.issue(name, |params| {
+            params.subject_alt_names = vec![SanType::Rfc822Name(mail.try_into().unwrap())];
+        });
+        showing(&served.fixture, &path, &TLS13)
+    };
+    let anns = certificate("desk", "ann@example.com");
+    let nobodys = certificate("other", "cat@example.com");
+    let named = |user: &str| Hello { user: user.to_owned(), ..hello(3) };
+    for hello in [hello(3), named("ann")] {
+        let mut peer = tls_channel(&served, anns.clone()).await.unwrap();
+        peer.welcome(hello).await;
+        assert_eq!(who(&mut peer).await, "ann");
+    }
+    // a password tells who it is even so
+    let mut peer = tls_channel(&served, anns.clone()).await.unwrap();
+    peer.welcome(login("bob")).await;
+    assert_eq!(who(&mut peer).await, "bob");
+    for (config, hello) in [(&anns, named("bob")), (&nobodys, hello(3)), (&nobodys, named("ann"))] {
+        let mut peer = tls_channel(&served, config.clone()).await.unwrap();
+        assert_eq!(peer.refused(Kind::Hello, &hello).await, bad());
+    }
+}
+
+#[tokio::test]
+async fn the_client_logs_in_and_keeps_passwords_off_plain_channels() {
+    let served = served(Limits::default()).await;
+    let options = ConnectOptions::new(served.tls.to_string())
+        .roots(Roots::File(served.fixture.outside("authority.pem")))
+        .user("ann");
+    let mut connection =
+        Connection::connect(&options.clone().password("ann and ann")).await.unwrap();
+    assert_eq!(connection.report().await.unwrap().user, "ann");
+
+    let error = Connection::connect(&options.clone().password("wrong one")).await.unwrap_err();
+    assert_eq!(error.status(), Some(Status::LoginRejected));
+    let expected = format!("bad user name or password, log-in rejected on {}", served.tls);
+    assert_eq!(error.to_string(), expected);
+    assert!(!format!("{:?}", options.clone().password("wrong one")).contains("wrong one"));
+
+    let plain = ConnectOptions::new(served.plain.to_string()).encrypt(false).user("ann");
+    let error = Connection::connect(&plain.password("ann and ann")).await.unwrap_err();
+    assert!(
+        error.to_string().starts_with("a password is sent on encrypted channels only"),
+        "{error}"
+    );
+}
