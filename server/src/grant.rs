@@ -107,6 +107,11 @@ impl Grant {
         self.files.iter().any(|glob| glob.whole.matches_with(file, OPTIONS))
     }
 
+    /// The columns that may be read; `None` is all.
+    pub fn columns(&self) -> Option<&[String]> {
+        self.columns.as_deref()
+    }
+
     /// Whether every column may be read.
     pub fn has_all_columns(&self) -> bool {
         self.columns.is_none()

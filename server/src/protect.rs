@@ -38,7 +38,8 @@ pub struct ProtectRule {
 impl ProtectRule {
     /// Demands `requirement` of the files that match one of the globs; of `columns` alone, unless
     /// there are none. `*` stays within its folder, `**` does not. Case makes no difference, neither
-    /// of files nor of columns, and a file without the column has nothing to protect.
+    /// of files nor of columns. A file without the column has nothing to protect; as that is not
+    /// known before it is opened, fetching it whole needs the channel all the same.
     ///
     /// # Errors
     /// What is wrong with a glob.

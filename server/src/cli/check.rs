@@ -3,18 +3,21 @@
 //! What would keep the server from starting, or a file from being served, is an error. A warning is
 //! what works and is probably not meant.
 
+mod access;
+mod reach;
+
 use std::fmt::{self, Display, Write};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use sift_proto::level::Level;
 use sift_proto::x509::Certificate;
 use sift_server::{DataRoot, Requirement, Survey, SurveyedFile, TlsOptions, survey};
 
 use super::args::ServeArgs;
 use super::settings::{Channels, ListenerSettings, Settings};
 use crate::cert::file;
+use reach::Reach;
 
 /// A certificate that ends sooner is warned of: time to renew it.
 const EXPIRY_DAYS: i64 = 30;
@@ -165,9 +168,10 @@ impl Sheet {
         for (listener, reach) in settings.listeners.iter().zip(&reaches) {
             self.reach(listener, *reach, &readable);
         }
-        for file in readable {
+        for file in &readable {
             self.out_of_reach(file, &reaches);
         }
+        self.access(settings, &readable);
     }
 
     /// What a listener serves and what it does not.
@@ -213,33 +217,6 @@ impl Sheet {
     }
 }
 
-/// The best channels that a listener can have: a client that can do more than its level asks for
-/// gets more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach {
-    Plain,
-    Level(u8),
-}
-
-impl Reach {
-    fn of(listener: &ListenerSettings) -> Self {
-        let Channels::Encrypted(tls) = &listener.channels else { return Self::Plain };
-        let protocols = tls.level().protocols();
-        let in_common =
-            |level: &&Level| level.protocols().iter().any(|protocol| protocols.contains(protocol));
-        let best = Level::ALL.iter().rev().find(in_common).copied().unwrap_or(tls.level());
-        Self::Level(best.number())
-    }
-
-    fn meets(self, requirement: Requirement) -> bool {
-        match (requirement, self) {
-            (Requirement::None, _) | (Requirement::Encryption, Self::Level(_)) => true,
-            (Requirement::Level(least), Self::Level(level)) => level >= least,
-            (_, Self::Plain) => false,
-        }
-    }
-}
-
 fn demand(name: &str, requirement: Requirement) -> String {
     format!("{name} ({requirement})")
 }
@@ -261,23 +238,6 @@ impl Display for Names<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_listener_reaches_what_its_protocols_allow() {
-        let listener = |channels| ListenerSettings {
-            address: ([127, 0, 0, 1], 1).into(),
-            channels,
-            admission: sift_server::Admission::LogIn,
-        };
-        assert_eq!(Reach::of(&listener(Channels::Plain)), Reach::Plain);
-        for level in [Level::Three, Level::Four, Level::Five] {
-            let listener = listener(Channels::Encrypted(TlsOptions::new("a.pem", level)));
-            assert_eq!(Reach::of(&listener), Reach::Level(5));
-        }
-        assert!(!Reach::Plain.meets(Requirement::Encryption));
-        assert!(!Reach::Level(3).meets(Requirement::Level(4)));
-        assert!(Reach::Level(4).meets(Requirement::Level(4)));
-    }
 
     #[test]
     fn long_lists_are_cut_short() {

@@ -77,6 +77,44 @@ fn a_file_that_no_listener_can_serve_is_a_warning() {
 }
 
 #[test]
+fn what_each_user_may_read_is_told() {
+    let fixture = fixture("");
+    drop(fixture.users(&[("ann", &["staff"]), ("bob", &[])]));
+    fixture.write("pay.csv", "id,salary\n1,7\n");
+    fixture.write("pay.csv.toml", "network_encrypt = true\n");
+    fixture.write("cities.csv.toml", "[[field]]\nname = \"pop\"\nscl_min = 4\n");
+    let text = "data = 'data'\nusers = 'users.toml'\n[[listener]]\ncert = 'siftd.pem'\n\
+        [[listener]]\nport = 7331\nencrypt = false\nsecure = false\ndefault_user = 'guest'\n\
+        [[grant]]\ngroups = ['staff']\nfiles = ['*.csv']\n\
+        [[grant]]\nusers = ['guest', 'eve']\nfiles = ['cities.csv', 'pay.csv']\n\
+        columns = ['city', 'pop', 'id']\nfilter = 'true'\n";
+    fs::write(fixture.outside("siftd.toml"), text).unwrap();
+    let (code, text) = check(&fixture, &[]);
+    assert_eq!(code, Some(0), "{text}");
+    for line in [
+        "users.toml: 2\n",
+        "user ann may read 2 of 3 files\n",
+        "    cities.csv: all columns; all records; any channel; `pop` requires level 4 or higher\n",
+        "    pay.csv: all columns; all records; requires network encryption\n",
+        "warning: user bob may read none of the files\n",
+        "    cities.csv: columns city, pop, id; the records of a filter; any channel; `pop` requires",
+        "warning: user guest may read pay.csv, and no listener that lets guest in can serve it: it \
+         requires network encryption\n",
+        "warning: grant 2: there is no user `eve`\n",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+
+    // what keeps the server from starting
+    let text = fs::read_to_string(fixture.outside("siftd.toml")).unwrap();
+    let text = text.replace("filter = 'true'", "filter = 'salary > 1'");
+    fs::write(fixture.outside("siftd.toml"), text).unwrap();
+    let (code, text) = check(&fixture, &[]);
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("error: grant 2") && text.contains("unknown column"), "{text}");
+}
+
+#[test]
 fn errors_are_all_found_at_once() {
     let fixture = fixture("");
     fixture.write("cities.csv.toml", "network_encrypt = yes\n");

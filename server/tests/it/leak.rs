@@ -14,6 +14,7 @@ use sift_proto::frame::Kind;
 use sift_proto::message::{
     DescribeRequest, Description, ExplainRequest, FetchRequest, FileList, ListRequest, Status,
 };
+use sift_server::Grant;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -74,6 +75,19 @@ const REFUSED: &[&str] = &[
     "SELECT avg(pin) - 1 FROM",
     "SELECT count(DISTINCT pin) FROM",
     "SELECT count(*) FILTER (WHERE pin > 0) FROM",
+    "SELECT CASE id WHEN 1 THEN city ELSE card END FROM",
+    "SELECT CASE WHEN pin > 0 THEN 1 END FROM",
+    "SELECT CAST(pin AS text), pin::float FROM",
+    "SELECT coalesce(city, card) FROM",
+    "SELECT nullif(id, pin) FROM",
+    "SELECT substring(card FROM 1 FOR 2) FROM",
+    "SELECT upper(lower(card)) || '' FROM",
+    "SELECT length(concat(city, card)) FROM",
+    "SELECT id FROM f WHERE card ~ '^W'",
+    "SELECT id FROM f WHERE card ILIKE 'w%' OR card SIMILAR TO 'W_*'",
+    "SELECT id FROM f WHERE (pin > 0) IS TRUE",
+    "SELECT id FROM f WHERE card IS DISTINCT FROM city",
+    "SELECT id FROM f WHERE mod(pin, 2) = 0",
     "SELECT DISTINCT card FROM",
     "SELECT DISTINCT ON (pin) id FROM",
     "SELECT id FROM f ORDER BY card",
@@ -312,6 +326,73 @@ fn expected(file: &str) -> Status {
         true => Status::NetworkEncryptRequired,
         false => Status::LevelRequired,
     }
+}
+
+/// A row filter touches its columns in every request, and a column that is not granted is not named,
+/// be it protected or not.
+#[tokio::test]
+async fn row_filters_and_hidden_columns_do_not_leak_either() {
+    let fixture = Fixture::new();
+    let (filtered, by_card, hidden) =
+        ("encrypted-filtered.csv", "encrypted-by-card.csv", "encrypted-hidden.csv");
+    let demand = "network_encrypt = true";
+    for file in [filtered, by_card, hidden] {
+        fixture.write(file, csv());
+        let fields =
+            format!("[[field]]\nname = \"card\"\n{demand}\n[[field]]\nname = \"pin\"\n{demand}\n");
+        fixture.write(&format!("{file}.toml"), fields);
+    }
+    let some = Some(vec!["id".to_owned(), "city".to_owned()]);
+    let grant = |file: &str, columns, filter| {
+        let who = ["ann", "guest"].map(str::to_owned).to_vec();
+        Grant::new(who, Vec::new(), &[file.to_owned()], columns, filter).unwrap()
+    };
+    let grants = vec![
+        grant(filtered, None, Some("city = 'Oslo'")),
+        grant(by_card, some.clone(), Some("card LIKE 'W%' AND pin > 0")),
+        grant(hidden, some, None),
+    ];
+    let users = fixture.users(&[("ann", &[])]);
+    let served = fixture.serve_users(users, grants).await;
+    let proxy = Proxy::to(served.plain).await;
+    let mut plain = peer::tcp(proxy.address).await;
+    plain.welcome(peer::hello(0)).await;
+
+    for text in REFUSED {
+        let (status, message) = plain.select_refused(&sql(about(text, filtered))).await;
+        assert_eq!(status, Status::NetworkEncryptRequired, "{text}: {message}");
+    }
+    for text in REFUSED.iter().chain(ALLOWED) {
+        let explain = ExplainRequest { sql: about(text, by_card), parameters: Vec::new() };
+        for refusal in [
+            plain.select_refused(&sql(&explain.sql)).await,
+            plain.refused(Kind::Explain, &explain).await,
+        ] {
+            let expected = format!("{by_card}: file requires network encryption");
+            assert_eq!(refusal, (Status::NetworkEncryptRequired, expected), "{text}");
+        }
+    }
+    for file in [filtered, by_card, hidden] {
+        let fetch = FetchRequest { file: file.into(), ..FetchRequest::default() };
+        plain.refused(Kind::Fetch, &fetch).await;
+    }
+    assert_eq!(served.activity.files_opened(), 0);
+    for text in REFUSED.iter().filter(|text| !text.starts_with("SELECT *")) {
+        let (status, message) = plain.select_refused(&sql(about(text, hidden))).await;
+        assert_eq!(status, Status::UnknownColumn, "{text}: {message}");
+    }
+    for text in ALLOWED {
+        plain.select(&sql(about(text, filtered))).await;
+        plain.select(&sql(about(text, hidden))).await;
+    }
+    assert_eq!(plain.select(&sql(about("SELECT * FROM", hidden))).await.batch.num_columns(), 2);
+    assert!(!leaks(&proxy.seen.lock().unwrap()));
+    assert_eq!(*proxy.seen.lock().unwrap(), plain.received);
+
+    // on a good channel the filter does its work
+    let mut ann = peer::user(&served, "ann").await;
+    assert_eq!(ann.select(&sql(about("SELECT id FROM", by_card))).await.batch.num_rows(), 2);
+    assert_eq!(ann.select(&sql(about("SELECT card FROM", filtered))).await.batch.num_rows(), 1);
 }
 
 /// What is wrong with a record is told with bytes of it.
