@@ -78,8 +78,11 @@ impl From<&Query> for Query {
 #[must_use]
 pub struct Select {
     file: String,
+    distinct: bool,
     columns: Vec<String>,
     filters: Vec<String>,
+    group_by: Vec<String>,
+    having: Vec<String>,
     order_by: Vec<String>,
     limit: Option<u64>,
     offset: Option<u64>,
@@ -91,8 +94,11 @@ impl Select {
     pub fn from(file: impl Into<String>) -> Self {
         Self {
             file: file.into(),
+            distinct: false,
             columns: Vec::new(),
             filters: Vec::new(),
+            group_by: Vec::new(),
+            having: Vec::new(),
             order_by: Vec::new(),
             limit: None,
             offset: None,
@@ -109,6 +115,24 @@ impl Select {
     /// Adds a condition; a record has to meet all of them.
     pub fn filter(mut self, condition: impl Into<String>) -> Self {
         self.filters.push(condition.into());
+        self
+    }
+
+    /// Of records that are alike only one.
+    pub fn distinct(mut self) -> Self {
+        self.distinct = true;
+        self
+    }
+
+    /// Adds an expression to group by; one record comes for each group.
+    pub fn group_by(mut self, expression: impl Into<String>) -> Self {
+        self.group_by.push(expression.into());
+        self
+    }
+
+    /// Adds a condition on groups; one has to meet all of them.
+    pub fn having(mut self, condition: impl Into<String>) -> Self {
+        self.having.push(condition.into());
         self
     }
 
@@ -143,13 +167,14 @@ impl From<Select> for Query {
             [] => "*".to_owned(),
             columns => columns.join(", "),
         };
-        let mut sql = format!("SELECT {columns}");
+        let distinct = if select.distinct { "DISTINCT " } else { "" };
+        let mut sql = format!("SELECT {distinct}{columns}");
         clause(&mut sql, &format!("FROM {}", quote_file(&select.file)));
-        match select.filters.as_slice() {
-            [] => {}
-            [filter] => clause(&mut sql, &format!("WHERE {filter}")),
-            filters => clause(&mut sql, &format!("WHERE ({})", filters.join(") AND ("))),
+        conditions(&mut sql, "WHERE", &select.filters);
+        if !select.group_by.is_empty() {
+            clause(&mut sql, &format!("GROUP BY {}", select.group_by.join(", ")));
         }
+        conditions(&mut sql, "HAVING", &select.having);
         if !select.order_by.is_empty() {
             clause(&mut sql, &format!("ORDER BY {}", select.order_by.join(", ")));
         }
@@ -160,6 +185,14 @@ impl From<Select> for Query {
             clause(&mut sql, &format!("OFFSET {offset}"));
         }
         Self { sql, parameters: select.parameters }
+    }
+}
+
+fn conditions(sql: &mut String, word: &str, conditions: &[String]) {
+    match conditions {
+        [] => {}
+        [condition] => clause(sql, &format!("{word} {condition}")),
+        all => clause(sql, &format!("{word} ({})", all.join(") AND ("))),
     }
 }
 
@@ -198,6 +231,10 @@ mod tests {
         check(
             Select::from("a").filter("x OR y").filter("z"),
             "SELECT * FROM 'a' WHERE (x OR y) AND (z)",
+        );
+        check(
+            Select::from("a").distinct().columns(["x"]).group_by("x").group_by("y").having("x > 1"),
+            "SELECT DISTINCT x FROM 'a' GROUP BY x, y HAVING x > 1",
         );
         check(
             Select::from("a").order_by("x").order_by("y DESC").limit(0).offset(u64::MAX),
