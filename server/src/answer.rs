@@ -13,7 +13,7 @@ use sift_proto::message::{
 use sift_select::Select;
 use tokio::io::AsyncWrite;
 
-use crate::catalogue::{FileName, Planned};
+use crate::catalogue::Planned;
 use crate::channel::Facts;
 use crate::encode::Encoder;
 use crate::fault::{Fault, Stop};
@@ -117,8 +117,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let planned = blocking(move || {
             let select = Select::parse(&sql)?;
             let file = select.from().to_owned();
-            let plan = FileName::parse(&file)
-                .and_then(|name| catalogue.plan(&name, &select, &parameters, &caller));
+            let plan = catalogue.plan(&file, &select, &parameters, &caller);
             Ok((file, plan))
         });
         let (file, plan) = self.interrupt.or(planned).await?;

@@ -83,6 +83,9 @@ pub struct Limits {
     /// Files that are kept open, with what is known of their columns; 64. The least recently used
     /// is opened anew.
     pub sources_max: NonZeroUsize,
+    /// Files that one Select reads by a pattern, each of which is open while it does; 256. More are
+    /// `LIMIT_EXCEEDED`.
+    pub pattern_files_max: NonZeroUsize,
     /// Memory for the groups and the sorted records of one Select; 256 MiB. Groups beyond it are
     /// `LIMIT_EXCEEDED`; records are sorted on disk.
     pub query_memory_bytes_max: NonZeroUsize,
@@ -116,6 +119,7 @@ impl Default for Limits {
             list_entries_max: count(100_000),
             list_depth_max: count(32),
             sources_max: count(64),
+            pattern_files_max: count(256),
             query_memory_bytes_max: count(256 << 20),
             memory_bytes_max: count(1 << 30),
             spill_bytes_max: NonZeroU64::new(64 << 30).unwrap_or(NonZeroU64::MIN),

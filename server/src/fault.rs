@@ -56,6 +56,11 @@ pub(crate) enum Fault {
     TooLarge { what: &'static str, got: usize, max: usize, unit: &'static str },
     #[error("more than {max} {what}; narrow the pattern")]
     TooMany { what: &'static str, max: usize },
+    #[error(
+        "{pattern}: you may not see the same of {first} as of {other}; select from files that are \
+         granted alike"
+    )]
+    GrantsDiffer { pattern: String, first: String, other: String },
     #[error("${number}: {why}")]
     Parameter { number: usize, why: String },
     #[error("cancelled by the client")]
@@ -136,6 +141,7 @@ impl Fault {
             Self::FileName { .. }
             | Self::UnknownFile(_)
             | Self::Outside(_)
+            | Self::GrantsDiffer { .. }
             | Self::NotRegular(_)
             | Self::IsDescriptor(_)
             | Self::UnknownFormat(_) => Status::UnknownFile,

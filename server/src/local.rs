@@ -11,7 +11,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use sift_select::{Plan, ScanOptions, Select, Value};
 
-use crate::catalogue::{Catalogue, DataRoot, FileName};
+use crate::catalogue::{Catalogue, DataRoot};
 use crate::config::Limits;
 use crate::error::Error;
 use crate::fault::Fault;
@@ -68,7 +68,7 @@ impl LocalQuery {
         let catalogue =
             Catalogue::new(root, limits, Protection::default(), Arc::new(AtomicU64::new(0)));
         let caller = Caller::unrestricted(transport);
-        let planned = catalogue.plan(&FileName::parse(&name)?, &select, parameters, &caller)?;
+        let planned = catalogue.plan(&name, &select, parameters, &caller)?;
         Ok(Self::of(planned.plan, options))
     }
 

@@ -3,9 +3,10 @@
 //! The walk does not go into folders by symbolic links, so it ends; a link to a file is listed if
 //! it stays in the root. It is bounded in entries, depth and files.
 
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use cap_std::fs::{Dir, DirEntry};
+use cap_std::fs::{Dir, DirEntry, Metadata};
 use glob::{MatchOptions, Pattern};
 use sift_proto::frame::CONTROL_BYTES_MAX;
 use sift_proto::message::{FileEntry, FileList};
@@ -14,7 +15,7 @@ use sift_select::Requirement;
 use super::name::DESCRIPTOR_SUFFIX;
 use super::{Catalogue, FileName};
 use crate::fault::Fault;
-use crate::grant::Caller;
+use crate::grant::{Caller, Grant};
 
 /// Matching tries the stars against each other: many of them are slow and help nobody.
 const STARS_MAX: usize = 16;
@@ -31,10 +32,17 @@ impl Catalogue {
     /// The files that match `pattern`, all for the empty one, and that the caller may read, in
     /// order.
     pub(crate) fn list(&self, pattern: &str, caller: &Caller) -> Result<FileList, Fault> {
-        let pattern = parse(pattern)?;
-        let mut walk = Walk { catalogue: self, caller, pattern, entries: 0, files: Vec::new() };
-        walk.folder(&self.root.dir, "", 0)?;
-        let mut files = walk.files;
+        let mut files = Vec::new();
+        let max = self.limits.list_files_max.get();
+        self.walk(pattern, caller, Unreadable::Skip, &mut |found| {
+            if let Some(entry) = self.listed(found, caller) {
+                if files.len() >= max {
+                    return Err(Fault::TooMany { what: "files", max });
+                }
+                files.push(entry);
+            }
+            Ok(())
+        })?;
         files.sort_by(|a, b| a.path.cmp(&b.path));
         let list = FileList { files };
         let bytes = prost::Message::encoded_len(&list);
@@ -44,6 +52,65 @@ impl Catalogue {
         }
         Ok(list)
     }
+
+    /// The names that match `pattern` of data files that the caller may read, in order. None that
+    /// may be one is left out: what is wrong with it is told when it is opened.
+    pub(super) fn names(&self, pattern: &str, caller: &Caller) -> Result<Vec<FileName>, Fault> {
+        let mut names = Vec::new();
+        let max = self.limits.list_files_max.get();
+        self.walk(pattern, caller, Unreadable::Refuse, &mut |Found { name, .. }| {
+            if let Err(Fault::UnknownFormat(_)) = self.entry(&name, caller.transport) {
+                return Ok(());
+            }
+            if names.len() >= max {
+                return Err(Fault::TooMany { what: "files", max });
+            }
+            names.push(name);
+            Ok(())
+        })?;
+        names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        Ok(names)
+    }
+
+    fn walk(
+        &self,
+        pattern: &str,
+        caller: &Caller,
+        unreadable: Unreadable,
+        visit: &mut dyn FnMut(Found) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let pattern = parse(pattern)?;
+        let mut walk = Walk { catalogue: self, caller, pattern, entries: 0, unreadable, visit };
+        walk.folder(&self.root.dir, "", 0)
+    }
+
+    /// A file as a list shows it, if it does.
+    fn listed(&self, found: Found, caller: &Caller) -> Option<FileEntry> {
+        let Found { name, metadata, grant } = found;
+        let (format, requirement) = match self.entry(&name, caller.transport) {
+            Ok(entry) => (entry.format, entry.protected.file),
+            Err(Fault::UnknownFormat(_) | Fault::NetworkEncryptUnknown(_)) => return None,
+            // what protects everything hides nothing from those who may see it
+            Err(_) => ("", Requirement::Encryption),
+        };
+        let modified = metadata.modified().ok().and_then(|time| {
+            let since = time.into_std().duration_since(UNIX_EPOCH).ok()?;
+            i64::try_from(since.as_micros()).ok()
+        });
+        Some(FileEntry {
+            path: name.to_string(),
+            format: format.to_owned(),
+            bytes: grant.has_all_records().then_some(metadata.len()),
+            modified: modified.unwrap_or_default(),
+            network_encrypt: requirement.network_encrypt(),
+            scl_min: requirement.scl_min().map_or(0, u32::from),
+        })
+    }
+}
+
+/// Whether a text is a pattern of names and not a name.
+pub(super) fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '['])
 }
 
 fn parse(text: &str) -> Result<Option<Pattern>, Fault> {
@@ -69,12 +136,29 @@ fn parse(text: &str) -> Result<Option<Pattern>, Fault> {
     }
 }
 
+/// A file that a walk has come to.
+struct Found {
+    name: FileName,
+    metadata: Metadata,
+    grant: Arc<Grant>,
+}
+
+/// What becomes of a folder that may not be read.
+#[derive(Clone, Copy)]
+enum Unreadable {
+    /// It has no files for us.
+    Skip,
+    /// There might be files in it that are asked for.
+    Refuse,
+}
+
 struct Walk<'a> {
     catalogue: &'a Catalogue,
     caller: &'a Caller,
     pattern: Option<Pattern>,
     entries: usize,
-    files: Vec<FileEntry>,
+    unreadable: Unreadable,
+    visit: &'a mut dyn FnMut(Found) -> Result<(), Fault>,
 }
 
 impl Walk<'_> {
@@ -106,9 +190,10 @@ impl Walk<'_> {
                     let max = limits.list_depth_max.get();
                     return Err(Fault::TooMany { what: "folders within folders", max });
                 }
-                // a folder that may not be read has no files for us
-                if let Ok(inner) = entry.open_dir() {
-                    self.folder(&inner, &format!("{path}/"), depth + 1)?;
+                match (entry.open_dir(), self.unreadable) {
+                    (Ok(inner), _) => self.folder(&inner, &format!("{path}/"), depth + 1)?,
+                    (Err(_), Unreadable::Skip) => {}
+                    (Err(error), Unreadable::Refuse) => return Err(Fault::Unreadable(path, error)),
                 }
             } else if self.matches(&path) {
                 self.file(&entry, path)?;
@@ -135,28 +220,6 @@ impl Walk<'_> {
         if !metadata.is_file() {
             return Ok(());
         }
-        let (format, requirement) = match self.catalogue.entry(&name, self.caller.transport) {
-            Ok(entry) => (entry.format, entry.protected.file),
-            Err(Fault::UnknownFormat(_) | Fault::NetworkEncryptUnknown(_)) => return Ok(()),
-            // what protects everything hides nothing from those who may see it
-            Err(_) => ("", Requirement::Encryption),
-        };
-        let max = self.catalogue.limits.list_files_max.get();
-        if self.files.len() >= max {
-            return Err(Fault::TooMany { what: "files", max });
-        }
-        let modified = metadata.modified().ok().and_then(|time| {
-            let since = time.into_std().duration_since(UNIX_EPOCH).ok()?;
-            i64::try_from(since.as_micros()).ok()
-        });
-        self.files.push(FileEntry {
-            path,
-            format: format.to_owned(),
-            bytes: grant.has_all_records().then_some(metadata.len()),
-            modified: modified.unwrap_or_default(),
-            network_encrypt: requirement.network_encrypt(),
-            scl_min: requirement.scl_min().map_or(0, u32::from),
-        });
-        Ok(())
+        (self.visit)(Found { name, metadata, grant })
     }
 }

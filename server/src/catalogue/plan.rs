@@ -1,7 +1,10 @@
 //! A Select bound to a file, if all that it touches is granted and may leave.
 
-use sift_select::{Plan, Select, Value, View};
+use std::sync::Arc;
 
+use sift_select::{FileSet, Plan, Select, Value, View};
+
+use super::list::is_pattern;
 use super::{Catalogue, Entry, FileName};
 use crate::fault::Fault;
 use crate::grant::{Caller, Grant};
@@ -16,8 +19,23 @@ pub(crate) struct Planned {
 }
 
 impl Catalogue {
-    /// Binds `select` to the file `name`, which it is from.
+    /// Binds `select` to the file with the name `from`, or to the files that match it as a pattern.
     pub(crate) fn plan(
+        &self,
+        from: &str,
+        select: &Select,
+        parameters: &[Value],
+        caller: &Caller,
+    ) -> Result<Planned, Fault> {
+        match from {
+            pattern if is_pattern(pattern) => {
+                self.plan_of_files(pattern, select, parameters, caller)
+            }
+            name => self.plan_of_file(&FileName::parse(name)?, select, parameters, caller),
+        }
+    }
+
+    fn plan_of_file(
         &self,
         name: &FileName,
         select: &Select,
@@ -33,6 +51,60 @@ impl Catalogue {
         let plan = Plan::new(select, view, parameters)?;
         protected.check_plan(&plan, transport)?;
         Ok(Planned { plan, is_discreet: protected.withholds(transport) })
+    }
+
+    /// All files of a pattern have one schema, and for the caller one grant.
+    fn plan_of_files(
+        &self,
+        pattern: &str,
+        select: &Select,
+        parameters: &[Value],
+        caller: &Caller,
+    ) -> Result<Planned, Fault> {
+        let names = self.names(pattern, caller)?;
+        let Some(first) = names.first() else {
+            return Err(Fault::UnknownFile(pattern.to_owned()));
+        };
+        let grant = caller.grant(first)?;
+        let withheld = |fault| grant.withheld(first, fault);
+        for name in &names {
+            if !Arc::ptr_eq(&grant, &caller.grant(name)?) {
+                let (first, other) = (first.to_string(), name.to_string());
+                return Err(Fault::GrantsDiffer { pattern: pattern.to_owned(), first, other });
+            }
+        }
+        let files = FileSet::new(pattern, names.iter().map(ToString::to_string).collect());
+        let files = files.map_err(|error| withheld(error.into()))?;
+        let matching = files.matching(select, parameters);
+        let max = self.limits.pattern_files_max.get();
+        if matching.len() > max {
+            return Err(Fault::TooMany { what: "files of a pattern", max });
+        }
+
+        let open = |name: &FileName| {
+            let entry = self.entry(name, caller.transport).map_err(withheld)?;
+            entry.protected.check_mentions(&select.mentions(), &grant, caller.transport)?;
+            self.source(entry, caller.transport).map_err(withheld)
+        };
+        let mut all_protected = Vec::new();
+        let mut opened = Vec::new();
+        for index in matching {
+            let (source, protected) = open(&names[index])?;
+            all_protected.push(protected);
+            opened.push((index, source));
+        }
+        let first = match opened.first() {
+            Some((_, source)) => Arc::clone(source),
+            None => open(first)?.0,
+        };
+        let source = files.source(&first, opened).map_err(|error| withheld(error.into()))?;
+        let view = grant.view(Arc::new(source)).map_err(|error| withheld(error.into()))?;
+        let plan = Plan::new(select, view, parameters)?;
+        for protected in &all_protected {
+            protected.check_plan(&plan, caller.transport)?;
+        }
+        let is_discreet = all_protected.iter().any(|p| p.withholds(caller.transport));
+        Ok(Planned { plan, is_discreet })
     }
 
     /// What a grant lets see of a file.

@@ -194,6 +194,7 @@ struct FileLimits {
     list_entries_max: Option<NonZeroUsize>,
     list_depth_max: Option<NonZeroUsize>,
     sources_max: Option<NonZeroUsize>,
+    pattern_files_max: Option<NonZeroUsize>,
     query_memory_bytes_max: Option<NonZeroUsize>,
     memory_bytes_max: Option<NonZeroUsize>,
     spill_bytes_max: Option<NonZeroU64>,
@@ -361,6 +362,7 @@ fn limits(file: &FileSettings, connections: Option<NonZeroUsize>) -> Result<Limi
         list_entries_max: given.list_entries_max.unwrap_or(default.list_entries_max),
         list_depth_max: given.list_depth_max.unwrap_or(default.list_depth_max),
         sources_max: given.sources_max.unwrap_or(default.sources_max),
+        pattern_files_max: given.pattern_files_max.unwrap_or(default.pattern_files_max),
         query_memory_bytes_max: given
             .query_memory_bytes_max
             .unwrap_or(default.query_memory_bytes_max),

@@ -44,6 +44,8 @@ mod limits;
 mod login;
 /// Every level of the server times every level of the client.
 mod matrix;
+/// Many files as one.
+mod patterns;
 /// Peers that break the protocol, stall or vanish.
 mod peers;
 /// Files and columns that leave on good channels only.
