@@ -29,7 +29,7 @@ pub(crate) enum Command {
     /// Serve the files below a folder until SIGINT or SIGTERM
     ///
     /// Channels are encrypted unless --plain is given, and users log in (siftd user add) unless
-    /// --no-secure is. Each may read what a [[grant]] of the configuration says, by default nothing.
+    /// --no-secure is. Each may read what a `[[grant]]` of the configuration says, by default nothing.
     /// The server listens on this machine only, unless --listen says otherwise.
     ///
     /// At the first signal answers under way are finished and new requests are refused; the second
@@ -93,7 +93,7 @@ pub(crate) struct ServeArgs {
     /// Let everybody in without log-in
     ///
     /// Whoever connects is the user that --default-user names, with what is granted to it. Without
-    /// any [[grant]] in the configuration everybody may read every file below the data root.
+    /// any `[[grant]]` in the configuration everybody may read every file below the data root.
     #[arg(long)]
     pub(crate) no_secure: bool,
 

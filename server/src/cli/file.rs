@@ -14,7 +14,7 @@ use crate::descriptor::{Described, Error};
 pub(crate) enum FileCommand {
     /// Let files, or columns of theirs, leave this machine on good channels only
     ///
-    /// The descriptor <FILE>.toml gets `network_encrypt = true`, or `scl_min` with --scl-min; it is
+    /// The descriptor FILE.toml gets `network_encrypt = true`, or `scl_min` with --scl-min; it is
     /// made if it is not there. Everything else in it stays as it is. Servers obey from their next
     /// request on.
     Protect(ProtectArgs),

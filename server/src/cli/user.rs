@@ -18,7 +18,7 @@ const PASSWORD_FILE_BYTES_MAX: u64 = 4096;
 pub(crate) enum UserCommand {
     /// Add a user; the password is asked for twice
     ///
-    /// A running server knows the user from the next log-in on. What he may read, the [[grant]]
+    /// A running server knows the user from the next log-in on. What he may read, the `[[grant]]`
     /// sections of siftd.toml say: without one that is nothing.
     Add(AddArgs),
     /// List the users with their groups and how they log in
