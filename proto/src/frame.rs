@@ -16,7 +16,7 @@
 //! use sift_proto::frame::{encode_message, Decoder, Kind, BODY_BYTES_MAX};
 //! use sift_proto::message::Hello;
 //!
-//! let hello = Hello { version: 1, client: "example".into(), level: 3, features: vec![] };
+//! let hello = Hello { version: 1, client: "example".into(), level: 3, ..Hello::default() };
 //! let bytes = encode_message(Kind::Hello, &hello)?;
 //! let frame = Decoder::new(BODY_BYTES_MAX).decode(&mut &bytes[..])?.expect("a whole frame");
 //! assert_eq!(frame.kind, Kind::Hello);

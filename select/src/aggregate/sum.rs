@@ -16,7 +16,11 @@ use crate::value::DECIMAL_DIGITS_MAX;
 pub(crate) enum Sums {
     /// Of whole numbers, or of the digits of decimals.
     Exact(Vec<WideSum>),
-    Float(Vec<FloatSum>),
+    Float {
+        sums: Vec<FloatSum>,
+        /// How many of them are [`FloatSum::Many`].
+        many: usize,
+    },
 }
 
 impl Sums {
@@ -25,13 +29,13 @@ impl Sums {
     }
 
     pub(super) fn float() -> Self {
-        Self::Float(Vec::new())
+        Self::Float { sums: Vec::new(), many: 0 }
     }
 
     pub(super) fn resize(&mut self, groups: usize) {
         match self {
             Self::Exact(sums) => sums.resize(groups, WideSum::default()),
-            Self::Float(sums) => sums.resize_with(groups, FloatSum::default),
+            Self::Float { sums, .. } => sums.resize_with(groups, FloatSum::default),
         }
     }
 
@@ -44,8 +48,9 @@ impl Sums {
                     members.each(values, |group, v| sums[group].add(v));
                 }
             },
-            Self::Float(sums) => {
-                members.each(values.as_primitive::<Float64Type>(), |group, v| sums[group].add(v));
+            Self::Float { sums, many } => {
+                let values = values.as_primitive::<Float64Type>();
+                members.each(values, |group, v| *many += usize::from(sums[group].add(v)));
             }
         }
     }
@@ -55,8 +60,10 @@ impl Sums {
             (Self::Exact(sums), Self::Exact(more)) => {
                 groups.iter().zip(more).for_each(|(g, more)| sums[*g as usize].merge(more));
             }
-            (Self::Float(sums), Self::Float(more)) => {
-                groups.iter().zip(more).for_each(|(g, more)| sums[*g as usize].merge(more));
+            (Self::Float { sums, many }, Self::Float { sums: more, .. }) => {
+                for (group, more) in groups.iter().zip(more) {
+                    *many += usize::from(sums[*group as usize].merge(more));
+                }
             }
             // states of one aggregate are of one kind
             _ => {}
@@ -66,7 +73,7 @@ impl Sums {
     pub(super) fn memory_bytes(&self) -> usize {
         match self {
             Self::Exact(sums) => size_of_val(&sums[..]),
-            Self::Float(sums) => sums.len() * (size_of::<FloatSum>() + size_of::<ExactSum>()),
+            Self::Float { sums, many } => size_of_val(&sums[..]) + many * size_of::<ExactSum>(),
         }
     }
 
@@ -80,7 +87,7 @@ impl Sums {
                 });
                 decimals(sums.collect::<Result<_, _>>()?, to)
             }
-            Self::Float(sums) => floats(&sums, counts, "sum", |sum, _| sum),
+            Self::Float { sums, .. } => floats(&sums, counts, "sum", |sum, _| sum),
         }
     }
 
@@ -106,7 +113,9 @@ impl Sums {
                 decimals(sums.iter().zip(counts).map(average).collect::<Result<_, _>>()?, to)
             }
             #[expect(clippy::cast_precision_loss, reason = "a count of records is far below 2^53")]
-            Self::Float(sums) => floats(&sums, counts, "avg", |sum, count| sum / count as f64),
+            Self::Float { sums, .. } => {
+                floats(&sums, counts, "avg", |sum, count| sum / count as f64)
+            }
         }
     }
 }
@@ -187,7 +196,8 @@ impl Default for FloatSum {
 impl FloatSum {
     const FEW: usize = 4;
 
-    fn add(&mut self, value: f64) {
+    /// Adds one value; whether this made many of few.
+    fn add(&mut self, value: f64) -> bool {
         match self {
             Self::Many(sum) => sum.add(value),
             Self::Few { values, count } => match values.get_mut(*count) {
@@ -199,18 +209,27 @@ impl FloatSum {
                     let mut sum = self.to_exact();
                     sum.add(value);
                     *self = Self::Many(Box::new(sum));
+                    return true;
                 }
             },
         }
+        false
     }
 
-    fn merge(&mut self, other: Self) {
-        match other {
-            Self::Few { values, count } => values[..count].iter().for_each(|v| self.add(*v)),
-            Self::Many(more) => {
-                let mut sum = self.to_exact();
+    /// Adds all that another sum holds; whether this made many of few.
+    fn merge(&mut self, other: Self) -> bool {
+        match (&mut *self, other) {
+            (_, Self::Few { values, count }) => {
+                values[..count].iter().fold(false, |grown, value| self.add(*value) || grown)
+            }
+            (Self::Many(sum), Self::Many(more)) => {
                 sum.merge(&more);
-                *self = Self::Many(Box::new(sum));
+                false
+            }
+            (Self::Few { .. }, Self::Many(mut sum)) => {
+                sum.merge(&self.to_exact());
+                *self = Self::Many(sum);
+                true
             }
         }
     }
@@ -250,9 +269,15 @@ mod tests {
         for count in 0..=values.len() {
             let (mut all, mut left, mut right) =
                 (FloatSum::default(), FloatSum::default(), FloatSum::default());
-            values[..count].iter().for_each(|value| all.add(*value));
-            values[..count / 2].iter().for_each(|value| left.add(*value));
-            values[count / 2..count].iter().for_each(|value| right.add(*value));
+            values[..count].iter().for_each(|value| {
+                all.add(*value);
+            });
+            values[..count / 2].iter().for_each(|value| {
+                left.add(*value);
+            });
+            values[count / 2..count].iter().for_each(|value| {
+                right.add(*value);
+            });
             left.merge(right);
             assert_eq!(all.to_exact().value(), left.to_exact().value());
         }

@@ -62,6 +62,12 @@ pub(crate) enum Error {
          or let everybody in as one user, without log-in: --no-secure --default-user NAME"
     )]
     NoUsers,
+    #[error(
+        "{}: no folder; it is where records are sorted that outgrow memory: make it, or name another \
+         as `state` in siftd.toml",
+        path.display()
+    )]
+    NoState { path: PathBuf },
     #[error("{}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
     #[error("{}: {message}", path.display())]
@@ -263,6 +269,9 @@ fn merge(
     let access = access::checked(&args, users, file.grant, folders, path, admissions)?;
     let log_format = args.log_format.or(file.log_format).unwrap_or_default();
     let state = file.state.map_or_else(state_folder, beside);
+    if !state.is_dir() {
+        return Err(Error::NoState { path: state });
+    }
     Ok(Settings { data, listeners, limits, protection, access, state, log_format })
 }
 

@@ -1,0 +1,118 @@
+//! What a query allocates at most. A binary of its own with one test: everything in a process is
+//! counted.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests may panic too")]
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+
+use peak_alloc::PeakAlloc;
+use sift_select::{
+    Descriptor, ErrorKind, MemoryBudget, Plan, Result, Scan, ScanOptions, Select, Source,
+    SpillDirectory, Step,
+};
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+const RECORDS: u64 = 400_000;
+const BUDGET: usize = 8 << 20;
+
+/// Blocks, batches on their way and keys that are compared; they do not grow with the file.
+const BESIDES: usize = 12 << 20;
+
+/// A table of groups that has no room is there twice for a moment.
+const GROUPS: usize = 2 * BUDGET + BESIDES;
+
+const DESCRIPTOR: &str = "
+    format = \"fixed\"
+    record_length = 100
+    [[field]]
+    name = \"key\"
+    type = \"digits\"
+    offset = 0
+    length = 10
+    [[field]]
+    name = \"word\"
+    type = \"text\"
+    offset = 10
+    length = 90
+";
+
+/// 40 MB, in no order.
+fn source(folder: &Path) -> Arc<Source> {
+    let path = folder.join("records.dat");
+    let mut file = BufWriter::new(File::create(&path).expect("a file"));
+    for record in 0..RECORDS {
+        let key = record * 7_919 % RECORDS;
+        write!(file, "{key:010}{key:090}").expect("a record");
+    }
+    file.flush().expect("a file");
+    let descriptor = Descriptor::parse("records.dat.toml", DESCRIPTOR).expect("a descriptor");
+    let file = File::open(path).expect("a file");
+    Arc::new(Source::open("records.dat", file, Some(descriptor)).expect("a source"))
+}
+
+/// Runs a Select and drops its batches; gives the number of its records and the bytes that were
+/// allocated at most.
+fn run(source: &Arc<Source>, spill: &Arc<SpillDirectory>, sql: &str) -> (Result<usize>, usize) {
+    let plan = Select::parse(sql).and_then(|select| Plan::new(&select, Arc::clone(source), &[]));
+    let options = ScanOptions {
+        morsel_bytes: 256 << 10,
+        morsels_in_flight_max: 4,
+        memory: Arc::new(MemoryBudget::new("query_memory_bytes_max", BUDGET)),
+        spill: Some(Arc::clone(spill)),
+    };
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    let records = drain(Scan::new(plan.expect(sql), options));
+    (records, ALLOCATOR.peak_usage() - before)
+}
+
+fn drain(mut scan: Scan) -> Result<usize> {
+    let (sender, outcomes) = mpsc::channel();
+    let mut records = 0;
+    loop {
+        match scan.step()? {
+            Step::Run(morsel) => {
+                let sender = sender.clone();
+                rayon::spawn(move || drop(sender.send(morsel.run())));
+            }
+            Step::Batch(batch) => records += batch.num_rows(),
+            Step::Wait => scan.accept(outcomes.recv().expect("an outcome")),
+            Step::Done => return Ok(records),
+        }
+    }
+}
+
+#[test]
+fn memory_does_not_grow_with_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = source(folder.path());
+    let spill = Arc::new(SpillDirectory::new(folder.path(), "spill_bytes_max", 1 << 30));
+    for (sql, expected, bytes_max) in [
+        ("SELECT * FROM 'f'", Some(400_000), BESIDES),
+        ("SELECT * FROM 'f' ORDER BY key", Some(400_000), BUDGET + BESIDES),
+        ("SELECT * FROM 'f' ORDER BY word DESC, key", Some(400_000), BUDGET + BESIDES),
+        (
+            "SELECT DISTINCT ON (key % 1000) * FROM 'f' ORDER BY key % 1000",
+            Some(1000),
+            BUDGET + BESIDES,
+        ),
+        ("SELECT * FROM 'f' ORDER BY key LIMIT 100", Some(100), BESIDES),
+        ("SELECT key % 100, count(*) FROM 'f' GROUP BY key % 100", Some(100), BESIDES),
+        ("SELECT word, count(*) FROM 'f' GROUP BY word", None, GROUPS),
+        ("SELECT DISTINCT word FROM 'f'", None, GROUPS),
+        ("SELECT count(DISTINCT word) FROM 'f'", None, GROUPS),
+    ] {
+        let (records, bytes) = run(&source, &spill, sql);
+        match expected {
+            Some(expected) => assert_eq!(records.expect(sql), expected, "{sql}"),
+            None => assert_eq!(records.expect_err(sql).kind(), ErrorKind::LimitExceeded, "{sql}"),
+        }
+        assert!(bytes <= bytes_max, "{sql}: {bytes} bytes were allocated, expected {bytes_max}");
+        assert_eq!(spill.bytes(), 0, "{sql}");
+    }
+}
