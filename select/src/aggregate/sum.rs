@@ -220,7 +220,8 @@ impl FloatSum {
     fn merge(&mut self, other: Self) -> bool {
         match (&mut *self, other) {
             (_, Self::Few { values, count }) => {
-                values[..count].iter().fold(false, |grown, value| self.add(*value) || grown)
+                let grown = values[..count].iter().filter(|value| self.add(**value));
+                grown.count() > 0
             }
             (Self::Many(sum), Self::Many(more)) => {
                 sum.merge(&more);
