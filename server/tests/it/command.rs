@@ -46,7 +46,7 @@ fn mistakes_end_with_two_and_one_line_that_says_what() {
     std::fs::write(fixture.outside("empty.pem"), "nothing").unwrap();
     let empty = fixture.outside("empty.pem").display().to_string();
     let level_two =
-        if cfg!(feature = "legacy-tls") { "siftd user add" } else { "feature `legacy-tls`" };
+        if cfg!(feature = "legacy-tls") { "no certificate: " } else { "feature `legacy-tls`" };
     let cases: [(&[&str], &str); 14] = [
         (&["serve"], "no data root"),
         (&["serve", "--data", &data, "--no-secure", "--default-user", "a"], "choose --plain"),
