@@ -55,7 +55,8 @@ pub(crate) struct Sorter {
     buffer: Mutex<Buffer>,
     /// By level: a run of level `n` was merged from runs of level `n - 1`.
     runs: Mutex<Vec<Vec<Run>>>,
-    /// Read by each thread that sorts a full buffer, so that one without memory can wait for all.
+    /// Read by each thread while it holds memory beside the buffer, so that one without memory can
+    /// wait for all.
     compacting: RwLock<()>,
     /// Rows without values, by position. They fail the query only if they are in the answer.
     faults: Mutex<BTreeMap<u64, RowFault>>,
@@ -136,24 +137,23 @@ impl Sorter {
     /// `LimitExceeded` where they outgrow memory and may not be written; `Io`.
     pub(crate) fn push(&self, batch: RecordBatch) -> Result<()> {
         let batch = [batch];
-        if self.buffer().add(&batch).is_err() {
-            // others may hold what they are about to give back
-            let all = self.compacting.write().unwrap_or_else(PoisonError::into_inner);
-            let added = self.buffer().add(&batch);
-            drop(all);
-            if let Err(exceeded) = added {
-                let mut full = self.buffer().take();
-                full.push(&batch);
-                return self.compact(full, Some(exceeded));
+        {
+            let _sorting = self.compacting.read().unwrap_or_else(PoisonError::into_inner);
+            let mut buffer = self.buffer();
+            if buffer.add(&batch).is_ok() {
+                let full = self.is_full(&buffer).then(|| buffer.take());
+                drop(buffer);
+                return full.map_or(Ok(()), |full| self.compact(full, None));
             }
         }
+        // alone, since others may hold memory that they are about to give back
+        let _alone = self.compacting.write().unwrap_or_else(PoisonError::into_inner);
         let mut buffer = self.buffer();
-        if !self.is_full(&buffer) {
-            return Ok(());
-        }
-        let full = buffer.take();
+        let Err(exceeded) = buffer.add(&batch) else { return Ok(()) };
+        let mut full = buffer.take();
         drop(buffer);
-        self.compact(full, None)
+        full.push(&batch);
+        self.compact(full, Some(exceeded))
     }
 
     /// Tells that a row has no values but those of its keys, and why. To be called before it is
@@ -217,7 +217,6 @@ impl Sorter {
 
     /// Sorts a full buffer and keeps what is left of it: in memory if it is little, else as a run.
     fn compact(&self, full: Buffer, mut exceeded: Option<Exceeded>) -> Result<()> {
-        let _sorting = self.compacting.read().unwrap_or_else(PoisonError::into_inner);
         let Buffer { batches, rows, bytes, reservation } = full;
         let sorted = self.sort(&batches)?;
         let row_bytes = bytes / rows.max(1) + 1;
