@@ -78,9 +78,9 @@ async fn greet(
     let (transport, negotiated) = match connector {
         Some(connector) => {
             let (stream, negotiated) = Box::pin(connector.connect(FirstBytes::new(stream))).await?;
-            (Transport::Tls(stream), Some(negotiated))
+            (stream, Some(negotiated))
         }
-        None => (Transport::Plain(stream), None),
+        None => (Box::new(stream) as Transport, None),
     };
     let mut wire = Wire::new(transport, options.idle_timeout);
     let level = negotiated.as_ref().map_or(0, |negotiated| negotiated.level.number());

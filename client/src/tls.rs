@@ -9,20 +9,17 @@ mod modern;
 mod trust;
 
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use rustls::AlertDescription;
 use sift_proto::cipher;
 use sift_proto::level::{Level, Protocol};
 use sift_proto::x509::Certificate;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::channel::Negotiated;
 use crate::error::{Reason, Result};
 use crate::options::{ConnectOptions, Host};
 use crate::stranger;
-use crate::transport::FirstBytes;
+use crate::transport::{FirstBytes, Transport};
 
 /// The levels that this build can ask for, the weakest first.
 pub const LEVELS: &[Level] = if cfg!(feature = "legacy-tls") {
@@ -57,7 +54,7 @@ impl Connector {
     pub(crate) async fn connect(
         self,
         stream: FirstBytes,
-    ) -> Result<(TlsStream, Negotiated), Reason> {
+    ) -> Result<(Transport, Negotiated), Reason> {
         match self {
             Self::Rustls(connector) => connector.connect(stream).await,
             #[cfg(feature = "legacy-tls")]
@@ -160,55 +157,4 @@ pub(crate) fn late_alert(error: &io::Error) -> Option<Reason> {
 async fn failed(first: &mut FirstBytes, reason: Reason) -> Reason {
     let said = first.take_kept();
     stranger::meet(first, said).await.unwrap_or(reason)
-}
-
-/// An encrypted stream.
-pub(crate) enum TlsStream {
-    Rustls(Box<tokio_rustls::client::TlsStream<FirstBytes>>),
-    #[cfg(feature = "legacy-tls")]
-    OpenSsl(Box<tokio_openssl::SslStream<FirstBytes>>),
-}
-
-impl AsyncRead for TlsStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Rustls(stream) => Pin::new(stream).poll_read(cx, buf),
-            #[cfg(feature = "legacy-tls")]
-            Self::OpenSsl(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for TlsStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Rustls(stream) => Pin::new(stream).poll_write(cx, buf),
-            #[cfg(feature = "legacy-tls")]
-            Self::OpenSsl(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Rustls(stream) => Pin::new(stream).poll_flush(cx),
-            #[cfg(feature = "legacy-tls")]
-            Self::OpenSsl(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Rustls(stream) => Pin::new(stream).poll_shutdown(cx),
-            #[cfg(feature = "legacy-tls")]
-            Self::OpenSsl(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
 }

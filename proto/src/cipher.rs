@@ -3,6 +3,8 @@
 //! The texts are those of `openssl ciphers -v` with single spaces (`SSL_CIPHER_description`), for
 //! each suite that a [level](crate::level) permits.
 
+use crate::level::{Level, Protocol};
+
 /// Longest description in bytes.
 pub const DESCRIPTION_BYTES_MAX: usize = 128;
 
@@ -36,6 +38,19 @@ pub fn describe(suite: u16) -> Option<&'static str> {
         }
         _ => return None,
     })
+}
+
+/// The suites of TLS 1.2 that a level has, as a list of OpenSSL's names; best first.
+pub fn openssl_suites(level: Level) -> String {
+    let suites = level.suites(Protocol::Tls12).iter();
+    let names = suites.filter_map(|suite| describe(*suite)?.split(' ').next());
+    names.collect::<Vec<_>>().join(":")
+}
+
+/// The key exchange groups of TLS 1.2 that a level has, as a list of OpenSSL's names; best first.
+pub fn openssl_groups(level: Level) -> String {
+    let groups = level.groups(Protocol::Tls12).iter();
+    groups.map(|group| group_name(*group)).collect::<Vec<_>>().join(":")
 }
 
 /// Name of a key exchange group, by its IANA number; `unknown` for one that no level permits.

@@ -4,11 +4,10 @@
 //! The first byte tells: a TLS record, a frame of ours in the clear, a letter (HTTP, or a person
 //! with a terminal), or noise. It is looked at, not taken, so that the right one goes on from it.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use sift_proto::cipher;
@@ -16,12 +15,12 @@ use sift_proto::frame::{Kind, Opening, encode_message};
 use sift_proto::level::{Level, Protocol};
 use sift_proto::message::{ChannelReport, Failure, Status};
 use sift_proto::x509::Certificate;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::client_hello::Offered;
-use crate::tls::{Acceptor, Negotiated, TlsStream};
+use crate::tls::{Acceptor, Negotiated};
 use crate::{client_hello, tls, wire};
 
 /// What a listener demands of its channels.
@@ -134,7 +133,7 @@ pub(crate) async fn open(
     match (Opening::from_first_byte(first), security) {
         (Opening::Frame, Security::Plain) => {
             let facts = Facts { peer, encryption: None, peer_names: Vec::new() };
-            Ok(Channel { stream: Stream::Plain(tcp), facts })
+            Ok(Channel { stream: Box::new(tcp), facts })
         }
         (Opening::Tls, Security::Encrypted(acceptor)) => {
             let offered = client_hello::offered(peeked).unwrap_or_default();
@@ -183,7 +182,7 @@ async fn handshake(
         }
     };
     let facts = Facts { peer, encryption, peer_names };
-    Ok(Channel { stream: Stream::Tls(accepted.stream), facts })
+    Ok(Channel { stream: accepted.stream, facts })
 }
 
 fn failure(status: Status, text: &str) -> Vec<u8> {
@@ -219,67 +218,10 @@ async fn dismiss(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &[u8])
     }
 }
 
-/// A connection, plain or encrypted.
-#[derive(Debug)]
-pub(crate) enum Stream {
-    Plain(TcpStream),
-    Tls(TlsStream),
-}
+/// A connection, plain or encrypted by one library or another.
+pub(crate) type Stream = Box<dyn Duplex>;
 
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
-        }
-    }
-}
+/// What bytes go through in both directions.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin {}
 
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
-            Self::Tls(tls) => Pin::new(tls).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
-            Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, bufs),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(tcp) => tcp.is_write_vectored(),
-            Self::Tls(tls) => tls.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
-            Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
-        }
-    }
-}
+impl<T: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin> Duplex for T {}

@@ -9,17 +9,15 @@ mod modern;
 mod options;
 mod pem;
 
-use std::io;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::task::{Context, Poll};
 
 use rustls::{AlertDescription, ServerConfig};
 use sift_proto::level::{Level, Protocol};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use crate::channel::Stream;
 use crate::client_hello::Offered;
 use crate::error::Error;
 use crate::wire;
@@ -37,7 +35,7 @@ pub const LEVELS: &[Level] = if cfg!(feature = "legacy-tls") {
 #[derive(Debug)]
 pub(crate) struct Acceptor {
     options: TlsOptions,
-    library: RwLock<Library>,
+    configured: RwLock<Library>,
 }
 
 /// A TLS library, configured for one level. Cheap to clone.
@@ -51,7 +49,7 @@ enum Library {
 /// A connection that has shaken hands.
 #[derive(Debug)]
 pub(crate) struct Accepted {
-    pub(crate) stream: TlsStream,
+    pub(crate) stream: Stream,
     pub(crate) negotiated: Negotiated,
     /// The client's own certificate, verified, DER.
     pub(crate) client_certificate: Option<Vec<u8>>,
@@ -80,8 +78,8 @@ impl Acceptor {
     /// # Errors
     /// `Level`, `Certificate`, `ClientAuthorities`, `Random`.
     pub(crate) fn new(options: TlsOptions) -> Result<Self, Error> {
-        let library = RwLock::new(Library::load(&options)?);
-        Ok(Self { options, library })
+        let configured = RwLock::new(Library::load(&options)?);
+        Ok(Self { options, configured })
     }
 
     pub(crate) fn options(&self) -> &TlsOptions {
@@ -90,7 +88,7 @@ impl Acceptor {
 
     fn reload(&self) -> Result<(), Error> {
         let fresh = Library::load(&self.options)?;
-        *self.library.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        *self.configured.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
 
@@ -103,7 +101,7 @@ impl Acceptor {
         tcp: TcpStream,
         offered: Offered,
     ) -> Result<Accepted, String> {
-        let library = self.library.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let library = self.configured.read().unwrap_or_else(PoisonError::into_inner).clone();
         let level = self.options.level;
         match library {
             Library::Rustls(config) => modern::accept(config, tcp, level, offered).await,
@@ -187,77 +185,5 @@ fn alert_fault(number: u8) -> String {
             format!("the client refuses this server's certificate, {alert:?}")
         }
         _ => format!("the client gives up, {alert:?}"),
-    }
-}
-
-/// An encrypted stream.
-#[derive(Debug)]
-pub(crate) enum TlsStream {
-    Rustls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
-    #[cfg(feature = "legacy-tls")]
-    OpenSsl(Box<tokio_openssl::SslStream<TcpStream>>),
-}
-
-impl AsyncRead for TlsStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Rustls(stream) => Pin::new(stream).poll_read(cx, buf),
-            #[cfg(feature = "legacy-tls")]
-            Self::OpenSsl(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for TlsStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Rustls(stream) => Pin::new(stream).poll_write(cx, buf),
-            #[cfg(feature = "legacy-tls")]
-            Self::OpenSsl(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Rustls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            #[cfg(feature = "legacy-tls")]
-            Self::OpenSsl(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Rustls(stream) => stream.is_write_vectored(),
-            #[cfg(feature = "legacy-tls")]
-            Self::OpenSsl(stream) => stream.is_write_vectored(),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Rustls(stream) => Pin::new(stream).poll_flush(cx),
-            #[cfg(feature = "legacy-tls")]
-            Self::OpenSsl(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Rustls(stream) => Pin::new(stream).poll_shutdown(cx),
-            #[cfg(feature = "legacy-tls")]
-            Self::OpenSsl(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
     }
 }

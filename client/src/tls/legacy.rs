@@ -21,11 +21,11 @@ use sift_proto::level::{Level, Protocol};
 use sift_proto::x509::Certificate;
 use tokio_openssl::SslStream;
 
-use super::{Asked, TlsStream, trust};
+use super::{Asked, trust};
 use crate::channel::Negotiated;
 use crate::error::{Error, Reason, Result, Usage, printable};
 use crate::options::{ConnectOptions, Host, Roots};
-use crate::transport::FirstBytes;
+use crate::transport::{FirstBytes, Transport};
 
 /// Makes one connection an encrypted channel.
 pub(crate) struct Connector {
@@ -70,7 +70,7 @@ impl Connector {
     pub(super) async fn connect(
         self,
         first: FirstBytes,
-    ) -> Result<(TlsStream, Negotiated), Reason> {
+    ) -> Result<(Transport, Negotiated), Reason> {
         let failed = |error: ErrorStack| Reason::Handshake(reasons(&error));
         let mut stream = SslStream::new(self.ssl, first).map_err(failed)?;
         if let Err(error) = Pin::new(&mut stream).connect().await {
@@ -98,7 +98,7 @@ impl Connector {
             ssl.selected_alpn_protocol(),
             certificate.as_deref(),
         )?;
-        Ok((TlsStream::OpenSsl(Box::new(stream)), negotiated))
+        Ok((Box::new(stream), negotiated))
     }
 }
 
@@ -106,8 +106,9 @@ fn context() -> Result<SslContextBuilder, ErrorStack> {
     let mut builder = SslContext::builder(SslMethod::tls_client())?;
     builder.set_min_proto_version(Some(SslVersion::TLS1_1))?;
     builder.set_max_proto_version(Some(SslVersion::TLS1_2))?;
-    builder.set_cipher_list(&suites())?;
-    builder.set_groups_list(&groups())?;
+    // TLS 1.1 signs with SHA-1 and MD5, which OpenSSL does at its own security level 0 only
+    builder.set_cipher_list(&format!("{}:@SECLEVEL=0", cipher::openssl_suites(Level::Two)))?;
+    builder.set_groups_list(&cipher::openssl_groups(Level::Two))?;
     builder.set_options(
         SslOptions::NO_TICKET
             | SslOptions::NO_COMPRESSION
@@ -128,19 +129,6 @@ fn context() -> Result<SslContextBuilder, ErrorStack> {
 
 /// OpenSSL's default: RSA of 2048 bits and SHA-2.
 const CERTIFICATE_SECURITY: i32 = 2;
-
-/// OpenSSL's names of the level's suites. TLS 1.1 signs with SHA-1 and MD5, which OpenSSL does at
-/// its own security level 0 only.
-fn suites() -> String {
-    let suites = Level::Two.suites(Protocol::Tls12).iter();
-    let names = suites.filter_map(|suite| cipher::describe(*suite)?.split(' ').next());
-    names.chain(["@SECLEVEL=0"]).collect::<Vec<_>>().join(":")
-}
-
-fn groups() -> String {
-    let groups = Level::Two.groups(Protocol::Tls12).iter();
-    groups.map(|group| cipher::group_name(*group)).collect::<Vec<_>>().join(":")
-}
 
 fn show(builder: &mut SslContextBuilder, identity: &Identity) -> Result<(), ErrorStack> {
     for (number, certificate) in identity.chain.iter().enumerate() {

@@ -14,11 +14,11 @@ use sift_proto::ALPN;
 use sift_proto::level::{Level, Protocol};
 use tokio_rustls::TlsConnector;
 
-use super::{Asked, TlsStream, trust};
+use super::{Asked, trust};
 use crate::channel::Negotiated;
 use crate::error::{Error, Reason, Result, Usage, printable};
 use crate::options::{ConnectOptions, Host, Roots};
-use crate::transport::FirstBytes;
+use crate::transport::{FirstBytes, Transport};
 
 /// Makes one connection an encrypted channel.
 pub(crate) struct Connector {
@@ -40,14 +40,14 @@ impl Connector {
     pub(super) async fn connect(
         self,
         first: FirstBytes,
-    ) -> Result<(TlsStream, Negotiated), Reason> {
+    ) -> Result<(Transport, Negotiated), Reason> {
         let connecting = TlsConnector::from(self.config).connect(self.name, first);
         match connecting.into_fallible().await {
             Ok(mut stream) => {
                 let (first, session) = stream.get_mut();
                 first.forget();
                 let negotiated = negotiated(session, self.asked)?;
-                Ok((TlsStream::Rustls(Box::new(stream)), negotiated))
+                Ok((Box::new(stream), negotiated))
             }
             Err((error, mut first)) => {
                 Err(super::failed(&mut first, reason(error, self.asked)).await)

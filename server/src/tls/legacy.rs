@@ -20,7 +20,7 @@ use sift_proto::level::{Level, Protocol};
 use tokio::net::TcpStream;
 use tokio_openssl::SslStream;
 
-use super::{Accepted, Negotiated, Offered, TlsOptions, TlsStream, pem};
+use super::{Accepted, Negotiated, Offered, TlsOptions, pem};
 use crate::error::{CertificateFault, Error};
 
 /// # Errors
@@ -42,8 +42,9 @@ fn context(identity: &Identity) -> Result<SslContextBuilder, ErrorStack> {
     let mut builder = SslContext::builder(SslMethod::tls_server())?;
     builder.set_min_proto_version(Some(SslVersion::TLS1_1))?;
     builder.set_max_proto_version(Some(SslVersion::TLS1_2))?;
-    builder.set_cipher_list(&suites())?;
-    builder.set_groups_list(&groups())?;
+    // TLS 1.1 signs with SHA-1 and MD5, which OpenSSL does at its own security level 0 only
+    builder.set_cipher_list(&format!("{}:@SECLEVEL=0", cipher::openssl_suites(Level::Two)))?;
+    builder.set_groups_list(&cipher::openssl_groups(Level::Two))?;
     builder.set_options(
         SslOptions::NO_TICKET
             | SslOptions::NO_COMPRESSION
@@ -89,19 +90,6 @@ fn ask_clients(
 /// OpenSSL's default: RSA of 2048 bits and SHA-2.
 const CERTIFICATE_SECURITY: i32 = 2;
 
-/// OpenSSL's names of the level's suites. TLS 1.1 signs with SHA-1 and MD5, which OpenSSL does at
-/// its own security level 0 only.
-fn suites() -> String {
-    let suites = Level::Two.suites(Protocol::Tls12).iter();
-    let names = suites.filter_map(|suite| cipher::describe(*suite)?.split(' ').next());
-    names.chain(["@SECLEVEL=0"]).collect::<Vec<_>>().join(":")
-}
-
-fn groups() -> String {
-    let groups = Level::Two.groups(Protocol::Tls12).iter();
-    groups.map(|group| cipher::group_name(*group)).collect::<Vec<_>>().join(":")
-}
-
 fn choose_alpn(mut offered: &[u8]) -> Result<&[u8], AlpnError> {
     while let Some((length, rest)) = offered.split_first() {
         let Some((name, rest)) = rest.split_at_checked(usize::from(*length)) else { break };
@@ -134,7 +122,7 @@ pub(super) async fn accept(
         None => None,
         Some(certificate) => Some(certificate.to_der().map_err(|error| error.to_string())?),
     };
-    Ok(Accepted { stream: TlsStream::OpenSsl(Box::new(stream)), negotiated, client_certificate })
+    Ok(Accepted { stream: Box::new(stream), negotiated, client_certificate })
 }
 
 fn negotiated(ssl: &SslRef, groups_offered: &[u16]) -> Option<Negotiated> {

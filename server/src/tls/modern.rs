@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::pem;
-use super::{Accepted, ClientCertificates, Negotiated, Offered, TlsOptions, TlsStream};
+use super::{Accepted, ClientCertificates, Negotiated, Offered, TlsOptions};
 use crate::error::{CertificateFault, Error};
 
 /// # Errors
@@ -75,7 +75,7 @@ pub(super) async fn accept(
         .peer_certificates()
         .and_then(|chain| chain.first())
         .map(|certificate| certificate.to_vec());
-    Ok(Accepted { stream: TlsStream::Rustls(Box::new(stream)), negotiated, client_certificate })
+    Ok(Accepted { stream: Box::new(stream), negotiated, client_certificate })
 }
 
 fn client_verifier(
