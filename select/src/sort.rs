@@ -143,17 +143,19 @@ impl Sorter {
             if buffer.add(&batch).is_ok() {
                 let full = self.is_full(&buffer).then(|| buffer.take());
                 drop(buffer);
-                return full.map_or(Ok(()), |full| self.compact(full, None));
+                return full.map_or(Ok(()), |full| self.compact(full));
             }
         }
         // alone, since others may hold memory that they are about to give back
         let _alone = self.compacting.write().unwrap_or_else(PoisonError::into_inner);
         let mut buffer = self.buffer();
-        let Err(exceeded) = buffer.add(&batch) else { return Ok(()) };
+        if buffer.add(&batch).is_ok() {
+            return Ok(());
+        }
         let mut full = buffer.take();
         drop(buffer);
         full.push(&batch);
-        self.compact(full, Some(exceeded))
+        self.compact(full)
     }
 
     /// Tells that a row has no values but those of its keys, and why. To be called before it is
@@ -215,34 +217,38 @@ impl Sorter {
         self.memory.bytes_max() / BUFFERS
     }
 
-    /// Sorts a full buffer and keeps what is left of it: in memory if it is little, else as a run.
-    fn compact(&self, full: Buffer, mut exceeded: Option<Exceeded>) -> Result<()> {
+    /// Sorts a full buffer and keeps what is left of it: in memory if it is little or there is no
+    /// other place, else as a run.
+    fn compact(&self, full: Buffer) -> Result<()> {
         let Buffer { batches, rows, bytes, reservation } = full;
         let sorted = self.sort(&batches)?;
+        let Some(spill) = &self.spill else {
+            return self.keep(&sorted, reservation)?.map_err(|exceeded| self.too_large(exceeded));
+        };
         let row_bytes = bytes / rows.max(1) + 1;
         let left = sorted.indices.len();
-        let is_little = self.spill.is_none() || left * row_bytes <= self.buffer_bytes_max() / 2;
-        if left <= rows / 2 + 1 && is_little {
-            let kept = sorted.batches().map_err(|problem| self.computation(&problem))?;
-            self.lower_threshold(&sorted);
-            drop(reservation);
-            match self.buffer().add(&kept) {
-                Ok(()) => return Ok(()),
-                Err(error) => exceeded = Some(error),
-            }
+        let is_little = left <= rows / 2 && left * row_bytes <= self.buffer_bytes_max() / 2;
+        if is_little && self.keep(&sorted, reservation)?.is_ok() {
+            return Ok(());
         }
-        match (&self.spill, exceeded) {
-            (Some(spill), _) => {
-                let mut run = Spilled::new(spill, self.plan.bound())?;
-                for rows in sorted.chunks(run::batch_rows(row_bytes, self.memory.bytes_max())) {
-                    run.write(&sorted.batch(rows).map_err(|problem| self.computation(&problem))?)?;
-                }
-                self.add_run(run.finish()?, 0)
-            }
-            (None, Some(exceeded)) => Err(self.too_large(exceeded)),
-            // it was full of rows, of which more than half are not wanted
-            (None, None) => Ok(()),
+        let mut run = Spilled::new(spill, self.plan.bound())?;
+        for rows in sorted.chunks(run::batch_rows(row_bytes, self.memory.bytes_max())) {
+            run.write(&sorted.batch(rows).map_err(|problem| self.computation(&problem))?)?;
         }
+        self.add_run(run.finish()?, 0)
+    }
+
+    /// Puts sorted rows into the buffer again, if there is memory for them. What they were sorted
+    /// from has no `reservation` any more then.
+    fn keep(
+        &self,
+        sorted: &Sorted<'_>,
+        reservation: Reservation,
+    ) -> Result<std::result::Result<(), Exceeded>> {
+        let batches = sorted.batches().map_err(|problem| self.computation(&problem))?;
+        self.lower_threshold(sorted);
+        drop(reservation);
+        Ok(self.buffer().add(&batches))
     }
 
     /// Lowers the threshold to the last row of a sorted buffer, if it has all that is wanted.
