@@ -212,11 +212,14 @@ impl GroupTable {
     }
 
     /// The values of the keys, then those of the aggregates, one for each group in the order of
-    /// the file.
+    /// the file; and the memory that the table had, for as long as they are needed.
     ///
     /// # Errors
     /// A sum that is out of range.
-    pub(crate) fn finish(self, grouping: &Grouping) -> Result<Vec<ArrayRef>, Problem> {
+    pub(crate) fn finish(
+        self,
+        grouping: &Grouping,
+    ) -> Result<(Vec<ArrayRef>, Reservation), Problem> {
         let mut order: Vec<u32> =
             (0..self.first.len()).filter_map(|g| u32::try_from(g).ok()).collect();
         order.sort_unstable_by_key(|group| self.first[*group as usize]);
@@ -229,7 +232,7 @@ impl GroupTable {
             let values = aggregate.finish(state)?;
             columns.push(take(&values, &order, None)?);
         }
-        Ok(columns)
+        Ok((columns, self.reservation))
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array};
 use arrow::compute::{filter, filter_record_batch};
 
+use crate::budget::Reservation;
 use crate::eval::{self, Input, Problem};
 use crate::group::{GroupError, GroupTables};
 use crate::key_table::KeyTable;
@@ -61,6 +62,8 @@ struct Groups {
     done: usize,
     /// Rows that were there, where equal ones are kept once.
     seen: Option<KeyTable>,
+    /// Held until the end.
+    _reservation: Reservation,
 }
 
 impl Tail {
@@ -114,11 +117,12 @@ impl Tail {
             GroupError::Memory(error) => error,
         })?;
         let count = table.len();
-        let columns = table.finish(grouping).map_err(|problem| self.error(&problem))?;
+        let (columns, reservation) =
+            table.finish(grouping).map_err(|problem| self.error(&problem))?;
         let types = rows.items[..rows.visible].iter().map(|item| item.expr.data_type.clone());
         let seen = rows.distinct.then(|| KeyTable::new(types)).transpose();
         let seen = seen.map_err(|error| self.error(&error.into()))?;
-        Ok(Some(Groups { columns, count, done: 0, seen }))
+        Ok(Some(Groups { columns, count, done: 0, seen, _reservation: reservation }))
     }
 
     fn sorted(&mut self) -> Result<Stage> {

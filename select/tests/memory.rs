@@ -23,7 +23,7 @@ const BUDGET: usize = 8 << 20;
 /// Blocks, batches on their way and keys that are compared; they do not grow with the file.
 const BESIDES: usize = 12 << 20;
 
-/// A table of groups that has no room is there twice for a moment.
+/// A table of groups is there twice for a moment, when it grows and when it is finished.
 const GROUPS: usize = 2 * BUDGET + BESIDES;
 
 const DESCRIPTOR: &str = "
@@ -103,6 +103,7 @@ fn memory_does_not_grow_with_the_file() {
         ),
         ("SELECT * FROM 'f' ORDER BY key LIMIT 100", Some(100), BESIDES),
         ("SELECT key % 100, count(*) FROM 'f' GROUP BY key % 100", Some(100), BESIDES),
+        ("SELECT key % 50000, sum(key) FROM 'f' GROUP BY key % 50000", Some(50_000), GROUPS),
         ("SELECT word, count(*) FROM 'f' GROUP BY word", None, GROUPS),
         ("SELECT DISTINCT word FROM 'f'", None, GROUPS),
         ("SELECT count(DISTINCT word) FROM 'f'", None, GROUPS),
