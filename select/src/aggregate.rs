@@ -8,10 +8,11 @@ mod exact_sum;
 mod extreme;
 mod sum;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, Int64Array, PrimitiveArray};
-use arrow::datatypes::DataType;
 use std::cmp::Ordering;
 use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, Int64Array, PrimitiveArray};
+use arrow::datatypes::DataType;
 
 use crate::eval::Problem;
 use crate::expr::{Expr, ExprKind};

@@ -102,11 +102,14 @@ impl FileSet {
         (0..self.names.len()).filter(may_match).collect()
     }
 
-    /// Those of them that were opened as one source. `first` is one of the files, which tells the
+    /// Those of them that were opened, each with its index, as one source. `first` is one of the files, which tells the
     /// columns if there are no records in any of `opened`.
     ///
     /// # Errors
     /// `Unsupported` when they are not of one schema, or have a column that is in the name too.
+    ///
+    /// # Panics
+    /// When an index is not one of [`names`](Self::names).
     pub fn source(&self, first: &Source, opened: Vec<(usize, Arc<Source>)>) -> Result<Source> {
         let refuse = |message: String| Err(Error::new(ErrorKind::Unsupported, message));
         // of a CSV file without records no types are known
