@@ -103,7 +103,11 @@ fn a_client_certificate_is_required_where_authorities_are_named() {
 #[test]
 fn what_is_wrong_is_named() {
     let cases = [
-        ("data = '/d'\nstate = '/nowhere'\n[[listener]]\nencrypt = false", "/nowhere: no folder"),
+        (
+            "data = '/d'\nstate = '/nowhere'\nsecure = false\n\
+             [[listener]]\nencrypt = false\ndefault_user = 'a'",
+            "no folder",
+        ),
         ("", "no data root: name the folder with --data DIR"),
         ("data = '/d'", "no certificate: there is no siftd.pem in /nowhere/sift"),
         ("data = '/d'\nprot = 1", "unknown field `prot`"),
