@@ -48,9 +48,10 @@ pub fn decode(
                         ControlFlow::Break(())
                     }
                 });
-                result.and(turn.result)?;
-                if turn.number >= feed.turns() {
-                    return Ok(());
+                result?;
+                match turn {
+                    Some(turn) => turn.result?,
+                    None => return Ok(()),
                 }
             }
         };

@@ -5,7 +5,7 @@ mod file;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::block::Block;
 use crate::source::{Part, Source};
@@ -16,7 +16,9 @@ use file::FileFeed;
 #[derive(Debug)]
 pub(crate) struct Feed {
     parts: Vec<PartFeed>,
-    turns: u64,
+    /// The number of the first turn of each part, then of all turns, as far as they are known: how
+    /// many turns a stream has is known when one of them has come to its end.
+    starts: Vec<OnceLock<u64>>,
     /// The first part that may have turns left.
     current: AtomicUsize,
 }
@@ -25,8 +27,6 @@ pub(crate) struct Feed {
 struct PartFeed {
     part: Part,
     feed: FileFeed,
-    /// Number of its first turn.
-    start: u64,
 }
 
 /// Memory between two turns, at most one a thread.
@@ -59,8 +59,10 @@ type Each<'a> = dyn FnMut(Place<'_>, &Block<'_>) -> ControlFlow<()> + 'a;
 /// What came of one turn.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    /// 0, 1, 2 … in the file's order; [`Feed::turns`] or more when there was none left.
+    /// 0, 1, 2 … in the order of the files.
     pub(crate) number: u64,
+    /// Index of the file among those of the source.
+    pub(crate) part: usize,
     /// Bytes read.
     pub(crate) bytes: u64,
     /// `Io` or `FileChanged`, behind the blocks that came before it.
@@ -69,7 +71,7 @@ pub(crate) struct Turn {
 
 impl Turn {
     fn new(number: u64) -> Self {
-        Self { number, bytes: 0, result: Ok(()) }
+        Self { number, part: 0, bytes: 0, result: Ok(()) }
     }
 }
 
@@ -79,44 +81,52 @@ impl Source {
     /// goes through all of it.
     pub(crate) fn feed(&self, morsel_bytes: usize) -> Feed {
         let buffers = Arc::new(Buffers::default());
-        let mut turns = 0;
         let parts = self.parts.iter().map(|part| {
             let feed = FileFeed::new(Arc::clone(&part.file), morsel_bytes, Arc::clone(&buffers));
-            let start = turns;
-            turns += feed.turns();
-            PartFeed { part: part.clone(), feed, start }
+            PartFeed { part: part.clone(), feed }
         });
-        let parts = parts.collect();
-        Feed { parts, turns, current: AtomicUsize::new(0) }
+        let parts: Vec<_> = parts.collect();
+        let starts = std::iter::once(OnceLock::from(0));
+        let starts = starts.chain(parts.iter().map(|_| OnceLock::new())).collect();
+        let feed = Feed { parts, starts, current: AtomicUsize::new(0) };
+        feed.settle(0);
+        feed
     }
 }
 
 impl Feed {
-    /// Number of turns.
-    pub(crate) fn turns(&self) -> u64 {
-        self.turns
-    }
-
-    /// The part that a turn is of, by its index.
-    pub(crate) fn part_of(&self, turn: u64) -> usize {
-        self.parts.partition_point(|part| part.start <= turn).saturating_sub(1)
+    /// Number of turns, once it is known: at the latest when the last of them has been taken.
+    pub(crate) fn turns(&self) -> Option<u64> {
+        self.starts.last()?.get().copied()
     }
 
     /// Takes the next turn: reads its piece and gives its blocks to `each`, in the file's order,
-    /// until that breaks. Callable from many threads at once.
-    pub(crate) fn next(&self, each: &mut Each<'_>) -> Turn {
-        let first = self.current.load(Ordering::Relaxed);
-        for (index, PartFeed { part, feed, start }) in self.parts.iter().enumerate().skip(first) {
+    /// until that breaks; `None` when none is left. Callable from many threads at once.
+    pub(crate) fn next(&self, each: &mut Each<'_>) -> Option<Turn> {
+        let first = self.current.load(Ordering::Acquire);
+        for (index, PartFeed { part, feed }) in self.parts.iter().enumerate().skip(first) {
+            // the parts before have ended, so it is known
+            let start = *self.starts[index].get()?;
             let mut each =
                 |turn, block: &Block<'_>| each(Place { turn: start + turn, part }, block);
             let turn = feed.next(&mut each);
-            if turn.number < feed.turns() {
-                return Turn { number: start + turn.number, ..turn };
+            self.settle(index);
+            if let Some(turn) = turn {
+                return Some(Turn { number: start + turn.number, part: index, ..turn });
             }
-            // a turn that is none ends the part for all threads
-            self.current.fetch_max(index + 1, Ordering::Relaxed);
+            self.current.fetch_max(index + 1, Ordering::Release);
         }
-        Turn::new(self.turns)
+        None
+    }
+
+    /// Notes where the parts behind this one start, as far as that has become known.
+    fn settle(&self, first: usize) {
+        for (index, PartFeed { feed, .. }) in self.parts.iter().enumerate().skip(first) {
+            let Some((start, turns)) = self.starts[index].get().zip(feed.turns()) else { return };
+            if self.starts[index + 1].set(start + turns).is_err() {
+                return;
+            }
+        }
     }
 }
 

@@ -61,8 +61,10 @@ pub(crate) enum Done {
 /// What came of a piece of the file.
 #[derive(Debug, Default)]
 pub(crate) struct Piece {
-    /// The turn that it had; `None` when the scan was cancelled before.
+    /// The turn that it had; `None` when none was left, or the scan was cancelled before.
     pub(crate) turn: Option<u64>,
+    /// Index of the file that it is of.
+    pub(crate) part: usize,
     /// Those in the view.
     pub(crate) records: u64,
     /// Records that the view's row filter could not decide about.
@@ -113,8 +115,10 @@ impl Read {
             reader.block(place, block)
         });
         let mut piece = reader.finish();
+        let Some(turn) = turn else { return piece };
         compact(&mut piece.batches);
         piece.turn = Some(turn.number);
+        piece.part = turn.part;
         piece.bytes = turn.bytes;
         if let (None, Err(error)) = (&piece.failure, turn.result) {
             piece.failure = Some(Failure::Query(error));

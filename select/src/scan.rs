@@ -153,8 +153,9 @@ impl Scan {
     pub fn step(&mut self) -> Result<Step> {
         let held = self.started - self.absorbed + self.batches.ready.len() as u64;
         let has_room = held < self.morsels_in_flight_max;
+        let has_turns = self.feed.turns().is_none_or(|turns| self.started < turns);
         match &mut self.state {
-            State::Scanning if self.started < self.feed.turns() && has_room => {
+            State::Scanning if has_turns && has_room => {
                 self.started += 1;
                 return Ok(Step::Run(Morsel(Work::Read(Read {
                     plan: self.plan.clone(),
@@ -187,7 +188,10 @@ impl Scan {
     pub fn accept(&mut self, outcome: Outcome) {
         match outcome.0 {
             Done::Read(piece) => {
-                let Some(turn) = piece.turn else { return };
+                let Some(turn) = piece.turn else {
+                    self.started -= 1;
+                    return;
+                };
                 self.early.insert(turn, piece);
                 while let Some(piece) = self.early.remove(&self.absorbed) {
                     self.absorbed += 1;
@@ -245,9 +249,8 @@ impl Scan {
 
     /// Puts a piece that is next in order into the answer.
     fn absorb(&mut self, piece: Piece) {
-        let part = piece.turn.map_or(0, |turn| self.feed.part_of(turn));
-        if part != self.origin.part {
-            self.origin = Origin { part, records_before: 0 };
+        if piece.part != self.origin.part {
+            self.origin = Origin { part: piece.part, records_before: 0 };
         }
         let origin = self.origin;
         self.origin.records_before += piece.records;
@@ -297,7 +300,7 @@ impl Scan {
     }
 
     fn end_when_through(&mut self) {
-        if self.absorbed < self.feed.turns() && self.limit_left > 0 {
+        if self.feed.turns() != Some(self.absorbed) && self.limit_left > 0 {
             return;
         }
         match self.unchanged() {

@@ -65,28 +65,30 @@ impl FileFeed {
         Self { file, turns, morsel, order, buffers }
     }
 
-    /// Number of turns.
-    pub(super) fn turns(&self) -> u64 {
-        self.turns
+    /// Number of turns, once it is known.
+    pub(super) fn turns(&self) -> Option<u64> {
+        Some(self.turns)
     }
 
     /// Takes the next turn: reads its piece and gives its number and its blocks to `each`, in the
-    /// file's order, until that breaks. Callable from many threads at once.
-    pub(super) fn next(&self, each: &mut EachOfFile<'_>) -> Turn {
+    /// file's order, until that breaks; `None` when none is left. Callable from many threads at
+    /// once.
+    pub(super) fn next(&self, each: &mut EachOfFile<'_>) -> Option<Turn> {
         let mut buffer = lock(&self.buffers.0).pop().unwrap_or_default();
         let turn = match (&self.file.layout, &self.order) {
             (Layout::Fixed(layout), Order::Fixed(next)) => {
-                let mut turn = Turn::new(next.fetch_add(1, Ordering::Relaxed));
-                if turn.number < self.turns {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                (number < self.turns).then(|| {
+                    let mut turn = Turn::new(number);
                     turn.result = self.fixed(layout, &mut turn, &mut buffer.bytes, each);
-                }
-                turn
+                    turn
+                })
             }
             (Layout::Csv(layout), Order::Csv(cursor)) => {
                 self.csv(layout, lock(cursor), &mut buffer, each)
             }
             // a feed is made with the order of its source's layout
-            _ => Turn::new(self.turns),
+            _ => None,
         };
         lock(&self.buffers.0).push(buffer);
         turn
@@ -126,11 +128,14 @@ impl FileFeed {
         mut cursor: MutexGuard<'_, csv::Cursor>,
         buffer: &mut Buffer,
         each: &mut EachOfFile<'_>,
-    ) -> Turn {
+    ) -> Option<Turn> {
         let mut turn = Turn::new(cursor.turn);
+        if turn.number >= self.turns {
+            return None;
+        }
         cursor.turn += 1;
-        if turn.number >= self.turns || cursor.ended {
-            return turn;
+        if cursor.ended {
+            return Some(turn);
         }
         let file_bytes = self.file.identity.bytes;
         let start = layout.start + turn.number * self.morsel;
@@ -146,6 +151,6 @@ impl FileFeed {
             }
             Err(error) => turn.result = Err(error),
         }
-        turn
+        Some(turn)
     }
 }
