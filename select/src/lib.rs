@@ -54,6 +54,7 @@ mod numeric;
 mod pattern;
 mod plan;
 pub mod property;
+mod prune;
 mod render;
 mod requirement;
 mod scan;

@@ -66,6 +66,21 @@ impl Like {
         }
         last.is_suffix(&text[at..])
     }
+
+    /// What every text that matches begins with, and whether each that begins so matches; `None`
+    /// where that is nothing.
+    pub(crate) fn prefix(&self) -> Option<(String, bool)> {
+        let (first, rest) = self.pieces.split_first()?;
+        let (prefix, is_literal) = match first {
+            Piece::Literal(finder) => (String::from_utf8(finder.needle().to_vec()).ok()?, true),
+            Piece::Characters(characters) => {
+                (characters.iter().copied().map_while(|character| character).collect(), false)
+            }
+        };
+        let is_rest = |piece: &Piece| matches!(piece, Piece::Literal(f) if f.needle().is_empty());
+        let is_all = is_literal && matches!(rest, [rest] if is_rest(rest));
+        (!prefix.is_empty()).then_some((prefix, is_all))
+    }
 }
 
 impl Piece {

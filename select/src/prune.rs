@@ -1,0 +1,76 @@
+//! Which parts of a file may hold a record that WHERE keeps, by what is known of their columns.
+//!
+//! A *container* is what statistics are about: a zone of an index, a row group or a page of a Parquet
+//! file. It is ruled out only if some conjunct is true for none of its records; unknown rules
+//! nothing out. And it is ruled out only where reading it could not have failed: conjuncts run in
+//! order, so the one that rules it out and all before it have to be infallible, and the columns that
+//! they read known to decode. So an answer, its errors included, is the same with pruning and
+//! without. What delimits records is for whoever made the statistics: a container whose records
+//! cannot be told from each other has none.
+//!
+//! As DataFusion's pruning predicates, it works on all containers at once, by Arrow's kernels, but
+//! it does not rewrite the predicate: it computes which of true, false and NULL it [can be](truth).
+
+mod range;
+mod truth;
+
+use arrow::array::{ArrayRef, UInt64Array};
+use arrow::buffer::BooleanBuffer;
+
+use crate::plan::Conjunct;
+use truth::Truth;
+
+/// What is known of the containers of a file.
+pub(crate) trait Statistics {
+    /// Records of each container.
+    fn records(&self) -> &[u64];
+
+    /// What is known of a column of the source; `None` is nothing, not even whether it decodes.
+    fn column(&self, column: usize) -> Option<ColumnStatistics>;
+}
+
+/// What is known of a column, one value a container.
+#[derive(Clone, Debug)]
+pub(crate) struct ColumnStatistics {
+    /// No value is less, in the order that WHERE compares in: NaN is above all floats, texts are
+    /// ordered by bytes. Of the column's type; null is unknown. It need not be a value of the
+    /// column.
+    pub(crate) min: ArrayRef,
+    /// No value is greater; likewise.
+    pub(crate) max: ArrayRef,
+    /// Records that have NULL; null is unknown.
+    pub(crate) null_counts: UInt64Array,
+    /// Whether every record is known to decode.
+    pub(crate) decodes: BooleanBuffer,
+}
+
+/// Of each container whether it may hold a record for which all conjuncts are true.
+#[cfg_attr(not(test), expect(dead_code, reason = "for formats with statistics of their own"))]
+pub(crate) fn may_match(conjuncts: &[Conjunct], statistics: &dyn Statistics) -> BooleanBuffer {
+    rulings(conjuncts, statistics).iter().map(Option::is_none).collect()
+}
+
+/// Of each container the first conjunct that rules it out, by its index.
+pub(crate) fn rulings(conjuncts: &[Conjunct], statistics: &dyn Statistics) -> Vec<Option<usize>> {
+    let containers = statistics.records().len();
+    let mut rulings = vec![None; containers];
+    // where no conjunct so far can have failed
+    let mut sound = BooleanBuffer::new_set(containers);
+    for (index, Conjunct { expr, columns, .. }) in conjuncts.iter().enumerate() {
+        if expr.is_fallible() {
+            break;
+        }
+        for column in columns {
+            let decodes = statistics.column(*column).map(|known| known.decodes);
+            sound = &sound & &decodes.unwrap_or_else(|| BooleanBuffer::new_unset(containers));
+        }
+        let is_false = &sound & &!&Truth::of(expr, statistics).may_be_true;
+        for container in is_false.set_indices() {
+            rulings[container].get_or_insert(index);
+        }
+    }
+    rulings
+}
+
+#[cfg(test)]
+mod tests;
