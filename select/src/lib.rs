@@ -47,6 +47,7 @@ mod group;
 mod growth;
 mod interval;
 mod key_table;
+mod kind;
 mod like;
 mod mention;
 mod morsel;

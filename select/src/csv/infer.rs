@@ -1,32 +1,8 @@
-//! The types of fields by the values of the first records.
-//!
-//! Decided by the narrowest type that holds every value that is not NULL: boolean, whole number, exact
-//! decimal where all have the same number of digits after the point (as amounts of money do), other
-//! number, date, timestamp, else text. Leading zeros make text: such a field is a code.
+//! The type of a field by the values of the first records.
 
-use super::{Block, Kind, value};
+use crate::kind::{Kind, RECORDS_MAX, Shape};
 
-/// Records that are looked at.
-pub(super) const RECORDS_MAX: usize = 10_000;
-
-/// The digits that a decimal has at least, so that larger values than those of the sample fit.
-const DECIMAL_DIGITS: usize = 18;
-
-/// What the values of a field have in common.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Shape {
-    Boolean,
-    /// Digits before and after the point; a whole number may be beyond 64 bits.
-    Exact {
-        whole: usize,
-        scale: usize,
-        wide: bool,
-    },
-    Float,
-    Date,
-    Timestamp,
-    Text,
-}
+use super::Block;
 
 /// The type of a column by the records of a sample.
 pub(super) fn kind(sample: &Block<'_>, column: usize) -> Kind {
@@ -42,72 +18,4 @@ pub(super) fn kind(sample: &Block<'_>, column: usize) -> Kind {
         shape = Some(common);
     }
     shape.map_or(Kind::Text, Shape::kind)
-}
-
-impl Shape {
-    fn of(text: &[u8]) -> Self {
-        if value::date(text).is_some() {
-            Shape::Date
-        } else if value::timestamp(text).is_some() {
-            Shape::Timestamp
-        } else if value::boolean(text).is_some() {
-            Shape::Boolean
-        } else {
-            Shape::of_number(text).unwrap_or(Shape::Text)
-        }
-    }
-
-    fn of_number(text: &[u8]) -> Option<Self> {
-        let magnitude = text.strip_prefix(b"-").unwrap_or(text);
-        let whole = magnitude.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let code = whole > 1 && magnitude.first() == Some(&b'0');
-        if code || (whole == 0 && magnitude.first() != Some(&b'.')) {
-            return None;
-        }
-        let fraction = match magnitude.get(whole..)? {
-            [] => return Self::exact(whole, 0, value::int64(text).is_none()),
-            [b'.', fraction @ ..] => fraction,
-            _ => b"",
-        };
-        if !fraction.is_empty() && fraction.iter().all(u8::is_ascii_digit) {
-            return Self::exact(whole, fraction.len(), false);
-        }
-        value::float64(text).map(|_| Shape::Float)
-    }
-
-    fn exact(whole: usize, scale: usize, wide: bool) -> Option<Self> {
-        (whole + scale <= 38).then_some(Shape::Exact { whole, scale, wide })
-    }
-
-    /// What two values have in common.
-    fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (
-                Shape::Exact { whole: a, scale, wide: v },
-                Shape::Exact { whole: b, scale: t, wide: w },
-            ) if scale == t => Self::exact(a.max(b), scale, v | w).unwrap_or(Shape::Text),
-            (Shape::Exact { .. } | Shape::Float, Shape::Exact { .. } | Shape::Float) => {
-                Shape::Float
-            }
-            _ if self == other => self,
-            _ => Shape::Text,
-        }
-    }
-
-    fn kind(self) -> Kind {
-        match self {
-            Shape::Boolean => Kind::Boolean,
-            Shape::Exact { scale: 0, wide: false, .. } => Kind::Int64,
-            Shape::Exact { scale: 0, .. } => Kind::Decimal { precision: 38, scale: 0 },
-            Shape::Exact { whole, scale, .. } => {
-                let precision = (whole + scale).clamp(DECIMAL_DIGITS, 38);
-                let byte = |digits: usize| u8::try_from(digits).unwrap_or(38);
-                Kind::Decimal { precision: byte(precision), scale: byte(scale) }
-            }
-            Shape::Float => Kind::Float64,
-            Shape::Date => Kind::Date,
-            Shape::Timestamp => Kind::Timestamp,
-            Shape::Text => Kind::Text,
-        }
-    }
 }

@@ -9,7 +9,7 @@
 //!
 //! An empty field without quotes is NULL, `""` is the empty text. The first record names the fields
 //! unless the descriptor says otherwise; a name that is empty there becomes `column1`, by its place.
-//! Types come from the descriptor or from the [first records](infer). They are then checked: a value
+//! Types come from the descriptor or from the [first records](crate::kind::Shape). They are then checked: a value
 //! that does not fit is a fault that names the remedy, never a wrong or missing value.
 //!
 //! Every record's number of fields and every quote is checked, also in fields that nobody asks for;
@@ -18,19 +18,17 @@
 mod cursor;
 mod decode;
 mod infer;
-mod kind;
 mod open;
 mod structure;
-mod value;
 
 pub(crate) use cursor::{Cursor, Scratch};
-pub(crate) use kind::Kind;
 pub(crate) use structure::Structure;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Field as ArrowField, Schema};
 
 use crate::block::{Fault, Rows, quote};
+use crate::kind::Kind;
 
 /// The longest record; also the bound of what is kept between two turns.
 pub(crate) const RECORD_BYTES_MAX: usize = 4 << 20;

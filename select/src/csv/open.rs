@@ -5,10 +5,11 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::data_file::read;
+use crate::kind::Kind;
 use crate::{Error, ErrorKind, Result};
 
 use super::cursor::Scratch;
-use super::{Field, Kind, Layout, Options, RECORD_BYTES_MAX, infer};
+use super::{Field, Layout, Options, RECORD_BYTES_MAX, infer};
 
 /// Bytes of the sample, or more where the header alone is longer.
 const SAMPLE_BYTES: usize = 1 << 20;

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use crate::Result;
-use crate::csv::{self, Kind};
+use crate::csv;
+use crate::kind::Kind;
 
 use super::keys::Keys;
 use super::{Requirements, parse_fields, parse_name, parse_requirement};

@@ -1,5 +1,5 @@
 use super::*;
-use crate::csv::Kind;
+use crate::kind::Kind;
 
 const FIELD: &str = "format = \"fixed\"\nrecord_length = 20\n[[field]]\nname = \"price\"\ntype = \"zoned\"\noffset = 2\nlength = 11\n";
 

@@ -3,7 +3,7 @@
 use crate::calendar::days_since_epoch;
 
 #[inline]
-pub(super) fn boolean(text: &[u8]) -> Option<bool> {
+pub(crate) fn boolean(text: &[u8]) -> Option<bool> {
     match text {
         _ if text.eq_ignore_ascii_case(b"true") => Some(true),
         _ if text.eq_ignore_ascii_case(b"false") => Some(false),
@@ -38,7 +38,7 @@ fn digits(text: &[u8]) -> Option<i64> {
 }
 
 #[inline]
-pub(super) fn int64(text: &[u8]) -> Option<i64> {
+pub(crate) fn int64(text: &[u8]) -> Option<i64> {
     let (magnitude, negative) = signed(text);
     match magnitude.len() {
         0 => None,
@@ -48,7 +48,7 @@ pub(super) fn int64(text: &[u8]) -> Option<i64> {
 }
 
 /// `12.34` times 10 to the power of `scale`.
-pub(super) fn decimal(text: &[u8], precision: u8, scale: u8) -> Option<i128> {
+pub(crate) fn decimal(text: &[u8], precision: u8, scale: u8) -> Option<i128> {
     let (magnitude, negative) = signed(text);
     let point = memchr::memchr(b'.', magnitude).unwrap_or(magnitude.len());
     let (whole, fraction) = magnitude.split_at(point);
@@ -74,7 +74,7 @@ pub(super) fn decimal(text: &[u8], precision: u8, scale: u8) -> Option<i128> {
 }
 
 #[inline]
-pub(super) fn float64(text: &[u8]) -> Option<f64> {
+pub(crate) fn float64(text: &[u8]) -> Option<f64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
@@ -85,7 +85,7 @@ fn pair(text: [u8; 2]) -> Option<u8> {
 
 /// Days since 1970-01-01 of YYYY-MM-DD.
 #[inline]
-pub(super) fn date(text: &[u8]) -> Option<i32> {
+pub(crate) fn date(text: &[u8]) -> Option<i32> {
     let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text.first_chunk::<10>()? else {
         return None;
     };
@@ -96,7 +96,7 @@ pub(super) fn date(text: &[u8]) -> Option<i32> {
 }
 
 /// Microseconds since 1970-01-01T00:00:00 of `YYYY-MM-DD[T ]HH:MM:SS[.ffffff][Z]`.
-pub(super) fn timestamp(text: &[u8]) -> Option<i64> {
+pub(crate) fn timestamp(text: &[u8]) -> Option<i64> {
     let text = text.strip_suffix(b"Z").unwrap_or(text);
     let (day, time) = text.split_at_checked(10)?;
     let (&[b'T' | b' ', h1, h2, b':', m1, m2, b':', s1, s2], fraction) =

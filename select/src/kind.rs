@@ -1,10 +1,17 @@
-//! The types of CSV fields and their words in a descriptor.
+//! The types that the fields of text files have, and their words in a descriptor.
+
+mod column;
+mod shape;
+mod value;
+
+pub(crate) use column::{Cells, column};
+pub(crate) use shape::{RECORDS_MAX, Shape};
 
 use std::fmt;
 
 use arrow::datatypes::{DataType, TimeUnit};
 
-/// The type of a CSV field.
+/// The type of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Boolean,
