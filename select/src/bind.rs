@@ -15,7 +15,7 @@ use crate::expr::{Expr, ExprKind};
 use crate::file_set::PATH_COLUMN;
 use crate::plan::Item;
 use crate::syntax::{self, Name, Position};
-use crate::{Error, ErrorKind, Result, Value, View};
+use crate::{Error, ErrorKind, Result, Value, View, types};
 pub(crate) use coerce::is_untyped;
 use coerce::{coerce, fold, literal, unify};
 use operators::{arithmetic, in_list, matching, negate};
@@ -151,6 +151,9 @@ impl Binder<'_> {
             return Err(qualifier.at.error(ErrorKind::UnknownColumn, message));
         }
         let (index, field) = self.find(name)?;
+        if !types::is_selectable(field.data_type()) {
+            return Err(types::not_selectable(field, name.at));
+        }
         Ok(Expr { data_type: field.data_type().clone(), kind: ExprKind::Column(index) })
     }
 

@@ -2,6 +2,7 @@
 
 use arrow::array::ArrayRef;
 
+use crate::columnar::parquet;
 use crate::{Error, ErrorKind, Result, csv, fixed};
 
 /// Which records of a block to decode.
@@ -19,6 +20,8 @@ pub(crate) enum Block<'a> {
     Fixed(fixed::Block<'a>),
     /// Of a CSV file.
     Csv(csv::Block<'a>),
+    /// Of a Parquet file.
+    Parquet(parquet::Block<'a>),
 }
 
 impl Block<'_> {
@@ -27,6 +30,7 @@ impl Block<'_> {
         match self {
             Block::Fixed(block) => block.records(),
             Block::Csv(block) => block.records(),
+            Block::Parquet(block) => block.records(),
         }
     }
 
@@ -42,6 +46,7 @@ impl Block<'_> {
             let decoded = match self {
                 Block::Fixed(block) => block.decode(column, rows),
                 Block::Csv(block) => block.decode(column, rows),
+                Block::Parquet(block) => block.decode(column, rows),
             };
             match decoded {
                 Ok(array) => arrays.push(array),
@@ -62,14 +67,16 @@ impl Block<'_> {
         match self {
             Block::Fixed(block) => block.fault(),
             Block::Csv(block) => block.fault(),
+            Block::Parquet(_) => None,
         }
     }
 
-    /// Where a record starts, in bytes from the start of the file.
-    pub(crate) fn byte_of(&self, record: usize) -> u64 {
+    /// Where a record starts, in bytes from the start of the file, if all of it is there.
+    pub(crate) fn byte_of(&self, record: usize) -> Option<u64> {
         match self {
-            Block::Fixed(block) => block.byte_of(record),
-            Block::Csv(block) => block.byte_of(record),
+            Block::Fixed(block) => Some(block.byte_of(record)),
+            Block::Csv(block) => Some(block.byte_of(record)),
+            Block::Parquet(_) => None,
         }
     }
 }
@@ -79,8 +86,8 @@ impl Block<'_> {
 pub(crate) struct Fault {
     /// Index of the record in its block.
     pub(crate) record: usize,
-    /// Where the record starts in the file.
-    pub(crate) byte: u64,
+    /// Where the record starts in the file; `None` where it is in pieces.
+    pub(crate) byte: Option<u64>,
     /// The field, where it is one field's fault.
     pub(crate) field: Option<String>,
     /// The complaint.
@@ -92,7 +99,8 @@ impl Fault {
     /// file that come before the block.
     pub(crate) fn to_error(&self, file: &str, records_before: u64) -> Error {
         let record = records_before + self.record as u64 + 1;
-        self.error_at(file, &format!("record {record} (byte {})", self.byte))
+        let byte = self.byte.map(|byte| format!(" (byte {byte})")).unwrap_or_default();
+        self.error_at(file, &format!("record {record}{byte}"))
     }
 
     /// As [`to_error`](Self::to_error) in a view with a row filter, where only the records that it

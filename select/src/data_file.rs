@@ -6,6 +6,7 @@ use std::path::Path;
 
 use arrow::datatypes::Schema;
 
+use crate::columnar::parquet;
 use crate::descriptor::{self, Descriptor};
 use crate::source::Identity;
 use crate::{Error, ErrorKind, Result, csv, fixed};
@@ -25,6 +26,7 @@ pub(crate) struct DataFile {
 pub(crate) enum Layout {
     Fixed(fixed::Layout),
     Csv(csv::Layout),
+    Parquet(parquet::Layout),
 }
 
 impl DataFile {
@@ -36,7 +38,8 @@ impl DataFile {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let identity = Identity::from(&metadata);
-        let (schema, layout) = match descriptor.map(|descriptor| descriptor.layout) {
+        let told = descriptor.map(|descriptor| descriptor.layout(name, is_parquet(name)));
+        let (schema, layout) = match told.transpose()? {
             Some(descriptor::Layout::Fixed(layout)) => {
                 check_length(name, identity.bytes, &layout)?;
                 (layout.schema(), Layout::Fixed(layout))
@@ -50,9 +53,20 @@ impl DataFile {
                 let layout = csv::Layout::open(name, &file, identity.bytes, options)?;
                 (layout.schema(), Layout::Csv(layout))
             }
+            Some(descriptor::Layout::Parquet(fields)) => {
+                let layout = parquet::Layout::open(name, &file, identity.bytes)?;
+                let schema = layout.schema();
+                check_fields(name, &schema, &fields)?;
+                (schema, Layout::Parquet(layout))
+            }
+            None if is_parquet(name) => {
+                let layout = parquet::Layout::open(name, &file, identity.bytes)?;
+                (layout.schema(), Layout::Parquet(layout))
+            }
             None => {
-                let message =
-                    format!("{name}: no descriptor {name}.toml, and its name is not .csv or .tsv");
+                let message = format!(
+                    "{name}: no descriptor {name}.toml, and its name is not .csv, .tsv or .parquet"
+                );
                 return Err(Error::new(ErrorKind::Descriptor, message));
             }
         };
@@ -61,18 +75,21 @@ impl DataFile {
 
     /// As [`Source::format_of`](crate::Source::format_of).
     pub(crate) fn format_of(name: &str, descriptor: Option<&Descriptor>) -> Option<&'static str> {
-        match descriptor.map(|descriptor| &descriptor.layout) {
-            Some(descriptor::Layout::Fixed(_)) => Some("fixed"),
-            Some(descriptor::Layout::Csv(_)) => Some("csv"),
+        match descriptor.map(Descriptor::format) {
+            Some(Some(format)) => Some(format),
+            _ if is_parquet(name) => Some("parquet"),
+            // a descriptor that does not tell is one of CSV
+            Some(None) => Some("csv"),
             None => is_csv(name).then_some("csv"),
         }
     }
 
-    /// "fixed" or "csv".
+    /// "fixed", "csv" or "parquet".
     pub(crate) fn format(&self) -> &'static str {
         match &self.layout {
             Layout::Fixed(_) => "fixed",
             Layout::Csv(_) => "csv",
+            Layout::Parquet(_) => "parquet",
         }
     }
 
@@ -91,6 +108,8 @@ impl DataFile {
         match &self.layout {
             Layout::Fixed(_) => self.identity.bytes > 0,
             Layout::Csv(layout) => self.identity.bytes > layout.start,
+            // its types are known without records, and have to be those of other files
+            Layout::Parquet(_) => true,
         }
     }
 
@@ -99,6 +118,7 @@ impl DataFile {
         match &self.layout {
             Layout::Fixed(layout) => Some(self.identity.bytes / layout.stride as u64),
             Layout::Csv(_) => None,
+            Layout::Parquet(layout) => Some(layout.records()),
         }
     }
 
@@ -106,7 +126,7 @@ impl DataFile {
     pub(crate) fn record_bytes(&self) -> Option<u32> {
         match &self.layout {
             Layout::Fixed(layout) => u32::try_from(layout.stride).ok(),
-            Layout::Csv(_) => None,
+            Layout::Csv(_) | Layout::Parquet(_) => None,
         }
     }
 
@@ -116,6 +136,7 @@ impl DataFile {
             Layout::Fixed(layout) => layout.stride,
             // Each field ends in a delimiter or with the record.
             Layout::Csv(_) => self.schema.fields().len().max(1),
+            Layout::Parquet(_) => parquet::RECORD_BYTES,
         }
     }
 
@@ -124,6 +145,7 @@ impl DataFile {
         match &self.layout {
             Layout::Fixed(layout) => layout.fields.get(column).map(ToString::to_string),
             Layout::Csv(layout) => layout.storage(column),
+            Layout::Parquet(layout) => layout.storage(column),
         }
         .unwrap_or_default()
     }
@@ -151,6 +173,23 @@ pub(crate) fn read(name: &str, file: &File, buffer: &mut [u8], at: u64) -> Resul
 fn is_csv(name: &str) -> bool {
     let extension = Path::new(name).extension().unwrap_or_default();
     extension.eq_ignore_ascii_case("csv") || extension.eq_ignore_ascii_case("tsv")
+}
+
+fn is_parquet(name: &str) -> bool {
+    let extension = Path::new(name).extension().unwrap_or_default();
+    extension.eq_ignore_ascii_case("parquet") || extension.eq_ignore_ascii_case("pq")
+}
+
+/// Whether the fields of a descriptor are columns of a file that names them itself: one that is
+/// misspelt would not be protected.
+fn check_fields(name: &str, schema: &Schema, fields: &[String]) -> Result<()> {
+    let Some(unknown) = fields.iter().find(|field| schema.index_of(field).is_err()) else {
+        return Ok(());
+    };
+    let names = schema.fields().iter().take(20).map(|field| format!("`{}`", field.name()));
+    let names = names.collect::<Vec<_>>().join(", ");
+    let message = format!("{name}.toml: no field `{unknown}` in the file, which has {names}");
+    Err(Error::new(ErrorKind::Descriptor, message))
 }
 
 fn check_length(name: &str, bytes: u64, layout: &fixed::Layout) -> Result<()> {

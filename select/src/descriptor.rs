@@ -37,7 +37,18 @@
 //! type = "decimal(12,2)"       # boolean, int64, float64, decimal(p,s), date, timestamp, text
 //! scl_min = 4                  # a field may be here for its protection alone, without a type
 //! ```
+//!
+//! A Parquet file needs one only for its protection; nested fields are named as their columns are:
+//!
+//! ```toml
+//! format = "parquet"
+//!
+//! [[field]]
+//! name = "person.salary"
+//! scl_min = 4
+//! ```
 
+mod columnar;
 mod csv;
 mod fixed;
 mod keys;
@@ -58,7 +69,9 @@ const COMMON: &[&str] = &["format", "network_encrypt", "scl_min"];
 /// A parsed descriptor.
 #[derive(Clone, Debug)]
 pub struct Descriptor {
-    pub(crate) layout: Layout,
+    layout: Layout,
+    /// Whether it names the format, or the file's name does.
+    names_format: bool,
     requirement: Requirement,
     /// Those of the fields that have one.
     fields: Vec<(String, Requirement)>,
@@ -69,6 +82,8 @@ pub struct Descriptor {
 pub(crate) enum Layout {
     Fixed(crate::fixed::Layout),
     Csv(crate::csv::Options),
+    /// The names of the fields that it protects.
+    Parquet(Vec<String>),
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -76,6 +91,7 @@ enum Format {
     Fixed,
     Csv,
     Tsv,
+    Parquet,
 }
 
 impl Descriptor {
@@ -96,6 +112,35 @@ impl Descriptor {
         parse_file(text, table.as_ref())
     }
 
+    /// What it says about the records of a file that names itself Parquet or not, which counts where
+    /// the descriptor does not tell.
+    ///
+    /// # Errors
+    /// `Descriptor` when it says more than a Parquet file leaves to say.
+    pub(crate) fn layout(self, file: &str, is_parquet: bool) -> Result<Layout> {
+        match self.layout {
+            Layout::Csv(options) if is_parquet && !self.names_format => {
+                let names = options.names_alone().ok_or_else(|| {
+                    let message = format!(
+                        "{file}.toml: {file} is Parquet by its name, which has types of its own; say `format` if it is not"
+                    );
+                    Error::new(ErrorKind::Descriptor, message)
+                })?;
+                Ok(Layout::Parquet(names))
+            }
+            layout => Ok(layout),
+        }
+    }
+
+    /// The format that it says, unless it leaves that to the file's name.
+    pub(crate) fn format(&self) -> Option<&'static str> {
+        match self.layout {
+            Layout::Fixed(_) => Some("fixed"),
+            Layout::Parquet(_) => Some("parquet"),
+            Layout::Csv(_) => self.names_format.then_some("csv"),
+        }
+    }
+
     /// What the file as a whole demands of a channel.
     pub fn requirement(&self) -> Requirement {
         self.requirement
@@ -110,7 +155,12 @@ impl Descriptor {
 fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descriptor> {
     let known: Vec<&str> = keys_of(&[fixed::KEYS, csv::KEYS].concat());
     let keys = Keys::new(text, 0, table, &known)?;
-    let words = [("fixed", Format::Fixed), ("csv", Format::Csv), ("tsv", Format::Tsv)];
+    let words = [
+        ("fixed", Format::Fixed),
+        ("csv", Format::Csv),
+        ("tsv", Format::Tsv),
+        ("parquet", Format::Parquet),
+    ];
     let format = keys.choice("format", &words)?;
     let requirement = parse_requirement(&keys)?;
     let mut fields = Vec::new();
@@ -118,6 +168,10 @@ fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descripto
         Some(Format::Fixed) => {
             let keys = Keys::new(text, 0, table, &keys_of(fixed::KEYS))?;
             Layout::Fixed(fixed::parse(&keys, &mut fields)?)
+        }
+        Some(Format::Parquet) => {
+            let keys = Keys::new(text, 0, table, &keys_of(columnar::KEYS))?;
+            Layout::Parquet(columnar::parse(&keys, &mut fields)?)
         }
         None if keys.has("record_length") => {
             return Err(
@@ -130,7 +184,7 @@ fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descripto
         }
     };
     fields.retain(|(_, requirement)| *requirement != Requirement::None);
-    Ok(Descriptor { layout, requirement, fields })
+    Ok(Descriptor { layout, names_format: format.is_some(), requirement, fields })
 }
 
 /// Those that every format has, and its own between them.

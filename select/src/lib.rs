@@ -33,6 +33,7 @@ mod block;
 mod budget;
 mod calendar;
 mod cast;
+mod columnar;
 mod csv;
 mod data_file;
 mod descriptor;

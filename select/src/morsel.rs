@@ -120,7 +120,8 @@ impl Read {
         piece.turn = Some(turn.number);
         piece.part = turn.part;
         piece.bytes = turn.bytes;
-        if let (None, Err(error)) = (&piece.failure, turn.result) {
+        // what could not be read is no fault of a record
+        if let Err(error) = turn.result {
             piece.failure = Some(Failure::Query(error));
         }
         piece.time = start.elapsed();

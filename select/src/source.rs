@@ -107,7 +107,7 @@ impl Source {
         DataFile::format_of(name, descriptor)
     }
 
-    /// "fixed" or "csv"; blank when no file is left.
+    /// "fixed", "csv" or "parquet"; blank when no file is left.
     pub fn format(&self) -> &'static str {
         self.parts.first().map_or("", |part| part.file.format())
     }

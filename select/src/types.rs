@@ -8,16 +8,17 @@ use arrow::array::{
     IntervalMonthDayNanoArray, Scalar, StringArray, TimestampMicrosecondArray, new_null_array,
 };
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit, TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
+    TimestampMicrosecondType,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use crate::Value;
 use crate::calendar::DAY_MICROS;
 use crate::interval::Interval;
-use crate::syntax::ArithmeticOp;
+use crate::syntax::{ArithmeticOp, Position};
 use crate::value::DECIMAL_DIGITS_MAX;
+use crate::{Error, ErrorKind, Value};
 
 /// Microseconds without a time zone.
 pub(crate) const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
@@ -34,8 +35,39 @@ pub fn type_name(data_type: &DataType) -> String {
         DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp".to_owned(),
         DataType::Interval(_) => "interval".to_owned(),
         DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
+        DataType::List(_) => "list".to_owned(),
+        DataType::Map(..) => "map".to_owned(),
+        DataType::Struct(_) => "struct".to_owned(),
         other => other.to_string().to_lowercase(),
     }
+}
+
+/// Whether Selects compute with values of a type; files may have columns of others.
+pub(crate) fn is_selectable(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Boolean
+        | DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::Int64
+        | DataType::Float32
+        | DataType::Float64
+        | DataType::Decimal128(..)
+        | DataType::Utf8
+        | DataType::Binary
+        | DataType::Date32 => true,
+        other => *other == TIMESTAMP || *other == INTERVAL,
+    }
+}
+
+/// The complaint about a column that is not [selectable](is_selectable).
+pub(crate) fn not_selectable(column: &Field, at: Position) -> Error {
+    let message = format!(
+        "column `{}` is a {}, which Selects do not read",
+        column.name(),
+        type_name(column.data_type())
+    );
+    at.error(ErrorKind::Unsupported, message)
 }
 
 /// The type that a value has by itself. NULL has none and counts as text.

@@ -121,7 +121,7 @@ impl Piece {
             if block.fault.is_none() {
                 let text = if rest.len() > RECORD_BYTES_MAX { too_long() } else { unclosed() };
                 let byte = block.start;
-                block.fault = Some(Fault { record: 0, byte, field: None, text });
+                block.fault = Some(Fault { record: 0, byte: Some(byte), field: None, text });
             }
             // it is the last anyway
             let _ = each(block);
@@ -189,7 +189,7 @@ impl Scratch {
         }
         .map(|(field, text)| {
             let byte = start + from as u64;
-            Fault { record: block.firsts.len(), byte, field, text }
+            Fault { record: block.firsts.len(), byte: Some(byte), field, text }
         });
         if bytes.len() > RECORD_BYTES_MAX {
             cut_too_long(&mut block);
@@ -209,7 +209,7 @@ fn cut_too_long(block: &mut Block<'_>) {
     if let Some(record) = block.firsts.iter().position(|first| length(first) > RECORD_BYTES_MAX) {
         let byte = block.byte_of(record);
         block.firsts = &block.firsts[..record];
-        block.fault = Some(Fault { record, byte, field: None, text: too_long() });
+        block.fault = Some(Fault { record, byte: Some(byte), field: None, text: too_long() });
     }
 }
 

@@ -52,6 +52,15 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// The names of the fields, if nothing else is said.
+    pub(crate) fn names_alone(self) -> Option<Vec<String>> {
+        let is_silent = self.delimiter.is_none() && self.header && self.null.is_none();
+        let is_untyped = self.fields.iter().all(|(_, kind)| kind.is_none());
+        (is_silent && is_untyped).then(|| self.fields.into_iter().map(|(name, _)| name).collect())
+    }
+}
+
 /// How the records of a CSV file are laid out.
 #[derive(Debug)]
 pub(crate) struct Layout {
@@ -128,7 +137,7 @@ impl Block<'_> {
                     "{shown} is not {kind}, the type by the first records; declare the field's type in {descriptor}"
                 ),
             };
-            Fault { record, byte: self.byte_of(record), field: Some(field.name.clone()), text }
+            Fault { record, byte: Some(self.byte_of(record)), field: Some(field.name.clone()), text }
         })
     }
 

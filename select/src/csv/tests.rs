@@ -65,7 +65,7 @@ fn take(block: &Block<'_>, all: &mut Read) {
         all.records.push(values.collect());
     }
     if let Some(fault) = block.fault() {
-        all.fault = Some((before + fault.record, fault.byte, fault.text.clone()));
+        all.fault = Some((before + fault.record, fault.byte.unwrap(), fault.text.clone()));
         assert_eq!(fault.record, block.records());
     }
 }

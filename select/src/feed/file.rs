@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use super::{Buffer, Buffers, Turn, lock};
 use crate::block::Block;
+use crate::columnar::parquet;
 use crate::data_file::{DataFile, Layout};
 use crate::fixed::PADDING_BYTES;
 use crate::{Result, csv, fixed};
@@ -34,6 +35,8 @@ enum Order {
     /// Number of the next turn.
     Fixed(AtomicU64),
     Csv(Mutex<csv::Cursor>),
+    /// As of fixed-length files.
+    Parquet(AtomicU64, parquet::Turns),
 }
 
 /// What is done with a block; the number of its turn in the file comes first.
@@ -61,6 +64,10 @@ impl FileFeed {
                 let morsel = morsel_bytes as u64;
                 ((bytes - layout.start).div_ceil(morsel), morsel, Order::Csv(Mutex::default()))
             }
+            Layout::Parquet(layout) => {
+                let turns = parquet::Turns::new(layout, morsel_bytes);
+                (turns.len(), morsel_bytes as u64, Order::Parquet(AtomicU64::new(0), turns))
+            }
         };
         Self { file, turns, morsel, order, buffers }
     }
@@ -86,6 +93,16 @@ impl FileFeed {
             }
             (Layout::Csv(layout), Order::Csv(cursor)) => {
                 self.csv(layout, lock(cursor), &mut buffer, each)
+            }
+            (Layout::Parquet(layout), Order::Parquet(next, turns)) => {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                turns.turn(layout, number).map(|records| {
+                    let mut turn = Turn::new(number);
+                    let each =
+                        &mut |block: parquet::Block<'_>| each(number, &Block::Parquet(block));
+                    turn.result = records.blocks(layout, &self.file, &mut turn.bytes, each);
+                    turn
+                })
             }
             // a feed is made with the order of its source's layout
             _ => None,

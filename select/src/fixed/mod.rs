@@ -268,7 +268,7 @@ impl<'a> Block<'a> {
             let bytes = self.bytes.get(start..start + field.length).unwrap_or_default();
             Fault {
                 record,
-                byte: self.byte_of(record),
+                byte: Some(self.byte_of(record)),
                 field: Some(field.name.clone()),
                 text: decode::complaint(field, bytes),
             }
@@ -294,7 +294,7 @@ impl<'a> Block<'a> {
             quote(expected),
             self.layout.stride - expected.len()
         );
-        Fault { record, byte: self.byte_of(record), field: None, text }
+        Fault { record, byte: Some(self.byte_of(record)), field: None, text }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::bind::{self, Binder, Scope, not_grouped};
 use crate::expr::{Expr, ExprKind};
 use crate::group::Grouping;
 use crate::syntax::{self, Distinct, Position, SelectSyntax};
-use crate::{Error, ErrorKind, Result, Value};
+use crate::{Error, ErrorKind, Result, Value, types};
 
 /// Binds what comes after WHERE. `rows_max` is what OFFSET and LIMIT want.
 pub(super) fn rows(
@@ -125,6 +125,9 @@ fn bind_item(binder: &mut Binder<'_>, projected: &Projected<'_>) -> Result<(Fiel
     let (expr, text, alias) = match projected {
         Projected::Column { index, at } => {
             let field = binder.view.source().schema().field(*index);
+            if !types::is_selectable(field.data_type()) {
+                return Err(types::not_selectable(field, *at));
+            }
             let text = field.name().clone();
             let data_type = field.data_type().clone();
             let column = Expr { data_type, kind: ExprKind::Column(*index) };

@@ -221,7 +221,7 @@ fn a_descriptor_has_to_fit_its_file() {
     );
     Data::new("f.dat", RECORD, None).does_not_open(
         ErrorKind::Descriptor,
-        "f.dat: no descriptor f.dat.toml, and its name is not .csv or .tsv",
+        "f.dat: no descriptor f.dat.toml, and its name is not .csv, .tsv or .parquet",
     );
 }
 

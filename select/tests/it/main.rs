@@ -20,6 +20,8 @@ mod metamorphic;
 mod mutation;
 /// Random Selects against an SQL engine that nobody here wrote.
 mod oracle;
+/// Tables as Parquet files.
+mod parquet_file;
 /// SQL and its rows or its error, as files of text.
 mod slt;
 /// What outgrows memory.

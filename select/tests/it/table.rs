@@ -10,6 +10,8 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use sift_select::{Descriptor, Source, Value};
 
+use crate::parquet_file::{self, Pages};
+
 /// Rows and how each format stores them.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
@@ -23,10 +25,12 @@ pub(crate) struct Table {
 pub(crate) enum Format {
     Fixed,
     Csv,
+    Parquet(Pages),
 }
 
 impl Format {
-    pub(crate) const ALL: &[Self] = &[Self::Fixed, Self::Csv];
+    pub(crate) const ALL: &[Self] =
+        &[Self::Fixed, Self::Csv, Self::Parquet(Pages::V1), Self::Parquet(Pages::V2)];
 }
 
 #[derive(Clone, Debug)]
@@ -64,6 +68,9 @@ impl Table {
         let (bytes, descriptor) = match format {
             Format::Fixed => (self.to_fixed(), self.fixed_descriptor()),
             Format::Csv => (self.to_csv().into_bytes(), self.csv_descriptor()),
+            Format::Parquet(pages) => {
+                (parquet_file::write(self, pages), "format = \"parquet\"".to_owned())
+            }
         };
         let path = folder.join(format!("{}.{format:?}", self.name));
         std::fs::write(&path, bytes).expect("write the table");

@@ -2,6 +2,7 @@
 
 use sift_select::Value;
 
+use crate::parquet_file::Pages;
 use crate::table::{Column, Format, Storage, Table, date, decimal, integer, null, text, timestamp};
 
 /// Every table.
@@ -121,7 +122,9 @@ pub(crate) fn many() -> Table {
     Table { name: "many", columns, rows: rows.collect(), formats: Format::ALL }
 }
 
-/// Number types that only fixed-length records have.
+const NARROW: &[Format] = &[Format::Fixed, Format::Parquet(Pages::V1), Format::Parquet(Pages::V2)];
+
+/// Number types that texts do not have.
 pub(crate) fn narrow() -> Table {
     let column = |name, storage| Column { name, storage, word: "" };
     let columns = vec![
@@ -142,10 +145,12 @@ pub(crate) fn narrow() -> Table {
         row(3, 0, 1, 0, 0, null()),
         row(4, -1, -1, -1, -1, Value::Float(f64::from(0.1_f32))),
     ];
-    Table { name: "narrow", columns, rows, formats: &[Format::Fixed] }
+    Table { name: "narrow", columns, rows, formats: NARROW }
 }
 
-/// Types that only text files have.
+const EVENTS: &[Format] = &[Format::Csv, Format::Parquet(Pages::V1), Format::Parquet(Pages::V2)];
+
+/// Types that fixed-length records do not have.
 pub(crate) fn events() -> Table {
     let column = |name, word| Column { name, storage: Storage::Nowhere, word };
     let columns = vec![column("id", "int64"), column("open", "boolean"), column("at", "timestamp")];
@@ -161,5 +166,5 @@ pub(crate) fn events() -> Table {
         row(5, Some(false), Some("2024-02-29T00:00:00")),
         row(6, None, None),
     ];
-    Table { name: "events", columns, rows, formats: &[Format::Csv] }
+    Table { name: "events", columns, rows, formats: EVENTS }
 }

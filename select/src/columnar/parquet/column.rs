@@ -1,0 +1,218 @@
+//! One column of a turn: a decoder that goes forward, and what it decoded last.
+//!
+//! Selected records come as runs; between them the decoder skips. Where the runs are many and short
+//! that costs more than it saves, so the block is then decoded whole and the records are taken out
+//! of it. Either way a record has the same value or the same complaint.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::compute::take;
+use parquet::arrow::array_reader::ArrayReader;
+use parquet::column::page::{PageIterator, PageReader};
+use parquet::errors::{ParquetError, Result as ParquetResult};
+
+use super::footer::contained;
+use super::pages::Pages;
+use super::schema::Leaf;
+use super::{Chunk, Input};
+use crate::block::Rows;
+
+/// With more runs than one in so many records a block is decoded whole; found by measuring, and near
+/// what the parquet crate's own reader takes for short.
+const RECORDS_PER_RUN_MIN: usize = 64;
+
+/// The decoder of a column, at some record of its row group.
+pub(super) struct Column {
+    input: Arc<Input>,
+    chunk: Chunk,
+    leaf: Leaf,
+    /// `None` before the first record, and behind a complaint.
+    reader: Option<Box<dyn ArrayReader>>,
+    /// The record that the reader is at.
+    position: u64,
+    /// All records of a block, where they were decoded.
+    whole: Option<(Range<u64>, ArrayRef)>,
+}
+
+impl Column {
+    pub(super) fn new(input: Arc<Input>, chunk: Chunk, leaf: Leaf) -> Self {
+        Self { input, chunk, leaf, reader: None, position: 0, whole: None }
+    }
+
+    /// Those rows of a block, which is these records of the row group.
+    ///
+    /// # Errors
+    /// The first row of them that has no value, by its index in the block, and why.
+    pub(super) fn decode(
+        &mut self,
+        block: Range<u64>,
+        rows: Rows<'_>,
+    ) -> Result<ArrayRef, (usize, String)> {
+        if let Some((records, array)) = &self.whole
+            && *records == block
+        {
+            return rows_of(array, rows);
+        }
+        let selected = match rows {
+            Rows::All => return self.decode_whole(block),
+            Rows::Selected(rows) => rows,
+        };
+        let runs = runs_of(selected);
+        let records = usize::try_from(block.end - block.start).unwrap_or(0);
+        if runs.len() > records / RECORDS_PER_RUN_MIN
+            && let Ok(array) = self.decode_whole(block.clone())
+        {
+            return rows_of(&array, rows);
+        }
+        // also where a record is at fault that nobody asked for
+        self.decode_runs(block.start, &runs)
+    }
+
+    fn decode_whole(&mut self, block: Range<u64>) -> Result<ArrayRef, (usize, String)> {
+        let rows = u32::try_from(block.end - block.start).unwrap_or(u32::MAX);
+        let array = self.decode_runs(block.start, std::slice::from_ref(&(0..rows)))?;
+        self.whole = Some((block, Arc::clone(&array)));
+        Ok(array)
+    }
+
+    /// The rows of those runs behind the record `start`.
+    fn decode_runs(
+        &mut self,
+        start: u64,
+        runs: &[Range<u32>],
+    ) -> Result<ArrayRef, (usize, String)> {
+        match self.read(start, runs) {
+            Ok(array) => self.convert(&array, runs),
+            Err(_) => Err(self.first_fault(start, runs)),
+        }
+    }
+
+    fn convert(&self, array: &ArrayRef, runs: &[Range<u32>]) -> Result<ArrayRef, (usize, String)> {
+        self.leaf.convert(array).map_err(|(place, text)| (row(runs, place), text))
+    }
+
+    /// The first row of those runs, of which one does not decode, that has no value. The complaint
+    /// is that about this row alone: what the decoder says of many depends on how many they are.
+    #[cold]
+    fn first_fault(&mut self, start: u64, runs: &[Range<u32>]) -> (usize, String) {
+        let count: usize = runs.iter().map(ExactSizeIterator::len).sum();
+        let (mut good, mut bad) = (0, count);
+        while bad - good > 1 {
+            let middle = good + (bad - good) / 2;
+            match self.read(start, &prefix(runs, middle)) {
+                Ok(_) => good = middle,
+                Err(_) => bad = middle,
+            }
+        }
+        let before = prefix(runs, good);
+        if let Ok(array) = self.read(start, &before)
+            && let Err(earlier) = self.convert(&array, &before)
+        {
+            return earlier;
+        }
+        let row = row(runs, good);
+        let alone = u32::try_from(row).map(|row| self.read(start, &runs_of(&[row])));
+        let text = match alone {
+            Ok(Err(text)) => text,
+            _ => "its page is damaged".to_owned(),
+        };
+        (row, text)
+    }
+
+    fn read(&mut self, start: u64, runs: &[Range<u32>]) -> Result<ArrayRef, String> {
+        let result = self.try_read(start, runs);
+        if result.is_err() {
+            self.reader = None;
+        }
+        result
+    }
+
+    fn try_read(&mut self, start: u64, runs: &[Range<u32>]) -> Result<ArrayRef, String> {
+        let first = runs.first().map_or(start, |run| start + u64::from(run.start));
+        let mut reader = match self.reader.take() {
+            Some(reader) if self.position <= first => reader,
+            _ => {
+                self.position = 0;
+                let pages = Pages::new(Arc::clone(&self.input), self.chunk.clone())?;
+                let once = Once(Some(Box::new(pages)));
+                contained(|| self.leaf.reader(Box::new(once)))?
+            }
+        };
+        let mut position = self.position;
+        let array = contained(|| {
+            for run in runs {
+                let (from, to) = (start + u64::from(run.start), start + u64::from(run.end));
+                step(from - position, |records| reader.skip_records(records))?;
+                step(to - from, |records| reader.read_records(records))?;
+                position = to;
+            }
+            reader.consume_batch()
+        })?;
+        let count: usize = runs.iter().map(ExactSizeIterator::len).sum();
+        if array.len() != count {
+            return Err("its pages end too soon".to_owned());
+        }
+        self.position = position;
+        self.reader = Some(reader);
+        Ok(array)
+    }
+}
+
+/// Goes forward by so many records, all of them.
+fn step(records: u64, by: impl FnOnce(usize) -> ParquetResult<usize>) -> ParquetResult<()> {
+    let records = usize::try_from(records)?;
+    if records == 0 || by(records)? == records {
+        return Ok(());
+    }
+    Err(ParquetError::General("its pages end too soon".to_owned()))
+}
+
+fn rows_of(array: &ArrayRef, rows: Rows<'_>) -> Result<ArrayRef, (usize, String)> {
+    let Rows::Selected(rows) = rows else { return Ok(Arc::clone(array)) };
+    let first = rows.first().map_or(0, |row| *row as usize);
+    let indices = UInt32Array::from(rows.to_vec());
+    take(array, &indices, None).map_err(|error| (first, error.to_string()))
+}
+
+/// Ascending rows as runs of neighbours.
+fn runs_of(rows: &[u32]) -> Vec<Range<u32>> {
+    rows.chunk_by(|left, right| left + 1 == *right)
+        .filter_map(|run| Some(*run.first()?..*run.last()? + 1))
+        .collect()
+}
+
+/// The first `count` rows of those runs.
+fn prefix(runs: &[Range<u32>], count: usize) -> Vec<Range<u32>> {
+    let mut left = u32::try_from(count).unwrap_or(u32::MAX);
+    let mut prefix = Vec::new();
+    for run in runs {
+        let length = left.min(run.end - run.start);
+        if length == 0 {
+            break;
+        }
+        prefix.push(run.start..run.start + length);
+        left -= length;
+    }
+    prefix
+}
+
+/// The row at a place among those of the runs.
+fn row(runs: &[Range<u32>], place: usize) -> usize {
+    let rows = runs.iter().cloned().flatten();
+    rows.into_iter().nth(place).map_or(0, |row| row as usize)
+}
+
+/// A row group as the decoders want it: one column chunk.
+struct Once(Option<Box<dyn PageReader>>);
+
+impl Iterator for Once {
+    type Item = ParquetResult<Box<dyn PageReader>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.take().map(Ok)
+    }
+}
+
+impl PageIterator for Once {}

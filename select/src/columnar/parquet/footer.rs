@@ -1,0 +1,232 @@
+//! The footer of a Parquet file: found, bounded and checked, then decoded by the parquet crate.
+//!
+//! That crate reserves memory by counts in the footer and follows nested groups by recursion. Both
+//! end a process where they go too far, so the counts and the depth are looked at here first, by a
+//! walk that allocates nothing.
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::reader::{ChunkReader, Length};
+
+use super::thrift::{Kind, Reader};
+use crate::data_file::read;
+use crate::{Error, ErrorKind, Result};
+
+/// The length of the metadata and the magic.
+const TAIL_BYTES: usize = 8;
+
+/// The longest metadata, and page index; those of ten thousand columns in a thousand row groups.
+const METADATA_BYTES_MAX: u64 = 256 << 20;
+
+/// The most elements of a schema, groups included.
+const ELEMENTS_MAX: usize = 32 << 10;
+
+/// The deepest nesting of groups.
+const DEPTH_MAX: usize = 64;
+
+/// The most bytes of the names of all columns, each with those of the groups that it is in.
+const NAMES_BYTES_MAX: usize = 16 << 20;
+
+/// The most row groups: Parquet numbers them in 16 bits.
+const ROW_GROUPS_MAX: usize = 32 << 10;
+
+/// Reads the metadata of `file`, which has `bytes` bytes, with its page index where it has one.
+///
+/// # Errors
+/// `Record` when it is no Parquet file or its metadata is damaged; `Unsupported` when it is
+/// encrypted; `LimitExceeded`; `Io`.
+pub(super) fn read_metadata(name: &str, file: &File, bytes: u64) -> Result<ParquetMetaData> {
+    let damaged = |complaint: String| Error::new(ErrorKind::Record, format!("{name}: {complaint}"));
+    let Some(tail_start) = bytes.checked_sub(TAIL_BYTES as u64) else {
+        return Err(damaged(format!("{bytes} bytes are no Parquet file")));
+    };
+    let mut tail = [0; TAIL_BYTES];
+    read(name, file, &mut tail, tail_start)?;
+    let [l0, l1, l2, l3, magic @ ..] = tail;
+    match &magic {
+        b"PAR1" => {}
+        b"PARE" => {
+            let message =
+                format!("{name}: the file is encrypted by Parquet's own means, which is not read");
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        _ => return Err(damaged("no Parquet file: `PAR1` is missing at its end".to_owned())),
+    }
+    let length = u64::from(u32::from_le_bytes([l0, l1, l2, l3]));
+    let Some(start) = tail_start.checked_sub(length) else {
+        return Err(damaged(format!(
+            "its metadata would have {length} bytes, the file has {bytes}"
+        )));
+    };
+    if length > METADATA_BYTES_MAX {
+        let message = format!(
+            "{name}: metadata of {length} bytes, at most {METADATA_BYTES_MAX} are accepted"
+        );
+        return Err(Error::new(ErrorKind::LimitExceeded, message));
+    }
+    let mut buffer = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+    read(name, file, &mut buffer, start)?;
+    check(&buffer)
+        .ok_or_else(|| damaged("its metadata is damaged, or beyond every bound".into()))?;
+    let decode = || {
+        let metadata = contained(|| ParquetMetaDataReader::decode_metadata(&buffer));
+        metadata.map_err(|complaint| damaged(format!("its metadata is damaged: {complaint}")))
+    };
+    // an index only saves reading, so a file without a good one is read without
+    match with_page_index(decode()?, name, file, bytes) {
+        Some(metadata) => Ok(metadata),
+        None => decode(),
+    }
+}
+
+fn with_page_index(
+    metadata: ParquetMetaData,
+    name: &str,
+    file: &File,
+    bytes: u64,
+) -> Option<ParquetMetaData> {
+    let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
+    let places = chunks.flat_map(|chunk| {
+        let of_pages = chunk.offset_index_offset().zip(chunk.offset_index_length());
+        let of_values = chunk.column_index_offset().zip(chunk.column_index_length());
+        [of_pages, of_values].into_iter().flatten()
+    });
+    let source = Indexes { name, file, bytes, places: places.collect() };
+    let with_index = contained(|| {
+        let reader = ParquetMetaDataReader::new_with_metadata(metadata);
+        let mut reader = reader.with_page_index_policy(PageIndexPolicy::Optional);
+        reader.read_page_indexes(&source)?;
+        reader.finish()
+    });
+    with_index.ok()
+}
+
+/// Calls the parquet crate where it decodes what may be damaged: a panic is one more complaint.
+pub(super) fn contained<T>(decode: impl FnOnce() -> ParquetResult<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(ParquetError::General(text) | ParquetError::EOF(text))) => Err(text),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_panic) => Err("the decoder does not cope with it".to_owned()),
+    }
+}
+
+/// Whether the parquet crate may decode these metadata: `None` where they are damaged or too large.
+fn check(metadata: &[u8]) -> Option<()> {
+    let mut reader = Reader::new(metadata);
+    let mut last = 0;
+    while let Some(kind) = reader.field(&mut last)? {
+        match (last, kind) {
+            (2, Kind::List) => check_schema(&mut reader)?,
+            (4, Kind::List) => {
+                let (count, kind) = reader.clone().list()?;
+                if count > ROW_GROUPS_MAX || (count > 0 && kind != Kind::Struct) {
+                    return None;
+                }
+                reader.skip(Kind::List)?;
+            }
+            (_, other) => reader.skip(other)?,
+        }
+    }
+    Some(())
+}
+
+/// The elements come depth first, each with its number of children.
+fn check_schema(reader: &mut Reader<'_>) -> Option<()> {
+    let (count, kind) = reader.list()?;
+    if count > ELEMENTS_MAX || kind != Kind::Struct {
+        return None;
+    }
+    // for each open group the children that are missing, and the bytes of its path
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    let mut names_bytes = 0_usize;
+    for _ in 0..count {
+        let (name_bytes, children) = check_element(reader)?;
+        let path = open.last().map_or(0, |(_, path)| path + 1) + name_bytes;
+        if let Some((missing, _)) = open.last_mut() {
+            *missing -= 1;
+        }
+        names_bytes = names_bytes.checked_add(path)?;
+        if names_bytes > NAMES_BYTES_MAX || children > count {
+            return None;
+        }
+        if children > 0 {
+            open.push((children, path));
+        }
+        while open.last().is_some_and(|(missing, _)| *missing == 0) {
+            open.pop();
+        }
+        if open.len() > DEPTH_MAX {
+            return None;
+        }
+    }
+    open.is_empty().then_some(())
+}
+
+/// The bytes of an element's name, and its number of children.
+fn check_element(reader: &mut Reader<'_>) -> Option<(usize, usize)> {
+    let (mut name_bytes, mut children) = (0, 0);
+    let mut last = 0;
+    while let Some(kind) = reader.field(&mut last)? {
+        match (last, kind) {
+            (4, Kind::Binary) => name_bytes = reader.binary()?.len(),
+            (5, Kind::Integer) => children = usize::try_from(reader.int32()?).ok()?,
+            (_, other) => reader.skip(other)?,
+        }
+    }
+    Some((name_bytes, children))
+}
+
+/// The page index, as the parquet crate asks for it: all of it at once.
+struct Indexes<'a> {
+    name: &'a str,
+    file: &'a File,
+    /// Of the file.
+    bytes: u64,
+    /// Offset and length of the index of each column chunk.
+    places: Vec<(i64, i32)>,
+}
+
+impl Indexes<'_> {
+    /// Whether the parquet crate may decode these bytes from `start`.
+    fn check(&self, bytes: &[u8], start: u64) -> Option<()> {
+        for (offset, length) in &self.places {
+            let offset = usize::try_from(u64::try_from(*offset).ok()?.checked_sub(start)?).ok()?;
+            let end = offset.checked_add(usize::try_from(*length).ok()?)?;
+            Reader::new(bytes.get(offset..end)?).skip(Kind::Struct)?;
+        }
+        Some(())
+    }
+}
+
+impl Length for Indexes<'_> {
+    fn len(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl ChunkReader for Indexes<'_> {
+    type T = std::io::Empty;
+
+    fn get_read(&self, _start: u64) -> ParquetResult<Self::T> {
+        Err(ParquetError::General("a page index is read at once".to_owned()))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
+        let is_inside = start.checked_add(length as u64).is_some_and(|end| end <= self.bytes);
+        if !is_inside || length as u64 > METADATA_BYTES_MAX {
+            return Err(ParquetError::General("a page index out of bounds".to_owned()));
+        }
+        let mut bytes = vec![0; length];
+        read(self.name, self.file, &mut bytes, start)
+            .map_err(|error| ParquetError::External(Box::new(error)))?;
+        match self.check(&bytes, start) {
+            Some(()) => Ok(bytes.into()),
+            None => Err(ParquetError::General("a page index is damaged".to_owned())),
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Parquet: row groups of column chunks of pages.
+//!
+//! The metadata is read once, when the file is opened. A turn is a range of records of one row
+//! group; in it each column has a decoder of its own, made when the column is first asked for, that
+//! only goes forward. So the columns of a predicate are read first, and of the others the pages
+//! that hold selected records: others are stepped over unread.
+//!
+//! Columns are the leaves of the schema, those of nested groups named `a.b.c`. Lists, maps and what
+//! else Selects have no type for are columns, too, that can be described but not read.
+//!
+//! What a file says is not believed: lengths, counts and places are checked before memory is taken
+//! ([`footer`], [`pages`]), and where the parquet crate decodes what may be damaged, a panic of its
+//! is a complaint like others ([`footer::contained`]). A record that does not decode is found by
+//! halving ([`column`]), so that the complaint is about the same record however a file is divided.
+
+mod codec;
+mod column;
+mod footer;
+mod header;
+mod pages;
+mod schema;
+mod thrift;
+mod turns;
+
+pub(crate) use turns::{RECORD_BYTES, Turns};
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::Schema;
+use parquet::basic::{Compression, Type};
+use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+
+use crate::block::{Fault, Rows};
+use crate::data_file::DataFile;
+use crate::{Error, ErrorKind, Result};
+use column::Column;
+use schema::Leaf;
+
+/// The most records of a row group; writers make them of a million or fewer.
+const GROUP_RECORDS_MAX: u64 = u32::MAX as u64;
+
+/// How the records of a Parquet file are laid out.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    metadata: ParquetMetaData,
+    /// By column of the schema.
+    columns: Vec<schema::Column>,
+}
+
+impl Layout {
+    /// Reads the metadata of `file`, which has `bytes` bytes.
+    ///
+    /// # Errors
+    /// `Record` when it is no Parquet file or damaged, `Unsupported` when it is encrypted, `Io`.
+    pub(crate) fn open(name: &str, file: &File, bytes: u64) -> Result<Self> {
+        let metadata = footer::read_metadata(name, file, bytes)?;
+        let columns = schema::columns(metadata.file_metadata().schema_descr());
+        let damaged = |text: &str| Error::new(ErrorKind::Record, format!("{name}: {text}"));
+        let leaves = metadata.file_metadata().schema_descr().num_columns();
+        for group in metadata.row_groups() {
+            let records = u64::try_from(group.num_rows());
+            if !records.is_ok_and(|records| records <= GROUP_RECORDS_MAX) {
+                return Err(damaged(&format!("a row group of {} records", group.num_rows())));
+            }
+            if group.num_columns() != leaves {
+                return Err(damaged("a row group has other columns than the schema"));
+            }
+        }
+        Ok(Self { metadata, columns })
+    }
+
+    pub(crate) fn schema(&self) -> Schema {
+        Schema::new(self.columns.iter().map(|column| column.field.clone()).collect::<Vec<_>>())
+    }
+
+    /// Number of records.
+    pub(crate) fn records(&self) -> u64 {
+        self.metadata.row_groups().iter().map(records).sum()
+    }
+
+    /// How the file holds a column, for people.
+    pub(crate) fn storage(&self, column: usize) -> Option<String> {
+        Some(self.columns.get(column)?.storage.clone())
+    }
+}
+
+/// The records of a row group, which were checked when the file was opened.
+fn records(group: &RowGroupMetaData) -> u64 {
+    u64::try_from(group.num_rows()).unwrap_or(0)
+}
+
+/// What the columns of a turn read the file by.
+#[derive(Debug)]
+struct Input {
+    file: Arc<DataFile>,
+    bytes: AtomicU64,
+    /// What the operating system could not do, and not for a fault of a record.
+    failure: Mutex<Option<Error>>,
+}
+
+impl Input {
+    fn new(file: Arc<DataFile>) -> Self {
+        Self { file, bytes: AtomicU64::new(0), failure: Mutex::new(None) }
+    }
+
+    fn read(&self, at: u64, length: usize) -> ParquetResult<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        if let Err(error) = self.file.read(&mut bytes, at) {
+            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            return Err(ParquetError::General("the file cannot be read".to_owned()));
+        }
+        self.bytes.fetch_add(length as u64, Ordering::Relaxed);
+        Ok(bytes)
+    }
+
+    fn take_failure(&self) -> Option<Error> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A column of a row group.
+#[derive(Clone, Debug)]
+struct Chunk {
+    compression: Compression,
+    /// Where its pages are.
+    bytes: Range<u64>,
+    records: u64,
+    /// Bytes of a value in a dictionary, at least.
+    value_bytes_min: u64,
+    /// Of each page of data, where the file has a sound offset index.
+    locations: Option<Arc<[Location]>>,
+}
+
+/// What the offset index tells of a page.
+#[derive(Clone, Debug)]
+struct Location {
+    /// The header included.
+    bytes: Range<u64>,
+    records: u64,
+}
+
+impl Chunk {
+    /// The column chunk of a leaf, if it lies within the file of `file_bytes`.
+    fn new(metadata: &ParquetMetaData, group: usize, leaf: usize, file_bytes: u64) -> Option<Self> {
+        let row_group = metadata.row_groups().get(group)?;
+        let column = row_group.columns().get(leaf)?;
+        let data = u64::try_from(column.data_page_offset()).ok()?;
+        let dictionary = column.dictionary_page_offset().and_then(|at| u64::try_from(at).ok());
+        // some writers tell 0 where there is no dictionary
+        let start = dictionary.filter(|at| *at > 0 && *at < data).unwrap_or(data);
+        let end = start.checked_add(u64::try_from(column.compressed_size()).ok()?)?;
+        if end > file_bytes {
+            return None;
+        }
+        let value_bytes_min = match column.column_type() {
+            Type::INT64 | Type::DOUBLE => 8,
+            Type::INT96 => 12,
+            Type::BOOLEAN => 1,
+            Type::INT32 | Type::FLOAT | Type::BYTE_ARRAY => 4,
+            Type::FIXED_LEN_BYTE_ARRAY => {
+                u64::try_from(column.column_descr().type_length()).unwrap_or(0).max(1)
+            }
+        };
+        let (bytes, records) = (start..end, records(row_group));
+        let locations = locations(metadata, group, leaf, &bytes, records);
+        Some(Self { compression: column.compression(), bytes, records, value_bytes_min, locations })
+    }
+
+    fn location(&self, page: usize) -> Option<&Location> {
+        self.locations.as_ref()?.get(page)
+    }
+}
+
+/// The offset index of a column chunk, if its pages follow one another within the chunk and are all
+/// of its records.
+fn locations(
+    metadata: &ParquetMetaData,
+    group: usize,
+    leaf: usize,
+    chunk: &Range<u64>,
+    records: u64,
+) -> Option<Arc<[Location]>> {
+    let pages = metadata.offset_index()?.get(group)?.get(leaf)?.page_locations();
+    let first_records = pages.iter().map(|page| u64::try_from(page.first_row_index).ok());
+    let first_records: Vec<u64> = first_records.collect::<Option<_>>()?;
+    if first_records.first() != Some(&0) {
+        return None;
+    }
+    let ends = first_records.iter().skip(1).copied().chain([records]);
+    let mut locations = Vec::with_capacity(pages.len());
+    let mut before = chunk.start;
+    for ((page, first), end) in pages.iter().zip(&first_records).zip(ends) {
+        let start = u64::try_from(page.offset).ok()?;
+        let bytes = start..start.checked_add(u64::try_from(page.compressed_page_size).ok()?)?;
+        if bytes.start < before || bytes.end > chunk.end || bytes.is_empty() || end <= *first {
+            return None;
+        }
+        before = bytes.end;
+        locations.push(Location { bytes, records: end - first });
+    }
+    Some(locations.into())
+}
+
+/// Records of a turn, of which columns are decoded when they are asked for.
+pub(crate) struct Block<'a> {
+    layout: &'a Layout,
+    /// Decoders, by column of the schema.
+    columns: &'a RefCell<Vec<Option<Column>>>,
+    input: &'a Arc<Input>,
+    group: usize,
+    /// Of the row group.
+    records: Range<u64>,
+}
+
+impl Block<'_> {
+    pub(crate) fn records(&self) -> usize {
+        usize::try_from(self.records.end - self.records.start).unwrap_or(0)
+    }
+
+    /// One column of those rows.
+    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, Fault> {
+        let fault = |(record, text)| {
+            let field = self.layout.columns.get(column).map(|column| column.field.name().clone());
+            Fault { record, byte: None, field, text }
+        };
+        self.decode_rows(column, rows).map_err(fault)
+    }
+
+    fn decode_rows(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, (usize, String)> {
+        let first = match rows {
+            Rows::All => 0,
+            Rows::Selected(rows) => rows.first().map_or(0, |row| *row as usize),
+        };
+        let mut columns = self.columns.borrow_mut();
+        let decoder = match columns.get_mut(column) {
+            Some(Some(decoder)) => decoder,
+            Some(vacant) => vacant.insert(self.column(column).map_err(|text| (first, text))?),
+            None => return Err((first, "there is no such column".to_owned())),
+        };
+        decoder.decode(self.records.clone(), rows)
+    }
+
+    fn column(&self, column: usize) -> Result<Column, String> {
+        let leaf = self.layout.columns.get(column).and_then(|column| column.leaf.clone());
+        let leaf: Leaf = leaf.ok_or("its type is not read")?;
+        let (metadata, file_bytes) = (&self.layout.metadata, self.input.file.identity.bytes);
+        let chunk = Chunk::new(metadata, self.group, leaf.index, file_bytes);
+        let chunk = chunk.ok_or("its column chunk is not within the file")?;
+        Ok(Column::new(Arc::clone(self.input), chunk, leaf))
+    }
+}

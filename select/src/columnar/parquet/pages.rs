@@ -1,0 +1,310 @@
+//! The pages of one column chunk, one after the other, as the parquet crate's decoders ask for them.
+//!
+//! A page is read when it is asked for and no sooner; one that is skipped costs its header, or
+//! nothing where the file has an offset index. What the file says about pages is checked before
+//! memory is taken or a decoder sees it: lengths against the chunk and a bound, the number of values
+//! against the rows that the offset index and the row group claim, checksums where there are any.
+//! A column without repetition has one value a record, so pages are counted in records.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parquet::column::page::{Page, PageMetadata, PageReader};
+use parquet::errors::{ParquetError, Result};
+
+use super::codec::Codec;
+use super::header::{Header, PageKind};
+use super::{Chunk, Input};
+
+/// The most bytes of a page, stored or not. Writers make pages of about a mebibyte, and a few of
+/// them one of a hundred.
+const PAGE_BYTES_MAX: usize = 256 << 20;
+
+/// The longest header: it may hold the least and greatest value of its page.
+const HEADER_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes that are read at least where a header is sought.
+const WINDOW_BYTES: usize = 16 << 10;
+
+/// The pages of a column chunk from its start.
+pub(super) struct Pages {
+    input: Arc<Input>,
+    chunk: Chunk,
+    codec: Codec,
+    /// Where the next header is.
+    at: u64,
+    /// That header, where it was read already, and its length.
+    next: Option<(Header, usize)>,
+    /// Index of the next page of data.
+    page: usize,
+    /// Records of the pages before it.
+    records: u64,
+    /// What was read of the file from `window_start`.
+    window: Bytes,
+    window_start: u64,
+}
+
+impl Pages {
+    /// The error is a complaint.
+    pub(super) fn new(input: Arc<Input>, chunk: Chunk) -> Result<Self, String> {
+        let codec = Codec::new(chunk.compression)?;
+        let at = chunk.bytes.start;
+        let window_start = at;
+        let window = Bytes::new();
+        Ok(Self { input, chunk, codec, at, next: None, page: 0, records: 0, window, window_start })
+    }
+
+    /// Goes to the next page that somebody reads, and tells its header; `None` behind the last.
+    fn header(&mut self) -> Result<Option<Header>> {
+        loop {
+            if let Some((header, _)) = self.next {
+                return Ok(Some(header));
+            }
+            if self.records >= self.chunk.records {
+                return Ok(None);
+            }
+            if let Some(location) = self.chunk.location(self.page)
+                && self.at >= location.bytes.start
+            {
+                self.at = location.bytes.start;
+            }
+            let (header, length) = self.read_header()?;
+            let body = self.at + length as u64;
+            let end = body.checked_add(header.stored_bytes as u64);
+            if end.is_none_or(|end| end > self.chunk.bytes.end) {
+                return Err(damaged("a page ends behind its column chunk"));
+            }
+            if header.stored_bytes.max(header.bytes) > PAGE_BYTES_MAX {
+                return Err(damaged(&format!(
+                    "a page of {} bytes, at most {PAGE_BYTES_MAX} are accepted",
+                    header.stored_bytes.max(header.bytes)
+                )));
+            }
+            if header.page == PageKind::Other {
+                self.at = body + header.stored_bytes as u64;
+                continue;
+            }
+            match header.page {
+                PageKind::Dictionary { values, .. } => {
+                    let bytes = u64::from(values) * self.chunk.value_bytes_min;
+                    if bytes > header.bytes as u64 {
+                        return Err(damaged("a dictionary has more values than room for them"));
+                    }
+                }
+                page => self.check_values(page.values().unwrap_or(0).into())?,
+            }
+            self.next = Some((header, length));
+        }
+    }
+
+    /// Whether a page of so many values fits what the file says elsewhere.
+    fn check_values(&self, values: u64) -> Result<()> {
+        let left = self.chunk.records - self.records;
+        let expected = self.chunk.location(self.page).map(|location| location.records);
+        match expected {
+            Some(expected) if expected != values => Err(damaged(&format!(
+                "a page has {values} values where the offset index tells {expected}"
+            ))),
+            _ if values > left => Err(damaged(&format!(
+                "its pages have more values than the {} of the row group",
+                self.chunk.records
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The header at `at` and its length.
+    fn read_header(&mut self) -> Result<(Header, usize)> {
+        let left = self.chunk.bytes.end.saturating_sub(self.at);
+        let left = usize::try_from(left).unwrap_or(usize::MAX).min(HEADER_BYTES_MAX);
+        let mut wanted = 1;
+        loop {
+            let bytes = self.peek(wanted.min(left))?;
+            if let Some(header) = Header::parse(&bytes) {
+                return Ok(header);
+            }
+            if bytes.len() >= left {
+                return Err(damaged("the header of a page is damaged"));
+            }
+            wanted = bytes.len().saturating_mul(4).max(WINDOW_BYTES);
+        }
+    }
+
+    /// At least `length` bytes from `at`, all that are at hand.
+    fn peek(&mut self, length: usize) -> Result<Bytes> {
+        if let Some(bytes) = self.at_hand()
+            && bytes.len() >= length
+        {
+            return Ok(bytes);
+        }
+        let left = self.chunk.bytes.end.saturating_sub(self.at);
+        let length = length.max(usize::try_from(left).unwrap_or(usize::MAX).min(WINDOW_BYTES));
+        self.window = self.input.read(self.at, length)?.into();
+        self.window_start = self.at;
+        Ok(self.window.clone())
+    }
+
+    /// What was read from `at` on.
+    fn at_hand(&self) -> Option<Bytes> {
+        let start = usize::try_from(self.at.checked_sub(self.window_start)?).ok()?;
+        (start <= self.window.len()).then(|| self.window.slice(start..))
+    }
+
+    /// The bytes of a page whose header was read: what is at hand, and the rest from the file.
+    fn body(&mut self, header: &Header) -> Result<Bytes> {
+        let at_hand = self.at_hand().unwrap_or_default();
+        let body = if header.stored_bytes <= at_hand.len() {
+            at_hand.slice(..header.stored_bytes)
+        } else if at_hand.is_empty() {
+            self.input.read(self.at, header.stored_bytes)?.into()
+        } else {
+            let rest = header.stored_bytes - at_hand.len();
+            let rest = self.input.read(self.at + at_hand.len() as u64, rest)?;
+            [at_hand.as_ref(), &rest].concat().into()
+        };
+        let mut checksum = flate2::Crc::new();
+        if let Some(expected) = header.checksum {
+            checksum.update(&body);
+            if checksum.sum() != expected {
+                return Err(damaged("a page does not have its checksum"));
+            }
+        }
+        Ok(body)
+    }
+
+    /// Steps over the page whose header was read.
+    fn step(&mut self, header: &Header, length: usize) {
+        self.next = None;
+        self.at += length as u64 + header.stored_bytes as u64;
+        if let Some(values) = header.page.values() {
+            self.page += 1;
+            self.records += u64::from(values);
+        }
+    }
+
+    fn decompress(&mut self, header: &Header, body: Bytes) -> Result<Bytes> {
+        let (plain, compressed) = match header.page {
+            PageKind::DataV2(page) => {
+                let levels = u64::from(page.definition_bytes) + u64::from(page.repetition_bytes);
+                let levels = usize::try_from(levels).unwrap_or(usize::MAX);
+                if levels > header.bytes || levels > body.len() {
+                    return Err(damaged("the levels of a page are longer than the page"));
+                }
+                (levels, page.compressed)
+            }
+            _ => (0, true),
+        };
+        let bytes = header.bytes - plain;
+        // a page of nulls has no values, compressed or not
+        if !compressed || matches!(self.codec, Codec::None) || bytes == 0 {
+            let body = if bytes == 0 { body.slice(..plain) } else { body };
+            return if body.len() == header.bytes { Ok(body) } else { Err(wrong_size(header)) };
+        }
+        let mut page = Vec::with_capacity(header.bytes);
+        page.extend_from_slice(&body[..plain]);
+        self.codec
+            .decompress(&body[plain..], &mut page, bytes)
+            .ok_or_else(|| wrong_size(header))?;
+        Ok(page.into())
+    }
+}
+
+impl PageReader for Pages {
+    fn get_next_page(&mut self) -> Result<Option<Page>> {
+        let Some(header) = self.header()? else { return Ok(None) };
+        let length = self.next.map_or(0, |(_, length)| length);
+        let start = self.at;
+        self.at += length as u64;
+        let body = self.body(&header);
+        self.at = start;
+        let buf = self.decompress(&header, body?)?;
+        self.step(&header, length);
+        Ok(Some(page(&header, buf)?))
+    }
+
+    fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+        let is_data = self.next.is_some() || self.is_at_data();
+        if is_data && let Some(location) = self.chunk.location(self.page) {
+            let records = usize::try_from(location.records).ok();
+            return Ok(Some(PageMetadata {
+                num_rows: records,
+                num_levels: records,
+                is_dict: false,
+            }));
+        }
+        let Some(header) = self.header()? else { return Ok(None) };
+        let records = header.page.values().map(|values| values as usize);
+        let is_dict = records.is_none();
+        Ok(Some(PageMetadata { num_rows: records, num_levels: records, is_dict }))
+    }
+
+    fn skip_next_page(&mut self) -> Result<()> {
+        if self.next.is_none()
+            && self.is_at_data()
+            && let Some(location) = self.chunk.location(self.page)
+        {
+            self.at = location.bytes.end;
+            self.page += 1;
+            self.records += location.records;
+            return Ok(());
+        }
+        if let Some(header) = self.header()? {
+            let length = self.next.map_or(0, |(_, length)| length);
+            self.step(&header, length);
+        }
+        Ok(())
+    }
+}
+
+impl Pages {
+    /// Whether the next page is known to be one of data: where they are told, what comes before the
+    /// first is the dictionary.
+    fn is_at_data(&self) -> bool {
+        let location = self.chunk.location(self.page);
+        location.is_some_and(|location| self.page > 0 || self.at >= location.bytes.start)
+    }
+}
+
+impl Iterator for Pages {
+    type Item = Result<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}
+
+fn page(header: &Header, buf: Bytes) -> Result<Page> {
+    Ok(match header.page {
+        PageKind::Data { values, encoding, definition, repetition } => Page::DataPage {
+            buf,
+            num_values: values,
+            encoding,
+            def_level_encoding: definition,
+            rep_level_encoding: repetition,
+            statistics: None,
+        },
+        PageKind::DataV2(page) => Page::DataPageV2 {
+            buf,
+            num_values: page.values,
+            encoding: page.encoding,
+            num_nulls: page.nulls,
+            num_rows: page.rows,
+            def_levels_byte_len: page.definition_bytes,
+            rep_levels_byte_len: page.repetition_bytes,
+            is_compressed: false,
+            statistics: None,
+        },
+        PageKind::Dictionary { values, encoding } => {
+            Page::DictionaryPage { buf, num_values: values, encoding, is_sorted: false }
+        }
+        PageKind::Other => return Err(damaged("a page of no known kind")),
+    })
+}
+
+fn wrong_size(header: &Header) -> ParquetError {
+    damaged(&format!("a page does not decompress to its {} bytes", header.bytes))
+}
+
+fn damaged(complaint: &str) -> ParquetError {
+    ParquetError::General(complaint.to_owned())
+}

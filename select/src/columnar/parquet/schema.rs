@@ -1,0 +1,358 @@
+//! The columns of a Parquet file: the leaves of its schema, how they are decoded and what becomes of
+//! them.
+//!
+//! Types are Parquet's own, its logical ones before the older converted ones; the Arrow schema that
+//! some writers add is not looked at, so a file has the same columns whoever wrote it.
+
+use std::ops::Range;
+
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Int32Array, StringArray};
+use arrow::datatypes::{DataType, Field, Fields, Int32Type, TimeUnit};
+use parquet::arrow::array_reader::{
+    ArrayReader, PrimitiveArrayReader, make_byte_array_reader, make_fixed_len_byte_array_reader,
+};
+use parquet::basic::{
+    ConvertedType, LogicalType, Repetition, TimeUnit as ParquetTimeUnit, Type as Physical,
+};
+use parquet::column::page::PageIterator;
+use parquet::data_type as values;
+use parquet::errors::Result as ParquetResult;
+use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor, SchemaDescriptor, Type};
+
+use crate::block::quote;
+use crate::columnar::value::{convert, selected_type};
+
+/// Values that a decoder has room for at first.
+const CAPACITY_RECORDS: usize = 1024;
+
+/// A column of the file.
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    pub(super) field: Field,
+    /// How the file holds it, for people.
+    pub(super) storage: String,
+    /// `None` where Selects have no type for it.
+    pub(super) leaf: Option<Leaf>,
+}
+
+/// A column that is decoded.
+#[derive(Clone, Debug)]
+pub(super) struct Leaf {
+    /// Among all leaves of the schema.
+    pub(super) index: usize,
+    descriptor: ColumnDescPtr,
+    decoded: Decoded,
+    to: DataType,
+}
+
+/// What the parquet crate makes of a leaf.
+#[derive(Clone, Debug, PartialEq)]
+enum Decoded {
+    As(DataType),
+    /// 32 bits that hold a shorter whole number.
+    Within(Range<i32>),
+    /// Bytes that are a text, which that crate does not check.
+    Text,
+}
+
+/// The columns in the order of the file, one for each list or map.
+pub(super) fn columns(schema: &SchemaDescriptor) -> Vec<Column> {
+    let mut walk = Walk { schema, leaf: 0, columns: Vec::new() };
+    for field in schema.root_schema().get_fields() {
+        walk.node(field, "", false);
+    }
+    walk.columns
+}
+
+/// Goes through a schema depth first. How deep it is was bounded before it was decoded.
+struct Walk<'a> {
+    schema: &'a SchemaDescriptor,
+    /// Index of the next leaf.
+    leaf: usize,
+    columns: Vec<Column>,
+}
+
+impl Walk<'_> {
+    /// Adds the columns of a node; `nullable` tells whether a group that it is in may be NULL.
+    fn node(&mut self, node: &Type, path: &str, nullable: bool) {
+        let info = node.get_basic_info();
+        let name = match path {
+            "" => info.name().to_owned(),
+            path => format!("{path}.{}", info.name()),
+        };
+        let repetition = info.has_repetition().then(|| info.repetition());
+        let nullable = nullable || repetition == Some(Repetition::OPTIONAL);
+        let is_many = repetition == Some(Repetition::REPEATED)
+            || matches!(
+                info.converted_type(),
+                ConvertedType::LIST | ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE
+            );
+        if is_many || matches!(info.logical_type_ref(), Some(LogicalType::Variant(_))) {
+            let (word, data_type) = match info.converted_type() {
+                ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE => ("map", of_many(true)),
+                _ if !is_many => ("variant", DataType::Struct(Fields::empty())),
+                _ => ("list", of_many(false)),
+            };
+            let field = Field::new(name, data_type, true);
+            self.columns.push(Column { field, storage: word.to_owned(), leaf: None });
+            self.leaf += leaves(node);
+        } else if node.is_group() {
+            for field in node.get_fields() {
+                self.node(field, &name, nullable);
+            }
+        } else {
+            let index = self.leaf;
+            self.leaf += 1;
+            if index < self.schema.num_columns() {
+                let column = Column::new(name, self.schema.column(index), index, nullable);
+                self.columns.push(column);
+            }
+        }
+    }
+}
+
+/// What describes a list or a map, whatever of.
+fn of_many(is_map: bool) -> DataType {
+    let item = Field::new("item", DataType::Null, true);
+    match is_map {
+        true => DataType::Map(item.into(), false),
+        false => DataType::List(item.into()),
+    }
+}
+
+fn leaves(node: &Type) -> usize {
+    match node.is_group() {
+        true => node.get_fields().iter().map(|field| leaves(field)).sum(),
+        false => 1,
+    }
+}
+
+impl Column {
+    fn new(name: String, descriptor: ColumnDescPtr, index: usize, nullable: bool) -> Self {
+        let storage = storage(&descriptor);
+        let stored = stored_type(&descriptor);
+        let Some(to) = selected_type(&stored) else {
+            return Self { field: Field::new(name, stored, nullable), storage, leaf: None };
+        };
+        let decoded = match (&stored, descriptor.physical_type()) {
+            (DataType::Int8, _) => Decoded::Within(-0x80..0x80),
+            (DataType::Int16, _) => Decoded::Within(-0x8000..0x8000),
+            (DataType::UInt8, _) => Decoded::Within(0..0x100),
+            (DataType::UInt16, _) => Decoded::Within(0..0x1_0000),
+            (DataType::Utf8, _) if descriptor.converted_type() != ConvertedType::UTF8 => {
+                Decoded::Text
+            }
+            _ => Decoded::As(stored),
+        };
+        let field = Field::new(name, to.clone(), nullable);
+        Self { field, storage, leaf: Some(Leaf { index, descriptor, decoded, to }) }
+    }
+}
+
+/// `byte array, string`
+fn storage(descriptor: &ColumnDescriptor) -> String {
+    let physical = descriptor.physical_type().to_string().to_lowercase().replace('_', " ");
+    match (descriptor.logical_type_ref(), descriptor.converted_type()) {
+        (None, ConvertedType::NONE) => physical,
+        (None, converted) => {
+            format!("{physical}, {}", converted.to_string().to_lowercase().replace('_', " "))
+        }
+        (Some(logical), _) => format!("{physical}, {}", logical_word(logical)),
+    }
+}
+
+fn logical_word(logical: &LogicalType) -> String {
+    match logical {
+        LogicalType::Decimal(decimal) => {
+            format!("decimal({},{})", decimal.precision, decimal.scale)
+        }
+        LogicalType::Integer(integer) => {
+            format!("{}int{}", if integer.is_signed { "" } else { "u" }, integer.bit_width)
+        }
+        LogicalType::Timestamp(timestamp) => {
+            let unit = match timestamp.unit {
+                ParquetTimeUnit::MILLIS => "milliseconds",
+                ParquetTimeUnit::MICROS => "microseconds",
+                ParquetTimeUnit::NANOS => "nanoseconds",
+            };
+            let zone = if timestamp.is_adjusted_to_u_t_c { " of UTC" } else { "" };
+            format!("timestamp in {unit}{zone}")
+        }
+        other => {
+            let word = format!("{other:?}").to_lowercase();
+            word.split(['(', ' ']).next().unwrap_or_default().to_owned()
+        }
+    }
+}
+
+/// The Arrow type that is nearest to what the file says; one without a type in Selects where it is
+/// nothing that they know.
+fn stored_type(descriptor: &ColumnDescriptor) -> DataType {
+    let (physical, converted) = (descriptor.physical_type(), descriptor.converted_type());
+    let decimal = |precision: i32, scale: i32| {
+        let stored_bytes = match physical {
+            Physical::INT32 => 4,
+            Physical::INT64 => 8,
+            Physical::FIXED_LEN_BYTE_ARRAY => descriptor.type_length(),
+            _ => 16,
+        };
+        match (u8::try_from(precision), i8::try_from(scale)) {
+            (Ok(precision @ 1..=38), Ok(scale))
+                if (0..=precision.cast_signed()).contains(&scale) && stored_bytes <= 16 =>
+            {
+                DataType::Decimal128(precision, scale)
+            }
+            _ => DataType::Decimal256(76, 0),
+        }
+    };
+    let timestamp = |unit: &ParquetTimeUnit| {
+        let unit = match unit {
+            ParquetTimeUnit::MILLIS => TimeUnit::Millisecond,
+            ParquetTimeUnit::MICROS => TimeUnit::Microsecond,
+            ParquetTimeUnit::NANOS => TimeUnit::Nanosecond,
+        };
+        DataType::Timestamp(unit, None)
+    };
+    let integer = |bits: i8, signed: bool| match (bits, signed) {
+        (8, true) => DataType::Int8,
+        (16, true) => DataType::Int16,
+        (8, false) => DataType::UInt8,
+        (16, false) => DataType::UInt16,
+        (32, false) => DataType::UInt32,
+        (64, false) => DataType::UInt64,
+        (32, true) => DataType::Int32,
+        _ => DataType::Int64,
+    };
+    match (physical, descriptor.logical_type_ref()) {
+        (_, Some(LogicalType::Decimal(type_))) => decimal(type_.precision, type_.scale),
+        (Physical::INT32 | Physical::INT64, Some(LogicalType::Integer(type_))) => {
+            integer(type_.bit_width, type_.is_signed)
+        }
+        (Physical::INT64, Some(LogicalType::Timestamp(type_))) => timestamp(&type_.unit),
+        (Physical::INT32, Some(LogicalType::Date)) => DataType::Date32,
+        (Physical::INT32, Some(LogicalType::Time(_))) => DataType::Time32(TimeUnit::Millisecond),
+        (Physical::INT64, Some(LogicalType::Time(_))) => DataType::Time64(TimeUnit::Microsecond),
+        (Physical::FIXED_LEN_BYTE_ARRAY, Some(LogicalType::Float16)) => DataType::Float16,
+        (
+            Physical::BYTE_ARRAY,
+            Some(LogicalType::String | LogicalType::Enum | LogicalType::Json),
+        ) => DataType::Utf8,
+        _ => match (physical, converted) {
+            (_, ConvertedType::DECIMAL) => {
+                decimal(descriptor.type_precision(), descriptor.type_scale())
+            }
+            (Physical::INT32, ConvertedType::DATE) => DataType::Date32,
+            (Physical::INT32, ConvertedType::TIME_MILLIS) => {
+                DataType::Time32(TimeUnit::Millisecond)
+            }
+            (Physical::INT64, ConvertedType::TIME_MICROS) => {
+                DataType::Time64(TimeUnit::Microsecond)
+            }
+            (Physical::INT64, ConvertedType::TIMESTAMP_MILLIS) => {
+                timestamp(&ParquetTimeUnit::MILLIS)
+            }
+            (Physical::INT64, ConvertedType::TIMESTAMP_MICROS) => {
+                timestamp(&ParquetTimeUnit::MICROS)
+            }
+            (_, ConvertedType::INT_8) => DataType::Int8,
+            (_, ConvertedType::INT_16) => DataType::Int16,
+            (_, ConvertedType::UINT_8) => DataType::UInt8,
+            (_, ConvertedType::UINT_16) => DataType::UInt16,
+            (_, ConvertedType::UINT_32) => DataType::UInt32,
+            (_, ConvertedType::UINT_64) => DataType::UInt64,
+            (
+                Physical::BYTE_ARRAY,
+                ConvertedType::UTF8 | ConvertedType::ENUM | ConvertedType::JSON,
+            ) => DataType::Utf8,
+            (_, ConvertedType::INTERVAL) => DataType::Duration(TimeUnit::Millisecond),
+            (Physical::BOOLEAN, _) => DataType::Boolean,
+            (Physical::INT32, _) => DataType::Int32,
+            (Physical::INT64, _) => DataType::Int64,
+            (Physical::INT96, _) => DataType::Timestamp(TimeUnit::Nanosecond, None),
+            (Physical::FLOAT, _) => DataType::Float32,
+            (Physical::DOUBLE, _) => DataType::Float64,
+            (Physical::BYTE_ARRAY, _) => DataType::Binary,
+            (Physical::FIXED_LEN_BYTE_ARRAY, _) => {
+                DataType::FixedSizeBinary(descriptor.type_length())
+            }
+        },
+    }
+}
+
+impl Leaf {
+    /// A decoder of its pages.
+    pub(super) fn reader(
+        &self,
+        pages: Box<dyn PageIterator>,
+    ) -> ParquetResult<Box<dyn ArrayReader>> {
+        let descriptor = ColumnDescPtr::clone(&self.descriptor);
+        let read_as = match &self.decoded {
+            Decoded::As(data_type) => data_type.clone(),
+            Decoded::Within(_) => DataType::Int32,
+            Decoded::Text => DataType::Binary,
+        };
+        let capacity = CAPACITY_RECORDS;
+        macro_rules! primitive {
+            ($values:ident) => {
+                Box::new(PrimitiveArrayReader::<values::$values>::new(
+                    pages,
+                    descriptor,
+                    Some(read_as),
+                    capacity,
+                    None,
+                )?)
+            };
+        }
+        Ok(match self.descriptor.physical_type() {
+            Physical::BOOLEAN => primitive!(BoolType),
+            Physical::INT32 => primitive!(Int32Type),
+            Physical::INT64 => primitive!(Int64Type),
+            Physical::INT96 => primitive!(Int96Type),
+            Physical::FLOAT => primitive!(FloatType),
+            Physical::DOUBLE => primitive!(DoubleType),
+            Physical::BYTE_ARRAY => {
+                make_byte_array_reader(pages, descriptor, Some(read_as), capacity, None)?
+            }
+            Physical::FIXED_LEN_BYTE_ARRAY => {
+                make_fixed_len_byte_array_reader(pages, descriptor, Some(read_as), capacity, None)?
+            }
+        })
+    }
+
+    /// What Selects see of what was decoded; the error is the first row that has no value, and why.
+    pub(super) fn convert(&self, array: &ArrayRef) -> Result<ArrayRef, (usize, String)> {
+        match &self.decoded {
+            Decoded::As(_) => convert(array, &self.to),
+            Decoded::Within(range) => {
+                within(array.as_primitive::<Int32Type>(), range)?;
+                convert(array, &self.to)
+            }
+            Decoded::Text => text(array.as_binary::<i32>()),
+        }
+    }
+}
+
+fn within(array: &Int32Array, range: &Range<i32>) -> Result<(), (usize, String)> {
+    let outside = |row: &usize| array.is_valid(*row) && !range.contains(&array.value(*row));
+    match (0..array.len()).find(outside) {
+        None => Ok(()),
+        Some(row) => {
+            let (value, range) = (array.value(row), (range.start, range.end - 1));
+            Err((row, format!("{value} is not from {} to {}, as its type is", range.0, range.1)))
+        }
+    }
+}
+
+fn text(array: &BinaryArray) -> Result<ArrayRef, (usize, String)> {
+    let (offsets, values, nulls) = array.clone().into_parts();
+    match StringArray::try_new(offsets, values, nulls) {
+        Ok(texts) => Ok(std::sync::Arc::new(texts)),
+        Err(error) => {
+            let is_bad = |row: &usize| std::str::from_utf8(array.value(*row)).is_err();
+            Err(match (0..array.len()).find(is_bad) {
+                Some(row) => (row, format!("{} is not UTF-8", quote(array.value(row)))),
+                None => (0, error.to_string()),
+            })
+        }
+    }
+}

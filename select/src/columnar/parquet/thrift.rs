@@ -1,0 +1,184 @@
+//! The compact encoding of Thrift, as far as Parquet's headers and footer need it.
+//!
+//! A reader that never indexes and never allocates: `None` means that the bytes end too soon or are
+//! none of that encoding. Every count is checked against the bytes that are left, so whoever
+//! allocates by one that was read here takes no more than the file is long.
+//!
+//! Source: <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>
+
+/// Structures within structures are followed so far; Parquet's own are six deep.
+const DEPTH_MAX: usize = 32;
+
+/// What stands in the bytes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    True,
+    False,
+    Byte,
+    /// Of 16, 32 or 64 bits.
+    Integer,
+    Double,
+    Binary,
+    List,
+    Map,
+    Struct,
+    Uuid,
+}
+
+/// Reads one value after the other.
+#[derive(Clone, Debug)]
+pub(super) struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    /// Bytes that were not read yet.
+    pub(super) fn left(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The next field of a structure: its number and kind, or `Some(None)` at its end. `last` is the
+    /// number of the field before, 0 at first.
+    pub(super) fn field(&mut self, last: &mut i16) -> Option<Option<Kind>> {
+        let byte = self.byte()?;
+        if byte == 0 {
+            return Some(None);
+        }
+        *last = match i16::from(byte >> 4) {
+            0 => i16::try_from(self.integer()?).ok()?,
+            delta => last.checked_add(delta)?,
+        };
+        Kind::of(byte & 0x0f).map(Some)
+    }
+
+    /// A list's number of elements and their kind.
+    pub(super) fn list(&mut self) -> Option<(usize, Kind)> {
+        let byte = self.byte()?;
+        if byte == 0 {
+            // some writers give no kind to an empty list
+            return Some((0, Kind::Byte));
+        }
+        let count = match byte >> 4 {
+            15 => self.count()?,
+            count => usize::from(count),
+        };
+        let kind = Kind::of(byte & 0x0f)?;
+        (count <= self.left()).then_some((count, kind))
+    }
+
+    /// A whole number, of 16 to 64 bits.
+    pub(super) fn integer(&mut self) -> Option<i64> {
+        let zigzag = self.varint()?;
+        Some((zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed()))
+    }
+
+    pub(super) fn int32(&mut self) -> Option<i32> {
+        i32::try_from(self.integer()?).ok()
+    }
+
+    pub(super) fn binary(&mut self) -> Option<&'a [u8]> {
+        let length = self.count()?;
+        self.take(length)
+    }
+
+    /// Goes past a value of a field.
+    pub(super) fn skip(&mut self, kind: Kind) -> Option<()> {
+        self.skip_within(kind, DEPTH_MAX)
+    }
+
+    fn skip_within(&mut self, kind: Kind, depth: usize) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        match kind {
+            Kind::True | Kind::False => {}
+            Kind::Byte => drop(self.byte()?),
+            Kind::Integer => drop(self.varint()?),
+            Kind::Double => drop(self.take(8)?),
+            Kind::Uuid => drop(self.take(16)?),
+            Kind::Binary => drop(self.binary()?),
+            Kind::List => {
+                let (count, kind) = self.list()?;
+                for _ in 0..count {
+                    self.skip_element(kind, depth)?;
+                }
+            }
+            Kind::Map => {
+                let count = self.count()?;
+                if count > 0 {
+                    let kinds = self.byte()?;
+                    let (key, value) = (Kind::of(kinds >> 4)?, Kind::of(kinds & 0x0f)?);
+                    for _ in 0..count {
+                        self.skip_element(key, depth)?;
+                        self.skip_element(value, depth)?;
+                    }
+                }
+            }
+            Kind::Struct => {
+                let mut last = 0;
+                while let Some(kind) = self.field(&mut last)? {
+                    self.skip_within(kind, depth)?;
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// In lists and maps a truth value takes a byte of its own.
+    fn skip_element(&mut self, kind: Kind, depth: usize) -> Option<()> {
+        match kind {
+            Kind::True | Kind::False => self.skip_within(Kind::Byte, depth),
+            kind => self.skip_within(kind, depth),
+        }
+    }
+
+    /// A length or count, at most the bytes that are left.
+    fn count(&mut self) -> Option<usize> {
+        let count = usize::try_from(self.varint()?).ok()?;
+        (count <= self.left()).then_some(count)
+    }
+
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let (&byte, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        Some(byte)
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.bytes.split_at_checked(length)?;
+        self.bytes = rest;
+        Some(taken)
+    }
+}
+
+impl Kind {
+    fn of(nibble: u8) -> Option<Self> {
+        Some(match nibble {
+            1 => Self::True,
+            2 => Self::False,
+            3 => Self::Byte,
+            4..=6 => Self::Integer,
+            7 => Self::Double,
+            8 => Self::Binary,
+            9 | 10 => Self::List,
+            11 => Self::Map,
+            12 => Self::Struct,
+            13 => Self::Uuid,
+            _ => return None,
+        })
+    }
+}

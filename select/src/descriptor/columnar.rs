@@ -1,0 +1,24 @@
+//! What a descriptor says about a file that tells its layout itself: which fields are protected.
+
+use std::collections::HashSet;
+
+use crate::Result;
+
+use super::keys::Keys;
+use super::{Requirements, parse_fields, parse_name, parse_requirement};
+
+/// The keys of the file.
+pub(super) const KEYS: &[&str] = &[];
+
+/// The names of the fields.
+pub(super) fn parse(keys: &Keys<'_>, requirements: &mut Requirements) -> Result<Vec<String>> {
+    let mut names = HashSet::new();
+    for keys in parse_fields(keys, &["name", "network_encrypt", "scl_min"])? {
+        let name = parse_name(&keys)?;
+        if !names.insert(name.clone()) {
+            return Err(keys.error("name", format_args!("there are two fields `{name}`")));
+        }
+        requirements.push((name, parse_requirement(&keys)?));
+    }
+    Ok(requirements.iter().map(|(name, _)| name.clone()).collect())
+}
