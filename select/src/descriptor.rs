@@ -3,21 +3,42 @@
 //! ```toml
 //! format = "fixed"
 //! record_length = 160          # bytes, without the terminator
-//! terminator = "lf"            # "none" (the default), "lf" or "crlf"
+//! terminator = "lf"            # "none" (the default), "lf", "crlf", or "nl" (0x15)
 //! byte_order = "big"           # for all binary fields that do not say otherwise
+//! encoding = "cp037"           # of characters: "utf-8" (the default), "latin-1", "cp037", "cp1047"
+//! century_pivot = 50           # years of two digits below it are 20YY, the others 19YY
 //! network_encrypt = true       # the file leaves the machine on encrypted channels only
 //! scl_min = 3                  # and of this security level at least, from 2 to 5; implies encryption
 //!
 //! [[field]]
 //! name = "price"
-//! type = "zoned"               # text, digits, zoned, packed, integer, unsigned, float, date
+//! type = "zoned"               # or another of the table below
 //! offset = 32                  # bytes before the field; fields may overlap
 //! length = 11                  # bytes
 //! scale = 2                    # digits after the implied point
-//! sign = "ebcdic-overpunch"    # of zoned: "overpunch" (the default) has 'p' to 'y' for -0 to -9
-//! null_when = "spaces"         # or "zeros", "low-values", "high-values": the field is NULL
+//! sign = "separate"
+//! null_when = ["spaces", "zeros"]   # or "low-values", "high-values": the field is NULL
 //! scl_min = 4                  # of this field alone; `network_encrypt`, too
 //! ```
+//!
+//! | type | bytes | keys of its own |
+//! | --- | --- | --- |
+//! | `text` | padded with spaces | |
+//! | `digits` | unsigned decimal digits, up to 38 | `scale` |
+//! | `zoned` | decimal digits and a sign | `scale`; `sign` |
+//! | `packed` | COMP-3, up to 19 bytes; signs A, C, E, F are plus, B and D minus | `scale`; `sign = "none"` for COMP-6 |
+//! | `integer`, `unsigned` | binary, 1 to 8 bytes | `byte_order`; `scale` |
+//! | `float` | 4 or 8 bytes, IEEE 754 or `coding = "ibm"` (hexadecimal) | `byte_order`, big by default for IBM's |
+//! | `date` | `format`: YYYYMMDD (the default), YYMMDD, CYYMMDD, YYYYDDD, YYDDD, DDMMYYYY, MM/DD/YYYY, … | `coding`; `century_pivot` where the year is YY |
+//! | `timestamp` | `format`: YYYYMMDDHHMMSS (the default), YYYY-MM-DD-HH.MM.SS.ffffff, … | as `date` |
+//! | `boolean` | one character | `true_when`, `false_when`: the characters |
+//!
+//! `sign` is "overpunch" (the default: the last digit, negative as 'p' to 'y' in ASCII and with zone D
+//! in EBCDIC), "ebcdic-overpunch" (in ASCII '{', 'A' to 'I' and '}', 'J' to 'R'), "separate" ('+' or
+//! '-' behind the digits), or "leading-overpunch", "leading-ebcdic-overpunch", "leading-separate".
+//! `coding` of a date is "digits" (the default: characters), "packed", "unsigned-packed" or "integer":
+//! the number that the digits make. `encoding` may be a field's, too; it is of text, digits, zoned
+//! decimals, booleans and dates in digits.
 //!
 //! The strictest demand holds: a field never leaves where its file may not, and a field that shares
 //! bytes with another demands what that one does.

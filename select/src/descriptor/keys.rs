@@ -85,11 +85,41 @@ impl<'t> Keys<'t> {
         })
     }
 
+    /// One text, or an array of them; none where the key is missing.
+    pub(super) fn strings(&self, key: &str) -> Result<Vec<&'t str>> {
+        let texts =
+            self.typed(key, "text in quotes, or an array of texts", |value| match value {
+                DeValue::Array(items) => items.iter().map(|item| item.as_ref().as_str()).collect(),
+                one => Some(vec![one.as_str()?]),
+            })?;
+        Ok(texts.unwrap_or_default())
+    }
+
     /// One of a closed set of words.
     pub(super) fn choice<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Result<Option<T>> {
-        let Some(word) = self.string(key)? else { return Ok(None) };
+        self.string(key)?.map(|word| self.chosen(key, word, words)).transpose()
+    }
+
+    /// Some of a closed set of words, each at most once.
+    pub(super) fn choices<T: Copy + PartialEq>(
+        &self,
+        key: &str,
+        words: &[(&str, T)],
+    ) -> Result<Vec<T>> {
+        let mut choices = Vec::new();
+        for word in self.strings(key)? {
+            let choice = self.chosen(key, word, words)?;
+            if choices.contains(&choice) {
+                return Err(self.error(key, format_args!("`{key}` has \"{word}\" twice")));
+            }
+            choices.push(choice);
+        }
+        Ok(choices)
+    }
+
+    fn chosen<T: Copy>(&self, key: &str, word: &str, words: &[(&str, T)]) -> Result<T> {
         if let Some((_, choice)) = words.iter().find(|(known, _)| *known == word) {
-            return Ok(Some(*choice));
+            return Ok(*choice);
         }
         let known: Vec<&str> = words.iter().map(|(known, _)| *known).collect();
         let hint = match nearest(word, &known) {

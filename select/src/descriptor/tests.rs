@@ -20,7 +20,7 @@ fn a_fixed_layout() {
     assert_eq!(layout.stride, 22);
     assert_eq!(
         layout.fields[0].to_string(),
-        "zoned decimal, 11 bytes at 2, scale 2, null when spaces"
+        "zoned decimal, sign ebcdic-overpunch, 11 bytes at 2, scale 2, null when spaces"
     );
 }
 

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, ArrowPrimitiveType, BooleanBufferBuilder, PrimitiveArray};
+use arrow::array::{
+    ArrayRef, ArrowPrimitiveType, BooleanArray, BooleanBufferBuilder, PrimitiveArray,
+};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type,
+    Int64Type, TimestampMicrosecondType,
 };
 
 use crate::block::{Rows, quote};
 use crate::text::Texts;
 
-use super::{Block, ByteOrder, Field, NullWhen, Storage, number};
+use super::{Block, ByteOrder, Field, NullWhen, Storage, encoding, number};
 
 /// The field of those rows; the error is the first record that does not decode.
 pub(super) fn column(block: &Block<'_>, field: &Field, rows: Rows<'_>) -> Result<ArrayRef, usize> {
@@ -26,30 +28,30 @@ pub(super) fn column(block: &Block<'_>, field: &Field, rows: Rows<'_>) -> Result
 
 /// What is wrong with the bytes of a field that did not decode.
 pub(super) fn complaint(field: &Field, bytes: &[u8]) -> String {
-    let shown = match field.storage {
-        Storage::Packed { .. } => {
-            bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(" ")
-        }
-        _ => quote(bytes),
-    };
+    let is_ascii = field.storage.is_characters() && !field.encoding.is_ebcdic();
+    let shown = if is_ascii { quote(bytes) } else { hex(bytes) };
     let text = match field.storage {
         Storage::Text => format!("{shown} is not UTF-8"),
         Storage::Digits { .. } => format!("{shown} is not a number in digits"),
-        storage => format!("{shown} is not a {}", storage.noun()),
+        storage => format!("{shown} is not a {storage}"),
     };
-    let fill = |byte: u8| bytes.iter().all(|&b| b == byte);
-    let constant = match field.null_when {
-        Some(_) => None,
-        None if fill(b' ') => Some("spaces"),
-        None if fill(b'0') => Some("zeros"),
-        None if fill(0) => Some("low-values"),
-        None if fill(0xFF) => Some("high-values"),
-        None => None,
-    };
-    match constant {
-        Some(constant) => format!("{text}; if that means NULL, say null_when = \"{constant}\""),
-        None => text,
+    match NullWhen::of(bytes, field) {
+        Some(constant) if field.null_when.is_empty() => {
+            format!("{text}; if that means NULL, say null_when = \"{constant}\"")
+        }
+        _ => text,
     }
+}
+
+/// `12 3C`, cut where it gets long.
+fn hex(bytes: &[u8]) -> String {
+    const BYTES_MAX: usize = 40;
+    let mut shown =
+        bytes.iter().take(BYTES_MAX).map(|byte| format!("{byte:02X}")).collect::<Vec<_>>();
+    if bytes.len() > BYTES_MAX {
+        shown.push("…".to_owned());
+    }
+    shown.join(" ")
 }
 
 /// A field of some records of a block.
@@ -64,21 +66,16 @@ impl<'a, R: ExactSizeIterator<Item = usize> + Clone> Cells<'a, R> {
         let length = self.field.length;
         match self.field.storage {
             Storage::Text => self.text(),
-            Storage::Date => self.primitive::<Date32Type>(number::date),
-            Storage::Digits { .. } if length <= 18 => {
-                self.exact(|window| number::digits(window, length))
-            }
-            Storage::Digits { .. } => self.wide(|window| number::digits_wide(window, length)),
-            Storage::Zoned { sign, .. } if length <= 18 => {
-                self.exact(|window| number::zoned(window, length, sign))
-            }
-            Storage::Zoned { sign, .. } => {
-                self.wide(|window| number::zoned_wide(window, length, sign))
-            }
             Storage::Packed { .. } if length <= 8 => {
                 self.exact(|window| number::packed(window, length))
             }
             Storage::Packed { .. } => self.wide(|window| number::packed_wide(window, length)),
+            Storage::UnsignedPacked { .. } if length <= 8 => {
+                self.exact(|window| number::unsigned_packed(window, length))
+            }
+            Storage::UnsignedPacked { .. } => {
+                self.wide(|window| number::unsigned_packed_wide(window, length))
+            }
             Storage::Integer { order, .. } => {
                 self.exact(|window| Some(number::integer(window, length, order)))
             }
@@ -89,6 +86,35 @@ impl<'a, R: ExactSizeIterator<Item = usize> + Clone> Cells<'a, R> {
                 self.wide(|window| Some(i128::from(number::unsigned(window, length, order))))
             }
             Storage::Float { order } => self.float(order),
+            Storage::HexFloat { order } => self
+                .primitive::<Float64Type>(|window| Some(number::hex_float(window, length, order))),
+            _ if self.field.encoding.is_ebcdic() => self.characters::<{ number::EBCDIC }>(),
+            _ => self.characters::<{ number::ASCII }>(),
+        }
+    }
+
+    /// What is written in characters, whose digits are above `ZEROS`.
+    fn characters<const ZEROS: u64>(self) -> Result<ArrayRef, usize> {
+        let length = self.field.length;
+        match self.field.storage {
+            Storage::Zoned { sign, .. } if length <= 18 => {
+                self.exact(|window| number::zoned::<ZEROS>(window, length, sign))
+            }
+            Storage::Zoned { sign, .. } => {
+                self.wide(|window| number::zoned_wide::<ZEROS>(window, length, sign))
+            }
+            Storage::Date(moment) if moment.is_plain() => {
+                self.primitive::<Date32Type>(number::date::<ZEROS>)
+            }
+            Storage::Date(moment) => {
+                self.primitive::<Date32Type>(|window| moment.date(window.get(..length)?))
+            }
+            Storage::Timestamp(moment) => self.primitive::<TimestampMicrosecondType>(|window| {
+                moment.timestamp(window.get(..length)?)
+            }),
+            Storage::Boolean { yes, no } => self.boolean(yes, no),
+            _ if length <= 18 => self.exact(|window| number::digits::<ZEROS>(window, length)),
+            _ => self.wide(|window| number::digits_wide::<ZEROS>(window, length)),
         }
     }
 
@@ -155,22 +181,47 @@ impl<'a, R: ExactSizeIterator<Item = usize> + Clone> Cells<'a, R> {
         Ok(Arc::new(array.with_data_type(self.data_type())))
     }
 
+    fn boolean(self, yes: u8, no: u8) -> Result<ArrayRef, usize> {
+        let nulls = self.nulls();
+        let mut values = BooleanBufferBuilder::new(self.records.len());
+        for (row, record) in self.records.clone().enumerate() {
+            let valid = nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+            let byte = self.bytes(record).first().copied();
+            if valid && byte != Some(yes) && byte != Some(no) {
+                return Err(record);
+            }
+            values.append(byte == Some(yes));
+        }
+        Ok(Arc::new(BooleanArray::new(values.finish(), nulls)))
+    }
+
     fn text(self) -> Result<ArrayRef, usize> {
         let nulls = self.nulls();
         let rows = self.records.len();
         let mut texts = Texts::new(rows, rows * self.field.length.min(64));
+        let space = self.field.encoding.space();
+        let table = self.field.encoding.table();
+        let mut utf8 = Vec::new();
         for (row, record) in self.records.clone().enumerate() {
             let valid = nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
-            texts.push(if valid { trim(self.bytes(record)) } else { b"" }).ok_or(record)?;
+            let mut value = if valid { trim(self.bytes(record), space) } else { b"" };
+            if let Some(table) = table {
+                utf8.clear();
+                encoding::push_utf8(&mut utf8, value, table);
+                value = &utf8;
+            }
+            texts.push(value).ok_or(record)?;
         }
         texts.finish(nulls).map_err(|row| self.records.clone().nth(row).unwrap_or(0))
     }
 
     fn nulls(&self) -> Option<NullBuffer> {
-        let null_when = self.field.null_when?;
+        let (first, others) = self.field.null_when.split_first()?;
         let mut valid = BooleanBufferBuilder::new(self.records.len());
         for record in self.records.clone() {
-            valid.append(!is_null(self.bytes(record), null_when, self.field.storage));
+            let bytes = self.bytes(record);
+            let is = |constant: &NullWhen| constant.is(bytes, self.field);
+            valid.append(!is(first) && !others.iter().any(is));
         }
         Some(NullBuffer::new(valid.finish()))
     }
@@ -191,31 +242,17 @@ impl<'a, R: ExactSizeIterator<Item = usize> + Clone> Cells<'a, R> {
     }
 }
 
-#[inline]
-fn is_null(bytes: &[u8], null_when: NullWhen, storage: Storage) -> bool {
-    let fill = |byte: u8| bytes.iter().all(|&b| b == byte);
-    match (null_when, storage) {
-        (NullWhen::Spaces, _) => fill(b' '),
-        (NullWhen::LowValues, _) => fill(0),
-        (NullWhen::HighValues, _) => fill(0xFF),
-        (NullWhen::Zeros, Storage::Packed { .. }) => {
-            number::packed_wide(bytes, bytes.len()) == Some(0)
-        }
-        (
-            NullWhen::Zeros,
-            Storage::Integer { .. } | Storage::Unsigned { .. } | Storage::Float { .. },
-        ) => fill(0),
-        (NullWhen::Zeros, _) => fill(b'0'),
-    }
-}
-
 /// Without trailing spaces.
 #[inline]
-fn trim(mut text: &[u8]) -> &[u8] {
-    while let Some((rest, b"        ")) = text.split_last_chunk::<8>() {
+fn trim(mut text: &[u8], space: u8) -> &[u8] {
+    while let Some((rest, last)) = text.split_last_chunk::<8>()
+        && *last == [space; 8]
+    {
         text = rest;
     }
-    while let [rest @ .., b' '] = text {
+    while let [rest @ .., last] = text
+        && *last == space
+    {
         text = rest;
     }
     text

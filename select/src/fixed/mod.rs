@@ -2,23 +2,33 @@
 //!
 //! `record_length` counts the bytes of the fields; a terminator comes on top and is checked in every
 //! record that is read, for behind a wrong one everything is shifted. Fields may overlap, as COBOL's
-//! REDEFINES do. A field that is NULL is told by `null_when`, a figurative constant of COBOL that
-//! fills all of the field; it is compared before anything is decoded. `zeros` is the number zero in
-//! the field's own coding: digits '0', packed zeros with a sign, or binary zeros.
+//! REDEFINES do. A field that is NULL is told by `null_when`, figurative constants of COBOL that
+//! fill all of the field; they are compared before anything is decoded (`null.rs`).
 //!
 //! Zoned and packed decimals without a scale are 64-bit integers up to 18 digits; all other decimals
 //! are Decimal128 of the field's digits and scale. Binary integers are the smallest signed type that
-//! holds them. Text loses its trailing spaces and has to be UTF-8. Dates are YYYYMMDD.
+//! holds them. Text loses its trailing spaces and has to be UTF-8 where that is its encoding; in
+//! others every byte is a character (`encoding.rs`). Dates and timestamps are digits by a format
+//! (`date.rs`). IBM's floats become Float64, short ones exactly (`number.rs`).
 
+mod date;
 mod decode;
+mod encoding;
+mod null;
 mod number;
+mod storage;
 
 use std::fmt;
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::{DataType, Field as ArrowField, Schema};
+use arrow::datatypes::{Field as ArrowField, Schema};
 
 use crate::block::{Fault, Rows, quote};
+
+pub(crate) use date::{Coding, Format, Moment};
+pub(crate) use encoding::Encoding;
+pub(crate) use null::NullWhen;
+pub(crate) use storage::{ByteOrder, Sign, SignKind, Storage};
 
 /// The longest record, without its terminator; also the bound of a block's memory.
 pub(crate) const RECORD_BYTES_MAX: u32 = 1 << 20;
@@ -42,6 +52,8 @@ pub(crate) enum Terminator {
     None,
     Lf,
     CrLf,
+    /// Newline of EBCDIC.
+    Nl,
 }
 
 /// One field of the record.
@@ -53,52 +65,10 @@ pub(crate) struct Field {
     /// Its bytes; it ends within the record.
     pub(crate) length: usize,
     pub(crate) storage: Storage,
-    pub(crate) null_when: Option<NullWhen>,
-}
-
-/// How a field holds its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Storage {
-    /// Space-padded UTF-8.
-    Text,
-    /// Unsigned decimal digits.
-    Digits { scale: u8 },
-    /// Decimal digits, the sign in the last of them.
-    Zoned { sign: Sign, scale: u8 },
-    /// COMP-3: two digits a byte, the sign in the last half byte.
-    Packed { scale: u8 },
-    /// Two's complement.
-    Integer { order: ByteOrder, scale: u8 },
-    /// Binary without a sign.
-    Unsigned { order: ByteOrder, scale: u8 },
-    /// IEEE 754.
-    Float { order: ByteOrder },
-    /// YYYYMMDD.
-    Date,
-}
-
-/// How the last digit of a zoned decimal tells a sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sign {
-    /// A negative digit has 0x40 added: 'p' to 'y'. Synergy and GnuCOBOL write this.
-    Overpunch,
-    /// '{', 'A' to 'I' are positive, '}', 'J' to 'R' negative: what EBCDIC's zones become in ASCII.
-    EbcdicOverpunch,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ByteOrder {
-    Little,
-    Big,
-}
-
-/// The bytes that make a field NULL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NullWhen {
-    Spaces,
-    Zeros,
-    LowValues,
-    HighValues,
+    /// Of its characters, where it has some.
+    pub(crate) encoding: Encoding,
+    /// Any of these makes it NULL.
+    pub(crate) null_when: Vec<NullWhen>,
 }
 
 impl Layout {
@@ -110,7 +80,7 @@ impl Layout {
 
     pub(crate) fn schema(&self) -> Schema {
         let fields = self.fields.iter().map(|field| {
-            let nullable = field.null_when.is_some();
+            let nullable = !field.null_when.is_empty();
             ArrowField::new(&field.name, field.storage.data_type(field.length), nullable)
         });
         Schema::new(fields.collect::<Vec<_>>())
@@ -123,85 +93,7 @@ impl Terminator {
             Terminator::None => b"",
             Terminator::Lf => b"\n",
             Terminator::CrLf => b"\r\n",
-        }
-    }
-}
-
-impl Storage {
-    /// Decimal digits that a field of `length` bytes may need; 0 for what is no exact number.
-    pub(crate) fn digits(self, length: usize) -> u8 {
-        const SIGNED: [u8; 9] = [0, 3, 5, 7, 10, 12, 15, 17, 19];
-        const UNSIGNED: [u8; 9] = [0, 3, 5, 8, 10, 13, 15, 17, 20];
-        match self {
-            Storage::Digits { .. } | Storage::Zoned { .. } => u8::try_from(length).unwrap_or(0),
-            Storage::Packed { .. } => u8::try_from(2 * length - 1).unwrap_or(0),
-            Storage::Integer { .. } => SIGNED.get(length).copied().unwrap_or(0),
-            Storage::Unsigned { .. } => UNSIGNED.get(length).copied().unwrap_or(0),
-            Storage::Text | Storage::Float { .. } | Storage::Date => 0,
-        }
-    }
-
-    /// The type of a field of `length` bytes.
-    pub(crate) fn data_type(self, length: usize) -> DataType {
-        let digits = self.digits(length);
-        match self {
-            Storage::Text => DataType::Utf8,
-            Storage::Date => DataType::Date32,
-            Storage::Float { .. } if length == 4 => DataType::Float32,
-            Storage::Float { .. } => DataType::Float64,
-            Storage::Digits { scale: 0 }
-            | Storage::Zoned { scale: 0, .. }
-            | Storage::Packed { scale: 0 }
-                if digits <= 18 =>
-            {
-                DataType::Int64
-            }
-            Storage::Integer { scale: 0, .. } => match length {
-                1 => DataType::Int8,
-                2 => DataType::Int16,
-                3..=4 => DataType::Int32,
-                _ => DataType::Int64,
-            },
-            Storage::Unsigned { scale: 0, .. } if length <= 7 => match length {
-                1 => DataType::Int16,
-                2..=3 => DataType::Int32,
-                _ => DataType::Int64,
-            },
-            Storage::Digits { scale }
-            | Storage::Zoned { scale, .. }
-            | Storage::Packed { scale }
-            | Storage::Integer { scale, .. }
-            | Storage::Unsigned { scale, .. } => {
-                DataType::Decimal128(digits, i8::try_from(scale).unwrap_or(i8::MAX))
-            }
-        }
-    }
-
-    fn scale(self) -> u8 {
-        match self {
-            Storage::Digits { scale }
-            | Storage::Zoned { scale, .. }
-            | Storage::Packed { scale }
-            | Storage::Integer { scale, .. }
-            | Storage::Unsigned { scale, .. } => scale,
-            Storage::Text | Storage::Float { .. } | Storage::Date => 0,
-        }
-    }
-
-    /// What a field has to be, for complaints and for `describe`.
-    fn noun(self) -> &'static str {
-        match self {
-            Storage::Text => "text",
-            Storage::Digits { .. } => "digits",
-            Storage::Zoned { .. } => "zoned decimal",
-            Storage::Packed { .. } => "packed decimal",
-            Storage::Integer { order: ByteOrder::Little, .. } => "little-endian integer",
-            Storage::Integer { order: ByteOrder::Big, .. } => "big-endian integer",
-            Storage::Unsigned { order: ByteOrder::Little, .. } => "little-endian unsigned integer",
-            Storage::Unsigned { order: ByteOrder::Big, .. } => "big-endian unsigned integer",
-            Storage::Float { order: ByteOrder::Little } => "little-endian float",
-            Storage::Float { order: ByteOrder::Big } => "big-endian float",
-            Storage::Date => "date YYYYMMDD",
+            Terminator::Nl => b"\x15",
         }
     }
 }
@@ -210,17 +102,17 @@ impl Storage {
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = if self.length == 1 { "byte" } else { "bytes" };
-        write!(f, "{}, {} {bytes} at {}", self.storage.noun(), self.length, self.offset)?;
+        write!(f, "{}, {} {bytes} at {}", self.storage, self.length, self.offset)?;
         if self.storage.scale() > 0 {
             write!(f, ", scale {}", self.storage.scale())?;
         }
-        match self.null_when {
-            None => Ok(()),
-            Some(NullWhen::Spaces) => f.write_str(", null when spaces"),
-            Some(NullWhen::Zeros) => f.write_str(", null when zeros"),
-            Some(NullWhen::LowValues) => f.write_str(", null when low-values"),
-            Some(NullWhen::HighValues) => f.write_str(", null when high-values"),
+        if self.encoding != Encoding::Utf8 && self.storage.is_characters() {
+            write!(f, ", {}", self.encoding)?;
         }
+        for (which, null_when) in self.null_when.iter().enumerate() {
+            write!(f, "{}{null_when}", if which == 0 { ", null when " } else { " or " })?;
+        }
+        Ok(())
     }
 }
 
@@ -281,6 +173,7 @@ impl<'a> Block<'a> {
             Terminator::None => None,
             Terminator::Lf => first_without(records, b"\n"),
             Terminator::CrLf => first_without(records, b"\r\n"),
+            Terminator::Nl => first_without(records, b"\x15"),
         }
     }
 

@@ -8,6 +8,8 @@
 
 /// Files and texts that are wrong.
 mod bad_data;
+/// Rows as a file of a mainframe.
+mod ebcdic;
 /// Running a Select, and its answer as text.
 mod engine;
 /// Many files as one.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use sift_select::{Descriptor, Source, Value};
 
+use crate::ebcdic;
 use crate::parquet_file::{self, Pages};
 
 /// Rows and how each format stores them.
@@ -24,13 +25,15 @@ pub(crate) struct Table {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Fixed,
+    /// Fixed-length records of a mainframe.
+    Ebcdic,
     Csv,
     Parquet(Pages),
 }
 
 impl Format {
     pub(crate) const ALL: &[Self] =
-        &[Self::Fixed, Self::Csv, Self::Parquet(Pages::V1), Self::Parquet(Pages::V2)];
+        &[Self::Fixed, Self::Ebcdic, Self::Csv, Self::Parquet(Pages::V1), Self::Parquet(Pages::V2)];
 }
 
 #[derive(Clone, Debug)]
@@ -67,6 +70,7 @@ impl Table {
     pub(crate) fn open(&self, folder: &Path, format: Format) -> Arc<Source> {
         let (bytes, descriptor) = match format {
             Format::Fixed => (self.to_fixed(), self.fixed_descriptor()),
+            Format::Ebcdic => ebcdic::encode(self),
             Format::Csv => (self.to_csv().into_bytes(), self.csv_descriptor()),
             Format::Parquet(pages) => {
                 (parquet_file::write(self, pages), "format = \"parquet\"".to_owned())
@@ -157,7 +161,7 @@ pub(crate) fn iso_date(days: i32) -> String {
 }
 
 impl Storage {
-    fn bytes(self) -> usize {
+    pub(crate) fn bytes(self) -> usize {
         match self {
             Self::Text { bytes }
             | Self::Packed { bytes, .. }
@@ -170,7 +174,7 @@ impl Storage {
         }
     }
 
-    fn describe(self) -> String {
+    pub(crate) fn describe(self) -> String {
         match self {
             Self::Text { .. } => "type = \"text\"\nnull_when = \"low-values\"".to_owned(),
             Self::Zoned { scale, .. } => {
@@ -191,7 +195,7 @@ impl Storage {
         }
     }
 
-    fn encode(self, value: &Value, to: &mut Vec<u8>) {
+    pub(crate) fn encode(self, value: &Value, to: &mut Vec<u8>) {
         let end = to.len() + self.bytes();
         match (self, value) {
             (Self::Text { .. } | Self::Packed { .. } | Self::Integer { .. }, Value::Null) => {
@@ -248,7 +252,7 @@ impl Storage {
     }
 }
 
-fn digits_at(value: &Value, to: u8) -> i128 {
+pub(crate) fn digits_at(value: &Value, to: u8) -> i128 {
     match value {
         Value::Integer(value) if to == 0 => i128::from(*value),
         Value::Decimal { digits, scale } if *scale == to => *digits,
