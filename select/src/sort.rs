@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt64Array};
-use arrow::compute::interleave_record_batch;
+use arrow::compute::{filter, interleave_record_batch};
 
 use crate::budget::{Exceeded, MemoryBudget, Reservation};
 use crate::eval::Problem;
@@ -50,8 +50,8 @@ const BUFFERS: usize = 8;
 pub(crate) struct Sorter {
     plan: Plan,
     keys: Keys,
-    /// Key of the last row that is wanted so far: what is behind it is not in the answer.
-    threshold: RwLock<Option<Box<[u8]>>>,
+    /// The last row that is wanted so far: what is behind it is not in the answer.
+    threshold: RwLock<Option<Arc<Threshold>>>,
     buffer: Mutex<Buffer>,
     /// By level: a run of level `n` was merged from runs of level `n - 1`.
     runs: Mutex<Vec<Vec<Run>>>,
@@ -62,6 +62,15 @@ pub(crate) struct Sorter {
     faults: Mutex<BTreeMap<u64, RowFault>>,
     memory: Arc<MemoryBudget>,
     spill: Option<Arc<SpillDirectory>>,
+}
+
+/// A row that others are compared with.
+#[derive(Debug)]
+struct Threshold {
+    key: Box<[u8]>,
+    /// Its value of the first key alone: one comparison of columns rules most rows out, and keys are
+    /// made of the others.
+    first: ArrayRef,
 }
 
 /// Why a row has no values.
@@ -108,26 +117,42 @@ impl Sorter {
         positions: &ArrayRef,
     ) -> Result<Option<BooleanArray>, Problem> {
         let Some(order) = self.order() else { return Ok(None) };
-        let threshold = self.threshold.read().unwrap_or_else(PoisonError::into_inner);
+        let threshold = self.threshold();
         let wanted = order.rows_max.and_then(|rows| usize::try_from(rows).ok());
-        let is_cut = order.distinct == 0 && wanted.is_some_and(|rows| rows < positions.len());
-        if threshold.is_none() && !is_cut {
-            return Ok(None);
-        }
-        let rows = self.keys.rows(keys, positions)?;
-        let is_below = |row: &usize| {
-            threshold.as_ref().is_none_or(|threshold| rows.row(*row).data() < &**threshold)
+        let wanted = wanted.filter(|rows| order.distinct == 0 && *rows < positions.len());
+        let near = match &threshold {
+            None if wanted.is_none() => return Ok(None),
+            None => None,
+            Some(threshold) => self.keys.not_behind(keys, &threshold.first)?,
         };
-        let mut kept: Vec<usize> = (0..positions.len()).filter(is_below).collect();
-        if let Some(wanted) = wanted.filter(|wanted| is_cut && *wanted < kept.len()) {
-            kept.select_nth_unstable_by(wanted, |a, b| rows.row(*a).cmp(&rows.row(*b)));
+        let places: Vec<usize> = match &near {
+            None => (0..positions.len()).collect(),
+            Some(near) => near.values().set_indices().collect(),
+        };
+        if places.is_empty() {
+            return Ok(near);
+        }
+        let filtered = |values: &ArrayRef| match &near {
+            None => Ok(Arc::clone(values)),
+            Some(near) => filter(values, near),
+        };
+        let keys = keys.iter().map(filtered).collect::<Result<Vec<_>, _>>()?;
+        let rows = self.keys.rows(&keys, &filtered(positions)?)?;
+        let is_below = |row: &usize| {
+            threshold.as_ref().is_none_or(|threshold| rows.row(*row).data() < &*threshold.key)
+        };
+        let mut kept: Vec<usize> = (0..places.len()).filter(is_below).collect();
+        if let Some(wanted) = wanted.filter(|wanted| (1..kept.len()).contains(wanted)) {
+            let (_, last, _) =
+                kept.select_nth_unstable_by(wanted - 1, |a, b| rows.row(*a).cmp(&rows.row(*b)));
+            self.lower_threshold(rows.row(*last).data(), &keys, *last)?;
             kept.truncate(wanted);
         }
         if kept.len() == positions.len() {
             return Ok(None);
         }
         let mut mask = vec![false; positions.len()];
-        kept.into_iter().for_each(|row| mask[row] = true);
+        kept.into_iter().for_each(|row| mask[places[row]] = true);
         Ok(Some(mask.into()))
     }
 
@@ -246,24 +271,32 @@ impl Sorter {
         reservation: Reservation,
     ) -> Result<std::result::Result<(), Exceeded>> {
         let batches = sorted.batches().map_err(|problem| self.computation(&problem))?;
-        self.lower_threshold(sorted);
+        let wanted = self.order().and_then(|order| order.rows_max);
+        if let Some((batch, row)) = sorted.indices.last().copied()
+            && wanted == Some(sorted.indices.len() as u64)
+        {
+            let keys = self.keys.of(&sorted.batches[batch]);
+            self.lower_threshold(sorted.key((batch, row)), &keys, row)
+                .map_err(|problem| self.computation(&problem))?;
+        }
         drop(reservation);
         Ok(self.buffer().add(&batches))
     }
 
-    /// Lowers the threshold to the last row of a sorted buffer, if it has all that is wanted.
-    fn lower_threshold(&self, sorted: &Sorted<'_>) {
-        let wanted = self.order().and_then(|order| order.rows_max);
-        let Some(last) = sorted.indices.last() else { return };
-        if wanted != Some(sorted.indices.len() as u64) {
-            return;
-        }
-        let key = sorted.key(*last);
+    /// Lowers the threshold to a row, given its key and the values that it is made of: as many
+    /// rows as are wanted are not behind it.
+    fn lower_threshold(&self, key: &[u8], keys: &[ArrayRef], row: usize) -> Result<(), Problem> {
         let mut threshold = self.threshold.write().unwrap_or_else(PoisonError::into_inner);
-        if threshold.as_deref().is_none_or(|known| key < known) {
-            *threshold = Some(key.into());
+        if threshold.as_ref().is_none_or(|known| *key < *known.key) {
+            let first = self.keys.first(keys, row)?;
+            *threshold = Some(Arc::new(Threshold { key: key.into(), first }));
             lock(&self.faults).retain(|_, fault| *fault.key <= *key);
         }
+        Ok(())
+    }
+
+    fn threshold(&self) -> Option<Arc<Threshold>> {
+        self.threshold.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn sort<'b>(&self, batches: &'b [RecordBatch]) -> Result<Sorted<'b>> {

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, Scalar, UInt32Array};
+use arrow::compute::kernels::cmp;
+use arrow::compute::{SortOptions, is_null, or, take};
 use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, Rows, SortField};
 
-use crate::eval::Problem;
+use crate::eval::{Problem, is_true};
 use crate::numeric;
 use crate::plan::Order;
 
@@ -15,6 +17,8 @@ use crate::plan::Order;
 pub(super) struct Keys {
     /// Index of each key among the items.
     items: Vec<usize>,
+    /// How the first is ordered.
+    options: SortOptions,
     /// The keys and the position.
     all: RowConverter,
     /// The keys that DISTINCT ON compares.
@@ -34,7 +38,42 @@ impl Keys {
         };
         fields.push(SortField::new(DataType::UInt64));
         let items = order.keys.iter().map(|key| key.item).collect();
-        Ok(Self { items, all: RowConverter::new(fields)?, leading })
+        let options = order.keys.first().map(|key| key.options).unwrap_or_default();
+        Ok(Self { items, options, all: RowConverter::new(fields)?, leading })
+    }
+
+    /// The values of each key in a batch of items.
+    pub(super) fn of(&self, batch: &RecordBatch) -> Vec<ArrayRef> {
+        self.columns(batch, self.items.len())
+    }
+
+    /// The first key's value of a row, given the values of each key.
+    pub(super) fn first(&self, keys: &[ArrayRef], row: usize) -> Result<ArrayRef, Problem> {
+        let (Some(first), Ok(row)) = (keys.first(), u32::try_from(row)) else {
+            return Err(Problem("an order without keys".to_owned()));
+        };
+        Ok(take(&numeric::comparable(Arc::clone(first)), &UInt32Array::from(vec![row]), None)?)
+    }
+
+    /// Which rows the first key does not put behind a row with this value of it; `None` is all.
+    pub(super) fn not_behind(
+        &self,
+        keys: &[ArrayRef],
+        value: &ArrayRef,
+    ) -> Result<Option<BooleanArray>, Problem> {
+        let SortOptions { descending, nulls_first } = self.options;
+        let Some(first) = keys.first() else { return Ok(None) };
+        if value.is_null(0) {
+            return if nulls_first { Ok(Some(is_null(first)?)) } else { Ok(None) };
+        }
+        let first = numeric::comparable(Arc::clone(first));
+        let value = Scalar::new(Arc::clone(value));
+        let mask = match descending {
+            true => cmp::gt_eq(&first, &value)?,
+            false => cmp::lt_eq(&first, &value)?,
+        };
+        let mask = is_true(&mask);
+        Ok(Some(if nulls_first { or(&mask, &is_null(&first)?)? } else { mask }))
     }
 
     /// The keys of rows, given the values of each key and the positions.
@@ -50,7 +89,7 @@ impl Keys {
         let Some(positions) = batch.columns().last() else {
             return Err(Problem("rows without positions".to_owned()));
         };
-        self.rows(&self.columns(batch, self.items.len()), positions)
+        self.rows(&self.of(batch), positions)
     }
 
     /// What DISTINCT ON compares of a batch; `None` where there is none.
