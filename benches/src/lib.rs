@@ -16,6 +16,7 @@ pub mod machine;
 pub mod measure;
 pub mod question;
 pub mod report;
+pub mod rival;
 pub mod server;
 pub mod text;
 

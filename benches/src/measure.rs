@@ -73,14 +73,14 @@ impl Spread {
 
 /// One side of a comparison: its name, and what runs it once.
 pub struct Arm<'a> {
-    name: &'static str,
+    name: String,
     run: Box<dyn FnMut() -> Result<Run> + 'a>,
 }
 
 impl<'a> Arm<'a> {
     /// An arm that `run` runs once.
-    pub fn new(name: &'static str, run: impl FnMut() -> Result<Run> + 'a) -> Self {
-        Self { name, run: Box::new(run) }
+    pub fn new(name: impl Into<String>, run: impl FnMut() -> Result<Run> + 'a) -> Self {
+        Self { name: name.into(), run: Box::new(run) }
     }
 }
 
@@ -99,7 +99,7 @@ pub struct Series {
 /// The first that an arm gives; what was measured until then is lost.
 pub fn interleave(rounds: usize, arms: &mut [Arm<'_>]) -> Result<Vec<Series>> {
     let mut series: Vec<Series> =
-        arms.iter().map(|arm| Series { arm: arm.name.to_owned(), runs: Vec::new() }).collect();
+        arms.iter().map(|arm| Series { arm: arm.name.clone(), runs: Vec::new() }).collect();
     for arm in arms.iter_mut() {
         (arm.run)()?;
     }

@@ -7,7 +7,7 @@ pub mod markdown;
 use std::collections::BTreeMap;
 
 use crate::break_even::BreakEven;
-use crate::command::compare::{SELECTED, WHOLE_FILE};
+use crate::command::compare::{SELECTED, SELECTED_FLOOR, WHOLE_FILE, WHOLE_FILE_FLOOR};
 use crate::document::{Cell, Document, Load};
 use crate::machine::Setting;
 use crate::measure::{Run, Series, Spread};
@@ -34,6 +34,7 @@ pub fn sections(documents: &[Document]) -> Vec<Section> {
         cells.into_iter().partition(|cell| arm(cell, SELECTED).is_some());
     let loads: Vec<&Load> = documents.iter().flat_map(|document| &document.loads).collect();
     let mut sections = comparisons(&compared);
+    sections.extend(beside_rivals(&compared));
     if !floors.is_empty() {
         sections.push(beside_floors(&floors));
     }
@@ -83,6 +84,8 @@ fn comparisons(cells: &[&Cell]) -> Vec<Section> {
                     "whole file",
                     "selected records",
                     "times faster",
+                    "the file's bytes alone",
+                    "the answer's",
                     "encrypted, whole",
                     "selected",
                     "CPU of both ends, whole",
@@ -102,17 +105,67 @@ fn comparisons(cells: &[&Cell]) -> Vec<Section> {
 fn comparison(cell: &Cell) -> Option<Vec<String>> {
     let (whole, selected) = (arm(cell, WHOLE_FILE)?, arm(cell, SELECTED)?);
     let (before, after) = (Spread::seconds(&whole.runs)?, Spread::seconds(&selected.runs)?);
+    let floor = |name| {
+        let time = arm(cell, name).and_then(|series| Spread::seconds(&series.runs));
+        time.map_or_else(String::new, |time| text::seconds(time.median))
+    };
     Some(vec![
         cell.title.clone(),
         spread(before),
         spread(after),
         text::ratio(before.median, after.median),
+        floor(WHOLE_FILE_FLOOR),
+        floor(SELECTED_FLOOR),
         most(whole, |run| run.bytes_sent),
         most(selected, |run| run.bytes_sent),
         cpu(whole),
         cpu(selected),
         most(selected, |run| run.server_bytes_max),
     ])
+}
+
+/// The programs of others that were asked the same, where there are some.
+fn beside_rivals(cells: &[&Cell]) -> Option<Section> {
+    let ours = [WHOLE_FILE, SELECTED, WHOLE_FILE_FLOOR, SELECTED_FLOOR];
+    let of_ours = |series: &&Series| ours.contains(&series.arm.as_str());
+    let mut names: Vec<&str> = vec![SELECTED];
+    for series in cells.iter().flat_map(|cell| &cell.series).filter(|series| !of_ours(series)) {
+        if !names.contains(&series.arm.as_str()) {
+            names.push(&series.arm);
+        }
+    }
+    if names.len() == 1 {
+        return None;
+    }
+    let mut section = Section { title: "Beside rivals".to_owned(), ..Section::default() };
+    section.paragraphs.push(
+        "Asked the same in the same rounds, each over a TLS 1.3 channel of its own and from the form \
+         of the data that its name tells; in brackets how many times Sift's selected records took \
+         it."
+            .to_owned(),
+    );
+    let header = ["question"].into_iter().chain(names.iter().copied());
+    section.table.push(header.map(String::from).collect());
+    for cell in cells {
+        let Some(ours) = arm(cell, SELECTED).and_then(|ours| Spread::seconds(&ours.runs)) else {
+            continue;
+        };
+        let level = cell.channel.as_ref().map_or("", |channel| channel.level.as_str());
+        let mut row =
+            vec![format!("{}, {}, level {level}, {}", cell.title, cell.format, cell.link)];
+        row.extend(names.iter().map(|name| {
+            let time = arm(cell, name).and_then(|series| Spread::seconds(&series.runs));
+            time.map_or_else(String::new, |time| match *name {
+                SELECTED => text::seconds(time.median),
+                _ => {
+                    let times = text::ratio(time.median, ours.median);
+                    format!("{} ({times})", text::seconds(time.median))
+                }
+            })
+        }));
+        section.table.push(row);
+    }
+    Some(section)
 }
 
 fn selectivity_chart(cells: &[&Cell]) -> Option<Chart> {
@@ -127,8 +180,10 @@ fn selectivity_chart(cells: &[&Cell]) -> Option<Chart> {
         points.sort_by(|left, right| left.0.total_cmp(&right.0));
         Line { name: name.to_owned(), points }
     };
-    let lines = vec![line(WHOLE_FILE), line(SELECTED)];
-    let enough = lines.iter().all(|line| line.points.len() >= 2);
+    let lines = [WHOLE_FILE, SELECTED, WHOLE_FILE_FLOOR, SELECTED_FLOOR].map(line);
+    let (lines, rest): (Vec<Line>, Vec<Line>) =
+        lines.into_iter().partition(|line| line.points.len() >= 2);
+    let enough = rest.iter().all(|line| line.name != WHOLE_FILE && line.name != SELECTED);
     enough.then(|| Chart {
         x_label: "records selected, %".to_owned(),
         y_label: "seconds".to_owned(),

@@ -13,7 +13,9 @@ use crate::measure::{Run, Spread};
 /// A cell as a small table: each arm's time with its spread, its rate over the file, and its rate
 /// as a share of the first arm's.
 pub fn floors(cell: &Cell) -> String {
-    let mut text = format!("{}, {}: {}\n", cell.format, bytes(cell.file_bytes), cell.title);
+    let size =
+        if cell.file_bytes > 0 { format!(", {}", bytes(cell.file_bytes)) } else { String::new() };
+    let mut text = format!("{}{size}: {}\n", cell.format, cell.title);
     let mut table = table(["", "median", "fastest", "slowest", "rate", "of the first"]);
     let first = cell.series.first().and_then(|series| Spread::seconds(&series.runs));
     for series in &cell.series {
@@ -183,9 +185,12 @@ pub fn seconds(seconds: f64) -> String {
     format!("{} s", three_digits(seconds))
 }
 
-/// Bytes a second.
+/// Bytes a second; nothing of no bytes.
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub fn rate(bytes: u64, seconds: f64) -> String {
+    if bytes == 0 {
+        return String::new();
+    }
     format!("{} GB/s", three_digits(bytes as f64 / seconds / 1e9))
 }
 

@@ -112,6 +112,10 @@ struct Compare {
     /// Link between client and server: loopback, 1gbit, or 100mbit/20ms with a round trip.
     #[arg(long, default_value_t = Link::default(), conflicts_with = "server")]
     link: Link,
+    /// Another program that is asked the same in the same rounds, over its own channel; repeatable.
+    /// benches/rivals has some: `benches/rivals/postgres.py --index`.
+    #[arg(long = "rival", value_name = "COMMAND", conflicts_with = "server")]
+    rivals: Vec<String>,
     /// Rounds, interleaved over the arms, after one to warm up.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
@@ -264,6 +268,7 @@ fn run_compare(chosen: Compare) -> Result<ExitCode> {
                 } else {
                     chosen.levels
                 },
+                rivals: chosen.rivals,
             };
             compare::generated(&wanted, &chosen.link, rounds, told)?
         }

@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
+use arrow::array::RecordBatch;
+use arrow::util::display::array_value_to_string;
 use sift_client::{Channel, ConnectOptions, Connection, Roots};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -13,12 +15,14 @@ use crate::arms::{self, Question};
 use crate::authority::Authority;
 use crate::command::generate;
 use crate::document::{self, Cell, Document};
-use crate::lineitem::{Format, descriptor_path};
+use crate::floor::tls::Bare;
+use crate::lineitem::{Format, Lineitem, descriptor_path};
 use crate::link::{self, Link};
 use crate::local::Batches;
 use crate::machine::{Process, loopback_bytes};
 use crate::measure::{Arm, Run, interleave};
 use crate::question::Ask;
+use crate::rival::{self, Rival, Said};
 use crate::server::{Security, Server};
 
 /// Name of the arm that fetches the file and filters at the client.
@@ -26,6 +30,12 @@ pub const WHOLE_FILE: &str = "whole file";
 
 /// Name of the arm that sends the Select.
 pub const SELECTED: &str = "selected records";
+
+/// Name of the arm that moves the bytes of the file, and does nothing else.
+pub const WHOLE_FILE_FLOOR: &str = "the file's bytes alone";
+
+/// Name of the arm that moves as many bytes as the answer has, and does nothing else.
+pub const SELECTED_FLOOR: &str = "the answer's bytes alone";
 
 /// What to compare on generated data.
 #[derive(Clone, Debug)]
@@ -40,6 +50,8 @@ pub struct Generated {
     pub questions: Vec<Ask>,
     /// Channels to ask over.
     pub channels: Vec<Security>,
+    /// Commands that start rivals, which are asked the same in the same rounds.
+    pub rivals: Vec<String>,
 }
 
 /// What to compare on a user's own server and file.
@@ -78,9 +90,12 @@ pub fn generated(
         files.push(generate::reuse(&wanted.folder, format, wanted.scale)?);
     }
     let server = Server::start(&wanted.folder, &authority, &wanted.channels)?;
+    let start = |command: &String| Rival::start(command, &wanted.folder, &authority);
+    let mut rivals = wanted.rivals.iter().map(start).collect::<Result<Vec<_>>>()?;
     for (address, &security) in server.addresses().iter().zip(&wanted.channels) {
         let options = options(&address.to_string(), security, Some(&authority.ca));
         let connection = RefCell::new(runtime.block_on(Connection::connect(&options))?);
+        let bare = bare(&authority, connection.borrow().channel());
         let pair = Pair { runtime: &runtime, connection, server: Some(server.process()), rounds };
         for file in &files {
             let name = file.format.file_name();
@@ -89,7 +104,11 @@ pub fn generated(
                 let sql = ask.sql(name);
                 let descriptor = descriptor.clone();
                 let question = Question { file: name.to_owned(), sql, descriptor };
-                let mut cell = pair.compare(ask.name, &link.to_string(), &question)?;
+                let beside = Beside {
+                    bare: bare.as_ref().map(|bare| (bare, file)),
+                    rivals: rivals.iter_mut().map(|rival| (rival, *ask)).collect(),
+                };
+                let mut cell = pair.compare(ask.name, &link.to_string(), &question, beside)?;
                 if ask.columns != "*" {
                     // a share of the records says nothing where they are not sent whole
                     cell.selectivity = None;
@@ -118,7 +137,7 @@ pub fn own(wanted: &Own, rounds: usize, done: impl Fn(&Cell)) -> Result<Document
         sql: format!("SELECT * FROM '{}' WHERE {predicate}", file.replace('\'', "''")),
         descriptor: descriptor.as_deref().map(std::fs::read_to_string).transpose()?,
     };
-    let cell = pair.compare(predicate, "as it is", &question)?;
+    let cell = pair.compare(predicate, "as it is", &question, Beside::default())?;
     done(&cell);
     document.cells.push(cell);
     Ok(document)
@@ -147,6 +166,22 @@ fn read_descriptor(path: &Path) -> Result<Option<String>> {
     if path.exists() { Ok(Some(std::fs::read_to_string(path)?)) } else { Ok(None) }
 }
 
+/// What is measured in the same rounds as both arms.
+#[derive(Default)]
+struct Beside<'a> {
+    /// Moves bytes of the file.
+    bare: Option<(&'a Bare, &'a Lineitem)>,
+    rivals: Vec<(&'a mut Rival, Ask)>,
+}
+
+/// A bare loop over the like of a channel; nothing of one that rustls does not make.
+fn bare(authority: &Authority, channel: &Channel) -> Option<Bare> {
+    match channel.level() {
+        None => Some(Bare::plain()),
+        Some(_) => Bare::like(authority, channel.cipher(), channel.key_exchange()).ok(),
+    }
+}
+
 /// Both arms over one connection.
 struct Pair<'a> {
     runtime: &'a Runtime,
@@ -156,10 +191,16 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    fn compare(&self, title: &str, link: &str, question: &Question) -> Result<Cell> {
+    fn compare(
+        &self,
+        title: &str,
+        link: &str,
+        question: &Question,
+        beside: Beside<'_>,
+    ) -> Result<Cell> {
         let file = question.file.as_str();
         let described = self.runtime.block_on(self.connection.borrow_mut().describe(file))?;
-        let expected = RefCell::new(None);
+        let expected = RefCell::new(None::<Expected>);
         let whole = || {
             let connection = &mut *self.connection.borrow_mut();
             self.observe(&expected, || arms::whole_file(connection, question))
@@ -168,7 +209,28 @@ impl Pair<'_> {
             let connection = &mut *self.connection.borrow_mut();
             self.observe(&expected, || arms::selected(connection, question))
         };
-        let mut arms = [Arm::new(WHOLE_FILE, whole), Arm::new(SELECTED, selected)];
+        let answer_bytes = std::cell::Cell::new(0);
+        let selected = || {
+            let run = selected()?;
+            answer_bytes.set(run.bytes_sent.unwrap_or(0));
+            Ok(run)
+        };
+        let mut arms = vec![Arm::new(WHOLE_FILE, whole), Arm::new(SELECTED, selected)];
+        if let Some((bare, file)) = beside.bare {
+            let transfer = move |bytes: u64| {
+                let seconds = bare.transfer(&file.path, bytes)?.as_secs_f64();
+                Ok(Run { seconds, bytes_sent: Some(bytes), ..Run::default() })
+            };
+            let answer_bytes = &answer_bytes;
+            arms.push(Arm::new(WHOLE_FILE_FLOOR, move || transfer(file.bytes)));
+            arms.push(Arm::new(SELECTED_FLOOR, move || {
+                transfer(answer_bytes.get().min(file.bytes))
+            }));
+        }
+        for (rival, ask) in beside.rivals {
+            let (name, expected) = (rival.name().to_owned(), &expected);
+            arms.push(Arm::new(name, move || ask_rival(expected, rival, ask)));
+        }
         let series = interleave(self.rounds, &mut arms)?;
         let mut runs = series.iter().flat_map(|series| &series.runs);
         let share = runs.find_map(|run| share(run.records?, run.records_seen?));
@@ -188,7 +250,7 @@ impl Pair<'_> {
     /// the first one.
     fn observe<'b, F>(
         &self,
-        expected: &RefCell<Option<Answer>>,
+        expected: &RefCell<Option<Expected>>,
         arm: impl FnOnce() -> F + 'b,
     ) -> Result<Run>
     where
@@ -208,11 +270,54 @@ impl Pair<'_> {
             run.bytes_wire = wire_before.zip(wire_after).map(|(before, after)| after - before);
         }
         let answer = Answer::of(&schema, &batches)?;
+        let value = only_value(&batches)?;
         let mut expected = expected.borrow_mut();
-        match expected.get_or_insert_with(|| answer.clone()).difference(&answer) {
+        let expected = expected.get_or_insert_with(|| Expected { answer: answer.clone(), value });
+        match expected.answer.difference(&answer) {
             Some(difference) => Err(format!("the arms' answers differ: {difference}").into()),
             None => Ok(run),
         }
+    }
+}
+
+/// What every arm has to answer.
+struct Expected {
+    answer: Answer,
+    /// The text of an answer of one value: all but its number of records that a rival's is held
+    /// against.
+    value: Option<String>,
+}
+
+/// Runs a rival once and holds what it tells of its answer against ours.
+fn ask_rival(expected: &RefCell<Option<Expected>>, rival: &mut Rival, ask: Ask) -> Result<Run> {
+    let Ask { columns, predicate, .. } = ask;
+    let wire_before = loopback_bytes();
+    let Said { mut run, value } = rival.ask(rival::Question { columns, predicate })?;
+    let wire_after = loopback_bytes();
+    if link::is_inside() {
+        run.bytes_wire = wire_before.zip(wire_after).map(|(before, after)| after - before);
+    }
+    let expected = expected.borrow();
+    let expected = expected.as_ref().ok_or("our own arms answer first")?;
+    let records = expected.answer.records;
+    match (run.records, &value, &expected.value) {
+        (Some(other), ..) if other != records => {
+            Err(format!("{}: {other} records, expected {records}", rival.name()).into())
+        }
+        (_, Some(other), Some(ours)) if other != ours => {
+            Err(format!("{}: the answer is {other}, expected {ours}", rival.name()).into())
+        }
+        _ => Ok(run),
+    }
+}
+
+/// The text of an answer of one value.
+fn only_value(batches: &[RecordBatch]) -> Result<Option<String>> {
+    match batches {
+        [batch] if batch.num_rows() == 1 && batch.num_columns() == 1 => {
+            Ok(Some(array_value_to_string(batch.column(0), 0)?))
+        }
+        _ => Ok(None),
     }
 }
 

@@ -53,7 +53,7 @@ pub fn run(folder: &Path, options: &Options) -> Result<Document> {
     let predicate = "l_shipdate BETWEEN DATE '1995-06-01' AND DATE '1995-06-25'";
     document.cells.push(newlines(&csv, predicate, options, &pool)?);
 
-    document.cells.push(transfer(&fixed, folder, options.rounds)?);
+    document.cells.extend(channels(&fixed, folder, options.rounds)?);
     Ok(document)
 }
 
@@ -101,34 +101,49 @@ fn newlines(
     Ok(cell(file, format!("filter by {predicate}"), sql, series))
 }
 
-/// A whole file over TLS 1.3, beside a bare rustls loop.
-fn transfer(file: &Lineitem, folder: &Path, rounds: usize) -> Result<Cell> {
+/// What channels cost: a whole file and handshakes at each level, beside bare rustls loops with the
+/// same suite and key exchange.
+fn channels(file: &Lineitem, folder: &Path, rounds: usize) -> Result<Vec<Cell>> {
     let temporary = TempDir::new()?;
     let authority = Authority::create(temporary.path())?;
-    let bare = Bare::new(&authority)?;
-    let server = Server::start(folder, &authority, &[Security::Encrypted(Level::Four)])?;
-    let [address] = server.addresses() else { return Err("one channel, one address".into()) };
-    let options = ConnectOptions::new(address.to_string())
-        .level(Level::Four)
-        .roots(Roots::File(authority.ca));
+    let levels = [Level::Three, Level::Four, Level::Five];
+    let server = Server::start(folder, &authority, &levels.map(Security::Encrypted))?;
     let runtime = Runtime::new()?;
-    let mut connection = runtime.block_on(Connection::connect(&options))?;
-    let cipher = connection.channel().cipher().to_owned();
-    if !cipher.starts_with("TLS_AES_256_GCM_SHA384 ") {
-        return Err(format!("the floor has another cipher than {cipher}").into());
+    let mut cells = Vec::new();
+    for (address, level) in server.addresses().iter().zip(levels) {
+        let options = ConnectOptions::new(address.to_string())
+            .level(level)
+            .roots(Roots::File(authority.ca.clone()));
+        let mut connection = runtime.block_on(Connection::connect(&options))?;
+        let channel = connection.channel();
+        let bare = Bare::like(&authority, channel.cipher(), channel.key_exchange())?;
+        let (suite, _) = channel.cipher().split_once(' ').unwrap_or_default();
+        let channel = format!("level {level}, {suite}, {}", channel.key_exchange());
+        let name = file.format.file_name();
+        let transfer = || timed(|| bare.transfer(&file.path, file.bytes).map(|_| file.bytes));
+        let fetch = || runtime.block_on(arms::fetch(&mut connection, name));
+        let mut arms = [Arm::new("bare rustls", transfer), Arm::new("fetch", fetch)];
+        let series = interleave(rounds, &mut arms)?;
+        cells.push(cell(file, format!("fetch at {channel}"), String::new(), series));
+
+        let connect = || timed(|| runtime.block_on(connect(&options)));
+        let handshakes = || timed(|| bare.handshakes(HANDSHAKES).map(|_| HANDSHAKES));
+        let mut arms = [Arm::new("bare rustls", handshakes), Arm::new("connect", connect)];
+        let series = interleave(rounds, &mut arms)?;
+        let title = format!("{HANDSHAKES} connections at {channel}");
+        cells.push(Cell { title, format: "handshake".to_owned(), series, ..Cell::default() });
     }
-    let name = file.format.file_name();
-    let series = interleave(
-        rounds,
-        &mut [
-            Arm::new("bare rustls", || {
-                let seconds = bare.transfer(&file.path)?.as_secs_f64();
-                Ok(Run { seconds, ..Run::default() })
-            }),
-            Arm::new("fetch", || runtime.block_on(arms::fetch(&mut connection, name))),
-        ],
-    )?;
-    Ok(cell(file, format!("fetch over {cipher}"), String::new(), series))
+    Ok(cells)
+}
+
+/// Channels that are opened one after the other in one run.
+const HANDSHAKES: u64 = 100;
+
+async fn connect(options: &ConnectOptions) -> Result<u64> {
+    for _ in 0..HANDSHAKES {
+        Connection::connect(options).await?;
+    }
+    Ok(HANDSHAKES)
 }
 
 fn cell(file: &Lineitem, title: String, sql: String, series: Vec<Series>) -> Cell {

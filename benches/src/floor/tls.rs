@@ -1,14 +1,16 @@
-//! A file sent through TLS by a bare rustls loop: one thread sends, one receives.
+//! Bytes of a file sent through TLS by a bare rustls loop, one thread sends and one receives; and
+//! handshakes that nothing follows.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -17,27 +19,43 @@ use rustls::{
     SupportedCipherSuite,
 };
 
+use sift_proto::cipher;
+
 use crate::Result;
 use crate::authority::Authority;
 
-/// Both ends of a bare TLS 1.3 channel with AES-256-GCM.
+/// Both ends of a bare channel.
 #[derive(Clone, Debug)]
-pub struct Bare {
-    server: Arc<ServerConfig>,
-    client: Arc<ClientConfig>,
-}
+pub struct Bare(Option<(Arc<ServerConfig>, Arc<ClientConfig>)>);
+
+trait Duplex: Read + Write {}
+
+impl<T: Read + Write> Duplex for T {}
 
 impl Bare {
-    /// With the certificate of `authority`.
+    /// Nothing is encrypted.
+    pub fn plain() -> Self {
+        Self(None)
+    }
+
+    /// With one suite and one group for the key exchange, each by its IANA number, and the
+    /// certificate of `authority`.
     ///
     /// # Errors
-    /// What is wrong with its files.
-    pub fn new(authority: &Authority) -> Result<Self> {
-        let suite: SupportedCipherSuite = aws_lc_rs::cipher_suite::TLS13_AES_256_GCM_SHA384;
+    /// What rustls does not have, or what is wrong with the files.
+    pub fn new(authority: &Authority, suite: u16, group: u16) -> Result<Self> {
         let mut provider = aws_lc_rs::default_provider();
-        provider.cipher_suites = vec![suite];
+        provider.cipher_suites.retain(|known| u16::from(known.suite()) == suite);
+        provider.kx_groups.retain(|known| u16::from(known.name()) == group);
+        let (Some(known), false) = (provider.cipher_suites.first(), provider.kx_groups.is_empty())
+        else {
+            return Err(format!("rustls has no suite {suite:#06x} with group {group:#06x}").into());
+        };
+        let versions = [match known {
+            SupportedCipherSuite::Tls13(_) => &rustls::version::TLS13,
+            SupportedCipherSuite::Tls12(_) => &rustls::version::TLS12,
+        }];
         let provider = Arc::new(provider);
-        let versions = [&rustls::version::TLS13];
 
         let chain = CertificateDer::pem_file_iter(&authority.server)?.collect::<Result<_, _>>()?;
         let key = PrivateKeyDer::from_pem_file(&authority.server)?;
@@ -48,70 +66,128 @@ impl Bare {
 
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(&authority.ca)?)?;
-        let client = ClientConfig::builder_with_provider(provider)
+        let mut client = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions)?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { server: Arc::new(server), client: Arc::new(client) })
+        // as Sift's client, which resumes nothing either
+        client.resumption = Resumption::disabled();
+        Ok(Self(Some((Arc::new(server), Arc::new(client)))))
     }
 
-    /// Sends the file at `path` over loopback and throws it away at the other end; gives the time
-    /// from the request, one byte on an open channel, to the last byte.
+    /// With what a channel has agreed on, in the words of `sift channel`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn like(authority: &Authority, cipher: &str, key_exchange: &str) -> Result<Self> {
+        let provider = aws_lc_rs::default_provider();
+        let suites = provider.cipher_suites.iter().map(|known| u16::from(known.suite()));
+        let groups = provider.kx_groups.iter().map(|known| u16::from(known.name()));
+        let suite = suites.into_iter().find(|suite| cipher::describe(*suite) == Some(cipher));
+        let group = groups.into_iter().find(|group| cipher::group_name(*group) == key_exchange);
+        let (Some(suite), Some(group)) = (suite, group) else {
+            return Err(format!("rustls has no {cipher} with {key_exchange}").into());
+        };
+        Self::new(authority, suite, group)
+    }
+
+    /// Sends the first `bytes` of the file at `path` over loopback and throws them away at the other
+    /// end; gives the time from the request, one byte on an open channel, to the last byte.
     ///
     /// # Errors
     /// What the operating system or TLS says, or that bytes went missing.
-    pub fn transfer(&self, path: &Path) -> Result<Duration> {
+    pub fn transfer(&self, path: &Path, bytes: u64) -> Result<Duration> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let file = File::open(path)?;
-        let file_bytes = file.metadata()?.len();
         thread::scope(|scope| {
-            let sender = scope.spawn(|| self.send(&listener, &file, file_bytes));
-            let received = self.receive(TcpStream::connect(address)?);
+            let sender = scope.spawn(|| self.send(&listener, &file, bytes));
+            let received = self.receive(address, bytes);
             sender.join().map_err(|_panic| "the sender panicked")??;
-            let (time, bytes) = received?;
-            if bytes != file_bytes {
-                return Err(format!("{bytes} of {file_bytes} bytes came").into());
+            received
+        })
+    }
+
+    /// Opens so many channels over loopback one after the other, each with a full handshake and one
+    /// byte from the server behind it, and closes them.
+    ///
+    /// # Errors
+    /// What the operating system or TLS says.
+    pub fn handshakes(&self, count: u64) -> Result<Duration> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        thread::scope(|scope| {
+            let server = scope.spawn(|| (0..count).try_for_each(|_| self.greet(&listener)));
+            let start = Instant::now();
+            let greeted = (0..count).try_for_each(|_| self.be_greeted(address));
+            let time = start.elapsed();
+            match greeted {
+                Ok(()) => server.join().map_err(|_panic| "the server panicked")??,
+                // the server waits for whom nobody is: let it see that they are gone
+                Err(error) => {
+                    (0..count).for_each(|_| drop(TcpStream::connect(address)));
+                    return Err(error);
+                }
             }
             Ok(time)
         })
     }
 
-    fn send(&self, listener: &TcpListener, file: &File, file_bytes: u64) -> Result<()> {
-        let (socket, _) = listener.accept()?;
-        socket.set_nodelay(true)?;
-        let connection = ServerConnection::new(Arc::clone(&self.server))?;
-        let mut stream = StreamOwned::new(connection, socket);
+    fn greet(&self, listener: &TcpListener) -> Result<()> {
+        let mut stream = self.accept(listener)?;
+        stream.write_all(&[1])?;
+        Ok(stream.flush()?)
+    }
+
+    fn be_greeted(&self, address: SocketAddr) -> Result<()> {
+        Ok(self.connect(address)?.read_exact(&mut [0])?)
+    }
+
+    fn send(&self, listener: &TcpListener, file: &File, bytes: u64) -> Result<()> {
+        let mut stream = self.accept(listener)?;
         stream.read_exact(&mut [0])?;
         let mut buffer = vec![0; BLOCK_BYTES];
         let mut offset = 0;
-        while offset < file_bytes {
-            let left = usize::try_from(file_bytes - offset).unwrap_or(usize::MAX);
+        while offset < bytes {
+            let left = usize::try_from(bytes - offset).unwrap_or(usize::MAX);
             let block = &mut buffer[..left.min(BLOCK_BYTES)];
             file.read_exact_at(block, offset)?;
             stream.write_all(block)?;
             offset += block.len() as u64;
         }
-        stream.conn.send_close_notify();
         Ok(stream.flush()?)
     }
 
-    fn receive(&self, socket: TcpStream) -> Result<(Duration, u64)> {
-        socket.set_nodelay(true)?;
-        let name = ServerName::try_from("localhost")?;
-        let connection = ClientConnection::new(Arc::clone(&self.client), name)?;
-        let mut stream = StreamOwned::new(connection, socket);
+    fn receive(&self, address: SocketAddr, wanted: u64) -> Result<Duration> {
+        let mut stream = self.connect(address)?;
         stream.flush()?;
         let start = Instant::now();
         stream.write_all(&[1])?;
         let mut buffer = vec![0; BLOCK_BYTES];
         let mut bytes = 0;
-        loop {
+        while bytes < wanted {
             match stream.read(&mut buffer)? {
-                0 => return Ok((start.elapsed(), bytes)),
+                0 => return Err(format!("{bytes} of {wanted} bytes came").into()),
                 more => bytes += more as u64,
             }
         }
+        Ok(start.elapsed())
+    }
+
+    fn accept(&self, listener: &TcpListener) -> Result<Box<dyn Duplex>> {
+        let (socket, _) = listener.accept()?;
+        socket.set_nodelay(true)?;
+        let Some((config, _)) = &self.0 else { return Ok(Box::new(socket)) };
+        Ok(Box::new(StreamOwned::new(ServerConnection::new(Arc::clone(config))?, socket)))
+    }
+
+    fn connect(&self, address: SocketAddr) -> Result<Box<dyn Duplex>> {
+        let socket = TcpStream::connect(address)?;
+        socket.set_nodelay(true)?;
+        let Some((_, config)) = &self.0 else { return Ok(Box::new(socket)) };
+        let name = ServerName::try_from("localhost")?;
+        let connection = ClientConnection::new(Arc::clone(config), name)?;
+        Ok(Box::new(StreamOwned::new(connection, socket)))
     }
 }
 
@@ -123,13 +199,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_arrives() {
+    fn every_byte_and_every_greeting_arrives() {
         let folder = tempfile::tempdir().unwrap();
-        let bare = Bare::new(&Authority::create(folder.path()).unwrap()).unwrap();
+        let authority = Authority::create(folder.path()).unwrap();
         let path = folder.path().join("file");
-        for bytes in [0, 1, 3 << 20] {
-            std::fs::write(&path, vec![7; bytes]).unwrap();
-            bare.transfer(&path).unwrap();
+        std::fs::write(&path, vec![7; 3 << 20]).unwrap();
+        let tls = |suite, group| Bare::new(&authority, suite, group).unwrap();
+        for bare in [Bare::plain(), tls(0x1302, 0x11ec), tls(0xc02b, 0x001d)] {
+            for bytes in [0, 1, 3 << 20] {
+                bare.transfer(&path, bytes).unwrap();
+            }
+            assert!(bare.transfer(&path, (3 << 20) + 1).is_err());
+            bare.handshakes(2).unwrap();
         }
+        assert!(Bare::new(&authority, 0x0005, 0x001d).is_err());
     }
 }

@@ -48,12 +48,24 @@ fn document() -> Document {
 fn markdown_has_the_ratio_the_break_even_and_the_command() {
     let text = markdown::render(&sections(&[document()]));
     assert!(text.contains("| 1% <&> | 1.00 s (1.00 s to 1.00 s) | 100 ms"), "{text}");
-    assert!(text.contains("| 10.0 × | 1.00 GB | 10.0 MB |"), "{text}");
+    assert!(text.contains("| 10.0 × |  |  | 1.00 GB | 10.0 MB |"), "{text}");
     assert!(
         text.contains("Break-even: the whole file is faster from 82 % of the records on."),
         "{text}"
     );
     assert!(text.contains("| 16 | 500 |"), "{text}");
+}
+
+#[test]
+fn rivals_stand_beside_the_selected_records() {
+    let mut document = document();
+    let runs = vec![Run { seconds: 0.25, ..Run::default() }];
+    document.cells[0].series.push(Series { arm: "Rival".to_owned(), runs: runs.clone() });
+    document.cells[0].series.push(Series { arm: SELECTED_FLOOR.to_owned(), runs });
+    let text = markdown::render(&sections(&[document]));
+    assert!(text.contains("| question | selected records | Rival |"), "{text}");
+    assert!(text.contains("loopback | 100 ms | 250 ms (2.50 ×) |"), "{text}");
+    assert!(text.contains("| 1.20 s |  |"), "{text}");
 }
 
 #[test]

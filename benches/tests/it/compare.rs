@@ -18,6 +18,8 @@ fn both_arms_are_in_the_document_with_what_they_took() {
         "--rounds=2",
         "--levels=plain,4",
         "--questions=1%,100%,sum",
+        "--rival",
+        &rival(r#"{\"seconds\":0.5}"#),
     ];
     let output = run(env!("CARGO_BIN_EXE_sift-bench"), folder.path(), &arguments);
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -25,7 +27,12 @@ fn both_arms_are_in_the_document_with_what_they_took() {
     // two levels, two formats, three questions
     assert_eq!(document.cells.len(), 12);
     for cell in &document.cells {
-        let [whole, selected] = &cell.series[..] else { panic!("two arms: {cell:?}") };
+        let [whole, selected, whole_floor, selected_floor, rival] = &cell.series[..] else {
+            panic!("five arms: {cell:?}")
+        };
+        assert_eq!(whole_floor.runs[0].bytes_sent, Some(cell.file_bytes), "{cell:?}");
+        assert!(selected_floor.runs[0].bytes_sent > Some(0), "{cell:?}");
+        assert_eq!((rival.arm.as_str(), rival.runs[1].seconds), ("a rival", 0.5));
         assert_eq!((whole.runs.len(), selected.runs.len()), (2, 2));
         for (whole, selected) in whole.runs.iter().zip(&selected.runs) {
             assert_eq!(whole.records, selected.records, "{cell:?}");
@@ -39,10 +46,42 @@ fn both_arms_are_in_the_document_with_what_they_took() {
     let one = document.cells.iter().find(|cell| cell.title == "1%" && cell.format == "fixed");
     let one = one.unwrap();
     assert!((0.005..0.02).contains(&one.selectivity.unwrap()), "{one:?}");
-    let [whole, selected] = &one.series[..] else { panic!("two arms") };
+    let [whole, selected, ..] = &one.series[..] else { panic!("two arms") };
     assert!(selected.runs[0].bytes_sent.unwrap() * 10 < whole.runs[0].bytes_sent.unwrap());
     let same = document.cells.iter().filter(|cell| cell.format == "csv");
     assert!(BreakEven::of(same).is_some());
+}
+
+/// A command that says `said` to every question.
+fn rival(said: &str) -> String {
+    format!(r#"sh -c 'echo "{{\"arm\":\"a rival\"}}"; while read line; do echo "{said}"; done'"#)
+}
+
+#[test]
+fn a_rival_with_another_answer_is_caught() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    for (said, complaint) in [
+        (r#"{\"seconds\":1,\"records\":2}"#, "a rival: 2 records, expected 1"),
+        (r#"{\"seconds\":1,\"value\":\"7\"}"#, "a rival: the answer is 7, expected "),
+        ("what?", "said \"what?"),
+    ] {
+        let arguments = [
+            "compare",
+            "--data",
+            data.to_str().unwrap(),
+            "--scale=0.001",
+            "--rounds=1",
+            "--levels=plain",
+            "--formats=fixed",
+            "--questions=sum",
+            "--rival",
+            &rival(said),
+        ];
+        let output = run(env!("CARGO_BIN_EXE_sift-bench"), folder.path(), &arguments);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(complaint), "{}", text(&output.stderr));
+    }
 }
 
 #[test]
