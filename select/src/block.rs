@@ -3,7 +3,7 @@
 use arrow::array::ArrayRef;
 
 use crate::columnar::parquet;
-use crate::{Error, ErrorKind, Result, csv, fixed};
+use crate::{Error, ErrorKind, Result, csv, fixed, json};
 
 /// Which records of a block to decode.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,8 @@ pub(crate) enum Block<'a> {
     Csv(csv::Block<'a>),
     /// Of a Parquet file.
     Parquet(parquet::Block<'a>),
+    /// Of a file of JSON Lines.
+    Json(json::Block<'a>),
 }
 
 impl Block<'_> {
@@ -31,6 +33,7 @@ impl Block<'_> {
             Block::Fixed(block) => block.records(),
             Block::Csv(block) => block.records(),
             Block::Parquet(block) => block.records(),
+            Block::Json(block) => block.records(),
         }
     }
 
@@ -47,6 +50,7 @@ impl Block<'_> {
                 Block::Fixed(block) => block.decode(column, rows),
                 Block::Csv(block) => block.decode(column, rows),
                 Block::Parquet(block) => block.decode(column, rows),
+                Block::Json(block) => block.decode(column, rows),
             };
             match decoded {
                 Ok(array) => arrays.push(array),
@@ -68,6 +72,7 @@ impl Block<'_> {
             Block::Fixed(block) => block.fault(),
             Block::Csv(block) => block.fault(),
             Block::Parquet(_) => None,
+            Block::Json(block) => block.fault(),
         }
     }
 
@@ -77,8 +82,20 @@ impl Block<'_> {
             Block::Fixed(block) => Some(block.byte_of(record)),
             Block::Csv(block) => Some(block.byte_of(record)),
             Block::Parquet(_) => None,
+            Block::Json(block) => Some(block.byte_of(record)),
         }
     }
+}
+
+/// The bytes of a turn of a text file: whole records, and a rest that is none if it is the last of
+/// all.
+pub(crate) struct Piece {
+    /// Where the bytes start in the file.
+    pub(crate) start: u64,
+    /// Bytes of whole records.
+    pub(crate) whole: usize,
+    /// Bytes with the rest.
+    pub(crate) used: usize,
 }
 
 /// What is wrong with one record.

@@ -9,7 +9,7 @@ use arrow::datatypes::Schema;
 use crate::columnar::parquet;
 use crate::descriptor::{self, Descriptor};
 use crate::source::Identity;
-use crate::{Error, ErrorKind, Result, csv, fixed};
+use crate::{Error, ErrorKind, Result, csv, fixed, json};
 
 /// An opened file, its descriptor and its schema.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub(crate) struct DataFile {
 pub(crate) enum Layout {
     Fixed(fixed::Layout),
     Csv(csv::Layout),
+    Json(json::Layout),
     Parquet(parquet::Layout),
 }
 
@@ -38,36 +39,25 @@ impl DataFile {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let identity = Identity::from(&metadata);
-        let told = descriptor.map(|descriptor| descriptor.layout(name, is_parquet(name)));
-        let (schema, layout) = match told.transpose()? {
-            Some(descriptor::Layout::Fixed(layout)) => {
+        let (schema, layout) = match described(name, descriptor)? {
+            descriptor::Layout::Fixed(layout) => {
                 check_length(name, identity.bytes, &layout)?;
                 (layout.schema(), Layout::Fixed(layout))
             }
-            Some(descriptor::Layout::Csv(options)) => {
+            descriptor::Layout::Csv(options) => {
                 let layout = csv::Layout::open(name, &file, identity.bytes, options)?;
                 (layout.schema(), Layout::Csv(layout))
             }
-            None if is_csv(name) => {
-                let options = csv::Options::default();
-                let layout = csv::Layout::open(name, &file, identity.bytes, options)?;
-                (layout.schema(), Layout::Csv(layout))
-            }
-            Some(descriptor::Layout::Parquet(fields)) => {
+            descriptor::Layout::Parquet(fields) => {
                 let layout = parquet::Layout::open(name, &file, identity.bytes)?;
                 let schema = layout.schema();
                 check_fields(name, &schema, &fields)?;
                 (schema, Layout::Parquet(layout))
             }
-            None if is_parquet(name) => {
-                let layout = parquet::Layout::open(name, &file, identity.bytes)?;
-                (layout.schema(), Layout::Parquet(layout))
-            }
-            None => {
-                let message = format!(
-                    "{name}: no descriptor {name}.toml, and its name is not .csv, .tsv or .parquet"
-                );
-                return Err(Error::new(ErrorKind::Descriptor, message));
+            descriptor::Layout::Json(fields) | descriptor::Layout::ByName(fields) => {
+                let first_bytes = |bytes_max| first_bytes(name, &file, identity.bytes, bytes_max);
+                let layout = json::Layout::open(name, fields, first_bytes)?;
+                (layout.schema(), Layout::Json(layout))
             }
         };
         Ok(Self { name: name.to_owned(), file, identity, schema, layout })
@@ -77,18 +67,18 @@ impl DataFile {
     pub(crate) fn format_of(name: &str, descriptor: Option<&Descriptor>) -> Option<&'static str> {
         match descriptor.map(Descriptor::format) {
             Some(Some(format)) => Some(format),
-            _ if is_parquet(name) => Some("parquet"),
-            // a descriptor that does not tell is one of CSV
-            Some(None) => Some("csv"),
-            None => is_csv(name).then_some("csv"),
+            // a descriptor that does not tell is one of CSV, unless the name does
+            Some(None) => Some(by_name(name).unwrap_or("csv")),
+            None => by_name(name),
         }
     }
 
-    /// "fixed", "csv" or "parquet".
+    /// "fixed", "csv", "jsonl" or "parquet".
     pub(crate) fn format(&self) -> &'static str {
         match &self.layout {
             Layout::Fixed(_) => "fixed",
             Layout::Csv(_) => "csv",
+            Layout::Json(_) => "jsonl",
             Layout::Parquet(_) => "parquet",
         }
     }
@@ -108,6 +98,7 @@ impl DataFile {
         match &self.layout {
             Layout::Fixed(_) => self.identity.bytes > 0,
             Layout::Csv(layout) => self.identity.bytes > layout.start,
+            Layout::Json(layout) => self.identity.bytes > layout.start,
             // its types are known without records, and have to be those of other files
             Layout::Parquet(_) => true,
         }
@@ -117,7 +108,7 @@ impl DataFile {
     pub(crate) fn records(&self) -> Option<u64> {
         match &self.layout {
             Layout::Fixed(layout) => Some(self.identity.bytes / layout.stride as u64),
-            Layout::Csv(_) => None,
+            Layout::Csv(_) | Layout::Json(_) => None,
             Layout::Parquet(layout) => Some(layout.records()),
         }
     }
@@ -126,7 +117,7 @@ impl DataFile {
     pub(crate) fn record_bytes(&self) -> Option<u32> {
         match &self.layout {
             Layout::Fixed(layout) => u32::try_from(layout.stride).ok(),
-            Layout::Csv(_) | Layout::Parquet(_) => None,
+            Layout::Csv(_) | Layout::Json(_) | Layout::Parquet(_) => None,
         }
     }
 
@@ -136,6 +127,7 @@ impl DataFile {
             Layout::Fixed(layout) => layout.stride,
             // Each field ends in a delimiter or with the record.
             Layout::Csv(_) => self.schema.fields().len().max(1),
+            Layout::Json(_) => json::RECORD_BYTES_MIN,
             Layout::Parquet(_) => parquet::RECORD_BYTES,
         }
     }
@@ -145,6 +137,7 @@ impl DataFile {
         match &self.layout {
             Layout::Fixed(layout) => layout.fields.get(column).map(ToString::to_string),
             Layout::Csv(layout) => layout.storage(column),
+            Layout::Json(layout) => layout.storage(column),
             Layout::Parquet(layout) => layout.storage(column),
         }
         .unwrap_or_default()
@@ -170,14 +163,44 @@ pub(crate) fn read(name: &str, file: &File, buffer: &mut [u8], at: u64) -> Resul
     })
 }
 
-fn is_csv(name: &str) -> bool {
-    let extension = Path::new(name).extension().unwrap_or_default();
-    extension.eq_ignore_ascii_case("csv") || extension.eq_ignore_ascii_case("tsv")
+/// The first bytes of the file, so many or all.
+fn first_bytes(name: &str, file: &File, file_bytes: u64, bytes_max: usize) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(file_bytes).unwrap_or(usize::MAX).min(bytes_max)];
+    read(name, file, &mut bytes, 0)?;
+    Ok(bytes)
 }
 
-fn is_parquet(name: &str) -> bool {
-    let extension = Path::new(name).extension().unwrap_or_default();
-    extension.eq_ignore_ascii_case("parquet") || extension.eq_ignore_ascii_case("pq")
+/// Endings of names and the formats that they tell.
+const ENDINGS: &[(&str, &str)] = &[
+    ("csv", "csv"),
+    ("tsv", "csv"),
+    ("jsonl", "jsonl"),
+    ("ndjson", "jsonl"),
+    ("parquet", "parquet"),
+    ("pq", "parquet"),
+];
+
+/// The format that the ending of a name tells.
+fn by_name(name: &str) -> Option<&'static str> {
+    let ending = Path::new(name).extension()?;
+    let known = ENDINGS.iter().find(|(known, _)| ending.eq_ignore_ascii_case(known));
+    known.map(|(_, format)| *format)
+}
+
+/// What the descriptor says of the records, and the name where it says nothing.
+fn described(name: &str, descriptor: Option<Descriptor>) -> Result<descriptor::Layout> {
+    match (descriptor, by_name(name)) {
+        (Some(descriptor), format) => descriptor.layout.resolved(name, format.unwrap_or("csv")),
+        (None, Some(format)) => descriptor::Layout::ByName(Vec::new()).resolved(name, format),
+        (None, None) => {
+            let endings: Vec<_> = ENDINGS.iter().map(|(ending, _)| format!(".{ending}")).collect();
+            let message = format!(
+                "{name}: no descriptor {name}.toml, and its name has none of the endings {}",
+                endings.join(", ")
+            );
+            Err(Error::new(ErrorKind::Descriptor, message))
+        }
+    }
 }
 
 /// Whether the fields of a descriptor are columns of a file that names them itself: one that is

@@ -68,10 +68,25 @@
 //! name = "person.salary"
 //! scl_min = 4
 //! ```
+//!
+//! JSON Lines need one only where the types of the first records are not those of all. If any field has
+//! a type or a path, the fields here are the columns, and other members are none:
+//!
+//! ```toml
+//! format = "jsonl"             # told by the file's name when left out
+//!
+//! [[field]]
+//! name = "city"
+//! type = "text"                # as of CSV, or "json": the text of any value
+//! path = "address.city"        # or ["address", "city"]; the dotted name when left out
+//! ```
+//!
+//! A field that holds another, by their paths, demands of a channel what that one does.
 
 mod columnar;
 mod csv;
 mod fixed;
+mod json;
 mod keys;
 
 use crate::requirement::LEVELS;
@@ -90,9 +105,7 @@ const COMMON: &[&str] = &["format", "network_encrypt", "scl_min"];
 /// A parsed descriptor.
 #[derive(Clone, Debug)]
 pub struct Descriptor {
-    layout: Layout,
-    /// Whether it names the format, or the file's name does.
-    names_format: bool,
+    pub(crate) layout: Layout,
     requirement: Requirement,
     /// Those of the fields that have one.
     fields: Vec<(String, Requirement)>,
@@ -103,8 +116,11 @@ pub struct Descriptor {
 pub(crate) enum Layout {
     Fixed(crate::fixed::Layout),
     Csv(crate::csv::Options),
+    Json(Vec<crate::json::Declared>),
     /// The names of the fields that it protects.
     Parquet(Vec<String>),
+    /// The name of the file tells the format.
+    ByName(Vec<crate::json::Declared>),
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -112,6 +128,7 @@ enum Format {
     Fixed,
     Csv,
     Tsv,
+    Json,
     Parquet,
 }
 
@@ -133,32 +150,14 @@ impl Descriptor {
         parse_file(text, table.as_ref())
     }
 
-    /// What it says about the records of a file that names itself Parquet or not, which counts where
-    /// the descriptor does not tell.
-    ///
-    /// # Errors
-    /// `Descriptor` when it says more than a Parquet file leaves to say.
-    pub(crate) fn layout(self, file: &str, is_parquet: bool) -> Result<Layout> {
-        match self.layout {
-            Layout::Csv(options) if is_parquet && !self.names_format => {
-                let names = options.names_alone().ok_or_else(|| {
-                    let message = format!(
-                        "{file}.toml: {file} is Parquet by its name, which has types of its own; say `format` if it is not"
-                    );
-                    Error::new(ErrorKind::Descriptor, message)
-                })?;
-                Ok(Layout::Parquet(names))
-            }
-            layout => Ok(layout),
-        }
-    }
-
     /// The format that it says, unless it leaves that to the file's name.
     pub(crate) fn format(&self) -> Option<&'static str> {
         match self.layout {
             Layout::Fixed(_) => Some("fixed"),
+            Layout::Csv(_) => Some("csv"),
+            Layout::Json(_) => Some("jsonl"),
             Layout::Parquet(_) => Some("parquet"),
-            Layout::Csv(_) => self.names_format.then_some("csv"),
+            Layout::ByName(_) => None,
         }
     }
 
@@ -173,6 +172,22 @@ impl Descriptor {
     }
 }
 
+impl Layout {
+    /// The same for a file whose name tells the format `by_name`, which counts where the descriptor
+    /// does not tell one.
+    ///
+    /// # Errors
+    /// `Descriptor` when there is something that is not for this format.
+    pub(crate) fn resolved(self, file: &str, by_name: &str) -> Result<Self> {
+        match (self, by_name) {
+            (Self::ByName(fields), "jsonl") => Ok(Self::Json(fields)),
+            (Self::ByName(fields), "parquet") => json::names_alone(file, fields).map(Self::Parquet),
+            (Self::ByName(fields), _) => json::csv_options(file, fields).map(Self::Csv),
+            (layout, _) => Ok(layout),
+        }
+    }
+}
+
 fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descriptor> {
     let known: Vec<&str> = keys_of(&[fixed::KEYS, csv::KEYS].concat());
     let keys = Keys::new(text, 0, table, &known)?;
@@ -180,6 +195,7 @@ fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descripto
         ("fixed", Format::Fixed),
         ("csv", Format::Csv),
         ("tsv", Format::Tsv),
+        ("jsonl", Format::Json),
         ("parquet", Format::Parquet),
     ];
     let format = keys.choice("format", &words)?;
@@ -199,13 +215,21 @@ fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descripto
                 keys.error("format", "`format` is missing; `record_length` is for \"fixed\"")
             );
         }
+        Some(Format::Json) => {
+            let keys = Keys::new(text, 0, table, &keys_of(&[]))?;
+            Layout::Json(json::parse(&keys, &mut fields)?)
+        }
+        None if !keys.has("csv") => {
+            let keys = Keys::new(text, 0, table, &keys_of(&[]))?;
+            Layout::ByName(json::parse(&keys, &mut fields)?)
+        }
         _ => {
             let keys = Keys::new(text, 0, table, &keys_of(csv::KEYS))?;
             Layout::Csv(csv::parse(&keys, format == Some(Format::Tsv), &mut fields)?)
         }
     };
     fields.retain(|(_, requirement)| *requirement != Requirement::None);
-    Ok(Descriptor { layout, names_format: format.is_some(), requirement, fields })
+    Ok(Descriptor { layout, requirement, fields })
 }
 
 /// Those that every format has, and its own between them.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::block::Block;
 use crate::source::{Part, Source};
-use crate::{Result, csv};
+use crate::{Result, csv, json};
 use file::FileFeed;
 
 /// Hands out a source in turns; shared by the threads of one scan.
@@ -36,7 +36,8 @@ struct Buffers(Mutex<Vec<Buffer>>);
 #[derive(Default)]
 struct Buffer {
     bytes: Vec<u8>,
-    scratch: csv::Scratch,
+    csv: csv::Scratch,
+    json: json::Scratch,
 }
 
 impl fmt::Debug for Buffers {

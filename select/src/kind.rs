@@ -2,7 +2,7 @@
 
 mod column;
 mod shape;
-mod value;
+pub(crate) mod value;
 
 pub(crate) use column::{Cells, column};
 pub(crate) use shape::{RECORDS_MAX, Shape};
@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     /// YYYY-MM-DD[T ]HH:MM:SS[.ffffff][Z], microseconds
     Timestamp,
     Text,
+    /// Any value of a JSON text, as text.
+    Json,
 }
 
 impl Kind {
@@ -64,7 +66,7 @@ impl Kind {
             }
             Kind::Date => DataType::Date32,
             Kind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
-            Kind::Text => DataType::Utf8,
+            Kind::Text | Kind::Json => DataType::Utf8,
         }
     }
 }
@@ -79,6 +81,7 @@ impl fmt::Display for Kind {
             Kind::Date => f.write_str("date"),
             Kind::Timestamp => f.write_str("timestamp"),
             Kind::Text => f.write_str("text"),
+            Kind::Json => f.write_str("json"),
         }
     }
 }

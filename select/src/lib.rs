@@ -47,6 +47,7 @@ mod functions;
 mod group;
 mod growth;
 mod interval;
+mod json;
 mod key_table;
 mod kind;
 mod like;

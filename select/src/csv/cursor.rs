@@ -7,7 +7,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::block::Fault;
+use crate::block::{Fault, Piece};
 
 use super::{Block, Layout, RECORD_BYTES_MAX, Structure};
 
@@ -20,16 +20,6 @@ pub(crate) struct Cursor {
     carry: Vec<u8>,
     /// Nothing can be read any more: a record cannot be delimited, or the file could not be read.
     pub(crate) ended: bool,
-}
-
-/// The bytes of a turn: whole records, and a rest that is none if it is the last of all.
-pub(crate) struct Piece {
-    /// Where the bytes start in the file.
-    start: u64,
-    /// Bytes of whole records.
-    whole: usize,
-    /// Bytes with the rest.
-    used: usize,
 }
 
 impl Cursor {
@@ -85,12 +75,12 @@ fn whole_records(bytes: &[u8]) -> usize {
     0
 }
 
-impl Piece {
-    /// Gives the piece's blocks of about `block_bytes` to `each` until that breaks or one has a
-    /// fault.
+impl Layout {
+    /// Gives the blocks of a piece, of about `block_bytes`, to `each` until that breaks or one has
+    /// a fault.
     pub(crate) fn blocks(
         &self,
-        layout: &Layout,
+        piece: &Piece,
         bytes: &[u8],
         block_bytes: usize,
         scratch: &mut Scratch,
@@ -98,26 +88,26 @@ impl Piece {
     ) {
         let mut start = 0;
         let mut length = block_bytes;
-        while start < self.whole {
-            let end = self.whole.min(start + length);
-            scratch.structure.scan(&bytes[start..end], layout.delimiter);
+        while start < piece.whole {
+            let end = piece.whole.min(start + length);
+            scratch.structure.scan(&bytes[start..end], self.delimiter);
             let records = scratch.structure.records().last().map_or(0, |&last| last as usize + 1);
-            if records == 0 && scratch.structure.misplaced().is_none() && end < self.whole {
+            if records == 0 && scratch.structure.misplaced().is_none() && end < piece.whole {
                 length *= 2;
                 continue;
             }
             length = block_bytes;
-            let block = scratch.block(layout, &bytes[start..end], self.start + start as u64);
+            let block = scratch.block(self, &bytes[start..end], piece.start + start as u64);
             let faulty = block.fault.is_some();
             if each(block).is_break() || faulty {
                 return;
             }
             start += records;
         }
-        if self.whole < self.used {
-            let rest = &bytes[self.whole..self.used];
-            scratch.structure.scan(&rest[..rest.len().min(RECORD_BYTES_MAX + 1)], layout.delimiter);
-            let mut block = scratch.block(layout, rest, self.start + self.whole as u64);
+        if piece.whole < piece.used {
+            let rest = &bytes[piece.whole..piece.used];
+            scratch.structure.scan(&rest[..rest.len().min(RECORD_BYTES_MAX + 1)], self.delimiter);
+            let mut block = scratch.block(self, rest, piece.start + piece.whole as u64);
             if block.fault.is_none() {
                 let text = if rest.len() > RECORD_BYTES_MAX { too_long() } else { unclosed() };
                 let byte = block.start;

@@ -52,15 +52,6 @@ impl Default for Options {
     }
 }
 
-impl Options {
-    /// The names of the fields, if nothing else is said.
-    pub(crate) fn names_alone(self) -> Option<Vec<String>> {
-        let is_silent = self.delimiter.is_none() && self.header && self.null.is_none();
-        let is_untyped = self.fields.iter().all(|(_, kind)| kind.is_none());
-        (is_silent && is_untyped).then(|| self.fields.into_iter().map(|(name, _)| name).collect())
-    }
-}
-
 /// How the records of a CSV file are laid out.
 #[derive(Debug)]
 pub(crate) struct Layout {

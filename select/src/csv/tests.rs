@@ -42,7 +42,7 @@ fn read(layout: &Layout, text: &[u8], morsel: usize, block: usize) -> Read {
             Ok::<_, Infallible>(())
         };
         let piece = cursor.take(&mut bytes, range, text.len() as u64, fill).unwrap();
-        piece.blocks(layout, &bytes, block, &mut scratch, &mut |block| {
+        layout.blocks(&piece, &bytes, block, &mut scratch, &mut |block| {
             take(&block, &mut all);
             ControlFlow::Continue(())
         });
@@ -273,7 +273,7 @@ fn faults_name_the_field_and_the_bytes() {
             Ok::<_, Infallible>(())
         };
         let piece = cursor.take(&mut bytes, 0..length, length, fill).unwrap();
-        piece.blocks(&layout(3), &bytes, 1 << 18, &mut scratch, &mut |block| {
+        layout(3).blocks(&piece, &bytes, 1 << 18, &mut scratch, &mut |block| {
             found = block.fault().map(|fault| fault.to_error("t.csv", before).to_string());
             before += block.records() as u64;
             ControlFlow::Continue(())

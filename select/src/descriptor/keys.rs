@@ -71,6 +71,18 @@ impl<'t> Keys<'t> {
         self.typed(key, "text in quotes", |value| value.as_str())
     }
 
+    pub(super) fn is_string(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| value.as_ref().is_str())
+    }
+
+    /// A text, or a list of texts.
+    pub(super) fn texts(&self, key: &str) -> Result<Option<Vec<&'t str>>> {
+        self.typed(key, "text in quotes, or a list of such", |value| match value.as_str() {
+            Some(text) => Some(vec![text]),
+            None => value.as_array()?.iter().map(|item| item.as_ref().as_str()).collect(),
+        })
+    }
+
     pub(super) fn boolean(&self, key: &str) -> Result<Option<bool>> {
         self.typed(key, "true or false", |value| value.as_bool())
     }

@@ -11,7 +11,7 @@ use crate::block::Block;
 use crate::columnar::parquet;
 use crate::data_file::{DataFile, Layout};
 use crate::fixed::PADDING_BYTES;
-use crate::{Result, csv, fixed};
+use crate::{Result, csv, fixed, json};
 
 /// Bytes that are read and decoded at a time: they stay in the second-level cache between the read,
 /// the predicate and the other columns.
@@ -32,8 +32,8 @@ pub(super) struct FileFeed {
 
 /// What the threads share to get their turns in order.
 enum Order {
-    /// Number of the next turn.
-    Fixed(AtomicU64),
+    /// Number of the next turn, which tells its place.
+    Numbered(AtomicU64),
     Csv(Mutex<csv::Cursor>),
     /// As of fixed-length files.
     Parquet(AtomicU64, parquet::Turns),
@@ -58,7 +58,7 @@ impl FileFeed {
             Layout::Fixed(layout) => {
                 let records = (morsel_bytes / layout.stride).max(1) as u64;
                 let turns = (bytes / layout.stride as u64).div_ceil(records);
-                (turns, records, Order::Fixed(AtomicU64::new(0)))
+                (turns, records, Order::Numbered(AtomicU64::new(0)))
             }
             Layout::Csv(layout) => {
                 let morsel = morsel_bytes as u64;
@@ -67,6 +67,11 @@ impl FileFeed {
             Layout::Parquet(layout) => {
                 let turns = parquet::Turns::new(layout, morsel_bytes);
                 (turns.len(), morsel_bytes as u64, Order::Parquet(AtomicU64::new(0), turns))
+            }
+            Layout::Json(layout) => {
+                let morsel = morsel_bytes as u64;
+                let turns = (bytes - layout.start).div_ceil(morsel);
+                (turns, morsel, Order::Numbered(AtomicU64::new(0)))
             }
         };
         Self { file, turns, morsel, order, buffers }
@@ -83,14 +88,16 @@ impl FileFeed {
     pub(super) fn next(&self, each: &mut EachOfFile<'_>) -> Option<Turn> {
         let mut buffer = lock(&self.buffers.0).pop().unwrap_or_default();
         let turn = match (&self.file.layout, &self.order) {
-            (Layout::Fixed(layout), Order::Fixed(next)) => {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                (number < self.turns).then(|| {
-                    let mut turn = Turn::new(number);
+            (Layout::Fixed(layout), Order::Numbered(next)) => {
+                self.numbered(next).map(|mut turn| {
                     turn.result = self.fixed(layout, &mut turn, &mut buffer.bytes, each);
                     turn
                 })
             }
+            (Layout::Json(layout), Order::Numbered(next)) => self.numbered(next).map(|mut turn| {
+                turn.result = self.json(layout, &mut turn, &mut buffer, each);
+                turn
+            }),
             (Layout::Csv(layout), Order::Csv(cursor)) => {
                 self.csv(layout, lock(cursor), &mut buffer, each)
             }
@@ -109,6 +116,12 @@ impl FileFeed {
         };
         lock(&self.buffers.0).push(buffer);
         turn
+    }
+
+    /// The next of the turns whose numbers tell their places.
+    fn numbered(&self, next: &AtomicU64) -> Option<Turn> {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        (number < self.turns).then(|| Turn::new(number))
     }
 
     /// Records are as long as one another, so a turn knows its place by its number.
@@ -134,6 +147,26 @@ impl FileFeed {
             }
             start += bytes as u64;
         }
+        Ok(())
+    }
+
+    /// The records of a turn are those that start in its bytes.
+    fn json(
+        &self,
+        layout: &json::Layout,
+        turn: &mut Turn,
+        buffer: &mut Buffer,
+        each: &mut EachOfFile<'_>,
+    ) -> Result<()> {
+        let file_bytes = self.file.identity.bytes;
+        let start = layout.start + turn.number * self.morsel;
+        let range = start..file_bytes.min(start + self.morsel);
+        turn.bytes = range.end - range.start;
+        let read = |bytes: &mut [u8], at| self.file.read(bytes, at);
+        let Buffer { bytes, json: scratch, .. } = buffer;
+        let (start, piece) = json::take(bytes, range, layout.start, file_bytes, read)?;
+        let each = &mut |block: json::Block<'_>| each(turn.number, &Block::Json(block));
+        layout.blocks(&piece, &bytes[start..], BLOCK_BYTES, scratch, each);
         Ok(())
     }
 
@@ -164,7 +197,7 @@ impl FileFeed {
         match piece {
             Ok(piece) => {
                 let each = &mut |block: csv::Block<'_>| each(turn.number, &Block::Csv(block));
-                piece.blocks(layout, &buffer.bytes, BLOCK_BYTES, &mut buffer.scratch, each);
+                layout.blocks(&piece, &buffer.bytes, BLOCK_BYTES, &mut buffer.csv, each);
             }
             Err(error) => turn.result = Err(error),
         }

@@ -129,7 +129,7 @@ fn files_that_cannot_be_opened() {
         (kind, text.as_str()),
         (
             ErrorKind::Descriptor,
-            "t.dat: no descriptor t.dat.toml, and its name is not .csv, .tsv or .parquet"
+            "t.dat: no descriptor t.dat.toml, and its name has none of the endings .csv, .tsv, .jsonl, .ndjson, .parquet, .pq"
         )
     );
     let (kind, text) = Temporary::new("t.csv", "").complaint("");

@@ -38,7 +38,7 @@ pub(crate) fn column(cells: &impl Cells, kind: Kind) -> Result<ArrayRef, usize> 
         }
         Kind::Date => primitive::<Date32Type>(cells, kind, value::date),
         Kind::Timestamp => primitive::<TimestampMicrosecondType>(cells, kind, value::timestamp),
-        Kind::Text => text(cells),
+        Kind::Text | Kind::Json => text(cells),
     }
 }
 

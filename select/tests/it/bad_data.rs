@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::engine::{self, RUNS};
 
 /// A file and its descriptor, in a folder of their own.
-struct Data {
+pub(crate) struct Data {
     _folder: TempDir,
     path: PathBuf,
     name: &'static str,
@@ -22,14 +22,18 @@ struct Data {
 }
 
 impl Data {
-    fn new(name: &'static str, bytes: impl AsRef<[u8]>, descriptor: Option<&'static str>) -> Self {
+    pub(crate) fn new(
+        name: &'static str,
+        bytes: impl AsRef<[u8]>,
+        descriptor: Option<&'static str>,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).expect("write the file");
         Self { _folder: folder, path, name, descriptor }
     }
 
-    fn open(&self) -> Result<Arc<Source>> {
+    pub(crate) fn open(&self) -> Result<Arc<Source>> {
         let descriptor = self
             .descriptor
             .map(|text| Descriptor::parse(&format!("{}.toml", self.name), text))
@@ -40,7 +44,7 @@ impl Data {
 
     /// The error, which is the same however the scan is divided, and the records before it.
     #[track_caller]
-    fn fails(&self, sql: &str, kind: ErrorKind, message: &str) {
+    pub(crate) fn fails(&self, sql: &str, kind: ErrorKind, message: &str) {
         let source = self.open().expect("a source");
         for run in RUNS {
             let error = engine::select(&source, sql, &[], *run).expect_err(sql);
@@ -49,7 +53,7 @@ impl Data {
     }
 
     #[track_caller]
-    fn answers(&self, sql: &str, rows: &[&str]) {
+    pub(crate) fn answers(&self, sql: &str, rows: &[&str]) {
         let source = self.open().expect("a source");
         for run in RUNS {
             let answer = engine::select(&source, sql, &[], *run).expect(sql);
@@ -58,7 +62,7 @@ impl Data {
     }
 
     #[track_caller]
-    fn does_not_open(&self, kind: ErrorKind, message: &str) {
+    pub(crate) fn does_not_open(&self, kind: ErrorKind, message: &str) {
         let error = self.open().expect_err("refused");
         assert_eq!((error.kind(), error.to_string()), (kind, message.to_owned()));
     }
@@ -221,7 +225,7 @@ fn a_descriptor_has_to_fit_its_file() {
     );
     Data::new("f.dat", RECORD, None).does_not_open(
         ErrorKind::Descriptor,
-        "f.dat: no descriptor f.dat.toml, and its name is not .csv, .tsv or .parquet",
+        "f.dat: no descriptor f.dat.toml, and its name has none of the endings .csv, .tsv, .jsonl, .ndjson, .parquet, .pq",
     );
 }
 

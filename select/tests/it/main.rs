@@ -16,6 +16,8 @@ mod engine;
 mod files;
 /// Random rows and expressions.
 mod generate;
+/// JSON Lines: what is one, and what is not.
+mod jsonl;
 /// Relations between answers that hold whatever the data.
 mod metamorphic;
 /// The texts of the cases, with faults.

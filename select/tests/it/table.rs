@@ -28,12 +28,19 @@ pub(crate) enum Format {
     /// Fixed-length records of a mainframe.
     Ebcdic,
     Csv,
+    Jsonl,
     Parquet(Pages),
 }
 
 impl Format {
-    pub(crate) const ALL: &[Self] =
-        &[Self::Fixed, Self::Ebcdic, Self::Csv, Self::Parquet(Pages::V1), Self::Parquet(Pages::V2)];
+    pub(crate) const ALL: &[Self] = &[
+        Self::Fixed,
+        Self::Ebcdic,
+        Self::Csv,
+        Self::Jsonl,
+        Self::Parquet(Pages::V1),
+        Self::Parquet(Pages::V2),
+    ];
 }
 
 #[derive(Clone, Debug)]
@@ -41,7 +48,7 @@ pub(crate) struct Column {
     pub(crate) name: &'static str,
     /// How a fixed-length record holds it.
     pub(crate) storage: Storage,
-    /// What a CSV descriptor calls its type.
+    /// What the descriptors of text formats call its type.
     pub(crate) word: &'static str,
 }
 
@@ -71,10 +78,11 @@ impl Table {
         let (bytes, descriptor) = match format {
             Format::Fixed => (self.to_fixed(), self.fixed_descriptor()),
             Format::Ebcdic => ebcdic::encode(self),
-            Format::Csv => (self.to_csv().into_bytes(), self.csv_descriptor()),
             Format::Parquet(pages) => {
                 (parquet_file::write(self, pages), "format = \"parquet\"".to_owned())
             }
+            Format::Csv => (self.to_csv().into_bytes(), self.text_descriptor("csv")),
+            Format::Jsonl => (self.to_jsonl().into_bytes(), self.text_descriptor("jsonl")),
         };
         let path = folder.join(format!("{}.{format:?}", self.name));
         std::fs::write(&path, bytes).expect("write the table");
@@ -118,11 +126,29 @@ impl Table {
         text
     }
 
-    pub(crate) fn csv_descriptor(&self) -> String {
+    /// NULL is `null` in every other record, and no member in the others; some records have their
+    /// members in another order.
+    pub(crate) fn to_jsonl(&self) -> String {
+        let mut text = String::new();
+        for (number, row) in self.rows.iter().enumerate() {
+            let members = self.columns.iter().zip(row);
+            let present = members.filter(|(_, value)| number % 2 == 0 || **value != Value::Null);
+            let mut members: Vec<_> = present
+                .map(|(column, value)| format!("\"{}\": {}", column.name, json_value(value)))
+                .collect();
+            if number % 5 == 3 {
+                members.reverse();
+            }
+            writeln!(text, "{{{}}}", members.join(", ")).expect("a string");
+        }
+        text
+    }
+
+    pub(crate) fn text_descriptor(&self, format: &str) -> String {
         let fields = self.columns.iter().map(|Column { name, word, .. }| {
             format!("[[field]]\nname = \"{name}\"\ntype = \"{word}\"\n")
         });
-        format!("format = \"csv\"\n{}", fields.collect::<String>())
+        format!("format = \"{format}\"\n{}", fields.collect::<String>())
     }
 }
 
@@ -268,6 +294,32 @@ fn csv_field(value: &Value) -> String {
         }
         other => plain(other),
     }
+}
+
+/// RFC 8259; what is not ASCII in `\u` escapes.
+fn json_value(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Text(_) | Value::Date(_) | Value::Timestamp(_) => json_string(&plain(value)),
+        other => plain(other),
+    }
+}
+
+fn json_string(text: &str) -> String {
+    let mut string = String::from("\"");
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => string.extend(['\\', char]),
+            '\n' => string.push_str("\\n"),
+            ' '..='~' => string.push(char),
+            _ => {
+                for unit in char.encode_utf16(&mut [0; 2]) {
+                    write!(string, "\\u{unit:04x}").expect("a string");
+                }
+            }
+        }
+    }
+    string + "\""
 }
 
 /// The value without quotes; nothing for NULL.

@@ -148,7 +148,8 @@ pub(crate) fn narrow() -> Table {
     Table { name: "narrow", columns, rows, formats: NARROW }
 }
 
-const EVENTS: &[Format] = &[Format::Csv, Format::Parquet(Pages::V1), Format::Parquet(Pages::V2)];
+const EVENTS: &[Format] =
+    &[Format::Csv, Format::Jsonl, Format::Parquet(Pages::V1), Format::Parquet(Pages::V2)];
 
 /// Types that fixed-length records do not have.
 pub(crate) fn events() -> Table {

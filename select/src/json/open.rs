@@ -1,0 +1,171 @@
+//! The layout of a file of JSON Lines: the members of its first records, and those that a descriptor
+//! declares.
+
+use std::collections::HashSet;
+
+use crate::kind::RECORDS_MAX;
+use crate::{Error, ErrorKind, Result};
+
+use super::infer::Sample;
+use super::tree::{MEMBERS_MAX, TOP, Tree};
+use super::{Declared, Field, Layout, RECORD_BYTES_MAX};
+
+/// Bytes of the sample, or more where the first record alone is longer.
+const SAMPLE_BYTES: usize = 1 << 20;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+impl Layout {
+    /// Reads the first records of the file that errors call `name`: `read` gives as many of its
+    /// first bytes as it is asked for, or all.
+    ///
+    /// # Errors
+    /// `Descriptor` when the declared fields do not fit the records, or the members of these cannot
+    /// be columns; those of `read`.
+    pub(crate) fn open(
+        name: &str,
+        declared: Vec<Declared>,
+        read: impl FnMut(usize) -> Result<Vec<u8>>,
+    ) -> Result<Self> {
+        let (bytes, start) = first_bytes(read)?;
+        let mut sample = sample(&bytes);
+        let descriptor = format!("{name}.toml");
+        let is_complete = declared.iter().any(|field| field.kind.is_some() || field.path.is_some());
+        let fields = match is_complete {
+            true => the_declared(&descriptor, declared, &mut sample)?,
+            false => {
+                let fields = the_inferred(name, &descriptor, &sample)?;
+                check_protected(&descriptor, &declared, &fields)?;
+                fields
+            }
+        };
+        Ok(Self { descriptor, start: start as u64, fields, tree: sample.tree })
+    }
+}
+
+/// Whole records, and the bytes before the first.
+fn first_bytes(mut read: impl FnMut(usize) -> Result<Vec<u8>>) -> Result<(Vec<u8>, usize)> {
+    let mut bytes = read(SAMPLE_BYTES)?;
+    if bytes.len() == SAMPLE_BYTES && !bytes.contains(&b'\n') {
+        bytes = read(RECORD_BYTES_MAX + 1)?;
+    }
+    if bytes.len() >= SAMPLE_BYTES {
+        // the last record may go on
+        bytes.truncate(memchr::memrchr(b'\n', &bytes).map_or(0, |line_feed| line_feed + 1));
+    }
+    let skipped = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    bytes.drain(..skipped);
+    Ok((bytes, skipped))
+}
+
+/// The records up to the first fault count: the fault itself is told when a scan comes to it.
+fn sample(bytes: &[u8]) -> Sample {
+    let mut sample = Sample::default();
+    let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    for line in lines.take(RECORDS_MAX) {
+        if std::str::from_utf8(line).is_err() || sample.record(line).is_err() {
+            break;
+        }
+    }
+    sample
+}
+
+/// The leaves of the first records.
+fn the_inferred(name: &str, descriptor: &str, sample: &Sample) -> Result<Vec<Field>> {
+    let refuse = |message| Err(Error::new(ErrorKind::Descriptor, message));
+    if sample.too_many {
+        return refuse(format!(
+            "{name}: more than {MEMBERS_MAX} members in the first records; declare in {descriptor} \
+             those that are wanted"
+        ));
+    }
+    let members = sample.tree.in_order().into_iter().filter(|&member| sample.is_leaf(member));
+    let fields = members.map(|member| Field {
+        name: dotted(&sample.tree, member),
+        kind: sample.kind(member),
+        declared: false,
+        member,
+    });
+    let fields: Vec<Field> = fields.collect();
+    let mut names = HashSet::new();
+    match fields.iter().find(|field| !names.insert(&field.name)) {
+        None => Ok(fields),
+        Some(Field { name: twice, .. }) => refuse(format!(
+            "{name}: two members have the name `{twice}`; tell them apart in {descriptor} by `path`"
+        )),
+    }
+}
+
+/// Fields without a type are there for their protection: each has to be a column, or hold some.
+fn check_protected(descriptor: &str, declared: &[Declared], fields: &[Field]) -> Result<()> {
+    let is_known = |name: &str| {
+        let below = |field: &Field| {
+            field
+                .name
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        fields.is_empty() || fields.iter().any(below)
+    };
+    match declared.iter().find(|declared| !is_known(&declared.name)) {
+        None => Ok(()),
+        Some(Declared { name, .. }) => {
+            let message = format!(
+                "{descriptor}: no member `{name}` in the first records; give its `type` if it comes later"
+            );
+            Err(Error::new(ErrorKind::Descriptor, message))
+        }
+    }
+}
+
+/// The fields of the descriptor, which are all that there are.
+fn the_declared(
+    descriptor: &str,
+    declared: Vec<Declared>,
+    sample: &mut Sample,
+) -> Result<Vec<Field>> {
+    let refuse = |message| Err(Error::new(ErrorKind::Descriptor, message));
+    let paths: Vec<Vec<String>> = declared.iter().map(Declared::names).collect();
+    let mut fields = Vec::with_capacity(declared.len());
+    for (Declared { name, kind, .. }, path) in declared.into_iter().zip(&paths) {
+        let is_below = |other: &Vec<String>| other.len() > path.len() && other.starts_with(path);
+        if kind.is_none() && paths.iter().any(is_below) {
+            // it is there for the protection of what it holds
+            continue;
+        }
+        let Some(member) = insert(&mut sample.tree, path) else {
+            return refuse(format!(
+                "{descriptor}: field `{name}`: more than {MEMBERS_MAX} members in it and in the \
+                 first records"
+            ));
+        };
+        if kind.is_none() && !sample.is_leaf(member) {
+            return refuse(format!(
+                "{descriptor}: field `{name}` is an object in the first records; give it the type \
+                 \"json\", or name its members"
+            ));
+        }
+        let declared = kind.is_some();
+        let kind = kind.unwrap_or_else(|| sample.kind(member));
+        fields.push(Field { name, kind, declared, member });
+    }
+    Ok(fields)
+}
+
+/// The member at the end of the path.
+fn insert(tree: &mut Tree, path: &[String]) -> Option<usize> {
+    let (last, above) = path.split_last()?;
+    let mut object = TOP;
+    for name in above {
+        let member = tree.insert(object, name.as_bytes())?;
+        object = tree.insert_object(member);
+    }
+    tree.insert(object, last.as_bytes())
+}
+
+fn dotted(tree: &Tree, member: usize) -> String {
+    let path = tree.path(member);
+    // names are from records that are UTF-8
+    let path: Vec<_> = path.iter().map(|name| String::from_utf8_lossy(name)).collect();
+    path.join(".")
+}

@@ -1,0 +1,243 @@
+use std::ops::ControlFlow;
+
+use arrow::array::{Array, AsArray};
+use fastrand::Rng;
+use serde_json::Value;
+
+use crate::block::Rows;
+
+use super::*;
+
+/// The texts of the columns of each record, and the fault behind them: its record, byte and text.
+#[derive(Clone, Debug, PartialEq)]
+struct Read {
+    records: Vec<Vec<Option<String>>>,
+    fault: Option<(usize, u64, String)>,
+}
+
+fn layout(text: &[u8], declared: &[(&str, Kind)]) -> Layout {
+    let declared = declared.iter().map(|(name, kind)| Declared {
+        name: (*name).to_owned(),
+        kind: Some(*kind),
+        path: None,
+    });
+    let read = |bytes_max: usize| Ok(text[..text.len().min(bytes_max)].to_vec());
+    Layout::open("t.jsonl", declared.collect(), read).unwrap()
+}
+
+/// Reads `text` in turns of `morsel` bytes and blocks of about `block` bytes.
+fn read(layout: &Layout, text: &[u8], morsel: usize, block: usize) -> Read {
+    let (mut bytes, mut scratch) = (Vec::new(), Scratch::default());
+    let mut all = Read { records: Vec::new(), fault: None };
+    let (first, length) = (layout.start, text.len() as u64);
+    let mut start = first;
+    while start < length && all.fault.is_none() {
+        let end = length.min(start + morsel as u64);
+        let fill = |into: &mut [u8], at: u64| {
+            let at = usize::try_from(at).unwrap();
+            into.copy_from_slice(&text[at..at + into.len()]);
+            Ok::<_, ()>(())
+        };
+        let (skipped, piece) = take(&mut bytes, start..end, first, length, fill).unwrap();
+        layout.blocks(&piece, &bytes[skipped..], block, &mut scratch, &mut |block| {
+            assert!(all.fault.is_none(), "a block after one with a fault");
+            push(&block, &mut all);
+            ControlFlow::Continue(())
+        });
+        start = end;
+    }
+    all
+}
+
+fn push(block: &Block<'_>, all: &mut Read) {
+    let before = all.records.len();
+    let columns = 0..block.layout.fields.len();
+    let columns: Vec<_> = columns.map(|column| block.decode(column, Rows::All).unwrap()).collect();
+    for record in 0..block.records() {
+        let values = columns.iter().map(|column| {
+            let column = column.as_string::<i32>();
+            column.is_valid(record).then(|| column.value(record).to_owned())
+        });
+        all.records.push(values.collect());
+    }
+    if let Some(fault) = block.fault() {
+        assert_eq!(fault.record, block.records());
+        all.fault = Some((before + fault.record, fault.byte.unwrap(), fault.text.clone()));
+    }
+}
+
+const NAMES: &[&str] = &["a", "b", "c", "é", "a b", "x\"y"];
+
+fn random_value(random: &mut Rng, depth: usize) -> String {
+    let scalars = [
+        "null",
+        "true",
+        "false",
+        "0",
+        "-0",
+        "12",
+        "-1.50",
+        "1e3",
+        "2E-2",
+        "0.1e+5",
+        "\"\"",
+        "\"text\"",
+        "\"a longer text, beyond sixteen bytes\"",
+        "\"q\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+        "\"\\u00e9\\u65e5\"",
+        "\"\\ud83d\\ude00 日本\"",
+        "[]",
+        "{}",
+        "[1, \"]\", {\"k\": []}]",
+    ];
+    if depth == 0 || random.u8(0..4) > 0 {
+        return scalars[random.usize(..scalars.len())].to_owned();
+    }
+    random_object(random, depth - 1)
+}
+
+fn random_object(random: &mut Rng, depth: usize) -> String {
+    let space = ["", "", " ", "\t ", "\r"];
+    let space = |random: &mut Rng| space[random.usize(..space.len())];
+    let mut names: Vec<&str> = NAMES.iter().copied().filter(|_| random.bool()).collect();
+    if random.u8(0..3) == 0 {
+        random.shuffle(&mut names);
+    }
+    let members = names.into_iter().map(|name| {
+        let name = if random.u8(0..9) == 0 { "\\u0061z" } else { &name.replace('"', "\\\"") };
+        let value = random_value(random, depth);
+        let [a, b, c] = [space(random), space(random), space(random)];
+        format!("{a}\"{name}\"{b}:{c}{value}")
+    });
+    let members: Vec<_> = members.collect();
+    format!("{{{}{}}}", members.join(","), space(random))
+}
+
+/// What serde_json says of each line: the members of the objects before the first that is wrong.
+fn reference(text: &[u8]) -> (Vec<Value>, Option<usize>) {
+    let mut records = Vec::new();
+    for line in text.split(|byte| *byte == b'\n') {
+        if line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r')) {
+            continue;
+        }
+        match serde_json::from_slice(line) {
+            Ok(value @ Value::Object(_)) => records.push(value),
+            _ => return (records, Some(line.as_ptr() as usize - text.as_ptr() as usize)),
+        }
+    }
+    (records, None)
+}
+
+fn assert_same(found: &Read, text: &[u8]) {
+    let (expected, wrong) = reference(text);
+    let shown = String::from_utf8_lossy(text);
+    let twice = found.fault.as_ref().filter(|fault| fault.2.contains("a name that its object has"));
+    match (twice, &found.fault) {
+        // serde_json takes the last of two, unless something behind them is wrong
+        (Some((record, ..)), _) => assert!(*record <= expected.len(), "{shown}"),
+        (None, fault) => {
+            let byte = fault.as_ref().map(|(_, byte, _)| usize::try_from(*byte).unwrap());
+            assert_eq!(byte, wrong, "{fault:?}: {shown}");
+            assert_eq!(found.records.len(), expected.len(), "{shown}");
+        }
+    }
+    for (record, expected) in found.records.iter().zip(expected) {
+        for (text, name) in record.iter().zip(NAMES) {
+            let value = text.as_ref().map(|text| serde_json::from_str(text).unwrap());
+            let expected = expected.get(name).filter(|value| !value.is_null());
+            assert_eq!(value.as_ref(), expected, "{name}: {shown}");
+        }
+    }
+}
+
+/// Random records and faults in them: accepted is exactly what serde_json accepts, with the same
+/// values, in turns and blocks of any size.
+#[test]
+fn any_bytes_are_what_another_reader_finds() {
+    let mut random = Rng::with_seed(11);
+    let mut faults = 0;
+    for round in 0..3_000 {
+        let mut text = if random.u8(0..9) == 0 { b"\xEF\xBB\xBF".to_vec() } else { Vec::new() };
+        let start = text.len();
+        for _ in 0..random.usize(0..6) {
+            text.extend_from_slice(random_object(&mut random, 3).as_bytes());
+            let end = ["\n", "\n", "\r\n", "\n\n", "\n \t\r\n"];
+            text.extend_from_slice(end[random.usize(..end.len())].as_bytes());
+        }
+        if random.bool() {
+            text.truncate(text.len().saturating_sub(1).max(start));
+        }
+        for _ in 0..round % 4 {
+            if text.len() > start {
+                mutate(&mut text, start, &mut random);
+            }
+        }
+        let json: Vec<_> = NAMES.iter().map(|name| (*name, Kind::Json)).collect();
+        let layout = layout(&text, &json);
+        assert_eq!(layout.start, start as u64);
+        let whole = read(&layout, &text, 1 << 20, 1 << 20);
+        let body = Read {
+            fault: whole
+                .fault
+                .clone()
+                .map(|(record, byte, text)| (record, byte - layout.start, text)),
+            ..whole.clone()
+        };
+        assert_same(&body, &text[start..]);
+        faults += usize::from(whole.fault.is_some());
+        for morsel in (1..text.len() + 2).step_by(if text.len() < 60 { 1 } else { 13 }) {
+            let block = random.usize(1..text.len() + 2);
+            let shown = String::from_utf8_lossy(&text);
+            assert_eq!(read(&layout, &text, morsel, block), whole, "{morsel}, {block}: {shown}");
+        }
+    }
+    assert!((600..2400).contains(&faults), "{faults}");
+}
+
+fn mutate(text: &mut Vec<u8>, start: usize, random: &mut Rng) {
+    const BYTES: &[u8] = b"{}[]:,\"\\\n\r u01e-.tn\x00\x1F\x7F\xC3\xA9\xFF";
+    let at = random.usize(start..text.len());
+    let byte = BYTES[random.usize(..BYTES.len())];
+    match random.u8(0..4) {
+        0 => drop(text.remove(at)),
+        1 => text.insert(at, byte),
+        2 => text[at] = byte,
+        _ => text.truncate(at),
+    }
+}
+
+#[test]
+fn a_record_is_bounded() {
+    let longest = format!("{{\"a\":\"{}\"}}", "x".repeat(RECORD_BYTES_MAX - 8));
+    assert_eq!(longest.len(), RECORD_BYTES_MAX);
+    let text = format!("{{\"a\":\"1\"}}\n{longest}\n{{\"a\":\"2\"}}\n").into_bytes();
+    let layout = layout(&text, &[("a", Kind::Text)]);
+    let mut longer = text.clone();
+    longer.insert(18, b'y');
+    for morsel in [1 << 18, 1 << 20, 3 << 20, 64 << 20] {
+        let found = read(&layout, &text, morsel, 256 << 10);
+        assert_eq!((found.records.len(), found.fault), (3, None));
+        let found = read(&layout, &longer, morsel, 256 << 10);
+        let (record, byte, complaint) = found.fault.unwrap();
+        assert_eq!((found.records.len(), record, byte), (1, 1, 10), "{complaint}");
+        assert_eq!(complaint, "longer than 4194304 bytes, the most that is accepted");
+    }
+}
+
+/// However many members there are, a block's places are bounded.
+#[test]
+fn many_members_make_small_blocks() {
+    let names: Vec<_> = (0..tree::MEMBERS_MAX).map(|name| format!("\"m{name}\":1")).collect();
+    let text = format!("{{{}}}\n{}", names.join(","), "{}\n".repeat(1000)).into_bytes();
+    let layout = layout(&text, &[("m1", Kind::Json)]);
+    let (mut records, mut blocks) = (0, 0);
+    let mut scratch = Scratch::default();
+    let piece = crate::block::Piece { start: 0, whole: text.len(), used: text.len() };
+    layout.blocks(&piece, &text, 1 << 20, &mut scratch, &mut |block| {
+        records += block.records();
+        blocks += 1;
+        assert!(block.records() <= 64);
+        ControlFlow::Continue(())
+    });
+    assert_eq!((records, blocks), (1001, 16));
+}

@@ -1,0 +1,124 @@
+//! One pass over a record: everything in it is checked, and the places of the members that are known
+//! are noted.
+
+use std::ops::Range;
+
+use super::syntax::{Cursor, DEPTH_MAX, OBJECT_GOES_ON, Result, Wrong, unescaped};
+use super::tree::{TOP, Tree};
+
+/// A record under way.
+pub(super) struct Walk<'a> {
+    cursor: Cursor<'a>,
+    tree: &'a Tree,
+    /// For each member of the tree the place of its value; 0 where it has not come yet.
+    places: &'a mut [u32],
+}
+
+/// Passes the `record` in the text, behind which a line feed comes; notes the places of its members
+/// in `places`, which are zeros.
+pub(super) fn record(
+    text: &[u8],
+    record: Range<usize>,
+    tree: &Tree,
+    places: &mut [u32],
+) -> Result<()> {
+    let mut walk = Walk { cursor: Cursor::new(text, record.start), tree, places };
+    if walk.cursor.peek_behind_space() != Some(b'{') {
+        return walk.cursor.wrong("expected an object");
+    }
+    walk.object(TOP, DEPTH_MAX)?;
+    walk.cursor.peek_behind_space();
+    if walk.cursor.at == record.end {
+        Ok(())
+    } else {
+        walk.cursor.wrong("expected the end of the record")
+    }
+}
+
+impl Walk<'_> {
+    fn object(&mut self, object: usize, depth: usize) -> Result<()> {
+        let depth = self.cursor.deeper(depth)?;
+        self.cursor.at += 1;
+        if self.cursor.peek_behind_space() == Some(b'}') {
+            self.cursor.at += 1;
+            return Ok(());
+        }
+        let mut last = None;
+        let mut strangers: Vec<(usize, Vec<u8>)> = Vec::new();
+        loop {
+            self.cursor.peek_behind_space();
+            let start = self.cursor.at;
+            match self.name(object, last)? {
+                Ok(member) => {
+                    self.member(member, start, depth)?;
+                    last = Some(member);
+                }
+                Err(name) => {
+                    strangers.push((start, name));
+                    self.cursor.value(depth)?;
+                }
+            }
+            if self.cursor.ends(b'}', OBJECT_GOES_ON)? {
+                break;
+            }
+        }
+        if strangers.len() > 1 { differ(strangers) } else { Ok(()) }
+    }
+
+    /// Passes a name and its colon; gives the member that it means, or the name where none is known.
+    #[inline(always)]
+    fn name(
+        &mut self,
+        object: usize,
+        last: Option<usize>,
+    ) -> Result<std::result::Result<usize, Vec<u8>>> {
+        if let Some((member, quoted)) = self.tree.expected(object, last)
+            && self.cursor.text[self.cursor.at..].starts_with(quoted)
+        {
+            self.cursor.at += quoted.len();
+            self.cursor.expect(b':', COLON)?;
+            return Ok(Ok(member));
+        }
+        self.unexpected_name(object)
+    }
+
+    fn unexpected_name(&mut self, object: usize) -> Result<std::result::Result<usize, Vec<u8>>> {
+        let name = self.cursor.name()?;
+        let mut scratch = Vec::new();
+        let name = unescaped(name, &mut scratch);
+        Ok(self.tree.find(object, name).ok_or_else(|| name.to_vec()))
+    }
+
+    /// Passes the value of a member, whose name starts at `start`.
+    #[inline(always)]
+    fn member(&mut self, member: usize, start: usize, depth: usize) -> Result<()> {
+        let next = self.cursor.peek_behind_space();
+        if self.places[member] != 0 {
+            return Err(Wrong { at: start, what: TWICE });
+        }
+        // a block is far below 4 GiB
+        self.places[member] = u32::try_from(self.cursor.at).unwrap_or(u32::MAX);
+        match next {
+            Some(b'{') => match self.tree.object_of(member) {
+                Some(object) => self.object(object, depth),
+                None => self.cursor.value(depth),
+            },
+            Some(b'[') => self.cursor.value(depth),
+            _ => self.cursor.scalar(),
+        }
+    }
+}
+
+const COLON: &str = "expected `:` after a name";
+const TWICE: &str = "a name that its object has already";
+
+/// Complains of the first name that comes again.
+#[cold]
+fn differ(mut names: Vec<(usize, Vec<u8>)>) -> Result<()> {
+    names.sort_by(|(a, x), (b, y)| x.cmp(y).then(a.cmp(b)));
+    let again = names.windows(2).filter(|pair| pair[0].1 == pair[1].1).map(|pair| pair[1].0);
+    match again.min() {
+        Some(at) => Err(Wrong { at, what: TWICE }),
+        None => Ok(()),
+    }
+}

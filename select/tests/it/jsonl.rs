@@ -1,0 +1,361 @@
+//! JSON Lines: texts that are one and texts that are not, and what their members come to.
+
+use sift_select::{ErrorKind, Source, type_name};
+
+use crate::bad_data::Data;
+use crate::engine::{self, QUICK_RUNS};
+
+fn data(text: impl AsRef<[u8]>) -> Data {
+    Data::new("f.jsonl", text, None)
+}
+
+fn columns(source: &Source) -> Vec<String> {
+    let fields = source.schema().fields().iter();
+    fields.map(|field| format!("{} {}", field.name(), type_name(field.data_type()))).collect()
+}
+
+/// Also where nobody asks for what is wrong.
+#[test]
+fn what_is_no_json_is_told_with_its_place() {
+    let name = "a name that its object has already";
+    let control = "a control character in a string; it has to be escaped";
+    let cases: &[(&[u8], &str)] = &[
+        (b"[1]", "expected an object, got '[1]' at byte 0"),
+        (b"1", "expected an object, got '1' at byte 0"),
+        (b"null", "expected an object, got 'null' at byte 0"),
+        (b"{\"a\":1", "expected `,` or `}`, got the end of the record at byte 6"),
+        (b"{\"a\":1}}", "expected the end of the record, got '}' at byte 7"),
+        (b"{\"a\":1} {\"a\":2}", "expected the end of the record, got '{\"a\":2}' at byte 8"),
+        (b"{\"a\":1,}", "expected a name in quotes, got '}' at byte 7"),
+        (b"{,}", "expected a name in quotes, got ',}' at byte 1"),
+        (b"{a:1}", "expected a name in quotes, got 'a:1}' at byte 1"),
+        (b"{'a':1}", "expected a name in quotes, got ''a':1}' at byte 1"),
+        (b"{\"a\" 1}", "expected `:` after a name, got '1}' at byte 5"),
+        (b"{\"a\":}", "expected a value, got '}' at byte 5"),
+        (b"{\"z\":[1,]}", "expected a value, got ']}' at byte 8"),
+        (b"{\"z\":[1 2]}", "expected `,` or `]`, got '2]}' at byte 8"),
+        (b"{\"z\":[1}", "expected `,` or `]`, got '}' at byte 7"),
+        (b"{\"z\":{\"y\":1 \"x\":2}}", "expected `,` or `}`, got '\"x\":2}}' at byte 12"),
+        (b"{\"a\":tru}", "expected a value, got 'tru}' at byte 5"),
+        (b"{\"a\":True}", "expected a value, got 'True}' at byte 5"),
+        (b"{\"a\":truex}", "expected `,` or `}`, got 'x}' at byte 9"),
+        (b"{\"a\":NaN}", "expected a value, got 'NaN}' at byte 5"),
+        (b"{\"a\":Infinity}", "expected a value, got 'Infinity}' at byte 5"),
+        (b"{\"a\":-}", "expected a digit, got '}' at byte 6"),
+        (b"{\"a\":+1}", "expected a value, got '+1}' at byte 5"),
+        (b"{\"a\":01}", "expected `,` or `}`, got '1}' at byte 6"),
+        (b"{\"a\":-01}", "expected `,` or `}`, got '1}' at byte 7"),
+        (b"{\"a\":1.}", "expected a digit, got '}' at byte 7"),
+        (b"{\"a\":.5}", "expected a value, got '.5}' at byte 5"),
+        (b"{\"a\":1e}", "expected a digit, got '}' at byte 7"),
+        (b"{\"a\":1e+}", "expected a digit, got '}' at byte 8"),
+        (b"{\"a\":0x1}", "expected `,` or `}`, got 'x1}' at byte 6"),
+        (b"{\"a\":1} // no", "expected the end of the record, got '// no' at byte 8"),
+        (
+            b"{\"a\":\"x",
+            "a control character in a string; it has to be escaped, got the end of the record at byte 7",
+        ),
+        (b"{\"a\":\"\t\"}", &format!("{control}, got '\\t\"}}' at byte 6")),
+        (b"{\"a\":\"\x00\"}", &format!("{control}, got '\\u{{0}}\"}}' at byte 6")),
+        (b"{\"a\":\"\\x\"}", "an escape that JSON does not have, got '\\\\x\"}' at byte 6"),
+        (b"{\"a\":\"\\u12\"}", "`\\u` needs four hexadecimal digits, got '\\\\u12\"}' at byte 6"),
+        (b"{\"a\":\"\\ud800\"}", "half of a surrogate pair, got '\\\\ud800\"}' at byte 6"),
+        (b"{\"a\":\"\\udc00\"}", "half of a surrogate pair, got '\\\\udc00\"}' at byte 6"),
+        (
+            b"{\"a\":\"\\ud800\\u0041\"}",
+            "half of a surrogate pair, got '\\\\ud800\\\\u0041\"}' at byte 6",
+        ),
+        (b"{\"a\":\"\xFF\"}", "not UTF-8 at byte 6"),
+        (b"{\"a\":\"\xED\xA0\x80\"}", "not UTF-8 at byte 6"),
+        (b"{\"a\":\"\xC3\"}", "not UTF-8 at byte 6"),
+        (b"{\"a\":1,\"a\":1}", &format!("{name}, got '\"a\":1}}' at byte 7")),
+        (b"{\"a\":1,\"\\u0061\":1}", &format!("{name}, got '\"\\\\u0061\":1}}' at byte 7")),
+        (b"{\"o\":{\"b\":1,\"b\":1}}", &format!("{name}, got '\"b\":1}}}}' at byte 12")),
+        (b"{\"z\":1,\"y\":2,\"z\":3}", &format!("{name}, got '\"z\":3}}' at byte 13")),
+    ];
+    for (text, complaint) in cases {
+        let good = b"{\"a\": 1, \"o\": {\"b\": 2}}\n";
+        let data = data([good, *text, b"\n", good].concat());
+        let message = format!("f.jsonl: record 2 (byte 24): {complaint} of the record");
+        data.fails("SELECT \"o.b\" FROM 'f.jsonl'", ErrorKind::Record, &message);
+        data.fails("SELECT count(*) FROM 'f.jsonl'", ErrorKind::Record, &message);
+        data.answers("SELECT a FROM 'f.jsonl' LIMIT 1", &["1"]);
+    }
+}
+
+#[test]
+fn depth_is_bounded() {
+    let nested = |depth| format!("{{\"a\":1,\"z\":{}{}}}\n", "[".repeat(depth), "]".repeat(depth));
+    data(nested(63)).answers("SELECT a FROM 'f.jsonl'", &["1"]);
+    let deep = format!("{{\"a\":1}}\n{}", nested(64));
+    let message = "f.jsonl: record 2 (byte 8): arrays and objects are nested deeper than 64, the most \
+                   that is accepted, got '[]]]]]]]]]]]]]]]]]]]' at byte 74 of the record";
+    data(deep).fails("SELECT a FROM 'f.jsonl'", ErrorKind::Record, message);
+    let hostile = format!("{{\"a\":1}}\n{{\"a\":{}\n", "[{\"a\":".repeat(500_000));
+    let error = data(hostile).open().map(|source| columns(&source)).expect("a source");
+    assert_eq!(error, ["a int64"]);
+}
+
+#[test]
+fn lines_that_are_no_records_and_line_ends() {
+    let text = "\u{FEFF}\n{\"a\":1}\r\n \t\r\n\n{\"a\":2} \n\n { \"a\" : 3 } ";
+    data(text).answers("SELECT a FROM 'f.jsonl'", &["1", "2", "3"]);
+    data("").answers("SELECT count(*) FROM 'f.jsonl'", &["0"]);
+    data("\n \n").answers("SELECT count(*) FROM 'f.jsonl'", &["0"]);
+    let late = "\n\n{\"a\":1}\n\n{\"a\":\n";
+    let message = "f.jsonl: record 2 (byte 11): expected a value, got the end of the record at byte 5 \
+                   of the record";
+    data(late).fails("SELECT a FROM 'f.jsonl'", ErrorKind::Record, message);
+    let within = "{\"a\":1}\n{\"a\":\n2}\n";
+    let message = "f.jsonl: record 2 (byte 8): expected a value, got the end of the record at byte 5 of \
+                   the record";
+    data(within).fails("SELECT a FROM 'f.jsonl'", ErrorKind::Record, message);
+}
+
+#[test]
+fn types_by_the_first_records() {
+    let text = r#"{"i":1,"d":1.50,"f":1,"e":1e3,"w":99999999999999999999,"b":true,"s":"x","day":"2024-02-29","at":"2024-02-29T10:00:00Z","n":null,"code":"007"}
+{"i":-20,"d":-2.25,"f":1.5,"b":null,"s":"2024-02-29","day":"1969-12-31","o":{"p":{"q":1},"r":"x"},"code":"1"}
+"#;
+    let source = data(text).open().expect("a source");
+    assert_eq!(
+        columns(&source),
+        [
+            "i int64",
+            "d decimal(18,2)",
+            "f float64",
+            "e float64",
+            "w decimal(38,0)",
+            "b boolean",
+            "s utf8",
+            "day date32",
+            "at timestamp",
+            "n utf8",
+            "code utf8",
+            "o.p.q int64",
+            "o.r utf8",
+        ]
+    );
+    assert_eq!((source.format(), source.records(), source.record_bytes()), ("jsonl", None, None));
+    assert_eq!(source.storage(1), "member `d`, decimal(18,2) by the first records");
+    data(text).answers(
+        "SELECT i, d, f, e, w, b, s, day, at, n, code, \"o.p.q\", \"o.r\" FROM 'f.jsonl'",
+        &[
+            "1, 1.50, 1.0, 1000.0, 99999999999999999999, true, 'x', 2024-02-29, 2024-02-29T10:00:00, NULL, '007', NULL, NULL",
+            "-20, -2.25, 1.5, NULL, NULL, NULL, '2024-02-29', 1969-12-31, NULL, NULL, '1', 1, 'x'",
+        ],
+    );
+}
+
+#[test]
+fn strings_and_numbers_are_what_they_say() {
+    let strings = r#"{"s":"\u00e9\ud83d\ude00\/\\\"\b\f"}
+{"s":""}
+{"s":"\u0000"}
+{"s":"日本 é"}
+{"s":"a quote \" beyond the first sixteen bytes, and more text behind it"}
+"#;
+    data(strings).answers(
+        "SELECT s, length(s) FROM 'f.jsonl'",
+        &[
+            "'é😀/\\\"\u{8}\u{c}', 7",
+            "'', 0",
+            "'\0', 1",
+            "'日本 é', 4",
+            "'a quote \" beyond the first sixteen bytes, and more text behind it', 65",
+        ],
+    );
+    let numbers = "{\"i\":9223372036854775807,\"d\":0.30}\n{\"i\":-9223372036854775808,\"d\":1e-2}\n\
+                   {\"i\":1e3,\"d\":1.500}\n{\"i\":-0,\"d\":-12E1}\n{\"i\":10.0,\"d\":7}\n";
+    let descriptor = "format = \"jsonl\"\n[[field]]\nname = \"i\"\ntype = \"int64\"\n\
+                      [[field]]\nname = \"d\"\ntype = \"decimal(18,2)\"\n";
+    Data::new("f.jsonl", numbers, Some(descriptor)).answers(
+        "SELECT * FROM 'f.jsonl'",
+        &[
+            "9223372036854775807, 0.30",
+            "-9223372036854775808, 0.01",
+            "1000, 1.50",
+            "0, -120.00",
+            "10, 7.00",
+        ],
+    );
+}
+
+#[test]
+fn a_value_that_does_not_fit_is_told_with_the_remedy() {
+    let first = "; declare the field's type in f.jsonl.toml";
+    let json = "; declare the field as \"json\" in f.jsonl.toml";
+    let cases = [
+        ("1", "\"x\"", format!("'\"x\"' is not int64, the type by the first records{first}")),
+        ("1", "\"2\"", format!("'\"2\"' is not int64, the type by the first records{first}")),
+        ("1", "1.5", format!("'1.5' is not int64, the type by the first records{first}")),
+        (
+            "1",
+            "9223372036854775808",
+            format!("'9223372036854775808' is not int64, the type by the first records{first}"),
+        ),
+        ("1", "true", format!("'true' is not int64, the type by the first records{first}")),
+        ("1", "[1]", format!("'[1]' is not int64, the type by the first records{json}")),
+        (
+            "1",
+            "{\"x\":1}",
+            format!("'{{\"x\":1}}' is not int64, the type by the first records{json}"),
+        ),
+        (
+            "1.50",
+            "1.505",
+            format!("'1.505' is not decimal(18,2), the type by the first records{first}"),
+        ),
+        ("1e3", "1e400", format!("'1e400' is not float64, the type by the first records{first}")),
+        ("true", "1", format!("'1' is not boolean, the type by the first records{first}")),
+        ("\"x\"", "1", format!("'1' is not text, the type by the first records{json}")),
+        (
+            "\"2024-02-29\"",
+            "\"2024-02-30\"",
+            format!("'\"2024-02-30\"' is not date, the type by the first records{first}"),
+        ),
+    ];
+    for (good, bad, complaint) in cases {
+        let many: String = (0..10_000).map(|_| format!("{{\"a\":{good},\"b\":1}}\n")).collect();
+        let bytes = many.len();
+        let data = data(format!("{many}{{\"a\":{bad},\"b\":2}}\n"));
+        let message = format!("f.jsonl: record 10001 (byte {bytes}), field `a`: {complaint}");
+        let source = data.open().expect("a source");
+        for run in QUICK_RUNS {
+            let select = |sql| engine::select(&source, sql, &[], *run);
+            let error = select("SELECT count(a) FROM 'f.jsonl'").expect_err(&message);
+            assert_eq!((error.kind(), error.to_string()), (ErrorKind::Record, message.clone()));
+            // nobody asks for it
+            assert_eq!(select("SELECT max(b) FROM 'f.jsonl'").expect("an answer").rows, ["2"]);
+        }
+    }
+    let mixed = data("{\"a\":1}\n{\"a\":\"x\"}\n");
+    let message = format!(
+        "f.jsonl: record 1 (byte 0), field `a`: '1' is not text, the type by the first records{json}"
+    );
+    mixed.fails("SELECT a FROM 'f.jsonl'", ErrorKind::Record, &message);
+    let array = data("{\"a\":null}\n{\"a\":[1,\n");
+    array.fails(
+        "SELECT a FROM 'f.jsonl'",
+        ErrorKind::Record,
+        "f.jsonl: record 2 (byte 11): expected a value, got the end of the record at byte 8 of the record",
+    );
+}
+
+#[test]
+fn a_scalar_where_an_object_should_be() {
+    let data = data("{\"o\":{\"a\":1}}\n{\"o\":null}\n{}\n{\"o\":{}}\n{\"o\":7}\n");
+    data.answers("SELECT \"o.a\" FROM 'f.jsonl' LIMIT 4", &["1", "NULL", "NULL", "NULL"]);
+    data.fails(
+        "SELECT \"o.a\" FROM 'f.jsonl'",
+        ErrorKind::Record,
+        "f.jsonl: record 5 (byte 37), field `o.a`: `o` is no object; declare it as \"json\" in f.jsonl.toml",
+    );
+    // the same value, and what it was before there were objects
+    data.fails(
+        "SELECT \"o\" FROM 'f.jsonl'",
+        ErrorKind::Record,
+        "f.jsonl: record 1 (byte 0), field `o`: '{\"a\":1}' is not int64, the type by the first records; declare the field as \"json\" in f.jsonl.toml",
+    );
+}
+
+#[test]
+fn declared_fields_are_the_columns() {
+    let text = r#"{"id":1,"tags":["a", 1],"who":{"name":"Ann","born":"1990-01-02"},"a.b":1,"price":"12.50"}
+{"id":"2","tags":{"x":[]},"who":null,"other":[],"price":3}
+{"tags":"t","who":{"name":"Bob","more":{"deep":true}},"a.b":-1}
+"#;
+    let descriptor = r#"format = "jsonl"
+[[field]]
+name = "tags"
+type = "json"
+[[field]]
+name = "id"
+type = "int64"
+[[field]]
+name = "name"
+type = "text"
+path = "who.name"
+[[field]]
+name = "who"
+type = "json"
+[[field]]
+name = "dots"
+path = ["a.b"]
+[[field]]
+name = "who.more.deep"
+type = "boolean"
+[[field]]
+name = "price"
+type = "decimal(9,2)"
+"#;
+    let data = Data::new("f.jsonl", text, Some(descriptor));
+    let source = data.open().expect("a source");
+    assert_eq!(
+        columns(&source),
+        [
+            "tags utf8",
+            "id int64",
+            "name utf8",
+            "who utf8",
+            "dots int64",
+            "who.more.deep boolean",
+            "price decimal(9,2)"
+        ]
+    );
+    assert_eq!(source.storage(2), "member `who.name`, text declared");
+    data.answers(
+        "SELECT * FROM 'f.jsonl'",
+        &[
+            r#"'["a", 1]', 1, 'Ann', '{"name":"Ann","born":"1990-01-02"}', 1, NULL, 12.50"#,
+            r#"'{"x":[]}', 2, NULL, NULL, NULL, NULL, 3.00"#,
+            r#"'"t"', NULL, 'Bob', '{"name":"Bob","more":{"deep":true}}', -1, true, NULL"#,
+        ],
+    );
+}
+
+#[test]
+fn descriptors_that_do_not_fit() {
+    let refused = |text: &'static str, descriptor: &'static str, message: &str| {
+        let data = Data::new("f.jsonl", text, Some(descriptor));
+        data.does_not_open(ErrorKind::Descriptor, message);
+    };
+    let text = "{\"a\":{\"b\":1}}\n";
+    refused(
+        text,
+        "[[field]]\nname = \"c\"\nscl_min = 4\n",
+        "f.jsonl.toml: no member `c` in the first records; give its `type` if it comes later",
+    );
+    refused(
+        text,
+        "[[field]]\nname = \"a\"\n[[field]]\nname = \"x\"\ntype = \"text\"\n",
+        "f.jsonl.toml: field `a` is an object in the first records; give it the type \"json\", or name its members",
+    );
+    refused(
+        text,
+        "[[field]]\nname = \"a\"\ntype = \"jsn\"\n",
+        "f.jsonl.toml: line 3, column 8: `type` cannot be \"jsn\"; it is one of boolean, int64, float64, decimal(p,s), date, timestamp, text, json",
+    );
+    refused(
+        text,
+        "[[field]]\nname = \"a\"\npath = []\n",
+        "f.jsonl.toml: line 3, column 8: `path` is empty",
+    );
+    refused(
+        text,
+        "[[field]]\nname = \"a\"\npath = 1\n",
+        "f.jsonl.toml: line 3, column 8: `path` has to be text in quotes, or a list of such",
+    );
+    data("{\"a.b\":1,\"a\":{\"b\":2}}\n").does_not_open(
+        ErrorKind::Descriptor,
+        "f.jsonl: two members have the name `a.b`; tell them apart in f.jsonl.toml by `path`",
+    );
+    let csv = Data::new("f.csv", "a\n1\n", Some("[[field]]\nname = \"a\"\npath = \"a\"\n"));
+    csv.does_not_open(
+        ErrorKind::Descriptor,
+        "f.csv.toml: field `a`: `path` and the type \"json\" are for `format = \"jsonl\"`",
+    );
+    // protection alone takes no columns away, of an object too
+    let protected = Data::new("f.jsonl", text, Some("[[field]]\nname = \"a\"\nscl_min = 4\n"));
+    protected.answers("SELECT \"a.b\" FROM 'f.jsonl'", &["1"]);
+}
