@@ -11,10 +11,11 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 0 auto; p
 h1 { font-size: 1.6rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; }
 div { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.3rem 0.7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-svg { width: 100%; max-width: 42rem; height: auto; display: block; margin: 1rem 0; }
-p { overflow-wrap: anywhere; }
+th, td { padding: 0.3rem 0.7rem; border-bottom: 1px solid var(--line); text-align: right; }
+th { vertical-align: bottom; }
+th:first-child, td:first-child { text-align: left; min-width: 7rem; }
+svg { width: 100%; min-width: 28rem; max-width: 42rem; height: auto; display: block; margin: 1rem 0; }
+p, code { overflow-wrap: anywhere; }
 ";
 
 /// The sections with their charts.
@@ -28,10 +29,10 @@ pub fn render(sections: &[Section]) -> String {
     for section in sections {
         let _ = writeln!(out, "<h2>{}</h2>", escape(&section.title));
         for paragraph in &section.paragraphs {
-            let _ = writeln!(out, "<p>{}</p>", escape(paragraph));
+            let _ = writeln!(out, "<p>{}</p>", code(&escape(paragraph)));
         }
         if let Some(chart) = &section.chart {
-            out.push_str(&chart.to_svg());
+            let _ = writeln!(out, "<div>{}</div>", chart.to_svg());
         }
         if !section.table.is_empty() {
             out.push_str("<div><table>\n");
@@ -48,4 +49,17 @@ pub fn render(sections: &[Section]) -> String {
     }
     out.push_str("</body>\n</html>\n");
     out
+}
+
+/// What stands in backquotes as code.
+fn code(text: &str) -> String {
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len() % 2 == 0 {
+        return text.to_owned();
+    }
+    let tagged = parts.iter().enumerate().map(|(index, part)| match index % 2 {
+        0 => (*part).to_owned(),
+        _ => format!("<code>{part}</code>"),
+    });
+    tagged.collect()
 }

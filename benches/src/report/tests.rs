@@ -73,6 +73,7 @@ fn html_escapes_stands_alone_and_has_the_chart() {
     let page = html::render(&sections(&[document()]));
     assert!(page.contains("<td>1% &lt;&amp;&gt;</td>"), "{page}");
     assert!(!page.contains("src=") && !page.contains("<script"), "{page}");
+    assert!(page.contains("<p><code>"), "{page}");
     assert_eq!(page.matches("<polyline").count(), 2);
     assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
 }
