@@ -9,6 +9,7 @@ mod check;
 mod describe;
 mod list;
 mod name;
+mod pattern;
 mod plan;
 
 use std::fs::File;
@@ -29,6 +30,7 @@ use crate::protect::{Protected, Protection, Transport};
 use cache::{Cache, Version};
 
 pub(crate) use name::FileName;
+pub(crate) use pattern::NamePattern;
 pub(crate) use plan::Planned;
 
 /// The folder of the data files, opened: renaming it does not change what is served.

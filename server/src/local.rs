@@ -2,7 +2,6 @@
 //! a channel, and so without protection, except where the file comes over a network mount.
 
 use std::fs;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -11,7 +10,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use sift_select::{Plan, ScanOptions, Select, Value};
 
-use crate::catalogue::{Catalogue, DataRoot};
+use crate::catalogue::{Catalogue, DataRoot, NamePattern};
 use crate::config::Limits;
 use crate::error::Error;
 use crate::fault::Fault;
@@ -43,30 +42,25 @@ enum Reason {
 }
 
 impl LocalQuery {
-    /// Opens the file that the Select is from, a path as the operating system knows it, and begins.
-    /// Its descriptor is beside it; what a configuration says of it does not count here.
+    /// Opens the file that the Select is from, a path as the operating system knows it, or the files
+    /// that match it as a pattern, and begins. Descriptors are beside the files; what a configuration
+    /// says of them does not count here.
     ///
     /// # Errors
     /// As those of a Select at a server. A file on a network mount is refused as on a plain channel.
     pub fn new(sql: &str, parameters: &[Value], options: ScanOptions) -> Result<Self, LocalError> {
         let select = Select::parse(sql)?;
-        let path = Path::new(select.from());
-        let io = |source| Reason::Io { path: path.to_owned(), source };
-        // behind a link there is another folder, and another descriptor
-        let followed = match fs::symlink_metadata(path).map_err(io)?.is_symlink() {
-            true => fs::canonicalize(path).map_err(io)?,
-            false => path.to_owned(),
+        let from = select.from();
+        let Place { catalogue, name, transport } = match fs::symlink_metadata(from) {
+            Err(_) if NamePattern::is_one(from) => Place::of_pattern(from)?,
+            metadata => {
+                let path = Path::new(from);
+                Place::of_file(
+                    path,
+                    metadata.map_err(|source| unreadable(path, source))?.is_symlink(),
+                )?
+            }
         };
-        let transport = match mount::network_of(&followed).map_err(io)? {
-            Some(network) => Transport::Mount { network },
-            None => Transport::Local,
-        };
-        let folder = followed.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let root = DataRoot::open(folder.unwrap_or(Path::new("."))).map_err(Reason::Folder)?;
-        let name = followed.file_name().unwrap_or_default().to_string_lossy();
-        let limits = Limits { sources_max: NonZeroUsize::MIN, ..Limits::default() };
-        let catalogue =
-            Catalogue::new(root, limits, Protection::default(), Arc::new(AtomicU64::new(0)));
         let caller = Caller::unrestricted(transport);
         let planned = catalogue.plan(&name, &select, parameters, &caller)?;
         Ok(Self::of(planned.plan, options))
@@ -89,6 +83,59 @@ impl LocalQuery {
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, LocalError> {
         Ok(self.batches.next().await?)
     }
+}
+
+/// Where the files of a Select are.
+struct Place {
+    catalogue: Catalogue,
+    /// Of the file, or the pattern, as the catalogue knows it.
+    name: String,
+    transport: Transport,
+}
+
+impl Place {
+    fn of_file(path: &Path, is_link: bool) -> Result<Self, LocalError> {
+        let io = |source| unreadable(path, source);
+        // behind a link there is another folder, and another descriptor
+        let followed = if is_link { fs::canonicalize(path).map_err(io)? } else { path.to_owned() };
+        let transport = transport_of(&followed)?;
+        let folder = followed.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let catalogue = catalogue(folder.unwrap_or(Path::new(".")))?;
+        let name = followed.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { catalogue, name, transport })
+    }
+
+    /// The names are from this folder on, or from the root, so that those of folders count too.
+    fn of_pattern(pattern: &str) -> Result<Self, LocalError> {
+        let (folder, name) = match pattern.strip_prefix('/') {
+            Some(rest) => (Path::new("/"), rest),
+            None => (Path::new("."), pattern),
+        };
+        let catalogue = catalogue(folder)?;
+        let mut transport = Transport::Local;
+        for name in catalogue.names(name, &Caller::unrestricted(Transport::Local))? {
+            if let Transport::Local = transport {
+                transport = transport_of(&folder.join(name.as_str()))?;
+            }
+        }
+        Ok(Self { catalogue, name: name.to_owned(), transport })
+    }
+}
+
+fn catalogue(folder: &Path) -> Result<Catalogue, LocalError> {
+    let root = DataRoot::open(folder).map_err(Reason::Folder)?;
+    Ok(Catalogue::new(root, Limits::default(), Protection::default(), Arc::new(AtomicU64::new(0))))
+}
+
+fn transport_of(path: &Path) -> Result<Transport, LocalError> {
+    Ok(match mount::network_of(path).map_err(|source| unreadable(path, source))? {
+        Some(network) => Transport::Mount { network },
+        None => Transport::Local,
+    })
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> Reason {
+    Reason::Io { path: path.to_owned(), source }
 }
 
 impl<F: Into<Fault>> From<F> for LocalError {

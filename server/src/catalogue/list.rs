@@ -7,26 +7,15 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use cap_std::fs::{Dir, DirEntry, Metadata};
-use glob::{MatchOptions, Pattern};
 use sift_proto::frame::CONTROL_BYTES_MAX;
 use sift_proto::message::{FileEntry, FileList};
 use sift_select::Requirement;
 
 use super::name::DESCRIPTOR_SUFFIX;
+use super::pattern::NamePattern;
 use super::{Catalogue, FileName};
 use crate::fault::Fault;
 use crate::grant::{Caller, Grant};
-
-/// Matching tries the stars against each other: many of them are slow and help nobody.
-const STARS_MAX: usize = 16;
-const PATTERN_BYTES_MAX: usize = 4096;
-
-/// As in a shell: a star stays within its folder, `**` does not.
-const OPTIONS: MatchOptions = MatchOptions {
-    case_sensitive: true,
-    require_literal_separator: true,
-    require_literal_leading_dot: true,
-};
 
 impl Catalogue {
     /// The files that match `pattern`, all for the empty one, and that the caller may read, in
@@ -55,7 +44,7 @@ impl Catalogue {
 
     /// The names that match `pattern` of data files that the caller may read, in order. None that
     /// may be one is left out: what is wrong with it is told when it is opened.
-    pub(super) fn names(&self, pattern: &str, caller: &Caller) -> Result<Vec<FileName>, Fault> {
+    pub(crate) fn names(&self, pattern: &str, caller: &Caller) -> Result<Vec<FileName>, Fault> {
         let mut names = Vec::new();
         let max = self.limits.list_files_max.get();
         self.walk(pattern, caller, Unreadable::Refuse, &mut |Found { name, .. }| {
@@ -79,7 +68,7 @@ impl Catalogue {
         unreadable: Unreadable,
         visit: &mut dyn FnMut(Found) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
-        let pattern = parse(pattern)?;
+        let pattern = NamePattern::parse(pattern)?;
         let mut walk = Walk { catalogue: self, caller, pattern, entries: 0, unreadable, visit };
         walk.folder(&self.root.dir, "", 0)
     }
@@ -108,34 +97,6 @@ impl Catalogue {
     }
 }
 
-/// Whether a text is a pattern of names and not a name.
-pub(super) fn is_pattern(text: &str) -> bool {
-    text.contains(['*', '?', '['])
-}
-
-fn parse(text: &str) -> Result<Option<Pattern>, Fault> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let refuse = |why: &str| {
-        let pattern = text.chars().take(200).collect();
-        Err(Fault::Pattern { pattern, why: why.to_owned() })
-    };
-    if text.len() > PATTERN_BYTES_MAX {
-        return refuse("too long");
-    }
-    if text.starts_with('/') || text.contains('\\') || text.split('/').any(|part| part == "..") {
-        return refuse("a pattern is over paths below the data root, without `..` and backslash");
-    }
-    if text.matches('*').count() > STARS_MAX {
-        return refuse("too many stars");
-    }
-    match Pattern::new(text) {
-        Ok(pattern) => Ok(Some(pattern)),
-        Err(error) => refuse(error.msg),
-    }
-}
-
 /// A file that a walk has come to.
 struct Found {
     name: FileName,
@@ -155,7 +116,7 @@ enum Unreadable {
 struct Walk<'a> {
     catalogue: &'a Catalogue,
     caller: &'a Caller,
-    pattern: Option<Pattern>,
+    pattern: Option<NamePattern>,
     entries: usize,
     unreadable: Unreadable,
     visit: &'a mut dyn FnMut(Found) -> Result<(), Fault>,
@@ -183,7 +144,8 @@ impl Walk<'_> {
             let path = format!("{prefix}{name}");
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_dir() {
-                if !self.caller.reaches_into(&path) {
+                let reaches = |pattern: &NamePattern| pattern.reaches_into(&path);
+                if !self.caller.reaches_into(&path) || !self.pattern.as_ref().is_none_or(reaches) {
                     continue;
                 }
                 if depth + 1 >= limits.list_depth_max.get() {
@@ -204,7 +166,7 @@ impl Walk<'_> {
 
     fn matches(&self, path: &str) -> bool {
         !path.ends_with(DESCRIPTOR_SUFFIX)
-            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches_with(path, OPTIONS))
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(path))
     }
 
     fn file(&mut self, entry: &DirEntry, path: String) -> Result<(), Fault> {

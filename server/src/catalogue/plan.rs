@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sift_select::{FileSet, Plan, Select, Value, View};
 
-use super::list::is_pattern;
+use super::pattern::NamePattern;
 use super::{Catalogue, Entry, FileName};
 use crate::fault::Fault;
 use crate::grant::{Caller, Grant};
@@ -28,7 +28,7 @@ impl Catalogue {
         caller: &Caller,
     ) -> Result<Planned, Fault> {
         match from {
-            pattern if is_pattern(pattern) => {
+            pattern if NamePattern::is_one(pattern) => {
                 self.plan_of_files(pattern, select, parameters, caller)
             }
             name => self.plan_of_file(&FileName::parse(name)?, select, parameters, caller),

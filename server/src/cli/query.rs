@@ -12,7 +12,8 @@ use print::Printer;
 
 #[derive(Debug, Args)]
 pub(crate) struct QueryArgs {
-    /// A file, all of which is printed, or a Select with the path of one: "SELECT a FROM 'b.csv'"
+    /// A file, all of which is printed, or a Select with the path of one or a pattern of several:
+    /// "SELECT a FROM 'b/*.csv'"
     #[arg(value_name = "FILE|SELECT")]
     query: String,
 

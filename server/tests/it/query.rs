@@ -37,6 +37,22 @@ fn a_link_is_followed_to_the_descriptor_of_its_file() {
 }
 
 #[test]
+fn a_pattern_is_all_files_of_one_schema() {
+    let fixture = Fixture::with_files();
+    fixture.write("by/year=2023/a.csv", "n\n1\n");
+    fixture.write("by/year=2024/b.csv", "n\n2\n3\n");
+    let select = "SELECT year, sum(n) FROM 'by/*/*.csv' GROUP BY year";
+    let (code, text, errors) = query(&fixture, &[select]);
+    assert_eq!((code, &text[..]), (Some(0), "year,sum(n)\n2023,1\n2024,5\n"), "{errors}");
+    let absolute = fixture.data().join("by/year=2024/?.csv");
+    let (code, text, errors) = query(&fixture, &[&absolute.to_string_lossy()]);
+    assert_eq!((code, text.lines().count()), (Some(0), 3), "{errors}");
+    let (code, _, errors) = query(&fixture, &["by/*/*.tsv"]);
+    assert_eq!(code, Some(2));
+    assert!(errors.contains("by/*/*.tsv"), "{errors}");
+}
+
+#[test]
 fn mistakes_are_told_as_a_server_tells_them() {
     let fixture = Fixture::with_files();
     fixture.write("odd.csv", "a\n1\n");
