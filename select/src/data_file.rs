@@ -8,6 +8,7 @@ use arrow::datatypes::Schema;
 
 use crate::columnar::parquet;
 use crate::descriptor::{self, Descriptor};
+use crate::extent::Extent;
 use crate::source::Identity;
 use crate::{Error, ErrorKind, Result, csv, fixed, json};
 
@@ -101,6 +102,28 @@ impl DataFile {
             Layout::Json(layout) => self.identity.bytes > layout.start,
             // its types are known without records, and have to be those of other files
             Layout::Parquet(_) => true,
+        }
+    }
+
+    /// All its records.
+    pub(crate) fn all(&self) -> Extent {
+        let start = match &self.layout {
+            Layout::Fixed(_) | Layout::Parquet(_) => 0,
+            Layout::Csv(layout) => layout.start,
+            Layout::Json(layout) => layout.start,
+        };
+        Extent { first_record: 0, bytes: start..self.identity.bytes }
+    }
+
+    /// All that decides where records are and what they hold, as text; `None` for formats that have
+    /// no index.
+    pub(crate) fn fingerprint(&self) -> Option<String> {
+        match &self.layout {
+            Layout::Fixed(layout) => Some(format!("fixed {layout:?}")),
+            Layout::Csv(layout) => Some(format!("csv {}", layout.fingerprint())),
+            Layout::Json(layout) => Some(format!("jsonl {}", layout.fingerprint())),
+            // it has statistics of its own
+            Layout::Parquet(_) => None,
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::block::Block;
+use crate::extent::Extent;
 use crate::source::{Part, Source};
 use crate::{Result, csv, json};
 use file::FileFeed;
@@ -15,17 +16,21 @@ use file::FileFeed;
 /// Hands out a source in turns; shared by the threads of one scan.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    parts: Vec<PartFeed>,
-    /// The number of the first turn of each part, then of all turns, as far as they are known: how
+    extents: Vec<ExtentFeed>,
+    /// The number of the first turn of each extent, then of all turns, as far as they are known: how
     /// many turns a stream has is known when one of them has come to its end.
     starts: Vec<OnceLock<u64>>,
-    /// The first part that may have turns left.
+    /// The first extent that may have turns left.
     current: AtomicUsize,
 }
 
+/// What is read of one of the files, or a part of that.
 #[derive(Debug)]
-struct PartFeed {
+struct ExtentFeed {
+    /// Index of the file among those of the source.
+    index: usize,
     part: Part,
+    first_record: u64,
     feed: FileFeed,
 }
 
@@ -64,6 +69,9 @@ pub(crate) struct Turn {
     pub(crate) number: u64,
     /// Index of the file among those of the source.
     pub(crate) part: usize,
+    /// Records of the file before it, where that is told by the plan of what is read: always of the
+    /// first of a file, and of the first behind records that are not read.
+    pub(crate) records_before: Option<u64>,
     /// Bytes read.
     pub(crate) bytes: u64,
     /// `Io` or `FileChanged`, behind the blocks that came before it.
@@ -72,7 +80,7 @@ pub(crate) struct Turn {
 
 impl Turn {
     fn new(number: u64) -> Self {
-        Self { number, part: 0, bytes: 0, result: Ok(()) }
+        Self { number, part: 0, records_before: None, bytes: 0, result: Ok(()) }
     }
 }
 
@@ -81,15 +89,28 @@ impl Source {
     /// least one record of a fixed-length file; a turn of a CSV file may have no records, when one
     /// goes through all of it.
     pub(crate) fn feed(&self, morsel_bytes: usize) -> Feed {
+        let all = self.parts.iter().enumerate().map(|(part, Part { file, .. })| (part, file.all()));
+        self.feed_of(all, morsel_bytes)
+    }
+
+    /// As [`feed`](Self::feed), of these extents of its files alone, which come in order; each with
+    /// the index of its file.
+    pub(crate) fn feed_of(
+        &self,
+        extents: impl IntoIterator<Item = (usize, Extent)>,
+        morsel_bytes: usize,
+    ) -> Feed {
         let buffers = Arc::new(Buffers::default());
-        let parts = self.parts.iter().map(|part| {
-            let feed = FileFeed::new(Arc::clone(&part.file), morsel_bytes, Arc::clone(&buffers));
-            PartFeed { part: part.clone(), feed }
+        let extents = extents.into_iter().filter_map(|(index, extent)| {
+            let part = self.parts.get(index)?.clone();
+            let (file, first_record) = (Arc::clone(&part.file), extent.first_record);
+            let feed = FileFeed::new(file, &extent, morsel_bytes, Arc::clone(&buffers));
+            Some(ExtentFeed { index, part, first_record, feed })
         });
-        let parts: Vec<_> = parts.collect();
+        let extents: Vec<_> = extents.collect();
         let starts = std::iter::once(OnceLock::from(0));
-        let starts = starts.chain(parts.iter().map(|_| OnceLock::new())).collect();
-        let feed = Feed { parts, starts, current: AtomicUsize::new(0) };
+        let starts = starts.chain(extents.iter().map(|_| OnceLock::new())).collect();
+        let feed = Feed { extents, starts, current: AtomicUsize::new(0) };
         feed.settle(0);
         feed
     }
@@ -105,26 +126,29 @@ impl Feed {
     /// until that breaks; `None` when none is left. Callable from many threads at once.
     pub(crate) fn next(&self, each: &mut Each<'_>) -> Option<Turn> {
         let first = self.current.load(Ordering::Acquire);
-        for (index, PartFeed { part, feed }) in self.parts.iter().enumerate().skip(first) {
-            // the parts before have ended, so it is known
-            let start = *self.starts[index].get()?;
+        for (place, extent) in self.extents.iter().enumerate().skip(first) {
+            let ExtentFeed { index, part, first_record, feed } = extent;
+            // the extents before have ended, so it is known
+            let start = *self.starts[place].get()?;
             let mut each =
                 |turn, block: &Block<'_>| each(Place { turn: start + turn, part }, block);
             let turn = feed.next(&mut each);
-            self.settle(index);
+            self.settle(place);
             if let Some(turn) = turn {
-                return Some(Turn { number: start + turn.number, part: index, ..turn });
+                let records_before = (turn.number == 0).then_some(*first_record);
+                let number = start + turn.number;
+                return Some(Turn { number, part: *index, records_before, ..turn });
             }
-            self.current.fetch_max(index + 1, Ordering::Release);
+            self.current.fetch_max(place + 1, Ordering::Release);
         }
         None
     }
 
-    /// Notes where the parts behind this one start, as far as that has become known.
+    /// Notes where the extents behind this one start, as far as that has become known.
     fn settle(&self, first: usize) {
-        for (index, PartFeed { feed, .. }) in self.parts.iter().enumerate().skip(first) {
-            let Some((start, turns)) = self.starts[index].get().zip(feed.turns()) else { return };
-            if self.starts[index + 1].set(start + turns).is_err() {
+        for (place, ExtentFeed { feed, .. }) in self.extents.iter().enumerate().skip(first) {
+            let Some((start, turns)) = self.starts[place].get().zip(feed.turns()) else { return };
+            if self.starts[place + 1].set(start + turns).is_err() {
                 return;
             }
         }

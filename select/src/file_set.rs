@@ -161,10 +161,12 @@ impl FileSet {
                 }
             }
             let constants = Arc::clone(&self.constants[index]);
-            parts.extend(source.parts.iter().map(|part| Part {
-                file: Arc::clone(&part.file),
-                constants: Arc::clone(&constants),
-            }));
+            parts.extend(
+                source
+                    .parts
+                    .iter()
+                    .map(|part| Part { constants: Arc::clone(&constants), ..part.clone() }),
+            );
         }
         let fields = fields.into_iter().map(Arc::new).chain(self.fields.iter().cloned());
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));

@@ -25,6 +25,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod access;
 mod aggregate;
 #[doc(hidden)]
 pub mod bench;
@@ -40,12 +41,14 @@ mod descriptor;
 mod error;
 mod eval;
 mod expr;
+mod extent;
 mod feed;
 mod file_set;
 mod fixed;
 mod functions;
 mod group;
 mod growth;
+mod index;
 mod interval;
 mod json;
 mod key_table;
@@ -76,6 +79,7 @@ pub use budget::MemoryBudget;
 pub use descriptor::Descriptor;
 pub use error::{Error, ErrorKind, Result};
 pub use file_set::FileSet;
+pub use index::{Index, IndexContents, IndexFolder, IndexedFile};
 pub use interval::Interval;
 pub use mention::Mentions;
 pub use morsel::{Morsel, Outcome};

@@ -65,6 +65,8 @@ pub(crate) struct Piece {
     pub(crate) turn: Option<u64>,
     /// Index of the file that it is of.
     pub(crate) part: usize,
+    /// Records of that file before it, where its turn tells.
+    pub(crate) records_before: Option<u64>,
     /// Those in the view.
     pub(crate) records: u64,
     /// Records that the view's row filter could not decide about.
@@ -119,6 +121,7 @@ impl Read {
         compact(&mut piece.batches);
         piece.turn = Some(turn.number);
         piece.part = turn.part;
+        piece.records_before = turn.records_before;
         piece.bytes = turn.bytes;
         // what could not be read is no fault of a record
         if let Err(error) = turn.result {

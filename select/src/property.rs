@@ -7,10 +7,11 @@ use std::sync::Arc;
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 
+use crate::index::decode_body;
 use crate::{Plan, Result, Scan, ScanOptions, Select, Source, Step};
 
-/// A text is refused, or has one answer however its scan is divided: the same records, then the
-/// same end, be it good or an error. What it touches, it mentions.
+/// A text is refused, or has one answer however its scan is divided and whatever an index rules out:
+/// the same records, then the same end, be it good or an error. What it touches, it mentions.
 ///
 /// # Panics
 /// Where that does not hold.
@@ -23,16 +24,35 @@ pub fn answers_ignore_morsels(source: &Arc<Source>, sql: &str) {
         let name = source.schema().field(column).name();
         assert!(mentions.column(name), "`{name}` is touched but not mentioned");
     }
-    let whole = run(&plan, ScanOptions::default().morsel_bytes);
-    for morsel_bytes in [1, 100, 4096] {
-        assert_eq!(run(&plan, morsel_bytes), whole, "in morsels of {morsel_bytes} bytes");
+    let whole = run(&plan, ScanOptions { pruning: false, ..ScanOptions::default() });
+    for morsel_bytes in [1, 100, 4096, ScanOptions::default().morsel_bytes] {
+        let got = run(&plan, ScanOptions { morsel_bytes, ..ScanOptions::default() });
+        assert_eq!(got, whole, "in morsels of {morsel_bytes} bytes");
+    }
+}
+
+/// Any bytes behind the header of an index are refused, or are an index of a file with the columns of
+/// `source` whose counts are those of its zones.
+///
+/// # Panics
+/// Where that does not hold.
+pub fn any_index(source: &Source, body: &[u8]) {
+    let Ok(stored) = decode_body(body) else { return };
+    let Some(index) = stored.index(source.schema()) else { return };
+    assert_eq!(index.zones().count(), index.zone_count(), "zones");
+    let records: u64 = index.zones().map(|(records, _)| records).sum();
+    assert_eq!(records, index.record_count(), "records");
+    for (_, extent) in index.zones() {
+        assert!(extent.len() > 0, "an empty zone");
     }
 }
 
 /// The records of a plan as one batch, and how it ended.
-fn run(plan: &Plan, morsel_bytes: usize) -> (Option<RecordBatch>, std::result::Result<(), String>) {
-    let options = ScanOptions { morsel_bytes, morsels_in_flight_max: 1, ..ScanOptions::default() };
-    let mut scan = Scan::new(plan.clone(), options);
+fn run(
+    plan: &Plan,
+    options: ScanOptions,
+) -> (Option<RecordBatch>, std::result::Result<(), String>) {
+    let mut scan = Scan::new(plan.clone(), ScanOptions { morsels_in_flight_max: 1, ..options });
     let mut batches = Vec::new();
     let end = drive(&mut scan, &mut batches).map_err(|error| error.to_string());
     (concat_batches(plan.schema(), &batches).ok(), end)

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 
+use crate::access::AccessPath;
 use crate::budget::MemoryBudget;
 use crate::feed::Feed;
 use crate::morsel::{BATCH_RECORDS_MIN, Done, Failure, Morsel, Outcome, Piece, Read, Work};
@@ -33,6 +34,8 @@ pub struct ScanOptions {
     pub memory: Arc<MemoryBudget>,
     /// Where rows are sorted that outgrow it; without it that is an error, the default.
     pub spill: Option<Arc<SpillDirectory>>,
+    /// Whether records are left out that an index rules out; the default. The answer is the same.
+    pub pruning: bool,
 }
 
 impl Default for ScanOptions {
@@ -42,6 +45,7 @@ impl Default for ScanOptions {
             morsels_in_flight_max: 2 * rayon::current_num_threads(),
             memory: Arc::new(MemoryBudget::new("ScanOptions::memory", 256 << 20)),
             spill: None,
+            pruning: true,
         }
     }
 }
@@ -116,7 +120,15 @@ impl Scan {
     /// A scan of `plan` from the start.
     pub fn new(plan: Plan, options: ScanOptions) -> Self {
         let bound = plan.bound();
-        let feed = Arc::new(plan.source().feed(bound.morsel_bytes(options.morsel_bytes)));
+        let morsel_bytes = bound.morsel_bytes(options.morsel_bytes);
+        let path = match options.pruning {
+            true => AccessPath::pruned(bound, morsel_bytes),
+            false => AccessPath::all(bound),
+        };
+        let statistics =
+            Statistics { records_pruned: path.records_pruned(), ..Statistics::default() };
+        let offset_left = bound.offset - path.skipped;
+        let feed = Arc::new(plan.source().feed_of(path.extents, morsel_bytes));
         let (gather, failure) = match Gather::new(&plan, &options) {
             Ok(gather) => (gather, None),
             Err(error) => (Gather { groups: None, sorter: None }, Some(error)),
@@ -132,10 +144,10 @@ impl Scan {
             gather: Arc::new(gather),
             origin: Origin::default(),
             turns: Vec::new(),
-            offset_left: bound.offset,
+            offset_left,
             limit_left: bound.limit.unwrap_or(u64::MAX),
             state: State::Scanning,
-            statistics: Statistics::default(),
+            statistics,
             plan,
         };
         match failure {
@@ -249,8 +261,8 @@ impl Scan {
 
     /// Puts a piece that is next in order into the answer.
     fn absorb(&mut self, piece: Piece) {
-        if piece.part != self.origin.part {
-            self.origin = Origin { part: piece.part, records_before: 0 };
+        if let Some(records_before) = piece.records_before {
+            self.origin = Origin { part: piece.part, records_before };
         }
         let origin = self.origin;
         self.origin.records_before += piece.records;

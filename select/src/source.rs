@@ -10,6 +10,7 @@ use arrow::datatypes::SchemaRef;
 use crate::Result;
 use crate::data_file::DataFile;
 use crate::descriptor::Descriptor;
+use crate::index::Index;
 
 /// What tells that a file is still the one that was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ impl From<&Metadata> for Identity {
 }
 
 /// One or more opened files, their descriptors and their schema.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Source {
     name: String,
     /// Of a file, then the constant ones.
@@ -55,6 +56,8 @@ pub(crate) struct Part {
     pub(crate) file: Arc<DataFile>,
     /// One value each for the last columns of the schema: they are the same for every record.
     pub(crate) constants: Arc<[ArrayRef]>,
+    /// Of this very file as it was opened.
+    pub(crate) index: Option<Arc<Index>>,
 }
 
 impl Source {
@@ -67,8 +70,21 @@ impl Source {
     pub fn open(name: &str, file: File, descriptor: Option<Descriptor>) -> Result<Self> {
         let file = Arc::new(DataFile::open(name, file, descriptor)?);
         let schema = Arc::new(file.schema.clone());
-        let parts = vec![Part { file, constants: Arc::default() }];
+        let parts = vec![Part { file, constants: Arc::default(), index: None }];
         Ok(Self { name: name.to_owned(), schema, parts, files: 1, has_path: false })
+    }
+
+    /// With what is known of its records, so that those that a Select rules out need not be read. An
+    /// index that is not of this very file is left out.
+    #[must_use]
+    pub fn with_index(&self, index: Index) -> Self {
+        let mut indexed = self.clone();
+        if let [part] = indexed.parts.as_mut_slice()
+            && index.fits(&part.file)
+        {
+            part.index = Some(Arc::new(index));
+        }
+        indexed
     }
 
     /// Several files, of `files` that `name` matches; the last column is their path.
@@ -120,6 +136,12 @@ impl Source {
     /// Bytes of all files, as they were when they were opened.
     pub fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.file.identity.bytes).sum()
+    }
+
+    /// What tells that it is still the file that was opened; `None` for several files.
+    pub fn identity(&self) -> Option<Identity> {
+        let [part] = self.parts.as_slice() else { return None };
+        Some(part.file.identity)
     }
 
     /// Whether a file is no longer what it was when it was opened. To be asked when a scan is

@@ -23,7 +23,8 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// Puts what was kept and the `range` of the file, by `read`, at the start of `bytes`.
+    /// Puts what was kept and the `range` of the file, by `read`, at the start of `bytes`. `end` is
+    /// where the last turn ends, with a whole record or with the file.
     ///
     /// # Errors
     /// Those of `read`.
@@ -31,7 +32,7 @@ impl Cursor {
         &mut self,
         bytes: &mut Vec<u8>,
         range: std::ops::Range<u64>,
-        file_bytes: u64,
+        end: u64,
         read: impl FnOnce(&mut [u8]) -> Result<(), E>,
     ) -> Result<Piece, E> {
         let kept = self.carry.len();
@@ -45,7 +46,7 @@ impl Cursor {
         self.carry.clear();
         self.ended = true;
         read(&mut bytes[kept..used])?;
-        let last = range.end == file_bytes;
+        let last = range.end == end;
         if last && used > 0 && bytes[used - 1] != b'\n' {
             bytes[used] = b'\n';
             used += 1;

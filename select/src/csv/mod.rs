@@ -80,6 +80,12 @@ impl Layout {
         Schema::new(fields.collect::<Vec<_>>())
     }
 
+    /// All that decides where records are and what they hold, as text.
+    pub(crate) fn fingerprint(&self) -> String {
+        // what complaints call the descriptor comes first, and decides nothing
+        format!("{self:?}").replacen(&format!("{:?}", self.descriptor), "", 1)
+    }
+
     /// How the file holds a column, for people.
     pub(crate) fn storage(&self, column: usize) -> Option<String> {
         let field = self.fields.get(column)?;

@@ -1,7 +1,7 @@
-//! Hands one file out piece by piece to the threads of one scan.
+//! Hands an extent of a file out piece by piece to the threads of one scan.
 
 use std::fmt;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -10,6 +10,7 @@ use super::{Buffer, Buffers, Turn, lock};
 use crate::block::Block;
 use crate::columnar::parquet;
 use crate::data_file::{DataFile, Layout};
+use crate::extent::Extent;
 use crate::fixed::PADDING_BYTES;
 use crate::{Result, csv, fixed, json};
 
@@ -20,9 +21,11 @@ const BLOCK_BYTES: usize = 768 << 10;
 /// The most bytes of a turn: a CSV turn is in memory as a whole.
 const MORSEL_BYTES_MAX: usize = 64 << 20;
 
-/// Hands out the file piece by piece; shared by the threads of one scan.
+/// Hands out an extent of a file piece by piece; shared by the threads of one scan.
 pub(super) struct FileFeed {
     file: Arc<DataFile>,
+    /// Where it lies in the file.
+    bytes: Range<u64>,
     turns: u64,
     /// Whole records of a turn for fixed-length files, bytes otherwise.
     morsel: u64,
@@ -34,12 +37,21 @@ pub(super) struct FileFeed {
 enum Order {
     /// Number of the next turn, which tells its place.
     Numbered(AtomicU64),
-    Csv(Mutex<csv::Cursor>),
+    Csv(InOrder),
     /// As of fixed-length files.
     Parquet(AtomicU64, parquet::Turns),
 }
 
-/// What is done with a block; the number of its turn in the file comes first.
+/// Turns of which each begins where the one before it ends.
+#[derive(Default)]
+struct InOrder {
+    /// So many turns have somebody who takes them: nobody waits at the cursor for one that is not
+    /// there.
+    claimed: AtomicU64,
+    cursor: Mutex<csv::Cursor>,
+}
+
+/// What is done with a block; the number of its turn in the extent comes first.
 type EachOfFile<'a> = dyn FnMut(u64, &Block<'_>) -> ControlFlow<()> + 'a;
 
 impl fmt::Debug for FileFeed {
@@ -49,10 +61,15 @@ impl fmt::Debug for FileFeed {
 }
 
 impl FileFeed {
-    /// Hands the file out from its start. A turn reads about `morsel_bytes`, at most 64 MiB and at least one
+    /// Hands the extent out from its start. A turn reads about `morsel_bytes`, at most 64 MiB and at least one
     /// record of a fixed-length file; a turn of a CSV file may have no records, when one goes through all of it.
-    pub(super) fn new(file: Arc<DataFile>, morsel_bytes: usize, buffers: Arc<Buffers>) -> Self {
-        let bytes = file.identity.bytes;
+    pub(super) fn new(
+        file: Arc<DataFile>,
+        extent: &Extent,
+        morsel_bytes: usize,
+        buffers: Arc<Buffers>,
+    ) -> Self {
+        let bytes = extent.len();
         let morsel_bytes = morsel_bytes.clamp(1, MORSEL_BYTES_MAX);
         let (turns, morsel, order) = match &file.layout {
             Layout::Fixed(layout) => {
@@ -60,21 +77,22 @@ impl FileFeed {
                 let turns = (bytes / layout.stride as u64).div_ceil(records);
                 (turns, records, Order::Numbered(AtomicU64::new(0)))
             }
-            Layout::Csv(layout) => {
+            Layout::Csv(_) => {
                 let morsel = morsel_bytes as u64;
-                ((bytes - layout.start).div_ceil(morsel), morsel, Order::Csv(Mutex::default()))
+                (bytes.div_ceil(morsel), morsel, Order::Csv(InOrder::default()))
             }
             Layout::Parquet(layout) => {
                 let turns = parquet::Turns::new(layout, morsel_bytes);
                 (turns.len(), morsel_bytes as u64, Order::Parquet(AtomicU64::new(0), turns))
             }
-            Layout::Json(layout) => {
+            Layout::Json(_) => {
                 let morsel = morsel_bytes as u64;
-                let turns = (bytes - layout.start).div_ceil(morsel);
+                let turns = bytes.div_ceil(morsel);
                 (turns, morsel, Order::Numbered(AtomicU64::new(0)))
             }
         };
-        Self { file, turns, morsel, order, buffers }
+        let bytes = extent.bytes.clone();
+        Self { file, bytes, turns, morsel, order, buffers }
     }
 
     /// Number of turns, once it is known.
@@ -98,8 +116,9 @@ impl FileFeed {
                 turn.result = self.json(layout, &mut turn, &mut buffer, each);
                 turn
             }),
-            (Layout::Csv(layout), Order::Csv(cursor)) => {
-                self.csv(layout, lock(cursor), &mut buffer, each)
+            (Layout::Csv(layout), Order::Csv(InOrder { claimed, cursor })) => {
+                (claimed.fetch_add(1, Ordering::Relaxed) < self.turns)
+                    .then(|| self.csv(layout, lock(cursor), &mut buffer, each))
             }
             (Layout::Parquet(layout), Order::Parquet(next, turns)) => {
                 let number = next.fetch_add(1, Ordering::Relaxed);
@@ -133,10 +152,11 @@ impl FileFeed {
         each: &mut EachOfFile<'_>,
     ) -> Result<()> {
         let stride = layout.stride as u64;
-        let end = self.file.identity.bytes.min((turn.number + 1) * self.morsel * stride);
+        let turn_bytes = self.morsel * stride;
+        let mut start = self.bytes.start + turn.number * turn_bytes;
+        let end = self.bytes.end.min(start + turn_bytes);
         let block_bytes = layout.stride * (BLOCK_BYTES / layout.stride).max(1);
         buffer.resize(block_bytes + PADDING_BYTES, 0);
-        let mut start = turn.number * self.morsel * stride;
         while start < end {
             let bytes = usize::try_from(end - start).unwrap_or(usize::MAX).min(block_bytes);
             self.file.read(&mut buffer[..bytes], start)?;
@@ -158,13 +178,13 @@ impl FileFeed {
         buffer: &mut Buffer,
         each: &mut EachOfFile<'_>,
     ) -> Result<()> {
-        let file_bytes = self.file.identity.bytes;
-        let start = layout.start + turn.number * self.morsel;
-        let range = start..file_bytes.min(start + self.morsel);
+        let Range { start: first, end } = self.bytes;
+        let start = first + turn.number * self.morsel;
+        let range = start..end.min(start + self.morsel);
         turn.bytes = range.end - range.start;
         let read = |bytes: &mut [u8], at| self.file.read(bytes, at);
         let Buffer { bytes, json: scratch, .. } = buffer;
-        let (start, piece) = json::take(bytes, range, layout.start, file_bytes, read)?;
+        let (start, piece) = json::take(bytes, range, first, end, read)?;
         let each = &mut |block: json::Block<'_>| each(turn.number, &Block::Json(block));
         layout.blocks(&piece, &bytes[start..], BLOCK_BYTES, scratch, each);
         Ok(())
@@ -178,21 +198,18 @@ impl FileFeed {
         mut cursor: MutexGuard<'_, csv::Cursor>,
         buffer: &mut Buffer,
         each: &mut EachOfFile<'_>,
-    ) -> Option<Turn> {
+    ) -> Turn {
         let mut turn = Turn::new(cursor.turn);
-        if turn.number >= self.turns {
-            return None;
-        }
         cursor.turn += 1;
         if cursor.ended {
-            return Some(turn);
+            return turn;
         }
-        let file_bytes = self.file.identity.bytes;
-        let start = layout.start + turn.number * self.morsel;
-        let range = start..file_bytes.min(start + self.morsel);
+        let end = self.bytes.end;
+        let start = self.bytes.start + turn.number * self.morsel;
+        let range = start..end.min(start + self.morsel);
         turn.bytes = range.end - range.start;
         let read = |bytes: &mut [u8]| self.file.read(bytes, start);
-        let piece = cursor.take(&mut buffer.bytes, range, file_bytes, read);
+        let piece = cursor.take(&mut buffer.bytes, range, end, read);
         drop(cursor);
         match piece {
             Ok(piece) => {
@@ -201,6 +218,6 @@ impl FileFeed {
             }
             Err(error) => turn.result = Err(error),
         }
-        Some(turn)
+        turn
     }
 }

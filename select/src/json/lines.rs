@@ -13,7 +13,7 @@ use super::RECORD_BYTES_MAX;
 const TAIL_BYTES: usize = 16 << 10;
 
 /// Reads the records that start in the `range` of a file into `bytes`, and tells where in them they
-/// start. The first record of all starts at `first`, and the file has `file_bytes`.
+/// start. The first record of all starts at `first`; the last one ends at `end`, or with the file there.
 ///
 /// # Errors
 /// Those of `read`, which fills a buffer from a place in the file.
@@ -21,7 +21,7 @@ pub(crate) fn take<E>(
     bytes: &mut Vec<u8>,
     range: Range<u64>,
     first: u64,
-    file_bytes: u64,
+    end: u64,
     mut read: impl FnMut(&mut [u8], u64) -> Result<(), E>,
 ) -> Result<(usize, Piece), E> {
     let from = range.start - u64::from(range.start > first);
@@ -42,7 +42,7 @@ pub(crate) fn take<E>(
     let mut whole = bytes[..used].ends_with(b"\n").then_some(used);
     let mut at = range.end;
     while whole.is_none() && used - last <= RECORD_BYTES_MAX {
-        let more = length(at..file_bytes).min(TAIL_BYTES);
+        let more = length(at..end).min(TAIL_BYTES);
         fit(bytes, used + more);
         read(&mut bytes[used..used + more], at)?;
         at += more as u64;

@@ -91,6 +91,11 @@ impl Layout {
         Schema::new(fields.collect::<Vec<_>>())
     }
 
+    /// All that decides where records are and what they hold, as text.
+    pub(crate) fn fingerprint(&self) -> String {
+        format!("{} {:?}", self.start, self.fields)
+    }
+
     /// How the file holds a column, for people.
     pub(crate) fn storage(&self, column: usize) -> Option<String> {
         let field = self.fields.get(column)?;

@@ -1,11 +1,13 @@
 //! What EXPLAIN shows: one line an operator, the last to run first.
 
 use std::collections::BTreeSet;
-use std::fmt::{self, Display, Formatter};
+use std::fmt::{self, Display, Formatter, Write as _};
+use std::time::Duration;
 
 use super::{Bound, Item, Order, Plan, Rows};
-use crate::Source;
+use crate::access::AccessPath;
 use crate::group::Grouping;
+use crate::{ScanOptions, Source, Statistics};
 
 impl Display for Plan {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -33,6 +35,7 @@ impl Display for Plan {
             }
         }
         writeln!(f, ")")?;
+        self.0.fmt_access(f)?;
         let mut early: BTreeSet<usize> = self.0.filter_columns().collect();
         let late = |early: &BTreeSet<usize>| -> Vec<usize> {
             rows.columns.iter().copied().filter(|column| !early.contains(column)).collect()
@@ -46,6 +49,51 @@ impl Display for Plan {
             writeln!(f, "  decodes for records in the top: {}", names(source, late(&early)))
         } else {
             writeln!(f, "  decodes for selected records: {}", names(source, late(&early)))
+        }
+    }
+}
+
+impl Plan {
+    /// What EXPLAIN ANALYZE tells beside the plan: what a scan of it did, on up to so many threads,
+    /// and in which time. Of a view with a row filter, nothing that depends on records outside of it.
+    pub fn analysis(&self, did: &Statistics, threads: usize, time: Duration) -> String {
+        let Statistics { records_scanned, records_selected, .. } = did;
+        let mut text =
+            format!("ran: {records_scanned} records scanned, {records_selected} selected\n");
+        let millis = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1000.0);
+        // a String takes everything
+        let _ = match self.view().has_all_records() {
+            false => writeln!(text, "  in {}", millis(time)),
+            true => writeln!(
+                text,
+                "  {} records pruned, {} of {} bytes read\n  in {}: {} of work on {threads} threads at most",
+                did.records_pruned,
+                did.bytes_scanned,
+                self.source().bytes(),
+                millis(time),
+                millis(did.scan_time),
+            ),
+        };
+        text
+    }
+}
+
+impl Bound {
+    /// What an index rules out; the values in it are not told.
+    fn fmt_access(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let path = AccessPath::pruned(self, self.morsel_bytes(ScanOptions::default().morsel_bytes));
+        if path.zones == 0 {
+            return Ok(());
+        }
+        writeln!(f, "  reads {} of {} zones, by the index", path.zones_read, path.zones)?;
+        for (conjunct, records) in self.conjuncts.iter().zip(&path.pruned_by) {
+            if *records > 0 {
+                writeln!(f, "  prunes {records} records: {}", conjunct.text)?;
+            }
+        }
+        match path.skipped {
+            0 => Ok(()),
+            records => writeln!(f, "  passes over {records} records: OFFSET {}", self.offset),
         }
     }
 }

@@ -16,6 +16,8 @@ mod engine;
 mod files;
 /// Random rows and expressions.
 mod generate;
+/// What an index rules out, and indexes that are wrong.
+mod index;
 /// JSON Lines: what is one, and what is not.
 mod jsonl;
 /// Relations between answers that hold whatever the data.

@@ -14,7 +14,7 @@ const RECORDS: i64 = 300;
 fn for_seeds(first_seed: u64, cases: u64, check: impl Fn(&mut Generator, &dyn Fn(&str) -> Answer)) {
     let table = generate::table(first_seed, RECORDS);
     let scratch = tempfile::tempdir().expect("a folder");
-    let sources = Format::ALL.iter().map(|format| table.open(scratch.path(), *format));
+    let sources = Format::ALL.iter().flat_map(|format| table.open_each(scratch.path(), *format));
     let sources: Vec<Arc<Source>> = sources.collect();
     for seed in first_seed..first_seed + cases {
         let turn = usize::try_from(seed - first_seed).expect("small");

@@ -11,7 +11,8 @@ use crate::tables;
 fn texts_with_faults_keep_the_property() {
     let texts = slt::texts();
     let scratch = tempfile::tempdir().expect("a folder");
-    let sources = Format::ALL.iter().map(|format| tables::values().open(scratch.path(), *format));
+    let sources =
+        Format::ALL.iter().flat_map(|format| tables::values().open_each(scratch.path(), *format));
     let sources: Vec<_> = sources.collect();
     let mut random = Rng::with_seed(1843);
     for turn in 0..3_000 {

@@ -255,7 +255,7 @@ fn check(first_seed: u64, cases: u64, question: impl Fn(&mut Generator) -> Quest
 
     let table = generate::table(first_seed, RECORDS);
     let scratch = tempfile::tempdir().expect("a folder");
-    let sources = Format::ALL.iter().map(|format| table.open(scratch.path(), *format));
+    let sources = Format::ALL.iter().flat_map(|format| table.open_each(scratch.path(), *format));
     let sources: Vec<_> = sources.collect();
     let oracle = load(&table);
 

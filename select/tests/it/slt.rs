@@ -117,10 +117,12 @@ fn check_file(name: &str) {
     for table in &tables {
         let runs = if table.rows.len() > 1000 { QUICK_RUNS } else { RUNS };
         for format in table.formats {
-            let source = table.open(scratch.path(), *format);
+            let sources = table.open_each(scratch.path(), *format);
+            let ways =
+                || sources.iter().flat_map(|source| runs.iter().map(move |run| (source, run)));
             for case in cases.iter().filter(|case| table_of(case) == table.name) {
-                for run in runs {
-                    let got = engine::select(&source, &case.sql, &case.parameters, *run);
+                for (source, run) in ways() {
+                    let got = engine::select(source, &case.sql, &case.parameters, *run);
                     if let Err(complaint) = compare(case, got) {
                         let Case { line, sql, .. } = case;
                         writeln!(

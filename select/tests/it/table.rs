@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta};
-use sift_select::{Descriptor, Source, Value};
+use sift_select::{Descriptor, ErrorKind, Index, IndexFolder, Source, Value};
 
 use crate::ebcdic;
 use crate::parquet_file::{self, Pages};
@@ -89,6 +89,23 @@ impl Table {
         let descriptor = Descriptor::parse(self.name, &descriptor).expect("a descriptor");
         let file = File::open(&path).expect("open the table");
         Arc::new(Source::open(self.name, file, Some(descriptor)).expect("a source"))
+    }
+
+    /// As [`open`](Self::open), and with an index of tiny zones too where the format has one.
+    pub(crate) fn open_each(&self, folder: &Path, format: Format) -> Vec<Arc<Source>> {
+        const ZONE_BYTES: u64 = 100;
+        let plain = self.open(folder, format);
+        match Index::build(&plain, ZONE_BYTES, &|_| {}) {
+            Ok(index) => {
+                let indexes = IndexFolder::new(folder);
+                indexes.save(&index).expect("save the index");
+                let index = indexes.find(&plain).expect("a good index").expect("an index");
+                let indexed = Arc::new(plain.with_index(index));
+                vec![plain, indexed]
+            }
+            Err(error) if error.kind() == ErrorKind::Unsupported => vec![plain],
+            Err(error) => panic!("an index of {}: {error}", self.name),
+        }
     }
 
     pub(crate) fn to_fixed(&self) -> Vec<u8> {

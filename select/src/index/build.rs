@@ -1,0 +1,180 @@
+//! Reads all records of a file, on all threads, and notes what they are.
+
+use std::ops::{ControlFlow, Range};
+use std::sync::{Mutex, PoisonError};
+
+use arrow::array::{Array, ArrayRef, UInt64Array};
+use arrow::datatypes::DataType;
+
+use super::Index;
+use super::bounds::{Bounds, to_array};
+use crate::block::{Block, Fault, Rows};
+use crate::prune::ColumnStatistics;
+use crate::{Error, ErrorKind, Result, Source};
+
+/// Bytes that a thread takes at a time.
+const MORSEL_BYTES: usize = 4 << 20;
+
+/// What is found out about one zone.
+struct Zone {
+    /// Where it starts in the file.
+    start: u64,
+    records: u64,
+    /// By column; `None` where it does not decode.
+    columns: Vec<Option<Known>>,
+}
+
+struct Known {
+    bounds: Bounds,
+    nulls: u64,
+}
+
+/// What is found out in one turn of the feed.
+struct Piece {
+    turn: u64,
+    zones: Vec<Zone>,
+    /// A record that cannot be told from the next.
+    fault: Option<Fault>,
+    result: Result<()>,
+}
+
+impl Index {
+    /// Reads all records of `source`, which is one file, on the current rayon pool, and divides
+    /// them into zones of about `zone_bytes`, at most the bytes that a scan decodes at a time.
+    /// `progress` is told the bytes of each piece that has been read.
+    ///
+    /// # Errors
+    /// `Unsupported` for several files and for formats that have no index; `Record` where records
+    /// cannot be told from one another; `FileChanged`, `Io`.
+    pub fn build(
+        source: &Source,
+        zone_bytes: u64,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<Self> {
+        let name = source.name();
+        let [part] = source.parts.as_slice() else {
+            let message = format!("{name}: an index is of one file");
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        };
+        let Some(layout) = part.file.fingerprint() else {
+            let message = format!("{name}: {} files have no index", source.format());
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        };
+        let zones = zones(source, zone_bytes, progress)?;
+        if source.changed()? {
+            let message = format!("{name}: changed while it was read; try again");
+            return Err(Error::new(ErrorKind::FileChanged, message));
+        }
+        let fields = source.schema().fields().iter().enumerate();
+        let columns = fields.map(|(column, field)| {
+            column_statistics(&zones, column, field.data_type()).ok_or_else(|| {
+                let message = format!("{name}: bounds of another type than their column");
+                Error::new(ErrorKind::Unsupported, message)
+            })
+        });
+        Ok(Self {
+            identity: part.file.identity,
+            name: name.to_owned(),
+            layout,
+            columns: columns.collect::<Result<_>>()?,
+            starts: zones.iter().map(|zone| zone.start).collect(),
+            records: zones.iter().map(|zone| zone.records).collect(),
+        })
+    }
+}
+
+fn column_statistics(
+    zones: &[Zone],
+    column: usize,
+    data_type: &DataType,
+) -> Option<ColumnStatistics> {
+    let known = || zones.iter().map(|zone| zone.columns[column].as_ref());
+    let min: Vec<_> = known().map(|known| known?.bounds.min.clone()).collect();
+    let max: Vec<_> = known().map(|known| known?.bounds.max.clone()).collect();
+    Some(ColumnStatistics {
+        min: to_array(&min, data_type)?,
+        max: to_array(&max, data_type)?,
+        null_counts: known().map(|known| Some(known?.nulls)).collect::<UInt64Array>(),
+        decodes: known().map(|known| known.is_some()).collect(),
+    })
+}
+
+/// All zones of the file, in order.
+fn zones(source: &Source, zone_bytes: u64, progress: &(dyn Fn(u64) + Sync)) -> Result<Vec<Zone>> {
+    let feed = source.feed(MORSEL_BYTES);
+    let columns = source.schema().fields().len();
+    let pieces = Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let (mut zones, mut fault) = (Vec::new(), None);
+            let turn = feed.next(&mut |_, block| {
+                add_zones(block, columns, zone_bytes, &mut zones);
+                fault = block.fault().cloned();
+                if fault.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            let Some(turn) = turn else { return };
+            progress(turn.bytes);
+            let (turn, result) = (turn.number, turn.result);
+            let is_end = fault.is_some() || result.is_err();
+            let piece = Piece { turn, zones, fault, result };
+            pieces.lock().unwrap_or_else(PoisonError::into_inner).push(piece);
+            if is_end {
+                return;
+            }
+        }
+    };
+    rayon::scope(|scope| (0..rayon::current_num_threads()).for_each(|_| scope.spawn(|_| work())));
+    let mut pieces = pieces.into_inner().unwrap_or_else(PoisonError::into_inner);
+    pieces.sort_unstable_by_key(|piece| piece.turn);
+    let (mut zones, mut records) = (Vec::new(), 0);
+    for piece in pieces {
+        let before_fault: u64 = piece.zones.iter().map(|zone| zone.records).sum();
+        records += before_fault;
+        zones.extend(piece.zones);
+        piece.result?;
+        if let Some(fault) = piece.fault {
+            // its index is that in the block, whose records are all counted
+            let records_before = records - fault.record as u64;
+            return Err(fault.to_error(source.name(), records_before));
+        }
+    }
+    Ok(zones)
+}
+
+fn add_zones(block: &Block<'_>, columns: usize, zone_bytes: u64, zones: &mut Vec<Zone>) {
+    let columns: Vec<Option<ArrayRef>> = (0..columns)
+        .map(|column| {
+            block.decode(&[column], Rows::All).ok().and_then(|arrays| arrays.into_iter().next())
+        })
+        .collect();
+    let mut first = 0;
+    while first < block.records() {
+        let records = zone_records(block, first, zone_bytes);
+        let known = |column: &Option<ArrayRef>| {
+            let values = column.as_ref()?.slice(first, records.len());
+            Some(Known { bounds: Bounds::of(&values), nulls: values.null_count() as u64 })
+        };
+        zones.push(Zone {
+            start: byte_of(block, first),
+            records: records.len() as u64,
+            columns: columns.iter().map(known).collect(),
+        });
+        first = records.end;
+    }
+}
+
+/// The records of the zone that starts with `first`: those that start within its bytes.
+fn zone_records(block: &Block<'_>, first: usize, zone_bytes: u64) -> Range<usize> {
+    let end = byte_of(block, first).saturating_add(zone_bytes);
+    let (mut low, mut high) = (first + 1, block.records());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if byte_of(block, middle) < end { low = middle + 1 } else { high = middle }
+    }
+    first..low
+}
+
+/// Where a record starts: of formats that have an index that is known.
+fn byte_of(block: &Block<'_>, record: usize) -> u64 {
+    block.byte_of(record).unwrap_or_default()
+}

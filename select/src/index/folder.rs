@@ -1,0 +1,189 @@
+//! The folder of the indexes: one file for each data file, by the device and inode of that.
+//!
+//! An index holds values of its file, of protected columns too: its file is readable by its owner
+//! alone, and written whole or not at all. A folder that others could have written into is not
+//! read, for a wrong index makes wrong answers.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use super::{Index, store};
+use crate::source::Identity;
+use crate::{Error, ErrorKind, Result, Source};
+
+/// Where it is below the folder of the state.
+const FOLDER: &str = "index";
+
+const EXTENSION: &str = "index";
+
+/// The folder of the indexes.
+#[derive(Debug)]
+pub struct IndexFolder {
+    path: PathBuf,
+    /// Who writes files here: this process.
+    user: Option<u32>,
+}
+
+/// An index in the folder.
+#[derive(Debug)]
+pub struct IndexedFile {
+    /// The file of the index.
+    pub path: PathBuf,
+    /// Its bytes.
+    pub bytes: u64,
+    /// What it is of, as far as it can be read.
+    pub contents: Result<IndexContents>,
+}
+
+/// What an index is of.
+#[derive(Clone, Debug)]
+pub struct IndexContents {
+    /// The file, as it was.
+    pub identity: Identity,
+    /// What it was called when the index was built.
+    pub name: String,
+    /// Number of zones.
+    pub zones: usize,
+    /// Number of records.
+    pub records: u64,
+}
+
+impl IndexFolder {
+    /// The folder below that of the server's state. It is made when an index is first saved.
+    pub fn new(state: &Path) -> Self {
+        let user = tempfile::tempfile_in(state).and_then(|file| file.metadata());
+        Self { path: state.join(FOLDER), user: user.ok().map(|metadata| metadata.uid()) }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The index of `source`, if it is one file and has one that is of it as it is now.
+    ///
+    /// # Errors
+    /// `Io` where there is one that cannot be used: it is damaged, of another version, or others
+    /// could have written it.
+    pub fn find(&self, source: &Source) -> Result<Option<Index>> {
+        let [part] = source.parts.as_slice() else { return Ok(None) };
+        let path = self.path_of(part.file.identity);
+        let bytes = match self.read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(|error| unusable(&path, &error))?,
+        };
+        let stored = store::decode(&bytes).map_err(|why| unusable(&path, &why))?;
+        if stored.identity() != part.file.identity {
+            return Ok(None);
+        }
+        Ok(stored.index(&part.file.schema).filter(|index| index.fits(&part.file)))
+    }
+
+    /// What tells that the index of a file, if it has one, is still the one that was found.
+    pub fn version(&self, file: Identity) -> Option<Identity> {
+        let metadata = fs::symlink_metadata(self.path_of(file)).ok()?;
+        Some(Identity::from(&metadata))
+    }
+
+    /// Writes an index, in place of an older one of the file.
+    ///
+    /// # Errors
+    /// `Io`; `LimitExceeded` where it is too large.
+    pub fn save(&self, index: &Index) -> Result<PathBuf> {
+        let path = self.path_of(index.identity);
+        let bytes = store::encode(index).map_err(|why| {
+            Error::new(ErrorKind::LimitExceeded, format!("index {}: {why}", path.display()))
+        })?;
+        self.write(&path, &bytes).map_err(|error| unusable(&path, &error))?;
+        Ok(path)
+    }
+
+    /// All indexes, in the order of their files' names.
+    ///
+    /// # Errors
+    /// `Io`
+    pub fn list(&self) -> Result<Vec<IndexedFile>> {
+        let error = |error| unusable(&self.path, &error);
+        let entries = match fs::read_dir(&self.path) {
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(error)?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(error)?.path();
+            if path.extension().is_some_and(|extension| extension == EXTENSION) {
+                found.push(self.indexed(path));
+            }
+        }
+        found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
+
+    /// Removes the index of a file; whether there was one.
+    ///
+    /// # Errors
+    /// `Io`
+    pub fn remove(&self, identity: Identity) -> Result<bool> {
+        let path = self.path_of(identity);
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(unusable(&path, &error)),
+        }
+    }
+
+    fn path_of(&self, Identity { device, inode, .. }: Identity) -> PathBuf {
+        self.path.join(format!("{device:x}-{inode:x}.{EXTENSION}"))
+    }
+
+    fn indexed(&self, path: PathBuf) -> IndexedFile {
+        let read = self.read(&path);
+        let bytes = read.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        let contents = read.map_err(|error| unusable(&path, &error)).and_then(|bytes| {
+            let stored = store::decode(&bytes).map_err(|why| unusable(&path, &why));
+            stored.map(|stored| stored.contents())
+        });
+        IndexedFile { path, bytes, contents }
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        // looked at first, since opening a FIFO would wait
+        if !fs::symlink_metadata(path)?.is_file() {
+            return Err(io::Error::other("not a regular file"));
+        }
+        let file = File::open(path)?;
+        self.trust(&fs::symlink_metadata(&self.path)?)?;
+        self.trust(&file.metadata()?)?;
+        let mut bytes = Vec::new();
+        let bytes_max = store::INDEX_BYTES_MAX as u64 + 1024;
+        file.take(bytes_max).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Whether nobody else can have written it.
+    fn trust(&self, metadata: &fs::Metadata) -> io::Result<()> {
+        let is_ours = metadata.uid() == 0 || Some(metadata.uid()) == self.user;
+        match is_ours && metadata.mode() & 0o022 == 0 {
+            true => Ok(()),
+            false => Err(io::Error::other("others can write it; it is not used")),
+        }
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        match DirBuilder::new().mode(0o700).create(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => self.trust(&fs::symlink_metadata(&self.path)?)?,
+        }
+        let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    }
+}
+
+fn unusable(path: &Path, why: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Io, format!("index {}: {why}", path.display()))
+}
