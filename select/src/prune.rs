@@ -44,12 +44,6 @@ pub(crate) struct ColumnStatistics {
     pub(crate) decodes: BooleanBuffer,
 }
 
-/// Of each container whether it may hold a record for which all conjuncts are true.
-#[cfg_attr(not(test), expect(dead_code, reason = "for formats with statistics of their own"))]
-pub(crate) fn may_match(conjuncts: &[Conjunct], statistics: &dyn Statistics) -> BooleanBuffer {
-    rulings(conjuncts, statistics).iter().map(Option::is_none).collect()
-}
-
 /// Of each container the first conjunct that rules it out, by its index.
 pub(crate) fn rulings(conjuncts: &[Conjunct], statistics: &dyn Statistics) -> Vec<Option<usize>> {
     let containers = statistics.records().len();

@@ -74,6 +74,11 @@ impl Containers {
     }
 }
 
+/// Of each container whether it is not ruled out.
+fn may_match(conjuncts: &[Conjunct], statistics: &dyn Statistics) -> BooleanBuffer {
+    rulings(conjuncts, statistics).iter().map(Option::is_none).collect()
+}
+
 /// The exact bounds.
 fn statistics(containers: &[ArrayRef]) -> ColumnStatistics {
     let bound = |values: &ArrayRef, last: bool| {
