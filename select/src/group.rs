@@ -106,6 +106,8 @@ pub(crate) struct GroupTable {
     states: Vec<State>,
     /// Where each group's first record is in the file.
     first: Vec<u64>,
+    /// No record that was added is behind it in the file.
+    last: u64,
     /// The groups of one batch, for their memory.
     groups: Vec<u32>,
     reservation: Reservation,
@@ -119,6 +121,7 @@ impl GroupTable {
             keys: if keys.is_empty() { None } else { Some(KeyTable::new(types)?) },
             states: aggregates.iter().map(Aggregate::start).collect::<Result<_, _>>()?,
             first: Vec::new(),
+            last: 0,
             groups: Vec::new(),
             reservation: Reservation::new(memory),
         };
@@ -130,7 +133,7 @@ impl GroupTable {
     }
 
     /// Adds records: `keys` has the values of each key, `arguments` one for each aggregate.
-    /// `position` tells where a record is in the file; they ascend from call to call.
+    /// `position` tells where a record is in the file; they ascend within a call.
     ///
     /// # Errors
     /// `LimitExceeded`; the table is of no use then.
@@ -155,6 +158,14 @@ impl GroupTable {
                 }
                 self.states.iter_mut().for_each(|state| state.resize(table.len()));
             }
+            // a thread that was overtaken adds records from before those that are there
+            if rows > 0 && position(0) < self.last {
+                for (row, group) in self.groups.iter().enumerate() {
+                    let first = &mut self.first[*group as usize];
+                    *first = (*first).min(position(row));
+                }
+            }
+            self.last = self.last.max(rows.checked_sub(1).map_or(0, position));
         }
         for (state, argument) in self.states.iter_mut().zip(arguments) {
             let chosen: Vec<u32>;
@@ -255,5 +266,29 @@ impl Grouping {
              select less, or raise `{key}`"
         );
         Error::new(ErrorKind::LimitExceeded, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::Int64Array;
+    use arrow::datatypes::DataType;
+
+    use super::*;
+    use crate::expr::{Expr, ExprKind};
+
+    #[test]
+    fn a_group_starts_where_the_file_first_has_it_whoever_comes_first() {
+        let expr = Expr { data_type: DataType::Int64, kind: ExprKind::Column(0) };
+        let keys = vec![Item { expr, text: "k".to_owned() }];
+        let grouping = Grouping { keys, aggregates: Vec::new(), clause: "GROUP BY" };
+        let memory = Arc::new(MemoryBudget::new("test", 1 << 20));
+        let mut table = GroupTable::new(&grouping, memory).unwrap();
+        for (start, keys) in [(100, [7, 8, 7]), (0, [9, 8, 9]), (200, [7, 9, 6])] {
+            let keys: ArrayRef = Arc::new(Int64Array::from(keys.to_vec()));
+            let position = |row| start + row as u64;
+            assert!(table.update(&grouping, 3, vec![keys], &[], position).is_ok());
+        }
+        assert_eq!(table.first, [100, 1, 0, 202]);
     }
 }
