@@ -109,9 +109,14 @@ async fn execute(args: Args) -> Result<Outcome> {
             show::files(&mut connect().await?, pattern.as_deref().unwrap_or_default(), output).await
         }
         Command::Describe { file } => show::describe(&mut connect().await?, &file).await,
-        Command::Explain(query) => {
+        Command::Explain { query, analyze } => {
             let query = query.query()?;
-            show::explain(&mut connect().await?, query).await
+            let mut connection = connect().await?;
+            let text = match analyze {
+                true => connection.explain_analyze(query).await?,
+                false => connection.explain(query).await?,
+            };
+            show::explanation(&text)
         }
         Command::Channel => show::channel(&mut connect().await?).await,
         Command::Completions { .. } => Ok(Outcome::Found),

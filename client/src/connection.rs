@@ -112,7 +112,20 @@ impl Connection {
     /// `Failed` and `ClientServer`, `Usage` when the text is longer than the server takes.
     pub async fn explain(&mut self, query: impl Into<Query>) -> Result<String> {
         let (sql, parameters) = self.bounded(query.into())?;
-        let request = ExplainRequest { sql, parameters };
+        self.explanation(ExplainRequest { sql, parameters, analyze: false }).await
+    }
+
+    /// As [`explain`](Self::explain); the server evaluates it too, drops its records, and tells what
+    /// really happened.
+    ///
+    /// # Errors
+    /// `Failed` and `ClientServer`, `Usage` when the text is longer than the server takes.
+    pub async fn explain_analyze(&mut self, query: impl Into<Query>) -> Result<String> {
+        let (sql, parameters) = self.bounded(query.into())?;
+        self.explanation(ExplainRequest { sql, parameters, analyze: true }).await
+    }
+
+    async fn explanation(&mut self, request: ExplainRequest) -> Result<String> {
         let explanation: Explanation =
             self.single(Kind::Explain, &request, Kind::Explanation, "Explanation").await?;
         Ok(explanation.text)

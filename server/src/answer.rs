@@ -10,7 +10,7 @@ use sift_proto::message::{
     self, ChannelReport, ChannelRequest, DescribeRequest, ExplainRequest, Explanation,
     FetchRequest, Finished, ListRequest, SelectRequest, Statistics,
 };
-use sift_select::Select;
+use sift_select::{Plan, Select};
 use tokio::io::AsyncWrite;
 
 use crate::catalogue::Planned;
@@ -22,7 +22,7 @@ use crate::grant::Caller;
 use crate::interrupt::Interrupt;
 use crate::parameter;
 use crate::protect::Transport;
-use crate::schedule::Batches;
+use crate::schedule::{self, Batches};
 use crate::server::Shared;
 use crate::user::User;
 use crate::wire::Writer;
@@ -154,8 +154,37 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     }
 
     async fn explain(&mut self, request: ExplainRequest) -> Result<(), Stop> {
-        let Planned { plan, .. } = self.plan(request.sql, request.parameters).await?;
-        self.writer.send(Kind::Explanation, &Explanation { text: plan.to_string() }).await
+        let Planned { plan, is_discreet } = self.plan(request.sql, request.parameters).await?;
+        let mut text = plan.to_string();
+        if request.analyze {
+            text += &self.analyze(plan, is_discreet).await?;
+        }
+        self.writer.send(Kind::Explanation, &Explanation { text }).await
+    }
+
+    /// Runs a plan, drops its batches, and tells what happened.
+    async fn analyze(&mut self, plan: Plan, is_discreet: bool) -> Result<String, Fault> {
+        self.account.statistics.file_bytes = plan.source().bytes();
+        self.account.of_part = !plan.view().has_all_records();
+        let (options, morsels) = (self.shared.scan_options(), self.shared.activity.morsels());
+        let mut batches = Batches::new(plan.clone(), options, morsels);
+        let started = Instant::now();
+        let end = loop {
+            let next = self.interrupt.or(batches.next()).await;
+            self.account.count_scan(&batches.statistics());
+            match next {
+                Ok(Some(_dropped)) => {}
+                Ok(None) => break Ok(()),
+                Err(fault) => break Err(fault),
+            }
+        };
+        match end {
+            Err(fault) if is_discreet => Err(fault.discreet(plan.source().name())),
+            Err(fault) => Err(fault),
+            Ok(()) => {
+                Ok(plan.analysis(&batches.statistics(), schedule::threads(), started.elapsed()))
+            }
+        }
     }
 
     /// Sends the end marker.

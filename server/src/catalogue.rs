@@ -20,7 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
-use sift_select::{Descriptor, Identity, Source};
+use sift_select::{Descriptor, Identity, IndexFolder, Source};
+use tracing::warn;
 
 use crate::config::Limits;
 use crate::error::Error;
@@ -68,6 +69,7 @@ pub(crate) struct Catalogue {
     root: DataRoot,
     limits: Limits,
     protection: Protection,
+    indexes: Option<IndexFolder>,
     cache: Mutex<Cache>,
     /// Counts the data files that were opened.
     files_opened: Arc<AtomicU64>,
@@ -107,7 +109,12 @@ impl Catalogue {
         files_opened: Arc<AtomicU64>,
     ) -> Self {
         let cache = Mutex::new(Cache::new(limits.sources_max.get()));
-        Self { root, limits, protection, cache, files_opened }
+        Self { root, limits, protection, indexes: None, cache, files_opened }
+    }
+
+    /// With a folder where indexes of the files may be.
+    pub(crate) fn with_indexes(self, indexes: Option<IndexFolder>) -> Self {
+        Self { indexes, ..self }
     }
 
     /// Opens a file all of whose bytes are to be sent.
@@ -161,7 +168,8 @@ impl Catalogue {
         entry.protected.check_file(transport)?;
         let Opened { file, identity } = self.open_data(&entry)?;
         let Entry { name, protected, descriptor, descriptor_identity, .. } = entry;
-        let version = Version { file: identity, descriptor: descriptor_identity };
+        let index = self.indexes.as_ref().and_then(|indexes| indexes.version(identity));
+        let version = Version { file: identity, descriptor: descriptor_identity, index };
         if let Some(source) = self.cached(|cache| cache.find(&name, version)) {
             return Ok((source, protected));
         }
@@ -172,9 +180,22 @@ impl Catalogue {
                     false => error.into(),
                 }
             })?;
-        let source = Arc::new(source);
+        let source = Arc::new(self.indexed(source));
         self.cached(|cache| cache.keep(name, version, Arc::clone(&source)));
         Ok((source, protected))
+    }
+
+    /// With its index, if it has one. One that is of no use changes nothing but the time.
+    fn indexed(&self, source: Source) -> Source {
+        let found = self.indexes.as_ref().map(|indexes| indexes.find(&source));
+        match found {
+            Some(Ok(Some(index))) => source.with_index(index),
+            Some(Err(error)) => {
+                warn!(file = source.name(), %error, "an index is not used");
+                source
+            }
+            Some(Ok(None)) | None => source,
+        }
     }
 
     /// The file that a name leads to by symbolic links, if it has another name.

@@ -4,6 +4,7 @@ mod args;
 mod cert;
 mod check;
 mod file;
+mod index;
 mod log;
 mod passphrase;
 mod query;
@@ -39,6 +40,13 @@ pub(crate) enum Error {
     Descriptor(#[from] crate::descriptor::Error),
     #[error(transparent)]
     Local(#[from] sift_server::LocalError),
+    #[error(transparent)]
+    Select(#[from] sift_select::Error),
+    #[error(
+        "{}: changed just now; build its index in a moment, when a later change can be told by its time",
+        .0.display()
+    )]
+    JustChanged(PathBuf),
     #[error("{errors} in the configuration or the data; the lines above say which", errors = counted(*.0, "error"))]
     Checked(usize),
     #[error("{warnings}, and --strict", warnings = counted(*.0, "warning"))]
@@ -95,6 +103,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
             cert::run(command)
         }
         Command::File(command) => file::run(command),
+        Command::Index(command) => index::run(command),
         Command::Query(args) => query::run(args),
         Command::Check(args) => check::run(args),
         Command::User(command) => user::run(command),

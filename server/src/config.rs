@@ -28,8 +28,8 @@ pub struct Config {
     pub limits: Limits,
     /// What may leave on good channels only, beside what descriptors say.
     pub protection: Protection,
-    /// The folder where records are sorted that outgrow memory; without one that is
-    /// `LIMIT_EXCEEDED`.
+    /// The folder where records are sorted that outgrow memory, without which that is
+    /// `LIMIT_EXCEEDED`, and where the indexes of the files are.
     pub state: Option<PathBuf>,
 }
 

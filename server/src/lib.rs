@@ -52,7 +52,7 @@ pub use access::{Access, Admission};
 pub use config::{Config, DataRoot, Limits, Listener};
 pub use error::{CertificateFault, Error};
 pub use grant::{Grant, GrantFault};
-pub use local::{LocalError, LocalQuery};
+pub use local::{LocalError, LocalQuery, open_local};
 pub use password::{PASSWORD_CHARS_MIN, PasswordFault, PasswordHash};
 pub use protect::{ProtectRule, Protection};
 pub use server::{Activity, Server, serve};

@@ -8,9 +8,9 @@ use std::sync::atomic::AtomicU64;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use sift_select::{Plan, ScanOptions, Select, Value};
+use sift_select::{IndexFolder, Plan, ScanOptions, Select, Source, Value};
 
-use crate::catalogue::{Catalogue, DataRoot, NamePattern};
+use crate::catalogue::{Catalogue, DataRoot, FileName, NamePattern};
 use crate::config::Limits;
 use crate::error::Error;
 use crate::fault::Fault;
@@ -44,11 +44,16 @@ enum Reason {
 impl LocalQuery {
     /// Opens the file that the Select is from, a path as the operating system knows it, or the files
     /// that match it as a pattern, and begins. Descriptors are beside the files; what a configuration
-    /// says of them does not count here.
+    /// says of them does not count here. Indexes of the files may be among `indexes`.
     ///
     /// # Errors
     /// As those of a Select at a server. A file on a network mount is refused as on a plain channel.
-    pub fn new(sql: &str, parameters: &[Value], options: ScanOptions) -> Result<Self, LocalError> {
+    pub fn new(
+        sql: &str,
+        parameters: &[Value],
+        options: ScanOptions,
+        indexes: Option<IndexFolder>,
+    ) -> Result<Self, LocalError> {
         let select = Select::parse(sql)?;
         let from = select.from();
         let Place { catalogue, name, transport } = match fs::symlink_metadata(from) {
@@ -61,6 +66,7 @@ impl LocalQuery {
                 )?
             }
         };
+        let catalogue = catalogue.with_indexes(indexes);
         let caller = Caller::unrestricted(transport);
         let planned = catalogue.plan(&name, &select, parameters, &caller)?;
         Ok(Self::of(planned.plan, options))
@@ -83,6 +89,19 @@ impl LocalQuery {
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, LocalError> {
         Ok(self.batches.next().await?)
     }
+}
+
+/// Opens all of a local file, to build its index. A protected file on a network mount is refused as
+/// on a plain channel.
+///
+/// # Errors
+/// As those of a request at a server.
+pub fn open_local(path: &Path) -> Result<Arc<Source>, LocalError> {
+    let metadata = fs::symlink_metadata(path).map_err(|source| unreadable(path, source))?;
+    let Place { catalogue, name, transport } = Place::of_file(path, metadata.is_symlink())?;
+    let entry = catalogue.entry(&FileName::parse(&name)?, transport)?;
+    entry.protected.check_all(transport)?;
+    Ok(catalogue.source(entry, transport)?.0)
 }
 
 /// Where the files of a Select are.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sift_select::{MemoryBudget, ScanOptions, SpillDirectory};
+use sift_select::{IndexFolder, MemoryBudget, ScanOptions, SpillDirectory};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -120,6 +120,7 @@ impl Server {
         let activity = Activity::default();
         let files_opened = Arc::clone(&activity.files);
         let spill_bytes_max = limits.spill_bytes_max.get();
+        let indexes = state.as_deref().map(IndexFolder::new);
         let spill = state.map(|folder| {
             Arc::new(SpillDirectory::new(folder, "spill_bytes_max", spill_bytes_max))
         });
@@ -128,7 +129,10 @@ impl Server {
             login: Login::new(users, &limits),
             grants: Arc::new(Grants::new(grants)),
             admission,
-            catalogue: Arc::new(Catalogue::new(data, limits.clone(), protection, files_opened)),
+            catalogue: Arc::new(
+                Catalogue::new(data, limits.clone(), protection, files_opened)
+                    .with_indexes(indexes),
+            ),
             activity,
             doorstep: Arc::new(Semaphore::new(
                 limits.handshakes_max.get().min(Semaphore::MAX_PERMITS),

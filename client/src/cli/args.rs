@@ -113,7 +113,13 @@ pub(super) enum Command {
         file: String,
     },
     /// Tell how the server would evaluate a Select
-    Explain(QueryArgs),
+    Explain {
+        #[command(flatten)]
+        query: QueryArgs,
+        /// Evaluate it too, drop its records, and tell what really happened
+        #[arg(long)]
+        analyze: bool,
+    },
     /// Tell what the channel to the server is, as both ends see it
     Channel,
     /// Print a completion script

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{
     ArrayRef, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array,
 };
-use sift_client::{Connection, Description, FileEntry, Query};
+use sift_client::{Connection, Description, FileEntry};
 
 use super::output::{self, Output};
 use super::table::printable;
@@ -93,8 +93,7 @@ fn protections(demands: impl Iterator<Item = (bool, u32)>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(texts))
 }
 
-pub(super) async fn explain(connection: &mut Connection, query: Query) -> Result<Outcome> {
-    let text = connection.explain(query).await?;
+pub(super) fn explanation(text: &str) -> Result<Outcome> {
     for line in text.lines() {
         output::stdout(printable(line).as_bytes())?;
         output::stdout(b"\n")?;

@@ -12,6 +12,7 @@ use super::FileName;
 pub(super) struct Version {
     pub(super) file: Identity,
     pub(super) descriptor: Option<Identity>,
+    pub(super) index: Option<Identity>,
 }
 
 /// A few sources, the least recently used first.

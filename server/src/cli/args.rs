@@ -13,6 +13,7 @@ use sift_server::LEVELS;
 use super::cert::CertCommand;
 use super::check::CheckArgs;
 use super::file::FileCommand;
+use super::index::IndexCommand;
 use super::query::QueryArgs;
 use super::user::UserCommand;
 
@@ -42,6 +43,9 @@ pub(crate) enum Command {
     /// Protect files and columns, and describe CSV files: writes the descriptors beside them
     #[command(subcommand)]
     File(FileCommand),
+    /// Build, list, show and drop the indexes of files: what need not be read is not read then
+    #[command(subcommand)]
+    Index(IndexCommand),
     /// Select records of a file on this machine, without a server
     ///
     /// Whoever can read a file may, whatever its descriptor protects: nothing leaves the machine. A

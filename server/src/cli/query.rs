@@ -3,11 +3,13 @@
 mod print;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use sift_select::ScanOptions;
+use sift_select::{IndexFolder, ScanOptions};
 use sift_server::LocalQuery;
 
+use super::settings;
 use print::Printer;
 
 #[derive(Debug, Args)]
@@ -20,6 +22,12 @@ pub(crate) struct QueryArgs {
     /// How records are written [default: table on a terminal, csv otherwise]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
+
+    /// The folder of the server's state, where the file may have an index (siftd index)
+    ///
+    /// By default that of siftd.toml, or the machine's.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -34,7 +42,10 @@ pub(super) enum Format {
 
 pub(crate) fn run(args: QueryArgs) -> Result<(), super::Error> {
     let default = if io::stdout().is_terminal() { Format::Table } else { Format::Csv };
-    let query = LocalQuery::new(&select(&args.query), &[], ScanOptions::default())?;
+    // without a configuration that can be read there is no index, which is no error
+    let state = args.state.or_else(|| settings::state(None).ok());
+    let indexes = state.as_deref().map(IndexFolder::new);
+    let query = LocalQuery::new(&select(&args.query), &[], ScanOptions::default(), indexes)?;
     // the scan has threads of its own
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     match runtime.block_on(print(query, args.format.unwrap_or(default))) {

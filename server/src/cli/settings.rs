@@ -436,6 +436,18 @@ pub(super) fn users_file(config: Option<&Path>) -> Result<PathBuf, Error> {
     })
 }
 
+/// The folder of the state of the server that this machine's configuration describes.
+pub(super) fn state(config: Option<&Path>) -> Result<PathBuf, Error> {
+    let config = config.map(Path::to_owned);
+    let config = config.or_else(|| find(&configuration_folders(), "siftd.toml"));
+    let named = config.map(|path| Ok::<_, Error>((read(&path)?.state, path))).transpose()?;
+    let state = match named {
+        Some((Some(state), path)) => path.parent().unwrap_or(Path::new("")).join(state),
+        _ => state_folder(),
+    };
+    if state.is_dir() { Ok(state) } else { Err(Error::NoState { path: state }) }
+}
+
 /// The one of them that `siftd cert` writes to.
 pub(super) fn own_folder() -> PathBuf {
     configuration_folders().into_iter().next().unwrap_or_default()

@@ -117,6 +117,13 @@ impl Fixture {
         path
     }
 
+    /// The folder of the state; servers that are started later have it.
+    pub(crate) fn state(&self) -> PathBuf {
+        let state = self.outside("state");
+        fs::create_dir_all(&state).unwrap();
+        state
+    }
+
     /// Starts a server on two free ports, one plain and one at level 3.
     pub(crate) async fn serve(self) -> Served {
         self.serve_with(Level::Three, Limits::default()).await
@@ -166,7 +173,8 @@ impl Fixture {
         let tls = Listener::with_tls(any, options).await.unwrap();
         let (plain_address, tls_address) = (plain.address(), tls.address());
         let data = DataRoot::open(self.data()).unwrap();
-        let config = Config { limits, ..Config::new(data, access) };
+        let state = Some(self.outside("state")).filter(|state| state.is_dir());
+        let config = Config { limits, state, ..Config::new(data, access) };
         let server = Server::new(config);
         let activity = server.activity();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -84,7 +84,8 @@ async fn what_is_not_granted_is_not_there() {
     {
         let ask = |name: &str| {
             let select = sql(format!("SELECT count(*) FROM '{name}'"));
-            let explain = ExplainRequest { sql: select.sql.clone(), parameters: Vec::new() };
+            let explain =
+                ExplainRequest { sql: select.sql.clone(), parameters: Vec::new(), analyze: false };
             let describe = DescribeRequest { file: name.to_owned() };
             (
                 select,
@@ -220,7 +221,11 @@ async fn no_select_sees_through_a_row_filter() {
 async fn explain_tells_nothing_of_a_grant() {
     let served = served().await;
     let mut ann = peer::user(&served, "ann").await;
-    let explain = |text: &str| ExplainRequest { sql: text.to_owned(), parameters: Vec::new() };
+    let explain = |text: &str| ExplainRequest {
+        sql: text.to_owned(),
+        parameters: Vec::new(),
+        analyze: false,
+    };
     ann.send(Kind::Explain, &explain("SELECT id FROM 'orders.csv' WHERE price > 1")).await;
     let Explanation { text } = ann.message(Kind::Explanation).await;
     assert!(!text.contains("ann") && !text.contains("owner") && !text.contains("bytes"), "{text}");

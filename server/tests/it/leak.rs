@@ -270,7 +270,7 @@ async fn refuses_columns<S: AsyncRead + AsyncWrite + Unpin>(
         let (status, message) = peer.select_refused(&sql(&text)).await;
         assert_eq!(status, expected(file), "{text} on {channel:?}: {message}");
         assert!(message.starts_with(&format!("{file}: column `")), "{text}: {message}");
-        let explain = ExplainRequest { sql: text, parameters: Vec::new() };
+        let explain = ExplainRequest { sql: text, parameters: Vec::new(), analyze: false };
         assert_eq!(peer.refused(Kind::Explain, &explain).await, (status, message));
     }
     for (offset, length) in [(0, None), (0, Some(1)), (0, Some(0))] {
@@ -310,7 +310,7 @@ async fn refuses_all<S: AsyncRead + AsyncWrite + Unpin>(
         let (status, message) = peer.select_refused(&sql(&text)).await;
         assert_eq!(status, expected(file), "{text} on {channel:?}: {message}");
         assert!(message.starts_with(&format!("{file}: file requires")), "{text}: {message}");
-        let explain = ExplainRequest { sql: text, parameters: Vec::new() };
+        let explain = ExplainRequest { sql: text, parameters: Vec::new(), analyze: false };
         assert_eq!(peer.refused(Kind::Explain, &explain).await, (status, message));
     }
     let fetch = FetchRequest { file: file.into(), ..FetchRequest::default() };
@@ -363,7 +363,8 @@ async fn row_filters_and_hidden_columns_do_not_leak_either() {
         assert_eq!(status, Status::NetworkEncryptRequired, "{text}: {message}");
     }
     for text in REFUSED.iter().chain(ALLOWED) {
-        let explain = ExplainRequest { sql: about(text, by_card), parameters: Vec::new() };
+        let explain =
+            ExplainRequest { sql: about(text, by_card), parameters: Vec::new(), analyze: false };
         for refusal in [
             plain.select_refused(&sql(&explain.sql)).await,
             plain.refused(Kind::Explain, &explain).await,

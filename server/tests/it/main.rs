@@ -36,6 +36,8 @@ mod fetch;
 mod file;
 /// What users may read, and that they learn nothing of the rest.
 mod grants;
+/// `siftd index`, and what servers make of indexes.
+mod index;
 /// Whatever is asked on whatever channel, no byte of a protected value leaves on one that may not have it.
 mod leak;
 /// Bounds in number and time, and the way down.

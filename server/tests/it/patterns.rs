@@ -40,7 +40,11 @@ async fn the_files_of_a_pattern_are_one() {
     assert_eq!(selected.batch.column(0).as_primitive::<Int64Type>().value(0), 2);
     assert_eq!(selected.statistics.records_scanned, 2);
     assert_eq!(served.activity.files_opened(), 4);
-    peer.send(Kind::Explain, &ExplainRequest { sql: one.to_owned(), parameters: Vec::new() }).await;
+    peer.send(
+        Kind::Explain,
+        &ExplainRequest { sql: one.to_owned(), parameters: Vec::new(), analyze: false },
+    )
+    .await;
     let text = peer.message::<Explanation>(Kind::Explanation).await.text;
     assert!(text.contains("scan: sales/** (csv, 1 of 3 files"), "{text}");
 

@@ -33,7 +33,8 @@ async fn a_protected_file_does_not_leave_on_a_plain_channel() {
     let refusal = (Status::NetworkEncryptRequired, text);
     let select = sql("SELECT count(*) FROM 'pay.csv'");
     assert_eq!(plain.select_refused(&select).await, refusal);
-    let explain = ExplainRequest { sql: select.sql.clone(), parameters: Vec::new() };
+    let explain =
+        ExplainRequest { sql: select.sql.clone(), parameters: Vec::new(), analyze: false };
     assert_eq!(plain.refused(Kind::Explain, &explain).await, refusal);
     let fetch = FetchRequest { file: "pay.csv".into(), ..Default::default() };
     assert_eq!(plain.refused(Kind::Fetch, &fetch).await, refusal);

@@ -128,6 +128,7 @@ async fn explain_reads_no_record() {
     let request = ExplainRequest {
         sql: "SELECT n FROM 'sales/numbers.dat' WHERE n = $1".into(),
         parameters: vec![integer(1)],
+        analyze: false,
     };
     peer.send(Kind::Explain, &request).await;
     let told: Explanation = peer.message(Kind::Explanation).await;

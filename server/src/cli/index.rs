@@ -1,0 +1,198 @@
+//! `siftd index`: its command line, and what it tells of what it did.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use sift_select::{Identity, Index, IndexFolder, IndexedFile};
+use sift_server::open_local;
+
+use super::{Error, print, settings};
+
+/// Bytes of a file that are read or left out together.
+const ZONE_BYTES: u64 = 1 << 20;
+
+/// A change within this time after another may leave the time of change as it is: clocks of file
+/// systems are as coarse as the kernel's tick.
+const TICK_NANOS: i128 = 100_000_000;
+
+/// The least time between two looks of the progress.
+const PROGRESS_TIME: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IndexCommand {
+    /// Read files and note what is in each part of them
+    ///
+    /// Of each zone of about a megabyte the least and greatest value of each column and the number of
+    /// NULLs are kept, so that a Select does not read the zones that WHERE rules out. An index is
+    /// used as long as its file and the layout in its descriptor are what they were; afterwards it
+    /// is as if there were none. It holds values of the file, of protected columns too: it is readable
+    /// by its owner alone, who has to be the user that the server runs as.
+    Build(FilesArgs),
+    /// List all indexes
+    List(StateArgs),
+    /// Tell of files whether they have an index
+    Show(FilesArgs),
+    /// Remove the indexes of files
+    Drop(FilesArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FilesArgs {
+    /// Data files
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StateArgs {
+    /// The folder of the server's state; the indexes are in `index` below it
+    ///
+    /// By default `state` of siftd.toml, else $STATE_DIRECTORY, else /var/tmp.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+
+    /// The configuration file
+    ///
+    /// By default siftd.toml in $XDG_CONFIG_HOME/sift or ~/.config/sift, else in /etc/sift.
+    #[arg(long, value_name = "FILE", conflicts_with = "state")]
+    config: Option<PathBuf>,
+}
+
+impl StateArgs {
+    fn folder(self) -> Result<IndexFolder, Error> {
+        let state = match self.state {
+            Some(state) => state,
+            None => settings::state(self.config.as_deref())?,
+        };
+        Ok(IndexFolder::new(&state))
+    }
+}
+
+pub(crate) fn run(command: IndexCommand) -> Result<(), Error> {
+    match command {
+        IndexCommand::Build(FilesArgs { files, state }) => {
+            let indexes = state.folder()?;
+            each(&files, |file| build(file, &indexes))
+        }
+        IndexCommand::Show(FilesArgs { files, state }) => {
+            let indexes = state.folder()?;
+            each(&files, |file| show(file, &indexes))
+        }
+        IndexCommand::Drop(FilesArgs { files, state }) => {
+            let indexes = state.folder()?;
+            each(&files, |file| {
+                let identity = identity(file)?;
+                let what = if indexes.remove(identity)? { "index dropped" } else { "no index" };
+                Ok(format!("{}: {what}\n", file.display()))
+            })
+        }
+        IndexCommand::List(state) => {
+            let lines = state.folder()?.list()?.iter().map(listed).collect::<String>();
+            Ok(print(lines.as_bytes())?)
+        }
+    }
+}
+
+/// Does the same to each file, and tells what came of it. The first error ends it.
+fn each(files: &[PathBuf], act: impl Fn(&Path) -> Result<String, Error>) -> Result<(), Error> {
+    for file in files {
+        print(act(file)?.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn build(file: &Path, indexes: &IndexFolder) -> Result<String, Error> {
+    let started = Instant::now();
+    let source = open_local(file)?;
+    let now = i128::from(Utc::now().timestamp_micros()) * 1000;
+    let is_new = |identity: Identity| (now - identity.modified_nanos).abs() < TICK_NANOS;
+    if source.identity().is_some_and(is_new) {
+        return Err(Error::JustChanged(file.to_owned()));
+    }
+    let progress = Progress::new(file, source.bytes());
+    let index = Index::build(&source, ZONE_BYTES, &|bytes| progress.add(bytes))?;
+    progress.finish();
+    indexes.save(&index)?;
+    let seconds = started.elapsed().as_secs_f64();
+    let (records, zones) = (index.record_count(), index.zone_count());
+    Ok(format!("{}: {records} records in {zones} zones, {seconds:.1} s\n", file.display()))
+}
+
+fn show(file: &Path, indexes: &IndexFolder) -> Result<String, Error> {
+    let source = open_local(file)?;
+    let what = match indexes.find(&source) {
+        Ok(None) => "no index, or one of the file as it was".to_owned(),
+        Ok(Some(index)) => {
+            format!("{} records in {} zones", index.record_count(), index.zone_count())
+        }
+        Err(error) => error.to_string(),
+    };
+    Ok(format!("{}: {what}\n", file.display()))
+}
+
+fn identity(file: &Path) -> Result<Identity, Error> {
+    let metadata = std::fs::metadata(file)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))?;
+    Ok(Identity::from(&metadata))
+}
+
+fn listed(indexed: &IndexedFile) -> String {
+    let IndexedFile { path, bytes, contents } = indexed;
+    let contents = match contents {
+        Ok(contents) => contents,
+        Err(error) => return format!("{error}\n"),
+    };
+    let nanos = i64::try_from(contents.identity.modified_nanos).unwrap_or(i64::MAX);
+    let modified: DateTime<Utc> = DateTime::from_timestamp_nanos(nanos);
+    let mut line = format!("{}: {bytes} bytes, of {}", path.display(), contents.name);
+    // a String takes everything
+    let _ = writeln!(
+        line,
+        " ({} bytes, {}): {} records in {} zones",
+        contents.identity.bytes,
+        modified.format("%Y-%m-%d %H:%M:%S"),
+        contents.records,
+        contents.zones
+    );
+    line
+}
+
+/// How far a file has been read, on a terminal.
+struct Progress<'a> {
+    file: &'a Path,
+    bytes: u64,
+    /// Bytes read, and when that was last told.
+    done: Option<Mutex<(u64, Instant)>>,
+}
+
+impl<'a> Progress<'a> {
+    fn new(file: &'a Path, bytes: u64) -> Self {
+        let done = io::stderr().is_terminal().then(|| Mutex::new((0, Instant::now())));
+        Self { file, bytes, done }
+    }
+
+    fn add(&self, bytes: u64) {
+        // nobody waits for a line that another thread writes, and one that is missing is no harm
+        let Some(Ok(mut done)) = self.done.as_ref().map(Mutex::lock) else { return };
+        done.0 += bytes;
+        if done.1.elapsed() >= PROGRESS_TIME {
+            done.1 = Instant::now();
+            let percent = done.0.saturating_mul(100) / self.bytes.max(1);
+            let _ = write!(io::stderr(), "\r{}: {percent} %", self.file.display());
+        }
+    }
+
+    fn finish(&self) {
+        if self.done.is_some() {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}

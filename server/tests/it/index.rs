@@ -1,0 +1,167 @@
+//! `siftd index`, and servers that find an index, or a damaged one.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use sift_proto::frame::Kind;
+use sift_proto::message::{ExplainRequest, Explanation};
+use sift_server::Grant;
+
+use crate::fixture::{Fixture, Served, binary};
+use crate::peer::{self, Peer, sql};
+
+const FILE: &str = "sales/numbers.dat";
+const RARE: &str = "SELECT n FROM 'sales/numbers.dat' WHERE n = 250000";
+
+/// A file of several zones, as old as files are that have an index.
+fn with_numbers() -> Fixture {
+    let fixture = Fixture::new();
+    let path = fixture.numbers(FILE, 0..300_000);
+    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    File::options().write(true).open(path).unwrap().set_modified(hour_ago).unwrap();
+    fixture.state();
+    fixture
+}
+
+fn index(fixture: &Fixture, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(binary());
+    command.arg("index").args(arguments).arg("--state").arg(fixture.state());
+    let output = command.current_dir(fixture.data()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn built(fixture: &Fixture) -> PathBuf {
+    let (code, text, errors) = index(fixture, &["build", FILE]);
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(text.starts_with("sales/numbers.dat: 300000 records in 4 zones, "), "{text}");
+    let mut files = fs::read_dir(fixture.state().join("index")).unwrap();
+    files.next().unwrap().unwrap().path()
+}
+
+async fn explain<S>(peer: &mut Peer<S>, text: &str, analyze: bool) -> String
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let request = ExplainRequest { sql: text.to_owned(), parameters: Vec::new(), analyze };
+    peer.send(Kind::Explain, &request).await;
+    let told: Explanation = peer.message(Kind::Explanation).await;
+    told.text
+}
+
+/// Records that were ruled out, of an answer that is right.
+async fn pruned(served: &Served) -> u64 {
+    let mut peer = peer::plain(served).await;
+    let answer = peer.select(&sql(RARE)).await;
+    let statistics = answer.statistics;
+    assert_eq!(statistics.records_selected, 1);
+    assert_eq!(statistics.records_scanned + statistics.records_pruned, 300_000);
+    statistics.records_pruned
+}
+
+#[test]
+fn indexes_are_built_listed_shown_and_dropped() {
+    let fixture = with_numbers();
+    let no_index = "sales/numbers.dat: no index, or one of the file as it was\n";
+    assert_eq!(index(&fixture, &["show", FILE]).1, no_index);
+    assert_eq!(index(&fixture, &["list"]).1, "");
+    let path = built(&fixture);
+    assert_eq!(
+        index(&fixture, &["show", FILE]).1,
+        "sales/numbers.dat: 300000 records in 4 zones\n"
+    );
+    let (_, listed, _) = index(&fixture, &["list"]);
+    assert!(listed.starts_with(path.to_str().unwrap()), "{listed}");
+    assert!(listed.contains("numbers.dat (2400000 bytes, "), "{listed}");
+    assert!(listed.ends_with("): 300000 records in 4 zones\n"), "{listed}");
+    assert_eq!(index(&fixture, &["drop", FILE]).1, "sales/numbers.dat: index dropped\n");
+    assert_eq!(index(&fixture, &["drop", FILE]).1, "sales/numbers.dat: no index\n");
+
+    fixture.numbers("new.dat", 0..10);
+    let new = File::options().write(true).open(fixture.data().join("new.dat")).unwrap();
+    new.set_modified(SystemTime::now() + Duration::from_secs(3600)).unwrap();
+    let (code, _, errors) = index(&fixture, &["build", "none.dat"]);
+    assert_eq!(code, Some(2));
+    assert!(errors.contains("none.dat: No such file"), "{errors}");
+    fixture.write("odd.csv", "a,b\n1\n");
+    let odd = File::options().write(true).open(fixture.data().join("odd.csv")).unwrap();
+    odd.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let (code, _, errors) = index(&fixture, &["build", "odd.csv"]);
+    assert_eq!(code, Some(2));
+    assert!(errors.contains("odd.csv: record 1 (byte 4): 1 field, the header has 2"), "{errors}");
+}
+
+#[tokio::test]
+async fn a_server_uses_an_index_as_soon_as_it_is_there() {
+    let served = with_numbers().serve().await;
+    assert_eq!(pruned(&served).await, 0);
+    let path = built(&served.fixture);
+    assert!(pruned(&served).await > 190_000);
+    // a damaged one, and one that is gone, cost time alone
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[40] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    assert_eq!(pruned(&served).await, 0);
+    built(&served.fixture);
+    assert!(pruned(&served).await > 190_000);
+    fs::remove_file(&path).unwrap();
+    assert_eq!(pruned(&served).await, 0);
+}
+
+#[tokio::test]
+async fn explain_tells_what_an_index_rules_out() {
+    let fixture = with_numbers();
+    built(&fixture);
+    let served = fixture.serve().await;
+    let mut peer = peer::plain(&served).await;
+    let told = explain(&mut peer, RARE, false).await;
+    assert!(told.contains("\n  reads 1 of 4 zones, by the index\n"), "{told}");
+    assert!(told.contains(" records: n = 250000\n"), "{told}");
+    assert!(!told.contains("ran:"), "{told}");
+    assert_eq!(served.activity.morsels_run(), 0);
+    let told = explain(&mut peer, RARE, true).await;
+    assert!(told.contains("\nran: 98304 records scanned, 1 selected\n"), "{told}");
+    assert!(told.contains("\n  201696 records pruned, 786432 of 2400000 bytes read\n"), "{told}");
+    assert!(served.activity.morsels_run() > 0);
+    // what fails, fails here too
+    let request = ExplainRequest {
+        sql: "SELECT 1 / n FROM 'sales/numbers.dat'".to_owned(),
+        parameters: Vec::new(),
+        analyze: true,
+    };
+    let (_, said) = peer.refused(Kind::Explain, &request).await;
+    assert!(said.contains("record 1 (byte 0): division by zero"), "{said}");
+}
+
+#[tokio::test]
+async fn a_row_filter_hides_what_an_index_knows() {
+    let fixture = with_numbers();
+    built(&fixture);
+    let users = fixture.users(&[("ann", &[])]);
+    let grant = Grant::new(vec!["ann".into()], Vec::new(), &["**".into()], None, Some("n < 10"));
+    let served = fixture.serve_users(users, vec![grant.unwrap()]).await;
+    let mut ann = peer::user(&served, "ann").await;
+    for (text, records) in [(RARE, 0), ("SELECT n FROM 'sales/numbers.dat' WHERE n = 5", 1)] {
+        let told = explain(&mut ann, text, true).await;
+        assert!(!told.contains("zone") && !told.contains("pruned"), "{told}");
+        assert!(!told.contains("bytes") && !told.contains("300000"), "{told}");
+        let ran = format!("\nran: 10 records scanned, {records} selected\n  in ");
+        assert!(told.contains(&ran), "{told}");
+    }
+}
+
+#[test]
+fn a_local_query_uses_it_too() {
+    let fixture = with_numbers();
+    built(&fixture);
+    let output = Command::new(binary())
+        .args(["query", "--state"])
+        .arg(fixture.state())
+        .arg(RARE)
+        .current_dir(fixture.data())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "n\n250000\n");
+}
