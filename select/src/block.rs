@@ -2,7 +2,7 @@
 
 use arrow::array::ArrayRef;
 
-use crate::columnar::parquet;
+use crate::columnar::{ipc, parquet};
 use crate::{Error, ErrorKind, Result, csv, fixed, json};
 
 /// Which records of a block to decode.
@@ -22,6 +22,8 @@ pub(crate) enum Block<'a> {
     Csv(csv::Block<'a>),
     /// Of a Parquet file.
     Parquet(parquet::Block<'a>),
+    /// Of an Arrow file.
+    Arrow(ipc::Block<'a>),
     /// Of a file of JSON Lines.
     Json(json::Block<'a>),
 }
@@ -33,6 +35,7 @@ impl Block<'_> {
             Block::Fixed(block) => block.records(),
             Block::Csv(block) => block.records(),
             Block::Parquet(block) => block.records(),
+            Block::Arrow(block) => block.records(),
             Block::Json(block) => block.records(),
         }
     }
@@ -50,6 +53,7 @@ impl Block<'_> {
                 Block::Fixed(block) => block.decode(column, rows),
                 Block::Csv(block) => block.decode(column, rows),
                 Block::Parquet(block) => block.decode(column, rows),
+                Block::Arrow(block) => block.decode(column, rows),
                 Block::Json(block) => block.decode(column, rows),
             };
             match decoded {
@@ -71,7 +75,7 @@ impl Block<'_> {
         match self {
             Block::Fixed(block) => block.fault(),
             Block::Csv(block) => block.fault(),
-            Block::Parquet(_) => None,
+            Block::Parquet(_) | Block::Arrow(_) => None,
             Block::Json(block) => block.fault(),
         }
     }
@@ -81,7 +85,7 @@ impl Block<'_> {
         match self {
             Block::Fixed(block) => Some(block.byte_of(record)),
             Block::Csv(block) => Some(block.byte_of(record)),
-            Block::Parquet(_) => None,
+            Block::Parquet(_) | Block::Arrow(_) => None,
             Block::Json(block) => Some(block.byte_of(record)),
         }
     }

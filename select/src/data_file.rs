@@ -6,7 +6,7 @@ use std::path::Path;
 
 use arrow::datatypes::Schema;
 
-use crate::columnar::parquet;
+use crate::columnar::{ipc, parquet};
 use crate::descriptor::{self, Descriptor};
 use crate::extent::Extent;
 use crate::source::Identity;
@@ -29,6 +29,7 @@ pub(crate) enum Layout {
     Csv(csv::Layout),
     Json(json::Layout),
     Parquet(parquet::Layout),
+    Arrow(ipc::Layout),
 }
 
 impl DataFile {
@@ -55,6 +56,12 @@ impl DataFile {
                 check_fields(name, &schema, &fields)?;
                 (schema, Layout::Parquet(layout))
             }
+            descriptor::Layout::Arrow(fields) => {
+                let layout = ipc::Layout::open(name, &file, identity.bytes)?;
+                let schema = layout.schema();
+                check_fields(name, &schema, &fields)?;
+                (schema, Layout::Arrow(layout))
+            }
             descriptor::Layout::Json(fields) | descriptor::Layout::ByName(fields) => {
                 let first_bytes = |bytes_max| first_bytes(name, &file, identity.bytes, bytes_max);
                 let layout = json::Layout::open(name, fields, first_bytes)?;
@@ -74,13 +81,14 @@ impl DataFile {
         }
     }
 
-    /// "fixed", "csv", "jsonl" or "parquet".
+    /// "fixed", "csv", "jsonl", "parquet" or "arrow".
     pub(crate) fn format(&self) -> &'static str {
         match &self.layout {
             Layout::Fixed(_) => "fixed",
             Layout::Csv(_) => "csv",
             Layout::Json(_) => "jsonl",
             Layout::Parquet(_) => "parquet",
+            Layout::Arrow(_) => "arrow",
         }
     }
 
@@ -101,14 +109,14 @@ impl DataFile {
             Layout::Csv(layout) => self.identity.bytes > layout.start,
             Layout::Json(layout) => self.identity.bytes > layout.start,
             // its types are known without records, and have to be those of other files
-            Layout::Parquet(_) => true,
+            Layout::Parquet(_) | Layout::Arrow(_) => true,
         }
     }
 
     /// All its records.
     pub(crate) fn all(&self) -> Extent {
         let start = match &self.layout {
-            Layout::Fixed(_) | Layout::Parquet(_) => 0,
+            Layout::Fixed(_) | Layout::Parquet(_) | Layout::Arrow(_) => 0,
             Layout::Csv(layout) => layout.start,
             Layout::Json(layout) => layout.start,
         };
@@ -122,8 +130,8 @@ impl DataFile {
             Layout::Fixed(layout) => Some(format!("fixed {layout:?}")),
             Layout::Csv(layout) => Some(format!("csv {}", layout.fingerprint())),
             Layout::Json(layout) => Some(format!("jsonl {}", layout.fingerprint())),
-            // it has statistics of its own
-            Layout::Parquet(_) => None,
+            // what there are of statistics is in them
+            Layout::Parquet(_) | Layout::Arrow(_) => None,
         }
     }
 
@@ -133,6 +141,7 @@ impl DataFile {
             Layout::Fixed(layout) => Some(self.identity.bytes / layout.stride as u64),
             Layout::Csv(_) | Layout::Json(_) => None,
             Layout::Parquet(layout) => Some(layout.records()),
+            Layout::Arrow(layout) => Some(layout.records()),
         }
     }
 
@@ -140,7 +149,7 @@ impl DataFile {
     pub(crate) fn record_bytes(&self) -> Option<u32> {
         match &self.layout {
             Layout::Fixed(layout) => u32::try_from(layout.stride).ok(),
-            Layout::Csv(_) | Layout::Json(_) | Layout::Parquet(_) => None,
+            Layout::Csv(_) | Layout::Json(_) | Layout::Parquet(_) | Layout::Arrow(_) => None,
         }
     }
 
@@ -152,6 +161,7 @@ impl DataFile {
             Layout::Csv(_) => self.schema.fields().len().max(1),
             Layout::Json(_) => json::RECORD_BYTES_MIN,
             Layout::Parquet(_) => parquet::RECORD_BYTES,
+            Layout::Arrow(_) => 1,
         }
     }
 
@@ -162,6 +172,7 @@ impl DataFile {
             Layout::Csv(layout) => layout.storage(column),
             Layout::Json(layout) => layout.storage(column),
             Layout::Parquet(layout) => layout.storage(column),
+            Layout::Arrow(layout) => layout.storage(column),
         }
         .unwrap_or_default()
     }
@@ -201,6 +212,9 @@ const ENDINGS: &[(&str, &str)] = &[
     ("ndjson", "jsonl"),
     ("parquet", "parquet"),
     ("pq", "parquet"),
+    ("arrow", "arrow"),
+    ("feather", "arrow"),
+    ("ipc", "arrow"),
 ];
 
 /// The format that the ending of a name tells.

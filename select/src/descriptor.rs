@@ -59,10 +59,10 @@
 //! scl_min = 4                  # a field may be here for its protection alone, without a type
 //! ```
 //!
-//! A Parquet file needs one only for its protection; nested fields are named as their columns are:
+//! A Parquet or Arrow file needs one only for its protection; nested fields are named as their columns are:
 //!
 //! ```toml
-//! format = "parquet"
+//! format = "parquet"           # or "arrow"
 //!
 //! [[field]]
 //! name = "person.salary"
@@ -119,6 +119,8 @@ pub(crate) enum Layout {
     Json(Vec<crate::json::Declared>),
     /// The names of the fields that it protects.
     Parquet(Vec<String>),
+    /// As of Parquet.
+    Arrow(Vec<String>),
     /// The name of the file tells the format.
     ByName(Vec<crate::json::Declared>),
 }
@@ -130,6 +132,7 @@ enum Format {
     Tsv,
     Json,
     Parquet,
+    Arrow,
 }
 
 impl Descriptor {
@@ -157,6 +160,7 @@ impl Descriptor {
             Layout::Csv(_) => Some("csv"),
             Layout::Json(_) => Some("jsonl"),
             Layout::Parquet(_) => Some("parquet"),
+            Layout::Arrow(_) => Some("arrow"),
             Layout::ByName(_) => None,
         }
     }
@@ -182,6 +186,7 @@ impl Layout {
         match (self, by_name) {
             (Self::ByName(fields), "jsonl") => Ok(Self::Json(fields)),
             (Self::ByName(fields), "parquet") => json::names_alone(file, fields).map(Self::Parquet),
+            (Self::ByName(fields), "arrow") => json::names_alone(file, fields).map(Self::Arrow),
             (Self::ByName(fields), _) => json::csv_options(file, fields).map(Self::Csv),
             (layout, _) => Ok(layout),
         }
@@ -197,6 +202,7 @@ fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descripto
         ("tsv", Format::Tsv),
         ("jsonl", Format::Json),
         ("parquet", Format::Parquet),
+        ("arrow", Format::Arrow),
     ];
     let format = keys.choice("format", &words)?;
     let requirement = parse_requirement(&keys)?;
@@ -209,6 +215,10 @@ fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descripto
         Some(Format::Parquet) => {
             let keys = Keys::new(text, 0, table, &keys_of(columnar::KEYS))?;
             Layout::Parquet(columnar::parse(&keys, &mut fields)?)
+        }
+        Some(Format::Arrow) => {
+            let keys = Keys::new(text, 0, table, &keys_of(columnar::KEYS))?;
+            Layout::Arrow(columnar::parse(&keys, &mut fields)?)
         }
         None if keys.has("record_length") => {
             return Err(

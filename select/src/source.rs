@@ -123,7 +123,7 @@ impl Source {
         DataFile::format_of(name, descriptor)
     }
 
-    /// "fixed", "csv" or "parquet"; blank when no file is left.
+    /// "fixed", "csv", "jsonl", "parquet" or "arrow"; blank when no file is left.
     pub fn format(&self) -> &'static str {
         self.parts.first().map_or("", |part| part.file.format())
     }

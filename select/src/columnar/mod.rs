@@ -1,4 +1,6 @@
-//! Files of columns: Parquet, and what its values have in common with other Arrow data.
+//! Files of columns: Parquet and Arrow, and what they have in common.
 
+mod input;
+pub(crate) mod ipc;
 pub(crate) mod parquet;
 mod value;

@@ -6,12 +6,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, make_array};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Decimal128Type, TimeUnit, TimestampNanosecondType};
+use arrow::datatypes::{DataType, Date64Type, Decimal128Type, TimeUnit, TimestampNanosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::types::{TIMESTAMP, type_name};
+
+const DAY_MILLIS: i64 = 86_400_000;
 
 /// The type that values of an Arrow type have in a Select; `None` where there is none.
 pub(super) fn selected_type(stored: &DataType) -> Option<DataType> {
@@ -26,6 +28,14 @@ pub(super) fn selected_type(stored: &DataType) -> Option<DataType> {
         | DataType::Utf8
         | DataType::Binary
         | DataType::Date32 => stored.clone(),
+        DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+        DataType::LargeBinary | DataType::BinaryView => DataType::Binary,
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale)
+            if *scale >= 0 =>
+        {
+            DataType::Decimal128(*precision, *scale)
+        }
+        DataType::Date64 => DataType::Date32,
         DataType::UInt8 => DataType::Int16,
         DataType::UInt16 => DataType::Int32,
         DataType::UInt32 => DataType::Int64,
@@ -45,8 +55,18 @@ pub(super) fn selected_type(stored: &DataType) -> Option<DataType> {
 /// # Errors
 /// The first row that does not fit, and why.
 pub(super) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, (usize, String)> {
+    let array = &without_zone(array);
     let converted = match array.data_type() {
         from if from == to => Arc::clone(array),
+        DataType::Date64 => {
+            let millis = array.as_primitive::<Date64Type>();
+            let inexact =
+                |row: &usize| millis.is_valid(*row) && millis.value(*row) % DAY_MILLIS != 0;
+            if let Some(row) = (0..millis.len()).find(inexact) {
+                return Err((row, format!("{} is no whole day", shown(array, row))));
+            }
+            cast(array, to)?
+        }
         DataType::Timestamp(TimeUnit::Nanosecond, None) => {
             let nanos = array.as_primitive::<TimestampNanosecondType>();
             let inexact = |row: &usize| nanos.is_valid(*row) && nanos.value(*row) % 1000 != 0;
@@ -62,6 +82,18 @@ pub(super) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, (usiz
         check_digits(&converted, *precision)?;
     }
     Ok(converted)
+}
+
+/// Times of a zone are stored as those of UTC.
+fn without_zone(array: &ArrayRef) -> ArrayRef {
+    match array.data_type() {
+        DataType::Timestamp(unit, Some(_)) => {
+            let data = array.to_data().into_builder();
+            let data = data.data_type(DataType::Timestamp(*unit, None)).build();
+            data.map_or_else(|_| Arc::clone(array), make_array)
+        }
+        _ => Arc::clone(array),
+    }
 }
 
 fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, (usize, String)> {

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use super::{Buffer, Buffers, Turn, lock};
 use crate::block::Block;
-use crate::columnar::parquet;
+use crate::columnar::{ipc, parquet};
 use crate::data_file::{DataFile, Layout};
 use crate::extent::Extent;
 use crate::fixed::PADDING_BYTES;
@@ -81,8 +81,11 @@ impl FileFeed {
                 let morsel = morsel_bytes as u64;
                 (bytes.div_ceil(morsel), morsel, Order::Csv(InOrder::default()))
             }
+            Layout::Arrow(layout) => {
+                (layout.turns(), morsel_bytes as u64, Order::Numbered(AtomicU64::new(0)))
+            }
             Layout::Parquet(layout) => {
-                let turns = parquet::Turns::new(layout, morsel_bytes);
+                let turns = parquet::Turns::new(layout, &(0..layout.records()), morsel_bytes);
                 (turns.len(), morsel_bytes as u64, Order::Parquet(AtomicU64::new(0), turns))
             }
             Layout::Json(_) => {
@@ -120,9 +123,18 @@ impl FileFeed {
                 (claimed.fetch_add(1, Ordering::Relaxed) < self.turns)
                     .then(|| self.csv(layout, lock(cursor), &mut buffer, each))
             }
+            (Layout::Arrow(layout), Order::Numbered(next)) => {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                (number < self.turns).then(|| {
+                    let mut turn = Turn::new(number);
+                    let each = &mut |block: ipc::Block<'_>| each(number, &Block::Arrow(block));
+                    turn.result = layout.blocks(number, &self.file, &mut turn.bytes, each);
+                    turn
+                })
+            }
             (Layout::Parquet(layout), Order::Parquet(next, turns)) => {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                turns.turn(layout, number).map(|records| {
+                turns.turn(number).map(|records| {
                     let mut turn = Turn::new(number);
                     let each =
                         &mut |block: parquet::Block<'_>| each(number, &Block::Parquet(block));

@@ -129,7 +129,7 @@ fn files_that_cannot_be_opened() {
         (kind, text.as_str()),
         (
             ErrorKind::Descriptor,
-            "t.dat: no descriptor t.dat.toml, and its name has none of the endings .csv, .tsv, .jsonl, .ndjson, .parquet, .pq"
+            "t.dat: no descriptor t.dat.toml, and its name has none of the endings .csv, .tsv, .jsonl, .ndjson, .parquet, .pq, .arrow, .feather, .ipc"
         )
     );
     let (kind, text) = Temporary::new("t.csv", "").complaint("");

@@ -225,7 +225,7 @@ fn a_descriptor_has_to_fit_its_file() {
     );
     Data::new("f.dat", RECORD, None).does_not_open(
         ErrorKind::Descriptor,
-        "f.dat: no descriptor f.dat.toml, and its name has none of the endings .csv, .tsv, .jsonl, .ndjson, .parquet, .pq",
+        "f.dat: no descriptor f.dat.toml, and its name has none of the endings .csv, .tsv, .jsonl, .ndjson, .parquet, .pq, .arrow, .feather, .ipc",
     );
 }
 

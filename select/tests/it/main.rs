@@ -6,8 +6,12 @@
     reason = "helpers of tests may panic too"
 )]
 
+/// Tables as Arrow files.
+mod arrow_file;
 /// Files and texts that are wrong.
 mod bad_data;
+/// Parquet and Arrow files of other writers, and damaged ones.
+mod column_files;
 /// Rows as a file of a mainframe.
 mod ebcdic;
 /// Running a Select, and its answer as text.

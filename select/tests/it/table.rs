@@ -10,6 +10,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use sift_select::{Descriptor, ErrorKind, Index, IndexFolder, Source, Value};
 
+use crate::arrow_file;
 use crate::ebcdic;
 use crate::parquet_file::{self, Pages};
 
@@ -30,6 +31,7 @@ pub(crate) enum Format {
     Csv,
     Jsonl,
     Parquet(Pages),
+    Arrow,
 }
 
 impl Format {
@@ -40,6 +42,7 @@ impl Format {
         Self::Jsonl,
         Self::Parquet(Pages::V1),
         Self::Parquet(Pages::V2),
+        Self::Arrow,
     ];
 }
 
@@ -78,6 +81,7 @@ impl Table {
         let (bytes, descriptor) = match format {
             Format::Fixed => (self.to_fixed(), self.fixed_descriptor()),
             Format::Ebcdic => ebcdic::encode(self),
+            Format::Arrow => (arrow_file::write(self), "format = \"arrow\"".to_owned()),
             Format::Parquet(pages) => {
                 (parquet_file::write(self, pages), "format = \"parquet\"".to_owned())
             }

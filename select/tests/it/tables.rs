@@ -122,7 +122,8 @@ pub(crate) fn many() -> Table {
     Table { name: "many", columns, rows: rows.collect(), formats: Format::ALL }
 }
 
-const NARROW: &[Format] = &[Format::Fixed, Format::Parquet(Pages::V1), Format::Parquet(Pages::V2)];
+const NARROW: &[Format] =
+    &[Format::Fixed, Format::Parquet(Pages::V1), Format::Parquet(Pages::V2), Format::Arrow];
 
 /// Number types that texts do not have.
 pub(crate) fn narrow() -> Table {
@@ -148,8 +149,13 @@ pub(crate) fn narrow() -> Table {
     Table { name: "narrow", columns, rows, formats: NARROW }
 }
 
-const EVENTS: &[Format] =
-    &[Format::Csv, Format::Jsonl, Format::Parquet(Pages::V1), Format::Parquet(Pages::V2)];
+const EVENTS: &[Format] = &[
+    Format::Csv,
+    Format::Jsonl,
+    Format::Parquet(Pages::V1),
+    Format::Parquet(Pages::V2),
+    Format::Arrow,
+];
 
 /// Types that fixed-length records do not have.
 pub(crate) fn events() -> Table {

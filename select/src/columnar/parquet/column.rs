@@ -13,11 +13,12 @@ use parquet::arrow::array_reader::ArrayReader;
 use parquet::column::page::{PageIterator, PageReader};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 
+use super::Chunk;
 use super::footer::contained;
 use super::pages::Pages;
 use super::schema::Leaf;
-use super::{Chunk, Input};
 use crate::block::Rows;
+use crate::columnar::input::Input;
 
 /// With more runs than one in so many records a block is decoded whole; found by measuring, and near
 /// what the parquet crate's own reader takes for short.

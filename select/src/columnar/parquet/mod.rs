@@ -27,17 +27,15 @@ pub(crate) use turns::{RECORD_BYTES, Turns};
 use std::cell::RefCell;
 use std::fs::File;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::Schema;
 use parquet::basic::{Compression, Type};
-use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
+use super::input::Input;
 use crate::block::{Fault, Rows};
-use crate::data_file::DataFile;
 use crate::{Error, ErrorKind, Result};
 use column::Column;
 use schema::Leaf;
@@ -93,35 +91,6 @@ impl Layout {
 /// The records of a row group, which were checked when the file was opened.
 fn records(group: &RowGroupMetaData) -> u64 {
     u64::try_from(group.num_rows()).unwrap_or(0)
-}
-
-/// What the columns of a turn read the file by.
-#[derive(Debug)]
-struct Input {
-    file: Arc<DataFile>,
-    bytes: AtomicU64,
-    /// What the operating system could not do, and not for a fault of a record.
-    failure: Mutex<Option<Error>>,
-}
-
-impl Input {
-    fn new(file: Arc<DataFile>) -> Self {
-        Self { file, bytes: AtomicU64::new(0), failure: Mutex::new(None) }
-    }
-
-    fn read(&self, at: u64, length: usize) -> ParquetResult<Vec<u8>> {
-        let mut bytes = vec![0; length];
-        if let Err(error) = self.file.read(&mut bytes, at) {
-            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            return Err(ParquetError::General("the file cannot be read".to_owned()));
-        }
-        self.bytes.fetch_add(length as u64, Ordering::Relaxed);
-        Ok(bytes)
-    }
-
-    fn take_failure(&self) -> Option<Error> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
 }
 
 /// A column of a row group.

@@ -12,9 +12,10 @@ use bytes::Bytes;
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 
+use super::Chunk;
 use super::codec::Codec;
 use super::header::{Header, PageKind};
-use super::{Chunk, Input};
+use crate::columnar::input::Input;
 
 /// The most bytes of a page, stored or not. Writers make pages of about a mebibyte, and a few of
 /// them one of a hundred.
@@ -139,9 +140,13 @@ impl Pages {
         }
         let left = self.chunk.bytes.end.saturating_sub(self.at);
         let length = length.max(usize::try_from(left).unwrap_or(usize::MAX).min(WINDOW_BYTES));
-        self.window = self.input.read(self.at, length)?.into();
+        self.window = self.read(self.at, length)?.into();
         self.window_start = self.at;
         Ok(self.window.clone())
+    }
+
+    fn read(&self, at: u64, length: usize) -> Result<Vec<u8>> {
+        self.input.read(at, length).map_err(ParquetError::General)
     }
 
     /// What was read from `at` on.
@@ -156,10 +161,10 @@ impl Pages {
         let body = if header.stored_bytes <= at_hand.len() {
             at_hand.slice(..header.stored_bytes)
         } else if at_hand.is_empty() {
-            self.input.read(self.at, header.stored_bytes)?.into()
+            self.read(self.at, header.stored_bytes)?.into()
         } else {
             let rest = header.stored_bytes - at_hand.len();
-            let rest = self.input.read(self.at + at_hand.len() as u64, rest)?;
+            let rest = self.read(self.at + at_hand.len() as u64, rest)?;
             [at_hand.as_ref(), &rest].concat().into()
         };
         let mut checksum = flate2::Crc::new();

@@ -6,10 +6,10 @@
 use std::cell::RefCell;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use super::{Block, Input, Layout, records};
+use super::{Block, Layout, records};
 use crate::Result;
+use crate::columnar::input::Input;
 use crate::data_file::DataFile;
 
 /// Bytes that a record is taken to have where a morsel is given in bytes: the few columns that are
@@ -20,11 +20,20 @@ pub(crate) const RECORD_BYTES: usize = 32;
 /// and the other columns.
 const BLOCK_RECORDS: u64 = 16 << 10;
 
-/// The turns of a file.
+/// The turns of some records of a file.
 #[derive(Debug)]
 pub(crate) struct Turns {
-    /// For each row group the number of its first turn, and in the end the number of all.
-    firsts: Vec<u64>,
+    pieces: Vec<Piece>,
+}
+
+/// Neighbouring records of one row group.
+#[derive(Clone, Debug)]
+struct Piece {
+    group: usize,
+    /// Of the row group.
+    records: Range<u64>,
+    /// Numbers of its turns.
+    turns: Range<u64>,
 }
 
 /// Records of one row group.
@@ -35,31 +44,38 @@ pub(crate) struct Turn {
 }
 
 impl Turns {
-    /// Turns of about `morsel_bytes`, of one record at least.
-    pub(crate) fn new(layout: &Layout, morsel_bytes: usize) -> Self {
+    /// Turns of about `morsel_bytes`, of one record at least, of these records of the file.
+    pub(crate) fn new(layout: &Layout, wanted: &Range<u64>, morsel_bytes: usize) -> Self {
         let records_max = (morsel_bytes / RECORD_BYTES).max(1) as u64;
-        let mut firsts = vec![0];
-        let mut turns = 0;
-        for group in layout.metadata.row_groups() {
-            turns += records(group).div_ceil(records_max);
-            firsts.push(turns);
+        let (mut first, mut turn) = (0, 0);
+        let mut pieces = Vec::new();
+        for (group, metadata) in layout.metadata.row_groups().iter().enumerate() {
+            let end = first + records(metadata);
+            let range = wanted.start.max(first)..wanted.end.min(end);
+            if range.start < range.end {
+                let records = range.start - first..range.end - first;
+                let next = turn + (range.end - range.start).div_ceil(records_max);
+                pieces.push(Piece { group, records, turns: turn..next });
+                turn = next;
+            }
+            first = end;
         }
-        Self { firsts }
+        Self { pieces }
     }
 
     /// Number of turns.
     pub(crate) fn len(&self) -> u64 {
-        self.firsts.last().copied().unwrap_or(0)
+        self.pieces.last().map_or(0, |piece| piece.turns.end)
     }
 
     /// The turn with a number.
-    pub(crate) fn turn(&self, layout: &Layout, number: u64) -> Option<Turn> {
-        let group = self.firsts.partition_point(|first| *first <= number).checked_sub(1)?;
-        let (first, next) = (self.firsts.get(group)?, self.firsts.get(group + 1)?);
-        let records = records(layout.metadata.row_groups().get(group)?);
-        let part = |index: u64| (records * index) / (next - first);
-        let index = number - first;
-        Some(Turn { group, records: part(index)..part(index + 1) })
+    pub(crate) fn turn(&self, number: u64) -> Option<Turn> {
+        let piece = self.pieces.partition_point(|piece| piece.turns.end <= number);
+        let Piece { group, records, turns } = self.pieces.get(piece)?;
+        let count = records.end - records.start;
+        let part = |index: u64| records.start + count * index / (turns.end - turns.start);
+        let index = number - turns.start;
+        Some(Turn { group: *group, records: part(index)..part(index + 1) })
     }
 }
 
@@ -86,7 +102,7 @@ impl Turn {
             let records = start..end;
             let group = self.group;
             let flow = each(Block { layout, columns: &columns, input: &input, group, records });
-            *bytes = input.bytes.load(Ordering::Relaxed);
+            *bytes = input.bytes();
             if let Some(error) = input.take_failure() {
                 return Err(error);
             }

@@ -1,0 +1,130 @@
+//! One column of a record batch: its buffers as an Arrow array, checked by Arrow.
+
+use std::ops::Range;
+
+use arrow::array::{Array, ArrayData, ArrayRef, AsArray, UInt64Array, make_array};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow::compute::{cast, concat, take};
+use arrow::datatypes::{DataType, Int64Type};
+
+use super::buffers::Message;
+use super::schema::{Leaf, Shape};
+use super::{Dictionary, Layout};
+use crate::columnar::input::Input;
+
+/// All of a column; the error is a complaint.
+pub(super) fn read(
+    layout: &Layout,
+    column: usize,
+    batch: &Message,
+    input: &Input,
+) -> Result<ArrayRef, String> {
+    let column = layout.columns.get(column).ok_or("there is no such column")?;
+    let leaf: &Leaf = column.leaf.as_ref().ok_or("its type is not read")?;
+    let (own, parents) = leaf.path.split_last().ok_or("there is no such column")?;
+    let shapes = &layout.shapes;
+    let mut nulls = None;
+    for parent in parents {
+        let buffers = batch.buffers_of(shapes, *parent).ok_or("a struct has no buffer")?;
+        let of_parent = validity(batch, *parent, buffers.first(), input)?;
+        nulls = NullBuffer::union(nulls.as_ref(), of_parent.as_ref());
+    }
+    let array = match &leaf.dictionary {
+        None => array(&leaf.stored, batch, shapes, *own, nulls, input)?,
+        Some((id, values_type)) => {
+            let dictionary = layout.dictionaries.iter().find(|dictionary| dictionary.id == *id);
+            let dictionary = dictionary.ok_or("its dictionary is missing")?;
+            let values = values(dictionary, values_type, input)?;
+            let codes = array(&leaf.stored, batch, shapes, *own, nulls, input)?;
+            decoded(&codes, &values)?
+        }
+    };
+    Ok(array)
+}
+
+/// The values of codes; a code that there is no value for is damage.
+fn decoded(codes: &ArrayRef, values: &ArrayRef) -> Result<ArrayRef, String> {
+    let codes = cast(codes, &DataType::Int64).map_err(|error| error.to_string())?;
+    let codes = codes.as_primitive::<Int64Type>();
+    let place = |code: i64| u64::try_from(code).ok().filter(|place| *place < values.len() as u64);
+    // what stands in place of NULL is no code
+    let places: UInt64Array = codes.iter().map(|code| code.and_then(place)).collect();
+    if places.null_count() != codes.null_count() {
+        return Err("a code is not one of its dictionary".to_owned());
+    }
+    take(values, &places, None).map_err(|error| error.to_string())
+}
+
+fn values(
+    dictionary: &Dictionary,
+    data_type: &DataType,
+    input: &Input,
+) -> Result<ArrayRef, String> {
+    let read = || {
+        let shape = match data_type {
+            DataType::Utf8View | DataType::BinaryView => Shape { buffers: 2, is_variadic: true },
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Binary | DataType::LargeBinary => {
+                Shape { buffers: 3, is_variadic: false }
+            }
+            _ => Shape { buffers: 2, is_variadic: false },
+        };
+        let parts = dictionary.messages.iter();
+        let parts = parts.map(|part| array(data_type, part, &[shape], 0, None, input));
+        let parts: Vec<ArrayRef> = parts.collect::<Result<_, String>>()?;
+        let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+        concat(&parts).map_err(|error| error.to_string())
+    };
+    dictionary.values.get_or_init(read).clone()
+}
+
+/// The array of a field, with the NULLs of what it is in.
+fn array(
+    data_type: &DataType,
+    batch: &Message,
+    shapes: &[Shape],
+    index: usize,
+    nulls: Option<NullBuffer>,
+    input: &Input,
+) -> Result<ArrayRef, String> {
+    let places = batch.buffers_of(shapes, index).ok_or("a column has no buffers")?;
+    let (first, rest) = places.split_first().ok_or("a column has no buffers")?;
+    let own = validity(batch, index, Some(first), input)?;
+    let nulls = NullBuffer::union(nulls.as_ref(), own.as_ref());
+    let mut buffers = Vec::with_capacity(rest.len());
+    for place in rest {
+        buffers.push(batch.read(place, input)?);
+    }
+    // an array without values may have no offsets
+    let is_text = matches!(data_type, DataType::Utf8 | DataType::Binary);
+    let is_large = matches!(data_type, DataType::LargeUtf8 | DataType::LargeBinary);
+    if (is_text || is_large) && buffers.first().is_some_and(Buffer::is_empty) {
+        buffers[0] = Buffer::from_slice_ref([0_u64]);
+    }
+    let data = ArrayData::builder(data_type.clone())
+        .len(batch.records)
+        .nulls(nulls)
+        .buffers(buffers)
+        // the buffers of the file may lie anywhere
+        .align_buffers(true)
+        .build()
+        .map_err(|error| format!("its buffers are damaged: {error}"))?;
+    Ok(make_array(data))
+}
+
+/// Which records have a value; `None` is all.
+fn validity(
+    batch: &Message,
+    index: usize,
+    place: Option<&Range<u64>>,
+    input: &Input,
+) -> Result<Option<NullBuffer>, String> {
+    let nulls = batch.nulls.get(index).ok_or("a column is missing")?;
+    let Some(place) = place.filter(|place| *nulls > 0 && !place.is_empty()) else {
+        return Ok(None);
+    };
+    let bits = batch.read(place, input)?;
+    if bits.len().saturating_mul(8) < batch.records {
+        return Err("its NULLs are not those of all records".to_owned());
+    }
+    Ok(Some(NullBuffer::new(BooleanBuffer::new(bits, 0, batch.records))))
+}

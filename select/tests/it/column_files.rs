@@ -1,0 +1,154 @@
+//! Parquet and Arrow files of writers that nobody here wrote, beside CSV twins of them, and files with damage.
+//!
+//! `tests/data/make.py` tells how they were made.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::ipc::CompressionType;
+use fastrand::Rng;
+use sift_select::property::answers_ignore_morsels;
+use sift_select::{Descriptor, ErrorKind, Source};
+
+use crate::arrow_file;
+use crate::engine::{self, QUICK_RUNS, RUNS};
+use crate::parquet_file::{self, Pages};
+use crate::tables;
+
+fn path(name: &str) -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data")).join(name)
+}
+
+fn open(name: &str, descriptor: Option<&str>) -> Arc<Source> {
+    let descriptor = descriptor.map(|text| Descriptor::parse(name, text).expect("a descriptor"));
+    let file = File::open(path(name)).expect(name);
+    Arc::new(Source::open(name, file, descriptor).expect(name))
+}
+
+/// The columns of `types.csv` and their types there.
+const TYPES: &[(&str, &str)] = &[
+    ("i8", "int64"),
+    ("i16", "int64"),
+    ("i32", "int64"),
+    ("i64", "int64"),
+    ("u8", "int64"),
+    ("u16", "int64"),
+    ("u32", "int64"),
+    ("u64", "decimal(20,0)"),
+    ("f16", "float64"),
+    ("f32", "float64"),
+    ("f64", "float64"),
+    ("d9", "decimal(9,2)"),
+    ("d18", "decimal(18,4)"),
+    ("d38", "decimal(38,10)"),
+    ("b", "boolean"),
+    ("s", "text"),
+    ("large", "text"),
+    ("view", "text"),
+    ("dict", "text"),
+    ("day", "date"),
+    ("ms", "timestamp"),
+    ("us", "timestamp"),
+    ("ns", "timestamp"),
+    ("utc", "timestamp"),
+];
+
+#[test]
+fn values_are_those_of_the_twin() {
+    let fields =
+        TYPES.iter().map(|(name, word)| format!("[[field]]\nname='{name}'\ntype='{word}'\n"));
+    let twin = open("types.csv", Some(&fields.collect::<String>()));
+    let files = std::fs::read_dir(path("")).expect("the folder");
+    let files =
+        files.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
+    let files: Vec<String> = files.filter(|name| name.starts_with("types-")).collect();
+    assert_eq!(files.len(), 11, "{files:?}");
+    for file in files {
+        let source = open(&file, None);
+        assert_eq!(source.records(), Some(40), "{file}");
+        for field in source.schema().fields() {
+            let name = field.name();
+            for filter in ["true", &format!("{name} IS NULL"), "b", "NOT b"] {
+                let sql = format!("SELECT CAST({name} AS text) FROM 't' WHERE {filter}");
+                let sql_of = |file: &str| sql.replace("'t'", &format!("'{file}'"));
+                let expected = engine::select(&twin, &sql_of("types.csv"), &[], RUNS[0]);
+                let expected = expected.expect(&sql).rows;
+                for run in QUICK_RUNS {
+                    let answer = engine::select(&source, &sql_of(&file), &[], *run);
+                    assert_eq!(answer.expect(&sql).rows, expected, "{file}, {run:?}: {sql}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn leaves_of_groups_are_columns() {
+    let twin = "[[field]]\nname='a.b.c'\ntype='int64'\n[[field]]\nname='a.e'\ntype='float64'\n";
+    let twin = open("nested.csv", Some(twin));
+    for file in ["nested.parquet", "nested.arrow"] {
+        let source = open(file, None);
+        let names: Vec<_> = source.schema().fields().iter().map(|field| field.name()).collect();
+        assert_eq!(names, ["id", "a.b.c", "a.b.d", "a.e", "tags", "m", "t"]);
+        let sql = "SELECT id, \"a.b.c\", \"a.b.d\", \"a.e\" FROM 'f' WHERE id <> 2";
+        for run in RUNS {
+            let of = |source, file: &str| {
+                let sql = sql.replace("'f'", &format!("'{file}'"));
+                engine::select(source, &sql, &[], *run).expect(&sql).rows
+            };
+            assert_eq!(of(&source, file), of(&twin, "nested.csv"), "{file}");
+        }
+        let count =
+            engine::select(&source, &format!("SELECT count(*) FROM '{file}'"), &[], RUNS[0]);
+        assert_eq!(count.expect("a count").rows, ["4"]);
+        for (items, column, complaint) in [
+            ("count(tags)", 14, "`tags` is a list"),
+            ("m", 8, "`m` is a map"),
+            ("*", 8, "`tags` is a list"),
+            ("id + 1, t", 16, "`t` is a time64(\u{b5}s)"),
+        ] {
+            let sql = format!("SELECT {items} FROM '{file}'");
+            let error = engine::select(&source, &sql, &[], RUNS[0]).expect_err(&sql);
+            let message =
+                format!("line 1, column {column}: column {complaint}, which Selects do not read");
+            assert_eq!((error.kind(), error.to_string()), (ErrorKind::Unsupported, message));
+        }
+    }
+}
+
+/// Whatever is done to a byte: the file is refused, or has one answer however it is divided.
+#[test]
+fn a_damaged_file_has_one_answer() {
+    for pages in [Pages::V1, Pages::V2] {
+        damage("values.parquet", &parquet_file::write(&tables::values(), pages));
+    }
+    for codec in [None, Some(CompressionType::LZ4_FRAME), Some(CompressionType::ZSTD)] {
+        damage("values.arrow", &arrow_file::write_with(&tables::values(), codec));
+    }
+}
+
+fn damage(name: &str, good: &[u8]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(name);
+    let mut random = Rng::with_seed(7);
+    // far from every byte, so that the test is quick; another seed finds others
+    for _ in 0..400 {
+        let mut bytes = good.to_vec();
+        match random.u8(0..8) {
+            0 => bytes.truncate(random.usize(0..good.len())),
+            flips => {
+                for _ in 0..flips.div_ceil(4) {
+                    bytes[random.usize(0..good.len())] ^= random.u8(1..=255);
+                }
+            }
+        }
+        std::fs::write(&path, &bytes).expect("write the file");
+        let file = File::open(&path).expect("open the file");
+        let Ok(source) = Source::open(name, file, None) else { continue };
+        let source = Arc::new(source);
+        for sql in ["SELECT *", "SELECT name, wide"] {
+            answers_ignore_morsels(&source, &format!("{sql} FROM '{name}' WHERE n > 0 OR id > 3"));
+        }
+    }
+}
