@@ -7,6 +7,8 @@
 use arrow::array::{Array, ArrayRef, UInt64Array};
 use arrow::buffer::BooleanBuffer;
 
+use crate::columnar::parquet;
+use crate::data_file::Layout;
 use crate::eval;
 use crate::extent::Extent;
 use crate::index::Index;
@@ -46,7 +48,7 @@ impl AccessPath {
     pub(crate) fn pruned(plan: &Bound, morsel_bytes: usize) -> Self {
         let all = Self::all(plan);
         let parts = &plan.source().parts;
-        if !plan.view.has_all_records() || parts.iter().all(|part| part.index.is_none()) {
+        if !plan.view.has_all_records() || parts.iter().all(|part| !is_known(part)) {
             return all;
         }
         let mut path = Self { extents: Vec::with_capacity(all.extents.len()), ..all };
@@ -54,6 +56,10 @@ impl AccessPath {
         for ((part, file), all) in parts.iter().enumerate().zip(all.extents) {
             match &file.index {
                 Some(index) => path.add_zones(plan, part, file, index, &mut offset, morsel_bytes),
+                None if let Layout::Parquet(layout) = &file.file.layout => {
+                    offset.end();
+                    path.add_claimed(plan, part, file, layout);
+                }
                 None => {
                     offset.end();
                     path.extents.push(all);
@@ -66,6 +72,23 @@ impl AccessPath {
     /// Records that are not read.
     pub(crate) fn records_pruned(&self) -> u64 {
         self.pruned_by.iter().sum::<u64>() + self.skipped
+    }
+
+    /// What is left by what the file claims of its parts.
+    fn add_claimed(&mut self, plan: &Bound, part: usize, file: &Part, layout: &parquet::Layout) {
+        let of_file = file.file.schema.fields().len();
+        let constant = |column: usize, records: &[u64]| {
+            constant(file.constants.get(column.checked_sub(of_file)?)?, records)
+        };
+        let kept = layout.kept(&plan.conjuncts, file.file.identity.bytes, &constant);
+        for (all, pruned) in self.pruned_by.iter_mut().zip(kept.pruned_by) {
+            *all += pruned;
+        }
+        self.zones += kept.zones;
+        self.zones_read += kept.zones_read;
+        let extents = kept.records.into_iter();
+        let extents = extents.map(|bytes| Extent { first_record: bytes.start, bytes });
+        self.extents.extend(extents.map(|extent| (part, extent)));
     }
 
     fn add_zones(
@@ -110,6 +133,11 @@ impl AccessPath {
     }
 }
 
+/// Whether there are statistics of a file.
+fn is_known(part: &Part) -> bool {
+    part.index.is_some() || matches!(part.file.layout, Layout::Parquet(_))
+}
+
 /// What OFFSET has still to pass over from the start of the files.
 struct Offset {
     records: u64,
@@ -152,22 +180,21 @@ impl KnownPart<'_> {
             }
         })
     }
+}
 
-    /// Of a column that has one value for all records of the file.
-    fn constant(&self, value: &ArrayRef) -> Option<ColumnStatistics> {
-        let records = self.index.records();
-        let values = eval::repeated(value, records.len()).ok()?;
-        let is_null = value.is_null(0);
-        Some(ColumnStatistics {
-            min: ArrayRef::clone(&values),
-            max: values,
-            null_counts: records
-                .iter()
-                .map(|all| Some(if is_null { *all } else { 0 }))
-                .collect::<UInt64Array>(),
-            decodes: BooleanBuffer::new_set(records.len()),
-        })
-    }
+/// Of a column that has one value for all records of the file.
+fn constant(value: &ArrayRef, records: &[u64]) -> Option<ColumnStatistics> {
+    let values = eval::repeated(value, records.len()).ok()?;
+    let is_null = value.is_null(0);
+    Some(ColumnStatistics {
+        min: ArrayRef::clone(&values),
+        max: values,
+        null_counts: records
+            .iter()
+            .map(|all| Some(if is_null { *all } else { 0 }))
+            .collect::<UInt64Array>(),
+        decodes: BooleanBuffer::new_set(records.len()),
+    })
 }
 
 impl Statistics for KnownPart<'_> {
@@ -179,7 +206,7 @@ impl Statistics for KnownPart<'_> {
         let of_file = self.part.file.schema.fields().len();
         match column.checked_sub(of_file) {
             None => self.index.column(column),
-            Some(constant) => self.constant(self.part.constants.get(constant)?),
+            Some(index) => constant(self.part.constants.get(index)?, self.index.records()),
         }
     }
 }

@@ -115,12 +115,14 @@ impl DataFile {
 
     /// All its records.
     pub(crate) fn all(&self) -> Extent {
-        let start = match &self.layout {
-            Layout::Fixed(_) | Layout::Parquet(_) | Layout::Arrow(_) => 0,
-            Layout::Csv(layout) => layout.start,
-            Layout::Json(layout) => layout.start,
+        let bytes = match &self.layout {
+            Layout::Fixed(_) => 0..self.identity.bytes,
+            Layout::Csv(layout) => layout.start..self.identity.bytes,
+            Layout::Json(layout) => layout.start..self.identity.bytes,
+            Layout::Parquet(layout) => 0..layout.records(),
+            Layout::Arrow(layout) => 0..layout.records(),
         };
-        Extent { first_record: 0, bytes: start..self.identity.bytes }
+        Extent { first_record: 0, bytes }
     }
 
     /// All that decides where records are and what they hold, as text; `None` for formats that have

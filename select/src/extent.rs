@@ -7,7 +7,8 @@ use std::ops::Range;
 pub(crate) struct Extent {
     /// Records of the file before it.
     pub(crate) first_record: u64,
-    /// From the start of its first record to that of the record behind it.
+    /// From the start of its first record to that of the record behind it; the numbers of the records
+    /// where a file holds columns.
     pub(crate) bytes: Range<u64>,
 }
 

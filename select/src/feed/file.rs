@@ -85,7 +85,7 @@ impl FileFeed {
                 (layout.turns(), morsel_bytes as u64, Order::Numbered(AtomicU64::new(0)))
             }
             Layout::Parquet(layout) => {
-                let turns = parquet::Turns::new(layout, &(0..layout.records()), morsel_bytes);
+                let turns = parquet::Turns::new(layout, &extent.bytes, morsel_bytes);
                 (turns.len(), morsel_bytes as u64, Order::Parquet(AtomicU64::new(0), turns))
             }
             Layout::Json(_) => {

@@ -59,7 +59,11 @@ fn fixed(records: u32) -> Indexed {
 }
 
 /// All rows as text, what the scan did, and how it ended.
-fn run(view: impl Into<View>, sql: &str, options: ScanOptions) -> (String, Statistics, Result<()>) {
+pub(crate) fn run(
+    view: impl Into<View>,
+    sql: &str,
+    options: ScanOptions,
+) -> (String, Statistics, Result<()>) {
     let plan = Plan::new(&Select::parse(sql).expect("a Select"), view, &[]).expect("a plan");
     let (schema, mut batches) = (Arc::clone(plan.schema()), Vec::new());
     let mut scan = Scan::new(plan, options);

@@ -13,6 +13,7 @@
 //! is a complaint like others ([`footer::contained`]). A record that does not decode is found by
 //! halving ([`column`]), so that the complaint is about the same record however a file is divided.
 
+mod claims;
 mod codec;
 mod column;
 mod footer;
@@ -21,6 +22,7 @@ mod pages;
 mod schema;
 mod thrift;
 mod turns;
+mod zones;
 
 pub(crate) use turns::{RECORD_BYTES, Turns};
 

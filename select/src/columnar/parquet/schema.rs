@@ -42,7 +42,9 @@ pub(super) struct Leaf {
     pub(super) index: usize,
     descriptor: ColumnDescPtr,
     decoded: Decoded,
-    to: DataType,
+    /// The Arrow type that is nearest to what the file says.
+    pub(super) stored: DataType,
+    pub(super) to: DataType,
 }
 
 /// What the parquet crate makes of a leaf.
@@ -142,10 +144,10 @@ impl Column {
             (DataType::Utf8, _) if descriptor.converted_type() != ConvertedType::UTF8 => {
                 Decoded::Text
             }
-            _ => Decoded::As(stored),
+            _ => Decoded::As(stored.clone()),
         };
         let field = Field::new(name, to.clone(), nullable);
-        Self { field, storage, leaf: Some(Leaf { index, descriptor, decoded, to }) }
+        Self { field, storage, leaf: Some(Leaf { index, descriptor, decoded, stored, to }) }
     }
 }
 
@@ -317,6 +319,19 @@ impl Leaf {
                 make_fixed_len_byte_array_reader(pages, descriptor, Some(read_as), capacity, None)?
             }
         })
+    }
+
+    /// Whether a value decodes wherever the least and the greatest of a page do.
+    pub(super) fn decodes_between_bounds(&self) -> bool {
+        !matches!(self.stored, DataType::Timestamp(TimeUnit::Nanosecond, _))
+    }
+
+    /// Whether every value decodes of a page without damage.
+    pub(super) fn decodes_always(&self) -> bool {
+        let is_timestamp = matches!(self.to, DataType::Timestamp(..));
+        let is_micros = matches!(self.stored, DataType::Timestamp(TimeUnit::Microsecond, _));
+        let is_decimal = matches!(self.stored, DataType::Decimal128(..));
+        (is_micros || !is_timestamp) && !is_decimal && matches!(&self.decoded, Decoded::As(_))
     }
 
     /// What Selects see of what was decoded; the error is the first row that has no value, and why.

@@ -1,0 +1,226 @@
+//! Which records of a file WHERE may be true for, by what the file claims of its row groups, then
+//! of the pages of those that are left.
+//!
+//! Pages of different columns hold different records, so where the pages of any column in WHERE
+//! begin, a zone begins; neighbours are joined until a zone has [`RECORDS_MIN`], for each that is
+//! left costs a start. Damage in a page that is not read is not found.
+
+use std::ops::Range;
+
+use arrow::array::{Array, ArrayRef, UInt64Array};
+use arrow::buffer::BooleanBuffer;
+
+use super::claims::{Claim, bounds};
+use super::{Chunk, Layout, records};
+use crate::plan::Conjunct;
+use crate::prune::{self, ColumnStatistics, Statistics};
+
+/// Records of a zone at least, if its row group has so many.
+const RECORDS_MIN: u64 = 4096;
+
+/// What is left of a file, and what ruled out the rest.
+pub(crate) struct Kept {
+    /// Records of the file, in order.
+    pub(crate) records: Vec<Range<u64>>,
+    /// Records that each conjunct ruled out.
+    pub(crate) pruned_by: Vec<u64>,
+    /// Row groups, or zones within those that were left.
+    pub(crate) zones: usize,
+    pub(crate) zones_read: usize,
+}
+
+/// Some records of a row group.
+#[derive(Clone, Debug)]
+struct Zone {
+    group: usize,
+    /// Of the row group.
+    records: Range<u64>,
+    /// Of the file, before the row group.
+    first: u64,
+}
+
+impl Layout {
+    /// The records that all `conjuncts` may be true for; `constant` tells what is known of columns
+    /// that the file does not have.
+    pub(crate) fn kept(
+        &self,
+        conjuncts: &[Conjunct],
+        file_bytes: u64,
+        constant: &dyn Fn(usize, &[u64]) -> Option<ColumnStatistics>,
+    ) -> Kept {
+        let mut pruned_by = vec![0; conjuncts.len()];
+        let mut keep = |zones: Vec<Zone>, claims: &dyn Fn(&Zone, usize) -> Claim| -> Vec<Zone> {
+            let counts: Vec<u64> = zones.iter().map(Zone::len).collect();
+            let known = Known { layout: self, zones: &zones, counts: &counts, claims, constant };
+            let rulings = prune::rulings(conjuncts, &known);
+            for (zone, ruling) in zones.iter().zip(&rulings) {
+                if let Some(pruned) = ruling.and_then(|by| pruned_by.get_mut(by)) {
+                    *pruned += zone.len();
+                }
+            }
+            zones
+                .into_iter()
+                .zip(rulings)
+                .filter(|(_, by)| by.is_none())
+                .map(|(zone, _)| zone)
+                .collect()
+        };
+        let groups = self.groups();
+        let groups_count = groups.len();
+        let groups_left = keep(groups, &|zone, column| self.claim_of_group(zone, column));
+        let groups_pruned = groups_count - groups_left.len();
+        let columns: Vec<usize> =
+            conjuncts.iter().flat_map(|conjunct| conjunct.columns.iter().copied()).collect();
+        let zones: Vec<Zone> = groups_left
+            .iter()
+            .flat_map(|group| self.zones_of(group, &columns, file_bytes))
+            .collect();
+        let zones_count = zones.len();
+        let zones_left = keep(zones, &|zone, column| self.claim_of_zone(zone, column, file_bytes));
+        Kept {
+            zones: groups_pruned + zones_count,
+            zones_read: zones_left.len(),
+            records: joined(&zones_left),
+            pruned_by,
+        }
+    }
+
+    fn groups(&self) -> Vec<Zone> {
+        let mut first = 0;
+        let groups = self.metadata.row_groups().iter().enumerate();
+        let zones = groups.map(|(group, metadata)| {
+            let records = records(metadata);
+            let zone = Zone { group, records: 0..records, first };
+            first += records;
+            zone
+        });
+        zones.filter(|zone| zone.len() > 0).collect()
+    }
+
+    /// The row group in zones, none of which is within a page of any of the columns.
+    fn zones_of(&self, group: &Zone, columns: &[usize], file_bytes: u64) -> Vec<Zone> {
+        let mut starts = vec![0];
+        for column in columns {
+            let chunk = self.chunk(group.group, *column, file_bytes);
+            let Some(locations) = chunk.and_then(|chunk| chunk.locations) else { continue };
+            let mut start = 0;
+            for location in locations.iter() {
+                start += location.records;
+                starts.push(start);
+            }
+        }
+        starts.sort_unstable();
+        starts.dedup();
+        let end = group.len();
+        let mut zones: Vec<Zone> = Vec::new();
+        for (index, start) in starts.iter().enumerate() {
+            let next = starts.get(index + 1).copied().unwrap_or(end).min(end);
+            match zones.last_mut() {
+                Some(last) if last.len() < RECORDS_MIN => last.records.end = next,
+                _ if *start < next => zones.push(Zone { records: *start..next, ..group.clone() }),
+                _ => {}
+            }
+        }
+        zones
+    }
+
+    fn chunk(&self, group: usize, column: usize, file_bytes: u64) -> Option<Chunk> {
+        let leaf = self.columns.get(column)?.leaf.as_ref()?;
+        Chunk::new(&self.metadata, group, leaf.index, file_bytes)
+    }
+
+    fn claim_of_group(&self, zone: &Zone, column: usize) -> Claim {
+        let claim = || {
+            let leaf = self.columns.get(column)?.leaf.as_ref()?;
+            let group = self.metadata.row_groups().get(zone.group)?;
+            let statistics = group.columns().get(leaf.index)?.statistics()?;
+            Some(Claim::of_chunk(statistics, self.metadata.file_metadata(), leaf))
+        };
+        claim().unwrap_or_default()
+    }
+
+    /// What holds for all pages that have records of the zone; what is claimed of the whole column
+    /// chunk where there is no index of its pages.
+    fn claim_of_zone(&self, zone: &Zone, column: usize, file_bytes: u64) -> Claim {
+        let claim = || {
+            let leaf = self.columns.get(column)?.leaf.as_ref()?;
+            let index = self.metadata.column_index()?.get(zone.group)?.get(leaf.index)?;
+            let locations = self.chunk(zone.group, column, file_bytes)?.locations?;
+            if super::claims::pages(index) != locations.len() as u64 {
+                return None;
+            }
+            let mut start = 0;
+            let mut claims = Vec::new();
+            for (page, location) in locations.iter().enumerate() {
+                let end = start + location.records;
+                if start < zone.records.end && zone.records.start < end {
+                    let claim = Claim::of_page(index, page, self.metadata.file_metadata(), leaf);
+                    claims.push((claim, location.records));
+                }
+                start = end;
+            }
+            Some(Claim::of_all(&claims, leaf))
+        };
+        claim().unwrap_or_else(|| self.claim_of_group(zone, column))
+    }
+}
+
+impl Zone {
+    fn len(&self) -> u64 {
+        self.records.end - self.records.start
+    }
+}
+
+/// As ranges of records of the file, neighbours in one.
+fn joined(zones: &[Zone]) -> Vec<Range<u64>> {
+    let mut joined: Vec<Range<u64>> = Vec::new();
+    for zone in zones {
+        let (start, end) = (zone.first + zone.records.start, zone.first + zone.records.end);
+        match joined.last_mut() {
+            Some(last) if last.end == start => last.end = end,
+            _ => joined.push(start..end),
+        }
+    }
+    joined
+}
+
+/// What is known of zones.
+struct Known<'a> {
+    layout: &'a Layout,
+    zones: &'a [Zone],
+    counts: &'a [u64],
+    claims: &'a dyn Fn(&Zone, usize) -> Claim,
+    constant: &'a dyn Fn(usize, &[u64]) -> Option<ColumnStatistics>,
+}
+
+impl Statistics for Known<'_> {
+    fn records(&self) -> &[u64] {
+        self.counts
+    }
+
+    fn column(&self, column: usize) -> Option<ColumnStatistics> {
+        let Some(of_file) = self.layout.columns.get(column) else {
+            return (self.constant)(column, self.counts);
+        };
+        let leaf = of_file.leaf.as_ref()?;
+        let claims: Vec<Claim> =
+            self.zones.iter().map(|zone| (self.claims)(zone, column)).collect();
+        let (min, max): (ArrayRef, ArrayRef) = bounds(&claims, leaf);
+        let nulls = claims.iter().zip(self.counts).map(|(claim, records)| {
+            // a column that cannot be NULL may claim nothing
+            let required = (!of_file.field.is_nullable()).then_some(0);
+            claim.nulls.or(required).filter(|nulls| nulls <= records)
+        });
+        let null_counts: UInt64Array = nulls.collect();
+        let always = leaf.decodes_always();
+        let between = leaf.decodes_between_bounds();
+        let decodes: BooleanBuffer = (0..claims.len())
+            .map(|zone| {
+                let is_null =
+                    null_counts.is_valid(zone) && null_counts.value(zone) == self.counts[zone];
+                always || is_null || (between && min.is_valid(zone) && max.is_valid(zone))
+            })
+            .collect();
+        Some(ColumnStatistics { min, max, null_counts, decodes })
+    }
+}
