@@ -7,8 +7,9 @@ use std::sync::Arc;
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 
+use crate::copybook::{Copybook, CopybookOptions, Encoding};
 use crate::index::decode_body;
-use crate::{Plan, Result, Scan, ScanOptions, Select, Source, Step};
+use crate::{Descriptor, Plan, Result, Scan, ScanOptions, Select, Source, Step};
 
 /// A text is refused, or has one answer however its scan is divided and whatever an index rules out:
 /// the same records, then the same end, be it good or an error. What it touches, it mentions.
@@ -44,6 +45,25 @@ pub fn any_index(source: &Source, body: &[u8]) {
     assert_eq!(records, index.record_count(), "records");
     for (_, extent) in index.zones() {
         assert!(extent.len() > 0, "an empty zone");
+    }
+}
+
+/// A text is refused as a copybook with its line and column, or makes a descriptor that is one.
+///
+/// # Panics
+/// Where that does not hold.
+pub fn copybooks_make_descriptors(text: &str) {
+    for encoding in [Encoding::Utf8, Encoding::Cp037] {
+        let options = CopybookOptions { encoding, ..CopybookOptions::default() };
+        match Copybook::parse("f.cpy", text, &options) {
+            Ok(copybook) => {
+                let descriptor = copybook.to_descriptor("none");
+                if let Err(error) = Descriptor::parse("f.toml", &descriptor) {
+                    unreachable!("{error}\n{descriptor}");
+                }
+            }
+            Err(error) => assert!(error.to_string().starts_with("f.cpy: "), "{error}"),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! A server reads the descriptor again for every request and knows it by its inode, so a new one
 //! holds from the next request on.
 
+pub(crate) mod copybook;
 pub(crate) mod create;
 pub(crate) mod edit;
 

@@ -9,11 +9,15 @@ use std::fmt;
 
 /// How a field holds characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Encoding {
+pub enum Encoding {
+    /// UTF-8, which ASCII is a part of.
     #[default]
     Utf8,
+    /// ISO 8859-1.
     Latin1,
+    /// EBCDIC 037.
     Cp037,
+    /// EBCDIC 1047.
     Cp1047,
 }
 

@@ -26,9 +26,10 @@ use arrow::datatypes::{Field as ArrowField, Schema};
 use crate::block::{Fault, Rows, quote};
 
 pub(crate) use date::{Coding, Format, Moment};
-pub(crate) use encoding::Encoding;
+pub use encoding::Encoding;
 pub(crate) use null::NullWhen;
-pub(crate) use storage::{ByteOrder, Sign, SignKind, Storage};
+pub use storage::ByteOrder;
+pub(crate) use storage::{Sign, SignKind, Storage};
 
 /// The longest record, without its terminator; also the bound of a block's memory.
 pub(crate) const RECORD_BYTES_MAX: u32 = 1 << 20;

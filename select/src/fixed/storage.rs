@@ -62,9 +62,12 @@ pub(crate) enum Place {
     Trailing,
 }
 
+/// The order of the bytes of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ByteOrder {
+pub enum ByteOrder {
+    /// The lowest first.
     Little,
+    /// The highest first.
     Big,
 }
 

@@ -12,6 +12,8 @@ mod arrow_file;
 mod bad_data;
 /// Parquet and Arrow files of other writers, and damaged ones.
 mod column_files;
+/// Files of a COBOL compiler.
+mod copybook;
 /// Rows as a file of a mainframe.
 mod ebcdic;
 /// Running a Select, and its answer as text.

@@ -1,14 +1,18 @@
 //! `siftd file`: its command line, and what it tells of what it did.
 
+mod copybook;
+
 use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, value_parser};
 use sift_select::{Descriptor, Requirement, Source};
 
+use crate::descriptor::copybook as layout;
 use crate::descriptor::create::{self, Hints};
 use crate::descriptor::edit::{self, Change};
 use crate::descriptor::{Described, Error};
+use copybook::CopybookArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum FileCommand {
@@ -28,10 +32,11 @@ pub(crate) enum FileCommand {
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },
-    /// Write a descriptor for CSV files: their columns, with the types of the first records
+    /// Write a descriptor for CSV files, or for fixed-length records by a COBOL copybook
     ///
-    /// It is a beginning: correct the types, and the server will hold all records to them. One that
-    /// is there is never overwritten.
+    /// That of a CSV file has its columns, with the types of the first records; that of a copybook has
+    /// its items. It is a beginning: correct the types, and the server will hold all records to them.
+    /// One that is there is never overwritten.
     CreateDescriptor(CreateArgs),
 }
 
@@ -66,7 +71,7 @@ pub(crate) struct UnprotectArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
-    /// CSV files
+    /// Data files
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
@@ -77,6 +82,9 @@ pub(crate) struct CreateArgs {
     /// A text that stands for NULL, beside the empty field
     #[arg(long, value_name = "TEXT")]
     null: Option<String>,
+
+    #[command(flatten)]
+    copybook: CopybookArgs,
 }
 
 pub(crate) fn run(command: FileCommand) -> Result<(), super::Error> {
@@ -89,11 +97,21 @@ pub(crate) fn run(command: FileCommand) -> Result<(), super::Error> {
             each(&files, |described| edit::change(described, &columns, Change::Free).map(Some))
         }
         FileCommand::Show { files } => each(&files, Described::parsed),
-        FileCommand::CreateDescriptor(CreateArgs { files, delimiter, null }) => {
-            let hints = Hints { delimiter, null };
-            each(&files, |described| create::create(described, &hints).map(Some))
-        }
+        FileCommand::CreateDescriptor(args) => create_descriptor(args),
     }
+}
+
+fn create_descriptor(args: CreateArgs) -> Result<(), super::Error> {
+    let CreateArgs { files, delimiter, null, copybook: args } = args;
+    let Some(path) = &args.copybook else {
+        let hints = Hints { delimiter, null };
+        return each(&files, |described| create::create(described, &hints).map(Some));
+    };
+    let copybook = layout::read(path, &args.options())?;
+    for note in copybook.notes() {
+        super::print(format!("{}: {note}\n", path.display()).as_bytes())?;
+    }
+    each(&files, |described| layout::create(described, &copybook, args.terminator).map(Some))
 }
 
 /// Does the same to each file, and tells what its descriptor says then. The first error ends it:

@@ -111,3 +111,77 @@ type = \"text\"
 ";
     assert_eq!(fs::read_to_string(fixture.data().join("a.csv.toml")).unwrap(), expected);
 }
+
+const COPYBOOK: &str = "\
+000010* a customer
+       01  CUSTOMER.
+           05  ID          PIC 9(4).
+           05  BALANCE     PIC S9(5)V99 COMP-3.
+           05  OPENED      PIC 9(8).
+           05  DAY-PARTS REDEFINES OPENED.
+               10  OPENED-YEAR PIC 9(4).
+               10  FILLER      PIC 9(4).
+";
+
+#[test]
+fn a_descriptor_is_made_of_a_copybook() {
+    let fixture = Fixture::new();
+    let record = |id: &str| [id.as_bytes(), b"\x00\x12\x34\x5D", b"20240229\n"].concat();
+    let path = fixture.data().join("c.dat");
+    fs::write(&path, [record("0001"), record("0002")].concat()).unwrap();
+    fixture.write("c.cpy", COPYBOOK);
+    let line = ["create-descriptor", "--copybook", "c.cpy", "--redefine", "day-parts", "c.dat"];
+    let (code, text) = siftd(&fixture, &line);
+    let note = "c.cpy: line 5: OPENED shares its bytes with another and is passed over\n";
+    assert_eq!((code, text), (Some(0), format!("{note}c.dat: fixed, file on any channel\n")));
+    let expected = "\
+format = \"fixed\"
+record_length = 16
+terminator = \"lf\"
+encoding = \"utf-8\"
+
+[[field]]
+name = \"id\"
+type = \"digits\"
+offset = 0
+length = 4
+
+[[field]]
+name = \"balance\"
+type = \"packed\"
+offset = 4
+length = 4
+scale = 2
+
+[[field]]
+name = \"opened_year\"
+type = \"digits\"
+offset = 8
+length = 4
+";
+    let descriptor = fixture.data().join("c.dat.toml");
+    assert_eq!(fs::read_to_string(&descriptor).unwrap(), expected);
+    let mut query = Command::new(binary());
+    let query = query.args(["query", "SELECT * FROM 'c.dat'"]).current_dir(fixture.data());
+    let answer = query.output().unwrap().stdout;
+    let rows = "id,balance,opened_year\n1,-123.45,2024\n2,-123.45,2024\n";
+    assert_eq!(String::from_utf8(answer).unwrap(), rows);
+
+    fs::remove_file(&descriptor).unwrap();
+    fs::write(&path, [record("0001"), b"more".to_vec()].concat()).unwrap();
+    let (code, text) = siftd(&fixture, &line);
+    assert_eq!(code, Some(2));
+    assert!(
+        text.ends_with(
+            "c.dat: 21 bytes are 1 records of 16 bytes (terminator included) and 5 bytes more\n"
+        ),
+        "{text}"
+    );
+    fixture.write("c.cpy", COPYBOOK.replace("9(5)V99", "9(5)P"));
+    let (code, text) = siftd(&fixture, &line);
+    assert_eq!(code, Some(2));
+    let expected =
+        "c.cpy: line 4, column 32: PICTURE S9(5)P: `P` (scaling positions) is not supported";
+    assert!(text.contains(expected), "{text}");
+    assert!(!descriptor.exists());
+}

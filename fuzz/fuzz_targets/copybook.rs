@@ -1,0 +1,7 @@
+//! Any text as a copybook: refused with its place, or a descriptor.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sift_select::property;
+
+fuzz_target!(|text: &str| property::copybooks_make_descriptors(text));

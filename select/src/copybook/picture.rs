@@ -1,0 +1,127 @@
+//! PICTURE character strings: what a field may hold and how many characters that is.
+//!
+//! A string with symbols of editing is a text, as long as it says: its value is meant to be read.
+
+/// What a PICTURE string says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Picture {
+    /// Letters, or any characters, or an edited number.
+    Text { chars: u32 },
+    /// 9, with S and V.
+    Number { digits: u8, scale: u8, signed: bool },
+}
+
+/// The most digits of a number: those of a decimal here.
+const DIGITS_MAX: u32 = 38;
+
+/// The most characters of a text: no record is longer.
+const CHARS_MAX: u32 = crate::fixed::RECORD_BYTES_MAX;
+
+impl Picture {
+    /// Reads a string in upper case; or what is wrong with it.
+    pub(super) fn parse(string: &str) -> Result<Self, String> {
+        let mut symbols = Symbols::default();
+        let mut rest = string;
+        while let Some(symbol) = rest.chars().next() {
+            let (count, behind) = repetition(rest.get(symbol.len_utf8()..).unwrap_or_default())?;
+            let length = rest.len() - behind.len();
+            // CR and DB are one symbol of two characters
+            let pair = rest.get(..2).filter(|pair| matches!(*pair, "CR" | "DB"));
+            match pair {
+                Some(pair) => {
+                    symbols.edit(2)?;
+                    rest = rest.get(pair.len()..).unwrap_or_default();
+                }
+                None => {
+                    symbols.add(symbol, count)?;
+                    rest = rest.get(length..).unwrap_or_default();
+                }
+            }
+        }
+        symbols.picture()
+    }
+}
+
+/// The number in parentheses, 1 where there is none, and what comes behind.
+fn repetition(rest: &str) -> Result<(u32, &str), String> {
+    let Some(inside) = rest.strip_prefix('(') else { return Ok((1, rest)) };
+    let Some((number, behind)) = inside.split_once(')') else {
+        return Err("a parenthesis has no end".to_owned());
+    };
+    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    match number.parse() {
+        Ok(count @ 1..=CHARS_MAX) if digits => Ok((count, behind)),
+        _ => Err(format!("`({number})` is not a number from 1 to {CHARS_MAX}")),
+    }
+}
+
+#[derive(Default)]
+struct Symbols {
+    /// Characters of the field: all but S and V.
+    chars: u32,
+    nines: u32,
+    nines_behind_point: u32,
+    point: bool,
+    signed: bool,
+    /// A, X, or symbols of editing.
+    text: bool,
+}
+
+impl Symbols {
+    fn add(&mut self, symbol: char, count: u32) -> Result<(), String> {
+        match symbol {
+            '9' => {
+                self.count(count)?;
+                self.nines += count;
+                if self.point {
+                    self.nines_behind_point += count;
+                }
+            }
+            'S' if self.signed || self.chars > 0 || self.point || count > 1 => {
+                return Err("`S` stands once, and first".to_owned());
+            }
+            'S' => self.signed = true,
+            'V' if self.point || count > 1 => return Err("`V` stands there twice".to_owned()),
+            'V' => self.point = true,
+            'P' => return Err("`P` (scaling positions) is not supported".to_owned()),
+            'N' | 'G' => return Err(format!("`{symbol}` (national characters) is not supported")),
+            'A' | 'X' | 'B' | 'Z' | '*' | '+' | '-' | '$' | ',' | '.' | '/' | '0' | 'E' => {
+                self.edit(count)?;
+            }
+            other => return Err(format!("`{other}` is no symbol of a PICTURE")),
+        }
+        Ok(())
+    }
+
+    fn edit(&mut self, count: u32) -> Result<(), String> {
+        self.text = true;
+        self.count(count)
+    }
+
+    fn count(&mut self, count: u32) -> Result<(), String> {
+        // both are at most CHARS_MAX
+        self.chars += count;
+        match self.chars > CHARS_MAX {
+            true => Err(format!("more than {CHARS_MAX} characters")),
+            false => Ok(()),
+        }
+    }
+
+    fn picture(&self) -> Result<Picture, String> {
+        if self.chars == 0 {
+            return Err("it has no characters".to_owned());
+        }
+        if self.text {
+            return match self.signed {
+                true => Err("`S` is for numbers, of 9 and V".to_owned()),
+                false => Ok(Picture::Text { chars: self.chars }),
+            };
+        }
+        if self.nines > DIGITS_MAX {
+            return Err(format!("{} digits, at most {DIGITS_MAX} are accepted", self.nines));
+        }
+        let small = |count: u32| u8::try_from(count).unwrap_or(u8::MAX);
+        let (digits, scale) = (small(self.nines), small(self.nines_behind_point));
+        Ok(Picture::Number { digits, scale, signed: self.signed })
+    }
+}
