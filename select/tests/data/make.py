@@ -109,6 +109,8 @@ def nested():
     ])
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), FOLDER / "nested.parquet", compression="snappy")
     feather.write_feather(pa.Table.from_pylist(rows, schema=schema), FOLDER / "nested.arrow", compression="zstd")
+    moments = pa.table({"id": [1, 2], "t": pa.array([datetime.datetime(2024, 2, 29), None], pa.timestamp("us"))})
+    pq.write_table(moments, FOLDER / "int96.parquet", use_deprecated_int96_timestamps=True)
     twin("nested", ["id", "a.b.c", "a.b.d", "a.e"],
          [[1, 10, "x", 1.5], [2, None, None, 2.5], [3, None, None, None], [4, None, "y", None]])
 

@@ -120,6 +120,20 @@ fn leaves_of_groups_are_columns() {
     }
 }
 
+/// A timestamp of 96 bits may be beyond what the decoder holds, so it is none of Selects' types.
+#[test]
+fn old_timestamps_are_refused_by_name() {
+    let source = open("int96.parquet", None);
+    let ids = engine::select(&source, "SELECT id FROM 'int96.parquet'", &[], RUNS[0]);
+    assert_eq!(ids.expect("records").rows, ["1", "2"]);
+    let error = engine::select(&source, "SELECT t FROM 'int96.parquet'", &[], RUNS[0]);
+    assert_eq!(
+        error.expect_err("refused").to_string(),
+        "line 1, column 8: column `t` is a timestamp(ns), which Selects do not read"
+    );
+    assert_eq!(source.storage(1), "int96");
+}
+
 /// Row groups of 20,000 records with pages of 1,000: what is ruled out is not read, and the answer is
 /// as without.
 #[test]

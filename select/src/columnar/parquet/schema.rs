@@ -133,7 +133,9 @@ impl Column {
     fn new(name: String, descriptor: ColumnDescPtr, index: usize, nullable: bool) -> Self {
         let storage = storage(&descriptor);
         let stored = stored_type(&descriptor);
-        let Some(to) = selected_type(&stored) else {
+        // the decoder makes a wrong time of one that is beyond 64 bits of nanoseconds
+        let is_exact = descriptor.physical_type() != Physical::INT96;
+        let Some(to) = selected_type(&stored).filter(|_| is_exact) else {
             return Self { field: Field::new(name, stored, nullable), storage, leaf: None };
         };
         let decoded = match (&stored, descriptor.physical_type()) {
