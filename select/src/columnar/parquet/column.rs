@@ -20,8 +20,8 @@ use super::schema::Leaf;
 use crate::block::Rows;
 use crate::columnar::input::Input;
 
-/// With more runs than one in so many records a block is decoded whole; found by measuring, and near
-/// what the parquet crate's own reader takes for short.
+/// With more runs than one in so many records a block is decoded whole: near what the parquet
+/// crate's own reader takes for short.
 const RECORDS_PER_RUN_MIN: usize = 64;
 
 /// The decoder of a column, at some record of its row group.
