@@ -79,13 +79,13 @@ impl Plan {
 }
 
 impl Bound {
-    /// What an index rules out; the values in it are not told.
+    /// What statistics rule out; the values in them are not told.
     fn fmt_access(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let path = AccessPath::pruned(self, self.morsel_bytes(ScanOptions::default().morsel_bytes));
         if path.zones == 0 {
             return Ok(());
         }
-        writeln!(f, "  reads {} of {} zones, by the index", path.zones_read, path.zones)?;
+        writeln!(f, "  reads {} of {} zones", path.zones_read, path.zones)?;
         for (conjunct, records) in self.conjuncts.iter().zip(&path.pruned_by) {
             if *records > 0 {
                 writeln!(f, "  prunes {records} records: {}", conjunct.text)?;
