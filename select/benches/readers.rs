@@ -40,6 +40,7 @@ fn readers(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     fixed(criterion, folder.path());
     csv(criterion, folder.path());
+    jsonl(criterion, folder.path());
 }
 
 fn fixed(criterion: &mut Criterion, folder: &Path) {
@@ -78,6 +79,53 @@ fn csv(criterion: &mut Criterion, folder: &Path) {
     group.bench_function("date", |b| b.iter(|| bench::decode(&source, 10, THREADS, dates)));
     group.bench_function("integer", |b| b.iter(|| bench::decode(&source, 0, THREADS, keys)));
     group.finish();
+}
+
+/// As `csv`, beside reading the bytes and looking for their line feeds.
+fn jsonl(criterion: &mut Criterion, folder: &Path) {
+    let path = folder.join("t.jsonl");
+    write(&path, |key, day| {
+        let (year, month, day) = (&day[..4], &day[4..6], &day[6..]);
+        let date = format!("{year}-{month}-{day}");
+        format!(
+            "{{\"l_orderkey\":{key},\"l_partkey\":15519,\"l_suppkey\":785,\"l_linenumber\":1,\"l_quantity\":17.00,\"l_extendedprice\":24386.67,\"l_discount\":0.04,\"l_tax\":0.02,\"l_returnflag\":\"N\",\"l_linestatus\":\"O\",\"l_shipdate\":\"{date}\",\"l_commitdate\":\"1996-02-12\",\"l_receiptdate\":\"1996-03-22\",\"l_shipinstruct\":\"DELIVER IN PERSON\",\"l_shipmode\":\"TRUCK\",\"l_comment\":\"egular courts above the\"}}\n"
+        )
+    });
+    let source = Arc::new(Source::open("t.jsonl", File::open(&path).unwrap(), None).unwrap());
+    let file = File::open(&path).unwrap();
+    let mut group = criterion.benchmark_group("jsonl");
+    group.sample_size(10).throughput(Throughput::Bytes(source.bytes()));
+    assert_eq!(lines(&file, source.bytes()), u64::from(RECORDS));
+    group.bench_function("floor", |b| b.iter(|| lines(&file, source.bytes())));
+    group.bench_function("date", |b| b.iter(|| bench::decode(&source, 10, THREADS, dates)));
+    group.bench_function("integer", |b| b.iter(|| bench::decode(&source, 0, THREADS, keys)));
+    group.finish();
+}
+
+/// Reads all and counts the line feeds.
+fn lines(file: &File, file_bytes: u64) -> u64 {
+    let (next, sum) = (AtomicU64::new(0), AtomicU64::new(0));
+    let blocks = file_bytes.div_ceil(BLOCK_BYTES as u64);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let mut buffer = vec![0; BLOCK_BYTES];
+                loop {
+                    let block = next.fetch_add(1, Ordering::Relaxed);
+                    if block >= blocks {
+                        return;
+                    }
+                    let start = block * BLOCK_BYTES as u64;
+                    let left = usize::try_from(file_bytes - start).unwrap();
+                    let bytes = &mut buffer[..left.min(BLOCK_BYTES)];
+                    file.read_exact_at(bytes, start).unwrap();
+                    let found = memchr::memchr_iter(b'\n', bytes).count();
+                    sum.fetch_add(found as u64, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    sum.into_inner()
 }
 
 /// Records with a key and a day, YYYYMMDD.

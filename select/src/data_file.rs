@@ -3,10 +3,12 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 
 use crate::columnar::{ipc, parquet};
+use crate::compressed::{Compression, Stream};
 use crate::descriptor::{self, Descriptor};
 use crate::extent::Extent;
 use crate::source::Identity;
@@ -16,7 +18,10 @@ use crate::{Error, ErrorKind, Result, csv, fixed, json};
 #[derive(Debug)]
 pub(crate) struct DataFile {
     pub(crate) name: String,
-    file: File,
+    file: Arc<File>,
+    pub(crate) compression: Option<Compression>,
+    /// Whether there is anything behind a header.
+    has_records: bool,
     pub(crate) identity: Identity,
     pub(crate) schema: Schema,
     pub(crate) layout: Layout,
@@ -41,13 +46,17 @@ impl DataFile {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let identity = Identity::from(&metadata);
+        let (file, bytes) = (Arc::new(file), identity.bytes);
+        let text =
+            Text { name, file: &file, bytes, compression: compression_of(name, &descriptor) };
+        let first_bytes = |bytes_max| text.first_bytes(bytes_max);
         let (schema, layout) = match described(name, descriptor)? {
             descriptor::Layout::Fixed(layout) => {
                 check_length(name, identity.bytes, &layout)?;
                 (layout.schema(), Layout::Fixed(layout))
             }
             descriptor::Layout::Csv(options) => {
-                let layout = csv::Layout::open(name, &file, identity.bytes, options)?;
+                let layout = csv::Layout::open(name, with_tabs(name, options), first_bytes)?;
                 (layout.schema(), Layout::Csv(layout))
             }
             descriptor::Layout::Parquet(fields) => {
@@ -63,33 +72,43 @@ impl DataFile {
                 (schema, Layout::Arrow(layout))
             }
             descriptor::Layout::Json(fields) | descriptor::Layout::ByName(fields) => {
-                let first_bytes = |bytes_max| first_bytes(name, &file, identity.bytes, bytes_max);
                 let layout = json::Layout::open(name, fields, first_bytes)?;
                 (layout.schema(), Layout::Json(layout))
             }
         };
-        Ok(Self { name: name.to_owned(), file, identity, schema, layout })
+        let (has_records, compression) = match &layout {
+            Layout::Fixed(_) => (bytes > 0, None),
+            Layout::Csv(csv::Layout { start, .. }) | Layout::Json(json::Layout { start, .. }) => {
+                (text.goes_beyond(*start)?, text.compression)
+            }
+            // its types are known without records, and have to be those of other files
+            Layout::Parquet(_) | Layout::Arrow(_) => (true, None),
+        };
+        let name = name.to_owned();
+        Ok(Self { name, file, compression, has_records, identity, schema, layout })
     }
 
     /// As [`Source::format_of`](crate::Source::format_of).
     pub(crate) fn format_of(name: &str, descriptor: Option<&Descriptor>) -> Option<&'static str> {
-        match descriptor.map(Descriptor::format) {
+        let format = match descriptor.map(Descriptor::format) {
             Some(Some(format)) => Some(format),
             // a descriptor that does not tell is one of CSV, unless the name does
             Some(None) => Some(by_name(name).unwrap_or("csv")),
             None => by_name(name),
-        }
+        };
+        Some(with_compression(format?, compression_of(name, &descriptor.cloned())))
     }
 
-    /// "fixed", "csv", "jsonl", "parquet" or "arrow".
+    /// "fixed", "csv", "jsonl", "parquet" or "arrow", with the compression behind it: "csv, gzip".
     pub(crate) fn format(&self) -> &'static str {
-        match &self.layout {
+        let format = match &self.layout {
             Layout::Fixed(_) => "fixed",
             Layout::Csv(_) => "csv",
             Layout::Json(_) => "jsonl",
             Layout::Parquet(_) => "parquet",
             Layout::Arrow(_) => "arrow",
-        }
+        };
+        with_compression(format, self.compression)
     }
 
     /// Whether the file is no longer what it was when it was opened. To be asked when a scan is
@@ -104,18 +123,14 @@ impl DataFile {
 
     /// Whether there is anything behind a header.
     pub(crate) fn has_records(&self) -> bool {
-        match &self.layout {
-            Layout::Fixed(_) => self.identity.bytes > 0,
-            Layout::Csv(layout) => self.identity.bytes > layout.start,
-            Layout::Json(layout) => self.identity.bytes > layout.start,
-            // its types are known without records, and have to be those of other files
-            Layout::Parquet(_) | Layout::Arrow(_) => true,
-        }
+        self.has_records
     }
 
     /// All its records.
     pub(crate) fn all(&self) -> Extent {
         let bytes = match &self.layout {
+            // where records are is told of the bytes in it
+            _ if self.compression.is_some() => 0..self.identity.bytes,
             Layout::Fixed(_) => 0..self.identity.bytes,
             Layout::Csv(layout) => layout.start..self.identity.bytes,
             Layout::Json(layout) => layout.start..self.identity.bytes,
@@ -129,6 +144,8 @@ impl DataFile {
     /// no index.
     pub(crate) fn fingerprint(&self) -> Option<String> {
         match &self.layout {
+            // where records are in its bytes is not known
+            _ if self.compression.is_some() => None,
             Layout::Fixed(layout) => Some(format!("fixed {layout:?}")),
             Layout::Csv(layout) => Some(format!("csv {}", layout.fingerprint())),
             Layout::Json(layout) => Some(format!("jsonl {}", layout.fingerprint())),
@@ -179,12 +196,63 @@ impl DataFile {
         .unwrap_or_default()
     }
 
+    /// The bytes in a compressed file, from `start` on.
+    ///
+    /// # Errors
+    /// `Io`
+    pub(crate) fn stream(&self, compression: Compression, start: u64) -> Result<Stream> {
+        let file = Arc::clone(&self.file);
+        let mut stream = Stream::new(&self.name, file, self.identity.bytes, compression)?;
+        stream.skip(start);
+        Ok(stream)
+    }
+
     /// Fills `buffer` with the file's bytes from `at`.
     ///
     /// # Errors
     /// `FileChanged` when the file ends before; `Io`.
     pub(crate) fn read(&self, buffer: &mut [u8], at: u64) -> Result<()> {
         read(&self.name, &self.file, buffer, at)
+    }
+}
+
+/// The bytes of a text file, compressed or not.
+struct Text<'a> {
+    name: &'a str,
+    file: &'a Arc<File>,
+    bytes: u64,
+    compression: Option<Compression>,
+}
+
+impl Text<'_> {
+    /// The first bytes, so many or all. Where no more can be decompressed, the whole lines before
+    /// count, if there are any: what is wrong is told when a scan comes to it.
+    fn first_bytes(&self, bytes_max: usize) -> Result<Vec<u8>> {
+        let Some(compression) = self.compression else {
+            let length = usize::try_from(self.bytes).unwrap_or(usize::MAX).min(bytes_max);
+            let mut bytes = vec![0; length];
+            read(self.name, self.file, &mut bytes, 0)?;
+            return Ok(bytes);
+        };
+        let file = Arc::clone(self.file);
+        let mut stream = Stream::new(self.name, file, self.bytes, compression)?;
+        let mut bytes = vec![0; bytes_max];
+        let (used, end) = stream.read(&mut bytes);
+        bytes.truncate(used);
+        if let Some(Err(error)) = end {
+            let line_feed = memchr::memrchr(b'\n', &bytes).ok_or(error)?;
+            bytes.truncate(line_feed + 1);
+        }
+        Ok(bytes)
+    }
+
+    fn goes_beyond(&self, start: u64) -> Result<bool> {
+        if self.compression.is_none() {
+            return Ok(self.bytes > start);
+        }
+        // it is in the sample, so it is small
+        let start = usize::try_from(start).unwrap_or(usize::MAX - 1);
+        Ok(self.first_bytes(start + 1)?.len() > start)
     }
 }
 
@@ -197,13 +265,6 @@ pub(crate) fn read(name: &str, file: &File, buffer: &mut [u8], at: u64) -> Resul
         }
         _ => Error::io(name, error),
     })
-}
-
-/// The first bytes of the file, so many or all.
-fn first_bytes(name: &str, file: &File, file_bytes: u64, bytes_max: usize) -> Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(file_bytes).unwrap_or(usize::MAX).min(bytes_max)];
-    read(name, file, &mut bytes, 0)?;
-    Ok(bytes)
 }
 
 /// Endings of names and the formats that they tell.
@@ -219,11 +280,40 @@ const ENDINGS: &[(&str, &str)] = &[
     ("ipc", "arrow"),
 ];
 
-/// The format that the ending of a name tells.
+/// The format that the ending of a name tells, behind which one of a compression may stand.
 fn by_name(name: &str) -> Option<&'static str> {
-    let ending = Path::new(name).extension()?;
+    let (compression, inner) = Compression::of_name(name);
+    let ending = Path::new(inner).extension()?;
     let known = ENDINGS.iter().find(|(known, _)| ending.eq_ignore_ascii_case(known));
-    known.map(|(_, format)| *format)
+    let format = known.map(|(_, format)| *format);
+    format.filter(|format| compression.is_none() || is_text(format))
+}
+
+fn is_text(format: &str) -> bool {
+    matches!(format, "csv" | "jsonl")
+}
+
+/// How the file is compressed, by its descriptor or its name.
+fn compression_of(name: &str, descriptor: &Option<Descriptor>) -> Option<Compression> {
+    let told = descriptor.as_ref().and_then(|descriptor| descriptor.compression);
+    told.unwrap_or(Compression::of_name(name).0)
+}
+
+fn with_compression(format: &'static str, compression: Option<Compression>) -> &'static str {
+    match (format, compression) {
+        ("csv", Some(Compression::Gzip)) => "csv, gzip",
+        ("csv", Some(Compression::Zstd)) => "csv, zstd",
+        ("jsonl", Some(Compression::Gzip)) => "jsonl, gzip",
+        ("jsonl", Some(Compression::Zstd)) => "jsonl, zstd",
+        _ => format,
+    }
+}
+
+/// A name in .tsv tells the delimiter, unless the descriptor does.
+fn with_tabs(name: &str, options: csv::Options) -> csv::Options {
+    let ending = Path::new(Compression::of_name(name).1).extension();
+    let tabs = ending.is_some_and(|ending| ending.eq_ignore_ascii_case("tsv")).then_some(b'\t');
+    csv::Options { delimiter: options.delimiter.or(tabs), ..options }
 }
 
 /// What the descriptor says of the records, and the name where it says nothing.

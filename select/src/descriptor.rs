@@ -47,11 +47,12 @@
 //!
 //! ```toml
 //! format = "csv"               # or "tsv"; told by the file's name when left out
+//! compression = "gzip"         # or "zstd", "none"; told by the name, .gz or .zst, when left out
 //!
 //! [csv]
 //! delimiter = "|"
 //! header = false               # then every field is named here, in order
-//! null = "NA"                  # this text is NULL, and the empty field always is
+//! null = ["NA", "-"]           # these texts, or one, are NULL; the empty field always is
 //!
 //! [[field]]
 //! name = "price"
@@ -73,7 +74,7 @@
 //! a type or a path, the fields here are the columns, and other members are none:
 //!
 //! ```toml
-//! format = "jsonl"             # told by the file's name when left out
+//! format = "jsonl"             # told by the file's name when left out; `compression`, too
 //!
 //! [[field]]
 //! name = "city"
@@ -89,6 +90,7 @@ mod fixed;
 mod json;
 mod keys;
 
+use crate::compressed::Compression;
 use crate::requirement::LEVELS;
 use crate::{Error, ErrorKind, Requirement, Result};
 use keys::{Keys, Text};
@@ -102,10 +104,15 @@ const FIELDS_MAX: usize = 16 << 10;
 /// The keys of every format; `field`, too.
 const COMMON: &[&str] = &["format", "network_encrypt", "scl_min"];
 
+/// Those of text formats.
+const TEXT: &[&str] = &["compression"];
+
 /// A parsed descriptor.
 #[derive(Clone, Debug)]
 pub struct Descriptor {
     pub(crate) layout: Layout,
+    /// Told by the file's name when `None`.
+    pub(crate) compression: Option<Option<Compression>>,
     requirement: Requirement,
     /// Those of the fields that have one.
     fields: Vec<(String, Requirement)>,
@@ -194,7 +201,7 @@ impl Layout {
 }
 
 fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descriptor> {
-    let known: Vec<&str> = keys_of(&[fixed::KEYS, csv::KEYS].concat());
+    let known: Vec<&str> = keys_of(&[fixed::KEYS, csv::KEYS, TEXT].concat());
     let keys = Keys::new(text, 0, table, &known)?;
     let words = [
         ("fixed", Format::Fixed),
@@ -226,25 +233,32 @@ fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descripto
             );
         }
         Some(Format::Json) => {
-            let keys = Keys::new(text, 0, table, &keys_of(&[]))?;
+            let keys = Keys::new(text, 0, table, &keys_of(TEXT))?;
             Layout::Json(json::parse(&keys, &mut fields)?)
         }
         None if !keys.has("csv") => {
-            let keys = Keys::new(text, 0, table, &keys_of(&[]))?;
+            let keys = Keys::new(text, 0, table, &keys_of(TEXT))?;
             Layout::ByName(json::parse(&keys, &mut fields)?)
         }
         _ => {
-            let keys = Keys::new(text, 0, table, &keys_of(csv::KEYS))?;
+            let keys = Keys::new(text, 0, table, &keys_of(&[csv::KEYS, TEXT].concat()))?;
             Layout::Csv(csv::parse(&keys, format == Some(Format::Tsv), &mut fields)?)
         }
     };
     fields.retain(|(_, requirement)| *requirement != Requirement::None);
-    Ok(Descriptor { layout, requirement, fields })
+    let compression = parse_compression(&keys)?;
+    Ok(Descriptor { layout, compression, requirement, fields })
 }
 
 /// Those that every format has, and its own between them.
 fn keys_of(own: &[&'static str]) -> Vec<&'static str> {
     [COMMON, own, &["field"]].concat()
+}
+
+fn parse_compression(keys: &Keys<'_>) -> Result<Option<Option<Compression>>> {
+    let words =
+        [("none", None), ("gzip", Some(Compression::Gzip)), ("zstd", Some(Compression::Zstd))];
+    keys.choice("compression", &words)
 }
 
 fn parse_requirement(keys: &Keys<'_>) -> Result<Requirement> {

@@ -1,6 +1,7 @@
 //! Hands the files of a source out piece by piece to the threads of one scan.
 
 mod file;
+mod stream;
 
 use std::fmt;
 use std::ops::ControlFlow;

@@ -35,6 +35,7 @@ mod budget;
 mod calendar;
 mod cast;
 mod columnar;
+mod compressed;
 pub mod copybook;
 mod csv;
 mod data_file;

@@ -26,6 +26,9 @@ const BESIDES: usize = 12 << 20;
 /// A table of groups is there twice for a moment, when it grows and when it is finished.
 const GROUPS: usize = 2 * BUDGET + BESIDES;
 
+/// The longest record in the buffers of the morsels and between them, and the window of a frame.
+const DECOMPRESSED: usize = 32 << 20;
+
 const DESCRIPTOR: &str = "
     format = \"fixed\"
     record_length = 100
@@ -117,4 +120,47 @@ fn memory_does_not_grow_with_the_file() {
         assert!(bytes <= bytes_max, "{sql}: {bytes} bytes were allocated, expected {bytes_max}");
         assert_eq!(spill.bytes(), 0, "{sql}");
     }
+    for (name, line, expected) in [
+        ("bomb.jsonl.gz", "{\"n\":1}\n", Some(1)),
+        ("bomb.jsonl.zst", "{\"n\":1}\n", Some(1)),
+        ("bomb.csv.gz", "xxxxxxxxx", None),
+        ("bomb.jsonl.zst", "         ", None),
+    ] {
+        let source = bomb(folder.path(), name, line);
+        let (records, bytes) = run(&source, &spill, "SELECT count(*) FROM 'f'");
+        match expected {
+            Some(rows) => assert_eq!(records.expect(name), rows, "{name}"),
+            None => assert_eq!(records.expect_err(name).kind(), ErrorKind::Record, "{name}"),
+        }
+        assert!(bytes <= DECOMPRESSED, "{name}: {bytes} bytes were allocated");
+    }
+}
+
+/// A small file with 72 MB of the same text behind a header, opened in little memory.
+fn bomb(folder: &Path, name: &str, line: &str) -> Arc<Source> {
+    let path = folder.join(name);
+    let file = File::create(&path).expect("a file");
+    let text = line.repeat(100_000);
+    let write = |out: &mut dyn Write| {
+        out.write_all(b"\n\n").expect("a file");
+        (0..80).for_each(|_| out.write_all(text.as_bytes()).expect("a file"));
+    };
+    if name.ends_with("gz") {
+        let mut out = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        write(&mut out);
+        out.finish().expect("a file");
+    } else {
+        let mut out = zstd::Encoder::new(file, 1).expect("a file");
+        write(&mut out);
+        out.finish().expect("a file");
+    }
+    let descriptor = "[csv]\nheader = false\n[[field]]\nname = \"n\"\n";
+    let descriptor = name.contains(".csv").then(|| Descriptor::parse(name, descriptor));
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    let file = File::open(&path).expect("a file");
+    let source = Source::open(name, file, descriptor.transpose().expect("a descriptor"));
+    let bytes = ALLOCATOR.peak_usage() - before;
+    assert!(bytes <= DECOMPRESSED, "{name}: {bytes} bytes were allocated to open it");
+    Arc::new(source.expect("a source"))
 }

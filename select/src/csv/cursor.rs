@@ -62,7 +62,7 @@ impl Cursor {
 }
 
 /// The bytes up to and with the last line feed outside of quotes; `bytes` start with a record.
-fn whole_records(bytes: &[u8]) -> usize {
+pub(crate) fn whole_records(bytes: &[u8]) -> usize {
     let mut inside = memchr::memchr_iter(b'"', bytes).count() % 2 == 1;
     let mut end = bytes.len();
     while let Some(at) = memchr::memrchr2(b'"', b'\n', &bytes[..end]) {

@@ -21,7 +21,7 @@ mod infer;
 mod open;
 mod structure;
 
-pub(crate) use cursor::{Cursor, Scratch};
+pub(crate) use cursor::{Cursor, Scratch, whole_records};
 pub(crate) use structure::Structure;
 
 use arrow::array::ArrayRef;
@@ -40,15 +40,15 @@ pub(crate) struct Options {
     pub(crate) delimiter: Option<u8>,
     /// Whether the first record holds the names.
     pub(crate) header: bool,
-    /// A text that is NULL.
-    pub(crate) null: Option<String>,
+    /// Texts that are NULL.
+    pub(crate) null: Vec<String>,
     /// Names, with types where they are given.
     pub(crate) fields: Vec<(String, Option<Kind>)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { delimiter: None, header: true, null: None, fields: Vec::new() }
+        Self { delimiter: None, header: true, null: Vec::new(), fields: Vec::new() }
     }
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Layout {
     pub(crate) start: u64,
     delimiter: u8,
     header: bool,
-    null: Option<String>,
+    null: Vec<String>,
     fields: Vec<Field>,
 }
 
@@ -167,7 +167,7 @@ impl Block<'_> {
                 unquote(text, scratch);
                 Some(scratch)
             }
-            _ if self.layout.null.as_ref().is_some_and(|null| null.as_bytes() == text) => None,
+            _ if self.layout.null.iter().any(|null| null.as_bytes() == text) => None,
             _ => Some(text),
         }
     }

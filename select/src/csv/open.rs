@@ -1,10 +1,7 @@
 //! The layout of a CSV file: its header, and types by its first records.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::path::Path;
 
-use crate::data_file::read;
 use crate::kind::Kind;
 use crate::{Error, ErrorKind, Result};
 
@@ -20,28 +17,34 @@ const FIELDS_MAX: usize = 16 << 10;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 impl Layout {
-    /// Reads the header and the first records of `file`, which has `bytes` bytes.
+    /// Reads the header and the first records of the file that errors call `name`: `read` gives as
+    /// many of its first bytes as it is asked for, or all.
     ///
     /// # Errors
-    /// `Record` when there is no usable header, `Descriptor` when the options do not fit it, `Io`.
-    pub(crate) fn open(name: &str, file: &File, bytes: u64, options: Options) -> Result<Self> {
-        let tsv = Path::new(name).extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv"));
+    /// `Record` when there is no usable header, `Descriptor` when the options do not fit it; those of
+    /// `read`.
+    pub(crate) fn open(
+        name: &str,
+        options: Options,
+        read: impl FnMut(usize) -> Result<Vec<u8>>,
+    ) -> Result<Self> {
         let mut layout = Self {
             descriptor: format!("{name}.toml"),
             start: 0,
-            delimiter: options.delimiter.unwrap_or(if tsv { b'\t' } else { b',' }),
+            delimiter: options.delimiter.unwrap_or(b','),
             header: options.header,
             null: options.null,
             fields: Vec::new(),
         };
         let mut scratch = Scratch::default();
-        let (sample, skipped) = sample(name, file, bytes, &mut scratch, layout.delimiter)?;
+        let Sample { bytes: sample, skipped, length } =
+            Sample::read(read, &mut scratch, layout.delimiter)?;
         let records = if layout.header {
-            let (names, length) = header(name, &sample, &scratch, &layout)?;
+            let (names, used) = header(name, &sample, &scratch, &layout)?;
             layout.fields = declared(&layout.descriptor, names, &options.fields)?;
             // the line feed of the header may be one that the file lacks
-            layout.start = bytes.min((skipped + length) as u64);
-            &sample[length..]
+            layout.start = (skipped + used).min(length) as u64;
+            &sample[used..]
         } else {
             layout.start = skipped as u64;
             let fields = options.fields.into_iter();
@@ -75,32 +78,42 @@ impl Field {
     }
 }
 
-/// The first bytes of the file behind a byte order mark, which is counted; their structure is in
-/// `scratch`. They hold a whole record unless that is too long.
-fn sample(
-    name: &str,
-    file: &File,
-    file_bytes: u64,
-    scratch: &mut Scratch,
-    delimiter: u8,
-) -> Result<(Vec<u8>, usize)> {
-    let mut sample = Vec::new();
-    for bytes_max in [SAMPLE_BYTES, RECORD_BYTES_MAX + 1] {
-        sample.resize(usize::try_from(file_bytes).unwrap_or(usize::MAX).min(bytes_max), 0);
-        read(name, file, &mut sample, 0)?;
-        let skipped = if sample.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-        sample.drain(..skipped);
-        let all = (sample.len() + skipped) as u64 == file_bytes;
-        if all && sample.last().is_some_and(|&byte| byte != b'\n') {
-            sample.push(b'\n');
-        }
-        scratch.structure.scan(&sample, delimiter);
-        let found = !scratch.structure.records().is_empty();
-        if found || scratch.structure.misplaced().is_some() || all || bytes_max > SAMPLE_BYTES {
-            return Ok((sample, skipped));
+/// The first bytes of the file behind a byte order mark. They hold a whole record unless that is too
+/// long.
+struct Sample {
+    bytes: Vec<u8>,
+    /// Bytes of the byte order mark.
+    skipped: usize,
+    /// Bytes that were read.
+    length: usize,
+}
+
+impl Sample {
+    /// Their structure is in `scratch` then.
+    fn read(
+        mut read: impl FnMut(usize) -> Result<Vec<u8>>,
+        scratch: &mut Scratch,
+        delimiter: u8,
+    ) -> Result<Self> {
+        let mut bytes_max = SAMPLE_BYTES;
+        loop {
+            let mut bytes = read(bytes_max)?;
+            let length = bytes.len();
+            let skipped =
+                if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+            bytes.drain(..skipped);
+            let all = length < bytes_max;
+            if all && bytes.last().is_some_and(|&byte| byte != b'\n') {
+                bytes.push(b'\n');
+            }
+            scratch.structure.scan(&bytes, delimiter);
+            let found = !scratch.structure.records().is_empty();
+            if found || scratch.structure.misplaced().is_some() || all || bytes_max > SAMPLE_BYTES {
+                return Ok(Self { bytes, skipped, length });
+            }
+            bytes_max = RECORD_BYTES_MAX + 1;
         }
     }
-    Ok((sample, 0))
 }
 
 /// The names of the first record and its bytes, the line end included.

@@ -23,7 +23,7 @@ fn layout(fields: usize) -> Layout {
         start: 0,
         delimiter: b',',
         header: true,
-        null: None,
+        null: Vec::new(),
         fields: (0..fields).map(field).collect(),
     }
 }

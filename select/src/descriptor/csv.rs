@@ -35,7 +35,8 @@ pub(super) fn parse(
             }
         }
         options.header = keys.boolean("header")?.unwrap_or(true);
-        options.null = keys.string("null")?.map(str::to_owned);
+        let null = keys.texts("null")?.unwrap_or_default();
+        options.null = null.into_iter().map(str::to_owned).collect();
     }
     let mut names = HashSet::new();
     for keys in parse_fields(keys, &["name", "type", "network_encrypt", "scl_min"])? {

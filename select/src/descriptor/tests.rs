@@ -31,7 +31,7 @@ fn a_csv_layout() {
     assert_eq!(descriptor.requirement(), Requirement::None);
     let Layout::Csv(options) = descriptor.layout else { panic!("not CSV") };
     assert_eq!((options.delimiter, options.header), (Some(b'|'), false));
-    assert_eq!(options.null.as_deref(), Some("NA"));
+    assert_eq!(options.null, ["NA"]);
     let kind = Kind::Decimal { precision: 12, scale: 2 };
     assert_eq!(options.fields, [("a".to_owned(), Some(kind)), ("b".to_owned(), None)]);
 }
@@ -103,7 +103,7 @@ fn complaints_tell_line_column_and_a_way_out() {
         ),
         (
             "format = \"csv\"\nrecord_length = 9\n".to_owned(),
-            "line 2, column 1: unknown key `record_length`; the keys here are `format`, `network_encrypt`, `scl_min`, `csv`, `field`",
+            "line 2, column 1: unknown key `record_length`; the keys here are `format`, `network_encrypt`, `scl_min`, `csv`, `compression`, `field`",
         ),
         ("format = \"fixed\"\n".to_owned(), "line 1, column 1: `record_length` is missing"),
         (

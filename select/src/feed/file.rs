@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
-use super::{Buffer, Buffers, Turn, lock};
+use super::{Buffer, Buffers, Turn, lock, stream};
 use crate::block::Block;
 use crate::columnar::{ipc, parquet};
+use crate::compressed::Compression;
 use crate::data_file::{DataFile, Layout};
 use crate::extent::Extent;
 use crate::fixed::PADDING_BYTES;
@@ -38,6 +39,8 @@ enum Order {
     /// Number of the next turn, which tells its place.
     Numbered(AtomicU64),
     Csv(InOrder),
+    /// As of text in a compressed file, whose number of turns its end tells.
+    Stream(Compression, stream::Turns),
     /// As of fixed-length files.
     Parquet(AtomicU64, parquet::Turns),
 }
@@ -72,6 +75,9 @@ impl FileFeed {
         let bytes = extent.len();
         let morsel_bytes = morsel_bytes.clamp(1, MORSEL_BYTES_MAX);
         let (turns, morsel, order) = match &file.layout {
+            Layout::Csv(_) | Layout::Json(_) if let Some(compression) = file.compression => {
+                (0, morsel_bytes as u64, Order::Stream(compression, stream::Turns::default()))
+            }
             Layout::Fixed(layout) => {
                 let records = (morsel_bytes / layout.stride).max(1) as u64;
                 let turns = (bytes / layout.stride as u64).div_ceil(records);
@@ -100,7 +106,10 @@ impl FileFeed {
 
     /// Number of turns, once it is known.
     pub(super) fn turns(&self) -> Option<u64> {
-        Some(self.turns)
+        match &self.order {
+            Order::Stream(_, turns) => turns.number(),
+            _ => Some(self.turns),
+        }
     }
 
     /// Takes the next turn: reads its piece and gives its number and its blocks to `each`, in the
@@ -142,11 +151,57 @@ impl FileFeed {
                     turn
                 })
             }
+            (layout, Order::Stream(compression, turns)) => {
+                self.stream(layout, *compression, turns, &mut buffer, each)
+            }
             // a feed is made with the order of its source's layout
             _ => None,
         };
         lock(&self.buffers.0).push(buffer);
         turn
+    }
+
+    /// Only the turn before tells where the records of a turn start.
+    fn stream(
+        &self,
+        layout: &Layout,
+        compression: Compression,
+        turns: &stream::Turns,
+        buffer: &mut Buffer,
+        each: &mut EachOfFile<'_>,
+    ) -> Option<Turn> {
+        let morsel = usize::try_from(self.morsel).unwrap_or(usize::MAX);
+        let open = |start| self.file.stream(compression, start);
+        let Buffer { bytes, csv, json } = buffer;
+        let mut flow = ControlFlow::Continue(());
+        let mut turn = match layout {
+            Layout::Csv(layout) => {
+                let (turn, piece) =
+                    turns.next(morsel, bytes, layout.start, open, csv::whole_records)?;
+                let each = &mut |block: csv::Block<'_>| {
+                    flow = each(turn.number, &Block::Csv(block));
+                    flow
+                };
+                layout.blocks(&piece, bytes, BLOCK_BYTES, csv, each);
+                turn
+            }
+            Layout::Json(layout) => {
+                let (turn, piece) =
+                    turns.next(morsel, bytes, layout.start, open, json::whole_records)?;
+                let each = &mut |block: json::Block<'_>| {
+                    flow = each(turn.number, &Block::Json(block));
+                    flow
+                };
+                layout.blocks(&piece, bytes, BLOCK_BYTES, json, each);
+                turn
+            }
+            Layout::Fixed(_) | Layout::Parquet(_) | Layout::Arrow(_) => return None,
+        };
+        if flow.is_break() {
+            // it ends before what could not be decompressed
+            turn.result = Ok(());
+        }
+        Some(turn)
     }
 
     /// The next of the turns whose numbers tell their places.

@@ -58,6 +58,11 @@ pub(crate) fn take<E>(
     Ok((skipped, Piece { start: from + skipped as u64, whole, used: used - skipped }))
 }
 
+/// The bytes up to and with the last line feed; `bytes` start with a record.
+pub(crate) fn whole_records(bytes: &[u8]) -> usize {
+    memchr::memrchr(b'\n', bytes).map_or(0, |line_feed| line_feed + 1)
+}
+
 fn length(range: Range<u64>) -> usize {
     usize::try_from(range.end - range.start).unwrap_or(usize::MAX)
 }

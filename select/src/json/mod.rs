@@ -32,15 +32,13 @@ mod tree;
 mod walk;
 
 pub(crate) use block::{Block, Scratch};
-pub(crate) use lines::take;
+pub(crate) use lines::{take, whole_records};
 
 use arrow::datatypes::{Field as ArrowField, Schema};
 
+use crate::csv::RECORD_BYTES_MAX;
 use crate::kind::Kind;
 use tree::Tree;
-
-/// The longest record.
-pub(crate) const RECORD_BYTES_MAX: usize = 4 << 20;
 
 /// The shortest record, `{}` and its line feed.
 pub(crate) const RECORD_BYTES_MIN: usize = 3;
@@ -93,7 +91,8 @@ impl Layout {
 
     /// All that decides where records are and what they hold, as text.
     pub(crate) fn fingerprint(&self) -> String {
-        format!("{} {:?}", self.start, self.fields)
+        let paths: Vec<_> = self.fields.iter().map(|field| self.tree.path(field.member)).collect();
+        format!("{} {:?} {paths:?}", self.start, self.fields)
     }
 
     /// How the file holds a column, for people.

@@ -1,12 +1,13 @@
 //! The layout of a file of JSON Lines: the members of its first records, and those that a descriptor
 //! declares.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::kind::RECORDS_MAX;
 use crate::{Error, ErrorKind, Result};
 
 use super::infer::Sample;
+use super::syntax::{Cursor, DEPTH_MAX};
 use super::tree::{MEMBERS_MAX, TOP, Tree};
 use super::{Declared, Field, Layout, RECORD_BYTES_MAX};
 
@@ -63,11 +64,17 @@ fn sample(bytes: &[u8]) -> Sample {
     let mut sample = Sample::default();
     let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
     for line in lines.take(RECORDS_MAX) {
-        if std::str::from_utf8(line).is_err() || sample.record(line).is_err() {
+        if std::str::from_utf8(line).is_err() || !is_json(line) || sample.record(line).is_err() {
             break;
         }
     }
     sample
+}
+
+/// Whether a line is one value: types are not told by half a record.
+fn is_json(line: &[u8]) -> bool {
+    let mut cursor = Cursor::new(line, 0);
+    cursor.value(DEPTH_MAX).is_ok() && cursor.peek_behind_space().is_none()
 }
 
 /// The leaves of the first records.
@@ -126,14 +133,19 @@ fn the_declared(
 ) -> Result<Vec<Field>> {
     let refuse = |message| Err(Error::new(ErrorKind::Descriptor, message));
     let paths: Vec<Vec<String>> = declared.iter().map(Declared::names).collect();
+    let in_order = sample.tree.in_order().into_iter();
+    let known: HashMap<String, usize> =
+        in_order.map(|member| (dotted(&sample.tree, member), member)).collect();
     let mut fields = Vec::with_capacity(declared.len());
-    for (Declared { name, kind, .. }, path) in declared.into_iter().zip(&paths) {
+    for (Declared { name, kind, path: told }, path) in declared.into_iter().zip(&paths) {
         let is_below = |other: &Vec<String>| other.len() > path.len() && other.starts_with(path);
         if kind.is_none() && paths.iter().any(is_below) {
             // it is there for the protection of what it holds
             continue;
         }
-        let Some(member) = insert(&mut sample.tree, path) else {
+        // a dotted name may be that of one member, too
+        let known = known.get(&name).filter(|_| told.is_none()).copied();
+        let Some(member) = known.or_else(|| insert(&mut sample.tree, path)) else {
             return refuse(format!(
                 "{descriptor}: field `{name}`: more than {MEMBERS_MAX} members in it and in the \
                  first records"

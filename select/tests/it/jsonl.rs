@@ -57,19 +57,19 @@ fn what_is_no_json_is_told_with_its_place() {
         ),
         (b"{\"a\":\"\t\"}", &format!("{control}, got '\\t\"}}' at byte 6")),
         (b"{\"a\":\"\x00\"}", &format!("{control}, got '\\u{{0}}\"}}' at byte 6")),
-        (b"{\"a\":\"\\x\"}", "an escape that JSON does not have, got '\\\\x\"}' at byte 6"),
-        (b"{\"a\":\"\\u12\"}", "`\\u` needs four hexadecimal digits, got '\\\\u12\"}' at byte 6"),
-        (b"{\"a\":\"\\ud800\"}", "half of a surrogate pair, got '\\\\ud800\"}' at byte 6"),
-        (b"{\"a\":\"\\udc00\"}", "half of a surrogate pair, got '\\\\udc00\"}' at byte 6"),
+        (b"{\"a\":\"\\x\"}", "an escape that JSON does not have, got '\\x\"}' at byte 6"),
+        (b"{\"a\":\"\\u12\"}", "`\\u` needs four hexadecimal digits, got '\\u12\"}' at byte 6"),
+        (b"{\"a\":\"\\ud800\"}", "half of a surrogate pair, got '\\ud800\"}' at byte 6"),
+        (b"{\"a\":\"\\udc00\"}", "half of a surrogate pair, got '\\udc00\"}' at byte 6"),
         (
             b"{\"a\":\"\\ud800\\u0041\"}",
-            "half of a surrogate pair, got '\\\\ud800\\\\u0041\"}' at byte 6",
+            "half of a surrogate pair, got '\\ud800\\u0041\"}' at byte 6",
         ),
         (b"{\"a\":\"\xFF\"}", "not UTF-8 at byte 6"),
         (b"{\"a\":\"\xED\xA0\x80\"}", "not UTF-8 at byte 6"),
         (b"{\"a\":\"\xC3\"}", "not UTF-8 at byte 6"),
         (b"{\"a\":1,\"a\":1}", &format!("{name}, got '\"a\":1}}' at byte 7")),
-        (b"{\"a\":1,\"\\u0061\":1}", &format!("{name}, got '\"\\\\u0061\":1}}' at byte 7")),
+        (b"{\"a\":1,\"\\u0061\":1}", &format!("{name}, got '\"\\u0061\":1}}' at byte 7")),
         (b"{\"o\":{\"b\":1,\"b\":1}}", &format!("{name}, got '\"b\":1}}}}' at byte 12")),
         (b"{\"z\":1,\"y\":2,\"z\":3}", &format!("{name}, got '\"z\":3}}' at byte 13")),
     ];
@@ -312,6 +312,24 @@ type = "decimal(9,2)"
             r#"'"t"', NULL, 'Bob', '{"name":"Bob","more":{"deep":true}}', -1, true, NULL"#,
         ],
     );
+}
+
+#[test]
+fn paths_need_no_quotes() {
+    let text = "{\"o\":{\"p\":{\"q\":1}},\"x.y\":2,\"f\":3}\n";
+    let nested = data(text);
+    let sql = "SELECT o.p.q, O.P.q + 1, t.o.p.q, \"o.p.q\", x.y, t.f FROM 'f.jsonl' AS t \
+               WHERE o.p.q = 1 ORDER BY o.p.q";
+    nested.answers(sql, &["1, 2, 1, 1, 2, 3"]);
+    nested.answers("SELECT o.p.q, count(*) FROM 'f.jsonl' GROUP BY o.p.q", &["1, 1"]);
+    nested.fails(
+        "SELECT o.z FROM 'f.jsonl'",
+        ErrorKind::UnknownColumn,
+        "line 1, column 8: unknown table `o` before a column",
+    );
+    // a name with dots in it may be declared as it is
+    let descriptor = "[[field]]\nname = \"x.y\"\ntype = \"int64\"\n";
+    Data::new("f.jsonl", text, Some(descriptor)).answers("SELECT * FROM 'f.jsonl'", &["2"]);
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod arrow_file;
 mod bad_data;
 /// Parquet and Arrow files of other writers, and damaged ones.
 mod column_files;
+/// Text that is compressed, whole and damaged.
+mod compressed;
 /// Files of a COBOL compiler.
 mod copybook;
 /// Rows as a file of a mainframe.

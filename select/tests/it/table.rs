@@ -11,6 +11,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta};
 use sift_select::{Descriptor, ErrorKind, Index, IndexFolder, Source, Value};
 
 use crate::arrow_file;
+use crate::compressed;
 use crate::ebcdic;
 use crate::parquet_file::{self, Pages};
 
@@ -30,6 +31,10 @@ pub(crate) enum Format {
     Ebcdic,
     Csv,
     Jsonl,
+    /// In several members.
+    CsvGzip,
+    /// In several frames.
+    JsonlZstd,
     Parquet(Pages),
     Arrow,
 }
@@ -40,6 +45,8 @@ impl Format {
         Self::Ebcdic,
         Self::Csv,
         Self::Jsonl,
+        Self::CsvGzip,
+        Self::JsonlZstd,
         Self::Parquet(Pages::V1),
         Self::Parquet(Pages::V2),
         Self::Arrow,
@@ -87,6 +94,14 @@ impl Table {
             }
             Format::Csv => (self.to_csv().into_bytes(), self.text_descriptor("csv")),
             Format::Jsonl => (self.to_jsonl().into_bytes(), self.text_descriptor("jsonl")),
+            Format::CsvGzip => (
+                compressed::gzip(self.to_csv().as_bytes(), 1000),
+                "compression = \"gzip\"\n".to_owned() + &self.text_descriptor("csv"),
+            ),
+            Format::JsonlZstd => (
+                compressed::zstd(self.to_jsonl().as_bytes(), 1000),
+                "compression = \"zstd\"\n".to_owned() + &self.text_descriptor("jsonl"),
+            ),
         };
         let path = folder.join(format!("{}.{format:?}", self.name));
         std::fs::write(&path, bytes).expect("write the table");

@@ -152,6 +152,7 @@ pub(crate) fn narrow() -> Table {
 const EVENTS: &[Format] = &[
     Format::Csv,
     Format::Jsonl,
+    Format::CsvGzip,
     Format::Parquet(Pages::V1),
     Format::Parquet(Pages::V2),
     Format::Arrow,
