@@ -144,13 +144,17 @@ impl Binder<'_> {
     }
 
     fn column(&self, qualifier: Option<&Name>, name: &Name) -> Result<Expr> {
-        if let Some(qualifier) = qualifier
-            && !self.qualifiers.iter().any(|known| matches(qualifier, &known.text))
-        {
-            let message = format!("unknown table `{}` before a column", qualifier.text);
-            return Err(qualifier.at.error(ErrorKind::UnknownColumn, message));
-        }
-        let (index, field) = self.find(name)?;
+        let is_table = |name: &Name| self.qualifiers.iter().any(|known| matches(name, &known.text));
+        let (index, field) = match qualifier {
+            Some(qualifier) if !is_table(qualifier) => {
+                // then it may be an object that has the column
+                self.find(&name.within(qualifier)).map_err(|_not_found| {
+                    let message = format!("unknown table `{}` before a column", qualifier.text);
+                    qualifier.at.error(ErrorKind::UnknownColumn, message)
+                })?
+            }
+            _ => self.find(name)?,
+        };
         if !types::is_selectable(field.data_type()) {
             return Err(types::not_selectable(field, name.at));
         }

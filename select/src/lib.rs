@@ -83,7 +83,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use file_set::FileSet;
 pub use index::{Index, IndexContents, IndexFolder, IndexedFile};
 pub use interval::Interval;
-pub use mention::Mentions;
+pub use mention::{Mentions, are_related};
 pub use morsel::{Morsel, Outcome};
 pub use plan::Plan;
 pub use requirement::Requirement;

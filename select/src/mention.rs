@@ -6,7 +6,8 @@
 
 use std::collections::HashSet;
 
-use crate::syntax::{Distinct, Expr, ExprKind, Item, SelectSyntax};
+use crate::bind::matches;
+use crate::syntax::{Distinct, Expr, ExprKind, Item, Name, SelectSyntax};
 use crate::{Predicate, Select};
 
 /// The columns that a text mentions.
@@ -16,6 +17,8 @@ pub struct Mentions {
     all: bool,
     /// In lower case.
     names: HashSet<String>,
+    /// Names that qualify a column, and are no objects that have it.
+    tables: Vec<Name>,
 }
 
 impl Select {
@@ -25,8 +28,8 @@ impl Select {
         let SelectSyntax {
             distinct,
             projection,
-            from: _,
-            alias: _,
+            from,
+            alias,
             filter,
             group_by,
             having,
@@ -34,7 +37,8 @@ impl Select {
             limit,
             offset,
         } = self.syntax();
-        let mut mentions = Mentions::default();
+        let tables = [Some(from), alias.as_ref()].into_iter().flatten().cloned().collect();
+        let mut mentions = Mentions { tables, ..Mentions::default() };
         for item in projection {
             match item {
                 Item::All(_) => mentions.all = true,
@@ -63,19 +67,40 @@ impl Predicate {
 }
 
 impl Mentions {
-    /// Whether the text mentions the column.
+    /// Whether the text mentions the column, something in it, or an object that it is in.
     pub fn column(&self, name: &str) -> bool {
-        self.all || self.names.contains(&name.to_lowercase())
+        let name = name.to_lowercase();
+        self.all
+            || self.names.contains(&name)
+            || self.names.iter().any(|mentioned| are_related(mentioned, &name))
     }
 
     pub(crate) fn add(&mut self, expr: &Expr) {
-        if let ExprKind::Column { qualifier: _, name } = &expr.kind {
-            self.names.insert(name.text.to_lowercase());
+        if let ExprKind::Column { qualifier, name } = &expr.kind {
+            self.add_name(qualifier.as_ref(), name);
         }
         for child in expr.children() {
             self.add(child);
         }
     }
+
+    /// What qualifies a name is a table, or an object that the column is in.
+    fn add_name(&mut self, qualifier: Option<&Name>, name: &Name) {
+        self.names.insert(name.text.to_lowercase());
+        let is_table = |name: &Name| self.tables.iter().any(|table| matches(name, &table.text));
+        if let Some(object) = qualifier.filter(|name| !is_table(name)) {
+            self.names.insert(name.within(object).text.to_lowercase());
+        }
+    }
+}
+
+/// Whether columns with these names, which may be dotted paths, are of the same values, as those of
+/// an object and of a member of it are. Case counts.
+pub fn are_related(a: &str, b: &str) -> bool {
+    let is_within = |part: &str, whole: &str| {
+        part.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    is_within(a, b) || is_within(b, a)
 }
 
 #[cfg(test)]
@@ -110,6 +135,9 @@ mod tests {
             "SELECT city FROM 'f' ORDER BY pop, -card DESC",
             "SELECT city FROM 'f' LIMIT card",
             "SELECT city FROM 'f' LIMIT 1 OFFSET card",
+            "SELECT card.number FROM 'f'",
+            "SELECT \"card.number\" FROM 'f'",
+            "SELECT t.card.number.last FROM 'f' AS t",
         ] {
             assert!(mentions(text), "{text}");
         }
@@ -123,6 +151,7 @@ mod tests {
             "SELECT city AS card FROM 'f'",
             "SELECT cards, 'card' FROM 'f' AS card WHERE card_no = 1",
             "SELECT card.city FROM 'f' AS card",
+            "SELECT who.cards FROM 'f'",
         ] {
             assert!(!mentions(text), "{text}");
         }

@@ -31,6 +31,14 @@ pub(crate) struct Name {
     pub(crate) at: Position,
 }
 
+impl Name {
+    /// The name of a value inside of another: `address.city`.
+    pub(crate) fn within(&self, path: &Self) -> Self {
+        let text = format!("{}.{}", path.text, self.text);
+        Self { text, quoted: path.quoted || self.quoted, at: path.at }
+    }
+}
+
 /// One SELECT over one file.
 #[derive(Clone, Debug)]
 pub(crate) struct SelectSyntax {

@@ -11,7 +11,7 @@ use std::fmt;
 
 use glob::{MatchOptions, Pattern, PatternError};
 use sift_proto::level::{Level, Protocol};
-use sift_select::{Descriptor, Mentions, Plan, Requirement};
+use sift_select::{Descriptor, Mentions, Plan, Requirement, are_related};
 
 use crate::catalogue::FileName;
 use crate::channel::Facts;
@@ -107,13 +107,15 @@ impl Protected {
         self.columns.extend(other.columns);
     }
 
-    /// What a column demands on top of what the file does.
+    /// What a column demands on top of what the file does; what is in it, or what it is in, by
+    /// dotted names, demands the same.
     pub(crate) fn column(&self, name: &str) -> Requirement {
         if self.columns.is_empty() {
             return Requirement::None;
         }
         let lower = name.to_lowercase();
-        let demands = self.columns.iter().filter(|(column, _)| column.to_lowercase() == lower);
+        let demands =
+            self.columns.iter().filter(|(column, _)| are_related(&column.to_lowercase(), &lower));
         demands.map(|(_, requirement)| *requirement).max().unwrap_or_default()
     }
 
@@ -294,6 +296,18 @@ mod tests {
     fn rule(file: &str, columns: &[&str], requirement: Requirement) -> ProtectRule {
         let columns = columns.iter().map(|&name| name.to_owned()).collect();
         ProtectRule::new(&[file.to_owned()], columns, requirement).unwrap()
+    }
+
+    #[test]
+    fn a_demand_holds_for_what_is_in_a_column_and_around_it() {
+        let who =
+            protected("", vec![rule("**", &["who", "a.b"], Requirement::Level(4))], "o.jsonl");
+        for column in ["who", "Who.name", "who.card.number", "a.b", "a.b.c", "a"] {
+            assert_eq!(who.column(column), Requirement::Level(4), "{column}");
+        }
+        for column in ["whose", "w", "a.c", "b"] {
+            assert_eq!(who.column(column), Requirement::None, "{column}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::function::{
 };
 use super::literal::{lower_escape, lower_interval, lower_typed, lower_value};
 use super::place::{START, at, start, unsupported};
-use crate::syntax::{ArithmeticOp, CompareOp, Expr, ExprKind, PatternLanguage};
+use crate::syntax::{ArithmeticOp, CompareOp, Expr, ExprKind, Name, PatternLanguage};
 use crate::{Error, ErrorKind, Result};
 
 /// Deepest nesting of a bound expression; a chain of one connective counts once.
@@ -36,13 +36,7 @@ pub(super) fn lower_at(expr: &ast::Expr, depth: usize) -> Result<Expr> {
             let name = lower_name(ident);
             Ok(Expr { at: name.at, kind: ExprKind::Column { qualifier: None, name } })
         }
-        ast::Expr::CompoundIdentifier(parts) => match parts.as_slice() {
-            [qualifier, name] => {
-                let (qualifier, name) = (Some(lower_name(qualifier)), lower_name(name));
-                Ok(Expr { at: name.at, kind: ExprKind::Column { qualifier, name } })
-            }
-            _ => unsupported(at(expr), "a name of more than two parts"),
-        },
+        ast::Expr::CompoundIdentifier(parts) => lower_compound(parts, expr),
         ast::Expr::Value(value) => lower_value(value),
         ast::Expr::TypedString(typed) => lower_typed(typed),
         ast::Expr::BinaryOp { left, op, right } => lower_binary(left, op, right, depth),
@@ -114,6 +108,17 @@ pub(super) fn lower_at(expr: &ast::Expr, depth: usize) -> Result<Expr> {
         }
         _ => unsupported(at(expr), name_of(expr)),
     }
+}
+
+/// A column behind its table, or behind the objects that it is in: `t.id`, `address.city`.
+fn lower_compound(parts: &[ast::Ident], expr: &ast::Expr) -> Result<Expr> {
+    let [qualifier, first, rest @ ..] = parts else {
+        return unsupported(at(expr), "a name without parts");
+    };
+    let dotted = |path: Name, name| lower_name(name).within(&path);
+    let name = rest.iter().fold(lower_name(first), dotted);
+    let qualifier = Some(lower_name(qualifier));
+    Ok(Expr { at: name.at, kind: ExprKind::Column { qualifier, name } })
 }
 
 fn lower_is_null(operand: Box<Expr>, negated: bool) -> Result<Expr> {

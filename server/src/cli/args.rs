@@ -40,7 +40,7 @@ pub(crate) enum Command {
     /// Make and show certificates: an authority of your own, what it issues, a signing request
     #[command(subcommand)]
     Cert(CertCommand),
-    /// Protect files and columns, and describe CSV files: writes the descriptors beside them
+    /// Protect files and columns, and describe text files: writes the descriptors beside them
     #[command(subcommand)]
     File(FileCommand),
     /// Build, list, show and drop the indexes of files: what need not be read is not read then

@@ -32,9 +32,10 @@ pub(crate) enum FileCommand {
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },
-    /// Write a descriptor for CSV files, or for fixed-length records by a COBOL copybook
+    /// Write a descriptor for files of CSV or JSON Lines, or for fixed-length records by a COBOL
+    /// copybook
     ///
-    /// That of a CSV file has its columns, with the types of the first records; that of a copybook has
+    /// That of a text file has its columns, with the types of the first records; that of a copybook has
     /// its items. It is a beginning: correct the types, and the server will hold all records to them.
     /// One that is there is never overwritten.
     CreateDescriptor(CreateArgs),
@@ -75,11 +76,11 @@ pub(crate) struct CreateArgs {
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
-    /// The character between fields [default: a comma, a tab where the name ends in .tsv]
+    /// The character between the fields of CSV [default: a comma, a tab where the name ends in .tsv]
     #[arg(long, value_name = "CHAR")]
     delimiter: Option<char>,
 
-    /// A text that stands for NULL, beside the empty field
+    /// A text of CSV that stands for NULL, beside the empty field
     #[arg(long, value_name = "TEXT")]
     null: Option<String>,
 

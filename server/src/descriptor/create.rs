@@ -1,8 +1,8 @@
-//! A descriptor for a file that explains itself: the fields of a CSV file with the types that its
-//! first records show, for people to correct and complete.
+//! A descriptor for a file that explains itself: the fields of a file of CSV or JSON Lines with the
+//! types that its first records show, for people to correct and complete.
 
 use arrow::datatypes::DataType;
-use sift_select::{Descriptor, type_name};
+use sift_select::{Descriptor, Source, type_name};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::{Described, Error};
@@ -24,7 +24,9 @@ pub(crate) fn create(described: &Described, hints: &Hints) -> Result<Descriptor,
         return Err(Error::Delimiter);
     }
     let mut document = DocumentMut::new();
-    document.insert("format", value("csv"));
+    let is_json = Source::format_of(&described.name(), None)
+        .is_some_and(|format| format.starts_with("jsonl"));
+    document.insert("format", value(if is_json { "jsonl" } else { "csv" }));
     if hints.delimiter.is_some() || hints.null.is_some() {
         let mut csv = Table::new();
         if let Some(delimiter) = hints.delimiter {
