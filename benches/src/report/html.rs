@@ -54,7 +54,7 @@ pub fn render(sections: &[Section]) -> String {
 /// What stands in backquotes as code.
 fn code(text: &str) -> String {
     let parts: Vec<&str> = text.split('`').collect();
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return text.to_owned();
     }
     let tagged = parts.iter().enumerate().map(|(index, part)| match index % 2 {
