@@ -1,13 +1,21 @@
-//! What a query allocates at most. A binary of its own with one test: everything in a process is
-//! counted.
+//! What a query allocates at most. A binary of its own, whose tests take turns: everything in a
+//! process is counted.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests may panic too")]
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
+use arrow::array::{ArrayRef, DictionaryArray, Int32Array, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use arrow::ipc::CompressionType;
+use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use peak_alloc::PeakAlloc;
 use sift_select::{
     Descriptor, ErrorKind, MemoryBudget, Plan, Result, Scan, ScanOptions, Select, Source,
@@ -16,6 +24,9 @@ use sift_select::{
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// Held by the test that counts.
+static TURN: Mutex<()> = Mutex::new(());
 
 const RECORDS: u64 = 400_000;
 const BUDGET: usize = 8 << 20;
@@ -93,6 +104,7 @@ fn drain(mut scan: Scan) -> Result<usize> {
 
 #[test]
 fn memory_does_not_grow_with_the_file() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().expect("a folder");
     let source = source(folder.path());
     let spill = Arc::new(SpillDirectory::new(folder.path(), "spill_bytes_max", 1 << 30));
@@ -134,6 +146,83 @@ fn memory_does_not_grow_with_the_file() {
         }
         assert!(bytes <= DECOMPRESSED, "{name}: {bytes} bytes were allocated");
     }
+}
+
+/// What the pages of a turn take, the texts of a block, and both once more while they are decoded.
+const COLUMNS: usize = 1200 << 20;
+
+#[test]
+fn few_bytes_of_a_file_of_columns_do_not_become_many() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().expect("a folder");
+    let spill = Arc::new(SpillDirectory::new(folder.path(), "spill_bytes_max", 1 << 30));
+    let repeated = texts(&"x".repeat(8 << 20), 400);
+    let large = texts(&"x".repeat(1 << 20), 64);
+    let many: Vec<_> = (0..9).map(|n| (format!("c{n}"), Arc::clone(&large))).collect();
+    for (columns, sql, complaint) in [
+        (vec![("c".to_owned(), repeated)], "SELECT c FROM 'f'", "bytes of text"),
+        (many.clone(), "SELECT * FROM 'f'", "bytes of memory"),
+        (many, "SELECT c1 FROM 'f'", ""),
+    ] {
+        for extension in ["parquet", "arrow"] {
+            if extension == "arrow" && complaint.ends_with("text") {
+                // no value of an Arrow file is there more than once
+                continue;
+            }
+            let name = format!("bomb.{extension}");
+            let path = folder.path().join(&name);
+            write_columns(&path, &columns);
+            assert!(path.metadata().expect("a file").len() < 4 << 20, "{name}");
+            let file = File::open(&path).expect("a file");
+            let source = Arc::new(Source::open(&name, file, None).expect("a source"));
+            let (records, bytes) = run(&source, &spill, sql);
+            match complaint {
+                "" => assert_eq!(records.expect(sql), 64, "{name}"),
+                _ => {
+                    let error = records.expect_err(sql);
+                    assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{name}: {error}");
+                    assert!(error.to_string().contains(complaint), "{name}: {error}");
+                }
+            }
+            assert!(bytes <= COLUMNS, "{name}, {sql}: {bytes} bytes were allocated");
+        }
+    }
+}
+
+fn texts(text: &str, count: usize) -> ArrayRef {
+    let codes = Int32Array::from(vec![0; count]);
+    let values = StringArray::from(vec![text]);
+    Arc::new(DictionaryArray::new(codes, Arc::new(values)))
+}
+
+/// Writes columns of dictionaries: as such in Parquet where they have many records, else each value.
+fn write_columns(path: &Path, columns: &[(String, ArrayRef)]) {
+    let file = File::create(path).expect("a file");
+    let named = columns.iter().map(|(name, array)| (name.as_str(), Arc::clone(array)));
+    let batch = RecordBatch::try_from_iter(named).expect("columns of one length");
+    if path.extension().is_some_and(|extension| extension == "parquet") {
+        let properties = WriterProperties::builder()
+            .set_dictionary_enabled(batch.num_rows() > 100)
+            .set_dictionary_page_size_limit(1 << 30)
+            .set_statistics_enabled(EnabledStatistics::None)
+            .set_compression(Compression::ZSTD(Default::default()))
+            .build();
+        let mut writer =
+            ArrowWriter::try_new(file, batch.schema(), Some(properties)).expect("a file");
+        writer.write(&batch).expect("a file");
+        writer.close().expect("a file");
+        return;
+    }
+    let columns = columns
+        .iter()
+        .map(|(name, array)| (name.as_str(), cast(array, &DataType::Utf8).expect("texts")));
+    let batch = RecordBatch::try_from_iter(columns).expect("columns of one length");
+    let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::ZSTD));
+    let options = options.expect("options");
+    let mut writer =
+        FileWriter::try_new_with_options(file, &batch.schema(), options).expect("a file");
+    writer.write(&batch).expect("a file");
+    writer.finish().expect("a file");
 }
 
 /// A small file with 72 MB of the same text behind a header, opened in little memory.

@@ -1,5 +1,5 @@
 //! The buffers of a record batch: where they are in the file, how they are compressed, and never
-//! more bytes than a bound.
+//! more bytes than the turn has room for.
 
 use std::io::Read;
 use std::ops::Range;
@@ -8,9 +8,6 @@ use arrow::buffer::{Buffer, MutableBuffer};
 use arrow::ipc;
 
 use crate::columnar::input::Input;
-
-/// The most bytes of a buffer once it is decompressed; what offsets of 32 bits reach.
-const BUFFER_BYTES_MAX: u64 = 1 << 31;
 
 /// The most records of a record batch: so many bits make the largest buffer.
 const RECORDS_MAX: i64 = 1 << 31;
@@ -85,6 +82,7 @@ impl Message {
         if length == 0 {
             return Ok(Buffer::default());
         }
+        input.hold(length as u64)?;
         let mut stored = MutableBuffer::from_len_zeroed(length);
         input.read_into(place.start, &mut stored)?;
         let stored = Buffer::from(stored);
@@ -95,9 +93,10 @@ impl Message {
         let bytes = match i64::from_le_bytes(*prefix) {
             // compressed it would be longer
             -1 => return Ok(stored.slice(8)),
-            bytes => u64::try_from(bytes).ok().filter(|bytes| *bytes <= BUFFER_BYTES_MAX),
+            bytes => u64::try_from(bytes),
         };
-        let bytes = bytes.ok_or("a compressed buffer is beyond every bound")?;
+        let bytes = bytes.map_err(|_negative| "a compressed buffer of no length")?;
+        input.hold(bytes)?;
         let mut buffer = Vec::new();
         let decompressed = match codec {
             ipc::CompressionType::LZ4_FRAME => {
@@ -111,6 +110,7 @@ impl Message {
         if decompressed.is_err() || buffer.len() as u64 != bytes {
             return Err(format!("a buffer does not decompress to its {bytes} bytes"));
         }
+        input.release(length as u64);
         // values begin where their type may begin
         Ok(Buffer::from_slice_ref(&buffer))
     }

@@ -60,21 +60,23 @@ fn values(
     data_type: &DataType,
     input: &Input,
 ) -> Result<ArrayRef, String> {
-    let read = || {
-        let shape = match data_type {
-            DataType::Utf8View | DataType::BinaryView => Shape { buffers: 2, is_variadic: true },
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Binary | DataType::LargeBinary => {
-                Shape { buffers: 3, is_variadic: false }
-            }
-            _ => Shape { buffers: 2, is_variadic: false },
-        };
-        let parts = dictionary.messages.iter();
-        let parts = parts.map(|part| array(data_type, part, &[shape], 0, None, input));
-        let parts: Vec<ArrayRef> = parts.collect::<Result<_, String>>()?;
-        let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
-        concat(&parts).map_err(|error| error.to_string())
+    // what cannot be read today may be read tomorrow, so a complaint is not kept
+    if let Some(values) = dictionary.values.get() {
+        return Ok(ArrayRef::clone(values));
+    }
+    let shape = match data_type {
+        DataType::Utf8View | DataType::BinaryView => Shape { buffers: 2, is_variadic: true },
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Binary | DataType::LargeBinary => {
+            Shape { buffers: 3, is_variadic: false }
+        }
+        _ => Shape { buffers: 2, is_variadic: false },
     };
-    dictionary.values.get_or_init(read).clone()
+    let parts = dictionary.messages.iter();
+    let parts = parts.map(|part| array(data_type, part, &[shape], 0, None, input));
+    let parts: Vec<ArrayRef> = parts.collect::<Result<_, String>>()?;
+    let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+    let values = concat(&parts).map_err(|error| error.to_string())?;
+    Ok(ArrayRef::clone(dictionary.values.get_or_init(|| values)))
 }
 
 /// The array of a field, with the NULLs of what it is in.

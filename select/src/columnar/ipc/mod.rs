@@ -49,8 +49,8 @@ struct Dictionary {
     id: i64,
     /// They follow one another.
     messages: Vec<Message>,
-    /// Decoded when first asked for; or what is wrong with them.
-    values: OnceLock<std::result::Result<ArrayRef, String>>,
+    /// Decoded when first asked for.
+    values: OnceLock<ArrayRef>,
 }
 
 impl Layout {
@@ -77,7 +77,7 @@ impl Layout {
     /// read of the file for what `each` decoded. `None` where there is no such turn.
     ///
     /// # Errors
-    /// `Io` and `FileChanged`, whatever `each` made of it.
+    /// `Io`, `FileChanged` and `LimitExceeded`, whatever `each` made of it.
     pub(crate) fn blocks(
         &self,
         number: u64,

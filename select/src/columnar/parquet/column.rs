@@ -10,12 +10,14 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::take;
 use parquet::arrow::array_reader::ArrayReader;
+use parquet::basic::Type;
 use parquet::column::page::{PageIterator, PageReader};
-use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::errors::Result as ParquetResult;
 
 use super::Chunk;
+use super::decoding::Decoding;
 use super::footer::contained;
-use super::pages::Pages;
+use super::pages::{Given, Pages};
 use super::schema::Leaf;
 use crate::block::Rows;
 use crate::columnar::input::Input;
@@ -31,6 +33,8 @@ pub(super) struct Column {
     leaf: Leaf,
     /// `None` before the first record, and behind a complaint.
     reader: Option<Box<dyn ArrayReader>>,
+    /// What the reader has been given.
+    given: Arc<Given>,
     /// The record that the reader is at.
     position: u64,
     /// All records of a block, where they were decoded.
@@ -39,7 +43,8 @@ pub(super) struct Column {
 
 impl Column {
     pub(super) fn new(input: Arc<Input>, chunk: Chunk, leaf: Leaf) -> Self {
-        Self { input, chunk, leaf, reader: None, position: 0, whole: None }
+        let given = Arc::default();
+        Self { input, chunk, leaf, reader: None, given, position: 0, whole: None }
     }
 
     /// Those rows of a block, which is these records of the row group.
@@ -86,6 +91,8 @@ impl Column {
     ) -> Result<ArrayRef, (usize, String)> {
         match self.read(start, runs) {
             Ok(array) => self.convert(&array, runs),
+            // no fault of a record, so none is sought
+            Err(text) if self.input.has_failed() => Err((row(runs, 0), text)),
             Err(_) => Err(self.first_fault(start, runs)),
         }
     }
@@ -136,21 +143,26 @@ impl Column {
             Some(reader) if self.position <= first => reader,
             _ => {
                 self.position = 0;
-                let pages = Pages::new(Arc::clone(&self.input), self.chunk.clone())?;
+                self.given = Arc::default();
+                let given = Arc::clone(&self.given);
+                let pages = Pages::new(Arc::clone(&self.input), self.chunk.clone(), given)?;
                 let once = Once(Some(Box::new(pages)));
                 contained(|| self.leaf.reader(Box::new(once)))?
             }
         };
-        let mut position = self.position;
+        let mut decoding = Decoding::new(&self.input, &mut *reader, self.position);
         let array = contained(|| {
             for run in runs {
-                let (from, to) = (start + u64::from(run.start), start + u64::from(run.end));
-                step(from - position, |records| reader.skip_records(records))?;
-                step(to - from, |records| reader.read_records(records))?;
-                position = to;
+                decoding.skip_to(start + u64::from(run.start))?;
+                let end = start + u64::from(run.end);
+                match self.chunk.physical_type {
+                    Type::BYTE_ARRAY => decoding.read_texts(end, &self.given)?,
+                    _ => decoding.read_to(end)?,
+                }
             }
-            reader.consume_batch()
+            decoding.finish()
         })?;
+        let position = decoding.position();
         let count: usize = runs.iter().map(ExactSizeIterator::len).sum();
         if array.len() != count {
             return Err("its pages end too soon".to_owned());
@@ -159,15 +171,6 @@ impl Column {
         self.reader = Some(reader);
         Ok(array)
     }
-}
-
-/// Goes forward by so many records, all of them.
-fn step(records: u64, by: impl FnOnce(usize) -> ParquetResult<usize>) -> ParquetResult<()> {
-    let records = usize::try_from(records)?;
-    if records == 0 || by(records)? == records {
-        return Ok(());
-    }
-    Err(ParquetError::General("its pages end too soon".to_owned()))
 }
 
 fn rows_of(array: &ArrayRef, rows: Rows<'_>) -> Result<ArrayRef, (usize, String)> {

@@ -56,6 +56,14 @@ impl PageKind {
             Self::Dictionary { .. } | Self::Other => None,
         }
     }
+
+    /// How the values of a page of data are written.
+    pub(super) fn encoding(&self) -> Option<Encoding> {
+        match self {
+            Self::Data { encoding, .. } | Self::DataV2(DataV2 { encoding, .. }) => Some(*encoding),
+            Self::Dictionary { .. } | Self::Other => None,
+        }
+    }
 }
 
 impl Header {

@@ -9,13 +9,14 @@
 //! else Selects have no type for are columns, too, that can be described but not read.
 //!
 //! What a file says is not believed: lengths, counts and places are checked before memory is taken
-//! ([`footer`], [`pages`]), and where the parquet crate decodes what may be damaged, a panic of its
+//! ([`footer`], [`pages`]), what few bytes become is bounded ([`decoding`], [`Input::hold`]), and where the parquet crate decodes what may be damaged, a panic of its
 //! is a complaint like others ([`footer::contained`]). A record that does not decode is found by
 //! halving ([`column`]), so that the complaint is about the same record however a file is divided.
 
 mod claims;
 mod codec;
 mod column;
+mod decoding;
 mod footer;
 mod header;
 mod pages;
@@ -102,6 +103,7 @@ struct Chunk {
     /// Where its pages are.
     bytes: Range<u64>,
     records: u64,
+    physical_type: Type,
     /// Bytes of a value in a dictionary, at least.
     value_bytes_min: u64,
     /// Of each page of data, where the file has a sound offset index.
@@ -140,7 +142,14 @@ impl Chunk {
         };
         let (bytes, records) = (start..end, records(row_group));
         let locations = locations(metadata, group, leaf, &bytes, records);
-        Some(Self { compression: column.compression(), bytes, records, value_bytes_min, locations })
+        Some(Self {
+            compression: column.compression(),
+            bytes,
+            records,
+            physical_type: column.column_type(),
+            value_bytes_min,
+            locations,
+        })
     }
 
     fn location(&self, page: usize) -> Option<&Location> {

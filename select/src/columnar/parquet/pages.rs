@@ -6,15 +6,18 @@
 //! against the rows that the offset index and the row group claim, checksums where there are any.
 //! A column without repetition has one value a record, so pages are counted in records.
 
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use parquet::basic::{Encoding, Type};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 
-use super::Chunk;
 use super::codec::Codec;
 use super::header::{Header, PageKind};
+use super::{Chunk, Location};
 use crate::columnar::input::Input;
 
 /// The most bytes of a page, stored or not. Writers make pages of about a mebibyte, and a few of
@@ -27,8 +30,20 @@ const HEADER_BYTES_MAX: usize = 1 << 20;
 /// Bytes that are read at least where a header is sought.
 const WINDOW_BYTES: usize = 16 << 10;
 
+/// What a decoder has been given of a column chunk.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    /// Records of the pages up to the last one, those included that were stepped over.
+    pub(super) records: AtomicU64,
+    /// The longest of the values that may take more bytes in memory than in their page, or a bound.
+    pub(super) value_bytes_max: AtomicUsize,
+}
+
 /// The pages of a column chunk from its start.
 pub(super) struct Pages {
+    given: Arc<Given>,
+    /// Bytes of the dictionary and of the last page that the decoder has.
+    held: (u64, u64),
     input: Arc<Input>,
     chunk: Chunk,
     codec: Codec,
@@ -47,12 +62,14 @@ pub(super) struct Pages {
 
 impl Pages {
     /// The error is a complaint.
-    pub(super) fn new(input: Arc<Input>, chunk: Chunk) -> Result<Self, String> {
+    pub(super) fn new(input: Arc<Input>, chunk: Chunk, given: Arc<Given>) -> Result<Self, String> {
         let codec = Codec::new(chunk.compression)?;
         let at = chunk.bytes.start;
         let window_start = at;
         let window = Bytes::new();
-        Ok(Self { input, chunk, codec, at, next: None, page: 0, records: 0, window, window_start })
+        let (held, next) = ((0, 0), None);
+        let (page, records) = (0, 0);
+        Ok(Self { given, held, input, chunk, codec, at, next, page, records, window, window_start })
     }
 
     /// Goes to the next page that somebody reads, and tells its header; `None` behind the last.
@@ -182,9 +199,42 @@ impl Pages {
         self.next = None;
         self.at += length as u64 + header.stored_bytes as u64;
         if let Some(values) = header.page.values() {
-            self.page += 1;
-            self.records += u64::from(values);
+            self.pass(values.into());
         }
+    }
+
+    /// Counts a page of data that lies behind.
+    fn pass(&mut self, records: u64) {
+        self.page += 1;
+        self.records += records;
+        self.given.records.store(self.records, Ordering::Relaxed);
+    }
+
+    /// Counts the memory of a page that is about to be read, in place of that of the one before it:
+    /// a decoder has one page and the dictionary.
+    fn hold(&mut self, header: &Header) -> Result<()> {
+        let bytes = header.bytes.max(header.stored_bytes) as u64;
+        self.input.hold(bytes).map_err(ParquetError::General)?;
+        let held = match header.page {
+            PageKind::Dictionary { .. } => &mut self.held.0,
+            _ => &mut self.held.1,
+        };
+        self.input.release(std::mem::replace(held, bytes));
+        Ok(())
+    }
+
+    /// Notes how long values may be that take fewer bytes in the page than in memory.
+    fn note_values(&self, header: &Header, page: &[u8]) {
+        if self.chunk.physical_type != Type::BYTE_ARRAY {
+            return;
+        }
+        let bytes = match header.page {
+            PageKind::Dictionary { .. } => longest_value(page),
+            // each may repeat the start of the one before it
+            page if page.encoding() == Some(Encoding::DELTA_BYTE_ARRAY) => header.bytes,
+            _ => return,
+        };
+        self.given.value_bytes_max.fetch_max(bytes, Ordering::Relaxed);
     }
 
     fn decompress(&mut self, header: &Header, body: Bytes) -> Result<Bytes> {
@@ -218,11 +268,13 @@ impl PageReader for Pages {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
         let Some(header) = self.header()? else { return Ok(None) };
         let length = self.next.map_or(0, |(_, length)| length);
+        self.hold(&header)?;
         let start = self.at;
         self.at += length as u64;
         let body = self.body(&header);
         self.at = start;
         let buf = self.decompress(&header, body?)?;
+        self.note_values(&header, &buf);
         self.step(&header, length);
         Ok(Some(page(&header, buf)?))
     }
@@ -248,9 +300,9 @@ impl PageReader for Pages {
             && self.is_at_data()
             && let Some(location) = self.chunk.location(self.page)
         {
-            self.at = location.bytes.end;
-            self.page += 1;
-            self.records += location.records;
+            let &Location { bytes: Range { end, .. }, records } = location;
+            self.at = end;
+            self.pass(records);
             return Ok(());
         }
         if let Some(header) = self.header()? {
@@ -304,6 +356,23 @@ fn page(header: &Header, buf: Bytes) -> Result<Page> {
         }
         PageKind::Other => return Err(damaged("a page of no known kind")),
     })
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        self.input.release(self.held.0 + self.held.1);
+    }
+}
+
+/// Bytes of the longest value of a dictionary: each comes behind its length, of 32 bits.
+fn longest_value(mut dictionary: &[u8]) -> usize {
+    let mut longest = 0;
+    while let Some((length, rest)) = dictionary.split_first_chunk() {
+        let length = u32::from_le_bytes(*length) as usize;
+        longest = longest.max(length.min(rest.len()));
+        dictionary = rest.get(length..).unwrap_or_default();
+    }
+    longest
 }
 
 fn wrong_size(header: &Header) -> ParquetError {

@@ -84,7 +84,7 @@ impl Turn {
     /// read of the file for what `each` decoded.
     ///
     /// # Errors
-    /// `Io` and `FileChanged`, whatever `each` made of it.
+    /// `Io`, `FileChanged` and `LimitExceeded`, whatever `each` made of it.
     pub(crate) fn blocks(
         &self,
         layout: &Layout,
