@@ -1,8 +1,8 @@
 //! An arm that is somebody else's: a process of its own that answers one question a line.
 //!
 //! It is started by the shell with these in its environment: `RIVAL_DATA`, the folder of the
-//! generated files; `RIVAL_CERTIFICATE` and `RIVAL_CA`, chain and key of a server for `localhost`
-//! and what clients verify it against, as PEM. When it is ready it says what it is called, as
+//! generated files, CSV among them; `RIVAL_CERTIFICATE` and `RIVAL_CA`, chain and key of a server for
+//! `localhost` and what clients verify it against, as PEM. When it is ready it says what it is called, as
 //! `{"arm": "…"}`. Then it reads questions, `{"columns": "…", "predicate": "…"}`, each what stands
 //! between SELECT and FROM and after WHERE, and answers each with a [`Run`] as the report keeps it,
 //! to which it may add the text of an answer of one value as `"value"`. It ends with its input.

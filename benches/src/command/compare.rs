@@ -90,6 +90,10 @@ pub fn generated(
         files.push(generate::reuse(&wanted.folder, format, wanted.scale)?);
     }
     let server = Server::start(&wanted.folder, &authority, &wanted.channels)?;
+    if !wanted.rivals.is_empty() {
+        // what they load
+        generate::reuse(&wanted.folder, Format::Csv, wanted.scale)?;
+    }
     let start = |command: &String| Rival::start(command, &wanted.folder, &authority);
     let mut rivals = wanted.rivals.iter().map(start).collect::<Result<Vec<_>>>()?;
     for (address, &security) in server.addresses().iter().zip(&wanted.channels) {

@@ -22,6 +22,7 @@ use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::Schema;
 
+use super::column::fault;
 use super::input::Input;
 use super::value::convert;
 use crate::Result;
@@ -124,11 +125,8 @@ impl Block<'_> {
 
     /// One column of those rows.
     pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, Fault> {
-        let fault = |(record, text)| {
-            let field = self.layout.columns.get(column).map(|column| column.field.name().clone());
-            Fault { record, byte: None, field, text }
-        };
-        self.decode_rows(column, rows).map_err(fault)
+        self.decode_rows(column, rows)
+            .map_err(|complaint| fault(&self.layout.columns, column, complaint))
     }
 
     fn decode_rows(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, (usize, String)> {

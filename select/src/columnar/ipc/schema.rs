@@ -7,14 +7,7 @@ use crate::columnar::value::selected_type;
 use crate::types::type_name;
 
 /// A column of the file.
-#[derive(Clone, Debug)]
-pub(super) struct Column {
-    pub(super) field: Field,
-    /// How the file holds it, for people.
-    pub(super) storage: String,
-    /// `None` where Selects have no type for it.
-    pub(super) leaf: Option<Leaf>,
-}
+pub(super) type Column = crate::columnar::column::Column<Leaf>;
 
 /// A column that is decoded.
 #[derive(Clone, Debug)]

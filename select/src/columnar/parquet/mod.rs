@@ -37,6 +37,7 @@ use arrow::datatypes::Schema;
 use parquet::basic::{Compression, Type};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
+use super::column::fault;
 use super::input::Input;
 use crate::block::{Fault, Rows};
 use crate::{Error, ErrorKind, Result};
@@ -205,11 +206,8 @@ impl Block<'_> {
 
     /// One column of those rows.
     pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, Fault> {
-        let fault = |(record, text)| {
-            let field = self.layout.columns.get(column).map(|column| column.field.name().clone());
-            Fault { record, byte: None, field, text }
-        };
-        self.decode_rows(column, rows).map_err(fault)
+        self.decode_rows(column, rows)
+            .map_err(|complaint| fault(&self.layout.columns, column, complaint))
     }
 
     fn decode_rows(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, (usize, String)> {

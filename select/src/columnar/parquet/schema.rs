@@ -26,14 +26,7 @@ use crate::columnar::value::{convert, selected_type};
 const CAPACITY_RECORDS: usize = 1024;
 
 /// A column of the file.
-#[derive(Clone, Debug)]
-pub(super) struct Column {
-    pub(super) field: Field,
-    /// How the file holds it, for people.
-    pub(super) storage: String,
-    /// `None` where Selects have no type for it.
-    pub(super) leaf: Option<Leaf>,
-}
+pub(super) type Column = crate::columnar::column::Column<Leaf>;
 
 /// A column that is decoded.
 #[derive(Clone, Debug)]
