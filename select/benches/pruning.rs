@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use sift_select::{Descriptor, Index, Plan, Scan, ScanOptions, Select, Source};
+use sift_select::{BuildOptions, Descriptor, Index, Plan, Scan, ScanOptions, Select, Source};
 
 const RECORD_BYTES: u64 = 64;
 const ZONE_BYTES: u64 = 1 << 20;
@@ -36,13 +36,14 @@ fn pruning(criterion: &mut Criterion) {
     let bytes = std::env::var("SIFT_BENCH_BYTES").ok().and_then(|bytes| bytes.parse().ok());
     let bytes: u64 = bytes.unwrap_or(64 << 20);
     let folder = tempfile::tempdir().unwrap();
+    let options = BuildOptions { zone_bytes: ZONE_BYTES, ..BuildOptions::default() };
     for (name, descriptor) in [("f.dat", DESCRIPTOR), ("f.csv", "format = \"csv\"\n")] {
         let mut group = criterion.benchmark_group(name);
         group.sample_size(10);
         for times in [1, 4] {
             let records = times * bytes / RECORD_BYTES;
             let plain = write(&folder.path().join(format!("{times}-{name}")), descriptor, records);
-            let index = Index::build(&plain, ZONE_BYTES, &|_| {}).unwrap();
+            let index = Index::build(&plain, &options).unwrap();
             let indexed = Arc::new(plain.with_index(index));
             // 1000 records in the middle of the file
             let sql = format!("SELECT * FROM 'f' WHERE key BETWEEN {0} AND {0} + 999", records / 2);

@@ -3,6 +3,11 @@
 //! Zones of an index fall out where WHERE is true for none of their records, or where OFFSET passes
 //! over all of them and computing them could not have failed. Of a view with a row filter all is
 //! read: neither a count nor the time of an answer may tell of records that are not to be seen.
+//! Where a key of the index tells the records that are wanted, and reading those one by one costs less
+//! than the zones that are left, they alone are read. Records behind those of the index are read anyway.
+
+mod keyed;
+mod search;
 
 use arrow::array::{Array, ArrayRef, UInt64Array};
 use arrow::buffer::BooleanBuffer;
@@ -15,12 +20,13 @@ use crate::index::Index;
 use crate::plan::Bound;
 use crate::prune::{self, ColumnStatistics, Statistics};
 use crate::source::Part;
+pub(crate) use keyed::Keyed;
 
 /// What is read of the files of a plan, and what is not.
 #[derive(Debug)]
 pub(crate) struct AccessPath {
-    /// In order, each with the index of its file.
-    pub(crate) extents: Vec<(usize, Extent)>,
+    /// Of each file, in order.
+    pub(crate) extents: Vec<Vec<Extent>>,
     /// Records that are not read since a conjunct is true for none of them, by conjunct.
     pub(crate) pruned_by: Vec<u64>,
     /// Records that are not read since OFFSET passes over them.
@@ -28,24 +34,31 @@ pub(crate) struct AccessPath {
     /// Zones of the files that have an index, and those of them that are read.
     pub(crate) zones: usize,
     pub(crate) zones_read: usize,
+    /// The keys that are used instead of zones.
+    pub(crate) keyed: Vec<Keyed>,
+    /// Records that are not read since a key tells so.
+    pub(crate) unkeyed: u64,
 }
 
 impl AccessPath {
     /// All that there is.
     pub(crate) fn all(plan: &Bound) -> Self {
-        let parts = plan.source().parts.iter().enumerate();
+        let parts = plan.source().parts.iter();
         Self {
-            extents: parts.map(|(index, part)| (index, part.file.all())).collect(),
+            extents: parts.map(|part| vec![part.file.all()]).collect(),
             pruned_by: vec![0; plan.conjuncts.len()],
             skipped: 0,
             zones: 0,
             zones_read: 0,
+            keyed: Vec::new(),
+            unkeyed: 0,
         }
     }
 
     /// What statistics leave. Where records have no fixed length, extents are of `morsel_bytes` at
-    /// most if zones are: threads take them without waiting for one another.
-    pub(crate) fn pruned(plan: &Bound, morsel_bytes: usize) -> Self {
+    /// most if zones are: threads take them without waiting for one another. A run of records that is
+    /// read apart costs as much as `apart_bytes` more of one that is not.
+    pub(crate) fn pruned(plan: &Bound, morsel_bytes: usize, apart_bytes: u64) -> Self {
         let all = Self::all(plan);
         let parts = &plan.source().parts;
         if !plan.view.has_all_records() || parts.iter().all(|part| !is_known(part)) {
@@ -53,29 +66,42 @@ impl AccessPath {
         }
         let mut path = Self { extents: Vec::with_capacity(all.extents.len()), ..all };
         let mut offset = Offset::of(plan);
-        for ((part, file), all) in parts.iter().enumerate().zip(all.extents) {
-            match &file.index {
-                Some(index) => path.add_zones(plan, part, file, index, &mut offset, morsel_bytes),
-                None if let Layout::Parquet(layout) = &file.file.layout => {
+        for (part, all) in parts.iter().zip(all.extents) {
+            let extents = match &part.index {
+                Some(index) => {
+                    let known = KnownPart { index, part };
+                    let rulings = prune::rulings(&plan.conjuncts, &known);
+                    let mut extents = match path.keyed(plan, &known, &rulings, apart_bytes) {
+                        Some(extents) => {
+                            offset.end();
+                            extents
+                        }
+                        None => path.zoned(plan, &known, &rulings, &mut offset, morsel_bytes),
+                    };
+                    extents.extend(index.tail(&part.file));
+                    extents
+                }
+                None if let Layout::Parquet(layout) = &part.file.layout => {
                     offset.end();
-                    path.add_claimed(plan, part, file, layout);
+                    path.claimed(plan, part, layout)
                 }
                 None => {
                     offset.end();
-                    path.extents.push(all);
+                    all
                 }
-            }
+            };
+            path.extents.push(extents);
         }
         path
     }
 
     /// Records that are not read.
     pub(crate) fn records_pruned(&self) -> u64 {
-        self.pruned_by.iter().sum::<u64>() + self.skipped
+        self.pruned_by.iter().sum::<u64>() + self.skipped + self.unkeyed
     }
 
     /// What is left by what the file claims of its parts.
-    fn add_claimed(&mut self, plan: &Bound, part: usize, file: &Part, layout: &parquet::Layout) {
+    fn claimed(&mut self, plan: &Bound, file: &Part, layout: &parquet::Layout) -> Vec<Extent> {
         let of_file = file.file.schema.fields().len();
         let constant = |column: usize, records: &[u64]| {
             constant(file.constants.get(column.checked_sub(of_file)?)?, records)
@@ -87,28 +113,49 @@ impl AccessPath {
         self.zones += kept.zones;
         self.zones_read += kept.zones_read;
         let extents = kept.records.into_iter();
-        let extents = extents.map(|bytes| Extent { first_record: bytes.start, bytes });
-        self.extents.extend(extents.map(|extent| (part, extent)));
+        let extents = extents.map(|bytes| Extent {
+            first_record: bytes.start,
+            records: Some(bytes.end - bytes.start),
+            bytes,
+        });
+        extents.collect()
     }
 
-    fn add_zones(
+    /// What is left by a key, if one tells more than zones do.
+    fn keyed(
         &mut self,
         plan: &Bound,
-        part: usize,
-        file: &Part,
-        index: &Index,
+        known: &KnownPart<'_>,
+        rulings: &[Option<usize>],
+        apart_bytes: u64,
+    ) -> Option<Vec<Extent>> {
+        let zones = known.index.zones().zip(rulings).filter(|(_, ruling)| ruling.is_none());
+        let bytes = zones.map(|((_, extent), _)| extent.len()).sum();
+        let mut keyed = Keyed::of(plan, known.index, known, bytes, apart_bytes)?;
+        let read: u64 = keyed.extents.iter().filter_map(|extent| extent.records).sum();
+        self.unkeyed += known.index.record_count().saturating_sub(read);
+        let extents = std::mem::take(&mut keyed.extents);
+        self.keyed.push(keyed);
+        Some(extents)
+    }
+
+    /// What is left by the zones of an index.
+    fn zoned(
+        &mut self,
+        plan: &Bound,
+        known: &KnownPart<'_>,
+        rulings: &[Option<usize>],
         offset: &mut Offset,
         morsel_bytes: usize,
-    ) {
-        let known = KnownPart { index, part: file };
-        let rulings = prune::rulings(&plan.conjuncts, &known);
+    ) -> Vec<Extent> {
+        let KnownPart { index, part } = known;
         let computes = known.decodes(&plan.rows.columns);
-        let bytes_max = match file.file.record_bytes() {
+        let bytes_max = match part.file.record_bytes() {
             Some(_) => u64::MAX,
             None => morsel_bytes as u64,
         };
         self.zones += rulings.len();
-        let mut joined: Option<Extent> = None;
+        let mut extents: Vec<Extent> = Vec::new();
         for (zone, (records, extent)) in index.zones().enumerate() {
             if let Some(pruned_by) = rulings[zone].and_then(|by| self.pruned_by.get_mut(by)) {
                 *pruned_by += records;
@@ -119,17 +166,17 @@ impl AccessPath {
                 continue;
             }
             self.zones_read += 1;
-            match &mut joined {
+            match extents.last_mut() {
                 Some(last)
                     if last.bytes.end == extent.bytes.start
                         && last.len() + extent.len() <= bytes_max =>
                 {
-                    last.bytes.end = extent.bytes.end;
+                    last.extend_to(&extent);
                 }
-                _ => self.extents.extend(joined.replace(extent).map(|done| (part, done))),
+                _ => extents.push(extent),
             }
         }
-        self.extents.extend(joined.map(|done| (part, done)));
+        extents
     }
 }
 

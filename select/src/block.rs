@@ -3,6 +3,7 @@
 use arrow::array::ArrayRef;
 
 use crate::columnar::{ipc, parquet};
+use crate::extent::Gathered;
 use crate::{Error, ErrorKind, Result, csv, fixed, json};
 
 /// Which records of a block to decode.
@@ -129,6 +130,16 @@ impl Fault {
     pub(crate) fn to_error_in_view(&self, file: &str, records_before: u64) -> Error {
         let record = records_before + self.record as u64 + 1;
         self.error_at(file, &format!("record {record} of those that you may see"))
+    }
+
+    /// Of a record of gathered ones, as if the file had been read as it lies.
+    pub(crate) fn placed(&self, gathered: &Gathered) -> Self {
+        let record = gathered.record_of(self.record as u64);
+        Self {
+            record: usize::try_from(record).unwrap_or(usize::MAX),
+            byte: self.byte.map(|byte| gathered.byte_of(byte)),
+            ..self.clone()
+        }
     }
 
     fn error_at(&self, file: &str, place: &str) -> Error {

@@ -11,6 +11,7 @@ use crate::columnar::{ipc, parquet};
 use crate::compressed::{Compression, Stream};
 use crate::descriptor::{self, Descriptor};
 use crate::extent::Extent;
+use crate::index::{KeyColumn, KeyEncoder, KeySpec};
 use crate::source::Identity;
 use crate::{Error, ErrorKind, Result, csv, fixed, json};
 
@@ -25,6 +26,10 @@ pub(crate) struct DataFile {
     pub(crate) identity: Identity,
     pub(crate) schema: Schema,
     pub(crate) layout: Layout,
+    /// The keys that its descriptor declares.
+    pub(crate) keys: Vec<KeySpec>,
+    /// Whether its descriptor promises that records are only ever appended.
+    pub(crate) append_only: bool,
 }
 
 /// How the records of the file are laid out.
@@ -46,6 +51,10 @@ impl DataFile {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let identity = Identity::from(&metadata);
+        let (declared, append_only) = match &descriptor {
+            Some(descriptor) => (descriptor.keys.clone(), descriptor.append_only),
+            None => (Vec::new(), false),
+        };
         let (file, bytes) = (Arc::new(file), identity.bytes);
         let text =
             Text { name, file: &file, bytes, compression: compression_of(name, &descriptor) };
@@ -84,8 +93,23 @@ impl DataFile {
             // its types are known without records, and have to be those of other files
             Layout::Parquet(_) | Layout::Arrow(_) => (true, None),
         };
+        let keys = key_specs(name, &schema, &declared)?;
+        if !keys.is_empty() && compression.is_some() {
+            let message = format!("{name}.toml: a compressed file has no `[[key]]`");
+            return Err(Error::new(ErrorKind::Descriptor, message));
+        }
         let name = name.to_owned();
-        Ok(Self { name, file, compression, has_records, identity, schema, layout })
+        Ok(Self {
+            name,
+            file,
+            compression,
+            has_records,
+            identity,
+            schema,
+            layout,
+            keys,
+            append_only,
+        })
     }
 
     /// As [`Source::format_of`](crate::Source::format_of).
@@ -137,7 +161,22 @@ impl DataFile {
             Layout::Parquet(layout) => 0..layout.records(),
             Layout::Arrow(layout) => 0..layout.records(),
         };
-        Extent { first_record: 0, bytes }
+        Extent { first_record: 0, records: self.records(), bytes }
+    }
+
+    /// Whether a record ends with the byte before `end`.
+    pub(crate) fn ends_record(&self, end: u64) -> bool {
+        let mut last = [0];
+        match &self.layout {
+            Layout::Fixed(layout) => end.is_multiple_of(layout.stride as u64),
+            _ => end > 0 && self.read(&mut last, end - 1).is_ok() && last == *b"\n",
+        }
+    }
+
+    /// Whether records can be read apart from those around them.
+    pub(crate) fn can_be_gathered(&self) -> bool {
+        self.compression.is_none()
+            && matches!(self.layout, Layout::Fixed(_) | Layout::Csv(_) | Layout::Json(_))
     }
 
     /// All that decides where records are and what they hold, as text; `None` for formats that have
@@ -342,6 +381,27 @@ fn check_fields(name: &str, schema: &Schema, fields: &[String]) -> Result<()> {
     let names = names.collect::<Vec<_>>().join(", ");
     let message = format!("{name}.toml: no field `{unknown}` in the file, which has {names}");
     Err(Error::new(ErrorKind::Descriptor, message))
+}
+
+/// The keys of a descriptor, with the columns of the file.
+fn key_specs(name: &str, schema: &Schema, declared: &[descriptor::Key]) -> Result<Vec<KeySpec>> {
+    let error = |key: &descriptor::Key, complaint: String| {
+        let message = format!("{name}.toml: key `{}`: {complaint}", key.name);
+        Error::new(ErrorKind::Descriptor, message)
+    };
+    let spec = |key: &descriptor::Key| {
+        let columns = key.columns.iter().map(|(column, descending)| {
+            let unknown = || error(key, format!("no field `{column}` in the file"));
+            let index = schema.index_of(column).map_err(|_unknown| unknown())?;
+            Ok(KeyColumn { column: index, descending: *descending })
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        if KeyEncoder::new(&columns, schema).is_none() {
+            return Err(error(key, "a column of it has values without an order".to_owned()));
+        }
+        Ok(KeySpec { name: key.name.clone(), columns, unique: key.unique })
+    };
+    declared.iter().map(spec).collect()
 }
 
 fn check_length(name: &str, bytes: u64, layout: &fixed::Layout) -> Result<()> {

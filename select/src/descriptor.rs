@@ -83,16 +83,31 @@
 //! ```
 //!
 //! A field that holds another, by their paths, demands of a channel what that one does.
+//!
+//! Files of fixed-length records, CSV and JSON Lines that are not compressed may have keys, which
+//! `siftd index build` sorts:
+//!
+//! ```toml
+//! append_only = true           # records are only ever added at the end: an index stays good for the others
+//!
+//! [[key]]
+//! name = "by_customer"         # its columns when left out
+//! columns = ["customer", "day"]
+//! descending = "day"           # or several of them
+//! unique = true                # no two records may have the same, NULLs aside
+//! ```
 
 mod columnar;
 mod csv;
 mod fixed;
 mod json;
+mod key;
 mod keys;
 
 use crate::compressed::Compression;
 use crate::requirement::LEVELS;
 use crate::{Error, ErrorKind, Requirement, Result};
+pub(crate) use key::Key;
 use keys::{Keys, Text};
 
 /// The longest text of a descriptor, in bytes; a field takes about 100.
@@ -103,6 +118,9 @@ const FIELDS_MAX: usize = 16 << 10;
 
 /// The keys of every format; `field`, too.
 const COMMON: &[&str] = &["format", "network_encrypt", "scl_min"];
+
+/// Those of formats whose files may have keys.
+const RECORDS: &[&str] = &["key", "append_only"];
 
 /// Those of text formats.
 const TEXT: &[&str] = &["compression"];
@@ -116,6 +134,8 @@ pub struct Descriptor {
     requirement: Requirement,
     /// Those of the fields that have one.
     fields: Vec<(String, Requirement)>,
+    pub(crate) keys: Vec<Key>,
+    pub(crate) append_only: bool,
 }
 
 /// What a descriptor says about the records.
@@ -201,7 +221,7 @@ impl Layout {
 }
 
 fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descriptor> {
-    let known: Vec<&str> = keys_of(&[fixed::KEYS, csv::KEYS, TEXT].concat());
+    let known: Vec<&str> = keys_of(&[fixed::KEYS, csv::KEYS, TEXT, RECORDS].concat());
     let keys = Keys::new(text, 0, table, &known)?;
     let words = [
         ("fixed", Format::Fixed),
@@ -216,7 +236,7 @@ fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descripto
     let mut fields = Vec::new();
     let layout = match format {
         Some(Format::Fixed) => {
-            let keys = Keys::new(text, 0, table, &keys_of(fixed::KEYS))?;
+            let keys = Keys::new(text, 0, table, &keys_of(&[fixed::KEYS, RECORDS].concat()))?;
             Layout::Fixed(fixed::parse(&keys, &mut fields)?)
         }
         Some(Format::Parquet) => {
@@ -233,21 +253,28 @@ fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descripto
             );
         }
         Some(Format::Json) => {
-            let keys = Keys::new(text, 0, table, &keys_of(TEXT))?;
+            let keys = Keys::new(text, 0, table, &keys_of(&[TEXT, RECORDS].concat()))?;
             Layout::Json(json::parse(&keys, &mut fields)?)
         }
         None if !keys.has("csv") => {
-            let keys = Keys::new(text, 0, table, &keys_of(TEXT))?;
+            let keys = Keys::new(text, 0, table, &keys_of(&[TEXT, RECORDS].concat()))?;
             Layout::ByName(json::parse(&keys, &mut fields)?)
         }
         _ => {
-            let keys = Keys::new(text, 0, table, &keys_of(&[csv::KEYS, TEXT].concat()))?;
+            let keys = Keys::new(text, 0, table, &keys_of(&[csv::KEYS, TEXT, RECORDS].concat()))?;
             Layout::Csv(csv::parse(&keys, format == Some(Format::Tsv), &mut fields)?)
         }
     };
     fields.retain(|(_, requirement)| *requirement != Requirement::None);
     let compression = parse_compression(&keys)?;
-    Ok(Descriptor { layout, compression, requirement, fields })
+    Ok(Descriptor {
+        layout,
+        compression,
+        requirement,
+        fields,
+        keys: key::parse(&keys)?,
+        append_only: keys.boolean("append_only")?.unwrap_or(false),
+    })
 }
 
 /// Those that every format has, and its own between them.

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::block::Block;
-use crate::extent::Extent;
+use crate::extent::{Extent, Sweep};
+use crate::selection::Origin;
 use crate::source::{Part, Source};
 use crate::{Result, csv, json};
 use file::FileFeed;
@@ -17,21 +18,20 @@ use file::FileFeed;
 /// Hands out a source in turns; shared by the threads of one scan.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    extents: Vec<ExtentFeed>,
-    /// The number of the first turn of each extent, then of all turns, as far as they are known: how
+    sweeps: Vec<SweepFeed>,
+    /// The number of the first turn of each sweep, then of all turns, as far as they are known: how
     /// many turns a stream has is known when one of them has come to its end.
     starts: Vec<OnceLock<u64>>,
-    /// The first extent that may have turns left.
+    /// The first sweep that may have turns left.
     current: AtomicUsize,
 }
 
-/// What is read of one of the files, or a part of that.
+/// A sweep of one of the files.
 #[derive(Debug)]
-struct ExtentFeed {
+struct SweepFeed {
     /// Index of the file among those of the source.
     index: usize,
     part: Part,
-    first_record: u64,
     feed: FileFeed,
 }
 
@@ -68,11 +68,9 @@ type Each<'a> = dyn FnMut(Place<'_>, &Block<'_>) -> ControlFlow<()> + 'a;
 pub(crate) struct Turn {
     /// 0, 1, 2 … in the order of the files.
     pub(crate) number: u64,
-    /// Index of the file among those of the source.
-    pub(crate) part: usize,
-    /// Records of the file before it, where that is told by the plan of what is read: always of the
+    /// Where its records come from, where that is told by the plan of what is read: always of the
     /// first of a file, and of the first behind records that are not read.
-    pub(crate) records_before: Option<u64>,
+    pub(crate) origin: Option<Origin>,
     /// Bytes read.
     pub(crate) bytes: u64,
     /// `Io` or `FileChanged`, behind the blocks that came before it.
@@ -81,7 +79,7 @@ pub(crate) struct Turn {
 
 impl Turn {
     fn new(number: u64) -> Self {
-        Self { number, part: 0, records_before: None, bytes: 0, result: Ok(()) }
+        Self { number, origin: None, bytes: 0, result: Ok(()) }
     }
 }
 
@@ -90,28 +88,24 @@ impl Source {
     /// least one record of a fixed-length file; a turn of a CSV file may have no records, when one
     /// goes through all of it.
     pub(crate) fn feed(&self, morsel_bytes: usize) -> Feed {
-        let all = self.parts.iter().enumerate().map(|(part, Part { file, .. })| (part, file.all()));
+        let all = self.parts.iter().map(|part| vec![part.file.all()]).collect();
         self.feed_of(all, morsel_bytes)
     }
 
-    /// As [`feed`](Self::feed), of these extents of its files alone, which come in order; each with
-    /// the index of its file.
-    pub(crate) fn feed_of(
-        &self,
-        extents: impl IntoIterator<Item = (usize, Extent)>,
-        morsel_bytes: usize,
-    ) -> Feed {
+    /// As [`feed`](Self::feed), of these extents of each of its files alone, which come in order.
+    pub(crate) fn feed_of(&self, extents: Vec<Vec<Extent>>, morsel_bytes: usize) -> Feed {
         let buffers = Arc::new(Buffers::default());
-        let extents = extents.into_iter().filter_map(|(index, extent)| {
-            let part = self.parts.get(index)?.clone();
-            let (file, first_record) = (Arc::clone(&part.file), extent.first_record);
-            let feed = FileFeed::new(file, &extent, morsel_bytes, Arc::clone(&buffers));
-            Some(ExtentFeed { index, part, first_record, feed })
-        });
-        let extents: Vec<_> = extents.collect();
+        let mut sweeps = Vec::new();
+        for (index, (part, extents)) in self.parts.iter().zip(extents).enumerate() {
+            for sweep in Sweep::of(extents, part.file.can_be_gathered()) {
+                let file = Arc::clone(&part.file);
+                let feed = FileFeed::new(file, sweep, morsel_bytes, Arc::clone(&buffers));
+                sweeps.push(SweepFeed { index, part: part.clone(), feed });
+            }
+        }
         let starts = std::iter::once(OnceLock::from(0));
-        let starts = starts.chain(extents.iter().map(|_| OnceLock::new())).collect();
-        let feed = Feed { extents, starts, current: AtomicUsize::new(0) };
+        let starts = starts.chain(sweeps.iter().map(|_| OnceLock::new())).collect();
+        let feed = Feed { sweeps, starts, current: AtomicUsize::new(0) };
         feed.settle(0);
         feed
     }
@@ -127,27 +121,26 @@ impl Feed {
     /// until that breaks; `None` when none is left. Callable from many threads at once.
     pub(crate) fn next(&self, each: &mut Each<'_>) -> Option<Turn> {
         let first = self.current.load(Ordering::Acquire);
-        for (place, extent) in self.extents.iter().enumerate().skip(first) {
-            let ExtentFeed { index, part, first_record, feed } = extent;
-            // the extents before have ended, so it is known
+        for (place, sweep) in self.sweeps.iter().enumerate().skip(first) {
+            let SweepFeed { index, part, feed } = sweep;
+            // the sweeps before have ended, so it is known
             let start = *self.starts[place].get()?;
             let mut each =
                 |turn, block: &Block<'_>| each(Place { turn: start + turn, part }, block);
             let turn = feed.next(&mut each);
             self.settle(place);
             if let Some(turn) = turn {
-                let records_before = (turn.number == 0).then_some(*first_record);
-                let number = start + turn.number;
-                return Some(Turn { number, part: *index, records_before, ..turn });
+                let (number, origin) = (start + turn.number, feed.origin(turn.number, *index));
+                return Some(Turn { number, origin, ..turn });
             }
             self.current.fetch_max(place + 1, Ordering::Release);
         }
         None
     }
 
-    /// Notes where the extents behind this one start, as far as that has become known.
+    /// Notes where the sweeps behind this one start, as far as that has become known.
     fn settle(&self, first: usize) {
-        for (place, ExtentFeed { feed, .. }) in self.extents.iter().enumerate().skip(first) {
+        for (place, SweepFeed { feed, .. }) in self.sweeps.iter().enumerate().skip(first) {
             let Some((start, turns)) = self.starts[place].get().zip(feed.turns()) else { return };
             if self.starts[place + 1].set(start + turns).is_err() {
                 return;

@@ -8,18 +8,26 @@
 mod bounds;
 mod build;
 mod folder;
+mod key;
+mod key_build;
 mod store;
 
 use arrow::array::Array;
 use arrow::datatypes::Schema;
 
+use crate::Result;
 use crate::data_file::DataFile;
 use crate::extent::Extent;
 use crate::prune::ColumnStatistics;
 use crate::source::Identity;
+use key::PageFile;
 
+pub(crate) use bounds::text_after;
+pub use build::BuildOptions;
 pub use folder::{IndexContents, IndexFolder, IndexedFile};
-pub(crate) use store::decode_body;
+pub(crate) use key::{End, Entry, Key, KeyEncoder, KeyRange, after};
+pub use key::{KeyColumn, KeySpec};
+pub(crate) use store::{decode_body, decode_page, encode_page};
 
 /// What is known of the records of one file.
 #[derive(Clone, Debug)]
@@ -35,6 +43,9 @@ pub struct Index {
     /// Records of each zone, at least one.
     records: Vec<u64>,
     columns: Vec<ColumnStatistics>,
+    /// Of the last bytes of the file.
+    end_checksum: u32,
+    keys: Vec<Key>,
 }
 
 impl Index {
@@ -58,6 +69,20 @@ impl Index {
         &self.records
     }
 
+    /// The keys that it was built with.
+    pub fn key_specs(&self) -> impl Iterator<Item = &KeySpec> {
+        self.keys.iter().map(|key| &key.spec)
+    }
+
+    pub(crate) fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// The file of the pages of all keys.
+    fn pages(&self) -> Option<&PageFile> {
+        self.keys.first().map(|key| &*key.file)
+    }
+
     pub(crate) fn column(&self, column: usize) -> Option<ColumnStatistics> {
         self.columns.get(column).cloned()
     }
@@ -67,15 +92,45 @@ impl Index {
         let ends = self.starts.iter().skip(1).copied().chain([self.identity.bytes]);
         let mut records_before = 0;
         self.records.iter().zip(self.starts.iter().zip(ends)).map(move |(records, (start, end))| {
-            let extent = Extent { first_record: records_before, bytes: *start..end };
+            let first_record = records_before;
             records_before += records;
-            (*records, extent)
+            (*records, Extent { first_record, records: Some(*records), bytes: *start..end })
         })
     }
 
-    /// Whether it is of this file as it is now.
+    /// Whether it is of this file as it is now, or of its first records where records are only ever
+    /// appended to it.
     pub(crate) fn fits(&self, file: &DataFile) -> bool {
-        self.identity == file.identity && Some(&self.layout) == file.fingerprint().as_ref()
+        let is_of_start = || {
+            let Identity { device, inode, bytes, .. } = file.identity;
+            file.append_only
+                && (self.identity.device, self.identity.inode) == (device, inode)
+                && self.identity.bytes <= bytes
+                && (self.identity.bytes == bytes || file.ends_record(self.identity.bytes))
+                && end_checksum(file, self.identity.bytes).ok() == Some(self.end_checksum)
+        };
+        (self.identity == file.identity || is_of_start())
+            && Some(&self.layout) == file.fingerprint().as_ref()
+    }
+
+    /// The records of a file that it fits which have been appended since it was built.
+    pub(crate) fn tail(&self, file: &DataFile) -> Option<Extent> {
+        let bytes = self.identity.bytes..file.identity.bytes;
+        let records = file.records().map(|all| all.saturating_sub(self.record_count()));
+        let tail = Extent { first_record: self.record_count(), records, bytes };
+        (tail.len() > 0).then_some(tail)
+    }
+
+    /// Records before the zone that starts at a byte of the file.
+    fn records_before(&self, byte: u64) -> Option<u64> {
+        let zone = self.starts.binary_search(&byte).ok()?;
+        Some(self.records[..zone].iter().sum())
+    }
+
+    /// Where the zone ends that has a byte of the file.
+    fn zone_end(&self, byte: u64) -> u64 {
+        let next = self.starts.partition_point(|start| *start <= byte);
+        self.starts.get(next).copied().unwrap_or(self.identity.bytes)
     }
 
     /// Whether all counts and places are such as building makes them.
@@ -95,6 +150,17 @@ impl Index {
                         bounds.len() == zones && bounds.data_type() == field.data_type()
                     })
             });
-        has_places && has_columns
+        let has_keys = self.keys.iter().all(|key| key.is_consistent(self.record_count(), schema));
+        has_places && has_columns && has_keys
     }
+}
+
+/// Of the last bytes of a file before `end`, by which it is known to have been appended to.
+fn end_checksum(file: &DataFile, end: u64) -> Result<u32> {
+    const BYTES_MAX: u64 = 64 << 10;
+    let start = end.saturating_sub(BYTES_MAX);
+    // it is no more than that
+    let mut bytes = vec![0; usize::try_from(end - start).unwrap_or(0)];
+    file.read(&mut bytes, start)?;
+    Ok(store::checksum(&bytes))
 }

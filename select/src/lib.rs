@@ -81,7 +81,7 @@ pub use budget::MemoryBudget;
 pub use descriptor::Descriptor;
 pub use error::{Error, ErrorKind, Result};
 pub use file_set::FileSet;
-pub use index::{Index, IndexContents, IndexFolder, IndexedFile};
+pub use index::{BuildOptions, Index, IndexContents, IndexFolder, IndexedFile, KeyColumn, KeySpec};
 pub use interval::Interval;
 pub use mention::{Mentions, are_related};
 pub use morsel::{Morsel, Outcome};

@@ -19,7 +19,7 @@ use crate::eval::Problem;
 use crate::feed::{Feed, Place};
 use crate::group::{GroupError, GroupTable, Grouping};
 use crate::plan::{Bound, Item, Order, Plan};
-use crate::selection::{Selection, Stop};
+use crate::selection::{Origin, Selection, Stop};
 use crate::sort::Sorter;
 use crate::tail::{Gather, Tail};
 use crate::{Error, ErrorKind, Result};
@@ -63,10 +63,8 @@ pub(crate) enum Done {
 pub(crate) struct Piece {
     /// The turn that it had; `None` when none was left, or the scan was cancelled before.
     pub(crate) turn: Option<u64>,
-    /// Index of the file that it is of.
-    pub(crate) part: usize,
-    /// Records of that file before it, where its turn tells.
-    pub(crate) records_before: Option<u64>,
+    /// Where its records come from, where its turn tells.
+    pub(crate) origin: Option<Origin>,
     /// Those in the view.
     pub(crate) records: u64,
     /// Records that the view's row filter could not decide about.
@@ -120,8 +118,7 @@ impl Read {
         let Some(turn) = turn else { return piece };
         compact(&mut piece.batches);
         piece.turn = Some(turn.number);
-        piece.part = turn.part;
-        piece.records_before = turn.records_before;
+        piece.origin = turn.origin;
         piece.bytes = turn.bytes;
         // what could not be read is no fault of a record
         if let Err(error) = turn.result {

@@ -8,7 +8,7 @@ use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 
 use crate::copybook::{Copybook, CopybookOptions, Encoding};
-use crate::index::decode_body;
+use crate::index::{decode_body, decode_page, encode_page};
 use crate::{Descriptor, Plan, Result, Scan, ScanOptions, Select, Source, Step};
 
 /// A text is refused, or has one answer however its scan is divided and whatever an index rules out:
@@ -27,17 +27,24 @@ pub fn answers_ignore_morsels(source: &Arc<Source>, sql: &str) {
     }
     let whole = run(&plan, ScanOptions { pruning: false, ..ScanOptions::default() });
     for morsel_bytes in [1, 100, 4096, ScanOptions::default().morsel_bytes] {
-        let got = run(&plan, ScanOptions { morsel_bytes, ..ScanOptions::default() });
-        assert_eq!(got, whole, "in morsels of {morsel_bytes} bytes");
+        for apart_bytes in [0, u64::MAX] {
+            let got =
+                run(&plan, ScanOptions { morsel_bytes, apart_bytes, ..ScanOptions::default() });
+            assert_eq!(got, whole, "in morsels of {morsel_bytes} bytes, apart for {apart_bytes}");
+        }
     }
 }
 
-/// Any bytes behind the header of an index are refused, or are an index of a file with the columns of
-/// `source` whose counts are those of its zones.
+/// Any bytes are refused as a page of a key or are one; behind the header of an index they are refused, or
+/// are an index of a file with the columns of `source` whose counts are those of its zones.
 ///
 /// # Panics
 /// Where that does not hold.
 pub fn any_index(source: &Source, body: &[u8]) {
+    if let Some(entries) = decode_page(body) {
+        let again = encode_page(&entries).ok().and_then(|page| decode_page(&page));
+        assert_eq!(again, Some(entries), "a page");
+    }
     let Ok(stored) = decode_body(body) else { return };
     let Some(index) = stored.index(source.schema()) else { return };
     assert_eq!(index.zones().count(), index.zone_count(), "zones");

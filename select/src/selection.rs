@@ -11,6 +11,7 @@ use crate::aggregate::Aggregate;
 use crate::block::{Block, Fault, Rows};
 use crate::eval::{self, Input, Problem};
 use crate::expr::Expr;
+use crate::extent::Gathered;
 use crate::group::Argument;
 use crate::plan::{Item, Order, Plan};
 use crate::view::RowFilter;
@@ -294,22 +295,26 @@ pub(crate) struct Stop {
 }
 
 /// Where the records of a turn come from.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Origin {
     /// Index of the file among those of the source.
     pub(crate) part: usize,
     /// Records of that file before the turn, of those in the view.
     pub(crate) records_before: u64,
+    /// Where the records of the turn lie, if not one behind the other.
+    pub(crate) gathered: Option<Gathered>,
 }
 
 impl Stop {
     /// The error for people; the record counts from `origin`.
-    pub(crate) fn to_error(&self, plan: &Plan, origin: Origin) -> Error {
-        let Origin { part, records_before } = origin;
-        let file = plan.source().name_of(part);
-        let error = match plan.view().has_all_records() {
-            true => self.fault.to_error(file, records_before),
-            false => self.fault.to_error_in_view(file, records_before),
+    pub(crate) fn to_error(&self, plan: &Plan, origin: &Origin) -> Error {
+        let Origin { part, records_before, gathered } = origin;
+        let file = plan.source().name_of(*part);
+        let error = match gathered {
+            // of a view with a row filter all is read as it lies
+            Some(gathered) => self.fault.placed(gathered).to_error(file, 0),
+            None if plan.view().has_all_records() => self.fault.to_error(file, *records_before),
+            None => self.fault.to_error_in_view(file, *records_before),
         };
         error.with_kind(self.kind)
     }

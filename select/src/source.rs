@@ -7,10 +7,10 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 
-use crate::Result;
 use crate::data_file::DataFile;
 use crate::descriptor::Descriptor;
-use crate::index::Index;
+use crate::index::{Index, KeySpec};
+use crate::{Error, ErrorKind, Result};
 
 /// What tells that a file is still the one that was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +156,20 @@ impl Source {
             }
         }
         Ok(false)
+    }
+
+    /// The error that tells so.
+    pub(crate) fn changed_while_read(&self) -> Error {
+        let message = format!("{}: changed while it was read; try again", self.name);
+        Error::new(ErrorKind::FileChanged, message)
+    }
+
+    /// The keys that the descriptor of its one file declares.
+    pub fn key_specs(&self) -> &[KeySpec] {
+        match self.parts.as_slice() {
+            [part] => &part.file.keys,
+            _ => &[],
+        }
     }
 
     /// Whether there is anything behind a header.

@@ -78,7 +78,7 @@ fn run(source: &Arc<Source>, spill: &Arc<SpillDirectory>, sql: &str) -> (Result<
         morsels_in_flight_max: 4,
         memory: Arc::new(MemoryBudget::new("query_memory_bytes_max", BUDGET)),
         spill: Some(Arc::clone(spill)),
-        pruning: true,
+        ..ScanOptions::default()
     };
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();

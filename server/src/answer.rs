@@ -79,8 +79,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         self.writer.send_parts(Kind::Schema, std::iter::once(&message[..])).await?;
         self.writer.flush().await?;
 
-        let options = self.shared.scan_options();
-        let mut batches = Batches::new(plan, options, self.shared.activity.morsels());
+        let mut batches = self.scan(plan).await?;
         let sent = self.batches(&mut batches, &mut encoder).await;
         self.account.count_scan(&batches.statistics());
         match sent {
@@ -126,6 +125,12 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         plan
     }
 
+    /// A scan of a plan: what is to be read may be looked up in an index.
+    async fn scan(&mut self, plan: Plan) -> Result<Batches, Fault> {
+        let (options, morsels) = (self.shared.scan_options(), self.shared.activity.morsels());
+        self.interrupt.or(blocking(move || Ok(Batches::new(plan, options, morsels)))).await
+    }
+
     async fn fetch(&mut self, request: FetchRequest) -> Result<(), Stop> {
         self.account.file.clone_from(&request.file);
         let catalogue = Arc::clone(&self.shared.catalogue);
@@ -155,7 +160,8 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     async fn explain(&mut self, request: ExplainRequest) -> Result<(), Stop> {
         let Planned { plan, is_discreet } = self.plan(request.sql, request.parameters).await?;
-        let mut text = plan.to_string();
+        let explained = plan.clone();
+        let mut text = self.interrupt.or(blocking(move || Ok(explained.to_string()))).await?;
         if request.analyze {
             text += &self.analyze(plan, is_discreet).await?;
         }
@@ -166,8 +172,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     async fn analyze(&mut self, plan: Plan, is_discreet: bool) -> Result<String, Fault> {
         self.account.statistics.file_bytes = plan.source().bytes();
         self.account.of_part = !plan.view().has_all_records();
-        let (options, morsels) = (self.shared.scan_options(), self.shared.activity.morsels());
-        let mut batches = Batches::new(plan.clone(), options, morsels);
+        let mut batches = self.scan(plan.clone()).await?;
         let started = Instant::now();
         let end = loop {
             let next = self.interrupt.or(batches.next()).await;

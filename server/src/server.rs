@@ -100,7 +100,7 @@ impl Shared {
             morsels_in_flight_max: self.limits.morsels_in_flight_max.get(),
             memory: Arc::new(memory.within(Arc::clone(&self.memory))),
             spill: self.spill.clone(),
-            pruning: true,
+            ..ScanOptions::default()
         }
     }
 

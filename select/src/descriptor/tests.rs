@@ -103,7 +103,7 @@ fn complaints_tell_line_column_and_a_way_out() {
         ),
         (
             "format = \"csv\"\nrecord_length = 9\n".to_owned(),
-            "line 2, column 1: unknown key `record_length`; the keys here are `format`, `network_encrypt`, `scl_min`, `csv`, `compression`, `field`",
+            "line 2, column 1: unknown key `record_length`; the keys here are `format`, `network_encrypt`, `scl_min`, `csv`, `compression`, `key`, `append_only`, `field`",
         ),
         ("format = \"fixed\"\n".to_owned(), "line 1, column 1: `record_length` is missing"),
         (

@@ -1,4 +1,4 @@
-//! Hands an extent of a file out piece by piece to the threads of one scan.
+//! Hands a sweep of a file out piece by piece to the threads of one scan.
 
 use std::fmt;
 use std::ops::{ControlFlow, Range};
@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use super::{Buffer, Buffers, Turn, lock, stream};
-use crate::block::Block;
+use crate::block::{Block, Piece};
 use crate::columnar::{ipc, parquet};
 use crate::compressed::Compression;
 use crate::data_file::{DataFile, Layout};
-use crate::extent::Extent;
+use crate::extent::{Extent, Gathered, Sweep};
 use crate::fixed::PADDING_BYTES;
+use crate::selection::Origin;
 use crate::{Result, csv, fixed, json};
 
 /// Bytes that are read and decoded at a time: they stay in the second-level cache between the read,
@@ -22,11 +23,12 @@ const BLOCK_BYTES: usize = 768 << 10;
 /// The most bytes of a turn: a CSV turn is in memory as a whole.
 const MORSEL_BYTES_MAX: usize = 64 << 20;
 
-/// Hands out an extent of a file piece by piece; shared by the threads of one scan.
+/// Hands out a sweep of a file piece by piece; shared by the threads of one scan.
 pub(super) struct FileFeed {
     file: Arc<DataFile>,
-    /// Where it lies in the file.
+    /// Where it lies in the file, and how many records come before it.
     bytes: Range<u64>,
+    first_record: u64,
     turns: u64,
     /// Whole records of a turn for fixed-length files, bytes otherwise.
     morsel: u64,
@@ -43,6 +45,8 @@ enum Order {
     Stream(Compression, stream::Turns),
     /// As of fixed-length files.
     Parquet(AtomicU64, parquet::Turns),
+    /// One for each gathering.
+    Gathered(AtomicU64, Vec<Gathered>),
 }
 
 /// Turns of which each begins where the one before it ends.
@@ -64,14 +68,30 @@ impl fmt::Debug for FileFeed {
 }
 
 impl FileFeed {
-    /// Hands the extent out from its start. A turn reads about `morsel_bytes`, at most 64 MiB and at least one
+    /// Hands the sweep out from its start. A turn reads about `morsel_bytes`, at most 64 MiB and at least one
     /// record of a fixed-length file; a turn of a CSV file may have no records, when one goes through all of it.
     pub(super) fn new(
         file: Arc<DataFile>,
-        extent: &Extent,
+        sweep: Sweep,
         morsel_bytes: usize,
         buffers: Arc<Buffers>,
     ) -> Self {
+        let extent = match sweep {
+            Sweep::Run(extent) => extent,
+            Sweep::Gathered(gathered) => {
+                let turns = gathered.len() as u64;
+                let order = Order::Gathered(AtomicU64::new(0), gathered);
+                return Self {
+                    file,
+                    bytes: 0..0,
+                    first_record: 0,
+                    turns,
+                    morsel: 0,
+                    order,
+                    buffers,
+                };
+            }
+        };
         let bytes = extent.len();
         let morsel_bytes = morsel_bytes.clamp(1, MORSEL_BYTES_MAX);
         let (turns, morsel, order) = match &file.layout {
@@ -100,8 +120,18 @@ impl FileFeed {
                 (turns, morsel, Order::Numbered(AtomicU64::new(0)))
             }
         };
-        let bytes = extent.bytes.clone();
-        Self { file, bytes, turns, morsel, order, buffers }
+        let Extent { first_record, bytes, .. } = extent;
+        Self { file, bytes, first_record, turns, morsel, order, buffers }
+    }
+
+    /// Where the records of a turn come from, where that is known; `part` is the index of the file.
+    pub(super) fn origin(&self, turn: u64, part: usize) -> Option<Origin> {
+        if let Order::Gathered(_, gathered) = &self.order {
+            let gathered = gathered.get(usize::try_from(turn).ok()?).cloned();
+            return Some(Origin { part, records_before: 0, gathered });
+        }
+        let records_before = self.first_record;
+        (turn == 0).then_some(Origin { part, records_before, gathered: None })
     }
 
     /// Number of turns, once it is known.
@@ -151,6 +181,14 @@ impl FileFeed {
                     turn
                 })
             }
+            (layout, Order::Gathered(next, gathered)) => self.numbered(next).map(|mut turn| {
+                if let Some(gathered) =
+                    gathered.get(usize::try_from(turn.number).unwrap_or(usize::MAX))
+                {
+                    turn.result = self.gathered(layout, gathered, &mut turn, &mut buffer, each);
+                }
+                turn
+            }),
             (layout, Order::Stream(compression, turns)) => {
                 self.stream(layout, *compression, turns, &mut buffer, each)
             }
@@ -208,6 +246,49 @@ impl FileFeed {
     fn numbered(&self, next: &AtomicU64) -> Option<Turn> {
         let number = next.fetch_add(1, Ordering::Relaxed);
         (number < self.turns).then(|| Turn::new(number))
+    }
+
+    /// The records lie apart in the file and one behind the other in memory; their places there count
+    /// from 0.
+    fn gathered(
+        &self,
+        layout: &Layout,
+        gathered: &Gathered,
+        turn: &mut Turn,
+        buffer: &mut Buffer,
+        each: &mut EachOfFile<'_>,
+    ) -> Result<()> {
+        let Buffer { bytes, csv, json } = buffer;
+        let length = usize::try_from(gathered.len()).unwrap_or(usize::MAX);
+        bytes.resize(length + PADDING_BYTES, 0);
+        let mut at = 0;
+        for extent in gathered.extents() {
+            let end = at + usize::try_from(extent.len()).unwrap_or(usize::MAX);
+            self.file.read(&mut bytes[at..end], extent.bytes.start)?;
+            at = end;
+        }
+        turn.bytes = gathered.len();
+        // the last record of a text file may have no line feed
+        let is_open = length > 0 && bytes[length - 1] != b'\n';
+        bytes[length] = b'\n';
+        let used = length + usize::from(is_open);
+        let piece = Piece { start: 0, whole: used, used };
+        match layout {
+            Layout::Fixed(layout) => {
+                let _ = each(turn.number, &Block::Fixed(fixed::Block::new(layout, bytes, 0)));
+            }
+            Layout::Csv(layout) => {
+                let each = &mut |block: csv::Block<'_>| each(turn.number, &Block::Csv(block));
+                layout.blocks(&piece, bytes, BLOCK_BYTES, csv, each);
+            }
+            Layout::Json(layout) => {
+                let each = &mut |block: json::Block<'_>| each(turn.number, &Block::Json(block));
+                layout.blocks(&piece, bytes, BLOCK_BYTES, json, each);
+            }
+            // they are not gathered
+            Layout::Parquet(_) | Layout::Arrow(_) => {}
+        }
+        Ok(())
     }
 
     /// Records are as long as one another, so a turn knows its place by its number.

@@ -103,10 +103,12 @@ fn prefix(text: &str) -> &str {
 /// A short text that is not less; `None` where there is none.
 fn above(text: &str) -> Option<String> {
     let start = prefix(text);
-    if start.len() == text.len() {
-        return Some(text.to_owned());
-    }
-    let mut start = start.to_owned();
+    if start.len() == text.len() { Some(text.to_owned()) } else { text_after(start) }
+}
+
+/// The least text above all that start with `prefix`; `None` where there is none.
+pub(crate) fn text_after(prefix: &str) -> Option<String> {
+    let mut start = prefix.to_owned();
     while let Some(last) = start.pop() {
         // between D7FF and E000 there are no characters
         let next =

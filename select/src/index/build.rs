@@ -1,19 +1,53 @@
 //! Reads all records of a file, on all threads, and notes what they are.
 
+use std::fmt;
 use std::ops::{ControlFlow, Range};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, UInt64Array};
 use arrow::datatypes::DataType;
 
-use super::Index;
 use super::bounds::{Bounds, to_array};
+use super::{Index, end_checksum, key_build};
 use crate::block::{Block, Fault, Rows};
+use crate::budget::MemoryBudget;
 use crate::prune::ColumnStatistics;
+use crate::sort::SpillDirectory;
 use crate::{Error, ErrorKind, Result, Source};
 
 /// Bytes that a thread takes at a time.
-const MORSEL_BYTES: usize = 4 << 20;
+pub(super) const MORSEL_BYTES: usize = 4 << 20;
+
+/// How an index is built.
+pub struct BuildOptions<'a> {
+    /// Bytes of a zone, about: at most those that a scan decodes at a time.
+    pub zone_bytes: u64,
+    /// Memory for sorting keys.
+    pub memory: Arc<MemoryBudget>,
+    /// Where keys are sorted that outgrow it; without it that is an error.
+    pub spill: Option<Arc<SpillDirectory>>,
+    /// Is told the bytes of each piece that has been read. The file is read once, and once more for
+    /// each of its keys.
+    pub progress: &'a (dyn Fn(u64) + Sync),
+}
+
+impl Default for BuildOptions<'_> {
+    /// Zones of a megabyte, 256 MiB of memory and nothing on disk.
+    fn default() -> Self {
+        Self {
+            zone_bytes: 1 << 20,
+            memory: Arc::new(MemoryBudget::new("BuildOptions::memory", 256 << 20)),
+            spill: None,
+            progress: &|_| {},
+        }
+    }
+}
+
+impl fmt::Debug for BuildOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BuildOptions").field("zone_bytes", &self.zone_bytes).finish_non_exhaustive()
+    }
+}
 
 /// What is found out about one zone.
 struct Zone {
@@ -39,18 +73,15 @@ struct Piece {
 }
 
 impl Index {
-    /// Reads all records of `source`, which is one file, on the current rayon pool, and divides
-    /// them into zones of about `zone_bytes`, at most the bytes that a scan decodes at a time.
-    /// `progress` is told the bytes of each piece that has been read.
+    /// Reads all records of `source`, which is one file, on the current rayon pool, divides
+    /// them into zones, and sorts them by the keys that its descriptor declares.
     ///
     /// # Errors
     /// `Unsupported` for several files and for formats that have no index; `Record` where records
-    /// cannot be told from one another; `FileChanged`, `Io`.
-    pub fn build(
-        source: &Source,
-        zone_bytes: u64,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<Self> {
+    /// cannot be told from one another, where one has no value of a key's column, and where two have
+    /// the same of a unique key; `LimitExceeded` where a key outgrows memory or a value is too long
+    /// for one; `FileChanged`, `Io`.
+    pub fn build(source: &Source, options: &BuildOptions<'_>) -> Result<Self> {
         let name = source.name();
         let [part] = source.parts.as_slice() else {
             let message = format!("{name}: an index is of one file");
@@ -60,11 +91,7 @@ impl Index {
             let message = format!("{name}: {} files have no index", source.format());
             return Err(Error::new(ErrorKind::Unsupported, message));
         };
-        let zones = zones(source, zone_bytes, progress)?;
-        if source.changed()? {
-            let message = format!("{name}: changed while it was read; try again");
-            return Err(Error::new(ErrorKind::FileChanged, message));
-        }
+        let zones = zones(source, options.zone_bytes, options.progress)?;
         let fields = source.schema().fields().iter().enumerate();
         let columns = fields.map(|(column, field)| {
             column_statistics(&zones, column, field.data_type()).ok_or_else(|| {
@@ -72,14 +99,21 @@ impl Index {
                 Error::new(ErrorKind::Unsupported, message)
             })
         });
-        Ok(Self {
+        let mut index = Self {
             identity: part.file.identity,
             name: name.to_owned(),
             layout,
             columns: columns.collect::<Result<_>>()?,
             starts: zones.iter().map(|zone| zone.start).collect(),
             records: zones.iter().map(|zone| zone.records).collect(),
-        })
+            end_checksum: end_checksum(&part.file, part.file.identity.bytes)?,
+            keys: Vec::new(),
+        };
+        index.keys = key_build::keys(source, &index, options)?;
+        if source.changed()? {
+            return Err(source.changed_while_read());
+        }
+        Ok(index)
     }
 }
 

@@ -5,10 +5,12 @@
 //! read, for a wrong index makes wrong answers.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use super::key::PageFile;
+use super::store::Stored;
 use super::{Index, store};
 use crate::source::Identity;
 use crate::{Error, ErrorKind, Result, Source};
@@ -48,6 +50,8 @@ pub struct IndexContents {
     pub zones: usize,
     /// Number of records.
     pub records: u64,
+    /// The names of its keys.
+    pub keys: Vec<String>,
 }
 
 impl IndexFolder {
@@ -70,14 +74,10 @@ impl IndexFolder {
     pub fn find(&self, source: &Source) -> Result<Option<Index>> {
         let [part] = source.parts.as_slice() else { return Ok(None) };
         let path = self.path_of(part.file.identity);
-        let bytes = match self.read(&path) {
+        let stored = match self.read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read.map_err(|error| unusable(&path, &error))?,
         };
-        let stored = store::decode(&bytes).map_err(|why| unusable(&path, &why))?;
-        if stored.identity() != part.file.identity {
-            return Ok(None);
-        }
         Ok(stored.index(&part.file.schema).filter(|index| index.fits(&part.file)))
     }
 
@@ -96,7 +96,7 @@ impl IndexFolder {
         let bytes = store::encode(index).map_err(|why| {
             Error::new(ErrorKind::LimitExceeded, format!("index {}: {why}", path.display()))
         })?;
-        self.write(&path, &bytes).map_err(|error| unusable(&path, &error))?;
+        self.write(&path, &bytes, index.pages()).map_err(|error| unusable(&path, &error))?;
         Ok(path)
     }
 
@@ -139,16 +139,13 @@ impl IndexFolder {
     }
 
     fn indexed(&self, path: PathBuf) -> IndexedFile {
-        let read = self.read(&path);
-        let bytes = read.as_ref().map_or(0, |bytes| bytes.len() as u64);
-        let contents = read.map_err(|error| unusable(&path, &error)).and_then(|bytes| {
-            let stored = store::decode(&bytes).map_err(|why| unusable(&path, &why));
-            stored.map(|stored| stored.contents())
-        });
+        let bytes = fs::symlink_metadata(&path).map_or(0, |metadata| metadata.len());
+        let contents = self.read(&path).map(|stored| stored.contents());
+        let contents = contents.map_err(|error| unusable(&path, &error));
         IndexedFile { path, bytes, contents }
     }
 
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+    fn read(&self, path: &Path) -> io::Result<Stored> {
         // looked at first, since opening a FIFO would wait
         if !fs::symlink_metadata(path)?.is_file() {
             return Err(io::Error::other("not a regular file"));
@@ -156,10 +153,7 @@ impl IndexFolder {
         let file = File::open(path)?;
         self.trust(&fs::symlink_metadata(&self.path)?)?;
         self.trust(&file.metadata()?)?;
-        let mut bytes = Vec::new();
-        let bytes_max = store::INDEX_BYTES_MAX as u64 + 1024;
-        file.take(bytes_max).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        store::read(file)
     }
 
     /// Whether nobody else can have written it.
@@ -171,13 +165,22 @@ impl IndexFolder {
         }
     }
 
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    /// Writes the bytes of an index and then its pages.
+    fn write(&self, path: &Path, bytes: &[u8], pages: Option<&PageFile>) -> io::Result<()> {
         match DirBuilder::new().mode(0o700).create(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => self.trust(&fs::symlink_metadata(&self.path)?)?,
         }
         let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
         file.write_all(bytes)?;
+        if let Some(PageFile { file: pages, start, bytes }) = pages {
+            let mut pages = pages.try_clone()?;
+            pages.seek(SeekFrom::Start(*start))?;
+            let copied = io::copy(&mut pages.take(*bytes), file.as_file_mut())?;
+            if copied < *bytes {
+                return Err(io::Error::other("its pages are cut off"));
+            }
+        }
         file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())

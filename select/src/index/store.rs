@@ -1,10 +1,15 @@
 //! An index as bytes, and back: the only file that knows bincode.
 //!
-//! Magic, version, length and CRC-32 of the body, then the body. The checksum is against damage, not
+//! Magic, version, length and CRC-32 of the body, then the body, then the pages of the keys, whose
+//! places and checksums are in the body. The checksums are against damage, not
 //! against an enemy: whoever can write into the folder of the indexes can make answers wrong, but
 //! no bytes make more than an error. What is decoded takes at most [`EXPANSION`] times the bytes
 //! that are there, rounded up to the next of three bounds, and its counts are checked against one
 //! another.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, UInt64Array};
 use arrow::datatypes::{DataType, Schema};
@@ -13,6 +18,7 @@ use bincode::{Decode, Encode};
 use flate2::Crc;
 
 use super::bounds::{self, Bound};
+use super::key::{Entry, Key, KeyColumn, KeySpec, Page, PageFile};
 use super::{Index, IndexContents};
 use crate::prune::ColumnStatistics;
 use crate::source::Identity;
@@ -21,13 +27,22 @@ const MAGIC: &[u8; 8] = b"siftidx\0";
 
 /// To be raised whenever an older reader would take the body, or what zones mean, for something
 /// else.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A larger index is not written: it would be read whenever its file is opened.
 pub(super) const INDEX_BYTES_MAX: usize = 64 << 20;
 
 /// Bytes of a bound in memory for each that is stored.
 const EXPANSION: usize = 32;
+
+/// A page is not larger.
+pub(super) const PAGE_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of what stands before the body.
+const HEADER_BYTES: usize = 24;
+
+/// What encodes the columns of keys; another release might do it otherwise.
+const KEY_ENCODING: &str = arrow::ARROW_VERSION;
 
 const SMALL_BYTES: usize = 64 << 10;
 const MEDIUM_BYTES: usize = 2 << 20;
@@ -43,6 +58,9 @@ struct StoredIndex {
     starts: Vec<u64>,
     records: Vec<u64>,
     columns: Vec<StoredColumn>,
+    end_checksum: u32,
+    key_encoding: String,
+    keys: Vec<StoredKey>,
 }
 
 /// One value each a zone.
@@ -55,6 +73,34 @@ struct StoredColumn {
 }
 
 #[derive(Encode, Decode)]
+struct StoredKey {
+    name: String,
+    /// The index of each in the schema, and whether it is descending.
+    columns: Vec<(u32, bool)>,
+    unique: bool,
+    pages: Vec<StoredPage>,
+}
+
+#[derive(Encode, Decode)]
+struct StoredPage {
+    first: Vec<u8>,
+    start: u64,
+    end: u64,
+    checksum: u32,
+    entries: u64,
+}
+
+#[derive(Encode, Decode)]
+struct StoredEntry {
+    /// Bytes of the key that are those of the entry before.
+    shared: u16,
+    rest: Vec<u8>,
+    record: u64,
+    start: u64,
+    bytes: u64,
+}
+
+#[derive(Encode, Decode)]
 enum StoredBound {
     Integer(i128),
     Float(f64),
@@ -62,7 +108,7 @@ enum StoredBound {
     Text(String),
 }
 
-/// The bytes of an index; why there are none where it is too large.
+/// The bytes of an index before its pages; why there are none where it is too large.
 pub(super) fn encode(index: &Index) -> Result<Vec<u8>, String> {
     let stored = StoredIndex::from(index);
     let body = bincode::encode_to_vec(stored, config::standard());
@@ -79,22 +125,73 @@ pub(super) fn encode(index: &Index) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// An index of bytes, where they are whole; else what is wrong with them.
-pub(super) fn decode(bytes: &[u8]) -> Result<Stored, &'static str> {
-    let (header, body) = Header::split(bytes).ok_or("it is cut off")?;
+/// Reads an index but for its pages, where all of it is whole.
+pub(super) fn read(file: File) -> io::Result<Stored> {
+    let damaged = |why: &'static str| io::Error::new(io::ErrorKind::InvalidData, why);
+    let mut header = Vec::with_capacity(HEADER_BYTES);
+    (&file).take(HEADER_BYTES as u64).read_to_end(&mut header)?;
+    let header = Header::parse(&header).ok_or_else(|| damaged("it is cut off"))?;
     if header.magic != *MAGIC {
-        return Err("it is no index");
+        return Err(damaged("it is no index"));
     }
     if header.version != VERSION {
-        return Err("it is of another version");
+        return Err(damaged("it is of another version"));
     }
+    if header.length > INDEX_BYTES_MAX as u64 {
+        return Err(damaged("it is too large"));
+    }
+    let mut body = Vec::new();
+    (&file).take(header.length).read_to_end(&mut body)?;
     if header.length != body.len() as u64 {
-        return Err("it is cut off");
+        return Err(damaged("it is cut off"));
     }
-    if header.checksum != checksum(body) {
-        return Err("its checksum is wrong");
+    if header.checksum != checksum(&body) {
+        return Err(damaged("its checksum is wrong"));
     }
-    decode_body(body)
+    let stored = decode_body(&body).map_err(damaged)?;
+    let start = HEADER_BYTES as u64 + header.length;
+    let bytes = file.metadata()?.len().saturating_sub(start);
+    if stored.pages_end() != bytes {
+        return Err(damaged("it is cut off"));
+    }
+    Ok(Stored { pages: Some(Arc::new(PageFile { file, start, bytes })), ..stored })
+}
+
+/// The bytes of a page.
+pub(crate) fn encode_page(entries: &[Entry]) -> Result<Vec<u8>, String> {
+    let mut before: &[u8] = &[];
+    let stored = entries.iter().map(|entry| {
+        let shared = before.iter().zip(&entry.key).take_while(|(a, b)| a == b).count();
+        let shared = u16::try_from(shared).unwrap_or(u16::MAX);
+        before = &entry.key;
+        StoredEntry {
+            shared,
+            rest: entry.key[usize::from(shared)..].to_vec(),
+            record: entry.record,
+            start: entry.bytes.start,
+            bytes: entry.bytes.end - entry.bytes.start,
+        }
+    });
+    let stored: Vec<StoredEntry> = stored.collect();
+    bincode::encode_to_vec(stored, config::standard()).map_err(|error| error.to_string())
+}
+
+/// The entries of a page; `None` where the bytes are none.
+pub(crate) fn decode_page(bytes: &[u8]) -> Option<Vec<Entry>> {
+    let limited = config::standard().with_limit::<{ PAGE_BYTES_MAX * EXPANSION }>();
+    let (stored, used): (Vec<StoredEntry>, usize) =
+        bincode::decode_from_slice(bytes, limited).ok()?;
+    if used != bytes.len() {
+        return None;
+    }
+    let mut before: Vec<u8> = Vec::new();
+    let entries = stored.into_iter().map(|StoredEntry { shared, rest, record, start, bytes }| {
+        let mut key = before.get(..usize::from(shared))?.to_vec();
+        key.extend(rest);
+        before.clone_from(&key);
+        Some(Entry { key, record, bytes: start..start.checked_add(bytes)? })
+    });
+    entries.collect()
 }
 
 struct Header {
@@ -105,23 +202,26 @@ struct Header {
 }
 
 impl Header {
-    fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
+    fn parse(bytes: &[u8]) -> Option<Self> {
         let (magic, bytes) = bytes.split_first_chunk()?;
         let (version, bytes) = bytes.split_first_chunk()?;
         let (length, bytes) = bytes.split_first_chunk()?;
-        let (checksum, body) = bytes.split_first_chunk()?;
-        let header = Self {
+        let (checksum, _) = bytes.split_first_chunk()?;
+        Some(Self {
             magic: *magic,
             version: u32::from_le_bytes(*version),
             length: u64::from_le_bytes(*length),
             checksum: u32::from_le_bytes(*checksum),
-        };
-        Some((header, body))
+        })
     }
 }
 
 /// An index that is not yet known to be of a file.
-pub(crate) struct Stored(StoredIndex);
+pub(crate) struct Stored {
+    index: StoredIndex,
+    /// `None` where there are only the bytes of the body.
+    pages: Option<Arc<PageFile>>,
+}
 
 /// As [`decode`] of what is behind the header.
 pub(crate) fn decode_body(body: &[u8]) -> Result<Stored, &'static str> {
@@ -137,7 +237,7 @@ pub(crate) fn decode_body(body: &[u8]) -> Result<Stored, &'static str> {
         }
         _ => None,
     };
-    decoded.map(Stored).ok_or("it does not decode")
+    decoded.map(|index| Stored { index, pages: None }).ok_or("it does not decode")
 }
 
 type Bounded<const BYTES: usize> =
@@ -148,7 +248,7 @@ fn bounded<const BYTES: usize>(body: &[u8], limit: Bounded<BYTES>) -> Option<Sto
     (used == body.len()).then_some(stored)
 }
 
-fn checksum(body: &[u8]) -> u32 {
+pub(super) fn checksum(body: &[u8]) -> u32 {
     let mut checksum = Crc::new();
     checksum.update(body);
     checksum.sum()
@@ -156,24 +256,33 @@ fn checksum(body: &[u8]) -> u32 {
 
 impl Stored {
     pub(super) fn identity(&self) -> Identity {
-        let StoredIndex { device, inode, bytes, modified_nanos, .. } = self.0;
+        let StoredIndex { device, inode, bytes, modified_nanos, .. } = self.index;
         Identity { device, inode, bytes, modified_nanos }
+    }
+
+    /// Bytes of all pages.
+    fn pages_end(&self) -> u64 {
+        let pages = self.index.keys.iter().flat_map(|key| &key.pages);
+        pages.map(|page| page.end).max().unwrap_or(0)
     }
 
     /// What it is of.
     pub(super) fn contents(&self) -> IndexContents {
         IndexContents {
             identity: self.identity(),
-            name: self.0.name.clone(),
-            zones: self.0.starts.len(),
-            records: self.0.records.iter().fold(0, |sum, n| sum.saturating_add(*n)),
+            name: self.index.name.clone(),
+            zones: self.index.starts.len(),
+            records: self.index.records.iter().fold(0, |sum, n| sum.saturating_add(*n)),
+            keys: self.index.keys.iter().map(|key| key.name.clone()).collect(),
         }
     }
 
     /// With the types of a file's columns; `None` where it cannot be of such a file.
     pub(crate) fn index(self, schema: &Schema) -> Option<Index> {
         let identity = self.identity();
-        let StoredIndex { name, layout, starts, records, columns, .. } = self.0;
+        let is_encoded_so = self.index.key_encoding == KEY_ENCODING;
+        let StoredIndex { name, layout, starts, records, columns, end_checksum, keys, .. } =
+            self.index;
         if columns.len() != schema.fields().len() {
             return None;
         }
@@ -187,7 +296,13 @@ impl Stored {
             })
         });
         let columns = columns.collect::<Option<Vec<_>>>()?;
-        let index = Index { identity, name, layout, starts, records, columns };
+        let keys = match self.pages {
+            Some(file) if is_encoded_so => {
+                keys.into_iter().map(|key| key.with_pages(&file)).collect()
+            }
+            _ => Vec::new(),
+        };
+        let index = Index { identity, name, layout, starts, records, columns, end_checksum, keys };
         index.is_consistent(schema).then_some(index)
     }
 }
@@ -218,6 +333,51 @@ impl From<&Index> for StoredIndex {
             starts: index.starts.clone(),
             records: index.records.clone(),
             columns: columns.collect(),
+            end_checksum: index.end_checksum,
+            key_encoding: KEY_ENCODING.to_owned(),
+            keys: index.keys.iter().map(StoredKey::from).collect(),
+        }
+    }
+}
+
+impl From<&Key> for StoredKey {
+    fn from(key: &Key) -> Self {
+        let columns = key.spec.columns.iter().map(|KeyColumn { column, descending }| {
+            // a file has fewer columns than that
+            (u32::try_from(*column).unwrap_or(u32::MAX), *descending)
+        });
+        let pages = key.pages.iter().map(|page| StoredPage {
+            first: page.first.clone(),
+            start: page.bytes.start,
+            end: page.bytes.end,
+            checksum: page.checksum,
+            entries: page.entries,
+        });
+        Self {
+            name: key.spec.name.clone(),
+            columns: columns.collect(),
+            unique: key.spec.unique,
+            pages: pages.collect(),
+        }
+    }
+}
+
+impl StoredKey {
+    fn with_pages(self, file: &Arc<PageFile>) -> Key {
+        let columns = self
+            .columns
+            .into_iter()
+            .map(|(column, descending)| KeyColumn { column: column as usize, descending });
+        let pages = self.pages.into_iter().map(|page| Page {
+            first: page.first,
+            bytes: page.start..page.end,
+            checksum: page.checksum,
+            entries: page.entries,
+        });
+        Key {
+            spec: KeySpec { name: self.name, columns: columns.collect(), unique: self.unique },
+            pages: pages.collect(),
+            file: Arc::clone(file),
         }
     }
 }

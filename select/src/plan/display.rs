@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter, Write as _};
 use std::time::Duration;
 
 use super::{Bound, Item, Order, Plan, Rows};
-use crate::access::AccessPath;
+use crate::access::{AccessPath, Keyed};
 use crate::group::Grouping;
 use crate::{ScanOptions, Source, Statistics};
 
@@ -81,7 +81,18 @@ impl Plan {
 impl Bound {
     /// What statistics rule out; the values in them are not told.
     fn fmt_access(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let path = AccessPath::pruned(self, self.morsel_bytes(ScanOptions::default().morsel_bytes));
+        let ScanOptions { morsel_bytes, apart_bytes, .. } = ScanOptions::default();
+        let path = AccessPath::pruned(self, self.morsel_bytes(morsel_bytes), apart_bytes);
+        for Keyed { key, head, tail, ordered, .. } in &path.keyed {
+            let ends = match (head, tail) {
+                (true, true) => ", optimized at head and tail",
+                (true, false) => ", optimized at the head",
+                (false, true) => ", optimized at the tail",
+                (false, false) => "",
+            };
+            let order = if *ordered { ", in the order wanted" } else { "" };
+            writeln!(f, "  key: {key}{ends}{order}; {} records are not read", path.unkeyed)?;
+        }
         if path.zones == 0 {
             return Ok(());
         }

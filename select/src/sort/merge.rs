@@ -146,7 +146,7 @@ impl Merge {
     }
 
     /// The next rows with all items and positions.
-    pub(super) fn next_rows(&mut self) -> Result<Option<RecordBatch>> {
+    pub(crate) fn next_rows(&mut self) -> Result<Option<RecordBatch>> {
         let mut batches: Vec<RecordBatch> = Vec::new();
         let mut places: Vec<(usize, usize)> = Vec::new();
         self.cursors.iter_mut().for_each(|cursor| cursor.slot = None);
@@ -247,6 +247,6 @@ impl Faults {
 
     fn error(&self, (position, fault): (u64, &RowFault), plan: &Plan) -> Error {
         let turn = usize::try_from(position >> 32).unwrap_or(usize::MAX);
-        fault.stop.to_error(plan, self.turns.get(turn).copied().unwrap_or_default())
+        fault.stop.to_error(plan, &self.turns.get(turn).cloned().unwrap_or_default())
     }
 }

@@ -68,7 +68,8 @@ pub(crate) fn select_in(
 /// Runs a plan to its end.
 pub(crate) fn collect(plan: Plan, run: Run) -> Result<Vec<RecordBatch>> {
     static POOLS: LazyLock<[ThreadPool; 2]> = LazyLock::new(|| [pool(1), pool(4)]);
-    let mut options = ScanOptions::default();
+    // whatever a file weighs, its keys pay
+    let mut options = ScanOptions { apart_bytes: 0, ..ScanOptions::default() };
     if let Some(bytes) = run.morsel_bytes {
         options.morsel_bytes = bytes;
     }

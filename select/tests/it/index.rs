@@ -8,8 +8,8 @@ use arrow::compute::concat_batches;
 use fastrand::Rng;
 use sift_select::property::{answers_ignore_morsels, any_index};
 use sift_select::{
-    Descriptor, Index, IndexFolder, Plan, Predicate, Result, Scan, ScanOptions, Select, Source,
-    Statistics, Step, View,
+    BuildOptions, Descriptor, Index, IndexFolder, Plan, Predicate, Result, Scan, ScanOptions,
+    Select, Source, Statistics, Step, View,
 };
 
 /// A file in a folder, with the folder of its index.
@@ -34,7 +34,7 @@ impl Indexed {
     }
 
     fn index(&self, zone_bytes: u64) -> Index {
-        Index::build(&self.open(), zone_bytes, &|_| {}).expect("an index")
+        Index::build(&self.open(), &zones_of(zone_bytes)).expect("an index")
     }
 
     fn indexed(&self, zone_bytes: u64) -> Arc<Source> {
@@ -44,6 +44,10 @@ impl Indexed {
     fn indexes(&self) -> IndexFolder {
         IndexFolder::new(self.folder.path())
     }
+}
+
+fn zones_of(zone_bytes: u64) -> BuildOptions<'static> {
+    BuildOptions { zone_bytes, ..BuildOptions::default() }
 }
 
 /// `id` is 1 to `records`, `name` is n and `id`, `none` is NULL.
@@ -251,7 +255,7 @@ fn files_that_have_no_records() {
 #[test]
 fn a_file_whose_records_cannot_be_told_apart_has_no_index() {
     let file = Indexed::new("f.csv", "", "a,b\n1,2\n3,4\n5,6,7\n");
-    let error = Index::build(&file.open(), 1, &|_| {}).expect_err("refused");
+    let error = Index::build(&file.open(), &zones_of(1)).expect_err("refused");
     assert_eq!(error.to_string(), "f.csv: record 3 (byte 12): 3 fields, the header has 2");
 }
 

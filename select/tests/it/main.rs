@@ -28,6 +28,7 @@ mod generate;
 mod index;
 /// JSON Lines: what is one, and what is not.
 mod jsonl;
+mod keys;
 /// Relations between answers that hold whatever the data.
 mod metamorphic;
 /// The texts of the cases, with faults.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta};
-use sift_select::{Descriptor, ErrorKind, Index, IndexFolder, Source, Value};
+use sift_select::{BuildOptions, Descriptor, ErrorKind, Index, IndexFolder, Source, Value};
 
 use crate::arrow_file;
 use crate::compressed;
@@ -85,6 +85,11 @@ pub(crate) enum Storage {
 impl Table {
     /// Writes the table in that format and opens it.
     pub(crate) fn open(&self, folder: &Path, format: Format) -> Arc<Source> {
+        self.open_with(folder, format, "")
+    }
+
+    /// As [`open`](Self::open), with more in the descriptor.
+    fn open_with(&self, folder: &Path, format: Format, keys: &str) -> Arc<Source> {
         let (bytes, descriptor) = match format {
             Format::Fixed => (self.to_fixed(), self.fixed_descriptor()),
             Format::Ebcdic => ebcdic::encode(self),
@@ -103,28 +108,56 @@ impl Table {
                 "compression = \"zstd\"\n".to_owned() + &self.text_descriptor("jsonl"),
             ),
         };
-        let path = folder.join(format!("{}.{format:?}", self.name));
+        // an index is of a file as it is, so one with keys is another
+        let suffix = if keys.is_empty() { "" } else { ".keyed" };
+        let path = folder.join(format!("{}.{format:?}{suffix}", self.name));
         std::fs::write(&path, bytes).expect("write the table");
+        let descriptor = descriptor + keys;
         let descriptor = Descriptor::parse(self.name, &descriptor).expect("a descriptor");
         let file = File::open(&path).expect("open the table");
         Arc::new(Source::open(self.name, file, Some(descriptor)).expect("a source"))
     }
 
-    /// As [`open`](Self::open), and with an index of tiny zones too where the format has one.
+    /// As [`open`](Self::open), and where the format has an index with one of tiny zones, and with one
+    /// that has keys too.
     pub(crate) fn open_each(&self, folder: &Path, format: Format) -> Vec<Arc<Source>> {
-        const ZONE_BYTES: u64 = 100;
         let plain = self.open(folder, format);
-        match Index::build(&plain, ZONE_BYTES, &|_| {}) {
+        let Some(zoned) = self.indexed(folder, &plain) else { return vec![plain] };
+        let keyed = self.open_with(folder, format, &self.keys());
+        let keyed = self.indexed(folder, &keyed).expect("an index with keys");
+        vec![plain, zoned, keyed]
+    }
+
+    /// With an index that has been through its folder; `None` where the format has none.
+    fn indexed(&self, folder: &Path, source: &Source) -> Option<Arc<Source>> {
+        let options = BuildOptions { zone_bytes: 100, ..BuildOptions::default() };
+        match Index::build(source, &options) {
             Ok(index) => {
                 let indexes = IndexFolder::new(folder);
                 indexes.save(&index).expect("save the index");
-                let index = indexes.find(&plain).expect("a good index").expect("an index");
-                let indexed = Arc::new(plain.with_index(index));
-                vec![plain, indexed]
+                let index = indexes.find(source).expect("a good index").expect("an index");
+                assert_eq!(index.key_specs().count(), source.key_specs().len());
+                Some(Arc::new(source.with_index(index)))
             }
-            Err(error) if error.kind() == ErrorKind::Unsupported => vec![plain],
+            Err(error) if error.kind() == ErrorKind::Unsupported => None,
             Err(error) => panic!("an index of {}: {error}", self.name),
         }
+    }
+
+    /// A key of each column, every other one descending, and of each two columns that are neighbours.
+    fn keys(&self) -> String {
+        let mut keys = String::new();
+        for (place, Column { name, .. }) in self.columns.iter().enumerate() {
+            let descending =
+                if place % 2 == 1 { format!("descending = \"{name}\"\n") } else { String::new() };
+            writeln!(keys, "[[key]]\ncolumns = \"{name}\"\n{descending}").expect("a string");
+        }
+        for pair in self.columns.windows(2) {
+            let [a, b] = [pair[0].name, pair[1].name];
+            writeln!(keys, "[[key]]\ncolumns = [\"{a}\", \"{b}\"]\ndescending = \"{b}\"")
+                .expect("a string");
+        }
+        keys
     }
 
     pub(crate) fn to_fixed(&self) -> Vec<u8> {

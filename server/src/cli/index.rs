@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use sift_select::{Identity, Index, IndexFolder, IndexedFile};
+use sift_select::{BuildOptions, Identity, Index, IndexFolder, IndexedFile, SpillDirectory};
 use sift_server::open_local;
 
 use super::{Error, print, settings};
@@ -28,9 +28,11 @@ pub(crate) enum IndexCommand {
     /// Read files and note what is in each part of them
     ///
     /// Of each zone of about a megabyte the least and greatest value of each column and the number of
-    /// NULLs are kept, so that a Select does not read the zones that WHERE rules out. An index is
-    /// used as long as its file and the layout in its descriptor are what they were; afterwards it
-    /// is as if there were none. It holds values of the file, of protected columns too: it is readable
+    /// NULLs are kept, so that a Select does not read the zones that WHERE rules out. The keys that a
+    /// descriptor declares as [[key]] are sorted, so that a few records are found and read alone. An
+    /// index is used as long as its file and the layout in its descriptor are what they were; afterwards it
+    /// is as if there were none; with `append_only = true` in the descriptor it stays good for the
+    /// records that it was built from, and those behind them are read. It holds values of the file, of protected columns too: it is readable
     /// by its owner alone, who has to be the user that the server runs as.
     Build(FilesArgs),
     /// List all indexes
@@ -67,20 +69,26 @@ pub(crate) struct StateArgs {
 }
 
 impl StateArgs {
-    fn folder(self) -> Result<IndexFolder, Error> {
-        let state = match self.state {
+    fn path(self) -> Result<PathBuf, Error> {
+        Ok(match self.state {
             Some(state) => state,
             None => settings::state(self.config.as_deref())?,
-        };
-        Ok(IndexFolder::new(&state))
+        })
+    }
+
+    fn folder(self) -> Result<IndexFolder, Error> {
+        Ok(IndexFolder::new(&self.path()?))
     }
 }
 
 pub(crate) fn run(command: IndexCommand) -> Result<(), Error> {
     match command {
         IndexCommand::Build(FilesArgs { files, state }) => {
-            let indexes = state.folder()?;
-            each(&files, |file| build(file, &indexes))
+            let state = state.path()?;
+            let indexes = IndexFolder::new(&state);
+            // an administrator waits for it, who sees how much it takes
+            let spill = Arc::new(SpillDirectory::new(state, "--state", u64::MAX));
+            each(&files, |file| build(file, &indexes, &spill))
         }
         IndexCommand::Show(FilesArgs { files, state }) => {
             let indexes = state.folder()?;
@@ -109,7 +117,7 @@ fn each(files: &[PathBuf], act: impl Fn(&Path) -> Result<String, Error>) -> Resu
     Ok(())
 }
 
-fn build(file: &Path, indexes: &IndexFolder) -> Result<String, Error> {
+fn build(file: &Path, indexes: &IndexFolder, spill: &Arc<SpillDirectory>) -> Result<String, Error> {
     let started = Instant::now();
     let source = open_local(file)?;
     let now = i128::from(Utc::now().timestamp_micros()) * 1000;
@@ -117,13 +125,22 @@ fn build(file: &Path, indexes: &IndexFolder) -> Result<String, Error> {
     if source.identity().is_some_and(is_new) {
         return Err(Error::JustChanged(file.to_owned()));
     }
-    let progress = Progress::new(file, source.bytes());
-    let index = Index::build(&source, ZONE_BYTES, &|bytes| progress.add(bytes))?;
+    // once for the zones, and once for each key
+    let passes = 1 + source.key_specs().len() as u64;
+    let progress = Progress::new(file, source.bytes().saturating_mul(passes));
+    let options = BuildOptions {
+        zone_bytes: ZONE_BYTES,
+        spill: Some(Arc::clone(spill)),
+        progress: &|bytes| progress.add(bytes),
+        ..BuildOptions::default()
+    };
+    let index = Index::build(&source, &options)?;
     progress.finish();
     indexes.save(&index)?;
     let seconds = started.elapsed().as_secs_f64();
     let (records, zones) = (index.record_count(), index.zone_count());
-    Ok(format!("{}: {records} records in {zones} zones, {seconds:.1} s\n", file.display()))
+    let keys = keys(index.key_specs().map(|key| key.name.as_str()));
+    Ok(format!("{}: {records} records in {zones} zones{keys}, {seconds:.1} s\n", file.display()))
 }
 
 fn show(file: &Path, indexes: &IndexFolder) -> Result<String, Error> {
@@ -131,7 +148,8 @@ fn show(file: &Path, indexes: &IndexFolder) -> Result<String, Error> {
     let what = match indexes.find(&source) {
         Ok(None) => "no index, or one of the file as it was".to_owned(),
         Ok(Some(index)) => {
-            format!("{} records in {} zones", index.record_count(), index.zone_count())
+            let keys = keys(index.key_specs().map(|key| key.name.as_str()));
+            format!("{} records in {} zones{keys}", index.record_count(), index.zone_count())
         }
         Err(error) => error.to_string(),
     };
@@ -156,13 +174,24 @@ fn listed(indexed: &IndexedFile) -> String {
     // a String takes everything
     let _ = writeln!(
         line,
-        " ({} bytes, {}): {} records in {} zones",
+        " ({} bytes, {}): {} records in {} zones{}",
         contents.identity.bytes,
         modified.format("%Y-%m-%d %H:%M:%S"),
         contents.records,
-        contents.zones
+        contents.zones,
+        keys(contents.keys.iter().map(String::as_str))
     );
     line
+}
+
+/// The names of keys behind what else is told of an index; nothing where there are none.
+fn keys<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [name] => format!(", key {name}"),
+        names => format!(", keys {}", names.join(", ")),
+    }
 }
 
 /// How far a file has been read, on a terminal.

@@ -111,6 +111,30 @@ async fn a_server_uses_an_index_as_soon_as_it_is_there() {
 }
 
 #[tokio::test]
+async fn a_key_finds_records_and_the_ends_of_an_order() {
+    let fixture = with_numbers();
+    let descriptor = fixture.data().join(format!("{FILE}.toml"));
+    let declared =
+        fs::read_to_string(&descriptor).unwrap() + "\n[[key]]\ncolumns = \"n\"\nunique = true\n";
+    fs::write(descriptor, declared).unwrap();
+    let (code, text, errors) = index(&fixture, &["build", FILE]);
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(text.contains(" records in 4 zones, key `n`, "), "{text}");
+    assert!(index(&fixture, &["list"]).1.ends_with(" in 4 zones, key `n`\n"));
+    assert!(index(&fixture, &["show", FILE]).1.ends_with(" in 4 zones, key `n`\n"));
+    let served = fixture.serve().await;
+    assert_eq!(pruned(&served).await, 299_999);
+    let mut peer = peer::plain(&served).await;
+    let told = explain(&mut peer, RARE, true).await;
+    let line = "\n  key: n, optimized at head and tail; 299999 records are not read\n";
+    assert!(told.contains(line), "{told}");
+    assert!(told.contains("\n  299999 records pruned, 8 of 2400000 bytes read\n"), "{told}");
+    let last = "SELECT n FROM 'sales/numbers.dat' ORDER BY n DESC LIMIT 3";
+    let answer = peer.select(&sql(last)).await;
+    assert_eq!(answer.statistics.records_scanned, 3);
+}
+
+#[tokio::test]
 async fn explain_tells_what_an_index_rules_out() {
     let fixture = with_numbers();
     built(&fixture);

@@ -1,0 +1,177 @@
+//! Whether a key of an index is the cheaper way to the records that a Select wants.
+//!
+//! WHERE leaves ranges of a key, whose records are read and all else is not. If ORDER BY asks for the
+//! first few rows in the order of a key, and WHERE says nothing beyond a range of it, those are at one
+//! end of the range: only they are read, with all that are equal to the last of them, and sorted as
+//! ever. Records are read in the order of the file, those that are near one another together.
+
+use super::search::Search;
+use crate::expr::ExprKind;
+use crate::extent::Extent;
+use crate::index::{End, Entry, Index, Key, KeyEncoder, KeyRange};
+use crate::plan::{Bound, Order};
+use crate::prune::Statistics;
+
+/// Bytes between two records that are read sooner than left out.
+const GAP_BYTES_MAX: u64 = 4 << 10;
+
+/// The records of a file that have to be read by what a key tells.
+#[derive(Debug)]
+pub(crate) struct Keyed {
+    /// The name of the key.
+    pub(crate) key: String,
+    /// In the order of the file.
+    pub(crate) extents: Vec<Extent>,
+    /// Whether entries are left out at the start of the key, and at its end.
+    pub(crate) head: bool,
+    pub(crate) tail: bool,
+    /// Whether the order was that of the key.
+    pub(crate) ordered: bool,
+}
+
+impl Keyed {
+    /// By the key of the index with the least to read, if one beats reading `bytes_max` in one go,
+    /// where a run of records apart from others costs as much as `apart_bytes` more. A damaged key
+    /// is none.
+    pub(super) fn of(
+        plan: &Bound,
+        index: &Index,
+        statistics: &dyn Statistics,
+        bytes_max: u64,
+        apart_bytes: u64,
+    ) -> Option<Self> {
+        let sound = sound_conjuncts(plan, statistics);
+        let mut best: Option<Self> = None;
+        let mut bytes_max = bytes_max;
+        for key in index.keys() {
+            let Some(encoder) = KeyEncoder::new(&key.spec.columns, plan.source().schema()) else {
+                continue;
+            };
+            let request = Request { plan, key, encoder: &encoder, sound, bytes_max, apart_bytes };
+            if let Some((keyed, bytes)) = request.keyed() {
+                best = Some(keyed);
+                bytes_max = bytes;
+            }
+        }
+        best
+    }
+}
+
+/// How many of the first conjuncts cannot fail for a record of the index.
+fn sound_conjuncts(plan: &Bound, statistics: &dyn Statistics) -> usize {
+    let decodes = |column: &usize| {
+        let known = statistics.column(*column);
+        known.is_some_and(|known| known.decodes.count_set_bits() == known.decodes.len())
+    };
+    let is_sound = |conjunct: &&crate::plan::Conjunct| {
+        !conjunct.expr.is_fallible() && conjunct.columns.iter().all(decodes)
+    };
+    plan.conjuncts.iter().take_while(is_sound).count()
+}
+
+/// One key, and what it has to beat.
+struct Request<'a> {
+    plan: &'a Bound,
+    key: &'a Key,
+    encoder: &'a KeyEncoder,
+    /// So many of the first conjuncts cannot fail.
+    sound: usize,
+    bytes_max: u64,
+    apart_bytes: u64,
+}
+
+impl Request<'_> {
+    /// What the key leaves to be read, and the bytes that it costs.
+    fn keyed(&self) -> Option<(Keyed, u64)> {
+        let search = Search::of(&self.plan.conjuncts[..self.sound], self.key, self.encoder);
+        let top = self.top(&search);
+        let entries = match (&top, search.head || search.tail) {
+            (Some(_), _) => top.clone()?,
+            (None, false) => return None,
+            (None, true) => self.entries(&search.ranges)?,
+        };
+        let extents = extents(entries);
+        let cost = |extent: &Extent| extent.len().saturating_add(self.apart_bytes);
+        let cost = extents.iter().map(cost).fold(0, u64::saturating_add);
+        let keyed = Keyed {
+            key: self.key.spec.name.clone(),
+            extents,
+            head: search.head,
+            tail: search.tail,
+            ordered: top.is_some(),
+        };
+        (cost < self.bytes_max).then_some((keyed, cost))
+    }
+
+    /// Entries that it pays to read at most, if each were apart.
+    fn entries_max(&self) -> u64 {
+        self.bytes_max / self.apart_bytes.max(1)
+    }
+
+    fn entries(&self, ranges: &[KeyRange]) -> Option<Vec<Entry>> {
+        // a page more at either end, of which hardly any may be wanted
+        let slack = 1024 * ranges.len() as u64;
+        let most: u64 = ranges.iter().map(|range| self.key.entries_max(range)).sum();
+        if most > self.entries_max().saturating_add(slack) {
+            return None;
+        }
+        let entries = ranges.iter().map(|range| self.key.entries(range));
+        Some(entries.collect::<Result<Vec<_>, _>>().ok()?.into_iter().flatten().collect())
+    }
+
+    /// The entries that may be in the answer where the first of an order are wanted that is that of
+    /// the key.
+    fn top(&self, search: &Search) -> Option<Vec<Entry>> {
+        let order = self.plan.rows.order.as_ref().filter(|order| order.is_late())?;
+        let [range] = search.ranges.as_slice() else { return None };
+        if self.plan.rows.grouping.is_some()
+            || order.distinct > 0
+            || search.implied.len() < self.plan.conjuncts.len()
+        {
+            return None;
+        }
+        let (end, columns) = self.end(order, search.pinned)?;
+        let wanted = order.rows_max?;
+        self.key.top(range, end, wanted, columns, self.encoder, self.entries_max()).ok()?
+    }
+
+    /// At which end of the key the order begins, and how many of its columns it is of, where the
+    /// first `pinned` have one value.
+    fn end(&self, order: &Order, pinned: usize) -> Option<(End, usize)> {
+        let columns = self.key.spec.columns.get(pinned..)?;
+        let mut end = None;
+        for (place, key) in order.keys.iter().enumerate() {
+            let column = columns.get(place)?;
+            let item = self.plan.rows.items.get(key.item)?;
+            if item.expr.kind != ExprKind::Column(column.column) {
+                return None;
+            }
+            let options = column.options();
+            let this = match (key.options.descending, key.options.nulls_first) {
+                way if way == (options.descending, options.nulls_first) => End::Head,
+                way if way == (!options.descending, !options.nulls_first) => End::Tail,
+                _ => return None,
+            };
+            if *end.get_or_insert(this) != this {
+                return None;
+            }
+        }
+        Some((end?, pinned + order.keys.len()))
+    }
+}
+
+/// Where the entries' records are, in the order of the file.
+fn extents(mut entries: Vec<Entry>) -> Vec<Extent> {
+    entries.sort_unstable_by_key(|entry| entry.record);
+    let mut extents: Vec<Extent> = Vec::new();
+    for entry in &entries {
+        let extent = entry.extent();
+        match extents.last_mut() {
+            Some(last) if extent.bytes.start.saturating_sub(last.bytes.end) <= GAP_BYTES_MAX => {
+                last.extend_to(&extent);
+            }
+            _ => extents.push(extent),
+        }
+    }
+    extents
+}

@@ -1,0 +1,305 @@
+//! A key of an index: the places of all records in the order of some columns, in pages of a file.
+//!
+//! The columns of a record are encoded as bytes that compare as the columns are ordered
+//! (`arrow::row`), one column behind the other. Pages hold entries in that order, those of equal
+//! bytes in the order of the file; the directory of the pages is in memory, so a page is found
+//! without reading another. Columns are ordered as by ORDER BY: NULL is above all values.
+
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, new_null_array};
+use arrow::compute::SortOptions;
+use arrow::datatypes::{DataType, Schema};
+use arrow::row::{RowConverter, SortField};
+
+use super::store;
+use crate::extent::Extent;
+use crate::numeric;
+
+/// The longest encoding of a record's columns. Records with a longer one have no key.
+pub(super) const KEY_BYTES_MAX: usize = 1 << 10;
+
+/// A key as a descriptor declares it, with the columns of its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySpec {
+    /// What it is called.
+    pub name: String,
+    /// Its columns in order.
+    pub columns: Vec<KeyColumn>,
+    /// Whether no two records have the same values; those with a NULL are never the same.
+    pub unique: bool,
+}
+
+/// A column of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyColumn {
+    /// Index in the schema of the file.
+    pub column: usize,
+    /// Greatest first; NULL before them.
+    pub descending: bool,
+}
+
+impl KeyColumn {
+    pub(crate) fn options(self) -> SortOptions {
+        SortOptions { descending: self.descending, nulls_first: self.descending }
+    }
+}
+
+/// A key that was built.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) spec: KeySpec,
+    pub(super) pages: Vec<Page>,
+    pub(super) file: Arc<PageFile>,
+}
+
+/// A page, by what the directory has of it.
+#[derive(Clone, Debug)]
+pub(super) struct Page {
+    /// The bytes of its first entry.
+    pub(super) first: Vec<u8>,
+    /// Where it lies behind the first page of the file.
+    pub(super) bytes: Range<u64>,
+    pub(super) checksum: u32,
+    pub(super) entries: u64,
+}
+
+/// The file of the pages.
+#[derive(Debug)]
+pub(crate) struct PageFile {
+    pub(super) file: File,
+    /// Where the first page starts.
+    pub(super) start: u64,
+    /// Bytes of all pages.
+    pub(super) bytes: u64,
+}
+
+/// A record and its columns, encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) key: Vec<u8>,
+    /// Number of the record in the file, from 0.
+    pub(crate) record: u64,
+    pub(crate) bytes: Range<u64>,
+}
+
+/// Encodings from one on, up to another; `None` is all that follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyRange {
+    pub(crate) low: Vec<u8>,
+    pub(crate) high: Option<Vec<u8>>,
+}
+
+/// From which end of a key entries are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Head,
+    Tail,
+}
+
+/// A page cannot be read, or is damaged.
+#[derive(Debug)]
+pub(crate) struct Unusable;
+
+impl Entry {
+    pub(crate) fn extent(&self) -> Extent {
+        Extent { first_record: self.record, records: Some(1), bytes: self.bytes.clone() }
+    }
+}
+
+impl KeyRange {
+    /// All encodings that start with `prefix`.
+    pub(crate) fn of_prefix(prefix: Vec<u8>) -> Self {
+        let high = after(&prefix);
+        Self { low: prefix, high }
+    }
+
+    /// What is in both.
+    pub(crate) fn intersection(self, other: Self) -> Self {
+        let high = match (self.high, other.high) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (one, None) | (None, one) => one,
+        };
+        Self { low: self.low.max(other.low), high }
+    }
+
+    pub(crate) fn contains(&self, key: &[u8]) -> bool {
+        *self.low <= *key && self.is_before_end(key)
+    }
+
+    fn is_before_end(&self, key: &[u8]) -> bool {
+        self.high.as_deref().is_none_or(|high| key < high)
+    }
+}
+
+/// The least bytes that are above all that start with `prefix`; `None` where there are none.
+pub(crate) fn after(prefix: &[u8]) -> Option<Vec<u8>> {
+    let kept = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut above = prefix[..=kept].to_vec();
+    above[kept] += 1;
+    Some(above)
+}
+
+impl Key {
+    /// At most how many entries there are in `range`.
+    pub(crate) fn entries_max(&self, range: &KeyRange) -> u64 {
+        self.pages[self.pages_of(range)].iter().map(|page| page.entries).sum()
+    }
+
+    /// The entries of `range`, in order.
+    pub(crate) fn entries(&self, range: &KeyRange) -> Result<Vec<Entry>, Unusable> {
+        let mut found = Vec::new();
+        for page in &self.pages[self.pages_of(range)] {
+            found.extend(self.read(page)?.into_iter().filter(|entry| range.contains(&entry.key)));
+        }
+        Ok(found)
+    }
+
+    /// The first `count` entries of `range` from one end, and those behind them that are equal to the
+    /// last of them in the first `columns`; `None` where those are more than `entries_max`.
+    pub(crate) fn top(
+        &self,
+        range: &KeyRange,
+        end: End,
+        count: u64,
+        columns: usize,
+        encoder: &KeyEncoder,
+        entries_max: u64,
+    ) -> Result<Option<Vec<Entry>>, Unusable> {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut found: Vec<Entry> = Vec::new();
+        let mut last: Option<Vec<u8>> = None;
+        let pages = &self.pages[self.pages_of(range)];
+        let pages: Box<dyn Iterator<Item = &Page>> = match end {
+            End::Head => Box::new(pages.iter()),
+            End::Tail => Box::new(pages.iter().rev()),
+        };
+        for page in pages {
+            let mut entries = self.read(page)?;
+            if end == End::Tail {
+                entries.reverse();
+            }
+            for entry in entries.into_iter().filter(|entry| range.contains(&entry.key)) {
+                if found.len() >= count {
+                    let Some(last) = &last else { return Ok(Some(found)) };
+                    if !entry.key.starts_with(last) {
+                        return Ok(Some(found));
+                    }
+                }
+                found.push(entry);
+                if found.len() as u64 > entries_max {
+                    return Ok(None);
+                }
+                if found.len() == count {
+                    last = Some(encoder.leading(&found[count - 1].key, columns).ok_or(Unusable)?);
+                }
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// Whether it is a key of a file with so many records and these columns.
+    pub(super) fn is_consistent(&self, records: u64, schema: &Schema) -> bool {
+        let entries = self.pages.iter().try_fold(0_u64, |sum, page| sum.checked_add(page.entries));
+        KeyEncoder::new(&self.spec.columns, schema).is_some()
+            && entries == Some(records)
+            && self.pages.is_sorted_by(|a, b| a.first <= b.first)
+            && self.pages.iter().all(|page| {
+                let bytes = page.bytes.clone();
+                bytes.start <= bytes.end
+                    && bytes.end <= self.file.bytes
+                    && bytes.end - bytes.start <= store::PAGE_BYTES_MAX as u64
+            })
+    }
+
+    /// The pages that may have entries of `range`.
+    fn pages_of(&self, range: &KeyRange) -> Range<usize> {
+        // equal entries may begin in the page before the first one that begins with them
+        let start = self.pages.partition_point(|page| page.first < range.low).saturating_sub(1);
+        let end = self.pages.partition_point(|page| range.is_before_end(&page.first));
+        start..end.max(start)
+    }
+
+    fn read(&self, page: &Page) -> Result<Vec<Entry>, Unusable> {
+        let Range { start, end } = page.bytes;
+        let mut bytes = vec![0; usize::try_from(end - start).map_err(|_too_long| Unusable)?];
+        let at = self.file.start + start;
+        self.file.file.read_exact_at(&mut bytes, at).map_err(|_io| Unusable)?;
+        if store::checksum(&bytes) != page.checksum {
+            return Err(Unusable);
+        }
+        store::decode_page(&bytes)
+            .filter(|entries| entries.len() as u64 == page.entries)
+            .ok_or(Unusable)
+    }
+}
+
+/// Encodes the columns of a key.
+#[derive(Debug)]
+pub(crate) struct KeyEncoder {
+    types: Vec<DataType>,
+    /// One column each.
+    single: Vec<RowConverter>,
+    all: RowConverter,
+}
+
+impl KeyEncoder {
+    /// `None` where a column cannot be one of a key.
+    pub(crate) fn new(columns: &[KeyColumn], schema: &Schema) -> Option<Self> {
+        let mut fields = Vec::new();
+        for column in columns {
+            let data_type = schema.fields().get(column.column)?.data_type();
+            if !crate::types::is_selectable(data_type) || *data_type == crate::types::INTERVAL {
+                return None;
+            }
+            fields.push(SortField::new_with_options(data_type.clone(), column.options()));
+        }
+        let types = columns.iter().map(|column| schema.field(column.column).data_type().clone());
+        let single = fields.iter().map(|field| RowConverter::new(vec![field.clone()]).ok());
+        Some(Self {
+            types: types.collect(),
+            single: single.collect::<Option<_>>()?,
+            all: RowConverter::new(fields).ok()?,
+        })
+    }
+
+    /// The first value of `values`, which are of the type of the key's `place`th column.
+    pub(crate) fn value(&self, place: usize, values: &ArrayRef) -> Option<Vec<u8>> {
+        let value = numeric::comparable(values.slice(0, 1));
+        let rows = self.single.get(place)?.convert_columns(&[value]).ok()?;
+        Some(rows.row(0).data().to_vec())
+    }
+
+    /// NULL in the key's `place`th column.
+    pub(crate) fn null(&self, place: usize) -> Option<Vec<u8>> {
+        self.value(place, &new_null_array(self.types.get(place)?, 1))
+    }
+
+    /// All columns of records.
+    pub(super) fn rows(&self, columns: &[ArrayRef]) -> Option<arrow::row::Rows> {
+        let columns: Vec<_> =
+            columns.iter().map(|column| numeric::comparable(Arc::clone(column))).collect();
+        self.all.convert_columns(&columns).ok()
+    }
+
+    /// The first `columns` of an encoding of all.
+    fn leading(&self, key: &[u8], columns: usize) -> Option<Vec<u8>> {
+        if columns == self.single.len() {
+            return Some(key.to_vec());
+        }
+        let parser = self.all.parser();
+        // it panics at bytes that are no encoding, and these have passed their checksum only
+        let values = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            self.all.convert_rows([parser.parse(key)])
+        }));
+        let values = values.ok()?.ok()?;
+        let mut leading = Vec::new();
+        for (place, value) in values.iter().take(columns).enumerate() {
+            leading.extend(self.value(place, value)?);
+        }
+        Some(leading)
+    }
+}

@@ -1,0 +1,245 @@
+//! Builds the keys of an index: reads their columns, sorts, and writes pages.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt64Array};
+use arrow::datatypes::{Int64Type, UInt64Type};
+
+use super::build::{BuildOptions, MORSEL_BYTES};
+use super::key::{Entry, KEY_BYTES_MAX, Key, KeyEncoder, KeySpec, Page, PageFile};
+use super::{Index, store};
+use crate::block::{Block, Rows};
+use crate::plan::{Order, Plan};
+use crate::sort::{Merge, Sorter};
+use crate::{Error, ErrorKind, Result, Select, Source};
+
+/// Entries of a page, at most.
+const PAGE_ENTRIES_MAX: usize = 512;
+
+/// Bytes of the entries of a page, about.
+const PAGE_BYTES: usize = store::PAGE_BYTES_MAX / 4;
+
+/// The keys that `source` declares, of the records that `index` knows.
+pub(super) fn keys(source: &Source, index: &Index, options: &BuildOptions<'_>) -> Result<Vec<Key>> {
+    let specs = source.key_specs();
+    if specs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let file = match &options.spill {
+        Some(spill) => tempfile::tempfile_in(spill.path()),
+        None => tempfile::tempfile(),
+    };
+    let file = file.map_err(|error| unwritten(source, &error))?;
+    let mut pages = PageWriter { file: BufWriter::new(file), bytes: 0 };
+    let built = specs.iter().map(|spec| {
+        let sorted = sorted(source, spec, index, options)?;
+        Ok((spec.clone(), self::pages(source, spec, sorted, &mut pages)?))
+    });
+    let built = built.collect::<Result<Vec<_>>>()?;
+    let bytes = pages.bytes;
+    let file = pages.file.into_inner().map_err(|error| unwritten(source, error.error()))?;
+    let file = Arc::new(PageFile { file, start: 0, bytes });
+    let keys = built.into_iter().map(|(spec, pages)| Key { spec, pages, file: Arc::clone(&file) });
+    Ok(keys.collect())
+}
+
+/// All records in the order of the key: its columns, the number of the record, its bytes, and where it
+/// starts.
+fn sorted(
+    source: &Source,
+    spec: &KeySpec,
+    index: &Index,
+    options: &BuildOptions<'_>,
+) -> Result<Merge> {
+    let plan = plan(source, spec)?;
+    let sorter = Sorter::new(&plan, &options.memory, options.spill.clone())
+        .map_err(|problem| problem.to_error(source))?;
+    let (Some(sorter), Some(order)) = (sorter, &plan.bound().rows.order) else {
+        return Err(Error::new(ErrorKind::Unsupported, "a key without an order"));
+    };
+    let columns: Vec<usize> = spec.columns.iter().map(|column| column.column).collect();
+    let feed = source.feed(MORSEL_BYTES);
+    let failures = Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let mut failure = None;
+            let turn = feed.next(&mut |_, block| {
+                let pushed = rows(source, spec, &columns, index, order, block)
+                    .and_then(|batch| sorter.push(batch));
+                match pushed {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(error) => {
+                        failure = Some(error);
+                        ControlFlow::Break(())
+                    }
+                }
+            });
+            let Some(turn) = turn else { return };
+            (options.progress)(turn.bytes);
+            if let Some(error) = failure.or(turn.result.err()) {
+                let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
+                return failures.push((turn.number, error));
+            }
+        }
+    };
+    rayon::scope(|scope| (0..rayon::current_num_threads()).for_each(|_| scope.spawn(|_| work())));
+    let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match failures.into_iter().min_by_key(|(turn, _)| *turn) {
+        Some((_, error)) => Err(error),
+        None => sorter.merge(Vec::new()),
+    }
+}
+
+/// A Select whose order is that of the key, with two more numbers in each row.
+fn plan(source: &Source, spec: &KeySpec) -> Result<Plan> {
+    let schema = source.schema();
+    let columns = spec.columns.iter().map(|column| {
+        let name = schema.field(column.column).name().replace('"', "\"\"");
+        (format!("\"{name}\""), if column.descending { " DESC" } else { "" })
+    });
+    let columns: Vec<(String, &str)> = columns.collect();
+    let items: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    let order: Vec<String> = columns.iter().map(|(name, way)| format!("{name}{way}")).collect();
+    let (items, order) = (items.join(", "), order.join(", "));
+    let sql = format!("SELECT {items}, 0 AS record, 1 AS bytes FROM 'f' ORDER BY {order}");
+    Plan::new(&Select::parse(&sql)?, Arc::new(source.clone()), &[])
+}
+
+/// The records of a block, as the sorter takes them.
+fn rows(
+    source: &Source,
+    spec: &KeySpec,
+    columns: &[usize],
+    index: &Index,
+    order: &Order,
+    block: &Block<'_>,
+) -> Result<RecordBatch> {
+    let records = block.records();
+    let place = block.byte_of(0).and_then(|start| index.records_before(start));
+    let Some(first) = place else { return Err(source.changed_while_read()) };
+    let mut arrays = block.decode(columns, Rows::All).map_err(|fault| {
+        let error = fault.to_error(source.name(), first);
+        let message = format!("{error}; key `{}` needs a value of every record", spec.name);
+        Error::new(ErrorKind::Record, message)
+    })?;
+    let starts: Vec<u64> = (0..records).filter_map(|record| block.byte_of(record)).collect();
+    // a block ends with a zone
+    let end = starts.last().map(|last| index.zone_end(*last));
+    let ends = starts.iter().skip(1).copied().chain(end);
+    let bytes = starts.iter().zip(ends).map(|(start, end)| (end - start).cast_signed());
+    let first = first.cast_signed();
+    // there are fewer records in memory than that
+    let numbers = (0..i64::try_from(records).unwrap_or(i64::MAX)).map(|record| first + record);
+    arrays.push(Arc::new(Int64Array::from_iter_values(numbers)));
+    arrays.push(Arc::new(Int64Array::from_iter_values(bytes)));
+    arrays.push(Arc::new(UInt64Array::from(starts)));
+    RecordBatch::try_new(Arc::clone(&order.schema), arrays)
+        .map_err(|error| Error::new(ErrorKind::Record, format!("{}: {error}", source.name())))
+}
+
+/// Writes sorted records as pages; gives their directory.
+fn pages(
+    source: &Source,
+    spec: &KeySpec,
+    mut sorted: Merge,
+    writer: &mut PageWriter,
+) -> Result<Vec<Page>> {
+    let encoder =
+        KeyEncoder::new(&spec.columns, source.schema()).ok_or_else(|| unencodable(source, spec))?;
+    let (mut pages, mut page): (Vec<Page>, Vec<Entry>) = (Vec::new(), Vec::new());
+    let (mut page_bytes, mut last): (usize, Option<(Vec<u8>, u64)>) = (0, None);
+    while let Some(batch) = sorted.next_rows()? {
+        let (columns, places) = batch.columns().split_at(spec.columns.len());
+        let [records, lengths, starts] = places else { return Err(unencodable(source, spec)) };
+        let records = records.as_primitive::<Int64Type>();
+        let lengths = lengths.as_primitive::<Int64Type>();
+        let starts = starts.as_primitive::<UInt64Type>();
+        let rows = encoder.rows(columns).ok_or_else(|| unencodable(source, spec))?;
+        for row in 0..batch.num_rows() {
+            let (key, record) = (rows.row(row).data(), records.value(row).cast_unsigned());
+            if key.len() > KEY_BYTES_MAX {
+                return Err(too_long(source, spec, record));
+            }
+            if spec.unique && !has_null(columns, row) {
+                match &last {
+                    Some((same, first)) if same == key => {
+                        return Err(not_unique(source, spec, *first, record));
+                    }
+                    _ => last = Some((key.to_vec(), record)),
+                }
+            }
+            if page.len() == PAGE_ENTRIES_MAX || page_bytes + key.len() > PAGE_BYTES {
+                pages.push(writer.write(source, &page)?);
+                page.clear();
+                page_bytes = 0;
+            }
+            page_bytes += key.len();
+            let start = starts.value(row);
+            let bytes = start..start + lengths.value(row).cast_unsigned();
+            page.push(Entry { key: key.to_vec(), record, bytes });
+        }
+    }
+    if !page.is_empty() {
+        pages.push(writer.write(source, &page)?);
+    }
+    Ok(pages)
+}
+
+fn has_null(columns: &[ArrayRef], row: usize) -> bool {
+    columns.iter().any(|column| column.is_null(row))
+}
+
+/// Writes pages one behind the other.
+struct PageWriter {
+    file: BufWriter<File>,
+    bytes: u64,
+}
+
+impl PageWriter {
+    fn write(&mut self, source: &Source, entries: &[Entry]) -> Result<Page> {
+        let bytes = store::encode_page(entries).map_err(|why| unwritten(source, &why))?;
+        self.file.write_all(&bytes).map_err(|error| unwritten(source, &error))?;
+        let start = self.bytes;
+        self.bytes += bytes.len() as u64;
+        Ok(Page {
+            first: entries.first().map(|entry| entry.key.clone()).unwrap_or_default(),
+            bytes: start..self.bytes,
+            checksum: store::checksum(&bytes),
+            entries: entries.len() as u64,
+        })
+    }
+}
+
+fn unwritten(source: &Source, why: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Io, format!("{}: the keys cannot be written: {why}", source.name()))
+}
+
+fn unencodable(source: &Source, spec: &KeySpec) -> Error {
+    let message =
+        format!("{}: key `{}` has columns that are not ordered", source.name(), spec.name);
+    Error::new(ErrorKind::Unsupported, message)
+}
+
+fn too_long(source: &Source, spec: &KeySpec, record: u64) -> Error {
+    let message = format!(
+        "{}: record {}: its columns of key `{}` take more than {KEY_BYTES_MAX} bytes, the most that a key has",
+        source.name(),
+        record + 1,
+        spec.name
+    );
+    Error::new(ErrorKind::LimitExceeded, message)
+}
+
+fn not_unique(source: &Source, spec: &KeySpec, first: u64, second: u64) -> Error {
+    let message = format!(
+        "{}: key `{}` is unique, but records {} and {} have the same values of it",
+        source.name(),
+        spec.name,
+        first + 1,
+        second + 1
+    );
+    Error::new(ErrorKind::Record, message)
+}
