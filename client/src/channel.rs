@@ -13,6 +13,7 @@ pub(crate) struct Negotiated {
     pub(crate) key_exchange: &'static str,
     pub(crate) level: Level,
     pub(crate) peer_names: Vec<String>,
+    pub(crate) resumed: bool,
 }
 
 /// The channel of a [`Connection`](crate::Connection), as this end has negotiated it.
@@ -55,6 +56,13 @@ impl Channel {
     #[must_use]
     pub fn level(&self) -> Option<Level> {
         self.negotiated.as_ref().map(|negotiated| negotiated.level)
+    }
+
+    /// Whether the handshake has resumed the TLS session of an earlier connection. Then this end has
+    /// not verified the server's certificate again.
+    #[must_use]
+    pub fn resumed(&self) -> bool {
+        self.negotiated.as_ref().is_some_and(|negotiated| negotiated.resumed)
     }
 
     /// The names in the server's certificate: DNS names, mail addresses and URIs, then the subject's

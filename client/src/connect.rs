@@ -10,50 +10,109 @@ use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
 use crate::channel::Channel;
+use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Reason, Result, Usage, Violation, printable};
 use crate::options::{ConnectOptions, Host};
-use crate::tls::Connector;
+use crate::tls;
 use crate::transport::{FirstBytes, Transport};
 use crate::wire::Wire;
 
 /// How this software names itself in Hello.
 const SOFTWARE: &str = concat!("sift/", env!("CARGO_PKG_VERSION"));
 
-/// A channel on which the next frame is a request.
-pub(crate) struct Connected {
-    pub(crate) wire: Wire,
-    pub(crate) channel: Channel,
-    pub(crate) sql_bytes_max: usize,
+/// Opens connections to one server with the same options, for any number of tasks at once: files of
+/// certificates are read once, and later connections resume the TLS sessions of earlier ones, which
+/// spares both ends the certificates and their signatures.
+///
+/// From TLS 1.3 on a resumed session has a key exchange of its own. The server's certificate was
+/// verified when its first session began, which is a week ago at most.
+pub struct Connector {
+    options: ConnectOptions,
+    host: Host,
+    tls: Option<tls::Connector>,
 }
 
-pub(crate) async fn connect(options: &ConnectOptions) -> Result<Connected> {
-    let host = Host::parse(&options.address)?;
-    if !options.encrypt && options.password.reveal().is_some() {
-        return Err(Usage::PasswordInTheClear.into());
+impl Connector {
+    /// Reads what the options name.
+    ///
+    /// # Errors
+    /// `Usage` and `Local` about the options.
+    pub fn new(options: ConnectOptions) -> Result<Self> {
+        let host = Host::parse(&options.address)?;
+        if !options.encrypt && options.password.reveal().is_some() {
+            return Err(Usage::PasswordInTheClear.into());
+        }
+        let tls = match options.encrypt {
+            true => Some(tls::Connector::new(&options, &host)?),
+            false => None,
+        };
+        Ok(Self { options, host, tls })
     }
-    let connector = match options.encrypt {
-        true => Some(Connector::new(options, &host)?),
-        false => None,
-    };
-    let open = async {
-        let dialled = TcpStream::connect((host.name.as_str(), host.port));
-        let stream = within(options.connect_timeout, "connecting", async {
-            dialled.await.map_err(Reason::Unreachable)
+
+    /// Connects and agrees on a channel that meets the options.
+    ///
+    /// # Errors
+    /// `ClientServer` with the reason, `LoginRejected`.
+    pub async fn connect(&self) -> Result<Connection> {
+        let Self { options, host, .. } = self;
+        let open = async {
+            let dialled = TcpStream::connect((host.name.as_str(), host.port));
+            let stream = within(options.connect_timeout, "connecting", async {
+                dialled.await.map_err(Reason::Unreachable)
+            })
+            .await?;
+            stream.set_nodelay(true)?;
+            within(options.handshake_timeout, "shaking hands", self.greet(stream)).await
+        };
+        let opened: Result<Connection, Reason> = Box::pin(open).await;
+        opened.map_err(|reason| {
+            let host = host.to_string();
+            Error::from(match reason {
+                Reason::Refused { status: Status::LoginRejected, message } => {
+                    ErrorKind::LoginRejected { host, message }
+                }
+                reason => ErrorKind::ClientServer { host, reason },
+            })
         })
-        .await?;
-        stream.set_nodelay(true)?;
-        let greeted = greet(options, &host, stream, connector);
-        within(options.handshake_timeout, "shaking hands", greeted).await
-    };
-    open.await.map_err(|reason| {
-        let host = host.to_string();
-        Error::from(match reason {
-            Reason::Refused { status: Status::LoginRejected, message } => {
-                ErrorKind::LoginRejected { host, message }
+    }
+
+    /// TLS if it is asked for, then Hello and Welcome.
+    async fn greet(&self, stream: TcpStream) -> Result<Connection, Reason> {
+        let Self { options, host, tls } = self;
+        let peer = stream.peer_addr()?;
+        let (transport, negotiated) = match tls {
+            Some(connector) => {
+                let (stream, negotiated) =
+                    Box::pin(connector.connect(FirstBytes::new(stream))).await?;
+                (stream, Some(negotiated))
             }
-            reason => ErrorKind::ClientServer { host, reason },
-        })
-    })
+            None => (Box::new(stream) as Transport, None),
+        };
+        let mut wire = Wire::new(transport, options.idle_timeout);
+        let level = negotiated.as_ref().map_or(0, |negotiated| negotiated.level.number());
+        let hello = Hello {
+            version: PROTOCOL_VERSION,
+            client: SOFTWARE.to_owned(),
+            level: u32::from(level),
+            features: Vec::new(),
+            user: options.user.clone(),
+            password: options.password.reveal().unwrap_or_default().to_owned(),
+        };
+        let queued = wire.queue(Kind::Hello, &hello);
+        drop(Zeroizing::new(hello.password));
+        queued.map_err(Violation::from)?;
+        let welcome = welcome(&mut wire, options.encrypt).await?;
+        wire.set_body_bytes_max(welcome.frame_bytes_max);
+        let channel = Channel {
+            protocol: negotiated.as_ref().map(|n| n.protocol.to_string()).unwrap_or_default(),
+            negotiated,
+            host: host.to_string(),
+            peer,
+            server: printable(&welcome.server),
+            server_level: welcome.level,
+        };
+        Ok(Connection::new(wire, channel, welcome.sql_bytes_max as usize))
+    }
 }
 
 async fn within<T>(
@@ -65,47 +124,6 @@ async fn within<T>(
         Ok(done) => done,
         Err(_elapsed) => Err(Reason::TimedOut { during, limit }),
     }
-}
-
-/// TLS if it is asked for, then Hello and Welcome.
-async fn greet(
-    options: &ConnectOptions,
-    host: &Host,
-    stream: TcpStream,
-    connector: Option<Connector>,
-) -> Result<Connected, Reason> {
-    let peer = stream.peer_addr()?;
-    let (transport, negotiated) = match connector {
-        Some(connector) => {
-            let (stream, negotiated) = Box::pin(connector.connect(FirstBytes::new(stream))).await?;
-            (stream, Some(negotiated))
-        }
-        None => (Box::new(stream) as Transport, None),
-    };
-    let mut wire = Wire::new(transport, options.idle_timeout);
-    let level = negotiated.as_ref().map_or(0, |negotiated| negotiated.level.number());
-    let hello = Hello {
-        version: PROTOCOL_VERSION,
-        client: SOFTWARE.to_owned(),
-        level: u32::from(level),
-        features: Vec::new(),
-        user: options.user.clone(),
-        password: options.password.reveal().unwrap_or_default().to_owned(),
-    };
-    let queued = wire.queue(Kind::Hello, &hello);
-    drop(Zeroizing::new(hello.password));
-    queued.map_err(Violation::from)?;
-    let welcome = welcome(&mut wire, options.encrypt).await?;
-    wire.set_body_bytes_max(welcome.frame_bytes_max);
-    let channel = Channel {
-        protocol: negotiated.as_ref().map(|n| n.protocol.to_string()).unwrap_or_default(),
-        negotiated,
-        host: host.to_string(),
-        peer,
-        server: printable(&welcome.server),
-        server_level: welcome.level,
-    };
-    Ok(Connected { wire, channel, sql_bytes_max: welcome.sql_bytes_max as usize })
 }
 
 /// The server's first frame, checked.

@@ -12,7 +12,7 @@ use sift_proto::message::{
 use crate::answer::Answer;
 use crate::batches::BatchStream;
 use crate::channel::Channel;
-use crate::connect::connect;
+use crate::connect::Connector;
 use crate::error::{Error, ErrorKind, Reason, Result, Usage};
 use crate::fetch::Fetch;
 use crate::options::ConnectOptions;
@@ -50,18 +50,18 @@ pub(crate) enum State {
 }
 
 impl Connection {
-    /// Connects and agrees on a channel that meets the options.
+    /// Connects and agrees on a channel that meets the options. For many connections make a
+    /// [`Connector`].
     ///
     /// # Errors
-    /// `ClientServer` with the reason, `Usage` and `Local` about the options.
+    /// As [`Connector::new`] and [`Connector::connect`].
     pub async fn connect(options: &ConnectOptions) -> Result<Self> {
-        let connected = Box::pin(connect(options)).await?;
-        Ok(Self {
-            wire: connected.wire,
-            channel: connected.channel,
-            state: State::Ready,
-            sql_bytes_max: connected.sql_bytes_max,
-        })
+        // there is no later connection that could resume its session
+        Connector::new(options.clone().resume(false))?.connect().await
+    }
+
+    pub(crate) fn new(wire: Wire, channel: Channel, sql_bytes_max: usize) -> Self {
+        Self { wire, channel, state: State::Ready, sql_bytes_max }
     }
 
     /// The proof of what the channel is, as this end has negotiated it.

@@ -272,6 +272,16 @@ pub enum Usage {
     /// The platform has no list of authorities.
     #[error("this machine trusts no certificate authority ({0}); give one (--ca FILE)")]
     NoPlatformRoots(String),
+    /// A cipher suite that the level does not have.
+    #[error("level {level} has no cipher suite `{name}`; it has {known}")]
+    Suite {
+        /// The level.
+        level: Level,
+        /// The name.
+        name: String,
+        /// Those that the level has.
+        known: String,
+    },
     /// A level that this build does not have.
     #[error(transparent)]
     Level(#[from] LevelError),

@@ -59,6 +59,7 @@ mod wire;
 
 pub use batches::{BatchStream, RecordStream};
 pub use channel::Channel;
+pub use connect::Connector;
 pub use connection::Connection;
 pub use error::{Error, ErrorKind, Reason, Result, Usage, Violation};
 pub use fetch::{ChunkStream, Fetch, Fetched, Progress};

@@ -21,6 +21,8 @@ pub struct ConnectOptions {
     pub(crate) user: String,
     pub(crate) password: Secret,
     pub(crate) level: Level,
+    pub(crate) suites: Vec<String>,
+    pub(crate) resume: bool,
     pub(crate) roots: Roots,
     pub(crate) server_name: Option<String>,
     pub(crate) identity: Option<ClientIdentity>,
@@ -79,6 +81,8 @@ impl ConnectOptions {
             user: String::new(),
             password: Secret::default(),
             level: Level::DEFAULT,
+            suites: Vec::new(),
+            resume: true,
             roots: Roots::Platform,
             server_name: None,
             identity: None,
@@ -121,6 +125,23 @@ impl ConnectOptions {
     #[must_use]
     pub fn level(mut self, level: Level) -> Self {
         self.level = level;
+        self
+    }
+
+    /// Offer these cipher suites alone, by OpenSSL's names, such as `ECDHE-ECDSA-AES128-GCM-SHA256`;
+    /// without any, all of the level. For a policy that is narrower than the level, and to measure
+    /// one. A suite decides the protocol too, since those of TLS 1.3 are others than those before.
+    #[must_use]
+    pub fn suites<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.suites = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether a [`Connector`](crate::Connector) resumes TLS sessions of its earlier connections (the
+    /// default).
+    #[must_use]
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
         self
     }
 

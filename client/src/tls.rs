@@ -16,7 +16,7 @@ use sift_proto::level::{Level, Protocol};
 use sift_proto::x509::Certificate;
 
 use crate::channel::Negotiated;
-use crate::error::{Reason, Result};
+use crate::error::{Reason, Result, Usage};
 use crate::options::{ConnectOptions, Host};
 use crate::stranger;
 use crate::transport::{FirstBytes, Transport};
@@ -28,20 +28,36 @@ pub const LEVELS: &[Level] = if cfg!(feature = "legacy-tls") {
     &[Level::Three, Level::Four, Level::Five]
 };
 
-/// Makes one connection an encrypted channel of a level.
+/// Makes connections encrypted channels of a level.
 pub(crate) enum Connector {
     Rustls(modern::Connector),
     #[cfg(feature = "legacy-tls")]
     OpenSsl(legacy::Connector),
 }
 
-/// The level that was asked for: what a handshake is judged by, and what it failed to be.
-#[derive(Clone, Copy, Debug)]
-struct Asked(Level);
+/// What was asked for: what a handshake offers, is judged by, and failed to be.
+#[derive(Clone, Debug)]
+struct Asked {
+    level: Level,
+    /// Those of the level, or those of them that the options name.
+    suites: Vec<u16>,
+}
+
+/// What a handshake came to, by IANA's numbers.
+struct Agreed<'a> {
+    protocol: Protocol,
+    suite: u16,
+    /// A resumed session below TLS 1.3 has none.
+    group: Option<u16>,
+    alpn: Option<&'a [u8]>,
+    /// DER.
+    server_certificate: Option<&'a [u8]>,
+    resumed: bool,
+}
 
 impl Connector {
     /// # Errors
-    /// `Local` or `Usage` about level, authorities, certificate or name.
+    /// `Local` or `Usage` about level, suites, authorities, certificate or name.
     pub(crate) fn new(options: &ConnectOptions, host: &Host) -> Result<Self> {
         match options.level.among(LEVELS)? {
             #[cfg(feature = "legacy-tls")]
@@ -52,7 +68,7 @@ impl Connector {
 
     /// Shakes hands; or tells who it is that answers.
     pub(crate) async fn connect(
-        self,
+        &self,
         stream: FirstBytes,
     ) -> Result<(Transport, Negotiated), Reason> {
         match self {
@@ -64,19 +80,43 @@ impl Connector {
 }
 
 impl Asked {
-    /// What was agreed on, if the level permits it and the other end speaks Sift.
-    fn agreed(
-        self,
-        protocol: Protocol,
-        suite: u16,
-        group: Option<u16>,
-        alpn: Option<&[u8]>,
-        server_certificate: Option<&[u8]>,
-    ) -> Result<Negotiated, Reason> {
-        let level = self.0;
+    /// # Errors
+    /// `Usage` about a suite.
+    fn of(options: &ConnectOptions) -> Result<Self> {
+        let level = options.level;
+        let mut asked = Self { level, suites: suites_of(level) };
+        if !options.suites.is_empty() {
+            let named = options.suites.iter().map(|name| {
+                let is_it = |suite: &&u16| cipher::suite_name(**suite) == Some(name);
+                asked.suites.iter().find(is_it).copied().ok_or_else(|| {
+                    let (name, known) = (name.clone(), names(&asked.suites));
+                    Usage::Suite { level, name, known }
+                })
+            });
+            asked.suites = named.collect::<Result<_, Usage>>()?;
+        }
+        Ok(asked)
+    }
+
+    /// The protocols that have a suite among those asked for, the best first.
+    fn protocols(&self) -> impl Iterator<Item = Protocol> {
+        let has_one = |protocol: &Protocol| {
+            self.level.suites(*protocol).iter().any(|suite| self.suites.contains(suite))
+        };
+        self.level.protocols().iter().copied().filter(has_one)
+    }
+
+    fn permits(&self, protocol: Protocol, suite: u16, group: Option<u16>) -> bool {
+        self.suites.contains(&suite) && self.level.permits(protocol, suite, group)
+    }
+
+    /// What was agreed on, if it was asked for and the other end speaks Sift.
+    fn agreed(&self, agreed: Agreed<'_>) -> Result<Negotiated, Reason> {
+        let Agreed { protocol, suite, group, alpn, server_certificate, resumed } = agreed;
+        let level = self.level;
         let cipher = cipher::describe(suite).unwrap_or_default();
         let key_exchange = group.map(cipher::group_name).unwrap_or_default();
-        if cipher.is_empty() || !level.permits(protocol, suite, group) {
+        if cipher.is_empty() || !self.permits(protocol, suite, group) {
             let got = format!("{protocol} with suite {suite:#06x} {cipher} and {key_exchange}");
             return Err(Reason::LevelNotMet { level, got });
         }
@@ -85,11 +125,11 @@ impl Asked {
         }
         let parsed = server_certificate.and_then(Certificate::parse);
         let peer_names = parsed.map(|certificate| certificate.names()).unwrap_or_default();
-        Ok(Negotiated { protocol, cipher, key_exchange, level, peer_names })
+        Ok(Negotiated { protocol, cipher, key_exchange, level, peer_names, resumed })
     }
 
     /// What an alert of the server says, by its number; `text` is the library's own word for it.
-    fn alert(self, number: u8, text: &str) -> Reason {
+    fn alert(&self, number: u8, text: &str) -> Reason {
         match AlertDescription::from(number) {
             AlertDescription::HandshakeFailure
             | AlertDescription::ProtocolVersion
@@ -103,9 +143,14 @@ impl Asked {
         }
     }
 
-    fn nothing_in_common(self, text: &str) -> Reason {
-        let level = self.0;
-        let protocols: Vec<String> = level.protocols().iter().map(ToString::to_string).collect();
+    fn nothing_in_common(&self, text: &str) -> Reason {
+        let level = self.level;
+        let protocols: Vec<String> = self.protocols().map(|one| one.to_string()).collect();
+        let narrowed = if self.suites == suites_of(level) {
+            String::new()
+        } else {
+            format!(" with {}", names(&self.suites))
+        };
         let advice = match level {
             Level::Two => {
                 "the server needs a newer one; ask for the default level or a higher one \
@@ -117,12 +162,28 @@ impl Asked {
             }
         };
         let detail = format!(
-            "this end asks for level {level} ({}) and the server's level does not meet it ({text}); \
+            "this end asks for level {level} ({}{narrowed}) and the server's level does not meet it ({text}); \
              {advice}",
             protocols.join(" or "),
         );
         Reason::NothingInCommon { level, detail }
     }
+}
+
+/// Every suite of a level, the best of each protocol first.
+fn suites_of(level: Level) -> Vec<u16> {
+    let mut suites = Vec::new();
+    for suite in level.protocols().iter().flat_map(|protocol| level.suites(*protocol)) {
+        if !suites.contains(suite) {
+            suites.push(*suite);
+        }
+    }
+    suites
+}
+
+fn names(suites: &[u16]) -> String {
+    let names = suites.iter().filter_map(|suite| cipher::suite_name(*suite));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// What an alert says about the certificate that this end has shown, or has not.

@@ -40,10 +40,15 @@ pub fn describe(suite: u16) -> Option<&'static str> {
     })
 }
 
+/// Name of a cipher suite, by its IANA number; `None` for one that no level permits.
+pub fn suite_name(suite: u16) -> Option<&'static str> {
+    describe(suite)?.split(' ').next()
+}
+
 /// The suites of TLS 1.2 that a level has, as a list of OpenSSL's names; best first.
 pub fn openssl_suites(level: Level) -> String {
     let suites = level.suites(Protocol::Tls12).iter();
-    let names = suites.filter_map(|suite| describe(*suite)?.split(' ').next());
+    let names = suites.filter_map(|suite| suite_name(*suite));
     names.collect::<Vec<_>>().join(":")
 }
 

@@ -1,5 +1,5 @@
-//! Level 2, TLS 1.1 and 1.2 for old servers, by OpenSSL: exactly the level's protocols, suites and
-//! key exchanges.
+//! Level 2, TLS 1.1 and 1.2 for old servers, by OpenSSL: exactly the protocols, suites and key
+//! exchanges that were asked for. Sessions are not resumed, as at the server's end.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -21,18 +21,17 @@ use sift_proto::level::{Level, Protocol};
 use sift_proto::x509::Certificate;
 use tokio_openssl::SslStream;
 
-use super::{Asked, trust};
+use super::{Agreed, Asked, names, trust};
 use crate::channel::Negotiated;
 use crate::error::{Error, Reason, Result, Usage, printable};
 use crate::options::{ConnectOptions, Host, Roots};
 use crate::transport::{FirstBytes, Transport};
 
-/// Makes one connection an encrypted channel.
+/// Makes connections encrypted channels.
 pub(crate) struct Connector {
-    ssl: Ssl,
+    context: SslContext,
     name: String,
     asked: Asked,
-    refused: Refused,
 }
 
 /// The certificate that was not believed, DER: OpenSSL lets go of it when the handshake fails.
@@ -40,11 +39,12 @@ type Refused = Arc<OnceLock<Vec<u8>>>;
 
 impl Connector {
     /// # Errors
-    /// `Local` or `Usage` about authorities, certificate or name.
+    /// `Local` or `Usage` about suites, authorities, certificate or name.
     pub(super) fn new(options: &ConnectOptions, host: &Host) -> Result<Self> {
         let name = options.server_name.as_ref().unwrap_or(&host.name).clone();
         let setup = |error: ErrorStack| Error::from(Usage::Tls(reasons(&error)));
-        let mut builder = context().map_err(setup)?;
+        let asked = Asked::of(options)?;
+        let mut builder = context(&asked).map_err(setup)?;
         for authority in trust::authorities(&options.roots)? {
             let added = X509::from_der(&authority)
                 .and_then(|authority| builder.cert_store_mut().add_cert(authority));
@@ -61,21 +61,24 @@ impl Connector {
                 Error::local("use a client certificate", &own.path, source)
             })?;
         }
-        let mut ssl = Ssl::new(&builder.build()).map_err(setup)?;
-        expect(&mut ssl, &name).map_err(|_invalid| Usage::ServerName(name.clone()))?;
-        let refused = remember_refused(&mut ssl);
-        Ok(Self { ssl, name, asked: Asked(options.level), refused })
+        let context = builder.build();
+        let mut trial = Ssl::new(&context).map_err(setup)?;
+        expect(&mut trial, &name).map_err(|_invalid| Usage::ServerName(name.clone()))?;
+        Ok(Self { context, name, asked })
     }
 
     pub(super) async fn connect(
-        self,
+        &self,
         first: FirstBytes,
     ) -> Result<(Transport, Negotiated), Reason> {
         let failed = |error: ErrorStack| Reason::Handshake(reasons(&error));
-        let mut stream = SslStream::new(self.ssl, first).map_err(failed)?;
+        let mut ssl = Ssl::new(&self.context).map_err(failed)?;
+        expect(&mut ssl, &self.name).map_err(failed)?;
+        let refused = remember_refused(&mut ssl);
+        let mut stream = SslStream::new(ssl, first).map_err(failed)?;
         if let Err(error) = Pin::new(&mut stream).connect().await {
-            let certificate = self.refused.get().map_or(&[][..], |der| der);
-            let reason = reason(error, stream.ssl(), &self.name, certificate, self.asked);
+            let certificate = refused.get().map_or(&[][..], |der| der);
+            let reason = reason(error, stream.ssl(), &self.name, certificate, &self.asked);
             return Err(super::failed(stream.get_mut(), reason).await);
         }
         stream.get_mut().forget();
@@ -85,29 +88,31 @@ impl Connector {
             Some(SslVersion::TLS1_2) => Protocol::Tls12,
             _ => {
                 let got = ssl.version_str().to_owned();
-                return Err(Reason::LevelNotMet { level: self.asked.0, got });
+                return Err(Reason::LevelNotMet { level: self.asked.level, got });
             }
         };
         let suite = ssl.current_cipher().map_or([0; 2], |cipher| cipher.protocol_id());
         let group = ssl.peer_tmp_key().ok().and_then(|key| group(&key));
         let certificate = ssl.peer_certificate().and_then(|certificate| certificate.to_der().ok());
-        let negotiated = self.asked.agreed(
+        let negotiated = self.asked.agreed(Agreed {
             protocol,
-            u16::from_be_bytes(suite),
+            suite: u16::from_be_bytes(suite),
             group,
-            ssl.selected_alpn_protocol(),
-            certificate.as_deref(),
-        )?;
+            alpn: ssl.selected_alpn_protocol(),
+            server_certificate: certificate.as_deref(),
+            resumed: ssl.session_reused(),
+        })?;
         Ok((Box::new(stream), negotiated))
     }
 }
 
-fn context() -> Result<SslContextBuilder, ErrorStack> {
+fn context(asked: &Asked) -> Result<SslContextBuilder, ErrorStack> {
     let mut builder = SslContext::builder(SslMethod::tls_client())?;
     builder.set_min_proto_version(Some(SslVersion::TLS1_1))?;
     builder.set_max_proto_version(Some(SslVersion::TLS1_2))?;
     // TLS 1.1 signs with SHA-1 and MD5, which OpenSSL does at its own security level 0 only
-    builder.set_cipher_list(&format!("{}:@SECLEVEL=0", cipher::openssl_suites(Level::Two)))?;
+    let suites = names(&asked.suites).replace(", ", ":");
+    builder.set_cipher_list(&format!("{suites}:@SECLEVEL=0"))?;
     builder.set_groups_list(&cipher::openssl_groups(Level::Two))?;
     builder.set_options(
         SslOptions::NO_TICKET
@@ -186,7 +191,7 @@ fn group(key: &PKey<Public>) -> Option<u16> {
 const ALERT_REASONS: i32 = 1000;
 
 /// Tells a failed handshake by whose fault it is.
-fn reason(error: SslError, ssl: &SslRef, name: &str, refused: &[u8], asked: Asked) -> Reason {
+fn reason(error: SslError, ssl: &SslRef, name: &str, refused: &[u8], asked: &Asked) -> Reason {
     let Some(stack) = error.ssl_error() else {
         return match error.into_io_error() {
             Ok(error) if error.kind() != std::io::ErrorKind::ConnectionReset => Reason::Io(error),

@@ -1,4 +1,5 @@
-//! Levels 3 to 5, by rustls on aws-lc-rs: exactly a level's protocols, suites and key exchanges.
+//! Levels 3 to 5, by rustls on aws-lc-rs: exactly the protocols, suites and key exchanges that were
+//! asked for.
 
 use std::io;
 use std::sync::Arc;
@@ -7,20 +8,21 @@ use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::ServerName;
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, ProtocolVersion, RootCertStore,
-    SupportedProtocolVersion,
+    CertificateError, ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion,
+    RootCertStore, SupportedProtocolVersion,
 };
 use sift_proto::ALPN;
-use sift_proto::level::{Level, Protocol};
+use sift_proto::level::Protocol;
 use tokio_rustls::TlsConnector;
 
-use super::{Asked, trust};
+use super::{Agreed, Asked, trust};
 use crate::channel::Negotiated;
 use crate::error::{Error, Reason, Result, Usage, printable};
 use crate::options::{ConnectOptions, Host, Roots};
 use crate::transport::{FirstBytes, Transport};
 
-/// Makes one connection an encrypted channel.
+/// Makes connections encrypted channels; later ones resume the sessions of earlier ones, unless the
+/// options say no.
 pub(crate) struct Connector {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
@@ -29,37 +31,42 @@ pub(crate) struct Connector {
 
 impl Connector {
     /// # Errors
-    /// `Local` or `Usage` about authorities, certificate or name.
+    /// `Local` or `Usage` about suites, authorities, certificate or name.
     pub(super) fn new(options: &ConnectOptions, host: &Host) -> Result<Self> {
         let name = options.server_name.as_ref().unwrap_or(&host.name);
         let name = ServerName::try_from(name.clone())
             .map_err(|_invalid| Usage::ServerName(name.clone()))?;
-        Ok(Self { config: Arc::new(config(options)?), name, asked: Asked(options.level) })
+        let asked = Asked::of(options)?;
+        Ok(Self { config: Arc::new(config(options, &asked)?), name, asked })
     }
 
     pub(super) async fn connect(
-        self,
+        &self,
         first: FirstBytes,
     ) -> Result<(Transport, Negotiated), Reason> {
-        let connecting = TlsConnector::from(self.config).connect(self.name, first);
+        let connector = TlsConnector::from(Arc::clone(&self.config));
+        let connecting = connector.connect(self.name.clone(), first);
         match connecting.into_fallible().await {
             Ok(mut stream) => {
                 let (first, session) = stream.get_mut();
                 first.forget();
-                let negotiated = negotiated(session, self.asked)?;
+                let negotiated = negotiated(session, &self.asked)?;
                 Ok((Box::new(stream), negotiated))
             }
             Err((error, mut first)) => {
-                Err(super::failed(&mut first, reason(error, self.asked)).await)
+                Err(super::failed(&mut first, reason(error, &self.asked)).await)
             }
         }
     }
 }
 
-fn config(options: &ConnectOptions) -> Result<ClientConfig> {
+/// A connector has one server to keep tickets of; rustls keeps the last eight.
+const TICKETS_MAX: usize = 8;
+
+fn config(options: &ConnectOptions, asked: &Asked) -> Result<ClientConfig> {
     let versions: Vec<&'static SupportedProtocolVersion> =
-        options.level.protocols().iter().filter_map(|protocol| version(*protocol)).collect();
-    let builder = ClientConfig::builder_with_provider(Arc::new(provider(options.level)))
+        asked.protocols().filter_map(version).collect();
+    let builder = ClientConfig::builder_with_provider(Arc::new(provider(asked)))
         .with_protocol_versions(&versions)
         .map_err(|error| Usage::Tls(error.to_string()))?
         .with_root_certificates(roots(&options.roots)?);
@@ -73,27 +80,36 @@ fn config(options: &ConnectOptions) -> Result<ClientConfig> {
         }
     };
     config.alpn_protocols = vec![ALPN.to_vec()];
-    // a configuration serves one connection: nothing to resume
-    config.resumption = Resumption::disabled();
+    config.resumption = match options.resume {
+        true => Resumption::in_memory_sessions(TICKETS_MAX),
+        false => Resumption::disabled(),
+    };
     Ok(config)
 }
 
-fn negotiated(session: &ClientConnection, asked: Asked) -> Result<Negotiated, Reason> {
+fn negotiated(session: &ClientConnection, asked: &Asked) -> Result<Negotiated, Reason> {
     let protocol = match session.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => Protocol::Tls13,
         Some(ProtocolVersion::TLSv1_2) => Protocol::Tls12,
         other => {
-            return Err(Reason::LevelNotMet { level: asked.0, got: format!("{other:?}") });
+            return Err(Reason::LevelNotMet { level: asked.level, got: format!("{other:?}") });
         }
     };
     let suite = session.negotiated_cipher_suite().map_or(0, |suite| u16::from(suite.suite()));
     let group = session.negotiated_key_exchange_group().map(|group| u16::from(group.name()));
     let certificate = session.peer_certificates().and_then(|chain| chain.first());
-    asked.agreed(protocol, suite, group, session.alpn_protocol(), certificate.map(|der| &der[..]))
+    asked.agreed(Agreed {
+        protocol,
+        suite,
+        group,
+        alpn: session.alpn_protocol(),
+        server_certificate: certificate.map(|der| &der[..]),
+        resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
+    })
 }
 
 /// Tells a failed handshake by whose fault it is.
-fn reason(error: io::Error, asked: Asked) -> Reason {
+fn reason(error: io::Error, asked: &Asked) -> Reason {
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
         return match error.kind() {
             io::ErrorKind::UnexpectedEof
@@ -148,8 +164,8 @@ fn bare(presented: &str) -> &str {
     inner.unwrap_or(presented).trim_matches('"')
 }
 
-/// What rustls offers, without what the level does not permit.
-fn provider(level: Level) -> CryptoProvider {
+/// What rustls offers, without what was not asked for.
+fn provider(asked: &Asked) -> CryptoProvider {
     let mut provider = aws_lc_rs::default_provider();
     let groups: Vec<u16> = provider.kx_groups.iter().map(|group| u16::from(group.name())).collect();
     let suites: Vec<(Protocol, u16)> = provider
@@ -163,12 +179,12 @@ fn provider(level: Level) -> CryptoProvider {
     provider.cipher_suites.retain(|suite| {
         let suite = u16::from(suite.suite());
         suites.iter().any(|(protocol, id)| {
-            *id == suite && groups.iter().any(|group| level.permits(*protocol, *id, Some(*group)))
+            *id == suite && groups.iter().any(|group| asked.permits(*protocol, *id, Some(*group)))
         })
     });
     provider.kx_groups.retain(|group| {
         let group = u16::from(group.name());
-        suites.iter().any(|(protocol, id)| level.permits(*protocol, *id, Some(group)))
+        suites.iter().any(|(protocol, id)| asked.permits(*protocol, *id, Some(group)))
     });
     provider
 }

@@ -68,6 +68,26 @@ fn an_encrypted_channel_proves_itself() {
 }
 
 #[test]
+fn a_suite_that_the_level_does_not_have_is_refused() {
+    run(async {
+        let authority = Authority::new();
+        let options = ConnectOptions::new("localhost").roots(authority.roots()).level(Level::Five);
+        for name in ["TLS_AES_128_GCM_SHA256", "aes", ""] {
+            let options = options.clone().suites(["TLS_AES_256_GCM_SHA384", name]);
+            let error = Connection::connect(&options).await.err().unwrap();
+            assert!(matches!(error.kind(), ErrorKind::Usage(_)), "{error}");
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "level 5 has no cipher suite `{name}`; it has TLS_AES_256_GCM_SHA384, \
+                     TLS_CHACHA20_POLY1305_SHA256"
+                )
+            );
+        }
+    });
+}
+
+#[test]
 fn tls_1_2_meets_level_3_only() {
     run(async {
         let authority = Authority::new();

@@ -1,17 +1,21 @@
 //! The ordinary paths, with the client that people use.
 
 use arrow::array::{Int64Array, StringArray};
-use sift_client::{ConnectOptions, Connection, Roots, Select, Status};
-use sift_proto::level::Level;
+use sift_client::{ConnectOptions, Connection, Connector, Roots, Select, Status};
+use sift_proto::cipher::suite_name;
+use sift_proto::level::{Level, Protocol};
 use sift_server::Limits;
 
 use crate::fixture::{Fixture, Served};
 
-async fn connect(served: &Served, level: Level) -> Connection {
-    let options = ConnectOptions::new(served.tls.to_string())
+fn options(served: &Served, level: Level) -> ConnectOptions {
+    ConnectOptions::new(served.tls.to_string())
         .roots(Roots::File(served.fixture.outside("authority.pem")))
-        .level(level);
-    Connection::connect(&options).await.unwrap()
+        .level(level)
+}
+
+async fn connect(served: &Served, level: Level) -> Connection {
+    Connection::connect(&options(served, level)).await.unwrap()
 }
 
 #[tokio::test]
@@ -25,6 +29,45 @@ async fn both_ends_agree_about_the_channel_at_each_level() {
         assert_eq!(report.cipher, channel.cipher());
         assert_eq!(report.key_exchange, channel.key_exchange());
         assert_eq!(report.level, u32::from(level.number()));
+    }
+}
+
+#[tokio::test]
+async fn a_suite_that_alone_is_offered_is_the_channels() {
+    let served = Fixture::new().serve().await;
+    for protocol in [Protocol::Tls12, Protocol::Tls13] {
+        for name in Level::Three.suites(protocol).iter().map(|suite| suite_name(*suite).unwrap()) {
+            let options = options(&served, Level::Three).suites([name]);
+            let connected = Connection::connect(&options).await;
+            if name.contains("-RSA-") {
+                // the certificate has an ECDSA key
+                let error = connected.err().unwrap().to_string();
+                let told = format!("this end asks for level 3 (TLSv1.2 with {name})");
+                assert!(error.contains(&told), "{error}");
+                continue;
+            }
+            let mut connection = connected.unwrap();
+            let report = connection.report().await.unwrap();
+            assert_eq!(report.protocol, protocol.to_string(), "{name}");
+            assert_eq!(report.cipher.split(' ').next(), Some(name));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connector_resumes_sessions_unless_told_not_to() {
+    let served = Fixture::with_files().serve().await;
+    let suites = ["TLS_AES_256_GCM_SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"];
+    for (suite, resume) in suites.into_iter().flat_map(|suite| [(suite, false), (suite, true)]) {
+        let options = options(&served, Level::Three).suites([suite]).resume(resume);
+        let connector = Connector::new(options).unwrap();
+        for expected in [false, resume, resume] {
+            let mut connection = connector.connect().await.unwrap();
+            assert_eq!(connection.channel().resumed(), expected, "{suite}");
+            assert_eq!(connection.channel().peer_names()[0], "localhost");
+            connection.report().await.unwrap();
+            assert_eq!(connection.files("*.csv").await.unwrap().len(), 1);
+        }
     }
 }
 
