@@ -48,7 +48,7 @@ class Postgres(Rival):
         # the server refuses to run as root
         self.user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
         chain, key = certificate_and_key(folder)
-        self.data, port = folder / "data", free_port()
+        self.data, self.port = folder / "data", free_port()
         self.own(folder)
         self.server("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "--locale=C", "-E", "UTF8")
         for source, name in ((chain, "server.crt"), (key, "server.key")):
@@ -56,17 +56,17 @@ class Postgres(Rival):
             self.own(self.data / name)
             (self.data / name).chmod(0o600)
         with open(self.data / "postgresql.conf", "a") as out:
-            out.write(CONFIGURATION.format(port=port, folder=folder, threads=THREADS))
+            out.write(CONFIGURATION.format(port=self.port, folder=folder, threads=THREADS))
         with open(self.data / "pg_hba.conf", "w") as out:
             out.write("hostssl all all 127.0.0.1/32 trust\n")
         self.server("pg_ctl", "-D", self.data, "-w", "-l", self.data / "log", "start")
         self.connection = psycopg.connect(
-            f"host=localhost port={port} user=postgres dbname=postgres sslmode=verify-full sslrootcert={CA}",
+            f"host=localhost port={self.port} user=postgres dbname=postgres sslmode=verify-full sslrootcert={CA}",
             autocommit=True,
         )
-        self.load()
+        self.fill()
 
-    def load(self):
+    def fill(self):
         columns = ", ".join(f"{name} {kind} NOT NULL" for name, kind in COLUMNS)
         with self.connection.transaction():
             self.connection.execute(f"CREATE TABLE lineitem ({columns})")

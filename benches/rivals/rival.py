@@ -1,4 +1,4 @@
-"""What the rivals of `sift-bench compare --rival` share: the conversation, CPU time and data.
+"""What the rivals of `sift-bench compare --rival` and `sift-bench load --rival` share: the conversation, CPU time and data.
 
 Each rival is a program with a client and a server of its own, on TLS 1.3 over loopback. It says
 what it is called when its data is loaded, reads one question a line and answers each with one line;
@@ -114,27 +114,35 @@ def say(told):
     print(json.dumps(told), flush=True)
 
 
-def run(rival):
-    """Answers questions until there are no more."""
+def converse(rival, answer):
+    """Answers lines until there are no more."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="rival-"))
     try:
         rival.start(folder)
         say({"arm": rival.name})
         for line in sys.stdin:
-            question = json.loads(line)
-            servers = rival.processes()
-            server, client, start = cpu_of(servers), own_cpu(), time.perf_counter()
-            told = rival.ask(question)
-            seconds = time.perf_counter() - start
-            say({
-                "seconds": seconds,
-                "server_cpu_seconds": cpu_of(servers) - server,
-                "client_cpu_seconds": own_cpu() - client,
-                **told,
-            })
+            say(answer(json.loads(line)))
     finally:
         rival.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(rival):
+    """Answers questions until there are no more."""
+
+    def measured(question):
+        servers = rival.processes()
+        server, client, start = cpu_of(servers), own_cpu(), time.perf_counter()
+        told = rival.ask(question)
+        seconds = time.perf_counter() - start
+        return {
+            "seconds": seconds,
+            "server_cpu_seconds": cpu_of(servers) - server,
+            "client_cpu_seconds": own_cpu() - client,
+            **told,
+        }
+
+    converse(rival, measured)
 
 
 def free_port():

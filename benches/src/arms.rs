@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::time::Instant;
 
+use arrow::array::RecordBatch;
 use bytes::Bytes;
 use sift_client::Connection;
 use tokio::sync::mpsc;
@@ -33,27 +34,18 @@ pub struct Question {
 /// # Errors
 /// As the client gives them.
 pub async fn selected(connection: &mut Connection, question: &Question) -> Result<(Run, Batches)> {
-    let start = Instant::now();
+    let mut kept = Kept::new();
     let mut stream = connection.select(question.sql.as_str()).await?;
-    let mut batches = Vec::new();
-    let mut first_seconds = None;
     while let Some(batch) = stream.next().await? {
-        if batch.num_rows() > 0 {
-            first_seconds.get_or_insert_with(|| start.elapsed().as_secs_f64());
-        }
-        batches.push(batch);
+        kept.push(batch);
     }
-    let seconds = start.elapsed().as_secs_f64();
     let statistics = stream.statistics().copied().unwrap_or_default();
     let run = Run {
-        seconds,
-        first_seconds,
-        records: Some(records(&batches)),
         records_seen: Some(statistics.records_scanned + statistics.records_pruned),
         bytes_sent: Some(statistics.bytes_sent),
-        ..Run::default()
+        ..kept.run()
     };
-    Ok((run, (stream.schema().clone(), batches)))
+    Ok((run, (stream.schema().clone(), kept.batches)))
 }
 
 /// Fetches the whole file into memory, then answers the same Select from there.
@@ -64,7 +56,7 @@ pub async fn whole_file(
     connection: &mut Connection,
     question: &Question,
 ) -> Result<(Run, Batches)> {
-    let start = Instant::now();
+    let mut kept = Kept::new();
     let mut chunks = connection.fetch(question.file.as_str()).chunks().await?;
     let (sender, receiver) = mpsc::channel(CHUNKS_WAITING_MAX);
     let writer = keep(memory_file()?, receiver);
@@ -75,18 +67,16 @@ pub async fn whole_file(
     }
     drop(sender);
     let file = writer.await??;
-    let fetch_seconds = start.elapsed().as_secs_f64();
+    let fetch_seconds = kept.start.elapsed().as_secs_f64();
     let Question { file: name, sql, descriptor } = question;
-    let answer = block_in_place(|| local::select(sql, name, file, descriptor.as_deref()))?;
-    let seconds = start.elapsed().as_secs_f64();
+    let each = |batch| kept.push(batch);
+    let schema = block_in_place(|| local::select(sql, name, file, descriptor.as_deref(), each))?;
     let run = Run {
-        seconds,
         fetch_seconds: Some(fetch_seconds),
-        records: Some(records(&answer.1)),
         bytes_sent: Some(chunks.statistics().copied().unwrap_or_default().bytes_sent),
-        ..Run::default()
+        ..kept.run()
     };
-    Ok((run, answer))
+    Ok((run, (schema, kept.batches)))
 }
 
 /// Fetches the whole file and throws it away.
@@ -124,6 +114,32 @@ fn memory_file() -> Result<File> {
     return Ok(tempfile::tempfile()?);
 }
 
-fn records(batches: &[arrow::array::RecordBatch]) -> u64 {
-    batches.iter().map(|batch| batch.num_rows() as u64).sum()
+/// An answer as it comes.
+struct Kept {
+    start: Instant,
+    first_seconds: Option<f64>,
+    batches: Vec<RecordBatch>,
+}
+
+impl Kept {
+    fn new() -> Self {
+        Self { start: Instant::now(), first_seconds: None, batches: Vec::new() }
+    }
+
+    fn push(&mut self, batch: RecordBatch) {
+        if batch.num_rows() > 0 {
+            self.first_seconds.get_or_insert_with(|| self.start.elapsed().as_secs_f64());
+        }
+        self.batches.push(batch);
+    }
+
+    /// What is known of a whole answer in both arms.
+    fn run(&self) -> Run {
+        Run {
+            seconds: self.start.elapsed().as_secs_f64(),
+            first_seconds: self.first_seconds,
+            records: Some(self.batches.iter().map(|batch| batch.num_rows() as u64).sum()),
+            ..Run::default()
+        }
+    }
 }

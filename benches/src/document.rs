@@ -6,12 +6,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::load::Outcome;
+use crate::load::{Connections, Handshakes, Outcome};
 use crate::machine::Setting;
 use crate::measure::Series;
 
 /// Version of the document; raised when a reader of an older one would misread it.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// One run of `sift-bench`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,15 +28,22 @@ pub struct Document {
     pub loads: Vec<Load>,
 }
 
+/// The arm of a load that is not a rival's.
+pub const SIFT: &str = "Sift";
+
 /// One step of a load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Load {
+    /// Who was asked: [`SIFT`], or what a rival is called.
+    pub arm: String,
     /// What came of it.
     pub outcome: Outcome,
     /// Connections that were held open beside.
     pub idle: usize,
-    /// Whether each request had a connection of its own.
-    pub reconnect: bool,
+    /// Whose connection a request had.
+    pub connections: Connections,
+    /// Connections that were opened for requests, warm-up included; none where they were kept.
+    pub handshakes: Handshakes,
     /// The server's process, once a second, where it is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<Sample>,
@@ -64,6 +71,9 @@ pub struct Cell {
     pub format: String,
     /// Length of the file.
     pub file_bytes: u64,
+    /// Connections that every arm opened, where that is what it had to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handshakes: Option<u64>,
     /// The Select, where there is one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sql: String,
@@ -89,6 +99,38 @@ pub struct Channel {
     pub cipher: String,
     /// Group of the key exchange; blank when plain.
     pub key_exchange: String,
+}
+
+impl Channel {
+    /// Level and suite: `level 3, TLS_AES_256_GCM_SHA384`, `no encryption`.
+    pub fn name(&self) -> String {
+        match self.cipher.split(' ').next() {
+            Some(suite) if !suite.is_empty() => format!("level {}, {suite}", self.level),
+            _ if self.level == "plain" => "no encryption".to_owned(),
+            _ => format!("level {}", self.level),
+        }
+    }
+}
+
+/// Cells that differ by what was asked alone: of the same channel, format and link. In the order in which
+/// each was met first.
+pub fn by_question<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> Vec<Vec<&'a Cell>> {
+    let mut groups: Vec<Vec<&Cell>> = Vec::new();
+    for cell in cells {
+        let same = |group: &&mut Vec<&Cell>| {
+            group.first().is_some_and(|first| {
+                first.channel == cell.channel
+                    && first.format == cell.format
+                    && first.link == cell.link
+                    && first.file_bytes == cell.file_bytes
+            })
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(cell),
+            None => groups.push(vec![cell]),
+        }
+    }
+    groups
 }
 
 impl Document {

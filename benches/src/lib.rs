@@ -18,6 +18,7 @@ pub mod question;
 pub mod report;
 pub mod rival;
 pub mod server;
+pub mod suites;
 pub mod text;
 
 /// A result of this crate, whose errors are for people only.

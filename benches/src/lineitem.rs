@@ -1,11 +1,13 @@
 //! TPC-H `lineitem` as files that Sift reads: the same records in every format.
 //!
 //! The records come from the crate tpchgen, which makes them as the TPC's own generator does; the
-//! encoders are ours and share nothing with the readers of `select`, so that each checks the other.
+//! encoders share nothing with the readers of `select`, so that each checks the other.
 //! Source: TPC Benchmark H, revision 3.0.1, clauses 1.4 and 4.2.
 
 mod csv;
 mod fixed;
+mod json_lines;
+mod parquet;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -28,17 +30,23 @@ pub enum Format {
     Fixed,
     /// RFC 4180 with a header.
     Csv,
+    /// An object a line.
+    JsonLines,
+    /// Row groups of columns, compressed by Zstandard.
+    Parquet,
 }
 
 impl Format {
     /// Every format there is.
-    pub const ALL: [Self; 2] = [Self::Fixed, Self::Csv];
+    pub const ALL: [Self; 4] = [Self::Fixed, Self::Csv, Self::JsonLines, Self::Parquet];
 
     /// As `sift describe` names it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Fixed => "fixed",
             Self::Csv => "csv",
+            Self::JsonLines => "jsonl",
+            Self::Parquet => "parquet",
         }
     }
 
@@ -47,6 +55,8 @@ impl Format {
         match self {
             Self::Fixed => "lineitem.dat",
             Self::Csv => "lineitem.csv",
+            Self::JsonLines => "lineitem.jsonl",
+            Self::Parquet => "lineitem.parquet",
         }
     }
 }
@@ -56,7 +66,10 @@ impl FromStr for Format {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.into_iter().find(|format| format.name() == text);
-        found.ok_or_else(|| format!("`{text}` is not a format: fixed, csv"))
+        found.ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("`{text}` is not a format: {names}")
+        })
     }
 }
 
@@ -95,6 +108,8 @@ impl Lineitem {
                 write(out, scale, b"", fixed::encode, progress)?;
             }
             Format::Csv => write(out, scale, csv::HEADER, csv::encode, progress)?,
+            Format::JsonLines => write(out, scale, b"", json_lines::encode, progress)?,
+            Format::Parquet => parquet::write(out, scale, progress)?,
         }
         let bytes = fs::metadata(&path)?.len();
         Ok(Self { path, format, bytes })

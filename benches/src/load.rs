@@ -9,6 +9,7 @@ mod histogram;
 pub mod mix;
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -52,6 +53,45 @@ pub struct Plan {
     pub measured: Duration,
     /// Of the random parameters.
     pub seed: u64,
+}
+
+/// Whose connection a request has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Connections {
+    /// Its session's, which is opened before.
+    #[default]
+    Kept,
+    /// One of its own, with a full handshake.
+    Full,
+    /// One of its own, which resumes the TLS session of the one before.
+    Resumed,
+}
+
+impl Connections {
+    const ALL: [(&str, Self); 3] =
+        [("kept", Self::Kept), ("full", Self::Full), ("resumed", Self::Resumed)];
+}
+
+impl FromStr for Connections {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|(name, _)| *name == text);
+        found.map(|(_, one)| one).ok_or_else(|| {
+            let names = Self::ALL.map(|(name, _)| name).join(", ");
+            format!("`{text}` is not {names}")
+        })
+    }
+}
+
+/// How many connections were opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handshakes {
+    /// With a full handshake.
+    pub full: u64,
+    /// With one that resumed a session.
+    pub resumed: u64,
 }
 
 /// What came of it.

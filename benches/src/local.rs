@@ -26,17 +26,28 @@ pub fn select_from_path(sql: &str, path: &Path) -> Result<Batches> {
         Err(error) => return Err(error.into()),
     };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    select(sql, &name, File::open(path)?, descriptor.as_deref())
+    let mut batches = Vec::new();
+    let keep = |batch| batches.push(batch);
+    let schema = select(sql, &name, File::open(path)?, descriptor.as_deref(), keep)?;
+    Ok((schema, batches))
 }
 
-/// Answers `sql` from an opened file; `descriptor` is the text of its descriptor.
+/// Answers `sql` from an opened file and gives each batch as soon as it is there; `descriptor` is the
+/// text of its descriptor.
 ///
 /// # Errors
 /// As `select` gives them.
-pub fn select(sql: &str, name: &str, file: File, descriptor: Option<&str>) -> Result<Batches> {
+pub fn select(
+    sql: &str,
+    name: &str,
+    file: File,
+    descriptor: Option<&str>,
+    each: impl FnMut(RecordBatch),
+) -> Result<SchemaRef> {
     let descriptor = descriptor.map(|text| Descriptor::parse(name, text)).transpose()?;
     let source = Arc::new(Source::open(name, file, descriptor)?);
     let plan = Plan::new(&Select::parse(sql)?, source, &[])?;
     let schema = Arc::clone(plan.schema());
-    Ok((schema, Scan::new(plan, ScanOptions::default()).collect()?))
+    Scan::new(plan, ScanOptions::default()).for_each(each)?;
+    Ok(schema)
 }

@@ -65,6 +65,14 @@ impl Spread {
         Some(Self { median, min: *values.first()?, max: *values.last()? })
     }
 
+    /// The mean of `values`, which says more than their median where they come in coarse steps, as CPU
+    /// time does; nothing of no values.
+    #[expect(clippy::cast_precision_loss, reason = "a number of runs")]
+    pub fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+        let values: Vec<f64> = values.into_iter().collect();
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    }
+
     /// Of the seconds of `runs`.
     pub fn seconds(runs: &[Run]) -> Option<Self> {
         Self::of(runs.iter().map(|run| run.seconds))

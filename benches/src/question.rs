@@ -1,6 +1,6 @@
 //! What is asked of generated data: predicates that keep a known share of the records at every
-//! scale, since shipment dates are spread alike at every scale, and the two forms that bring fewer
-//! columns.
+//! scale, since shipment dates are spread alike at every scale, and forms that bring fewer columns or
+//! few records out of many.
 
 use std::str::FromStr;
 
@@ -11,11 +11,16 @@ pub struct Ask {
     pub name: &'static str,
     /// What stands between SELECT and FROM.
     pub columns: &'static str,
-    /// What stands after WHERE.
+    /// What stands after WHERE, to the end.
     pub predicate: &'static str,
 }
 
 impl Ask {
+    /// Whether the records that answer it, whole, are a share of the file's.
+    pub fn is_share(self) -> bool {
+        self.name.ends_with('%')
+    }
+
     /// The Select over `file`.
     pub fn sql(self, file: &str) -> String {
         let Self { columns, predicate, .. } = self;
@@ -28,7 +33,7 @@ const Q6: &str = "l_shipdate >= DATE '1994-01-01' AND l_shipdate < DATE '1995-01
                   AND l_discount BETWEEN 0.05 AND 0.07 AND l_quantity < 24";
 
 /// Every question there is.
-pub const ALL: [Ask; 7] = [
+pub const ALL: [Ask; 8] = [
     // the last seven days, when shipments run out: scattered over the file
     Ask { name: "0.01%", columns: "*", predicate: "l_shipdate >= DATE '1998-11-25'" },
     Ask {
@@ -45,6 +50,13 @@ pub const ALL: [Ask; 7] = [
     Ask { name: "100%", columns: "*", predicate: "l_shipdate >= DATE '1992-01-01'" },
     Ask { name: "two columns", columns: "l_extendedprice, l_discount", predicate: Q6 },
     Ask { name: "sum", columns: "sum(l_extendedprice * l_discount) AS revenue", predicate: Q6 },
+    Ask {
+        name: "top 100",
+        columns: "*",
+        // the keys, so that the order is one
+        predicate: "l_shipdate >= DATE '1992-01-01' \
+                    ORDER BY l_extendedprice DESC, l_orderkey, l_linenumber LIMIT 100",
+    },
 ];
 
 impl FromStr for Ask {

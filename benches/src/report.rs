@@ -1,18 +1,18 @@
 //! What measurements say, as sections of text, tables and charts that know no output format.
 
 pub mod chart;
+mod cpu;
 pub mod html;
+mod load;
 pub mod markdown;
-
-use std::collections::BTreeMap;
 
 use crate::break_even::BreakEven;
 use crate::command::compare::{SELECTED, SELECTED_FLOOR, WHOLE_FILE, WHOLE_FILE_FLOOR};
-use crate::document::{Cell, Document, Load};
+use crate::document::{Cell, Channel, Document, Load, by_question};
 use crate::machine::Setting;
 use crate::measure::{Run, Series, Spread};
 use crate::text;
-use chart::{Chart, Line};
+use chart::{Chart, Line, Lines};
 
 /// A part of a report.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,72 +34,54 @@ pub fn sections(documents: &[Document]) -> Vec<Section> {
         cells.into_iter().partition(|cell| arm(cell, SELECTED).is_some());
     let loads: Vec<&Load> = documents.iter().flat_map(|document| &document.loads).collect();
     let mut sections = comparisons(&compared);
+    sections.extend(cpu::sections(&compared));
     sections.extend(beside_rivals(&compared));
     if !floors.is_empty() {
         sections.push(beside_floors(&floors));
     }
-    if !loads.is_empty() {
-        sections.push(under_load(&loads));
-    }
+    sections.extend(load::sections(&loads));
     sections.extend(documents.iter().map(|document| setting(&document.setting)));
     sections
 }
 
-/// One section for each level, format and link.
+/// One section for each channel, format and link.
 fn comparisons(cells: &[&Cell]) -> Vec<Section> {
-    let mut groups: BTreeMap<_, Vec<&Cell>> = BTreeMap::new();
-    for cell in cells {
-        let level = cell.channel.as_ref().map_or("", |channel| channel.level.as_str());
-        groups.entry((level, &cell.format, &cell.link)).or_default().push(cell);
+    by_question(cells.iter().copied()).iter().filter_map(|group| compared(group)).collect()
+}
+
+fn compared(cells: &[&Cell]) -> Option<Section> {
+    let first = cells.first()?;
+    let channel = first.channel.clone().unwrap_or_default();
+    let Cell { format, link, .. } = first;
+    let title = format!("Whole file or selected records: {format}, {}, {link}", channel.name());
+    let mut section = Section { title, ..Section::default() };
+    let bytes = text::bytes(first.file_bytes);
+    section.paragraphs.push(match &channel.cipher[..] {
+        "" => format!("A file of {bytes}."),
+        cipher => format!("A file of {bytes}; {cipher}, key exchange {}.", channel.key_exchange),
+    });
+    if let Some(found) = BreakEven::of(cells.iter().copied()) {
+        section.paragraphs.push(format!("Break-even: {found}."));
     }
-    groups
-        .into_iter()
-        .map(|((level, format, link), cells)| {
-            let level = if level == "plain" {
-                "no encryption".to_owned()
-            } else {
-                format!("level {level}")
-            };
-            let bytes = cells.first().map_or(0, |cell| cell.file_bytes);
-            let mut section = Section {
-                title: format!("Whole file or selected records: {format}, {level}, {link}"),
-                ..Section::default()
-            };
-            let cipher = cells.iter().filter_map(|cell| cell.channel.as_ref()).next();
-            section.paragraphs.push(match cipher {
-                Some(channel) if !channel.cipher.is_empty() => format!(
-                    "A file of {}; {}, key exchange {}.",
-                    text::bytes(bytes),
-                    channel.cipher,
-                    channel.key_exchange
-                ),
-                _ => format!("A file of {}.", text::bytes(bytes)),
-            });
-            if let Some(found) = BreakEven::of(cells.iter().copied()) {
-                section.paragraphs.push(format!("Break-even: {found}."));
-            }
-            section.table.push(
-                [
-                    "question",
-                    "whole file",
-                    "selected records",
-                    "times faster",
-                    "the file's bytes alone",
-                    "the answer's",
-                    "encrypted, whole",
-                    "selected",
-                    "CPU of both ends, whole",
-                    "selected",
-                    "server memory",
-                ]
-                .map(String::from)
-                .into(),
-            );
-            section.table.extend(cells.iter().filter_map(|cell| comparison(cell)));
-            section.chart = selectivity_chart(&cells);
-            section
-        })
-        .collect()
+    let header = [
+        "question",
+        "whole file",
+        "selected records",
+        "times faster",
+        "first record, whole",
+        "selected",
+        "the file's bytes alone",
+        "the answer's",
+        "encrypted, whole",
+        "selected",
+        "CPU of both ends, whole",
+        "selected",
+        "server memory",
+    ];
+    section.table.push(header.map(String::from).into());
+    section.table.extend(cells.iter().filter_map(|cell| comparison(cell)));
+    section.chart = selectivity_chart(cells);
+    Some(section)
 }
 
 fn comparison(cell: &Cell) -> Option<Vec<String>> {
@@ -114,6 +96,8 @@ fn comparison(cell: &Cell) -> Option<Vec<String>> {
         spread(before),
         spread(after),
         text::ratio(before.median, after.median),
+        first(whole),
+        first(selected),
         floor(WHOLE_FILE_FLOOR),
         floor(SELECTED_FLOOR),
         most(whole, |run| run.bytes_sent),
@@ -150,9 +134,8 @@ fn beside_rivals(cells: &[&Cell]) -> Option<Section> {
         let Some(ours) = arm(cell, SELECTED).and_then(|ours| Spread::seconds(&ours.runs)) else {
             continue;
         };
-        let level = cell.channel.as_ref().map_or("", |channel| channel.level.as_str());
-        let mut row =
-            vec![format!("{}, {}, level {level}, {}", cell.title, cell.format, cell.link)];
+        let channel = cell.channel.as_ref().map(Channel::name).unwrap_or_default();
+        let mut row = vec![format!("{}, {}, {channel}, {}", cell.title, cell.format, cell.link)];
         row.extend(names.iter().map(|name| {
             let time = arm(cell, name).and_then(|series| Spread::seconds(&series.runs));
             time.map_or_else(String::new, |time| match *name {
@@ -184,10 +167,13 @@ fn selectivity_chart(cells: &[&Cell]) -> Option<Chart> {
     let (lines, rest): (Vec<Line>, Vec<Line>) =
         lines.into_iter().partition(|line| line.points.len() >= 2);
     let enough = rest.iter().all(|line| line.name != WHOLE_FILE && line.name != SELECTED);
-    enough.then(|| Chart {
-        x_label: "records selected, %".to_owned(),
-        y_label: "seconds".to_owned(),
-        lines,
+    enough.then(|| {
+        let mark = match BreakEven::of(cells.iter().copied()) {
+            Some(BreakEven::At(share)) => Some(share * 100.0),
+            _ => None,
+        };
+        let x_label = "records selected, %".to_owned();
+        Chart::Lines(Lines { x_label, y_label: "seconds".to_owned(), lines, mark })
     })
 }
 
@@ -209,49 +195,9 @@ fn beside_floors(cells: &[&Cell]) -> Section {
             format!("{}: {}", cell.format, cell.title),
             spread(before),
             spread(after),
-            text::rate(cell.file_bytes, before.median),
-            text::rate(cell.file_bytes, after.median),
+            text::cell_rate(cell, before.median),
+            text::cell_rate(cell, after.median),
             format!("{:.0} %", before.median / after.median * 100.0),
-        ]);
-    }
-    section
-}
-
-fn under_load(loads: &[&Load]) -> Section {
-    let mut section = Section { title: "Under load".to_owned(), ..Section::default() };
-    let header = [
-        "sessions",
-        "answers/s",
-        "p50",
-        "p90",
-        "p99",
-        "p99.9",
-        "largest",
-        "failed",
-        "missed",
-        "server memory",
-    ];
-    section.table.push(header.map(String::from).into());
-    for load in loads {
-        let outcome = &load.outcome;
-        let at = |percentile| {
-            #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-            let shown = |micros: u64| text::seconds(micros as f64 / 1e6);
-            outcome.percentile(percentile).map_or_else(String::new, shown)
-        };
-        let memory = load.samples.iter().map(|sample| sample.resident_bytes).max();
-        let pace = outcome.rate_intended.map_or_else(String::new, |rate| format!(" at {rate}/s"));
-        section.table.push(vec![
-            format!("{}{pace}", outcome.sessions),
-            format!("{:.0}", outcome.rate()),
-            at("50"),
-            at("90"),
-            at("99"),
-            at("99.9"),
-            at("100"),
-            outcome.failures.values().sum::<u64>().to_string(),
-            outcome.missed.to_string(),
-            memory.map_or_else(String::new, text::bytes),
         ]);
     }
     section
@@ -280,6 +226,12 @@ fn arm<'a>(cell: &'a Cell, name: &str) -> Option<&'a Series> {
     cell.series.iter().find(|series| series.arm == name)
 }
 
+/// Until the first record.
+fn first(series: &Series) -> String {
+    let spread = Spread::of(series.runs.iter().filter_map(|run| run.first_seconds));
+    spread.map_or_else(String::new, |spread| text::seconds(spread.median))
+}
+
 fn spread(spread: Spread) -> String {
     let Spread { median, min, max } = spread;
     format!("{} ({} to {})", text::seconds(median), text::seconds(min), text::seconds(max))
@@ -289,14 +241,10 @@ fn most(series: &Series, quantity: impl Fn(&Run) -> Option<u64>) -> String {
     series.runs.iter().filter_map(quantity).max().map_or_else(String::new, text::bytes)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a number of runs")]
 fn cpu(series: &Series) -> String {
     let both = |run: &Run| Some(run.server_cpu_seconds? + run.client_cpu_seconds?);
-    let known: Vec<f64> = series.runs.iter().filter_map(both).collect();
-    if known.is_empty() {
-        return String::new();
-    }
-    text::seconds(known.iter().sum::<f64>() / known.len() as f64)
+    let mean = Spread::mean(series.runs.iter().filter_map(both));
+    mean.map_or_else(String::new, text::seconds)
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 //! It is started by the shell with these in its environment: `RIVAL_DATA`, the folder of the
 //! generated files, CSV among them; `RIVAL_CERTIFICATE` and `RIVAL_CA`, chain and key of a server for
 //! `localhost` and what clients verify it against, as PEM. When it is ready it says what it is called, as
-//! `{"arm": "…"}`. Then it reads questions, `{"columns": "…", "predicate": "…"}`, each what stands
-//! between SELECT and FROM and after WHERE, and answers each with a [`Run`] as the report keeps it,
-//! to which it may add the text of an answer of one value as `"value"`. It ends with its input.
+//! `{"arm": "…"}`. Then it reads questions and answers each with a line; it ends with its input.
+//!
+//! Of `sift-bench compare` a question is a [`Question`], `{"columns": "…", "predicate": "…"}`, and its
+//! answer a [`Run`] as the report keeps it, to which it may add the text of an answer of one value as
+//! `"value"`. Of `sift-bench load` a question is a [`Step`] and its answer an [`Outcome`].
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -18,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::authority::Authority;
+use crate::load::{Connections, Outcome};
 use crate::measure::Run;
 
 /// So long may it take to end what it has started.
@@ -37,11 +40,31 @@ pub struct Rival {
 pub struct Question<'a> {
     /// What stands between SELECT and FROM.
     pub columns: &'a str,
-    /// What stands after WHERE.
+    /// What stands after WHERE, to the end.
     pub predicate: &'a str,
 }
 
-/// What it says.
+/// A load that it is put under: sessions that select records by a range of keys, each range drawn at
+/// random.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Step {
+    /// How many at once.
+    pub sessions: usize,
+    /// Requests a second over all sessions; each asks when it has its answer without.
+    pub rate: Option<f64>,
+    /// Whose connection a request has.
+    pub connections: Connections,
+    /// Seconds that are not counted, before.
+    pub warm_up: f64,
+    /// Seconds that are counted.
+    pub seconds: f64,
+    /// The largest value of l_orderkey that a range may begin with; 1 is the least.
+    pub keys: u64,
+    /// Keys in a range.
+    pub keys_each: u64,
+}
+
+/// What it says to a question.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Said {
     /// What one run took.
@@ -87,7 +110,19 @@ impl Rival {
     /// # Errors
     /// That it ended, or said what is no answer.
     pub fn ask(&mut self, question: Question<'_>) -> Result<Said> {
-        let mut line = serde_json::to_string(&question)?;
+        self.say(&question)
+    }
+
+    /// Puts it under a load.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub fn load(&mut self, step: Step) -> Result<Outcome> {
+        self.say(&step)
+    }
+
+    fn say<A: for<'a> Deserialize<'a>>(&mut self, question: &impl Serialize) -> Result<A> {
+        let mut line = serde_json::to_string(question)?;
         line.push('\n');
         let input = self.questions.as_mut().ok_or("a rival without standard input")?;
         input.write_all(line.as_bytes())?;

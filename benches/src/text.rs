@@ -1,13 +1,13 @@
 //! Figures for people: tables and units.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 
 use crate::break_even::BreakEven;
-use crate::document::{Cell, Load};
+use crate::document::{Cell, Channel, Load, by_question};
+use crate::load::Handshakes;
 use crate::measure::{Run, Spread};
 
 /// A cell as a small table: each arm's time with its spread, its rate over the file, and its rate
@@ -26,7 +26,7 @@ pub fn floors(cell: &Cell) -> String {
             seconds(time.median),
             seconds(time.min),
             seconds(time.max),
-            rate(cell.file_bytes, time.median),
+            cell_rate(cell, time.median),
             format!("{:.0} %", share * 100.0),
         ]);
     }
@@ -36,12 +36,12 @@ pub fn floors(cell: &Cell) -> String {
 
 /// A cell of `sift-bench compare` as a small table: what each arm took.
 pub fn compare(cell: &Cell) -> String {
-    let level = cell.channel.as_ref().map_or("", |channel| channel.level.as_str());
+    let channel = cell.channel.as_ref().map(Channel::name).unwrap_or_default();
     let share = cell.selectivity.map_or_else(String::new, |share| {
         format!(", {} % of the records", three_digits(share * 100.0))
     });
     let mut text = format!(
-        "{} ({}), {}{share}; level {level}, link {}\n",
+        "{} ({}), {}{share}; {channel}, link {}\n",
         cell.format,
         bytes(cell.file_bytes),
         cell.title,
@@ -52,6 +52,7 @@ pub fn compare(cell: &Cell) -> String {
         "median",
         "fastest",
         "slowest",
+        "first record",
         "encrypted",
         "on the wire",
         "CPU server",
@@ -67,6 +68,7 @@ pub fn compare(cell: &Cell) -> String {
             seconds(time.median),
             seconds(time.min),
             seconds(time.max),
+            median_seconds(runs, |run| run.first_seconds),
             largest(runs, |run| run.bytes_sent),
             largest(runs, |run| run.bytes_wire),
             mean_seconds(runs, |run| run.server_cpu_seconds),
@@ -81,15 +83,14 @@ pub fn compare(cell: &Cell) -> String {
 
 /// Where the whole file wins, for each format, channel and link among `cells`.
 pub fn break_evens(cells: &[Cell]) -> String {
-    let mut groups: BTreeMap<_, Vec<&Cell>> = BTreeMap::new();
-    for cell in cells {
-        let level = cell.channel.as_ref().map_or("", |channel| channel.level.as_str());
-        groups.entry((level, &cell.format, &cell.link)).or_default().push(cell);
-    }
     let mut text = String::new();
-    for ((level, format, link), cells) in groups {
-        let Some(found) = BreakEven::of(cells) else { continue };
-        let _ = writeln!(text, "level {level}, {format}, link {link}: {found}");
+    for group in by_question(cells) {
+        let (Some(cell), Some(found)) = (group.first(), BreakEven::of(group.iter().copied()))
+        else {
+            continue;
+        };
+        let channel = cell.channel.as_ref().map(Channel::name).unwrap_or_default();
+        let _ = writeln!(text, "{channel}, {}, link {}: {found}", cell.format, cell.link);
     }
     text
 }
@@ -104,7 +105,8 @@ pub fn load(load: &Load) -> String {
     };
     let pace = outcome.rate_intended.map_or_else(String::new, |rate| format!(" at {rate}/s"));
     let mut text = format!(
-        "{} sessions{pace}: {:.0} answers/s, p50 {}, p90 {}, p99 {}, p99.9 {}, max {}",
+        "{}, {} sessions{pace}: {:.0} answers/s, p50 {}, p90 {}, p99 {}, p99.9 {}, max {}",
+        load.arm,
         outcome.sessions,
         outcome.rate(),
         at("50"),
@@ -123,6 +125,10 @@ pub fn load(load: &Load) -> String {
             last.descriptors
         );
     }
+    let Handshakes { full, resumed } = load.handshakes;
+    if full + resumed > 0 {
+        let _ = write!(text, "\n  {full} full handshakes, {resumed} resumed");
+    }
     for (kind, count) in &outcome.failures {
         let _ = write!(text, "\n  {count} failed: {kind}");
     }
@@ -136,14 +142,14 @@ fn largest(runs: &[Run], quantity: impl Fn(&Run) -> Option<u64>) -> String {
     runs.iter().filter_map(quantity).max().map_or_else(|| "-".to_owned(), bytes)
 }
 
-/// CPU time comes in steps of 10 ms, so its mean says more than its median.
-#[expect(clippy::cast_precision_loss, reason = "a number of runs")]
+fn median_seconds(runs: &[Run], quantity: impl Fn(&Run) -> Option<f64>) -> String {
+    let spread = Spread::of(runs.iter().filter_map(quantity));
+    spread.map_or_else(|| "-".to_owned(), |spread| seconds(spread.median))
+}
+
 fn mean_seconds(runs: &[Run], quantity: impl Fn(&Run) -> Option<f64>) -> String {
-    let known: Vec<f64> = runs.iter().filter_map(quantity).collect();
-    if known.is_empty() {
-        return "-".to_owned();
-    }
-    seconds(known.iter().sum::<f64>() / known.len() as f64)
+    let mean = Spread::mean(runs.iter().filter_map(quantity));
+    mean.map_or_else(|| "-".to_owned(), seconds)
 }
 
 /// A table without lines, with all columns but the first to the right.
@@ -176,6 +182,9 @@ pub fn bytes(bytes: u64) -> String {
 
 /// `0.066 s`, `66 ms` where it is short.
 pub fn seconds(seconds: f64) -> String {
+    if seconds == 0.0 {
+        return "0 s".to_owned();
+    }
     if seconds < 1e-3 {
         return format!("{} µs", three_digits(seconds * 1e6));
     }
@@ -185,9 +194,19 @@ pub fn seconds(seconds: f64) -> String {
     format!("{} s", three_digits(seconds))
 }
 
+/// What one run of `seconds` makes of a cell: handshakes a second where those were counted, else the
+/// file's bytes.
+#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+pub fn cell_rate(cell: &Cell, seconds: f64) -> String {
+    match cell.handshakes {
+        Some(count) => format!("{:.0}/s", count as f64 / seconds),
+        None => rate(cell.file_bytes, seconds),
+    }
+}
+
 /// Bytes a second; nothing of no bytes.
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-pub fn rate(bytes: u64, seconds: f64) -> String {
+fn rate(bytes: u64, seconds: f64) -> String {
     if bytes == 0 {
         return String::new();
     }

@@ -242,9 +242,18 @@ impl Scan {
     ///
     /// # Errors
     /// As [`step`](Self::step).
-    pub fn collect(mut self) -> Result<Vec<RecordBatch>> {
-        let (sender, receiver) = mpsc::channel();
+    pub fn collect(self) -> Result<Vec<RecordBatch>> {
         let mut batches = Vec::new();
+        self.for_each(|batch| batches.push(batch))?;
+        Ok(batches)
+    }
+
+    /// As [`collect`](Self::collect); each batch is given out as soon as it is there.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn for_each(mut self, mut each: impl FnMut(RecordBatch)) -> Result<()> {
+        let (sender, receiver) = mpsc::channel();
         loop {
             match self.step()? {
                 Step::Run(morsel) => {
@@ -252,13 +261,13 @@ impl Scan {
                     // The receiver is gone when the scan ended early: nobody needs the outcome.
                     rayon::spawn(move || drop(sender.send(morsel.run())));
                 }
-                Step::Batch(batch) => batches.push(batch),
+                Step::Batch(batch) => each(batch),
                 Step::Wait => {
                     if let Some(outcome) = receive(&receiver) {
                         self.accept(outcome);
                     }
                 }
-                Step::Done => return Ok(batches),
+                Step::Done => return Ok(()),
             }
         }
     }

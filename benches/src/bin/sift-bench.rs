@@ -8,14 +8,15 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use sift_benches::command::compare::{Generated, Own};
 use sift_benches::command::{compare, floors, generate, load, report};
-use sift_benches::document::{Cell, Document};
+use sift_benches::document::{Cell, Document, SIFT};
 use sift_benches::lineitem::Format;
 use sift_benches::link::Link;
 use sift_benches::load::assertion::Assertion;
 use sift_benches::load::mix::Mix;
-use sift_benches::load::{Pace, Plan};
+use sift_benches::load::{Connections, Pace, Plan};
 use sift_benches::question::Ask;
 use sift_benches::server::{Security, run_as_server};
+use sift_benches::suites::Suites;
 use sift_benches::{Result, link, text};
 use sift_client::{LEVELS, Level};
 
@@ -42,8 +43,8 @@ fn channels_of_this_build() -> String {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make TPC-H lineitem as a fixed-length file and as CSV.
-    Generate(Data),
+    /// Make TPC-H lineitem in one or more formats.
+    Generate(Generate),
     /// Measure each stage beside the same bytes without our work.
     Floors(Floors),
     /// Compare fetching the whole file and filtering it here with sending the Select.
@@ -77,6 +78,15 @@ struct Data {
 }
 
 #[derive(Debug, Args)]
+struct Generate {
+    #[command(flatten)]
+    data: Data,
+    /// Formats: fixed, csv, jsonl, parquet.
+    #[arg(long, value_delimiter = ',', default_value = "fixed,csv")]
+    formats: Vec<Format>,
+}
+
+#[derive(Debug, Args)]
 struct Floors {
     #[command(flatten)]
     data: Data,
@@ -99,16 +109,24 @@ struct Compare {
     /// Scale factor of the generated data.
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
-    /// Formats of the generated data: fixed, csv.
+    /// Formats of the generated data: fixed, csv, jsonl, parquet.
     #[arg(long, value_delimiter = ',', default_value = "fixed,csv")]
     formats: Vec<Format>,
     /// Questions to the generated data: the share of the records that is selected, or another form.
-    #[arg(long, value_delimiter = ',', default_value = "0.01%,1%,10%,50%,100%,two columns,sum")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "0.01%,1%,10%,50%,100%,two columns,sum,top 100"
+    )]
     questions: Vec<Ask>,
     /// Channels: plain, or security compliance levels; without it plain,3,4,5, and with --server
     /// the default level.
     #[arg(long, value_delimiter = ',')]
     levels: Vec<Security>,
+    /// Cipher suites of each level, each on a channel of its own: preferred, all, or OpenSSL's names,
+    /// such as ECDHE-ECDSA-AES128-GCM-SHA256,TLS_CHACHA20_POLY1305_SHA256.
+    #[arg(long, default_value = "preferred")]
+    suites: Suites,
     /// Link between client and server: loopback, 1gbit, or 100mbit/20ms with a round trip.
     #[arg(long, default_value_t = Link::default(), conflicts_with = "server")]
     link: Link,
@@ -171,9 +189,10 @@ struct Load {
     /// Seconds before, which are not counted.
     #[arg(long, default_value_t = 2.0)]
     warm_up: f64,
-    /// A connection for each request: latencies then have its handshake in them.
-    #[arg(long)]
-    reconnect: bool,
+    /// Connections: kept, or for each request one of its own, with a full handshake or one that
+    /// resumes the session's last; latencies then have the handshake in them.
+    #[arg(long, default_value = "kept", value_name = "kept|full|resumed")]
+    connections: Connections,
     /// Connections that are held open beside and never asked over.
     #[arg(long, default_value_t = 0)]
     idle: usize,
@@ -182,6 +201,10 @@ struct Load {
     /// generated data by their key.
     #[arg(long, value_name = "FILE")]
     mix: Option<PathBuf>,
+    /// Another program that is put under the same load after each step; repeatable. benches/rivals has
+    /// one: `benches/rivals/pgbench.py`.
+    #[arg(long = "rival", value_name = "COMMAND", conflicts_with_all = ["server", "mix"])]
+    rivals: Vec<String>,
     /// Seed of the random parameters.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -208,8 +231,8 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Generate(data) => {
-            for made in generate::run(&data.data, &Format::ALL, data.scale)? {
+        Command::Generate(Generate { data, formats }) => {
+            for made in generate::run(&data.data, &formats, data.scale)? {
                 writeln!(io::stdout(), "{} ({})", made.path.display(), text::bytes(made.bytes))?;
             }
             Ok(ExitCode::SUCCESS)
@@ -249,8 +272,8 @@ fn run_compare(chosen: Compare) -> Result<ExitCode> {
                 [one] => one,
                 _ => return Err("one level at a time with --server".into()),
             };
-            let Compare { ca, descriptor, .. } = chosen;
-            let own = Own { server, ca, security, file, predicate, descriptor };
+            let Compare { ca, descriptor, suites, .. } = chosen;
+            let own = Own { server, ca, security, suites, file, predicate, descriptor };
             compare::own(&own, rounds, told)?
         }
         _ => {
@@ -268,6 +291,7 @@ fn run_compare(chosen: Compare) -> Result<ExitCode> {
                 } else {
                     chosen.levels
                 },
+                suites: chosen.suites,
                 rivals: chosen.rivals,
             };
             compare::generated(&wanted, &chosen.link, rounds, told)?
@@ -290,7 +314,8 @@ fn run_load(chosen: Load) -> Result<ExitCode> {
         security: chosen.level,
         sessions: chosen.sessions,
         idle: chosen.idle,
-        reconnect: chosen.reconnect,
+        connections: chosen.connections,
+        rivals: chosen.rivals,
         mix: Mix::parse(&mix)?,
         plan: Plan {
             pace: chosen.rate.map_or(Pace::Closed, Pace::PerSecond),
@@ -304,7 +329,8 @@ fn run_load(chosen: Load) -> Result<ExitCode> {
     })?;
     let mut held = true;
     for assertion in &chosen.assertions {
-        for step in document.loads.iter().filter(|step| !assertion.holds(&step.outcome)) {
+        let ours = document.loads.iter().filter(|step| step.arm == SIFT);
+        for step in ours.filter(|step| !assertion.holds(&step.outcome)) {
             held = false;
             let sessions = step.outcome.sessions;
             writeln!(io::stderr(), "sift-bench: {assertion} does not hold at {sessions} sessions")?;

@@ -70,7 +70,7 @@ fn run(cli: &Cli) -> Result<()> {
     clean_up_when_interrupted(&runtime, folder.path())?;
     let data = folder.path().join("data");
     let authority = Authority::create(folder.path())?;
-    let files = generate::run(&data, &Format::ALL, cli.scale)?;
+    let files = generate::run(&data, &[Format::Fixed, Format::Csv], cli.scale)?;
     let server = Server::start(&data, &authority, &[Security::Encrypted(cli.scl)])?;
     let [address] = server.addresses() else { return Err("one channel, one address".into()) };
     let options = ConnectOptions::new(address.to_string())

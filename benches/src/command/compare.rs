@@ -24,6 +24,7 @@ use crate::measure::{Arm, Run, interleave};
 use crate::question::Ask;
 use crate::rival::{self, Rival, Said};
 use crate::server::{Security, Server};
+use crate::suites::Suites;
 
 /// Name of the arm that fetches the file and filters at the client.
 pub const WHOLE_FILE: &str = "whole file";
@@ -50,6 +51,8 @@ pub struct Generated {
     pub questions: Vec<Ask>,
     /// Channels to ask over.
     pub channels: Vec<Security>,
+    /// Suites of each that is encrypted.
+    pub suites: Suites,
     /// Commands that start rivals, which are asked the same in the same rounds.
     pub rivals: Vec<String>,
 }
@@ -63,6 +66,8 @@ pub struct Own {
     pub ca: Option<PathBuf>,
     /// How the channel has to be.
     pub security: Security,
+    /// Suites, if it is encrypted.
+    pub suites: Suites,
     /// Path below the server's data root.
     pub file: String,
     /// What stands after WHERE.
@@ -96,11 +101,17 @@ pub fn generated(
     }
     let start = |command: &String| Rival::start(command, &wanted.folder, &authority);
     let mut rivals = wanted.rivals.iter().map(start).collect::<Result<Vec<_>>>()?;
+    let mut offers = Vec::new();
     for (address, &security) in server.addresses().iter().zip(&wanted.channels) {
         let options = options(&address.to_string(), security, Some(&authority.ca));
-        let connection = RefCell::new(runtime.block_on(Connection::connect(&options))?);
-        let bare = bare(&authority, connection.borrow().channel());
-        let pair = Pair { runtime: &runtime, connection, server: Some(server.process()), rounds };
+        offers.extend(wanted.suites.offers(&options, security));
+    }
+    for offer in &offers {
+        let connected = runtime.block_on(wanted.suites.connect(offer))?;
+        let Some(connection) = connected else { continue };
+        let bare = bare(&authority, connection.channel());
+        let server = Some(server.process());
+        let pair = Pair { runtime: &runtime, connection: RefCell::new(connection), server, rounds };
         for file in &files {
             let name = file.format.file_name();
             let descriptor = read_descriptor(&descriptor_path(&file.path))?;
@@ -113,16 +124,13 @@ pub fn generated(
                     rivals: rivals.iter_mut().map(|rival| (rival, *ask)).collect(),
                 };
                 let mut cell = pair.compare(ask.name, &link.to_string(), &question, beside)?;
-                if ask.columns != "*" {
-                    // a share of the records says nothing where they are not sent whole
-                    cell.selectivity = None;
-                }
+                cell.selectivity = cell.selectivity.filter(|_| ask.is_share());
                 done(&cell);
                 document.cells.push(cell);
             }
         }
     }
-    Ok(document)
+    some_cell(document)
 }
 
 /// Compares on a server that runs already, whose own CPU time and memory stay unknown.
@@ -133,20 +141,31 @@ pub fn own(wanted: &Own, rounds: usize, done: impl Fn(&Cell)) -> Result<Document
     let mut document = Document::start();
     let runtime = Runtime::new()?;
     let options = as_user(options(&wanted.server, wanted.security, wanted.ca.as_deref()));
-    let connection = RefCell::new(runtime.block_on(Connection::connect(&options))?);
-    let pair = Pair { runtime: &runtime, connection, server: None, rounds };
     let Own { file, predicate, descriptor, .. } = wanted;
     let question = Question {
         file: file.clone(),
         sql: format!("SELECT * FROM '{}' WHERE {predicate}", file.replace('\'', "''")),
         descriptor: descriptor.as_deref().map(std::fs::read_to_string).transpose()?,
     };
-    let cell = pair.compare(predicate, "as it is", &question, Beside::default())?;
-    done(&cell);
-    document.cells.push(cell);
-    Ok(document)
+    for offer in wanted.suites.offers(&options, wanted.security) {
+        let connected = runtime.block_on(wanted.suites.connect(&offer))?;
+        let Some(connection) = connected.map(RefCell::new) else { continue };
+        let pair = Pair { runtime: &runtime, connection, server: None, rounds };
+        let cell = pair.compare(predicate, "as it is", &question, Beside::default())?;
+        done(&cell);
+        document.cells.push(cell);
+    }
+    some_cell(document)
 }
 
+fn some_cell(document: Document) -> Result<Document> {
+    match document.cells.is_empty() {
+        true => Err("none of these suites belongs to one of these levels".into()),
+        false => Ok(document),
+    }
+}
+
+/// How to connect.
 pub(super) fn options(address: &str, security: Security, ca: Option<&Path>) -> ConnectOptions {
     let roots = ca.map_or(Roots::Platform, |ca| Roots::File(ca.to_owned()));
     let options = ConnectOptions::new(address).roots(roots);
@@ -227,9 +246,7 @@ impl Pair<'_> {
             };
             let answer_bytes = &answer_bytes;
             arms.push(Arm::new(WHOLE_FILE_FLOOR, move || transfer(file.bytes)));
-            arms.push(Arm::new(SELECTED_FLOOR, move || {
-                transfer(answer_bytes.get().min(file.bytes))
-            }));
+            arms.push(Arm::new(SELECTED_FLOOR, move || transfer(answer_bytes.get())));
         }
         for (rival, ask) in beside.rivals {
             let (name, expected) = (rival.name().to_owned(), &expected);
@@ -242,6 +259,7 @@ impl Pair<'_> {
             title: title.to_owned(),
             format: described.format,
             file_bytes: described.bytes.ok_or("all records of the file have to be granted")?,
+            handshakes: None,
             sql: question.sql.clone(),
             link: link.to_owned(),
             channel: Some(channel(self.connection.borrow().channel())),

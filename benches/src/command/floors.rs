@@ -6,7 +6,7 @@ use std::time::Instant;
 use arrow::array::AsArray as _;
 use arrow::datatypes::Int64Type;
 use rayon::ThreadPool;
-use sift_client::{ConnectOptions, Connection, Level, Roots};
+use sift_client::{ConnectOptions, Connection, Connector, Level, Roots};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -126,12 +126,21 @@ fn channels(file: &Lineitem, folder: &Path, rounds: usize) -> Result<Vec<Cell>> 
         let series = interleave(rounds, &mut arms)?;
         cells.push(cell(file, format!("fetch at {channel}"), String::new(), series));
 
-        let connect = || timed(|| runtime.block_on(connect(&options)));
-        let handshakes = || timed(|| bare.handshakes(HANDSHAKES).map(|_| HANDSHAKES));
-        let mut arms = [Arm::new("bare rustls", handshakes), Arm::new("connect", connect)];
-        let series = interleave(rounds, &mut arms)?;
-        let title = format!("{HANDSHAKES} connections at {channel}");
-        cells.push(Cell { title, format: "handshake".to_owned(), series, ..Cell::default() });
+        for resumed in [false, true] {
+            let connector = Connector::new(options.clone().resume(resumed))?;
+            let bare = if resumed { bare.resuming() } else { bare.clone() };
+            // what the first run resumes
+            bare.handshakes(1)?;
+            runtime.block_on(connector.connect())?;
+            let connect = || timed(|| runtime.block_on(connect(&connector, resumed)));
+            let handshakes = || timed(|| bare.handshakes(HANDSHAKES).map(|_| HANDSHAKES));
+            let mut arms = [Arm::new("bare rustls", handshakes), Arm::new("connect", connect)];
+            let series = interleave(rounds, &mut arms)?;
+            let kind = if resumed { "resumed" } else { "full" };
+            let (title, format) = (format!("{kind} handshake at {channel}"), "connect".to_owned());
+            let handshakes = Some(HANDSHAKES);
+            cells.push(Cell { title, format, handshakes, series, ..Cell::default() });
+        }
     }
     Ok(cells)
 }
@@ -139,9 +148,11 @@ fn channels(file: &Lineitem, folder: &Path, rounds: usize) -> Result<Vec<Cell>> 
 /// Channels that are opened one after the other in one run.
 const HANDSHAKES: u64 = 100;
 
-async fn connect(options: &ConnectOptions) -> Result<u64> {
+async fn connect(connector: &Connector, resumed: bool) -> Result<u64> {
     for _ in 0..HANDSHAKES {
-        Connection::connect(options).await?;
+        if connector.connect().await?.channel().resumed() != resumed {
+            return Err(format!("a handshake was not as it should be: resumed {resumed}").into());
+        }
     }
     Ok(HANDSHAKES)
 }

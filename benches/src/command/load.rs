@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sift_client::{ConnectOptions, Connection, Error, Query};
+use sift_client::{ConnectOptions, Connection, Connector, Error, Query};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, watch};
@@ -14,11 +15,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::Result;
 use crate::authority::Authority;
 use crate::command::{compare, generate};
-use crate::document::{Document, Load, Sample};
+use crate::document::{Document, Load, SIFT, Sample};
 use crate::lineitem::{Format, orders};
 use crate::load::mix::Mix;
-use crate::load::{Plan, Session, drive};
+use crate::load::{Connections, Handshakes, Pace, Plan, Session, drive};
 use crate::machine::Process;
+use crate::rival::{self, Rival};
 use crate::server::{Security, Server};
 
 /// Whom to ask what, and how.
@@ -37,22 +39,34 @@ pub struct Options {
     pub sessions: Vec<usize>,
     /// Connections that are held open beside and never asked over.
     pub idle: usize,
-    /// A connection for each request.
-    pub reconnect: bool,
+    /// Whose connection a request has.
+    pub connections: Connections,
     /// What to ask.
     pub mix: Mix,
     /// How long, at which pace.
     pub plan: Plan,
+    /// Commands that start rivals, which are put under the same load after each step; of generated data
+    /// and the default mix.
+    pub rivals: Vec<String>,
 }
 
-/// The TOML of what is asked of generated data at `scale`: about four records by their key.
-pub fn default_mix(scale: f64) -> String {
+/// Keys in the range of a point select: about eight records.
+const KEYS_EACH: u64 = 8;
+
+/// The largest key at `scale`.
+fn keys(scale: f64) -> u64 {
     // of each 32 keys the first eight are used: clause 4.2.3 of TPC-H
-    let last = 4 * orders(scale);
+    4 * orders(scale)
+}
+
+/// The TOML of what is asked of generated data at `scale`: about eight records by their key.
+pub fn default_mix(scale: f64) -> String {
     format!(
         "[[select]]\n\
-         sql = \"SELECT * FROM 'lineitem.dat' WHERE l_orderkey BETWEEN $1 AND $1 + 7\"\n\
-         parameters = [{{ integer = [1, {last}] }}]\n"
+         sql = \"SELECT * FROM 'lineitem.dat' WHERE l_orderkey BETWEEN $1 AND $1 + {}\"\n\
+         parameters = [{{ integer = [1, {}] }}]\n",
+        KEYS_EACH - 1,
+        keys(scale)
     )
 }
 
@@ -64,6 +78,7 @@ pub fn run(options: &Options, done: impl Fn(&Load)) -> Result<Document> {
     let mut document = Document::start();
     let runtime = Runtime::new()?;
     let temporary = TempDir::new()?;
+    let mut rivals = Vec::new();
     let (connect, server) = match &options.server {
         Some((address, ca)) => {
             let connect = compare::options(address, options.security, ca.as_deref());
@@ -72,6 +87,13 @@ pub fn run(options: &Options, done: impl Fn(&Load)) -> Result<Document> {
         None => {
             let authority = Authority::create(temporary.path())?;
             generate::reuse(&options.folder, Format::Fixed, options.scale)?;
+            if !options.rivals.is_empty() {
+                // what they load
+                generate::reuse(&options.folder, Format::Csv, options.scale)?;
+            }
+            for command in &options.rivals {
+                rivals.push(Rival::start(command, &options.folder, &authority)?);
+            }
             let server = Server::start(&options.folder, &authority, &[options.security])?;
             let address = server.addresses().first().ok_or("no address")?.to_string();
             (compare::options(&address, options.security, Some(&authority.ca)), Some(server))
@@ -85,7 +107,7 @@ pub fn run(options: &Options, done: impl Fn(&Load)) -> Result<Document> {
         // both ends of the channel have to live as long as somebody listens
         stop.closed().await;
     });
-    let idle = runtime.block_on(open(&connect, options.idle))?;
+    let idle = runtime.block_on(open(&connector(&connect, Connections::Full)?, options.idle))?;
     for &sessions in &options.sessions {
         if *stopped.borrow() {
             break;
@@ -94,6 +116,11 @@ pub fn run(options: &Options, done: impl Fn(&Load)) -> Result<Document> {
         let load = runtime.block_on(step)?;
         done(&load);
         document.loads.push(load);
+        for rival in &mut rivals {
+            let load = rival_step(options, sessions, rival)?;
+            done(&load);
+            document.loads.push(load);
+        }
     }
     drop(idle);
     Ok(document)
@@ -106,30 +133,82 @@ async fn step(
     process: Option<Process>,
     stopped: watch::Receiver<bool>,
 ) -> Result<Load> {
-    let kept = if options.reconnect { 0 } else { sessions };
-    let mut ready: Vec<Option<Connection>> =
-        open(connect, kept).await?.into_iter().map(Some).collect();
-    ready.resize_with(sessions, || None);
-    let client =
-        |connection| Client { options: connect.clone(), connection, reconnect: options.reconnect };
-    let clients = ready.into_iter().map(client).collect();
+    let opened = Arc::new(Opened::default());
+    let clients = clients(options.connections, connect, sessions, &opened).await?;
     let (end, ended) = watch::channel(false);
     let samples = tokio::spawn(sample(process, ended));
     let outcome = drive(clients, options.mix.clone(), options.plan, stopped).await;
     let _ = end.send(true);
-    let (outcome, samples) = (outcome?, samples.await?);
-    Ok(Load { outcome, idle: options.idle, reconnect: options.reconnect, samples })
+    Ok(Load {
+        arm: SIFT.to_owned(),
+        outcome: outcome?,
+        idle: options.idle,
+        connections: options.connections,
+        handshakes: opened.count(),
+        samples: samples.await?,
+    })
+}
+
+fn rival_step(options: &Options, sessions: usize, rival: &mut Rival) -> Result<Load> {
+    let Plan { pace, warm_up, measured, .. } = options.plan;
+    let outcome = rival.load(rival::Step {
+        sessions,
+        rate: match pace {
+            Pace::Closed => None,
+            Pace::PerSecond(rate) => Some(rate),
+        },
+        connections: options.connections,
+        warm_up: warm_up.as_secs_f64(),
+        seconds: measured.as_secs_f64(),
+        keys: keys(options.scale),
+        keys_each: KEYS_EACH,
+    })?;
+    Ok(Load {
+        arm: rival.name().to_owned(),
+        outcome,
+        idle: 0,
+        connections: options.connections,
+        handshakes: Handshakes::default(),
+        samples: Vec::new(),
+    })
+}
+
+async fn clients(
+    connections: Connections,
+    connect: &ConnectOptions,
+    sessions: usize,
+    opened: &Arc<Opened>,
+) -> Result<Vec<Client>> {
+    let shared = connector(connect, connections)?;
+    let kept = if connections == Connections::Kept { sessions } else { 0 };
+    let mut ready = open(&shared, kept).await?.into_iter();
+    let client = |_| {
+        let connector = match connections {
+            // its tickets are its own, as those of another process would be
+            Connections::Resumed => connector(connect, connections)?,
+            Connections::Kept | Connections::Full => Arc::clone(&shared),
+        };
+        let opened = Arc::clone(opened);
+        Ok(Client { connector, connection: ready.next(), connections, opened })
+    };
+    (0..sessions).map(client).collect()
+}
+
+fn connector(connect: &ConnectOptions, connections: Connections) -> Result<Arc<Connector>> {
+    let resume = connections == Connections::Resumed;
+    Ok(Arc::new(Connector::new(connect.clone().resume(resume))?))
 }
 
 /// Opens connections, a bounded number at a time.
-async fn open(connect: &ConnectOptions, count: usize) -> Result<Vec<Connection>> {
+async fn open(connector: &Arc<Connector>, count: usize) -> Result<Vec<Connection>> {
     const AT_ONCE_MAX: usize = 32;
     let places = Arc::new(Semaphore::new(AT_ONCE_MAX));
     let mut opening = JoinSet::new();
     for _ in 0..count {
-        let (place, connect) = (Arc::clone(&places).acquire_owned().await?, connect.clone());
+        let place = Arc::clone(&places).acquire_owned().await?;
+        let connector = Arc::clone(connector);
         opening.spawn(async move {
-            let opened = Connection::connect(&connect).await;
+            let opened = connector.connect().await;
             drop(place);
             opened
         });
@@ -167,16 +246,36 @@ async fn sample(process: Option<Process>, mut ended: watch::Receiver<bool>) -> V
 
 /// A session over a real channel.
 struct Client {
-    options: ConnectOptions,
+    connector: Arc<Connector>,
     connection: Option<Connection>,
-    reconnect: bool,
+    connections: Connections,
+    opened: Arc<Opened>,
+}
+
+/// Counts what all sessions open.
+#[derive(Default)]
+struct Opened {
+    full: AtomicU64,
+    resumed: AtomicU64,
+}
+
+impl Opened {
+    fn add(&self, connection: &Connection) {
+        let counter = if connection.channel().resumed() { &self.resumed } else { &self.full };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count(&self) -> Handshakes {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Handshakes { full: load(&self.full), resumed: load(&self.resumed) }
+    }
 }
 
 impl Session for Client {
     async fn ask(&mut self, query: Query) -> Result<(), String> {
         let answer = self.try_ask(query).await;
         // after a failure it is not known what the connection is still good for
-        if self.reconnect || answer.is_err() {
+        if self.connections != Connections::Kept || answer.is_err() {
             self.connection = None;
         }
         answer.map_err(|error| kind(&error))
@@ -187,7 +286,11 @@ impl Client {
     async fn try_ask(&mut self, query: Query) -> Result<(), Error> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            empty => empty.insert(Connection::connect(&self.options).await?),
+            empty => {
+                let connection = self.connector.connect().await?;
+                self.opened.add(&connection);
+                empty.insert(connection)
+            }
         };
         let mut answer = connection.select(query).await?;
         while answer.next().await?.is_some() {}

@@ -21,11 +21,9 @@ pub fn run(documents: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>> {
         (folder.join("report.md"), markdown::render(&sections)),
     ];
     let charts = sections.iter().filter_map(|Section { chart, .. }| chart.as_ref());
-    files.extend(
-        charts.enumerate().map(|(index, chart)| {
-            (folder.join(format!("chart-{}.svg", index + 1)), chart.to_svg())
-        }),
-    );
+    files.extend(charts.enumerate().map(|(index, chart)| {
+        (folder.join(format!("chart-{}.svg", index + 1)), chart.to_picture())
+    }));
     for (path, text) in &files {
         fs::write(path, text)?;
     }

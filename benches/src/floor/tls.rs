@@ -59,10 +59,12 @@ impl Bare {
 
         let chain = CertificateDer::pem_file_iter(&authority.server)?.collect::<Result<_, _>>()?;
         let key = PrivateKeyDer::from_pem_file(&authority.server)?;
-        let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        let mut server = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&versions)?
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
+        // as Sift's server
+        server.ticketer = aws_lc_rs::Ticketer::new()?;
 
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(&authority.ca)?)?;
@@ -70,9 +72,28 @@ impl Bare {
             .with_protocol_versions(&versions)?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        // as Sift's client, which resumes nothing either
         client.resumption = Resumption::disabled();
         Ok(Self(Some((Arc::new(server), Arc::new(client)))))
+    }
+
+    /// The same, but each channel resumes the session of an earlier one.
+    #[must_use]
+    pub fn resuming(&self) -> Self {
+        Self(self.0.as_ref().map(|(server, client)| {
+            let mut client = ClientConfig::clone(client);
+            client.resumption = Resumption::in_memory_sessions(1);
+            (Arc::clone(server), Arc::new(client))
+        }))
+    }
+
+    /// Both ends of a new channel, which nothing connects; none where nothing is encrypted.
+    ///
+    /// # Errors
+    /// As rustls gives them.
+    pub fn ends(&self) -> Result<Option<(ServerConnection, ClientConnection)>> {
+        let Some((server, client)) = &self.0 else { return Ok(None) };
+        let client = ClientConnection::new(Arc::clone(client), ServerName::try_from("localhost")?)?;
+        Ok(Some((ServerConnection::new(Arc::clone(server))?, client)))
     }
 
     /// With what a channel has agreed on, in the words of `sift channel`.
@@ -91,8 +112,8 @@ impl Bare {
         Self::new(authority, suite, group)
     }
 
-    /// Sends the first `bytes` of the file at `path` over loopback and throws them away at the other
-    /// end; gives the time from the request, one byte on an open channel, to the last byte.
+    /// Sends so many bytes of the file at `path`, from its start again where it ends, over loopback
+    /// and throws them away at the other end; gives the time from the request, one byte on an open channel, to the last byte.
     ///
     /// # Errors
     /// What the operating system or TLS says, or that bytes went missing.
@@ -108,8 +129,8 @@ impl Bare {
         })
     }
 
-    /// Opens so many channels over loopback one after the other, each with a full handshake and one
-    /// byte from the server behind it, and closes them.
+    /// Opens so many channels over loopback one after the other, each with a handshake and one byte
+    /// from the server behind it, and closes them.
     ///
     /// # Errors
     /// What the operating system or TLS says.
@@ -146,14 +167,16 @@ impl Bare {
     fn send(&self, listener: &TcpListener, file: &File, bytes: u64) -> Result<()> {
         let mut stream = self.accept(listener)?;
         stream.read_exact(&mut [0])?;
+        let file_bytes = file.metadata()?.len();
         let mut buffer = vec![0; BLOCK_BYTES];
-        let mut offset = 0;
-        while offset < bytes {
-            let left = usize::try_from(bytes - offset).unwrap_or(usize::MAX);
+        let mut sent = 0;
+        while sent < bytes {
+            let offset = sent.checked_rem(file_bytes).ok_or("an empty file")?;
+            let left = usize::try_from((bytes - sent).min(file_bytes - offset))?;
             let block = &mut buffer[..left.min(BLOCK_BYTES)];
             file.read_exact_at(block, offset)?;
             stream.write_all(block)?;
-            offset += block.len() as u64;
+            sent += block.len() as u64;
         }
         Ok(stream.flush()?)
     }
@@ -191,11 +214,46 @@ impl Bare {
     }
 }
 
+/// Lets two ends that nothing connects hear each other, until neither has anything to say.
+///
+/// # Errors
+/// As rustls gives them.
+pub fn pump(server: &mut ServerConnection, client: &mut ClientConnection) -> Result<()> {
+    let mut bytes = Vec::new();
+    while client.wants_write() || server.wants_write() {
+        while client.wants_write() {
+            client.write_tls(&mut bytes)?;
+        }
+        hear(&mut bytes, |heard| server.read_tls(heard))?;
+        server.process_new_packets()?;
+        while server.wants_write() {
+            server.write_tls(&mut bytes)?;
+        }
+        hear(&mut bytes, |heard| client.read_tls(heard))?;
+        client.process_new_packets()?;
+    }
+    Ok(())
+}
+
+fn hear(
+    bytes: &mut Vec<u8>,
+    mut take: impl FnMut(&mut dyn Read) -> std::io::Result<usize>,
+) -> std::io::Result<()> {
+    let mut left = &bytes[..];
+    while !left.is_empty() {
+        take(&mut left)?;
+    }
+    bytes.clear();
+    Ok(())
+}
+
 /// What either end hands over at once; rustls takes 64 KiB of it at a time.
 const BLOCK_BYTES: usize = 256 << 10;
 
 #[cfg(test)]
 mod tests {
+    use rustls::HandshakeKind;
+
     use super::*;
 
     #[test]
@@ -204,14 +262,38 @@ mod tests {
         let authority = Authority::create(folder.path()).unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, vec![7; 3 << 20]).unwrap();
+        let empty = folder.path().join("empty");
+        File::create(&empty).unwrap();
         let tls = |suite, group| Bare::new(&authority, suite, group).unwrap();
         for bare in [Bare::plain(), tls(0x1302, 0x11ec), tls(0xc02b, 0x001d)] {
-            for bytes in [0, 1, 3 << 20] {
+            for bytes in [0, 1, 3 << 20, 7 << 20] {
                 bare.transfer(&path, bytes).unwrap();
             }
-            assert!(bare.transfer(&path, (3 << 20) + 1).is_err());
+            assert!(bare.transfer(&empty, 1).is_err());
             bare.handshakes(2).unwrap();
         }
         assert!(Bare::new(&authority, 0x0005, 0x001d).is_err());
+    }
+
+    #[test]
+    fn a_session_is_resumed_only_where_it_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::create(folder.path()).unwrap();
+        for (suite, group) in [(0x1302, 0x11ec), (0xc02b, 0x001d)] {
+            let bare = Bare::new(&authority, suite, group).unwrap();
+            for (bare, kind) in
+                [(bare.resuming(), HandshakeKind::Resumed), (bare, HandshakeKind::Full)]
+            {
+                shake_hands(&bare);
+                assert_eq!(shake_hands(&bare), kind);
+            }
+        }
+        assert!(Bare::plain().ends().unwrap().is_none());
+    }
+
+    fn shake_hands(bare: &Bare) -> HandshakeKind {
+        let (mut server, mut client) = bare.ends().unwrap().unwrap();
+        pump(&mut server, &mut client).unwrap();
+        client.handshake_kind().unwrap()
     }
 }

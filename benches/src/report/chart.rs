@@ -1,18 +1,29 @@
-//! Lines over logarithmic axes, as SVG that takes its colours from the page around it.
+//! Lines over logarithmic axes, and stacked bars, as SVG that takes its colours from the page around it.
 
 use std::fmt::Write as _;
 
 use crate::text;
 
-/// What is drawn; every coordinate is above 0.
+/// What is drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Chart {
+    /// Points that belong together.
+    Lines(Lines),
+    /// Sums.
+    Bars(Bars),
+}
+
+/// Lines over axes; every coordinate is above 0.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Chart {
+pub struct Lines {
     /// Below the horizontal axis.
     pub x_label: String,
     /// Beside the vertical axis.
     pub y_label: String,
-    /// The lines, at most four.
+    /// At most four.
     pub lines: Vec<Line>,
+    /// Where on the horizontal axis a line goes up.
+    pub mark: Option<f64>,
 }
 
 /// Points that belong together.
@@ -22,6 +33,24 @@ pub struct Line {
     pub name: String,
     /// From left to right.
     pub points: Vec<(f64, f64)>,
+}
+
+/// Bars of seconds, one below the other, each in parts that follow each other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bars {
+    /// Names of the parts, at most four.
+    pub parts: Vec<String>,
+    /// The bars, each with as many values.
+    pub bars: Vec<Bar>,
+}
+
+/// One bar.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bar {
+    /// What stands before it.
+    pub name: String,
+    /// Seconds of its parts, not below 0.
+    pub seconds: Vec<f64>,
 }
 
 const WIDTH: f64 = 640.0;
@@ -62,20 +91,30 @@ impl Axis {
 }
 
 impl Chart {
-    /// An `svg` element that stands alone or in a page.
+    /// An `svg` element for a page, whose text colour it takes.
     pub fn to_svg(&self) -> String {
+        match self {
+            Self::Lines(lines) => lines.to_svg(),
+            Self::Bars(bars) => bars.to_svg(),
+        }
+    }
+
+    /// A picture of its own, for light and for dark ground.
+    pub fn to_picture(&self) -> String {
+        let style = "<style>:root { color: #1f2328; } \
+                     @media (prefers-color-scheme: dark) { :root { color: #e6edf3; } }</style>";
+        self.to_svg().replacen(">\n", &format!(">\n{style}\n"), 1)
+    }
+}
+
+impl Lines {
+    fn to_svg(&self) -> String {
         let points = self.lines.iter().flat_map(|line| &line.points);
         let (across, up) =
             (Axis::around(points.clone().map(|at| at.0)), Axis::around(points.map(|at| at.1)));
         let x = |value| LEFT + across.place(value) * (WIDTH - LEFT - RIGHT);
         let y = |value| HEIGHT - BOTTOM - up.place(value) * (HEIGHT - TOP - BOTTOM);
-        let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
-             role=\"img\" aria-label=\"{} against {}\" font-family=\"sans-serif\" font-size=\"13\" \
-             fill=\"currentColor\">\n",
-            escape(&self.y_label),
-            escape(&self.x_label)
-        );
+        let mut svg = open(HEIGHT, &format!("{} against {}", self.y_label, self.x_label));
         for value in across.decades() {
             let at = x(value);
             let (top, bottom) = (TOP, HEIGHT - BOTTOM);
@@ -86,6 +125,14 @@ impl Chart {
             let at = y(value);
             let _ = writeln!(svg, "{}", grid(LEFT, at, WIDTH - RIGHT, at));
             let _ = writeln!(svg, "{}", label(LEFT - 8.0, at + 4.0, "end", &text::seconds(value)));
+        }
+        if let Some(at) = self.mark.map(x) {
+            let _ = writeln!(
+                svg,
+                "<line x1=\"{at:.1}\" y1=\"{TOP}\" x2=\"{at:.1}\" y2=\"{}\" \
+                 stroke=\"currentColor\" stroke-dasharray=\"5 4\"/>",
+                HEIGHT - BOTTOM
+            );
         }
         let _ = writeln!(svg, "{}", label(WIDTH / 2.0, HEIGHT - 8.0, "middle", &self.x_label));
         for (index, (line, colour)) in self.lines.iter().zip(COLOURS).enumerate() {
@@ -103,17 +150,64 @@ impl Chart {
                     "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"/>"
                 );
             }
-            #[expect(clippy::cast_precision_loss, reason = "at most four")]
-            let left = LEFT + index as f64 * 180.0;
-            let _ = writeln!(
-                svg,
-                "<rect x=\"{left}\" y=\"14\" width=\"18\" height=\"4\" fill=\"{colour}\"/>{}",
-                label(left + 24.0, 21.0, "start", &line.name)
-            );
+            let _ = writeln!(svg, "{}", legend(index, LEFT, &line.name));
         }
         svg.push_str("</svg>\n");
         svg
     }
+}
+
+impl Bars {
+    fn to_svg(&self) -> String {
+        const NAMES: f64 = 190.0;
+        const STEP: f64 = 26.0;
+        let total = |bar: &Bar| bar.seconds.iter().sum::<f64>();
+        let longest = self.bars.iter().map(total).fold(f64::MIN_POSITIVE, f64::max);
+        // room for the sum behind the bar
+        let scale = (WIDTH - NAMES - 80.0) / longest;
+        #[expect(clippy::cast_precision_loss, reason = "a number of bars")]
+        let top = |index: usize| 52.0 + index as f64 * STEP;
+        let mut svg = open(top(self.bars.len()) + 8.0, &self.parts.join(", "));
+        for (index, part) in self.parts.iter().enumerate() {
+            let _ = writeln!(svg, "{}", legend(index, 8.0, part));
+        }
+        for (index, bar) in self.bars.iter().enumerate() {
+            let (mut left, y) = (NAMES, top(index));
+            let _ = writeln!(svg, "{}", label(left - 8.0, y + 13.0, "end", &bar.name));
+            for (seconds, colour) in bar.seconds.iter().zip(COLOURS) {
+                let width = seconds * scale;
+                let _ = writeln!(
+                    svg,
+                    "<rect x=\"{left:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"18\" \
+                     fill=\"{colour}\"/>"
+                );
+                left += width;
+            }
+            let sum = text::seconds(total(bar));
+            let _ = writeln!(svg, "{}", label(left + 6.0, y + 13.0, "start", &sum));
+        }
+        svg.push_str("</svg>\n");
+        svg
+    }
+}
+
+fn open(height: f64, about: &str) -> String {
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
+         aria-label=\"{}\" font-family=\"sans-serif\" font-size=\"13\" fill=\"currentColor\">\n",
+        escape(about)
+    )
+}
+
+/// The name of a colour, two in a row.
+fn legend(index: usize, left: f64, name: &str) -> String {
+    let colour = COLOURS[index % COLOURS.len()];
+    #[expect(clippy::cast_precision_loss, reason = "at most four")]
+    let (x, y) = (left + (index % 2) as f64 * 280.0, 8.0 + (index / 2) as f64 * 18.0);
+    format!(
+        "<rect x=\"{x}\" y=\"{y}\" width=\"18\" height=\"4\" fill=\"{colour}\"/>{}",
+        label(x + 24.0, y + 7.0, "start", name)
+    )
 }
 
 fn grid(x1: f64, y1: f64, x2: f64, y2: f64) -> String {

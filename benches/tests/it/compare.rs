@@ -39,6 +39,8 @@ fn both_arms_are_in_the_document_with_what_they_took() {
             assert!(whole.bytes_sent >= Some(cell.file_bytes), "{cell:?}");
             assert!(selected.bytes_sent > Some(0), "{cell:?}");
             assert!(whole.fetch_seconds < Some(whole.seconds), "{cell:?}");
+            assert!(whole.fetch_seconds < whole.first_seconds, "{cell:?}");
+            assert!(selected.first_seconds < Some(selected.seconds), "{cell:?}");
         }
         let channel = cell.channel.as_ref().unwrap();
         assert_eq!(channel.cipher.is_empty(), channel.level == "plain", "{cell:?}");
@@ -50,6 +52,65 @@ fn both_arms_are_in_the_document_with_what_they_took() {
     assert!(selected.runs[0].bytes_sent.unwrap() * 10 < whole.runs[0].bytes_sent.unwrap());
     let same = document.cells.iter().filter(|cell| cell.format == "csv");
     assert!(BreakEven::of(same).is_some());
+}
+
+/// What `compare` writes about generated data with few records.
+fn compared(more: &[&str]) -> (Document, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("out.json");
+    let (data, json_option) = (folder.path().join("data"), format!("--json={}", json.display()));
+    let mut arguments = vec!["compare", "--data", data.to_str().unwrap(), &json_option];
+    arguments.extend(["--scale=0.001", "--rounds=1"]);
+    arguments.extend(more);
+    let output = run(env!("CARGO_BIN_EXE_sift-bench"), folder.path(), &arguments);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{out}{err}");
+    (serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap(), out.to_owned())
+}
+
+#[test]
+fn every_format_gives_the_same_records() {
+    let (document, _) = compared(&[
+        "--levels=plain",
+        "--formats=fixed,csv,jsonl,parquet",
+        "--questions=1%,top 100",
+    ]);
+    assert_eq!(document.cells.len(), 8);
+    for cell in &document.cells {
+        let same = document.cells.iter().find(|other| other.title == cell.title).unwrap();
+        assert_eq!(cell.series[1].runs[0].records, same.series[1].runs[0].records, "{cell:?}");
+        assert_eq!(cell.selectivity.is_some(), cell.title == "1%", "{cell:?}");
+    }
+    let formats: Vec<&str> = document.cells.iter().map(|cell| cell.format.as_str()).collect();
+    assert_eq!(formats[..2], ["fixed", "fixed"]);
+    assert_eq!(formats[4..], ["jsonl", "jsonl", "parquet", "parquet"]);
+}
+
+#[test]
+fn each_suite_of_a_level_has_a_channel_of_its_own() {
+    let arguments = ["--levels=plain,3", "--formats=fixed", "--questions=1%"];
+    let (document, out) = compared(&[&arguments[..], &["--suites=all"]].concat());
+    let suites: Vec<&str> = document
+        .cells
+        .iter()
+        .map(|cell| cell.channel.as_ref().unwrap().cipher.split(' ').next().unwrap())
+        .collect();
+    let expected = [
+        "",
+        "TLS_AES_256_GCM_SHA384",
+        "TLS_AES_128_GCM_SHA256",
+        "TLS_CHACHA20_POLY1305_SHA256",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+    ];
+    assert_eq!(suites, expected);
+    assert!(out.contains("level 3, ECDHE-ECDSA-CHACHA20-POLY1305, link"), "{out}");
+    // each has its bare loop beside it
+    assert!(document.cells.iter().all(|cell| cell.series.len() == 4));
+    let named = "--suites=TLS_AES_128_GCM_SHA256";
+    let (document, _) = compared(&[&arguments[..], &[named]].concat());
+    assert_eq!(document.cells.len(), 2);
 }
 
 /// A command that says `said` to every question.
@@ -96,6 +157,6 @@ fn a_server_that_runs_already_is_compared_on_a_file_of_its_own() {
     let output = run(env!("CARGO_BIN_EXE_sift-bench"), folder.path(), &arguments);
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{out}{err}");
-    assert!(out.contains("of the records; level 3, link"), "{out}");
+    assert!(out.contains("of the records; level 3, TLS_AES_256_GCM_SHA384, link"), "{out}");
     assert_eq!(kept.interrupt(), Some(130));
 }

@@ -2,6 +2,7 @@ use std::path::Path;
 use std::process::Output;
 
 use sift_benches::document::Document;
+use sift_benches::load::Handshakes;
 
 use crate::{run, text};
 
@@ -28,6 +29,48 @@ fn every_step_is_in_the_document() {
         assert_eq!(load.idle, 5);
         assert!(load.samples.last().unwrap().descriptors > 5, "{load:?}");
     }
+}
+
+#[test]
+fn connections_of_one_request_shake_hands_as_they_were_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("out.json");
+    let json_option = format!("--json={}", json.display());
+    for (connections, is_resumed) in [("full", false), ("resumed", true)] {
+        let connections = format!("--connections={connections}");
+        let output = load(folder.path(), &["--sessions=2", &connections, &json_option]);
+        assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+        let document: Document =
+            serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+        let [load] = &document.loads[..] else { panic!("one step: {document:?}") };
+        let Handshakes { full, resumed } = load.handshakes;
+        assert!(full + resumed >= load.outcome.answers, "{load:?}");
+        // the first of each session has nothing to resume
+        assert_eq!((full == 2, resumed > 0), (is_resumed, is_resumed), "{load:?}");
+        assert!(text(&output.stdout).contains(&format!("{full} full handshakes")));
+    }
+}
+
+#[test]
+fn a_rival_is_put_under_the_same_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = folder.path().join("out.json");
+    let json_option = format!("--json={}", json.display());
+    let asked = folder.path().join("asked");
+    let said = r#"{\"sessions\":7,\"seconds\":1,\"answers\":5,\"failures\":{},\"missed\":0,\"latency_micros\":{}}"#;
+    let rival = format!(
+        r#"sh -c 'echo "{{\"arm\":\"a rival\"}}"; while read line; do echo "$line" >> {}; echo "{said}"; done'"#,
+        asked.display()
+    );
+    let output = load(folder.path(), &["--sessions=1,2", "--rival", &rival, &json_option]);
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    let document: Document = serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
+    let arms: Vec<&str> = document.loads.iter().map(|load| load.arm.as_str()).collect();
+    assert_eq!(arms, ["Sift", "a rival", "Sift", "a rival"]);
+    assert_eq!(document.loads[1].outcome.answers, 5);
+    let asked = std::fs::read_to_string(asked).unwrap();
+    let first = r#"{"sessions":1,"rate":null,"connections":"kept","warm_up":0.1,"seconds":0.5,"keys":6000,"keys_each":8}"#;
+    assert_eq!(asked.lines().next(), Some(first));
 }
 
 #[test]

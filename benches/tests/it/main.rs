@@ -8,6 +8,9 @@ mod demo;
 /// `sift-bench compare`: what it writes about both arms.
 mod compare;
 
+/// `sift-bench floors`: each floor has what stands beside it.
+mod floors;
+
 /// `sift-bench load`: bounds that hold or do not.
 mod load;
 

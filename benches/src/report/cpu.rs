@@ -1,0 +1,73 @@
+//! What encrypting takes: CPU time of a run on an encrypted channel above that of the same run in the
+//! clear.
+
+use super::chart::{Bar, Bars, Chart};
+use super::{Section, arm};
+use crate::command::compare::{SELECTED, WHOLE_FILE};
+use crate::document::{Cell, Channel, by_question};
+use crate::measure::{Run, Series, Spread};
+use crate::text;
+
+/// One section for each encrypted channel, format and link that was measured in the clear too.
+pub(super) fn sections(cells: &[&Cell]) -> Vec<Section> {
+    by_question(cells.iter().copied()).iter().filter_map(|group| section(group, cells)).collect()
+}
+
+fn section(group: &[&Cell], all: &[&Cell]) -> Option<Section> {
+    let first = group.first()?;
+    let channel = first.channel.as_ref().filter(|channel| !channel.cipher.is_empty())?;
+    let mut bars = Vec::new();
+    for cell in group {
+        let Some(clear) = all.iter().find(|other| is_in_the_clear(cell, other)) else { continue };
+        for (name, short) in [(WHOLE_FILE, "whole"), (SELECTED, "selected")] {
+            let seconds = split(arm(cell, name)?, arm(clear, name)?)?;
+            bars.push(Bar { name: format!("{}, {short}", cell.title), seconds: seconds.into() });
+        }
+    }
+    if bars.is_empty() {
+        return None;
+    }
+    let parts = [
+        "server, in the clear",
+        "server, encrypting",
+        "client, in the clear",
+        "client, decrypting",
+    ];
+    let mut section = Section {
+        title: format!("CPU time: {}, {}, {}", first.format, channel.name(), first.link),
+        ..Section::default()
+    };
+    section.paragraphs.push(
+        "Seconds over all threads. What a run takes above the same run in the clear is counted as \
+         encrypting and decrypting; nothing where it takes less."
+            .to_owned(),
+    );
+    section
+        .table
+        .push(["question", parts[0], parts[1], parts[2], parts[3]].map(String::from).into());
+    for bar in &bars {
+        let seconds = bar.seconds.iter().map(|seconds| text::seconds(*seconds));
+        section.table.push([bar.name.clone()].into_iter().chain(seconds).collect());
+    }
+    section.chart = Some(Chart::Bars(Bars { parts: parts.map(String::from).into(), bars }));
+    Some(section)
+}
+
+fn is_in_the_clear(cell: &Cell, other: &Cell) -> bool {
+    let question =
+        |cell: &Cell| (cell.title.clone(), cell.format.clone(), cell.link.clone(), cell.file_bytes);
+    let plain = |channel: &Channel| channel.cipher.is_empty();
+    other.channel.as_ref().is_some_and(plain) && question(cell) == question(other)
+}
+
+/// Server in the clear and above, client in the clear and above.
+fn split(encrypted: &Series, clear: &Series) -> Option<[f64; 4]> {
+    let of = |quantity: fn(&Run) -> Option<f64>| {
+        let mean = |series: &Series| Spread::mean(series.runs.iter().filter_map(quantity));
+        let (with, without) = (mean(encrypted)?, mean(clear)?);
+        Some([without.min(with), (with - without).max(0.0)])
+    };
+    let [server, encrypting] = of(|run| run.server_cpu_seconds)?;
+    let [client, decrypting] = of(|run| run.client_cpu_seconds)?;
+    Some([server, encrypting, client, decrypting])
+}
