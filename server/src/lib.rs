@@ -22,6 +22,7 @@
 mod access;
 mod answer;
 mod attempts;
+pub mod bench;
 mod catalogue;
 mod channel;
 mod client_hello;
