@@ -135,14 +135,17 @@ impl DataFile {
         with_compression(format, self.compression)
     }
 
-    /// Whether the file is no longer what it was when it was opened. To be asked when a scan is
-    /// through: what was read may be a mixture then.
+    /// Whether the file is no longer what it was when it was opened, or, if records are only ever
+    /// appended to it, does not begin so any more. To be asked when a scan is through: what was read
+    /// may be a mixture then.
     ///
     /// # Errors
     /// `Io`
     pub(crate) fn changed(&self) -> Result<bool> {
         let metadata = self.file.metadata().map_err(|error| Error::io(&self.name, error))?;
-        Ok(Identity::from(&metadata) != self.identity)
+        let now = Identity::from(&metadata);
+        let has_grown = self.append_only && now.bytes > self.identity.bytes;
+        Ok(now != self.identity && !has_grown)
     }
 
     /// Whether there is anything behind a header.

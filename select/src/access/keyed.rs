@@ -12,6 +12,9 @@ use crate::index::{End, Entry, Index, Key, KeyEncoder, KeyRange};
 use crate::plan::{Bound, Order};
 use crate::prune::Statistics;
 
+/// Places of records that are looked up at most: 10 MB of them.
+const PLACES_MAX: u64 = 256 << 10;
+
 /// Bytes between two records that are read sooner than left out.
 const GAP_BYTES_MAX: u64 = 4 << 10;
 
@@ -85,12 +88,13 @@ impl Request<'_> {
     fn keyed(&self) -> Option<(Keyed, u64)> {
         let search = Search::of(&self.plan.conjuncts[..self.sound], self.key, self.encoder);
         let top = self.top(&search);
-        let entries = match (&top, search.head || search.tail) {
-            (Some(_), _) => top.clone()?,
-            (None, false) => return None,
-            (None, true) => self.entries(&search.ranges)?,
+        let ordered = top.is_some();
+        let places = match top {
+            Some(places) => places,
+            None if search.head || search.tail => self.places(&search.ranges)?,
+            None => return None,
         };
-        let extents = extents(entries);
+        let extents = joined(places);
         let cost = |extent: &Extent| extent.len().saturating_add(self.apart_bytes);
         let cost = extents.iter().map(cost).fold(0, u64::saturating_add);
         let keyed = Keyed {
@@ -98,30 +102,34 @@ impl Request<'_> {
             extents,
             head: search.head,
             tail: search.tail,
-            ordered: top.is_some(),
+            ordered,
         };
         (cost < self.bytes_max).then_some((keyed, cost))
     }
 
-    /// Entries that it pays to read at most, if each were apart.
-    fn entries_max(&self) -> u64 {
-        self.bytes_max / self.apart_bytes.max(1)
+    /// Records that it pays to read at most, if each were apart.
+    fn places_max(&self) -> u64 {
+        (self.bytes_max / self.apart_bytes.max(1)).min(PLACES_MAX)
     }
 
-    fn entries(&self, ranges: &[KeyRange]) -> Option<Vec<Entry>> {
+    /// Where the records of some ranges are.
+    fn places(&self, ranges: &[KeyRange]) -> Option<Vec<Extent>> {
         // a page more at either end, of which hardly any may be wanted
         let slack = 1024 * ranges.len() as u64;
         let most: u64 = ranges.iter().map(|range| self.key.entries_max(range)).sum();
-        if most > self.entries_max().saturating_add(slack) {
+        if most > self.places_max().saturating_add(slack) {
             return None;
         }
-        let entries = ranges.iter().map(|range| self.key.entries(range));
-        Some(entries.collect::<Result<Vec<_>, _>>().ok()?.into_iter().flatten().collect())
+        let mut places = Vec::new();
+        for range in ranges {
+            self.key.find(range, &mut places).ok()?;
+        }
+        Some(places)
     }
 
-    /// The entries that may be in the answer where the first of an order are wanted that is that of
-    /// the key.
-    fn top(&self, search: &Search) -> Option<Vec<Entry>> {
+    /// Where the records are that may be in the answer, where the first of an order are wanted that is
+    /// that of the key.
+    fn top(&self, search: &Search) -> Option<Vec<Extent>> {
         let order = self.plan.rows.order.as_ref().filter(|order| order.is_late())?;
         let [range] = search.ranges.as_slice() else { return None };
         if self.plan.rows.grouping.is_some()
@@ -132,7 +140,9 @@ impl Request<'_> {
         }
         let (end, columns) = self.end(order, search.pinned)?;
         let wanted = order.rows_max?;
-        self.key.top(range, end, wanted, columns, self.encoder, self.entries_max()).ok()?
+        let top =
+            self.key.top(range, end, wanted, columns, self.encoder, self.places_max()).ok()?;
+        Some(top?.iter().map(Entry::extent).collect())
     }
 
     /// At which end of the key the order begins, and how many of its columns it is of, where the
@@ -160,18 +170,17 @@ impl Request<'_> {
     }
 }
 
-/// Where the entries' records are, in the order of the file.
-fn extents(mut entries: Vec<Entry>) -> Vec<Extent> {
-    entries.sort_unstable_by_key(|entry| entry.record);
-    let mut extents: Vec<Extent> = Vec::new();
-    for entry in &entries {
-        let extent = entry.extent();
-        match extents.last_mut() {
-            Some(last) if extent.bytes.start.saturating_sub(last.bytes.end) <= GAP_BYTES_MAX => {
-                last.extend_to(&extent);
+/// Records in the order of the file, those that are near one another in one extent.
+fn joined(mut places: Vec<Extent>) -> Vec<Extent> {
+    places.sort_unstable_by_key(|place| place.first_record);
+    let mut joined: Vec<Extent> = Vec::new();
+    for place in places {
+        match joined.last_mut() {
+            Some(last) if place.bytes.start.saturating_sub(last.bytes.end) <= GAP_BYTES_MAX => {
+                last.extend_to(&place);
             }
-            _ => extents.push(extent),
+            _ => joined.push(place),
         }
     }
-    extents
+    joined
 }

@@ -149,13 +149,14 @@ impl Key {
         self.pages[self.pages_of(range)].iter().map(|page| page.entries).sum()
     }
 
-    /// The entries of `range`, in order.
-    pub(crate) fn entries(&self, range: &KeyRange) -> Result<Vec<Entry>, Unusable> {
-        let mut found = Vec::new();
+    /// Adds the records of the entries of `range` to `extents`.
+    pub(crate) fn find(&self, range: &KeyRange, extents: &mut Vec<Extent>) -> Result<(), Unusable> {
         for page in &self.pages[self.pages_of(range)] {
-            found.extend(self.read(page)?.into_iter().filter(|entry| range.contains(&entry.key)));
+            let entries = self.read(page)?;
+            let found = entries.iter().filter(|entry| range.contains(&entry.key));
+            extents.extend(found.map(Entry::extent));
         }
-        Ok(found)
+        Ok(())
     }
 
     /// The first `count` entries of `range` from one end, and those behind them that are equal to the

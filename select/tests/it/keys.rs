@@ -299,6 +299,13 @@ fn appended_records_are_read_as_a_tail() {
         fs::write(orders.path(), bytes).expect("write the file");
         assert!(orders.indexed().is_none());
     }
+    // while it is read
+    let orders = Orders::new("csv", 30, "append_only = true\n");
+    let source = Arc::new(orders.open());
+    orders.append("30,7,2024-01-01\n");
+    let (_, read, end) = run(source, "SELECT * FROM 'f'", ScanOptions::default());
+    end.expect("the file as it was opened");
+    assert_eq!(read.records_scanned, 30);
     // without the promise
     let orders = Orders::new("csv", 30, KEYS);
     orders.indexes().save(&orders.build().expect("an index")).expect("save");
