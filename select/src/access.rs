@@ -106,7 +106,7 @@ impl AccessPath {
         let constant = |column: usize, records: &[u64]| {
             constant(file.constants.get(column.checked_sub(of_file)?)?, records)
         };
-        let kept = layout.kept(&plan.conjuncts, file.file.identity.bytes, &constant);
+        let kept = layout.kept(&plan.conjuncts, &file.file, &constant);
         for (all, pruned) in self.pruned_by.iter_mut().zip(kept.pruned_by) {
             *all += pruned;
         }

@@ -3,13 +3,13 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashSet};
 
-use arrow::array::{ArrayRef, Scalar};
+use arrow::array::{Array, ArrayRef, Scalar};
 use arrow::datatypes::DataType;
 
 use crate::functions::Function;
 use crate::pattern::Pattern;
 use crate::syntax::{ArithmeticOp, CompareOp};
-use crate::{Value, cast};
+use crate::{Value, cast, types};
 
 /// A bound expression. Equal ones have the same value for every record.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,7 +121,42 @@ pub(crate) enum LiteralSet {
     Texts(HashSet<String>),
 }
 
+impl LiteralSet {
+    /// Its values as arrays of one value each, of a type that it is of.
+    pub(crate) fn values(&self, to: &DataType) -> impl Iterator<Item = Option<ArrayRef>> {
+        let integer = |value: &i128| {
+            Some(match to {
+                DataType::Decimal128(_, scale) => {
+                    Value::Decimal { digits: *value, scale: u8::try_from(*scale).ok()? }
+                }
+                DataType::Date32 => Value::Date(i32::try_from(*value).ok()?),
+                DataType::Timestamp(..) => Value::Timestamp(i64::try_from(*value).ok()?),
+                _ => Value::Integer(i64::try_from(*value).ok()?),
+            })
+        };
+        let values: Vec<Option<Value>> = match self {
+            Self::Integers(set) => set.iter().map(integer).collect(),
+            Self::Texts(set) => set.iter().map(|text| Some(Value::Text(text.clone()))).collect(),
+        };
+        values.into_iter().map(|value| Some(types::scalar(&value?, to)?.into_inner()))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Integers(set) => set.len(),
+            Self::Texts(set) => set.len(),
+        }
+    }
+}
+
 impl Expr {
+    /// The value of a constant that is not NULL.
+    pub(crate) fn constant(&self) -> Option<ArrayRef> {
+        let ExprKind::Literal(Literal { scalar, .. }) = &self.kind else { return None };
+        let array = scalar.clone().into_inner();
+        array.is_valid(0).then_some(array)
+    }
+
     /// The columns that it reads, ascending.
     pub(crate) fn columns(&self) -> Vec<usize> {
         let mut columns = BTreeSet::new();

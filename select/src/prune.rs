@@ -27,6 +27,12 @@ pub(crate) trait Statistics {
 
     /// What is known of a column of the source; `None` is nothing, not even whether it decodes.
     fn column(&self, column: usize) -> Option<ColumnStatistics>;
+
+    /// Of each container whether no record of it has this value in a column; `None` is unknown.
+    /// The value is one of the column's type.
+    fn lacks(&self, _column: usize, _value: &ArrayRef) -> Option<BooleanBuffer> {
+        None
+    }
 }
 
 /// What is known of a column, one value a container.

@@ -7,10 +7,9 @@
 
 use std::collections::BTreeSet;
 
-use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::DataType;
 
-use crate::expr::{Expr, ExprKind, Literal, LiteralSet};
+use crate::expr::{Expr, ExprKind, Literal};
 use crate::index::{Key, KeyEncoder, KeyRange, after, text_after};
 use crate::pattern::Pattern;
 use crate::plan::Conjunct;
@@ -148,7 +147,7 @@ impl Column {
 
     /// What one term demands, and whether it is true wherever that is met.
     fn demanded(self, expr: &Expr, encoder: &KeyEncoder) -> Option<(Demand, bool)> {
-        let value = |expr: &Expr| encoder.value(self.place, &literal(expr)?);
+        let value = |expr: &Expr| encoder.value(self.place, &expr.constant()?);
         match &expr.kind {
             ExprKind::Compare { op, left, right } => {
                 let (op, constant) = match (self.is(left), self.is(right)) {
@@ -178,11 +177,8 @@ impl Column {
                 Some((Demand::Points(list.map(value).collect::<Option<_>>()?), true))
             }
             ExprKind::InSet { operand, set, .. } if self.is(operand) => {
-                let values = values(set, &operand.data_type).into_iter();
-                let points = values.map(|value| {
-                    let scalar = types::scalar(&value?, &operand.data_type)?;
-                    encoder.value(self.place, &scalar.into_inner())
-                });
+                let values = set.values(&operand.data_type);
+                let points = values.map(|value| encoder.value(self.place, &value?));
                 Some((Demand::Points(points.collect::<Option<_>>()?), true))
             }
             ExprKind::Match { operand, pattern: Pattern::Like(like) } if self.is(operand) => {
@@ -233,31 +229,6 @@ impl Column {
     }
 }
 
-/// The value of a constant that is not NULL.
-fn literal(expr: &Expr) -> Option<ArrayRef> {
-    let ExprKind::Literal(Literal { scalar, .. }) = &expr.kind else { return None };
-    let array = scalar.clone().into_inner();
-    array.is_valid(0).then_some(array)
-}
-
 fn is_null(expr: &Expr) -> bool {
     matches!(&expr.kind, ExprKind::Literal(Literal { value: Value::Null, .. }))
-}
-
-/// The values of a set of them that are of a type.
-fn values(set: &LiteralSet, data_type: &DataType) -> Vec<Option<Value>> {
-    let integer = |value: &i128| {
-        Some(match data_type {
-            DataType::Decimal128(_, scale) => {
-                Value::Decimal { digits: *value, scale: u8::try_from(*scale).ok()? }
-            }
-            DataType::Date32 => Value::Date(i32::try_from(*value).ok()?),
-            DataType::Timestamp(..) => Value::Timestamp(i64::try_from(*value).ok()?),
-            _ => Value::Integer(i64::try_from(*value).ok()?),
-        })
-    };
-    match set {
-        LiteralSet::Integers(set) => set.iter().map(integer).collect(),
-        LiteralSet::Texts(set) => set.iter().map(|text| Some(Value::Text(text.clone()))).collect(),
-    }
 }

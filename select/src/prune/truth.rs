@@ -9,9 +9,12 @@ use arrow::error::ArrowError;
 use super::Statistics;
 use super::range::{Range, may};
 use crate::Value;
-use crate::expr::{Expr, ExprKind, Literal};
+use crate::expr::{Expr, ExprKind, Literal, LiteralSet};
 use crate::pattern::Pattern;
 use crate::syntax::CompareOp;
+
+/// Values of a list of which each is looked up by itself, at most.
+const LOOKED_UP_MAX: usize = 16;
 
 /// What a predicate can be, one each a container: of what is set one may be so for some record, of
 /// what is not set none is.
@@ -43,7 +46,12 @@ impl Truth {
                 terms.reduce(Self::or)
             }
             ExprKind::Compare { op, left, right } => {
-                Self::compared(*op, &range(left)?, &range(right)?)
+                let truth = Self::compared(*op, &range(left)?, &range(right)?)?;
+                let lacks = || {
+                    let lacks = |column, value| Self::lacks(column, value, statistics);
+                    lacks(left, right).or_else(|| lacks(right, left))
+                };
+                Some(if *op == CompareOp::Equal { truth.unless(lacks()) } else { truth })
             }
             ExprKind::Between { operand, low, high } => {
                 // either bound may be unknown: the other one may rule out alone
@@ -55,26 +63,29 @@ impl Truth {
                 Some(from.and(to))
             }
             ExprKind::InList { operand, list } => {
-                let operand = range(operand)?;
+                let values = range(operand)?;
                 let equal = list.iter().map(|value| {
                     range(value)
-                        .and_then(|value| Self::compared(CompareOp::Equal, &operand, &value))
+                        .and_then(|value| Self::compared(CompareOp::Equal, &values, &value))
+                        .map(|truth| truth.unless(Self::lacks(operand, value, statistics)))
                         .unwrap_or_else(|| Self::unknown(containers))
                 });
                 equal.reduce(Self::or)
             }
             ExprKind::InSet { operand, set, has_null } => {
+                let lacks_all = Self::lacks_all(operand, set, statistics);
                 let operand = range(operand)?;
                 let (some, others) = operand.contained(set);
                 let others = &others & &operand.may_be_value;
                 let none = BooleanBuffer::new_unset(containers);
                 let (may_be_false, unknown) =
                     if *has_null { (none, others) } else { (others, none) };
-                Some(Self {
+                let truth = Self {
                     may_be_true: &some & &operand.may_be_value,
                     may_be_false,
                     may_be_null: &operand.may_be_null | &unknown,
-                })
+                };
+                Some(truth.unless(lacks_all))
             }
             ExprKind::Match { operand, pattern: Pattern::Like(like) } => {
                 let (prefix, is_all) = like.prefix()?;
@@ -112,6 +123,34 @@ impl Truth {
                 ))
             }
             _ => Self::of_booleans(range(expr)?),
+        }
+    }
+
+    /// Of each container whether a column lacks a constant.
+    fn lacks(column: &Expr, value: &Expr, statistics: &dyn Statistics) -> Option<BooleanBuffer> {
+        let ExprKind::Column(column) = column.kind else { return None };
+        statistics.lacks(column, &value.constant()?)
+    }
+
+    /// Of each container whether it has none of a few values.
+    fn lacks_all(
+        operand: &Expr,
+        set: &LiteralSet,
+        statistics: &dyn Statistics,
+    ) -> Option<BooleanBuffer> {
+        let ExprKind::Column(column) = operand.kind else { return None };
+        if set.len() > LOOKED_UP_MAX {
+            return None;
+        }
+        let lacks = set.values(&operand.data_type).map(|value| statistics.lacks(column, &value?));
+        lacks.reduce(|all, one| Some(&all? & &one?))?
+    }
+
+    /// Not true where a value is known to be lacking.
+    fn unless(self, lacks: Option<BooleanBuffer>) -> Self {
+        match lacks {
+            Some(lacks) => Self { may_be_true: &self.may_be_true & &!&lacks, ..self },
+            None => self,
         }
     }
 

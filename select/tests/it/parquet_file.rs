@@ -21,7 +21,7 @@ use crate::table::{Column, Storage, Table};
 pub(crate) enum Pages {
     /// With dictionaries and a page index.
     V1,
-    /// With the encodings that have no dictionary, and no page index.
+    /// With the encodings that have no dictionary, Bloom filters, and no page index.
     V2,
 }
 
@@ -52,6 +52,7 @@ fn properties(schema: &Schema, pages: Pages, group_rows: usize) -> WriterPropert
             .set_writer_version(WriterVersion::PARQUET_2_0)
             .set_dictionary_enabled(false)
             .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_bloom_filter_enabled(true)
             .set_offset_index_disabled(true),
     };
     let codecs = [

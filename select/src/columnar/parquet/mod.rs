@@ -13,6 +13,7 @@
 //! is a complaint like others ([`footer::contained`]). A record that does not decode is found by
 //! halving ([`column`]), so that the complaint is about the same record however a file is divided.
 
+mod bloom;
 mod claims;
 mod codec;
 mod column;

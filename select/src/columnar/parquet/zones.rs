@@ -1,5 +1,5 @@
 //! Which records of a file WHERE may be true for, by what the file claims of its row groups, then
-//! of the pages of those that are left.
+//! of the pages of those that are left; where values are looked up, by the Bloom filters of row groups.
 //!
 //! Pages of different columns hold different records, so where the pages of any column in WHERE
 //! begin, a zone begins; neighbours are joined until a zone has [`RECORDS_MIN`], for each that is
@@ -11,7 +11,8 @@ use arrow::array::{Array, ArrayRef, UInt64Array};
 use arrow::buffer::BooleanBuffer;
 
 use super::claims::{Claim, bounds};
-use super::{Chunk, Layout, records};
+use super::{Chunk, Layout, bloom, records};
+use crate::data_file::DataFile;
 use crate::plan::Conjunct;
 use crate::prune::{self, ColumnStatistics, Statistics};
 
@@ -45,13 +46,15 @@ impl Layout {
     pub(crate) fn kept(
         &self,
         conjuncts: &[Conjunct],
-        file_bytes: u64,
+        file: &DataFile,
         constant: &dyn Fn(usize, &[u64]) -> Option<ColumnStatistics>,
     ) -> Kept {
+        let file_bytes = file.identity.bytes;
         let mut pruned_by = vec![0; conjuncts.len()];
-        let mut keep = |zones: Vec<Zone>, claims: &dyn Fn(&Zone, usize) -> Claim| -> Vec<Zone> {
+        let mut keep = |zones: Vec<Zone>, filters, claims: &dyn Fn(&Zone, usize) -> Claim| {
             let counts: Vec<u64> = zones.iter().map(Zone::len).collect();
-            let known = Known { layout: self, zones: &zones, counts: &counts, claims, constant };
+            let known =
+                Known { layout: self, zones: &zones, counts: &counts, claims, constant, filters };
             let rulings = prune::rulings(conjuncts, &known);
             for (zone, ruling) in zones.iter().zip(&rulings) {
                 if let Some(pruned) = ruling.and_then(|by| pruned_by.get_mut(by)) {
@@ -63,11 +66,14 @@ impl Layout {
                 .zip(rulings)
                 .filter(|(_, by)| by.is_none())
                 .map(|(zone, _)| zone)
-                .collect()
+                .collect::<Vec<Zone>>()
         };
         let groups = self.groups();
         let groups_count = groups.len();
-        let groups_left = keep(groups, &|zone, column| self.claim_of_group(zone, column));
+        let of_group = |zone: &Zone, column| self.claim_of_group(zone, column);
+        let groups_left = keep(groups, None, &of_group);
+        // only of those that are left are filters read
+        let groups_left = keep(groups_left, Some(file), &of_group);
         let groups_pruned = groups_count - groups_left.len();
         let columns: Vec<usize> =
             conjuncts.iter().flat_map(|conjunct| conjunct.columns.iter().copied()).collect();
@@ -76,7 +82,8 @@ impl Layout {
             .flat_map(|group| self.zones_of(group, &columns, file_bytes))
             .collect();
         let zones_count = zones.len();
-        let zones_left = keep(zones, &|zone, column| self.claim_of_zone(zone, column, file_bytes));
+        let zones_left =
+            keep(zones, None, &|zone, column| self.claim_of_zone(zone, column, file_bytes));
         Kept {
             zones: groups_pruned + zones_count,
             zones_read: zones_left.len(),
@@ -191,6 +198,8 @@ struct Known<'a> {
     counts: &'a [u64],
     claims: &'a dyn Fn(&Zone, usize) -> Claim,
     constant: &'a dyn Fn(usize, &[u64]) -> Option<ColumnStatistics>,
+    /// Whose filters are asked, of zones that are row groups.
+    filters: Option<&'a DataFile>,
 }
 
 impl Statistics for Known<'_> {
@@ -222,5 +231,15 @@ impl Statistics for Known<'_> {
             })
             .collect();
         Some(ColumnStatistics { min, max, null_counts, decodes })
+    }
+
+    fn lacks(&self, column: usize, value: &ArrayRef) -> Option<BooleanBuffer> {
+        let (file, leaf) = (self.filters?, self.layout.columns.get(column)?.leaf.as_ref()?);
+        let lacks = self.zones.iter().map(|zone| {
+            let group = self.layout.metadata.row_groups().get(zone.group);
+            let chunk = group.and_then(|group| group.columns().get(leaf.index));
+            chunk.is_some_and(|chunk| bloom::lacks(file, chunk, leaf, value))
+        });
+        Some(lacks.collect())
     }
 }
