@@ -8,6 +8,7 @@ pub mod break_even;
 pub mod command;
 pub mod document;
 pub mod floor;
+pub mod index;
 pub mod lineitem;
 pub mod link;
 pub mod load;

@@ -103,15 +103,28 @@ impl Lineitem {
         let path = folder.join(format.file_name());
         let out = BufWriter::with_capacity(1 << 20, File::create(&path)?);
         match format {
-            Format::Fixed => {
-                fs::write(descriptor_path(&path), fixed::DESCRIPTOR)?;
-                write(out, scale, b"", fixed::encode, progress)?;
-            }
+            Format::Fixed => write(out, scale, b"", fixed::encode, progress)?,
             Format::Csv => write(out, scale, csv::HEADER, csv::encode, progress)?,
             Format::JsonLines => write(out, scale, b"", json_lines::encode, progress)?,
             Format::Parquet => parquet::write(out, scale, progress)?,
         }
+        Self::found(folder, format)
+    }
+
+    /// The file that [`generate`](Self::generate) has made in `folder`; its descriptor is made anew where
+    /// it is another than of this version.
+    ///
+    /// # Errors
+    /// What the operating system says about the file.
+    pub fn found(folder: &Path, format: Format) -> io::Result<Self> {
+        let path = folder.join(format.file_name());
         let bytes = fs::metadata(&path)?.len();
+        let descriptor = descriptor_path(&path);
+        if format == Format::Fixed
+            && !fs::read_to_string(&descriptor).is_ok_and(|text| text == fixed::DESCRIPTOR)
+        {
+            fs::write(descriptor, fixed::DESCRIPTOR)?;
+        }
         Ok(Self { path, format, bytes })
     }
 }

@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitCode, Stdio};
 use std::str::FromStr;
 
@@ -65,13 +65,18 @@ pub struct Server {
 
 impl Server {
     /// Serves the files below `data` on a free loopback port for each of `channels`, and waits
-    /// until it listens.
+    /// until it listens. In `state` are the indexes of the files, if they have some.
     ///
     /// # Errors
     /// That the process did not start, or ended early; it has said why on standard error.
-    pub fn start(data: &Path, authority: &Authority, channels: &[Security]) -> Result<Self> {
+    pub fn start(
+        data: &Path,
+        state: &Path,
+        authority: &Authority,
+        channels: &[Security],
+    ) -> Result<Self> {
         let mut command = std::process::Command::new(std::env::current_exe()?);
-        command.arg(ROLE).arg(data).arg(&authority.server);
+        command.arg(ROLE).arg(data).arg(state).arg(&authority.server);
         command.args(channels.iter().map(Security::to_string));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take().ok_or("a server without standard output")?;
@@ -120,8 +125,8 @@ pub fn run_as_server() -> Option<ExitCode> {
 }
 
 fn run(arguments: &[OsString]) -> Result<()> {
-    let [data, certificate, channels @ ..] = arguments else {
-        return Err("expected a data root, a certificate and the channels".into());
+    let [data, state, certificate, channels @ ..] = arguments else {
+        return Err("expected a data root, a state folder, a certificate and the channels".into());
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -145,6 +150,7 @@ fn run(arguments: &[OsString]) -> Result<()> {
             let _ = tokio::io::stdin().read(&mut [0]).await;
         };
         let mut config = Config::new(DataRoot::open(Path::new(data))?, Access::open());
+        config.state = Some(PathBuf::from(state));
         config.limits.connections_max = CONNECTIONS_MAX;
         serve(listeners, config, parent_left).await;
         Ok(())

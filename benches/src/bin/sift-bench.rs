@@ -112,6 +112,9 @@ struct Compare {
     /// Formats of the generated data: fixed, csv, jsonl, parquet.
     #[arg(long, value_delimiter = ',', default_value = "fixed,csv")]
     formats: Vec<Format>,
+    /// Index the generated data before.
+    #[arg(long)]
+    index: bool,
     /// Questions to the generated data: the share of the records that is selected, or another form.
     #[arg(
         long,
@@ -166,6 +169,9 @@ struct Load {
     /// Scale factor of the generated data.
     #[arg(long, default_value_t = 0.01)]
     scale: f64,
+    /// Index the generated data before, by its keys too.
+    #[arg(long)]
+    index: bool,
     /// A server that runs already, as HOST or HOST:PORT. Where users log in, the environment has
     /// SIFT_USER and SIFT_PASSWORD.
     #[arg(long, value_name = "HOST", requires = "mix")]
@@ -291,6 +297,7 @@ fn run_compare(chosen: Compare) -> Result<ExitCode> {
                 } else {
                     chosen.levels
                 },
+                index: chosen.index,
                 suites: chosen.suites,
                 rivals: chosen.rivals,
             };
@@ -311,6 +318,7 @@ fn run_load(chosen: Load) -> Result<ExitCode> {
         server: chosen.server.map(|server| (server, ca)),
         folder: chosen.data.unwrap_or_default(),
         scale: chosen.scale,
+        index: chosen.index,
         security: chosen.level,
         sessions: chosen.sessions,
         idle: chosen.idle,

@@ -71,7 +71,7 @@ fn run(cli: &Cli) -> Result<()> {
     let data = folder.path().join("data");
     let authority = Authority::create(folder.path())?;
     let files = generate::run(&data, &[Format::Fixed, Format::Csv], cli.scale)?;
-    let server = Server::start(&data, &authority, &[Security::Encrypted(cli.scl)])?;
+    let server = Server::start(&data, folder.path(), &authority, &[Security::Encrypted(cli.scl)])?;
     let [address] = server.addresses() else { return Err("one channel, one address".into()) };
     let options = ConnectOptions::new(address.to_string())
         .level(cli.scl)

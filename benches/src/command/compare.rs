@@ -16,6 +16,7 @@ use crate::authority::Authority;
 use crate::command::generate;
 use crate::document::{self, Cell, Document};
 use crate::floor::tls::Bare;
+use crate::index;
 use crate::lineitem::{Format, Lineitem, descriptor_path};
 use crate::link::{self, Link};
 use crate::local::Batches;
@@ -47,6 +48,8 @@ pub struct Generated {
     pub scale: f64,
     /// Formats.
     pub formats: Vec<Format>,
+    /// Whether the server has indexes of the files.
+    pub index: bool,
     /// Questions to each file.
     pub questions: Vec<Ask>,
     /// Channels to ask over.
@@ -94,7 +97,10 @@ pub fn generated(
     for &format in &wanted.formats {
         files.push(generate::reuse(&wanted.folder, format, wanted.scale)?);
     }
-    let server = Server::start(&wanted.folder, &authority, &wanted.channels)?;
+    if wanted.index {
+        index::build(&files, temporary.path())?;
+    }
+    let server = Server::start(&wanted.folder, temporary.path(), &authority, &wanted.channels)?;
     if !wanted.rivals.is_empty() {
         // what they load
         generate::reuse(&wanted.folder, Format::Csv, wanted.scale)?;

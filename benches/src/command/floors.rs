@@ -107,7 +107,8 @@ fn channels(file: &Lineitem, folder: &Path, rounds: usize) -> Result<Vec<Cell>> 
     let temporary = TempDir::new()?;
     let authority = Authority::create(temporary.path())?;
     let levels = [Level::Three, Level::Four, Level::Five];
-    let server = Server::start(folder, &authority, &levels.map(Security::Encrypted))?;
+    let server =
+        Server::start(folder, temporary.path(), &authority, &levels.map(Security::Encrypted))?;
     let runtime = Runtime::new()?;
     let mut cells = Vec::new();
     for (address, level) in server.addresses().iter().zip(levels) {

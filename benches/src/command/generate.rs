@@ -28,13 +28,12 @@ pub fn run(folder: &Path, formats: &[Format], scale: f64) -> Result<Vec<Lineitem
 /// # Errors
 /// As [`run`].
 pub fn reuse(folder: &Path, format: Format, scale: f64) -> Result<Lineitem> {
-    let path = folder.join(format.file_name());
     let stamp = folder.join(format!("{}.scale", format.file_name()));
     let wanted = scale.to_string();
     if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted)
-        && let Ok(found) = fs::metadata(&path)
+        && let Ok(found) = Lineitem::found(folder, format)
     {
-        return Ok(Lineitem { path, format, bytes: found.len() });
+        return Ok(found);
     }
     let _ = fs::remove_file(&stamp);
     let made = run(folder, &[format], scale)?.pop().ok_or("nothing was made")?;

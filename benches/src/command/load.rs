@@ -16,6 +16,7 @@ use crate::Result;
 use crate::authority::Authority;
 use crate::command::{compare, generate};
 use crate::document::{Document, Load, SIFT, Sample};
+use crate::index;
 use crate::lineitem::{Format, orders};
 use crate::load::mix::Mix;
 use crate::load::{Connections, Handshakes, Pace, Plan, Session, drive};
@@ -33,6 +34,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Scale factor of the generated data.
     pub scale: f64,
+    /// Whether the server of our own has an index of the data.
+    pub index: bool,
     /// What every channel has to be.
     pub security: Security,
     /// Numbers of sessions, each a step of its own.
@@ -86,7 +89,10 @@ pub fn run(options: &Options, done: impl Fn(&Load)) -> Result<Document> {
         }
         None => {
             let authority = Authority::create(temporary.path())?;
-            generate::reuse(&options.folder, Format::Fixed, options.scale)?;
+            let file = generate::reuse(&options.folder, Format::Fixed, options.scale)?;
+            if options.index {
+                index::build(&[file], temporary.path())?;
+            }
             if !options.rivals.is_empty() {
                 // what they load
                 generate::reuse(&options.folder, Format::Csv, options.scale)?;
@@ -94,7 +100,8 @@ pub fn run(options: &Options, done: impl Fn(&Load)) -> Result<Document> {
             for command in &options.rivals {
                 rivals.push(Rival::start(command, &options.folder, &authority)?);
             }
-            let server = Server::start(&options.folder, &authority, &[options.security])?;
+            let (data, state) = (&options.folder, temporary.path());
+            let server = Server::start(data, state, &authority, &[options.security])?;
             let address = server.addresses().first().ok_or("no address")?.to_string();
             (compare::options(&address, options.security, Some(&authority.ca)), Some(server))
         }

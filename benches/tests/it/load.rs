@@ -19,7 +19,7 @@ fn every_step_is_in_the_document() {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("out.json");
     let json_option = format!("--json={}", json.display());
-    let options = ["--sessions=1,3", "--idle=5", &json_option, "--assert=failures<1"];
+    let options = ["--sessions=1,3", "--index", "--idle=5", &json_option, "--assert=failures<1"];
     let output = load(folder.path(), &options);
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
     let document: Document = serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap();
