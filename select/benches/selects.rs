@@ -1,6 +1,7 @@
-//! Whole Selects over a fixed-length file in the page cache, beside their floor, the same bytes
-//! read; and what it takes until a scan can start.
-//! `cargo bench -p sift-select --bench selects`
+//! Whole Selects over one table as fixed-length records, as Arrow and as Parquet, in the page cache,
+//! beside their floor, the same bytes read; and what it takes until a scan can start.
+//! `cargo bench -p sift-select --bench selects`; `SIFT_BENCH_FILES` names files with TPC-H's
+//! `lineitem` to take in place of the table that is made here, a descriptor beside them.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark has nobody to tell an error")]
 
@@ -8,51 +9,71 @@ use std::fs::File;
 use std::hint::black_box;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::ipc::writer::FileWriter;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
 use sift_select::{Descriptor, Plan, Scan, ScanOptions, Select, Source};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const RECORDS: u32 = 500_000;
-const RECORD_BYTES: u32 = 100;
+const RECORD_BYTES: u32 = 110;
 const THREADS: usize = 2;
 
-/// The columns that TPC-H's first query needs, and a text that it does not.
-const FIELDS: [(&str, &str, u32); 8] = [
-    ("flag", "type = \"text\"", 1),
-    ("status", "type = \"text\"", 1),
-    ("quantity", "type = \"digits\"\nscale = 2", 10),
-    ("price", "type = \"digits\"\nscale = 2", 12),
-    ("discount", "type = \"digits\"\nscale = 2", 4),
-    ("tax", "type = \"digits\"\nscale = 2", 4),
-    ("ship", "type = \"date\"", 8),
-    ("comment", "type = \"text\"", 60),
+/// The columns of `lineitem` that the questions need, in the order of the file.
+const FIELDS: [(&str, &str, u32); 9] = [
+    ("l_orderkey", "type = \"digits\"", 10),
+    ("l_returnflag", "type = \"text\"", 1),
+    ("l_linestatus", "type = \"text\"", 1),
+    ("l_quantity", "type = \"digits\"\nscale = 2", 10),
+    ("l_extendedprice", "type = \"digits\"\nscale = 2", 12),
+    ("l_discount", "type = \"digits\"\nscale = 2", 4),
+    ("l_tax", "type = \"digits\"\nscale = 2", 4),
+    ("l_shipdate", "type = \"date\"", 8),
+    ("l_comment", "type = \"text\"", 60),
 ];
 
-const QUESTIONS: [(&str, &str); 6] = [
-    ("count", "SELECT count(*) FROM 'f' WHERE ship <= DATE '1998-09-02'"),
+const QUESTIONS: [(&str, &str); 9] = [
+    ("count", "SELECT count(*) FROM 'f' WHERE l_shipdate <= DATE '1998-09-02'"),
     (
         "tpch_q1",
-        "SELECT flag, status, sum(quantity), sum(price), sum(price * (1 - discount)), \
-         sum(price * (1 - discount) * (1 + tax)), avg(quantity), avg(price), avg(discount), \
-         count(*) FROM 'f' WHERE ship <= DATE '1998-09-02' GROUP BY flag, status ORDER BY 1, 2",
+        "SELECT l_returnflag, l_linestatus, sum(l_quantity), sum(l_extendedprice), \
+         sum(l_extendedprice * (1 - l_discount)), \
+         sum(l_extendedprice * (1 - l_discount) * (1 + l_tax)), avg(l_quantity), \
+         avg(l_extendedprice), avg(l_discount), count(*) FROM 'f' \
+         WHERE l_shipdate <= DATE '1998-09-02' \
+         GROUP BY l_returnflag, l_linestatus ORDER BY l_returnflag, l_linestatus",
     ),
-    ("group_many", "SELECT price, count(*) FROM 'f' GROUP BY price"),
-    ("top_100", "SELECT * FROM 'f' ORDER BY price DESC LIMIT 100"),
-    ("like", "SELECT count(*) FROM 'f' WHERE comment LIKE '%special%requests%'"),
-    ("sort", "SELECT price, quantity FROM 'f' ORDER BY price, quantity"),
+    (
+        "tpch_q6",
+        "SELECT sum(l_extendedprice * l_discount) FROM 'f' \
+         WHERE l_shipdate >= DATE '1994-01-01' AND l_shipdate < DATE '1995-01-01' \
+         AND l_discount BETWEEN 0.05 AND 0.07 AND l_quantity < 24",
+    ),
+    ("group_many", "SELECT l_orderkey, count(*) FROM 'f' GROUP BY l_orderkey"),
+    ("top_100", "SELECT * FROM 'f' ORDER BY l_extendedprice DESC LIMIT 100"),
+    ("like", "SELECT count(*) FROM 'f' WHERE l_comment LIKE '%special%requests%'"),
+    ("1_percent", "SELECT * FROM 'f' WHERE l_orderkey % 100 = 0"),
+    ("one_order", "SELECT * FROM 'f' WHERE l_orderkey = 100001"),
+    ("sort", "SELECT l_extendedprice, l_quantity FROM 'f' ORDER BY l_extendedprice, l_quantity"),
 ];
 
-fn write_file(path: &Path) {
+fn write_fixed(path: &Path) {
     let mut file = BufWriter::new(File::create(path).unwrap());
     let mut random = fastrand::Rng::with_seed(7);
-    for _ in 0..RECORDS {
+    for record in 0..RECORDS {
         let (flag, status) = (random.choice(["A", "N", "R"]), random.choice(["F", "O"]));
         let (year, month, day) = (random.u32(1992..1999), random.u32(1..13), random.u32(1..29));
         write!(
             file,
-            "{}{}{:010}{:012}{:04}{:04}{year}{month:02}{day:02}{:<60}",
+            "{:010}{}{}{:010}{:012}{:04}{:04}{year}{month:02}{day:02}{:<60}",
+            record / 4,
             flag.unwrap(),
             status.unwrap(),
             random.u32(100..5001),
@@ -64,9 +85,6 @@ fn write_file(path: &Path) {
         .unwrap();
     }
     file.flush().unwrap();
-}
-
-fn source(path: &Path) -> Arc<Source> {
     let mut descriptor = format!("format = \"fixed\"\nrecord_length = {RECORD_BYTES}\n");
     let mut offset = 0;
     for (name, kind, bytes) in FIELDS {
@@ -75,8 +93,37 @@ fn source(path: &Path) -> Arc<Source> {
         offset += bytes;
     }
     assert_eq!(offset, RECORD_BYTES);
-    let descriptor = Descriptor::parse("f.toml", &descriptor).unwrap();
-    Arc::new(Source::open("f", File::open(path).unwrap(), Some(descriptor)).unwrap())
+    std::fs::write(path.with_added_extension("toml"), descriptor).unwrap();
+}
+
+/// The table in three formats.
+fn write_files(folder: &Path) -> Vec<PathBuf> {
+    let [fixed, arrow, parquet] = ["dat", "arrow", "parquet"].map(|ending| {
+        let name = folder.join("lineitem");
+        name.with_extension(ending)
+    });
+    write_fixed(&fixed);
+    let plan = plan("SELECT * FROM 'f'", &open(&fixed));
+    let mut arrow_writer =
+        FileWriter::try_new(File::create(&arrow).unwrap(), plan.schema()).unwrap();
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let schema = Arc::clone(plan.schema());
+    let file = File::create(&parquet).unwrap();
+    let mut parquet_writer = ArrowWriter::try_new(file, schema, Some(properties)).unwrap();
+    for batch in Scan::new(plan, ScanOptions::default()).collect().unwrap() {
+        arrow_writer.write(&batch).unwrap();
+        parquet_writer.write(&batch).unwrap();
+    }
+    arrow_writer.finish().unwrap();
+    parquet_writer.close().unwrap();
+    vec![fixed, arrow, parquet]
+}
+
+fn open(path: &Path) -> Arc<Source> {
+    let descriptor = std::fs::read_to_string(path.with_added_extension("toml")).ok();
+    let descriptor = descriptor.map(|text| Descriptor::parse("f.toml", &text).unwrap());
+    let name = path.file_name().unwrap().to_str().unwrap();
+    Arc::new(Source::open(name, File::open(path).unwrap(), descriptor).unwrap())
 }
 
 fn plan(sql: &str, source: &Arc<Source>) -> Plan {
@@ -85,34 +132,38 @@ fn plan(sql: &str, source: &Arc<Source>) -> Plan {
 
 fn selects(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("f");
-    write_file(&path);
-    let source = source(&path);
+    let files = match std::env::var("SIFT_BENCH_FILES") {
+        Ok(paths) => paths.split(',').map(PathBuf::from).collect(),
+        Err(_) => write_files(folder.path()),
+    };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(THREADS).build().unwrap();
-
-    let mut group = criterion.benchmark_group("selects");
-    group.sample_size(10).throughput(Throughput::Bytes(source.bytes()));
-    group.bench_function("floor: one thread reads", |bencher| {
-        let file = File::open(&path).unwrap();
-        let mut buffer = vec![0; 1 << 20];
-        bencher.iter(|| {
-            let mut at = 0;
-            while at < source.bytes() {
-                at += file.read_at(&mut buffer, at).unwrap() as u64;
-                black_box(&buffer);
-            }
-        });
-    });
-    for (name, sql) in QUESTIONS {
-        group.bench_function(name, |bencher| {
+    for path in &files {
+        let source = open(path);
+        let mut group = criterion.benchmark_group(path.extension().unwrap().to_str().unwrap());
+        group.sample_size(10).throughput(Throughput::Bytes(source.bytes()));
+        group.bench_function("floor: one thread reads", |bencher| {
+            let file = File::open(path).unwrap();
+            let mut buffer = vec![0; 1 << 20];
             bencher.iter(|| {
-                let scan = Scan::new(plan(sql, &source), ScanOptions::default());
-                pool.install(|| scan.collect()).unwrap()
+                let mut at = 0;
+                while at < source.bytes() {
+                    at += file.read_at(&mut buffer, at).unwrap() as u64;
+                    black_box(&buffer);
+                }
             });
         });
+        for (name, sql) in QUESTIONS {
+            group.bench_function(name, |bencher| {
+                bencher.iter(|| {
+                    let scan = || Scan::new(plan(sql, &open(path)), ScanOptions::default());
+                    pool.install(|| scan().collect()).unwrap()
+                });
+            });
+        }
+        group.finish();
     }
-    group.finish();
 
+    let source = open(&files[0]);
     let mut group = criterion.benchmark_group("parse, bind and plan");
     for (name, sql) in QUESTIONS {
         group.bench_function(name, |bencher| bencher.iter(|| plan(black_box(sql), &source)));
