@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, ArrowNativeTypeOp, AsArray, Datum, Decimal128Array, PrimitiveArray,
 };
-use arrow::compute::kernels::arity::{try_binary, try_unary};
+use arrow::compute::kernels::arity::{binary, try_binary, try_unary};
 use arrow::compute::kernels::numeric;
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Float64Type, Int64Type,
@@ -74,6 +74,9 @@ fn decimals(
     };
     let DataType::Decimal128(precision, scale) = *to else { return Err(Problem::out_of_range(to)) };
     let (s1, s2) = (scale_of(left), scale_of(right));
+    if let Some(array) = small_decimals(op, left, right, (s1, s2)) {
+        return Ok(Arc::new(array.with_precision_and_scale(precision, scale)?));
+    }
     let array = match op {
         ArithmeticOp::Add => numeric::add(left, right)?.as_primitive::<Decimal128Type>().clone(),
         ArithmeticOp::Subtract => numeric::sub(left, right)?.as_primitive().clone(),
@@ -98,6 +101,71 @@ fn decimals(
         array.validate_decimal_precision(precision)?;
     }
     Ok(Arc::new(array.with_precision_and_scale(precision, scale)?))
+}
+
+/// Sums, differences and products of decimals so small that none can have too many digits: no value
+/// is checked then. `None` where they are larger, or it is another operation.
+fn small_decimals(
+    op: ArithmeticOp,
+    left: &dyn Datum,
+    right: &dyn Datum,
+    (s1, s2): (u32, u32),
+) -> Option<Decimal128Array> {
+    // 2^126 has 38 digits
+    const BITS_MAX: u32 = 126;
+    let values = |side: &dyn Datum| bits(side.get().0.as_primitive::<Decimal128Type>().values());
+    let (b1, b2) = (values(left), values(right));
+    if let ArithmeticOp::Multiply = op {
+        #[expect(clippy::cast_possible_truncation, reason = "they have at most 63 bits")]
+        let narrow = |digits: i128| i128::from(digits as i64);
+        return match b1 + b2 {
+            _ if b1.max(b2) < i64::BITS => pairs(left, right, |l, r| narrow(l) * narrow(r)),
+            0..=BITS_MAX => pairs(left, right, i128::wrapping_mul),
+            _ => None,
+        };
+    }
+    let scale = s1.max(s2);
+    let (f1, f2) = (10_i128.checked_pow(scale - s1)?, 10_i128.checked_pow(scale - s2)?);
+    if (b1 + bits(&[f1])).max(b2 + bits(&[f2])) >= BITS_MAX {
+        return None;
+    }
+    match (op, f1, f2) {
+        (ArithmeticOp::Add, 1, 1) => pairs(left, right, i128::wrapping_add),
+        (ArithmeticOp::Add, ..) => pairs(left, right, |l, r| l * f1 + r * f2),
+        (ArithmeticOp::Subtract, 1, 1) => pairs(left, right, i128::wrapping_sub),
+        (ArithmeticOp::Subtract, ..) => pairs(left, right, |l, r| l * f1 - r * f2),
+        _ => None,
+    }
+}
+
+/// How many bits the largest takes beside its sign: all are from -2^bits to 2^bits.
+pub(crate) fn bits(values: &[i128]) -> u32 {
+    let all = values.iter().fold(0, |all, value| all | (value ^ (value >> 127)));
+    i128::BITS - all.leading_zeros()
+}
+
+/// Applies `op` to each pair, also to what stands in place of NULL; one side at least has a value for
+/// each row.
+fn pairs(
+    left: &dyn Datum,
+    right: &dyn Datum,
+    op: impl Fn(i128, i128) -> i128,
+) -> Option<Decimal128Array> {
+    let ((left, left_scalar), (right, right_scalar)) = (left.get(), right.get());
+    let (left, right) =
+        (left.as_primitive::<Decimal128Type>(), right.as_primitive::<Decimal128Type>());
+    match (left_scalar, right_scalar) {
+        (false, true) if right.is_valid(0) => {
+            let right = right.value(0);
+            Some(left.unary(|left| op(left, right)))
+        }
+        (true, false) if left.is_valid(0) => {
+            let left = left.value(0);
+            Some(right.unary(|right| op(left, right)))
+        }
+        (false, false) => binary(left, right, op).ok(),
+        _ => None,
+    }
 }
 
 /// `dividend` · 10^`power` / `divisor`, rounded half away from zero.

@@ -11,6 +11,7 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Date64Type, Decimal128Type, TimeUnit, TimestampNanosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use crate::numeric::bits;
 use crate::types::{TIMESTAMP, type_name};
 
 const DAY_MILLIS: i64 = 86_400_000;
@@ -112,6 +113,10 @@ fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, (usize, String)> {
 fn check_digits(decimals: &ArrayRef, precision: u8) -> Result<(), (usize, String)> {
     let array = decimals.as_primitive::<Decimal128Type>();
     let Some(beyond) = 10_i128.checked_pow(precision.into()) else { return Ok(()) };
+    // by far most are so small that each need not be compared
+    if bits(array.values()) < beyond.ilog2() {
+        return Ok(());
+    }
     let bound = beyond.unsigned_abs();
     let fits = |value: &i128| value.unsigned_abs() < bound;
     if array.values().iter().all(fits) {
