@@ -13,6 +13,7 @@ mod lazy;
 use std::cmp::Ordering;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Datum, Scalar};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::kernels::zip::zip;
 use arrow::compute::kernels::{boolean, cmp};
 use arrow::compute::{nullif, prep_null_mask_filter};
@@ -153,11 +154,7 @@ fn evaluated(expr: &Expr, input: Input<'_>) -> Result<Evaluated, Problem> {
             booleans(in_set(&evaluate(operand, input)?, set, *has_null))
         }
         ExprKind::Match { operand, pattern } => {
-            let texts = evaluate(operand, input)?;
-            let mut scratch = String::new();
-            booleans(BooleanArray::from_unary(texts.as_string::<i32>(), |text| {
-                pattern.matches(text, &mut scratch)
-            }))
+            booleans(pattern.mask(evaluate(operand, input)?.as_string()))
         }
         ExprKind::IsNull(operand) => booleans(boolean::is_null(&evaluate(operand, input)?)?),
         ExprKind::IsTruth { operand, truth } => {
@@ -265,20 +262,14 @@ fn in_list(operand: &Expr, list: &[Expr], input: Input<'_>) -> Result<BooleanArr
 }
 
 fn in_set(values: &ArrayRef, set: &LiteralSet, has_null: bool) -> BooleanArray {
-    let contains = |row| match set {
-        LiteralSet::Integers(set) => {
+    let found = match set {
+        LiteralSet::Integers(set) => BooleanBuffer::collect_bool(values.len(), |row| {
             integer_at(values, row).is_some_and(|value| set.contains(&value))
-        }
-        LiteralSet::Texts(set) => text_at(values, row).is_some_and(|text| set.contains(text)),
+        }),
+        LiteralSet::Texts(set) => BooleanBuffer::collect_bool(values.len(), |row| {
+            text_at(values, row).is_some_and(|text| set.contains(text))
+        }),
     };
-    let in_set = |row| {
-        if values.is_null(row) {
-            return None;
-        }
-        match contains(row) {
-            false if has_null => None,
-            found => Some(found),
-        }
-    };
-    (0..values.len()).map(in_set).collect()
+    let unknown = has_null.then(|| NullBuffer::new(found.clone()));
+    BooleanArray::new(found, NullBuffer::union(values.nulls(), unknown.as_ref()))
 }

@@ -4,6 +4,8 @@
 //! whose time is linear in the text. What it has not (references back, looking around) or means
 //! otherwise is refused. Named classes in brackets are of ASCII; `\w` and `\s` are of Unicode.
 
+use arrow::array::{Array, BooleanArray, StringArray};
+use arrow::buffer::BooleanBuffer;
 use regex::{Regex, RegexBuilder};
 
 use crate::functions::{push_lower, to_lower};
@@ -83,6 +85,19 @@ impl Pattern {
             }
             Self::Regex(regex) => regex.is_match(text),
         }
+    }
+
+    /// Where the texts match; null where they are.
+    pub(crate) fn mask(&self, texts: &StringArray) -> BooleanArray {
+        let mask = match self {
+            Self::Like(like) => like.mask(texts),
+            _ => {
+                let mut scratch = String::new();
+                let is_match = |row| self.matches(texts.value(row), &mut scratch);
+                BooleanBuffer::collect_bool(texts.len(), is_match)
+            }
+        };
+        BooleanArray::new(mask, texts.nulls().cloned())
     }
 }
 
