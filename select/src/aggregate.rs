@@ -106,22 +106,32 @@ impl Aggregate {
         }
     }
 
+    /// Whether both make their value of one state.
+    pub(crate) fn shares_state(&self, other: &Self) -> bool {
+        let is_of_sum =
+            |function| matches!(function, AggregateFunction::Sum | AggregateFunction::Avg);
+        (self.function == other.function || is_of_sum(self.function) && is_of_sum(other.function))
+            && self.distinct == other.distinct
+            && self.argument == other.argument
+            && self.filter == other.filter
+    }
+
     /// The value for each group.
-    pub(crate) fn finish(&self, state: State) -> Result<ArrayRef, Problem> {
+    pub(crate) fn finish(&self, state: &State) -> Result<ArrayRef, Problem> {
         Ok(match state {
-            State::Count(counts) => Arc::new(Int64Array::from(counts)),
+            State::Count(counts) => Arc::new(Int64Array::from(counts.clone())),
             State::Extreme(extremes) => extremes.finish(&self.data_type)?,
             State::Sum { sums, counts } => {
                 let scale = self.argument.as_ref().and_then(|a| exact_scale(&a.data_type));
                 match self.function {
-                    AggregateFunction::Avg => sums.averages(&counts, scale, &self.data_type)?,
-                    _ => sums.sums(&counts, &self.data_type)?,
+                    AggregateFunction::Avg => sums.averages(counts, scale, &self.data_type)?,
+                    _ => sums.sums(counts, &self.data_type)?,
                 }
             }
             State::Distinct(distinct) => {
                 let mut all = self.start_of_all();
                 distinct.update(&mut all)?;
-                self.finish(all)?
+                self.finish(&all)?
             }
         })
     }

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashSet};
 
+use ahash::RandomState;
 use arrow::array::{Array, ArrayRef, Scalar};
 use arrow::datatypes::DataType;
 
@@ -117,8 +118,8 @@ impl PartialEq for Literal {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum LiteralSet {
     /// Of whole numbers, decimals of one scale, dates and timestamps.
-    Integers(HashSet<i128>),
-    Texts(HashSet<String>),
+    Integers(HashSet<i128, RandomState>),
+    Texts(HashSet<String, RandomState>),
 }
 
 impl LiteralSet {
@@ -183,6 +184,18 @@ impl Expr {
             _ => false,
         };
         fails || self.children().any(Self::is_fallible)
+    }
+
+    /// Whether it compares numbers or times as they are, which never fails and costs next to nothing.
+    pub(crate) fn is_simple(&self) -> bool {
+        let is_value = |expr: &Self| {
+            matches!(expr.kind, ExprKind::Column(_) | ExprKind::Literal(_))
+                && expr.data_type.is_primitive()
+        };
+        match self.kind {
+            ExprKind::Compare { .. } | ExprKind::Between { .. } => self.children().all(is_value),
+            _ => false,
+        }
     }
 
     pub(crate) fn is_literal(&self) -> bool {

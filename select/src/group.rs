@@ -25,6 +25,10 @@ pub(crate) struct Grouping {
     /// Empty: all records are one group, even if there are none.
     pub(crate) keys: Vec<Item>,
     pub(crate) aggregates: Vec<Aggregate>,
+    /// The aggregates that have a state of their own.
+    states: Vec<usize>,
+    /// Of each aggregate the index of its state.
+    state_of: Vec<usize>,
     /// What the Select calls it: GROUP BY, DISTINCT.
     pub(crate) clause: &'static str,
 }
@@ -115,11 +119,11 @@ pub(crate) struct GroupTable {
 
 impl GroupTable {
     fn new(grouping: &Grouping, memory: Arc<MemoryBudget>) -> Result<Self, Problem> {
-        let Grouping { keys, aggregates, .. } = grouping;
+        let keys = &grouping.keys;
         let types = keys.iter().map(|key| key.expr.data_type.clone());
         let mut table = Self {
             keys: if keys.is_empty() { None } else { Some(KeyTable::new(types)?) },
-            states: aggregates.iter().map(Aggregate::start).collect::<Result<_, _>>()?,
+            states: grouping.states().map(Aggregate::start).collect::<Result<_, _>>()?,
             first: Vec::new(),
             last: 0,
             groups: Vec::new(),
@@ -132,7 +136,7 @@ impl GroupTable {
         Ok(table)
     }
 
-    /// Adds records: `keys` has the values of each key, `arguments` one for each aggregate.
+    /// Adds records: `keys` has the values of each key, `arguments` one for each state.
     /// `position` tells where a record is in the file; they ascend within a call.
     ///
     /// # Errors
@@ -193,8 +197,7 @@ impl GroupTable {
         self.groups.clear();
         match (&mut self.keys, &other.keys) {
             (Some(table), Some(more)) => {
-                for start in (0..more.len()).step_by(MERGED_AT_ONCE) {
-                    let keys = start..more.len().min(start + MERGED_AT_ONCE);
+                for keys in more.numbers().chunks(MERGED_AT_ONCE) {
                     table.intern(more.columns(keys)?, &mut self.groups)?;
                 }
                 self.first.resize(table.len(), u64::MAX);
@@ -231,16 +234,17 @@ impl GroupTable {
         self,
         grouping: &Grouping,
     ) -> Result<(Vec<ArrayRef>, Reservation), Problem> {
-        let mut order: Vec<u32> =
-            (0..self.first.len()).filter_map(|g| u32::try_from(g).ok()).collect();
-        order.sort_unstable_by_key(|group| self.first[*group as usize]);
+        let mut order: Vec<(u64, u32)> = self.first.iter().copied().zip(0..).collect();
+        // those of each thread mostly ascend, which the stable sort makes use of
+        order.sort_by_key(|(first, _)| *first);
+        let order: Vec<u32> = order.into_iter().map(|(_, group)| group).collect();
         let mut columns = match &self.keys {
             None => Vec::new(),
-            Some(keys) => keys.columns(order.iter().map(|group| *group as usize))?,
+            Some(keys) => keys.columns(&order)?,
         };
         let order = UInt32Array::from(order);
-        for (aggregate, state) in grouping.aggregates.iter().zip(self.states) {
-            let values = aggregate.finish(state)?;
+        for (aggregate, state) in grouping.aggregates.iter().zip(&grouping.state_of) {
+            let values = aggregate.finish(&self.states[*state])?;
             columns.push(take(&values, &order, None)?);
         }
         Ok((columns, self.reservation))
@@ -248,10 +252,28 @@ impl GroupTable {
 }
 
 impl Grouping {
+    pub(crate) fn new(keys: Vec<Item>, aggregates: Vec<Aggregate>, clause: &'static str) -> Self {
+        let mut states: Vec<usize> = Vec::new();
+        let mut state_of = Vec::with_capacity(aggregates.len());
+        for (index, aggregate) in aggregates.iter().enumerate() {
+            let known = states.iter().position(|known| aggregates[*known].shares_state(aggregate));
+            state_of.push(known.unwrap_or(states.len()));
+            if known.is_none() {
+                states.push(index);
+            }
+        }
+        Self { keys, aggregates, states, state_of, clause }
+    }
+
+    /// The aggregates whose arguments are added up; the others make their value of the same.
+    pub(crate) fn states(&self) -> impl Iterator<Item = &Aggregate> {
+        self.states.iter().map(|index| &self.aggregates[*index])
+    }
+
     /// What is computed of each record.
     pub(crate) fn exprs(&self) -> impl Iterator<Item = &Expr> {
         let keys = self.keys.iter().map(|key| &key.expr);
-        keys.chain(self.aggregates.iter().flat_map(Aggregate::exprs))
+        keys.chain(self.states().flat_map(Aggregate::exprs))
     }
 
     fn too_large(&self, groups: usize, exceeded: Exceeded) -> Error {
@@ -281,7 +303,7 @@ mod tests {
     fn a_group_starts_where_the_file_first_has_it_whoever_comes_first() {
         let expr = Expr { data_type: DataType::Int64, kind: ExprKind::Column(0) };
         let keys = vec![Item { expr, text: "k".to_owned() }];
-        let grouping = Grouping { keys, aggregates: Vec::new(), clause: "GROUP BY" };
+        let grouping = Grouping::new(keys, Vec::new(), "GROUP BY");
         let memory = Arc::new(MemoryBudget::new("test", 1 << 20));
         let mut table = GroupTable::new(&grouping, memory).unwrap();
         for (start, keys) in [(100, [7, 8, 7]), (0, [9, 8, 9]), (200, [7, 9, 6])] {

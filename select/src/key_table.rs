@@ -1,55 +1,56 @@
 //! Numbers for distinct keys: the first key is 0, the next that differs 1, and so on.
 //!
-//! Keys are compared by their bytes in Arrow's row format, in which values are equal exactly where
-//! `IS NOT DISTINCT FROM` says so: NULL is a key like any other. The bytes lie one behind another,
-//! so a key costs its length and a few words.
+//! Keys are equal exactly where `IS NOT DISTINCT FROM` says so: NULL is a key like any other. Where
+//! the values of a key fit a few words, they are those ([`packed`]), else bytes in Arrow's row format
+//! ([`rows`]).
+
+mod packed;
+mod rows;
+
+use std::fmt;
 
 use ahash::RandomState;
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
-use arrow::row::{RowConverter, Rows, SortField};
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use crate::numeric;
+use packed::PackedKeys;
+use rows::RowKeys;
 
 /// The keys seen so far.
 #[derive(Debug)]
-pub(crate) struct KeyTable {
-    converter: RowConverter,
-    /// The keys of one batch, for their memory.
-    rows: Rows,
-    hasher: RandomState,
-    table: HashTable<Entry>,
-    bytes: Vec<u8>,
-    /// Of each key, where its bytes end.
-    ends: Vec<usize>,
-}
+pub(crate) struct KeyTable(Box<dyn Keys>);
 
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    hash: u64,
-    key: u32,
+/// Keys of one representation.
+trait Keys: fmt::Debug + Send {
+    fn len(&self) -> usize;
+
+    fn intern(&mut self, columns: &[ArrayRef], numbers: &mut Vec<u32>) -> Result<(), ArrowError>;
+
+    fn columns(&self, keys: &[u32]) -> Result<Vec<ArrayRef>, ArrowError>;
+
+    fn memory_bytes(&self) -> usize;
 }
 
 impl KeyTable {
     /// A table of keys with values of these types.
     pub(crate) fn new(types: impl IntoIterator<Item = DataType>) -> Result<Self, ArrowError> {
-        let converter = RowConverter::new(types.into_iter().map(SortField::new).collect())?;
-        let rows = converter.empty_rows(0, 0);
-        Ok(Self {
-            converter,
-            rows,
-            hasher: RandomState::new(),
-            table: HashTable::new(),
-            bytes: Vec::new(),
-            ends: Vec::new(),
-        })
+        let types: Vec<DataType> = types.into_iter().collect();
+        Ok(Self(match packed::words_of(&types) {
+            Some(1) => Box::new(PackedKeys::<1>::new(types)),
+            Some(2) => Box::new(PackedKeys::<2>::new(types)),
+            Some(3) => Box::new(PackedKeys::<3>::new(types)),
+            Some(4) => Box::new(PackedKeys::<4>::new(types)),
+            _ => Box::new(RowKeys::new(types)?),
+        }))
     }
 
     /// Number of keys.
     pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+        self.0.len()
     }
 
     /// Adds to `numbers` the number of each row's key; a key that was not there gets the next one.
@@ -62,49 +63,115 @@ impl KeyTable {
         numbers: &mut Vec<u32>,
     ) -> Result<(), ArrowError> {
         let columns: Vec<_> = columns.into_iter().map(numeric::comparable).collect();
-        self.rows.clear();
-        self.converter.append(&mut self.rows, &columns)?;
-        numbers.reserve(self.rows.num_rows());
-        let Self { rows, hasher, table, bytes, ends, .. } = self;
-        for row in rows.iter() {
-            let hash = hasher.hash_one(row.data());
-            let is_same = |entry: &Entry| {
-                entry.hash == hash && key_bytes(bytes, ends, entry.key as usize) == row.data()
-            };
-            if let Some(entry) = table.find(hash, is_same) {
-                numbers.push(entry.key);
-                continue;
-            }
-            let key = u32::try_from(ends.len())
-                .map_err(|_too_many| ArrowError::ComputeError("more than 2^32 keys".to_owned()))?;
-            bytes.extend_from_slice(row.data());
-            ends.push(bytes.len());
-            table.insert_unique(hash, Entry { hash, key }, |entry| entry.hash);
-            numbers.push(key);
-        }
-        Ok(())
+        self.0.intern(&columns, numbers)
+    }
+
+    /// The numbers of all keys.
+    pub(crate) fn numbers(&self) -> Vec<u32> {
+        (0..self.len()).filter_map(|number| u32::try_from(number).ok()).collect()
     }
 
     /// The values of some keys, one array for each column.
-    pub(crate) fn columns(
-        &self,
-        keys: impl IntoIterator<Item = usize>,
-    ) -> Result<Vec<ArrayRef>, ArrowError> {
-        let parser = self.converter.parser();
-        let rows =
-            keys.into_iter().map(|key| parser.parse(key_bytes(&self.bytes, &self.ends, key)));
-        self.converter.convert_rows(rows)
+    pub(crate) fn columns(&self, keys: &[u32]) -> Result<Vec<ArrayRef>, ArrowError> {
+        self.0.columns(keys)
     }
 
     /// Bytes of memory that its keys take, about.
     pub(crate) fn memory_bytes(&self) -> usize {
+        self.0.memory_bytes()
+    }
+}
+
+/// Where the numbers of keys are, by the hashes of those.
+#[derive(Debug, Default)]
+struct Slots {
+    table: HashTable<Slot>,
+    hasher: RandomState,
+}
+
+/// Half of the hash is enough to tell most keys apart without a look at them, and to move slots.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    hash: u32,
+    number: u32,
+}
+
+impl Slot {
+    fn spread(hash: u32) -> u64 {
+        // the golden ratio, by which neighbours come to lie apart
+        u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+}
+
+impl Slots {
+    /// The number of a key by its hash and by what tells the key with a number from it; `next` where
+    /// it is new.
+    #[inline]
+    fn number(
+        &mut self,
+        hash: u64,
+        next: usize,
+        is_same: impl Fn(usize) -> bool,
+    ) -> Result<u32, ArrowError> {
+        let hash = (hash >> 32) as u32;
+        let is_same = |slot: &Slot| slot.hash == hash && is_same(slot.number as usize);
+        match self.table.entry(Slot::spread(hash), is_same, |slot| Slot::spread(slot.hash)) {
+            Entry::Occupied(slot) => Ok(slot.get().number),
+            Entry::Vacant(vacant) => {
+                let number = u32::try_from(next).map_err(|_too_many| {
+                    ArrowError::ComputeError("more than 2^32 keys".to_owned())
+                })?;
+                vacant.insert(Slot { hash, number });
+                Ok(number)
+            }
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
         self.table.allocation_size()
+    }
+}
+
+/// Byte strings that differ, one behind another.
+#[derive(Debug, Default)]
+struct Strings {
+    slots: Slots,
+    bytes: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Strings {
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn intern(&mut self, string: &[u8]) -> Result<u32, ArrowError> {
+        let Self { slots, bytes, ends } = self;
+        let hash = slots.hasher.hash_one(string);
+        let number = slots.number(hash, ends.len(), |number| at(bytes, ends, number) == string)?;
+        if number as usize == ends.len() {
+            bytes.extend_from_slice(string);
+            ends.push(bytes.len());
+        }
+        Ok(number)
+    }
+
+    fn at(&self, number: u32) -> &[u8] {
+        at(&self.bytes, &self.ends, number as usize)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.slots.memory_bytes()
             + self.bytes.capacity()
             + self.ends.capacity() * size_of::<usize>()
     }
 }
 
-fn key_bytes<'a>(bytes: &'a [u8], ends: &[usize], key: usize) -> &'a [u8] {
-    let start = if key == 0 { 0 } else { ends[key - 1] };
-    &bytes[start..ends[key]]
+fn at<'b>(bytes: &'b [u8], ends: &[usize], number: usize) -> &'b [u8] {
+    let start = if number == 0 { 0 } else { ends[number - 1] };
+    &bytes[start..ends[number]]
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use arrow::array::AsArray;
+use arrow::array::BooleanArray;
 use arrow::compute::concat_batches;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
@@ -231,13 +231,17 @@ impl<'p> Reader<'p> {
     /// Selects among the shown records before one of the block, all or nothing.
     fn select(&mut self, turn: u64, shown: &Selection<'_>, records: usize) -> Result<(), Trouble> {
         let mut selection = shown.before(records);
-        for conjunct in &self.plan.conjuncts {
+        let mut conjuncts = self.plan.conjuncts.iter().peekable();
+        while let Some(conjunct) = conjuncts.next() {
             if selection.rows == 0 {
                 return Ok(());
             }
             selection.decode(&conjunct.columns)?;
-            let mask = selection.evaluate(&conjunct.expr, &conjunct.text)?;
-            selection.narrow(mask.as_boolean())?;
+            let mut mask = selection.holds(conjunct)?;
+            while let Some(conjunct) = conjuncts.next_if(|conjunct| conjunct.joined) {
+                mask = &mask & &selection.holds(conjunct)?;
+            }
+            selection.narrow(&BooleanArray::from(mask))?;
         }
         let room = self.selected_max - self.piece.selected;
         selection.truncate(usize::try_from(room).unwrap_or(usize::MAX));
@@ -273,7 +277,7 @@ impl<'p> Reader<'p> {
         selection.decode(&self.plan.rows.columns)?;
         let keys = grouping.keys.iter().map(|key| selection.evaluate(&key.expr, &key.text));
         let keys = keys.collect::<Result<Vec<_>, _>>()?;
-        let arguments = grouping.aggregates.iter().map(|aggregate| selection.argument(aggregate));
+        let arguments = grouping.states().map(|aggregate| selection.argument(aggregate));
         let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
         let error = |error| match error {
             GroupError::Problem(problem) => Trouble::Query(problem.to_error(self.plan.source())),

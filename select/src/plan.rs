@@ -51,6 +51,11 @@ pub(crate) struct Bound {
 pub(crate) struct Conjunct {
     pub(crate) expr: Expr,
     pub(crate) columns: Vec<usize>,
+    /// Those of them that nothing behind it reads.
+    pub(crate) spent: Vec<usize>,
+    /// Whether it is evaluated for the same records as the one before it: leaving out those that this
+    /// drops would cost more.
+    pub(crate) joined: bool,
     /// As written.
     pub(crate) text: String,
 }
@@ -130,11 +135,12 @@ impl Plan {
             keys: Vec::new(),
             aggregates: Vec::new(),
         };
-        let conjuncts = conjuncts(&mut binder, select)?;
+        let mut conjuncts = conjuncts(&mut binder, select)?;
         let limit = count(&mut binder, select.limit.as_ref(), "LIMIT")?;
         let offset = count(&mut binder, select.offset.as_ref(), "OFFSET")?.unwrap_or(0);
         let rows_max = limit.map(|limit| limit.saturating_add(offset));
         let (schema, rows) = rows(&mut binder, select, rows_max)?;
+        note_spent(&mut conjuncts, &rows);
         if let Some(unused) = binder.used.iter().position(|used| !used) {
             let message = format!(
                 "{} parameters came with the Select, it does not use ${}",
@@ -239,12 +245,25 @@ pub(crate) fn where_terms(select: &SelectSyntax) -> &[syntax::Expr] {
 
 fn conjuncts(binder: &mut Binder<'_>, select: &SelectSyntax) -> Result<Vec<Conjunct>> {
     binder.scope = Scope::Record("WHERE");
-    let bound = where_terms(select).iter().map(|term| {
+    let mut conjuncts: Vec<Conjunct> = Vec::new();
+    for term in where_terms(select) {
         let expr = binder.boolean(term, "WHERE")?;
         let columns = expr.columns();
-        Ok(Conjunct { expr, columns, text: term.to_string() })
-    });
-    bound.collect()
+        let is_like = |before: &Conjunct| before.columns == columns && before.expr.is_simple();
+        let joined = expr.is_simple() && conjuncts.last().is_some_and(is_like);
+        let text = term.to_string();
+        conjuncts.push(Conjunct { expr, columns, spent: Vec::new(), joined, text });
+    }
+    Ok(conjuncts)
+}
+
+/// Notes which columns each of the terms is the last to read.
+fn note_spent(conjuncts: &mut [Conjunct], rows: &Rows) {
+    let mut read: BTreeSet<usize> = rows.columns.iter().copied().collect();
+    for conjunct in conjuncts.iter_mut().rev() {
+        let columns = conjunct.columns.iter().copied();
+        conjunct.spent = columns.filter(|column| read.insert(*column)).collect();
+    }
 }
 
 fn columns<'a>(exprs: impl IntoIterator<Item = &'a Expr>) -> Vec<usize> {

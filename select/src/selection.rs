@@ -1,9 +1,11 @@
 //! The records of a block that are still wanted, and what is decoded and computed of them.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt64Array, new_null_array};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter;
 use arrow::record_batch::RecordBatch;
 
@@ -13,7 +15,7 @@ use crate::eval::{self, Input, Problem};
 use crate::expr::Expr;
 use crate::extent::Gathered;
 use crate::group::Argument;
-use crate::plan::{Item, Order, Plan};
+use crate::plan::{Conjunct, Item, Order, Plan};
 use crate::view::RowFilter;
 use crate::{Error, ErrorKind};
 
@@ -23,8 +25,12 @@ pub(crate) struct Selection<'b> {
     block: &'b Block<'b>,
     /// Of the last columns of the source: the same for every record.
     constants: &'b [ArrayRef],
-    /// `None` is every record of the block.
-    indices: Option<Vec<u32>>,
+    /// Which records of the block they were before the masks; `None` is every one.
+    before: Option<Vec<u32>>,
+    /// Which of those they are, each among what the one before it left.
+    masks: Vec<BooleanBuffer>,
+    /// What comes of both, once somebody has asked.
+    indices: OnceCell<Vec<u32>>,
     pub(crate) rows: usize,
     /// By column of the source.
     columns: Vec<Option<ArrayRef>>,
@@ -33,8 +39,32 @@ pub(crate) struct Selection<'b> {
 impl<'b> Selection<'b> {
     /// All of them.
     pub(crate) fn new(block: &'b Block<'b>, constants: &'b [ArrayRef], columns: usize) -> Self {
-        let columns = vec![None; columns];
-        Self { block, constants, indices: None, rows: block.records(), columns }
+        let (masks, indices) = (Vec::new(), OnceCell::new());
+        let (rows, columns) = (block.records(), vec![None; columns]);
+        Self { block, constants, before: None, masks, indices, rows, columns }
+    }
+
+    /// Which records of the block they are; `None` is every one.
+    fn indices(&self) -> Option<&[u32]> {
+        let Some((first, masks)) = self.masks.split_first() else { return self.before.as_deref() };
+        Some(self.indices.get_or_init(|| {
+            let places = first.set_indices_u32();
+            let mut indices: Vec<u32> = match &self.before {
+                None => places.collect(),
+                Some(before) => places.map(|place| before[place as usize]).collect(),
+            };
+            for mask in masks {
+                indices = mask.set_indices_u32().map(|place| indices[place as usize]).collect();
+            }
+            indices
+        }))
+    }
+
+    /// As [`indices`](Self::indices), taken out of it.
+    fn take_indices(&mut self) -> Option<Vec<u32>> {
+        self.indices();
+        self.masks.clear();
+        self.indices.take().or_else(|| self.before.take())
     }
 
     /// Those of them that come before a record of the block.
@@ -46,7 +76,7 @@ impl<'b> Selection<'b> {
 
     /// How many of them come before a record of the block.
     pub(crate) fn count_before(&self, record: usize) -> usize {
-        match &self.indices {
+        match self.indices() {
             None => record.min(self.rows),
             Some(indices) => indices.partition_point(|index| (*index as usize) < record),
         }
@@ -76,7 +106,7 @@ impl<'b> Selection<'b> {
     ) {
         let mut part = self.of(records.clone().collect());
         match part.try_show(filter) {
-            Ok(()) => shown.extend(part.indices.into_iter().flatten()),
+            Ok(()) => shown.extend(part.take_indices().into_iter().flatten()),
             Err(Undecided) if records.len() <= 1 => *undecided += records.len() as u64,
             Err(Undecided) => {
                 let middle = records.start + (records.end - records.start) / 2;
@@ -90,7 +120,7 @@ impl<'b> Selection<'b> {
     fn of(&self, indices: Vec<u32>) -> Self {
         let rows = indices.len();
         Self {
-            indices: Some(indices),
+            before: Some(indices),
             rows,
             ..Self::new(self.block, self.constants, self.columns.len())
         }
@@ -114,7 +144,7 @@ impl<'b> Selection<'b> {
         let first_constant = self.columns.len() - self.constants.len();
         let (of_block, constant): (Vec<usize>, Vec<usize>) =
             missing.into_iter().partition(|column| *column < first_constant);
-        let rows = self.indices.as_deref().map_or(Rows::All, Rows::Selected);
+        let rows = self.indices().map_or(Rows::All, Rows::Selected);
         let arrays = self
             .block
             .decode(&of_block, rows)
@@ -139,9 +169,18 @@ impl<'b> Selection<'b> {
         })
     }
 
+    /// Where a term of WHERE is true. What nothing behind it reads is dropped.
+    pub(crate) fn holds(&mut self, conjunct: &Conjunct) -> Result<BooleanBuffer, Stop> {
+        let mask = self.evaluate(&conjunct.expr, &conjunct.text)?;
+        for column in &conjunct.spent {
+            self.columns[*column] = None;
+        }
+        Ok(eval::is_true(mask.as_boolean()).values().clone())
+    }
+
     /// Index in the block of a record that is still wanted.
     pub(crate) fn record(&self, row: usize) -> usize {
-        match &self.indices {
+        match self.indices() {
             None => row,
             Some(indices) => indices.get(row).map_or(row, |record| *record as usize),
         }
@@ -235,11 +274,10 @@ impl<'b> Selection<'b> {
         }
         let mask = eval::is_true(mask);
         self.columns = self.filtered_columns(&mask)?;
-        let places = mask.values().set_indices_u32();
-        self.indices = Some(match &self.indices {
-            None => places.collect(),
-            Some(indices) => places.map(|place| indices[place as usize]).collect(),
-        });
+        if let Some(indices) = self.indices.take() {
+            (self.before, self.masks) = (Some(indices), Vec::new());
+        }
+        self.masks.push(mask.values().clone());
         self.rows = kept;
         Ok(())
     }
@@ -257,11 +295,10 @@ impl<'b> Selection<'b> {
         let record = u32::try_from(self.record(row)).unwrap_or(u32::MAX);
         let slice = |column: &Option<ArrayRef>| column.as_ref().map(|column| column.slice(row, 1));
         Self {
-            block: self.block,
-            constants: self.constants,
-            indices: Some(vec![record]),
+            before: Some(vec![record]),
             rows: 1,
             columns: self.columns.iter().map(slice).collect(),
+            ..Self::new(self.block, self.constants, 0)
         }
     }
 
@@ -269,8 +306,7 @@ impl<'b> Selection<'b> {
         if self.rows <= rows {
             return;
         }
-        let indices = self.indices.take();
-        self.indices = Some(match indices {
+        self.before = Some(match self.take_indices() {
             Some(mut indices) => {
                 indices.truncate(rows);
                 indices

@@ -66,7 +66,7 @@ impl Distinct {
     }
 
     fn columns(&self) -> Result<Option<(ArrayRef, ArrayRef)>, Problem> {
-        let mut columns = self.pairs.columns(0..self.pairs.len())?.into_iter();
+        let mut columns = self.pairs.columns(&self.pairs.numbers())?.into_iter();
         Ok(columns.next().zip(columns.next()))
     }
 

@@ -167,18 +167,22 @@ impl Extremes {
     }
 
     /// The values as an array of the type `to`, which they came from.
-    pub(super) fn finish(self, to: &DataType) -> Result<ArrayRef, Problem> {
-        let integers = match self.best {
-            Best::Integers(best) => best,
-            Best::Floats(best) => return Ok(cast(&Float64Array::from(best), to)?),
-            Best::Texts { best, .. } => return Ok(Arc::new(StringArray::from_iter(best))),
+    pub(super) fn finish(&self, to: &DataType) -> Result<ArrayRef, Problem> {
+        let integers = match &self.best {
+            Best::Integers(best) => best.iter().copied(),
+            Best::Floats(best) => {
+                return Ok(cast(&best.iter().copied().collect::<Float64Array>(), to)?);
+            }
+            Best::Texts { best, .. } => {
+                return Ok(Arc::new(best.iter().map(Option::as_deref).collect::<StringArray>()));
+            }
         };
         if let DataType::Decimal128(precision, scale) = to {
-            let array = Decimal128Array::from(integers);
+            let array: Decimal128Array = integers.collect();
             return Ok(Arc::new(array.with_precision_and_scale(*precision, *scale)?));
         }
         let narrow = |value: Option<i128>| value.and_then(|value| i64::try_from(value).ok());
-        let integers: Int64Array = integers.into_iter().map(narrow).collect();
+        let integers: Int64Array = integers.map(narrow).collect();
         if let DataType::Date32 = to {
             let days: PrimitiveArray<Int32Type> =
                 cast(&integers, &DataType::Int32)?.as_primitive().clone();

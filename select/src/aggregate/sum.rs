@@ -78,7 +78,7 @@ impl Sums {
     }
 
     /// The sum of each group that has values, of the type `to`; null of the others.
-    pub(super) fn sums(self, counts: &[i64], to: &DataType) -> Result<ArrayRef, Problem> {
+    pub(super) fn sums(&self, counts: &[i64], to: &DataType) -> Result<ArrayRef, Problem> {
         match self {
             Self::Exact(sums) => {
                 let sums = sums.iter().zip(counts).map(|(sum, count)| match count {
@@ -87,14 +87,14 @@ impl Sums {
                 });
                 decimals(sums.collect::<Result<_, _>>()?, to)
             }
-            Self::Float { sums, .. } => floats(&sums, counts, "sum", |sum, _| sum),
+            Self::Float { sums, .. } => floats(sums, counts, "sum", |sum, _| sum),
         }
     }
 
     /// As [`sums`](Self::sums), divided by the number of values; `scale` is that of the digits
     /// that were added.
     pub(super) fn averages(
-        self,
+        &self,
         counts: &[i64],
         scale: Option<u8>,
         to: &DataType,
@@ -114,7 +114,7 @@ impl Sums {
             }
             #[expect(clippy::cast_precision_loss, reason = "a count of records is far below 2^53")]
             Self::Float { sums, .. } => {
-                floats(&sums, counts, "avg", |sum, count| sum / count as f64)
+                floats(sums, counts, "avg", |sum, count| sum / count as f64)
             }
         }
     }

@@ -99,8 +99,8 @@ fn literal_set(list: &[Expr]) -> Option<(LiteralSet, bool)> {
         return None;
     }
     let mut has_null = false;
-    let mut integers = HashSet::new();
-    let mut texts = HashSet::new();
+    let mut integers = HashSet::default();
+    let mut texts = HashSet::default();
     for expr in list {
         let ExprKind::Literal(Literal { scalar, .. }) = &expr.kind else { return None };
         let (array, _) = scalar.get();

@@ -118,7 +118,7 @@ impl Display for Rows {
             writeln!(f, "distinct: all columns")?;
         }
         let items = texts(&self.items[..self.visible]);
-        let Some(Grouping { keys, aggregates, clause }) = &self.grouping else {
+        let Some(Grouping { keys, aggregates, clause, .. }) = &self.grouping else {
             return writeln!(f, "project: {items}");
         };
         if *clause == "DISTINCT" {

@@ -50,10 +50,9 @@ pub(super) fn rows(
     let order = order(binder, select, &fields, &mut items, rows_max)?;
 
     let mut distinct = matches!(select.distinct, Distinct::All);
-    let mut grouping = is_grouped.then(|| Grouping {
-        keys: std::mem::take(&mut binder.keys),
-        aggregates: std::mem::take(&mut binder.aggregates),
-        clause: "GROUP BY",
+    let mut grouping = is_grouped.then(|| {
+        let keys = std::mem::take(&mut binder.keys);
+        Grouping::new(keys, std::mem::take(&mut binder.aggregates), "GROUP BY")
     });
     if distinct && !is_grouped {
         // rows that are alike are groups of which nothing is computed
@@ -63,7 +62,7 @@ pub(super) fn rows(
         };
         let of_group = items.iter().enumerate().map(to_column).collect();
         let keys = std::mem::replace(&mut items, of_group);
-        grouping = Some(Grouping { keys, aggregates: Vec::new(), clause: "DISTINCT" });
+        grouping = Some(Grouping::new(keys, Vec::new(), "DISTINCT"));
         distinct = false;
     }
     let mut rows = Rows { columns: Vec::new(), grouping, having, items, visible, distinct, order };

@@ -1,0 +1,294 @@
+//! Keys whose values fit a few words: one word a column.
+//!
+//! A number, a date or a time is its word; so is a text of up to seven bytes, and a longer one is a
+//! word by its number among those. Where a column leaves no word for NULL, one word more has a bit for
+//! each column.
+
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray, StringBuilder,
+};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, TimestampMicrosecondType, UInt32Type,
+};
+use arrow::error::ArrowError;
+
+use super::{Keys, Slots, Strings};
+use crate::types::TIMESTAMP;
+
+/// The most words of a key.
+const WORDS_MAX: usize = 4;
+
+/// The most digits of a decimal that is one word.
+const WORD_DIGITS_MAX: u8 = 18;
+
+/// NULL, in columns of which no value is this word.
+const NULL: u64 = 1 << 63;
+
+/// In the highest byte of a word: the rest is the number of a text.
+const LONG_TEXT: u64 = 0xFF << 56;
+
+/// The most bytes of a text that is a word: its length is in the highest byte.
+const SHORT_TEXT_BYTES_MAX: usize = 7;
+
+/// How many words keys of these types are; `None` where they are too many, or of no certain width.
+pub(super) fn words_of(types: &[DataType]) -> Option<usize> {
+    if !types.iter().all(is_packed) {
+        return None;
+    }
+    let words = types.len() + usize::from(types.iter().any(is_full));
+    (1..=WORDS_MAX).contains(&words).then_some(words)
+}
+
+fn is_packed(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Decimal128(precision, _) => *precision <= WORD_DIGITS_MAX,
+        DataType::Boolean
+        | DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::UInt32
+        | DataType::Date32
+        | DataType::Float32
+        | DataType::Utf8 => true,
+        data_type => is_full(data_type),
+    }
+}
+
+/// Whether any word may be a value.
+fn is_full(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Int64 | DataType::Float64) || *data_type == TIMESTAMP
+}
+
+/// Keys of `W` words.
+#[derive(Debug)]
+pub(super) struct PackedKeys<const W: usize> {
+    types: Vec<DataType>,
+    slots: Slots,
+    keys: Vec<[u64; W]>,
+    /// Those that are no word themselves.
+    texts: Strings,
+    /// The keys of one batch, for their memory.
+    batch: Vec<[u64; W]>,
+}
+
+impl<const W: usize> PackedKeys<W> {
+    /// Of types that have [so many words](words_of).
+    pub(super) fn new(types: Vec<DataType>) -> Self {
+        let (slots, texts) = (Slots::default(), Strings::default());
+        Self { types, slots, keys: Vec::new(), texts, batch: Vec::new() }
+    }
+
+    /// Writes the words of a column.
+    fn pack(&mut self, column: usize, array: &ArrayRef) -> Result<(), ArrowError> {
+        macro_rules! pack {
+            ($type:ty, $word:expr) => {{
+                let values = array.as_primitive::<$type>().values();
+                for (key, value) in self.batch.iter_mut().zip(values) {
+                    key[column] = $word(*value);
+                }
+            }};
+        }
+        let narrow = |value: i32| u64::from(value.cast_unsigned());
+        match &self.types[column] {
+            DataType::Boolean => {
+                let values = array.as_boolean().values();
+                for (key, value) in self.batch.iter_mut().zip(values) {
+                    key[column] = u64::from(value);
+                }
+            }
+            DataType::Int8 => pack!(Int8Type, |value: i8| narrow(value.into())),
+            DataType::Int16 => pack!(Int16Type, |value: i16| narrow(value.into())),
+            DataType::Int32 => pack!(Int32Type, narrow),
+            DataType::Date32 => pack!(Date32Type, narrow),
+            DataType::UInt32 => pack!(UInt32Type, u64::from),
+            DataType::Float32 => pack!(Float32Type, |value: f32| u64::from(value.to_bits())),
+            DataType::Float64 => pack!(Float64Type, f64::to_bits),
+            DataType::Int64 => pack!(Int64Type, i64::cast_unsigned),
+            DataType::Timestamp(..) => pack!(TimestampMicrosecondType, i64::cast_unsigned),
+            DataType::Decimal128(..) => self.pack_digits(column, array)?,
+            _ => self.pack_texts(column, array)?,
+        }
+        let Some(nulls) = array.nulls() else { return Ok(()) };
+        let is_full = is_full(&self.types[column]);
+        for row in (!nulls.inner()).set_indices() {
+            let key = &mut self.batch[row];
+            key[column] = if is_full { 0 } else { NULL };
+            if is_full {
+                key[W - 1] |= 1 << column;
+            }
+        }
+        Ok(())
+    }
+
+    fn pack_digits(&mut self, column: usize, array: &ArrayRef) -> Result<(), ArrowError> {
+        let array = array.as_primitive::<Decimal128Type>();
+        for (row, (key, digits)) in self.batch.iter_mut().zip(array.values()).enumerate() {
+            key[column] = match i64::try_from(*digits) {
+                Ok(digits) => digits.cast_unsigned(),
+                Err(_) if array.is_null(row) => NULL,
+                Err(_) => {
+                    let text = format!("{digits} has more than {WORD_DIGITS_MAX} digits");
+                    return Err(ArrowError::InvalidArgumentError(text));
+                }
+            };
+        }
+        Ok(())
+    }
+
+    fn pack_texts(&mut self, column: usize, array: &ArrayRef) -> Result<(), ArrowError> {
+        let texts = array.as_string::<i32>();
+        let (bytes, mut ends) = (texts.value_data(), texts.value_offsets().iter());
+        let offset = |end: &i32| usize::try_from(*end).unwrap_or(0);
+        let mut start = ends.next().map_or(0, offset);
+        for (row, (key, end)) in self.batch.iter_mut().zip(ends.map(offset)).enumerate() {
+            key[column] = match short_text(&bytes[start..], end - start) {
+                Some(word) => word,
+                None if texts.is_null(row) => NULL,
+                None => LONG_TEXT | u64::from(self.texts.intern(&bytes[start..end])?),
+            };
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// The values of a column of some keys.
+    #[expect(clippy::cast_possible_truncation, reason = "such a word came from such a value")]
+    fn unpack(&self, column: usize, keys: &[u32]) -> Result<ArrayRef, ArrowError> {
+        let data_type = &self.types[column];
+        let is_full = is_full(data_type);
+        let words = keys.iter().map(|key| {
+            let key = &self.keys[*key as usize];
+            let is_null = if is_full { key[W - 1] >> column & 1 == 1 } else { key[column] == NULL };
+            (!is_null).then_some(key[column])
+        });
+        Ok(match data_type {
+            DataType::Boolean => {
+                Arc::new(words.map(|word| word.map(|word| word != 0)).collect::<BooleanArray>())
+            }
+            DataType::Int8 => primitive::<Int8Type>(words, data_type, |word| narrow(word) as i8),
+            DataType::Int16 => primitive::<Int16Type>(words, data_type, |word| narrow(word) as i16),
+            DataType::Int32 => primitive::<Int32Type>(words, data_type, narrow),
+            DataType::Date32 => primitive::<Date32Type>(words, data_type, narrow),
+            DataType::UInt32 => {
+                primitive::<UInt32Type>(words, data_type, |word| narrow(word).cast_unsigned())
+            }
+            DataType::Float32 => primitive::<Float32Type>(words, data_type, |word| {
+                f32::from_bits(narrow(word).cast_unsigned())
+            }),
+            DataType::Float64 => primitive::<Float64Type>(words, data_type, f64::from_bits),
+            DataType::Int64 => primitive::<Int64Type>(words, data_type, u64::cast_signed),
+            DataType::Timestamp(..) => {
+                primitive::<TimestampMicrosecondType>(words, data_type, u64::cast_signed)
+            }
+            DataType::Decimal128(..) => {
+                primitive::<Decimal128Type>(words, data_type, |word| i128::from(word.cast_signed()))
+            }
+            _ => self.unpack_texts(words)?,
+        })
+    }
+
+    fn unpack_texts(
+        &self,
+        words: impl ExactSizeIterator<Item = Option<u64>>,
+    ) -> Result<ArrayRef, ArrowError> {
+        let rows = words.len();
+        let mut texts = StringBuilder::with_capacity(rows, rows * SHORT_TEXT_BYTES_MAX);
+        for word in words {
+            let Some(word) = word else {
+                texts.append_null();
+                continue;
+            };
+            let bytes = word.to_le_bytes();
+            let text = match word & LONG_TEXT {
+                LONG_TEXT => self.texts.at(narrow(word).cast_unsigned()),
+                _ => &bytes[..usize::from(bytes[SHORT_TEXT_BYTES_MAX])],
+            };
+            texts.append_value(std::str::from_utf8(text)?);
+        }
+        Ok(Arc::new(texts.finish()))
+    }
+}
+
+impl<const W: usize> Keys for PackedKeys<W> {
+    fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    fn intern(&mut self, columns: &[ArrayRef], numbers: &mut Vec<u32>) -> Result<(), ArrowError> {
+        let rows = columns.first().map_or(0, |column| column.len());
+        self.batch.clear();
+        self.batch.resize(rows, [0; W]);
+        for (column, array) in columns.iter().enumerate() {
+            self.pack(column, array)?;
+        }
+        numbers.reserve(rows);
+        let Self { slots, keys, batch, .. } = self;
+        // neighbours are often alike
+        let mut last: Option<(&[u64; W], u32)> = None;
+        for key in &*batch {
+            let number = match last {
+                Some((last, number)) if last == key => number,
+                _ => {
+                    let mut hasher = slots.hasher.build_hasher();
+                    key.iter().for_each(|word| hasher.write_u64(*word));
+                    let hash = hasher.finish();
+                    let number = slots.number(hash, keys.len(), |number| keys[number] == *key)?;
+                    if number as usize == keys.len() {
+                        keys.push(*key);
+                    }
+                    number
+                }
+            };
+            last = Some((key, number));
+            numbers.push(number);
+        }
+        Ok(())
+    }
+
+    fn columns(&self, keys: &[u32]) -> Result<Vec<ArrayRef>, ArrowError> {
+        (0..self.types.len()).map(|column| self.unpack(column, keys)).collect()
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.slots.memory_bytes()
+            + self.keys.capacity() * size_of::<[u64; W]>()
+            + self.texts.memory_bytes()
+    }
+}
+
+/// The word of a text that is short enough: so many of these bytes.
+#[inline]
+fn short_text(bytes: &[u8], length: usize) -> Option<u64> {
+    if length > SHORT_TEXT_BYTES_MAX {
+        return None;
+    }
+    let word = match bytes.first_chunk() {
+        Some(eight) => u64::from_le_bytes(*eight),
+        None => {
+            let mut eight = [0; 8];
+            eight[..length].copy_from_slice(&bytes[..length]);
+            u64::from_le_bytes(eight)
+        }
+    };
+    let text = word & ((1 << (8 * length)) - 1);
+    Some(text | (length as u64) << (8 * SHORT_TEXT_BYTES_MAX))
+}
+
+/// The number that is the lower half of a word.
+#[expect(clippy::cast_possible_truncation, reason = "the rest is a mark or nothing")]
+fn narrow(word: u64) -> i32 {
+    (word as u32).cast_signed()
+}
+
+fn primitive<T: ArrowPrimitiveType>(
+    words: impl Iterator<Item = Option<u64>>,
+    data_type: &DataType,
+    value: impl Fn(u64) -> T::Native,
+) -> ArrayRef {
+    let values: PrimitiveArray<T> = words.map(|word| word.map(&value)).collect();
+    Arc::new(values.with_data_type(data_type.clone()))
+}
