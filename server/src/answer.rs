@@ -70,7 +70,10 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     }
 
     async fn select(&mut self, request: SelectRequest) -> Result<(), Stop> {
-        let Planned { plan, is_discreet } = self.plan(request.sql, request.parameters).await?;
+        let scan = self.scan();
+        let then = |Planned { plan, is_discreet }| (scan(plan.clone()), plan, is_discreet);
+        let planned = self.plan(request.sql, request.parameters, then).await?;
+        let (mut batches, plan, is_discreet) = planned;
         let name = plan.source().name().to_owned();
         self.account.statistics.file_bytes = plan.source().bytes();
         self.account.of_part = !plan.view().has_all_records();
@@ -79,7 +82,6 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         self.writer.send_parts(Kind::Schema, std::iter::once(&message[..])).await?;
         self.writer.flush().await?;
 
-        let mut batches = self.scan(plan).await?;
         let sent = self.batches(&mut batches, &mut encoder).await;
         self.account.count_scan(&batches.statistics());
         match sent {
@@ -105,7 +107,13 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         }
     }
 
-    async fn plan(&mut self, sql: String, values: Vec<message::Value>) -> Result<Planned, Fault> {
+    /// Plans a Select, and does what comes `then` at once, where files may be read.
+    async fn plan<T: Send + 'static>(
+        &mut self,
+        sql: String,
+        values: Vec<message::Value>,
+        then: impl FnOnce(Planned) -> T + Send + 'static,
+    ) -> Result<T, Fault> {
         let max = self.shared.limits.sql_bytes_max.get() as usize;
         if sql.len() > max {
             return Err(Fault::TooLarge { what: "SQL text", got: sql.len(), max, unit: "bytes" });
@@ -117,7 +125,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
             let select = Select::parse(&sql)?;
             let file = select.from().to_owned();
             let plan = catalogue.plan(&file, &select, &parameters, &caller);
-            Ok((file, plan))
+            Ok((file, plan.map(then)))
         });
         let (file, plan) = self.interrupt.or(planned).await?;
         self.account.file = file;
@@ -125,10 +133,10 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         plan
     }
 
-    /// A scan of a plan: what is to be read may be looked up in an index.
-    async fn scan(&mut self, plan: Plan) -> Result<Batches, Fault> {
+    /// Begins the scan of a plan: what is to be read may be looked up in an index.
+    fn scan(&self) -> impl FnOnce(Plan) -> Batches + Send + 'static {
         let (options, morsels) = (self.shared.scan_options(), self.shared.activity.morsels());
-        self.interrupt.or(blocking(move || Ok(Batches::new(plan, options, morsels)))).await
+        move |plan| Batches::new(plan, options, morsels)
     }
 
     async fn fetch(&mut self, request: FetchRequest) -> Result<(), Stop> {
@@ -159,21 +167,30 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     }
 
     async fn explain(&mut self, request: ExplainRequest) -> Result<(), Stop> {
-        let Planned { plan, is_discreet } = self.plan(request.sql, request.parameters).await?;
-        let explained = plan.clone();
-        let mut text = self.interrupt.or(blocking(move || Ok(explained.to_string()))).await?;
-        if request.analyze {
-            text += &self.analyze(plan, is_discreet).await?;
+        let scan = request.analyze.then(|| self.scan());
+        let then = |Planned { plan, is_discreet }| {
+            let text = plan.to_string();
+            let started = Instant::now();
+            (text, scan.map(|scan| (started, scan(plan.clone()))), plan, is_discreet)
+        };
+        let planned = self.plan(request.sql, request.parameters, then).await?;
+        let (mut text, scan, plan, is_discreet) = planned;
+        if let Some((started, batches)) = scan {
+            text += &self.analyze(plan, started, batches, is_discreet).await?;
         }
         self.writer.send(Kind::Explanation, &Explanation { text }).await
     }
 
     /// Runs a plan, drops its batches, and tells what happened.
-    async fn analyze(&mut self, plan: Plan, is_discreet: bool) -> Result<String, Fault> {
+    async fn analyze(
+        &mut self,
+        plan: Plan,
+        started: Instant,
+        mut batches: Batches,
+        is_discreet: bool,
+    ) -> Result<String, Fault> {
         self.account.statistics.file_bytes = plan.source().bytes();
         self.account.of_part = !plan.view().has_all_records();
-        let mut batches = self.scan(plan.clone()).await?;
-        let started = Instant::now();
         let end = loop {
             let next = self.interrupt.or(batches.next()).await;
             self.account.count_scan(&batches.statistics());
