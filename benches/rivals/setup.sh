@@ -6,4 +6,4 @@ set -euo pipefail
 apt-get update -q
 apt-get install -qy --no-install-recommends nginx-light postgresql-15 curl python3-venv
 python3 -m venv "$1"
-"$1/bin/pip" install -q duckdb pyarrow 'psycopg[binary]'
+"$1/bin/pip" install -q duckdb pyarrow polars datafusion 'psycopg[binary]'
