@@ -29,7 +29,7 @@ pub(crate) enum IndexCommand {
     ///
     /// Of each zone of about a megabyte the least and greatest value of each column and the number of
     /// NULLs are kept, so that a Select does not read the zones that WHERE rules out. The keys that a
-    /// descriptor declares as [[key]] are sorted, so that a few records are found and read alone. An
+    /// descriptor declares as `[[key]]` are sorted, so that a few records are found and read alone. An
     /// index is used as long as its file and the layout in its descriptor are what they were; afterwards it
     /// is as if there were none; with `append_only = true` in the descriptor it stays good for the
     /// records that it was built from, and those behind them are read. It holds values of the file, of protected columns too: it is readable
