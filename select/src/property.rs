@@ -8,7 +8,7 @@ use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 
 use crate::copybook::{Copybook, CopybookOptions, Encoding};
-use crate::index::{decode_body, decode_page, encode_page};
+use crate::index::{Entry, decode_body, decode_page, encode_page};
 use crate::{Descriptor, Plan, Result, Scan, ScanOptions, Select, Source, Step};
 
 /// A text is refused, or has one answer however its scan is divided and whatever an index rules out:
@@ -41,8 +41,8 @@ pub fn answers_ignore_morsels(source: &Arc<Source>, sql: &str) {
 /// # Panics
 /// Where that does not hold.
 pub fn any_index(source: &Source, body: &[u8]) {
-    if let Some(entries) = decode_page(body) {
-        let again = encode_page(&entries).ok().and_then(|page| decode_page(&page));
+    if let Some(entries) = entries(body) {
+        let again = encode_page(&entries).ok().and_then(|page| self::entries(&page));
         assert_eq!(again, Some(entries), "a page");
     }
     let Ok(stored) = decode_body(body) else { return };
@@ -53,6 +53,15 @@ pub fn any_index(source: &Source, body: &[u8]) {
     for (_, extent) in index.zones() {
         assert!(extent.len() > 0, "an empty zone");
     }
+}
+
+/// What bytes are as a page of a key.
+fn entries(page: &[u8]) -> Option<Vec<Entry>> {
+    let mut entries = Vec::new();
+    decode_page(page, &mut |key, record, bytes| {
+        entries.push(Entry { key: key.to_vec(), record, bytes });
+    })?;
+    Some(entries)
 }
 
 /// A text is refused as a copybook with its line and column, or makes a descriptor that is one.

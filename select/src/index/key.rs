@@ -86,6 +86,9 @@ pub(crate) struct Entry {
     pub(crate) bytes: Range<u64>,
 }
 
+/// What is done with an entry: its key, its record, and where that lies.
+pub(super) type EachEntry<'a> = dyn FnMut(&[u8], u64, Range<u64>) + 'a;
+
 /// Encodings from one on, up to another; `None` is all that follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyRange {
@@ -152,9 +155,11 @@ impl Key {
     /// Adds the records of the entries of `range` to `extents`.
     pub(crate) fn find(&self, range: &KeyRange, extents: &mut Vec<Extent>) -> Result<(), Unusable> {
         for page in &self.pages[self.pages_of(range)] {
-            let entries = self.read(page)?;
-            let found = entries.iter().filter(|entry| range.contains(&entry.key));
-            extents.extend(found.map(Entry::extent));
+            self.read(page, &mut |key, record, bytes| {
+                if range.contains(key) {
+                    extents.push(Extent { first_record: record, records: Some(1), bytes });
+                }
+            })?;
         }
         Ok(())
     }
@@ -179,11 +184,16 @@ impl Key {
             End::Tail => Box::new(pages.iter().rev()),
         };
         for page in pages {
-            let mut entries = self.read(page)?;
+            let mut entries = Vec::new();
+            self.read(page, &mut |key, record, bytes| {
+                if range.contains(key) {
+                    entries.push(Entry { key: key.to_vec(), record, bytes });
+                }
+            })?;
             if end == End::Tail {
                 entries.reverse();
             }
-            for entry in entries.into_iter().filter(|entry| range.contains(&entry.key)) {
+            for entry in entries {
                 if found.len() >= count {
                     let Some(last) = &last else { return Ok(Some(found)) };
                     if !entry.key.starts_with(last) {
@@ -224,7 +234,8 @@ impl Key {
         start..end.max(start)
     }
 
-    fn read(&self, page: &Page) -> Result<Vec<Entry>, Unusable> {
+    /// Gives the entries of a page to `each`, which are none where it is unusable.
+    fn read(&self, page: &Page, each: &mut EachEntry<'_>) -> Result<(), Unusable> {
         let Range { start, end } = page.bytes;
         let mut bytes = vec![0; usize::try_from(end - start).map_err(|_too_long| Unusable)?];
         let at = self.file.start + start;
@@ -232,9 +243,8 @@ impl Key {
         if store::checksum(&bytes) != page.checksum {
             return Err(Unusable);
         }
-        store::decode_page(&bytes)
-            .filter(|entries| entries.len() as u64 == page.entries)
-            .ok_or(Unusable)
+        let entries = store::decode_page(&bytes, each);
+        if entries == Some(page.entries) { Ok(()) } else { Err(Unusable) }
     }
 }
 

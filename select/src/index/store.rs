@@ -18,7 +18,7 @@ use bincode::{Decode, Encode};
 use flate2::Crc;
 
 use super::bounds::{self, Bound};
-use super::key::{Entry, Key, KeyColumn, KeySpec, Page, PageFile};
+use super::key::{EachEntry, Entry, KEY_BYTES_MAX, Key, KeyColumn, KeySpec, Page, PageFile};
 use super::{Index, IndexContents};
 use crate::prune::ColumnStatistics;
 use crate::source::Identity;
@@ -90,14 +90,17 @@ struct StoredPage {
     entries: u64,
 }
 
-#[derive(Encode, Decode)]
-struct StoredEntry {
-    /// Bytes of the key that are those of the entry before.
-    shared: u16,
-    rest: Vec<u8>,
-    record: u64,
-    start: u64,
-    bytes: u64,
+/// The entries of a page, one value each: read without memory of its own for each entry.
+#[derive(Default, Encode, Decode)]
+struct StoredEntries {
+    /// Bytes of the key that are those of the entry before, and how many follow.
+    shared: Vec<u16>,
+    lengths: Vec<u16>,
+    /// Those that follow, of all entries.
+    rests: Vec<u8>,
+    records: Vec<u64>,
+    starts: Vec<u64>,
+    bytes: Vec<u64>,
 }
 
 #[derive(Encode, Decode)]
@@ -159,39 +162,50 @@ pub(super) fn read(file: File) -> io::Result<Stored> {
 
 /// The bytes of a page.
 pub(crate) fn encode_page(entries: &[Entry]) -> Result<Vec<u8>, String> {
+    let mut stored = StoredEntries::default();
     let mut before: &[u8] = &[];
-    let stored = entries.iter().map(|entry| {
-        let shared = before.iter().zip(&entry.key).take_while(|(a, b)| a == b).count();
-        let shared = u16::try_from(shared).unwrap_or(u16::MAX);
-        before = &entry.key;
-        StoredEntry {
-            shared,
-            rest: entry.key[usize::from(shared)..].to_vec(),
-            record: entry.record,
-            start: entry.bytes.start,
-            bytes: entry.bytes.end - entry.bytes.start,
-        }
-    });
-    let stored: Vec<StoredEntry> = stored.collect();
+    for Entry { key, record, bytes } in entries {
+        let shared = before.iter().zip(key).take_while(|(a, b)| a == b).count();
+        let rest = &key[shared..];
+        let short = |bytes: usize| u16::try_from(bytes).map_err(|_long| "a key is too long");
+        stored.shared.push(short(shared)?);
+        stored.lengths.push(short(rest.len())?);
+        stored.rests.extend_from_slice(rest);
+        stored.records.push(*record);
+        stored.starts.push(bytes.start);
+        stored.bytes.push(bytes.end - bytes.start);
+        before = key;
+    }
     bincode::encode_to_vec(stored, config::standard()).map_err(|error| error.to_string())
 }
 
-/// The entries of a page; `None` where the bytes are none.
-pub(crate) fn decode_page(bytes: &[u8]) -> Option<Vec<Entry>> {
+/// Gives the entries of a page to `each`: key, record, and where that lies. Their number; `None` where
+/// the bytes are no page, whatever came before that was found out.
+pub(crate) fn decode_page(bytes: &[u8], each: &mut EachEntry<'_>) -> Option<u64> {
     let limited = config::standard().with_limit::<{ PAGE_BYTES_MAX * EXPANSION }>();
-    let (stored, used): (Vec<StoredEntry>, usize) =
-        bincode::decode_from_slice(bytes, limited).ok()?;
-    if used != bytes.len() {
+    let (stored, used): (StoredEntries, usize) = bincode::decode_from_slice(bytes, limited).ok()?;
+    let StoredEntries { shared, lengths, rests, records, starts, bytes: sizes } = stored;
+    let entries = shared.len();
+    let others = [lengths.len(), records.len(), starts.len(), sizes.len()];
+    if used != bytes.len() || others != [entries; 4] {
         return None;
     }
-    let mut before: Vec<u8> = Vec::new();
-    let entries = stored.into_iter().map(|StoredEntry { shared, rest, record, start, bytes }| {
-        let mut key = before.get(..usize::from(shared))?.to_vec();
-        key.extend(rest);
-        before.clone_from(&key);
-        Some(Entry { key, record, bytes: start..start.checked_add(bytes)? })
-    });
-    entries.collect()
+    let (mut key, mut rests) = (Vec::new(), rests.as_slice());
+    for (place, (shared, length)) in shared.into_iter().zip(lengths).enumerate() {
+        let (rest, others) = rests.split_at_checked(usize::from(length))?;
+        rests = others;
+        if usize::from(shared) > key.len() {
+            return None;
+        }
+        key.truncate(usize::from(shared));
+        key.extend_from_slice(rest);
+        if key.len() > KEY_BYTES_MAX {
+            return None;
+        }
+        let start = starts[place];
+        each(&key, records[place], start..start.checked_add(sizes[place])?);
+    }
+    rests.is_empty().then_some(entries as u64)
 }
 
 struct Header {
@@ -223,7 +237,7 @@ pub(crate) struct Stored {
     pages: Option<Arc<PageFile>>,
 }
 
-/// As [`decode`] of what is behind the header.
+/// An index of what is behind the header; else what is wrong with it.
 pub(crate) fn decode_body(body: &[u8]) -> Result<Stored, &'static str> {
     let decoded = match body.len() {
         bytes if bytes <= SMALL_BYTES => {
