@@ -127,10 +127,11 @@ impl<const W: usize> PackedKeys<W> {
     fn pack_digits(&mut self, column: usize, array: &ArrayRef) -> Result<(), ArrowError> {
         let array = array.as_primitive::<Decimal128Type>();
         for (row, (key, digits)) in self.batch.iter_mut().zip(array.values()).enumerate() {
-            key[column] = match i64::try_from(*digits) {
-                Ok(digits) => digits.cast_unsigned(),
-                Err(_) if array.is_null(row) => NULL,
-                Err(_) => {
+            key[column] = match i64::try_from(*digits).map(i64::cast_unsigned) {
+                // what stands in place of NULL may be any digits
+                _ if array.is_null(row) => NULL,
+                Ok(word) if word != NULL => word,
+                _ => {
                     let text = format!("{digits} has more than {WORD_DIGITS_MAX} digits");
                     return Err(ArrowError::InvalidArgumentError(text));
                 }
