@@ -36,8 +36,6 @@ pub(crate) struct AccessPath {
     pub(crate) zones_read: usize,
     /// The keys that are used instead of zones.
     pub(crate) keyed: Vec<Keyed>,
-    /// Records that are not read since a key tells so.
-    pub(crate) unkeyed: u64,
 }
 
 impl AccessPath {
@@ -51,7 +49,6 @@ impl AccessPath {
             zones: 0,
             zones_read: 0,
             keyed: Vec::new(),
-            unkeyed: 0,
         }
     }
 
@@ -97,7 +94,8 @@ impl AccessPath {
 
     /// Records that are not read.
     pub(crate) fn records_pruned(&self) -> u64 {
-        self.pruned_by.iter().sum::<u64>() + self.skipped + self.unkeyed
+        let by_keys = self.keyed.iter().map(|keyed| keyed.pruned);
+        self.pruned_by.iter().copied().chain(by_keys).sum::<u64>() + self.skipped
     }
 
     /// What is left by what the file claims of its parts.
@@ -131,10 +129,7 @@ impl AccessPath {
     ) -> Option<Vec<Extent>> {
         let zones = known.index.zones().zip(rulings).filter(|(_, ruling)| ruling.is_none());
         let bytes = zones.map(|((_, extent), _)| extent.len()).sum();
-        let mut keyed = Keyed::of(plan, known.index, known, bytes, apart_bytes)?;
-        let read: u64 = keyed.extents.iter().filter_map(|extent| extent.records).sum();
-        self.unkeyed += known.index.record_count().saturating_sub(read);
-        let extents = std::mem::take(&mut keyed.extents);
+        let (keyed, extents) = Keyed::of(plan, known.index, known, bytes, apart_bytes)?;
         self.keyed.push(keyed);
         Some(extents)
     }

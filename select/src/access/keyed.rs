@@ -9,22 +9,21 @@ use super::search::Search;
 use crate::expr::ExprKind;
 use crate::extent::Extent;
 use crate::index::{End, Entry, Index, Key, KeyEncoder, KeyRange};
-use crate::plan::{Bound, Order};
+use crate::plan::{Bound, Conjunct, Order};
 use crate::prune::Statistics;
 
 /// Places of records that are looked up at most: 10 MB of them.
-const PLACES_MAX: u64 = 256 << 10;
+const PLACES_MAX: usize = 256 << 10;
 
 /// Bytes between two records that are read sooner than left out.
 const GAP_BYTES_MAX: u64 = 4 << 10;
 
-/// The records of a file that have to be read by what a key tells.
+/// A key that is used.
 #[derive(Debug)]
 pub(crate) struct Keyed {
-    /// The name of the key.
-    pub(crate) key: String,
-    /// In the order of the file.
-    pub(crate) extents: Vec<Extent>,
+    pub(crate) name: String,
+    /// Records that are not read since it tells so.
+    pub(crate) pruned: u64,
     /// Whether entries are left out at the start of the key, and at its end.
     pub(crate) head: bool,
     pub(crate) tail: bool,
@@ -35,24 +34,23 @@ pub(crate) struct Keyed {
 impl Keyed {
     /// By the key of the index with the least to read, if one beats reading `bytes_max` in one go,
     /// where a run of records apart from others costs as much as `apart_bytes` more. A damaged key
-    /// is none.
+    /// is none. With what is to be read, in the order of the file.
     pub(super) fn of(
         plan: &Bound,
         index: &Index,
         statistics: &dyn Statistics,
         bytes_max: u64,
         apart_bytes: u64,
-    ) -> Option<Self> {
+    ) -> Option<(Self, Vec<Extent>)> {
         let sound = sound_conjuncts(plan, statistics);
-        let mut best: Option<Self> = None;
-        let mut bytes_max = bytes_max;
+        let (mut best, mut bytes_max) = (None, bytes_max);
         for key in index.keys() {
             let Some(encoder) = KeyEncoder::new(&key.spec.columns, plan.source().schema()) else {
                 continue;
             };
             let request = Request { plan, key, encoder: &encoder, sound, bytes_max, apart_bytes };
-            if let Some((keyed, bytes)) = request.keyed() {
-                best = Some(keyed);
+            if let Some((keyed, extents, bytes)) = request.keyed(index.record_count()) {
+                best = Some((keyed, extents));
                 bytes_max = bytes;
             }
         }
@@ -66,9 +64,8 @@ fn sound_conjuncts(plan: &Bound, statistics: &dyn Statistics) -> usize {
         let known = statistics.column(*column);
         known.is_some_and(|known| known.decodes.count_set_bits() == known.decodes.len())
     };
-    let is_sound = |conjunct: &&crate::plan::Conjunct| {
-        !conjunct.expr.is_fallible() && conjunct.columns.iter().all(decodes)
-    };
+    let is_sound =
+        |conjunct: &&Conjunct| !conjunct.expr.is_fallible() && conjunct.columns.iter().all(decodes);
     plan.conjuncts.iter().take_while(is_sound).count()
 }
 
@@ -84,8 +81,8 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// What the key leaves to be read, and the bytes that it costs.
-    fn keyed(&self) -> Option<(Keyed, u64)> {
+    /// What of `records` the key leaves to be read, and the bytes that it costs.
+    fn keyed(&self, records: u64) -> Option<(Keyed, Vec<Extent>, u64)> {
         let search = Search::of(&self.plan.conjuncts[..self.sound], self.key, self.encoder);
         let top = self.top(&search);
         let ordered = top.is_some();
@@ -97,19 +94,20 @@ impl Request<'_> {
         let extents = joined(places);
         let cost = |extent: &Extent| extent.len().saturating_add(self.apart_bytes);
         let cost = extents.iter().map(cost).fold(0, u64::saturating_add);
+        let read: u64 = extents.iter().filter_map(|extent| extent.records).sum();
         let keyed = Keyed {
-            key: self.key.spec.name.clone(),
-            extents,
+            name: self.key.spec.name.clone(),
+            pruned: records.saturating_sub(read),
             head: search.head,
             tail: search.tail,
             ordered,
         };
-        (cost < self.bytes_max).then_some((keyed, cost))
+        (cost < self.bytes_max).then_some((keyed, extents, cost))
     }
 
     /// Records that it pays to read at most, if each were apart.
     fn places_max(&self) -> u64 {
-        (self.bytes_max / self.apart_bytes.max(1)).min(PLACES_MAX)
+        (self.bytes_max / self.apart_bytes.max(1)).min(PLACES_MAX as u64)
     }
 
     /// Where the records of some ranges are.
@@ -122,7 +120,7 @@ impl Request<'_> {
         }
         let mut places = Vec::new();
         for range in ranges {
-            self.key.find(range, &mut places).ok()?;
+            self.key.find(range, PLACES_MAX, &mut places).ok()?;
         }
         Some(places)
     }

@@ -8,16 +8,17 @@
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Schema};
-use arrow::row::{RowConverter, SortField};
+use arrow::row::{RowConverter, Rows, SortField};
 
 use super::store;
 use crate::extent::Extent;
-use crate::numeric;
+use crate::{numeric, types};
 
 /// The longest encoding of a record's columns. Records with a longer one have no key.
 pub(super) const KEY_BYTES_MAX: usize = 1 << 10;
@@ -103,7 +104,7 @@ pub(crate) enum End {
     Tail,
 }
 
-/// A page cannot be read, or is damaged.
+/// A page cannot be read, or is damaged, or there are too many entries.
 #[derive(Debug)]
 pub(crate) struct Unusable;
 
@@ -152,14 +153,23 @@ impl Key {
         self.pages[self.pages_of(range)].iter().map(|page| page.entries).sum()
     }
 
-    /// Adds the records of the entries of `range` to `extents`.
-    pub(crate) fn find(&self, range: &KeyRange, extents: &mut Vec<Extent>) -> Result<(), Unusable> {
+    /// Adds the records of the entries of `range` to `extents`, as long as those are no more than
+    /// `extents_max`, a page's entries aside.
+    pub(crate) fn find(
+        &self,
+        range: &KeyRange,
+        extents_max: usize,
+        extents: &mut Vec<Extent>,
+    ) -> Result<(), Unusable> {
         for page in &self.pages[self.pages_of(range)] {
             self.read(page, &mut |key, record, bytes| {
                 if range.contains(key) {
                     extents.push(Extent { first_record: record, records: Some(1), bytes });
                 }
             })?;
+            if extents.len() > extents_max {
+                return Err(Unusable);
+            }
         }
         Ok(())
     }
@@ -263,15 +273,16 @@ impl KeyEncoder {
         let mut fields = Vec::new();
         for column in columns {
             let data_type = schema.fields().get(column.column)?.data_type();
-            if !crate::types::is_selectable(data_type) || *data_type == crate::types::INTERVAL {
+            if !types::is_selectable(data_type) || *data_type == types::INTERVAL {
                 return None;
             }
             fields.push(SortField::new_with_options(data_type.clone(), column.options()));
         }
-        let types = columns.iter().map(|column| schema.field(column.column).data_type().clone());
+        let data_types =
+            columns.iter().map(|column| schema.field(column.column).data_type().clone());
         let single = fields.iter().map(|field| RowConverter::new(vec![field.clone()]).ok());
         Some(Self {
-            types: types.collect(),
+            types: data_types.collect(),
             single: single.collect::<Option<_>>()?,
             all: RowConverter::new(fields).ok()?,
         })
@@ -290,7 +301,7 @@ impl KeyEncoder {
     }
 
     /// All columns of records.
-    pub(super) fn rows(&self, columns: &[ArrayRef]) -> Option<arrow::row::Rows> {
+    pub(super) fn rows(&self, columns: &[ArrayRef]) -> Option<Rows> {
         let columns: Vec<_> =
             columns.iter().map(|column| numeric::comparable(Arc::clone(column))).collect();
         self.all.convert_columns(&columns).ok()
@@ -303,9 +314,7 @@ impl KeyEncoder {
         }
         let parser = self.all.parser();
         // it panics at bytes that are no encoding, and these have passed their checksum only
-        let values = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            self.all.convert_rows([parser.parse(key)])
-        }));
+        let values = catch_unwind(AssertUnwindSafe(|| self.all.convert_rows([parser.parse(key)])));
         let values = values.ok()?.ok()?;
         let mut leading = Vec::new();
         for (place, value) in values.iter().take(columns).enumerate() {

@@ -83,7 +83,7 @@ impl Bound {
     fn fmt_access(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let ScanOptions { morsel_bytes, apart_bytes, .. } = ScanOptions::default();
         let path = AccessPath::pruned(self, self.morsel_bytes(morsel_bytes), apart_bytes);
-        for Keyed { key, head, tail, ordered, .. } in &path.keyed {
+        for Keyed { name, pruned, head, tail, ordered } in &path.keyed {
             let ends = match (head, tail) {
                 (true, true) => ", optimized at head and tail",
                 (true, false) => ", optimized at the head",
@@ -91,7 +91,7 @@ impl Bound {
                 (false, false) => "",
             };
             let order = if *ordered { ", in the order wanted" } else { "" };
-            writeln!(f, "  key: {key}{ends}{order}; {} records are not read", path.unkeyed)?;
+            writeln!(f, "  key: {name}{ends}{order}; {pruned} records are not read")?;
         }
         if path.zones == 0 {
             return Ok(());
