@@ -94,3 +94,15 @@ fn many_keys_keep_their_numbers() {
     check(Some(2), &[twice(&keys)], &expected);
     check(Some(1), &[twice(&texts)], &expected);
 }
+
+/// Digits beyond those of their type are no other key, and not NULL either.
+#[test]
+fn digits_that_a_decimal_cannot_have_are_an_error() {
+    for digits in [i128::from(i64::MIN), i128::from(i64::MAX) + 1, i128::MIN] {
+        let values = Decimal128Array::from(vec![Some(1), Some(digits)]);
+        let values = values.with_precision_and_scale(18, 2).unwrap();
+        let mut table = KeyTable::new([values.data_type().clone()]).unwrap();
+        let error = table.intern(vec![array(values)], &mut Vec::new()).unwrap_err();
+        assert!(error.to_string().contains("has more than 18 digits"), "{error}");
+    }
+}
