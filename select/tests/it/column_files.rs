@@ -13,8 +13,13 @@ use arrow::array::{
 use arrow::ipc::CompressionType;
 use fastrand::Rng;
 use parquet::arrow::ArrowWriter;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
-use sift_select::{Descriptor, ErrorKind, Plan, ScanOptions, Select, Source};
+use parquet::data_type::{Int32Type, Int96, Int96Type};
+use parquet::file::properties::{
+    EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion,
+};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use sift_select::{Descriptor, ErrorKind, Plan, ScanOptions, Select, Source, Value};
 
 use crate::arrow_file;
 use crate::engine::{self, QUICK_RUNS, RUNS, Run};
@@ -123,18 +128,123 @@ fn leaves_of_groups_are_columns() {
     }
 }
 
-/// A timestamp of 96 bits may be beyond what the decoder holds, so it is none of Selects' types.
+/// Microseconds since 1970 as the Julian day and the nanoseconds of it, which take 96 bits.
+fn int96(micros: i64) -> (i64, i32) {
+    let day = micros.div_euclid(86_400_000_000) + 2_440_588;
+    (micros.rem_euclid(86_400_000_000) * 1000, i32::try_from(day).expect("a day"))
+}
+
+/// A file of records numbered from 0, with timestamps of 96 bits.
+fn int96_file(times: &[Option<(i64, i32)>], properties: WriterPropertiesBuilder) -> Arc<Source> {
+    let schema = parse_message_type("message m { required int32 id; optional int96 t; }");
+    let schema = Arc::new(schema.expect("a schema"));
+    let properties = Arc::new(properties.build());
+    let mut file = tempfile::tempfile().expect("a file");
+    let mut writer =
+        SerializedFileWriter::new(&mut file, schema, properties).expect("a file writer");
+    let mut group = writer.next_row_group().expect("a row group");
+    let ids: Vec<i32> = (0..).take(times.len()).collect();
+    let mut column = group.next_column().expect("a column").expect("`id`");
+    column.typed::<Int32Type>().write_batch(&ids, None, None).expect("numbers");
+    column.close().expect("`id`");
+    let word = |nanos: i64, shift: u32| u32::try_from(nanos >> shift & 0xffff_ffff).expect("32");
+    let values = times.iter().flatten().map(|&(nanos, day)| {
+        Int96::from(vec![word(nanos, 0), word(nanos, 32), day.cast_unsigned()])
+    });
+    let levels: Vec<i16> = times.iter().map(|time| i16::from(time.is_some())).collect();
+    let mut column = group.next_column().expect("a column").expect("`t`");
+    column
+        .typed::<Int96Type>()
+        .write_batch(&values.collect::<Vec<_>>(), Some(&levels), None)
+        .expect("times");
+    column.close().expect("`t`");
+    group.close().expect("a row group");
+    writer.close().expect("a file");
+    Arc::new(Source::open("old.parquet", file, None).expect("a source"))
+}
+
+/// Pages with and without dictionaries, of both versions, with all the statistics that there are.
+fn int96_properties() -> [WriterPropertiesBuilder; 3] {
+    let builder = || {
+        WriterProperties::builder()
+            .set_statistics_enabled(EnabledStatistics::Page)
+            .set_bloom_filter_enabled(true)
+            .set_data_page_row_count_limit(3)
+            .set_write_batch_size(3)
+    };
+    [
+        builder(),
+        builder().set_dictionary_enabled(false),
+        builder().set_dictionary_enabled(false).set_writer_version(WriterVersion::PARQUET_2_0),
+    ]
+}
+
 #[test]
-fn old_timestamps_are_refused_by_name() {
+fn old_timestamps_are_exact() {
     let source = open("int96.parquet", None);
-    let ids = engine::select(&source, "SELECT id FROM 'int96.parquet'", &[], RUNS[0]);
-    assert_eq!(ids.expect("records").rows, ["1", "2"]);
-    let error = engine::select(&source, "SELECT t FROM 'int96.parquet'", &[], RUNS[0]);
-    assert_eq!(
-        error.expect_err("refused").to_string(),
-        "line 1, column 8: column `t` is a timestamp(ns), which Selects do not read"
-    );
     assert_eq!(source.storage(1), "int96");
+    let rows = engine::select(&source, "SELECT id, t FROM 'int96.parquet'", &[], RUNS[0]);
+    assert_eq!(rows.expect("records").rows, ["1, 2024-02-29T00:00:00", "2, NULL"]);
+
+    let texts = [
+        "2024-02-29 12:34:56.789012",
+        "1969-12-31 23:59:59.999999",
+        "1970-01-01 00:00:00",
+        // beyond 64 bits of nanoseconds, on both sides
+        "1677-01-01 00:00:00.000001",
+        "0001-01-01 00:00:00",
+        "2263-01-01 00:00:00",
+        "9999-12-31 23:59:59.999999",
+    ];
+    let times = texts.map(|text| match Value::timestamp(text) {
+        Some(Value::Timestamp(micros)) => Some(int96(micros)),
+        other => panic!("{text}: {other:?}"),
+    });
+    let times: Vec<_> = times.into_iter().chain([None]).collect();
+    for properties in int96_properties() {
+        let source = int96_file(&times, properties);
+        for run in RUNS {
+            let rows = |sql: &str| engine::select(&source, sql, &[], *run).expect(sql).rows;
+            let of_all = rows("SELECT t FROM 'old.parquet'");
+            assert_eq!(of_all[..7], texts.map(|text| text.replace(' ', "T")));
+            assert_eq!(of_all[7], "NULL");
+            for (filter, ids) in [
+                ("t < TIMESTAMP '1970-01-01'", &["1", "3", "4"][..]),
+                ("t = TIMESTAMP '1677-01-01 00:00:00.000001'", &["3"]),
+                ("t > TIMESTAMP '2262-01-01'", &["5", "6"]),
+                ("t IS NULL", &["7"]),
+            ] {
+                assert_eq!(rows(&format!("SELECT id FROM 'old.parquet' WHERE {filter}")), ids);
+            }
+        }
+    }
+}
+
+#[test]
+fn old_timestamps_that_are_none_are_refused() {
+    let last_day = 2_440_588 + 106_751_991;
+    for (time, complaint) in [
+        ((1001, 2_440_588), "1001 nanoseconds of a day have parts of a microsecond"),
+        ((86_400_000_000_000, 0), "86400000000000 nanoseconds of a day, which has 86400000000000"),
+        ((-1000, 2_440_588), "-1000 nanoseconds of a day, which has 86400000000000"),
+        ((0, i32::MAX), "the Julian day 2147483647 is beyond timestamp"),
+        ((0, i32::MIN), "the Julian day -2147483648 is beyond timestamp"),
+        ((86_399_999_999_000, last_day), "the Julian day 109192579 is beyond timestamp"),
+    ] {
+        let mut times = vec![Some(int96(0)); 10];
+        times[8] = Some(time);
+        for properties in int96_properties() {
+            let source = int96_file(&times, properties);
+            for run in RUNS {
+                let error = engine::select(&source, "SELECT t FROM 'old.parquet'", &[], *run);
+                let error = error.expect_err(complaint);
+                let expected = format!("old.parquet: record 9, field `t`: {complaint}");
+                assert_eq!((error.kind(), error.to_string()), (ErrorKind::Record, expected));
+                let ids = "SELECT id FROM 'old.parquet' WHERE id = 8";
+                assert_eq!(engine::select(&source, ids, &[], *run).expect(ids).rows, ["8"]);
+            }
+        }
+    }
 }
 
 /// Row groups of 20,000 records with pages of 1,000: what is ruled out is not read, and the answer is

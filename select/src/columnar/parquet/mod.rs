@@ -20,6 +20,7 @@ mod column;
 mod decoding;
 mod footer;
 mod header;
+mod int96;
 mod pages;
 mod schema;
 mod thrift;

@@ -19,6 +19,7 @@ use parquet::data_type as values;
 use parquet::errors::Result as ParquetResult;
 use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor, SchemaDescriptor, Type};
 
+use super::int96;
 use crate::block::quote;
 use crate::columnar::value::{convert, selected_type};
 
@@ -48,6 +49,8 @@ enum Decoded {
     Within(Range<i32>),
     /// Bytes that are a text, which that crate does not check.
     Text,
+    /// Bytes that are a timestamp.
+    Int96,
 }
 
 /// The columns in the order of the file, one for each list or map.
@@ -126,12 +129,11 @@ impl Column {
     fn new(name: String, descriptor: ColumnDescPtr, index: usize, nullable: bool) -> Self {
         let storage = storage(&descriptor);
         let stored = stored_type(&descriptor);
-        // the decoder makes a wrong time of one that is beyond 64 bits of nanoseconds
-        let is_exact = descriptor.physical_type() != Physical::INT96;
-        let Some(to) = selected_type(&stored).filter(|_| is_exact) else {
+        let Some(to) = selected_type(&stored) else {
             return Self { field: Field::new(name, stored, nullable), storage, leaf: None };
         };
         let decoded = match (&stored, descriptor.physical_type()) {
+            (_, Physical::INT96) => Decoded::Int96,
             (DataType::Int8, _) => Decoded::Within(-0x80..0x80),
             (DataType::Int16, _) => Decoded::Within(-0x8000..0x8000),
             (DataType::UInt8, _) => Decoded::Within(0..0x100),
@@ -287,6 +289,7 @@ impl Leaf {
             Decoded::As(data_type) => data_type.clone(),
             Decoded::Within(_) => DataType::Int32,
             Decoded::Text => DataType::Binary,
+            Decoded::Int96 => DataType::FixedSizeBinary(int96::BYTES),
         };
         let capacity = CAPACITY_RECORDS;
         macro_rules! primitive {
@@ -304,7 +307,10 @@ impl Leaf {
             Physical::BOOLEAN => primitive!(BoolType),
             Physical::INT32 => primitive!(Int32Type),
             Physical::INT64 => primitive!(Int64Type),
-            Physical::INT96 => primitive!(Int96Type),
+            Physical::INT96 => {
+                let bytes = int96::as_bytes(&descriptor)?;
+                make_fixed_len_byte_array_reader(pages, bytes, Some(read_as), capacity, None)?
+            }
             Physical::FLOAT => primitive!(FloatType),
             Physical::DOUBLE => primitive!(DoubleType),
             Physical::BYTE_ARRAY => {
@@ -338,6 +344,7 @@ impl Leaf {
                 convert(array, &self.to)
             }
             Decoded::Text => text(array.as_binary::<i32>()),
+            Decoded::Int96 => int96::timestamps(array.as_fixed_size_binary()),
         }
     }
 }

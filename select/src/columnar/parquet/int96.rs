@@ -1,0 +1,70 @@
+//! Timestamps of 96 bits, as Impala made them and Spark wrote them for long: nanoseconds of a day,
+//! in 64 bits, before the number of the day, in 32. Both are little-endian.
+//!
+//! The parquet crate would make 64 bits of them, of which too few are left where a time is far away;
+//! so its decoder sees bytes of a fixed length, which have the same pages, and what the bytes mean is
+//! told here. A time that is no whole microsecond, or beyond a timestamp, is none, nor is one whose
+//! nanoseconds are more than a day.
+//!
+//! Source: `ConvertedType` and `INT96` in
+//! <https://github.com/apache/parquet-format/blob/master/LogicalTypes.md>; days are Julian ones, that
+//! begin at midnight.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, FixedSizeBinaryArray, TimestampMicrosecondArray};
+use parquet::basic::{Repetition, Type as Physical};
+use parquet::errors::Result as ParquetResult;
+use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor, Type};
+
+/// Bytes of a timestamp.
+pub(super) const BYTES: i32 = 12;
+
+/// The Julian day of 1970-01-01.
+const EPOCH_DAY: i64 = 2_440_588;
+
+const DAY_MICROS: i64 = 86_400_000_000;
+const DAY_NANOS: i64 = 1000 * DAY_MICROS;
+
+/// The column as one of bytes, for the decoder.
+pub(super) fn as_bytes(column: &ColumnDescriptor) -> ParquetResult<ColumnDescPtr> {
+    let bytes = Type::primitive_type_builder(column.name(), Physical::FIXED_LEN_BYTE_ARRAY)
+        .with_repetition(match column.max_def_level() {
+            0 => Repetition::REQUIRED,
+            _ => Repetition::OPTIONAL,
+        })
+        .with_length(BYTES)
+        .build()?;
+    let (definition, repetition) = (column.max_def_level(), column.max_rep_level());
+    let path = column.path().clone();
+    Ok(Arc::new(ColumnDescriptor::new(Arc::new(bytes), definition, repetition, path)))
+}
+
+/// The timestamps; the error is the first row that has none, and why.
+pub(super) fn timestamps(array: &FixedSizeBinaryArray) -> Result<ArrayRef, (usize, String)> {
+    let mut micros = Vec::with_capacity(array.len());
+    for row in 0..array.len() {
+        let value = match array.is_null(row) {
+            true => 0,
+            false => timestamp(array.value(row)).map_err(|complaint| (row, complaint))?,
+        };
+        micros.push(value);
+    }
+    Ok(Arc::new(TimestampMicrosecondArray::new(micros.into(), array.nulls().cloned())))
+}
+
+fn timestamp(bytes: &[u8]) -> Result<i64, String> {
+    let parts = bytes.split_first_chunk().and_then(|(nanos, day)| {
+        Some((i64::from_le_bytes(*nanos), i32::from_le_bytes(day.try_into().ok()?)))
+    });
+    let (nanos, day) = parts.ok_or("no timestamp of 96 bits")?;
+    if !(0..DAY_NANOS).contains(&nanos) {
+        return Err(format!("{nanos} nanoseconds of a day, which has {DAY_NANOS}"));
+    }
+    if nanos % 1000 != 0 {
+        return Err(format!("{nanos} nanoseconds of a day have parts of a microsecond"));
+    }
+    let days = i64::from(day) - EPOCH_DAY;
+    let micros = days.checked_mul(DAY_MICROS).and_then(|start| start.checked_add(nanos / 1000));
+    micros.ok_or_else(|| format!("the Julian day {day} is beyond timestamp"))
+}
