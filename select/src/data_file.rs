@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 
+use crate::columnar::parquet::ParquetKeys;
 use crate::columnar::{ipc, parquet};
 use crate::compressed::{Compression, Stream};
 use crate::descriptor::{self, Descriptor};
@@ -43,8 +44,13 @@ pub(crate) enum Layout {
 }
 
 impl DataFile {
-    /// As [`Source::open`](crate::Source::open).
-    pub(crate) fn open(name: &str, file: File, descriptor: Option<Descriptor>) -> Result<Self> {
+    /// As [`Source::open_with_keys`](crate::Source::open_with_keys).
+    pub(crate) fn open(
+        name: &str,
+        file: File,
+        descriptor: Option<Descriptor>,
+        parquet_keys: &ParquetKeys,
+    ) -> Result<Self> {
         let metadata = file.metadata().map_err(|error| Error::io(name, error))?;
         if !metadata.is_file() {
             let message = format!("{name}: not a regular file");
@@ -69,9 +75,18 @@ impl DataFile {
                 (layout.schema(), Layout::Csv(layout))
             }
             descriptor::Layout::Parquet(fields) => {
-                let layout = parquet::Layout::open(name, &file, identity.bytes)?;
+                let layout = parquet::Layout::open(name, &file, identity.bytes, parquet_keys)?;
                 let schema = layout.schema();
-                check_fields(name, &schema, &fields)?;
+                check_fields(name, &schema, &fields).map_err(|error| {
+                    match layout.is_encrypted() {
+                        // which columns there are is encrypted in the file
+                        true => {
+                            let message = format!("{name}.toml: a field of it is not in the file");
+                            Error::new(ErrorKind::Descriptor, message)
+                        }
+                        false => error,
+                    }
+                })?;
                 (schema, Layout::Parquet(layout))
             }
             descriptor::Layout::Arrow(fields) => {
@@ -236,6 +251,32 @@ impl DataFile {
             Layout::Arrow(layout) => layout.storage(column),
         }
         .unwrap_or_default()
+    }
+
+    /// Whether all of it is encrypted by the means of its format, the names of its columns too.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        matches!(&self.layout, Layout::Parquet(layout) if layout.is_encrypted())
+    }
+
+    /// Whether some of a column is encrypted by the means of its format.
+    pub(crate) fn encrypts(&self, column: usize) -> bool {
+        matches!(&self.layout, Layout::Parquet(layout) if layout.encrypts(column))
+    }
+
+    /// Whether the keys of some columns are at hand.
+    ///
+    /// # Errors
+    /// `KeyMissing` for the first whose key is not.
+    pub(crate) fn check_keys(&self, columns: &[usize]) -> Result<()> {
+        let Layout::Parquet(layout) = &self.layout else { return Ok(()) };
+        for column in columns {
+            if let Some(which) = layout.key_missing(*column) {
+                let column = self.schema.field(*column).name();
+                let message = format!("{}: column `{column}` is encrypted by {which}", self.name);
+                return Err(Error::new(ErrorKind::KeyMissing, message));
+            }
+        }
+        Ok(())
     }
 
     /// The bytes in a compressed file, from `start` on.

@@ -41,6 +41,8 @@ pub enum ErrorKind {
     Descriptor,
     /// A record that does not decode; with the record's position.
     Record,
+    /// A key of an encrypted file, or of a column of it, that is not at hand.
+    KeyMissing,
     /// The file changed while it was scanned.
     FileChanged,
     /// The operating system could not read the file.

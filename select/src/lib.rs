@@ -78,6 +78,7 @@ mod value;
 mod view;
 
 pub use budget::MemoryBudget;
+pub use columnar::parquet::{ParquetKey, ParquetKeys};
 pub use descriptor::Descriptor;
 pub use error::{Error, ErrorKind, Result};
 pub use file_set::FileSet;

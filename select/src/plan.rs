@@ -123,7 +123,7 @@ impl Plan {
     ///
     /// # Errors
     /// `UnknownColumn`, `TypeMismatch`, `Parameter`, `LimitExceeded` and `Unsupported`, mostly
-    /// with line and column.
+    /// with line and column; `KeyMissing` when it touches a column whose key is not at hand.
     pub fn new(select: &Select, view: impl Into<View>, parameters: &[Value]) -> Result<Self> {
         let (select, view) = (select.syntax(), view.into());
         let mut binder = Binder {
@@ -156,7 +156,9 @@ impl Plan {
             );
             return Err(crate::Error::new(ErrorKind::LimitExceeded, message));
         }
-        Ok(Self(Arc::new(Bound { view, schema, conjuncts, rows, offset, limit })))
+        let plan = Self(Arc::new(Bound { view, schema, conjuncts, rows, offset, limit }));
+        plan.source().check_keys(&plan.columns())?;
+        Ok(plan)
     }
 
     /// The columns of the answer.

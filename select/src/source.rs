@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 
+use crate::columnar::parquet::ParquetKeys;
 use crate::data_file::DataFile;
 use crate::descriptor::Descriptor;
 use crate::index::{Index, KeySpec};
@@ -68,7 +69,22 @@ impl Source {
     /// `Descriptor` when there is no descriptor for a file that needs one, or when it does not fit
     /// the file; `Record` when a CSV file has no usable header; `Io`; `FileChanged`.
     pub fn open(name: &str, file: File, descriptor: Option<Descriptor>) -> Result<Self> {
-        let file = Arc::new(DataFile::open(name, file, descriptor)?);
+        Self::open_with_keys(name, file, descriptor, &ParquetKeys::default())
+    }
+
+    /// The same for a Parquet file that may be encrypted, by some of `keys`. Where the key of a column
+    /// is none of them, the other columns can be selected.
+    ///
+    /// # Errors
+    /// As those of [`open`](Self::open); `KeyMissing` when all of the file is encrypted and the key is
+    /// missing; `Record` when it is another than the file was encrypted by.
+    pub fn open_with_keys(
+        name: &str,
+        file: File,
+        descriptor: Option<Descriptor>,
+        keys: &ParquetKeys,
+    ) -> Result<Self> {
+        let file = Arc::new(DataFile::open(name, file, descriptor, keys)?);
         let schema = Arc::new(file.schema.clone());
         let parts = vec![Part { file, constants: Arc::default(), index: None }];
         Ok(Self { name: name.to_owned(), schema, parts, files: 1, has_path: false })
@@ -170,6 +186,35 @@ impl Source {
             [part] => &part.file.keys,
             _ => &[],
         }
+    }
+
+    /// Whether all of a file is encrypted where it lies, the names of its columns too.
+    pub fn is_encrypted(&self) -> bool {
+        self.parts.iter().any(|part| part.file.is_encrypted())
+    }
+
+    /// The columns that are encrypted where they lie, of a file that may not be as a whole.
+    pub fn encrypted_columns(&self) -> impl Iterator<Item = &str> {
+        let of_part = |part: &Part, column: usize| {
+            column < part.file.schema.fields().len() && part.file.encrypts(column)
+        };
+        let fields = self.schema.fields().iter().enumerate();
+        fields
+            .filter(move |(column, _)| self.parts.iter().any(|part| of_part(part, *column)))
+            .map(|(_, field)| field.name().as_str())
+    }
+
+    /// Whether the keys of some columns are at hand, of all files.
+    ///
+    /// # Errors
+    /// `KeyMissing`
+    pub(crate) fn check_keys(&self, columns: &[usize]) -> Result<()> {
+        for part in &self.parts {
+            let of_file =
+                columns.partition_point(|column| *column < part.file.schema.fields().len());
+            part.file.check_keys(&columns[..of_file])?;
+        }
+        Ok(())
     }
 
     /// Whether there is anything behind a header.

@@ -15,8 +15,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
+import pyarrow.parquet.encryption as encryption
 
 FOLDER = pathlib.Path(__file__).parent
+KEY = b"0123456789abcdefghijklmnopqrstuv"
 UTC = datetime.timezone.utc
 decimal.getcontext().prec = 60
 
@@ -115,6 +117,28 @@ def nested():
          [[1, 10, "x", 1.5], [2, None, None, 2.5], [3, None, None, None], [4, None, "y", None]])
 
 
+def encrypted():
+    """One table, encrypted by pyarrow with each algorithm and in both modes, and by DuckDB."""
+    table = pa.table({"id": pa.array(range(40), pa.int64()), "name": [f"n{row % 7}" for row in range(40)],
+                      "pay": [row * 1.5 for row in range(40)]})
+    twin("encrypted", table.column_names, [list(row.values()) for row in table.to_pylist()])
+    for name, key, options in [
+        ("gcm", KEY[:16], {}),
+        ("ctr", KEY[:24], {"encryption_algorithm": "AES_GCM_CTR_V1"}),
+        ("footer", KEY[:32], {"plaintext_footer": True}),
+        ("prefix", KEY[:16], {"aad_prefix": b"ours", "store_aad_prefix": False}),
+    ]:
+        properties = encryption.create_encryption_properties(key, **options)
+        pq.write_table(table, FOLDER / f"encrypted-{name}.parquet", encryption_properties=properties,
+                       data_page_size=64, write_page_index=True)
+    duckdb.sql("SET force_mbedtls_unsafe = 'true'")
+    duckdb.sql(f"PRAGMA add_parquet_key('k', '{KEY[:16].decode()}')")
+    duckdb.register("e", table)
+    duckdb.sql(f"COPY e TO '{FOLDER}/encrypted-duckdb.parquet' "
+               "(FORMAT parquet, ENCRYPTION_CONFIG {footer_key: 'k'})")
+
+
 if __name__ == "__main__":
     types()
     nested()
+    encrypted()

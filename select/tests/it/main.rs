@@ -18,6 +18,8 @@ mod compressed;
 mod copybook;
 /// Rows as a file of a mainframe.
 mod ebcdic;
+/// Encrypted Parquet files.
+mod encrypted;
 /// Running a Select, and its answer as text.
 mod engine;
 /// Many files as one.

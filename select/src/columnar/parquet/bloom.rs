@@ -13,6 +13,7 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::cipher::{ChunkCipher, Module, module_bytes};
 use super::footer::contained;
 use super::schema::Leaf;
 use crate::data_file::DataFile;
@@ -26,11 +27,12 @@ const FILTER_BYTES_MAX: usize = 16 << 20;
 pub(super) fn lacks(
     file: &DataFile,
     chunk: &ColumnChunkMetaData,
+    cipher: Option<ChunkCipher>,
     leaf: &Leaf,
     value: &ArrayRef,
 ) -> bool {
     let Some(plain) = plain(chunk.column_type(), leaf, value) else { return false };
-    let source = Filters { file };
+    let source = Filters { file, cipher };
     let filter = contained(|| Sbbf::read_from_column_chunk(chunk, &source));
     matches!(filter, Ok(Some(filter)) if filter.num_blocks() > 0 && !filter.check(plain.as_slice()))
 }
@@ -50,9 +52,19 @@ fn plain(physical: Type, leaf: &Leaf, value: &ArrayRef) -> Option<Vec<u8>> {
     }
 }
 
+/// A header and the bits behind it, of two modules; they are all there only where the length of both
+/// is told.
+fn opened(cipher: &ChunkCipher, bytes: &[u8]) -> Option<Bytes> {
+    let header = cipher.open(Module::FilterHeader, bytes)?;
+    let bits = cipher.open(Module::FilterBits, bytes.get(module_bytes(bytes)?..)?)?;
+    Some([header, bits].concat().into())
+}
+
 /// The filters of a file, as the parquet crate asks for them.
 struct Filters<'a> {
     file: &'a DataFile,
+    /// What opens the filter, if it is encrypted.
+    cipher: Option<ChunkCipher>,
 }
 
 impl Length for Filters<'_> {
@@ -79,6 +91,8 @@ impl ChunkReader for Filters<'_> {
         self.file
             .read(&mut bytes, start)
             .map_err(|error| ParquetError::External(Box::new(error)))?;
-        Ok(bytes.into())
+        let Some(cipher) = &self.cipher else { return Ok(bytes.into()) };
+        let plain = opened(cipher, &bytes);
+        plain.ok_or_else(|| ParquetError::General("a filter does not decrypt".to_owned()))
     }
 }

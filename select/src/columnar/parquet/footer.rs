@@ -12,6 +12,9 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::cipher::{ChunkCipher, Module};
+use super::encryption::{Coverage, Encryption, Fault, open_columns, open_footer};
+use super::keys::ParquetKeys;
 use super::thrift::{Kind, Reader};
 use crate::data_file::read;
 use crate::{Error, ErrorKind, Result};
@@ -34,12 +37,24 @@ const NAMES_BYTES_MAX: usize = 16 << 20;
 /// The most row groups: Parquet numbers them in 16 bits.
 const ROW_GROUPS_MAX: usize = 32 << 10;
 
-/// Reads the metadata of `file`, which has `bytes` bytes, with its page index where it has one.
+/// What a footer tells.
+pub(super) struct Footer {
+    pub(super) metadata: ParquetMetaData,
+    /// `None` where nothing is encrypted.
+    pub(super) encryption: Option<Encryption>,
+}
+
+/// Reads the footer of `file`, which has `bytes` bytes, with its page index where it has one.
 ///
 /// # Errors
-/// `Record` when it is no Parquet file or its metadata is damaged; `Unsupported` when it is
-/// encrypted; `LimitExceeded`; `Io`.
-pub(super) fn read_metadata(name: &str, file: &File, bytes: u64) -> Result<ParquetMetaData> {
+/// `Record` when it is no Parquet file, its metadata is damaged, or a key is another; `KeyMissing` when
+/// its metadata is encrypted and its key is missing; `LimitExceeded`; `Io`.
+pub(super) fn read_footer(
+    name: &str,
+    file: &File,
+    bytes: u64,
+    keys: &ParquetKeys,
+) -> Result<Footer> {
     let damaged = |complaint: String| Error::new(ErrorKind::Record, format!("{name}: {complaint}"));
     let Some(tail_start) = bytes.checked_sub(TAIL_BYTES as u64) else {
         return Err(damaged(format!("{bytes} bytes are no Parquet file")));
@@ -47,15 +62,11 @@ pub(super) fn read_metadata(name: &str, file: &File, bytes: u64) -> Result<Parqu
     let mut tail = [0; TAIL_BYTES];
     read(name, file, &mut tail, tail_start)?;
     let [l0, l1, l2, l3, magic @ ..] = tail;
-    match &magic {
-        b"PAR1" => {}
-        b"PARE" => {
-            let message =
-                format!("{name}: the file is encrypted by Parquet's own means, which is not read");
-            return Err(Error::new(ErrorKind::Unsupported, message));
-        }
+    let coverage = match &magic {
+        b"PAR1" => Coverage::Columns,
+        b"PARE" => Coverage::Footer,
         _ => return Err(damaged("no Parquet file: `PAR1` is missing at its end".to_owned())),
-    }
+    };
     let length = u64::from(u32::from_le_bytes([l0, l1, l2, l3]));
     let Some(start) = tail_start.checked_sub(length) else {
         return Err(damaged(format!(
@@ -70,32 +81,68 @@ pub(super) fn read_metadata(name: &str, file: &File, bytes: u64) -> Result<Parqu
     }
     let mut buffer = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
     read(name, file, &mut buffer, start)?;
-    check(&buffer)
-        .ok_or_else(|| damaged("its metadata is damaged, or beyond every bound".into()))?;
+    let bounded = |metadata: &[u8]| {
+        check(metadata)
+            .ok_or_else(|| damaged("its metadata is damaged, or beyond every bound".into()))
+    };
+    let opened = match coverage {
+        Coverage::Footer => open_footer(&buffer, keys).map(Some),
+        Coverage::Columns => {
+            bounded(&buffer)?;
+            open_columns(&buffer, keys)
+        }
+    };
+    let opened = opened.map_err(|fault| match fault {
+        Fault::Damaged(complaint) => damaged(complaint),
+        Fault::KeyMissing(which) => {
+            let message = format!("{name}: the file is encrypted by {which}");
+            Error::new(ErrorKind::KeyMissing, message)
+        }
+    })?;
+    let mut encryption = None;
+    if let Some(opened) = opened {
+        bounded(&opened.metadata)?;
+        (buffer, encryption) = (opened.metadata, Some(opened.encryption));
+    }
     let decode = || {
         let metadata = contained(|| ParquetMetaDataReader::decode_metadata(&buffer));
-        metadata.map_err(|complaint| damaged(format!("its metadata is damaged: {complaint}")))
+        metadata.map_err(|complaint| match coverage {
+            // what a complaint quotes is encrypted in the file
+            Coverage::Footer => damaged("its metadata is damaged".to_owned()),
+            Coverage::Columns => damaged(format!("its metadata is damaged: {complaint}")),
+        })
     };
     // an index only saves reading, so a file without a good one is read without
-    match with_page_index(decode()?, name, file, bytes) {
-        Some(metadata) => Ok(metadata),
-        None => decode(),
-    }
+    let metadata = match with_page_index(decode()?, encryption.as_ref(), name, file, bytes) {
+        Some(metadata) => metadata,
+        None => decode()?,
+    };
+    Ok(Footer { metadata, encryption })
 }
 
 fn with_page_index(
     metadata: ParquetMetaData,
+    encryption: Option<&Encryption>,
     name: &str,
     file: &File,
     bytes: u64,
 ) -> Option<ParquetMetaData> {
-    let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
-    let places = chunks.flat_map(|chunk| {
-        let of_pages = chunk.offset_index_offset().zip(chunk.offset_index_length());
-        let of_values = chunk.column_index_offset().zip(chunk.column_index_length());
-        [of_pages, of_values].into_iter().flatten()
-    });
-    let source = Indexes { name, file, bytes, places: places.collect() };
+    let mut places = Vec::new();
+    for (group, row_group) in metadata.row_groups().iter().enumerate() {
+        for (leaf, chunk) in row_group.columns().iter().enumerate() {
+            let of_pages = chunk.offset_index_offset().zip(chunk.offset_index_length());
+            let of_values = chunk.column_index_offset().zip(chunk.column_index_length());
+            for (place, module) in
+                [(of_pages, Module::OffsetIndex), (of_values, Module::ColumnIndex)]
+            {
+                let Some((offset, length)) = place else { continue };
+                let cipher = encryption.map(|encryption| encryption.cipher(group, leaf));
+                let cipher = cipher.transpose().ok()?.flatten();
+                places.push(IndexPlace { offset, length, module, cipher });
+            }
+        }
+    }
+    let source = Indexes { name, file, bytes, places };
     let with_index = contained(|| {
         let reader = ParquetMetaDataReader::new_with_metadata(metadata);
         let mut reader = reader.with_page_index_policy(PageIndexPolicy::Optional);
@@ -187,17 +234,32 @@ struct Indexes<'a> {
     file: &'a File,
     /// Of the file.
     bytes: u64,
-    /// Offset and length of the index of each column chunk.
-    places: Vec<(i64, i32)>,
+    places: Vec<IndexPlace>,
+}
+
+/// Where an index of a column chunk is.
+struct IndexPlace {
+    offset: i64,
+    length: i32,
+    module: Module,
+    /// What opens it, if it is encrypted.
+    cipher: Option<ChunkCipher>,
 }
 
 impl Indexes<'_> {
-    /// Whether the parquet crate may decode these bytes from `start`.
-    fn check(&self, bytes: &[u8], start: u64) -> Option<()> {
-        for (offset, length) in &self.places {
+    /// Decrypts what is encrypted of these bytes from `start`, in its place; `None` where the parquet
+    /// crate may not decode them.
+    fn open(&self, bytes: &mut [u8], start: u64) -> Option<()> {
+        for IndexPlace { offset, length, module, cipher } in &self.places {
             let offset = usize::try_from(u64::try_from(*offset).ok()?.checked_sub(start)?).ok()?;
             let end = offset.checked_add(usize::try_from(*length).ok()?)?;
-            Reader::new(bytes.get(offset..end)?).skip(Kind::Struct)?;
+            let index = bytes.get_mut(offset..end)?;
+            if let Some(cipher) = cipher {
+                let plain = cipher.open(*module, index)?;
+                // what is left behind the structure is not looked at
+                index.split_at_mut_checked(plain.len())?.0.copy_from_slice(&plain);
+            }
+            Reader::new(index).skip(Kind::Struct)?;
         }
         Some(())
     }
@@ -224,7 +286,7 @@ impl ChunkReader for Indexes<'_> {
         let mut bytes = vec![0; length];
         read(self.name, self.file, &mut bytes, start)
             .map_err(|error| ParquetError::External(Box::new(error)))?;
-        match self.check(&bytes, start) {
+        match self.open(&mut bytes, start) {
             Some(()) => Ok(bytes.into()),
             None => Err(ParquetError::General("a page index is damaged".to_owned())),
         }

@@ -8,25 +8,32 @@
 //! Columns are the leaves of the schema, those of nested groups named `a.b.c`. Lists, maps and what
 //! else Selects have no type for are columns, too, that can be described but not read.
 //!
+//! A file may be encrypted, or some of its columns ([`encryption`]): the metadata is as in the clear
+//! then, and a column chunk has what opens its pages ([`cipher`]).
+//!
 //! What a file says is not believed: lengths, counts and places are checked before memory is taken
 //! ([`footer`], [`pages`]), what few bytes become is bounded ([`decoding`], [`Input::hold`]), and where the parquet crate decodes what may be damaged, a panic of its
 //! is a complaint like others ([`footer::contained`]). A record that does not decode is found by
 //! halving ([`column`]), so that the complaint is about the same record however a file is divided.
 
 mod bloom;
+mod cipher;
 mod claims;
 mod codec;
 mod column;
 mod decoding;
+mod encryption;
 mod footer;
 mod header;
 mod int96;
+mod keys;
 mod pages;
 mod schema;
 mod thrift;
 mod turns;
 mod zones;
 
+pub use keys::{ParquetKey, ParquetKeys};
 pub(crate) use turns::{RECORD_BYTES, Turns};
 
 use std::cell::RefCell;
@@ -43,7 +50,10 @@ use super::column::fault;
 use super::input::Input;
 use crate::block::{Fault, Rows};
 use crate::{Error, ErrorKind, Result};
+use cipher::ChunkCipher;
 use column::Column;
+use encryption::{Coverage, Encryption};
+use footer::Footer;
 use schema::Leaf;
 
 /// The most records of a row group; writers make them of a million or fewer.
@@ -53,6 +63,8 @@ const GROUP_RECORDS_MAX: u64 = u32::MAX as u64;
 #[derive(Debug)]
 pub(crate) struct Layout {
     metadata: ParquetMetaData,
+    /// `None` where nothing is encrypted.
+    encryption: Option<Encryption>,
     /// By column of the schema.
     columns: Vec<schema::Column>,
 }
@@ -61,9 +73,10 @@ impl Layout {
     /// Reads the metadata of `file`, which has `bytes` bytes.
     ///
     /// # Errors
-    /// `Record` when it is no Parquet file or damaged, `Unsupported` when it is encrypted, `Io`.
-    pub(crate) fn open(name: &str, file: &File, bytes: u64) -> Result<Self> {
-        let metadata = footer::read_metadata(name, file, bytes)?;
+    /// `Record` when it is no Parquet file, damaged, or encrypted by another key than it says;
+    /// `KeyMissing` when its metadata is encrypted and none of `keys` is the key; `Io`.
+    pub(crate) fn open(name: &str, file: &File, bytes: u64, keys: &ParquetKeys) -> Result<Self> {
+        let Footer { metadata, encryption } = footer::read_footer(name, file, bytes, keys)?;
         let columns = schema::columns(metadata.file_metadata().schema_descr());
         let damaged = |text: &str| Error::new(ErrorKind::Record, format!("{name}: {text}"));
         let leaves = metadata.file_metadata().schema_descr().num_columns();
@@ -76,7 +89,7 @@ impl Layout {
                 return Err(damaged("a row group has other columns than the schema"));
             }
         }
-        Ok(Self { metadata, columns })
+        Ok(Self { metadata, encryption, columns })
     }
 
     pub(crate) fn schema(&self) -> Schema {
@@ -86,6 +99,33 @@ impl Layout {
     /// Number of records.
     pub(crate) fn records(&self) -> u64 {
         self.metadata.row_groups().iter().map(records).sum()
+    }
+
+    /// Whether all of the file is encrypted, the names of its columns too.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        let encryption = self.encryption.as_ref();
+        encryption.is_some_and(|encryption| encryption.coverage == Coverage::Footer)
+    }
+
+    /// Whether some of a column is encrypted.
+    pub(crate) fn encrypts(&self, column: usize) -> bool {
+        self.of_leaf(column).is_some_and(|(encryption, leaf)| encryption.covers(leaf))
+    }
+
+    /// The key that is missing of a column.
+    pub(crate) fn key_missing(&self, column: usize) -> Option<&str> {
+        self.of_leaf(column).and_then(|(encryption, leaf)| encryption.missing(leaf))
+    }
+
+    fn of_leaf(&self, column: usize) -> Option<(&Encryption, usize)> {
+        let leaf = self.columns.get(column)?.leaf.as_ref()?;
+        Some((self.encryption.as_ref()?, leaf.index))
+    }
+
+    /// What opens a column chunk, if it is encrypted; the error is a complaint.
+    fn cipher(&self, group: usize, leaf: usize) -> Result<Option<ChunkCipher>, String> {
+        let cipher = self.encryption.as_ref().map(|encryption| encryption.cipher(group, leaf));
+        Ok(cipher.transpose()?.flatten())
     }
 
     /// How the file holds a column, for people.
@@ -111,6 +151,8 @@ struct Chunk {
     value_bytes_min: u64,
     /// Of each page of data, where the file has a sound offset index.
     locations: Option<Arc<[Location]>>,
+    /// What opens its pages, if they are encrypted.
+    cipher: Option<ChunkCipher>,
 }
 
 /// What the offset index tells of a page.
@@ -152,6 +194,7 @@ impl Chunk {
             physical_type: column.column_type(),
             value_bytes_min,
             locations,
+            cipher: None,
         })
     }
 
@@ -232,6 +275,7 @@ impl Block<'_> {
         let (metadata, file_bytes) = (&self.layout.metadata, self.input.file.identity.bytes);
         let chunk = Chunk::new(metadata, self.group, leaf.index, file_bytes);
         let chunk = chunk.ok_or("its column chunk is not within the file")?;
-        Ok(Column::new(Arc::clone(self.input), chunk, leaf))
+        let cipher = self.layout.cipher(self.group, leaf.index)?;
+        Ok(Column::new(Arc::clone(self.input), Chunk { cipher, ..chunk }, leaf))
     }
 }

@@ -15,6 +15,7 @@ use parquet::basic::{Encoding, Type};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 
+use super::cipher::{ChunkCipher, LENGTH_BYTES, Module, module_bytes};
 use super::codec::Codec;
 use super::header::{Header, PageKind};
 use super::{Chunk, Location};
@@ -29,6 +30,9 @@ const HEADER_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes that are read at least where a header is sought.
 const WINDOW_BYTES: usize = 16 << 10;
+
+/// The complaint about a module.
+const UNDECRYPTED: &str = "a page does not decrypt: its key is another, or the file is damaged";
 
 /// What a decoder has been given of a column chunk.
 #[derive(Debug, Default)]
@@ -135,6 +139,9 @@ impl Pages {
     fn read_header(&mut self) -> Result<(Header, usize)> {
         let left = self.chunk.bytes.end.saturating_sub(self.at);
         let left = usize::try_from(left).unwrap_or(usize::MAX).min(HEADER_BYTES_MAX);
+        if let Some(cipher) = self.chunk.cipher.clone() {
+            return self.open_header(&cipher, left);
+        }
         let mut wanted = 1;
         loop {
             let bytes = self.peek(wanted.min(left))?;
@@ -146,6 +153,43 @@ impl Pages {
             }
             wanted = bytes.len().saturating_mul(4).max(WINDOW_BYTES);
         }
+    }
+
+    /// The header in the module at `at`, which has no more bytes than `left`, and the length of that.
+    fn open_header(&mut self, cipher: &ChunkCipher, left: usize) -> Result<(Header, usize)> {
+        let length = module_bytes(&self.peek(LENGTH_BYTES.min(left))?);
+        let length = length.filter(|length| *length <= left);
+        let length = length.ok_or_else(|| damaged("the header of a page is damaged"))?;
+        let module = self.peek(length)?;
+        let page = self.page_number()?;
+        // what comes first may be a dictionary
+        let first = (page == 0).then_some(Module::DictionaryPageHeader);
+        let opened = first
+            .into_iter()
+            .chain([Module::DataPageHeader(page)])
+            .find_map(|kind| cipher.open(kind, &module));
+        let header = opened.ok_or_else(|| damaged(UNDECRYPTED))?;
+        let header = Header::parse(&header);
+        let (header, _) = header.ok_or_else(|| damaged("the header of a page is damaged"))?;
+        let stored_bytes = header.stored_bytes + cipher.scheme.uncounted_bytes();
+        Ok((Header { stored_bytes, ..header }, length))
+    }
+
+    /// As the modules of an encrypted column chunk are bound to it.
+    fn page_number(&self) -> Result<u16> {
+        let number = i16::try_from(self.page).map(i16::cast_unsigned);
+        number.map_err(|_more| damaged("its pages are more than can be encrypted"))
+    }
+
+    /// What is in the module of a page, or the page as it is.
+    fn decrypt(&self, header: &Header, body: Bytes) -> Result<Bytes> {
+        let Some(cipher) = &self.chunk.cipher else { return Ok(body) };
+        let module = match header.page {
+            PageKind::Dictionary { .. } => Module::DictionaryPage,
+            _ => Module::DataPage(self.page_number()?),
+        };
+        let opened = cipher.open(module, &body).filter(|_| module_bytes(&body) == Some(body.len()));
+        Ok(opened.ok_or_else(|| damaged(UNDECRYPTED))?.into())
     }
 
     /// At least `length` bytes from `at`, all that are at hand.
@@ -273,7 +317,8 @@ impl PageReader for Pages {
         self.at += length as u64;
         let body = self.body(&header);
         self.at = start;
-        let buf = self.decompress(&header, body?)?;
+        let body = self.decrypt(&header, body?)?;
+        let buf = self.decompress(&header, body)?;
         self.note_values(&header, &buf);
         self.step(&header, length);
         Ok(Some(page(&header, buf)?))

@@ -1,6 +1,6 @@
 //! The compact encoding of Thrift, as far as Parquet's headers and footer need it.
 //!
-//! A reader that never indexes and never allocates: `None` means that the bytes end too soon or are
+//! Structures are written only to leave out what is in others. A reader that never indexes and never allocates: `None` means that the bytes end too soon or are
 //! none of that encoding. Every count is checked against the bytes that are left, so whoever
 //! allocates by one that was read here takes no more than the file is long.
 //!
@@ -23,6 +23,56 @@ pub(super) enum Kind {
     Map,
     Struct,
     Uuid,
+}
+
+/// The most fields of a structure that is taken apart; the largest of Parquet's has 17.
+const FIELDS_MAX: usize = 64;
+
+/// A field of a structure.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Field<'a> {
+    pub(super) number: i16,
+    /// The wire's number of its kind.
+    pub(super) wire: u8,
+    pub(super) kind: Kind,
+    /// Empty where the kind tells the value.
+    pub(super) value: &'a [u8],
+}
+
+impl<'a> Field<'a> {
+    /// The bytes in it, if it has some.
+    pub(super) fn binary(&self) -> Option<&'a [u8]> {
+        Reader::new(self.value).binary()
+    }
+
+    /// Appends it as it was.
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        put_field(out, self.number, self.wire);
+        out.extend_from_slice(self.value);
+    }
+}
+
+/// Appends the start of a field, whatever was before it.
+pub(super) fn put_field(out: &mut Vec<u8>, number: i16, wire: u8) {
+    let number = i64::from(number);
+    out.push(wire);
+    put_varint(out, ((number << 1) ^ (number >> 63)).cast_unsigned());
+}
+
+/// Appends the start of a list of so many structures.
+pub(super) fn put_list(out: &mut Vec<u8>, count: usize) {
+    out.push(0xfc);
+    put_varint(out, count as u64);
+}
+
+fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while let [low, ..] = value.to_le_bytes()
+        && value >= 0x80
+    {
+        out.push(low | 0x80);
+        value >>= 7;
+    }
+    out.extend(value.to_le_bytes().first());
 }
 
 /// Reads one value after the other.
@@ -53,6 +103,27 @@ impl<'a> Reader<'a> {
             delta => last.checked_add(delta)?,
         };
         Kind::of(byte & 0x0f).map(Some)
+    }
+
+    /// All fields of a structure, if they are no more than Parquet's have.
+    pub(super) fn fields(&mut self) -> Option<Vec<Field<'a>>> {
+        let mut fields = Vec::new();
+        let mut last = 0;
+        loop {
+            let wire = *self.bytes.first()? & 0x0f;
+            let Some(kind) = self.field(&mut last)? else { return Some(fields) };
+            if fields.len() == FIELDS_MAX {
+                return None;
+            }
+            fields.push(Field { number: last, wire, kind, value: self.value(kind)? });
+        }
+    }
+
+    /// The bytes of a value of a field.
+    pub(super) fn value(&mut self, kind: Kind) -> Option<&'a [u8]> {
+        let bytes = self.bytes;
+        self.skip(kind)?;
+        bytes.get(..bytes.len() - self.left())
     }
 
     /// A list's number of elements and their kind.

@@ -238,7 +238,10 @@ impl Statistics for Known<'_> {
         let lacks = self.zones.iter().map(|zone| {
             let group = self.layout.metadata.row_groups().get(zone.group);
             let chunk = group.and_then(|group| group.columns().get(leaf.index));
-            chunk.is_some_and(|chunk| bloom::lacks(file, chunk, leaf, value))
+            let cipher = self.layout.cipher(zone.group, leaf.index);
+            chunk
+                .zip(cipher.ok())
+                .is_some_and(|(chunk, cipher)| bloom::lacks(file, chunk, cipher, leaf, value))
         });
         Some(lacks.collect())
     }
