@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sift_select::{BuildOptions, Index, IndexFolder, SpillDirectory};
-use sift_server::open_local;
+use sift_server::{LocalKeys, open_local};
 
 use crate::Result;
 use crate::lineitem::{Format, Lineitem};
@@ -18,7 +18,8 @@ pub fn build(files: &[Lineitem], state: &Path) -> Result<()> {
     let options = BuildOptions { spill: Some(spill), ..BuildOptions::default() };
     // Parquet has statistics of its own
     for file in files.iter().filter(|file| file.format != Format::Parquet) {
-        IndexFolder::new(state).save(&Index::build(&*open_local(&file.path)?, &options)?)?;
+        IndexFolder::new(state)
+            .save(&Index::build(&*open_local(&file.path, &LocalKeys::default())?, &options)?)?;
     }
     Ok(())
 }

@@ -27,6 +27,7 @@ use crate::config::Limits;
 use crate::error::Error;
 use crate::fault::Fault;
 use crate::grant::Caller;
+use crate::keyring::Keyring;
 use crate::protect::{Protected, Protection, Transport};
 use cache::{Cache, Version};
 
@@ -70,6 +71,7 @@ pub(crate) struct Catalogue {
     limits: Limits,
     protection: Protection,
     indexes: Option<IndexFolder>,
+    keyring: Keyring,
     cache: Mutex<Cache>,
     /// Counts the data files that were opened.
     files_opened: Arc<AtomicU64>,
@@ -109,12 +111,18 @@ impl Catalogue {
         files_opened: Arc<AtomicU64>,
     ) -> Self {
         let cache = Mutex::new(Cache::new(limits.sources_max.get()));
-        Self { root, limits, protection, indexes: None, cache, files_opened }
+        let (indexes, keyring) = (None, Keyring::default());
+        Self { root, limits, protection, indexes, keyring, cache, files_opened }
     }
 
     /// With a folder where indexes of the files may be.
     pub(crate) fn with_indexes(self, indexes: Option<IndexFolder>) -> Self {
         Self { indexes, ..self }
+    }
+
+    /// With the keys of encrypted files.
+    pub(crate) fn with_keys(self, keyring: Keyring) -> Self {
+        Self { keyring, ..self }
     }
 
     /// Opens a file all of whose bytes are to be sent.
@@ -158,8 +166,8 @@ impl Catalogue {
         Ok(Entry { name, format, bytes, protected, descriptor, descriptor_identity, target })
     }
 
-    /// Opens what may be known of a file, if the file as a whole may leave. What its columns demand
-    /// is still to be checked.
+    /// Opens what may be known of a file, if the file as a whole may leave, which may be known only
+    /// then. What its columns demand is still to be checked.
     pub(crate) fn source(
         &self,
         entry: Entry,
@@ -167,21 +175,25 @@ impl Catalogue {
     ) -> Result<(Arc<Source>, Protected), Fault> {
         entry.protected.check_file(transport)?;
         let Opened { file, identity } = self.open_data(&entry)?;
-        let Entry { name, protected, descriptor, descriptor_identity, .. } = entry;
+        let Entry { name, mut protected, descriptor, descriptor_identity, .. } = entry;
         let index = self.indexes.as_ref().and_then(|indexes| indexes.version(identity));
         let version = Version { file: identity, descriptor: descriptor_identity, index };
-        if let Some(source) = self.cached(|cache| cache.find(&name, version)) {
-            return Ok((source, protected));
-        }
-        let source =
-            Source::open(name.as_str(), file, descriptor).map_err(|error| {
-                match protected.withholds(transport) {
+        let source = match self.cached(|cache| cache.find(&name, version)) {
+            Some(source) => source,
+            None => {
+                let keys = self.keyring.of(name.as_str());
+                let opened = Source::open_with_keys(name.as_str(), file, descriptor, &keys);
+                let source = opened.map_err(|error| match protected.withholds(transport) {
                     true => Fault::from(error).discreet(name.as_str()),
                     false => error.into(),
-                }
-            })?;
-        let source = Arc::new(self.indexed(source));
-        self.cached(|cache| cache.keep(name, version, Arc::clone(&source)));
+                })?;
+                let source = Arc::new(self.indexed(source));
+                self.cached(|cache| cache.keep(name, version, Arc::clone(&source)));
+                source
+            }
+        };
+        protected.cover(&source, transport);
+        protected.check_file(transport)?;
         Ok((source, protected))
     }
 

@@ -135,7 +135,7 @@ fn print(text: &[u8]) -> io::Result<()> {
 }
 
 async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
-    let Settings { data, listeners, limits, protection, access, state, .. } = settings;
+    let Settings { data, listeners, limits, protection, keyring, access, state, .. } = settings;
     let data = DataRoot::open(&data)?;
     let access = opened(access, &listeners)?;
     let mut open = Vec::new();
@@ -154,7 +154,8 @@ async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
     }
     let shutdown = signals::shutdown()?;
     signals::reload_at_hangup(open.iter().filter_map(Listener::reloader).collect())?;
-    let server = Server::new(Config { data, access, limits, protection, state: Some(state) });
+    let server =
+        Server::new(Config { data, access, limits, protection, keyring, state: Some(state) });
     server.check_grants()?;
     server.serve(open, shutdown).await;
     Ok(())

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use crate::access::{Access, Admission};
 use crate::channel::Security;
 use crate::error::Error;
+use crate::keyring::Keyring;
 use crate::protect::Protection;
 use crate::tls::{Acceptor, Reloader, TlsOptions};
 
@@ -28,16 +29,18 @@ pub struct Config {
     pub limits: Limits,
     /// What may leave on good channels only, beside what descriptors say.
     pub protection: Protection,
+    /// The keys of encrypted Parquet files.
+    pub keyring: Keyring,
     /// The folder where records are sorted that outgrow memory, without which that is
     /// `LIMIT_EXCEEDED`, and where the indexes of the files are.
     pub state: Option<PathBuf>,
 }
 
 impl Config {
-    /// Serves `data` within the default bounds, protected as descriptors say.
+    /// Serves `data` within the default bounds, protected as descriptors say, without keys.
     pub fn new(data: DataRoot, access: Access) -> Self {
         let (limits, protection) = (Limits::default(), Protection::default());
-        Self { data, access, limits, protection, state: None }
+        Self { data, access, limits, protection, keyring: Keyring::default(), state: None }
     }
 }
 

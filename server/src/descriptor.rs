@@ -14,7 +14,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use sift_select::{Descriptor, Source};
+use sift_select::{Descriptor, ParquetKeys, Source};
 
 /// As long as the server reads one.
 const BYTES_MAX: u64 = 1 << 20;
@@ -59,10 +59,12 @@ pub(crate) struct Described {
     /// The descriptor's path, links followed.
     pub(crate) path: PathBuf,
     pub(crate) text: Option<String>,
+    /// What an encrypted file is opened with.
+    keys: ParquetKeys,
 }
 
 impl Described {
-    pub(crate) fn read(file: &Path) -> Result<Self, Error> {
+    pub(crate) fn read(file: &Path, keys: ParquetKeys) -> Result<Self, Error> {
         if file.extension().is_some_and(|extension| extension == "toml") {
             return Err(Error::IsDescriptor { path: file.into() });
         }
@@ -77,7 +79,7 @@ impl Described {
         // what a link leads to is replaced, not the link
         let path = fs::canonicalize(&path).unwrap_or(path);
         let text = read(&path)?;
-        Ok(Self { file: file.into(), metadata, path, text })
+        Ok(Self { file: file.into(), metadata, path, text, keys })
     }
 
     /// What errors call the data file.
@@ -101,7 +103,7 @@ impl Described {
     pub(crate) fn source(&self, descriptor: Option<Descriptor>) -> Result<Source, Error> {
         let failed = |source| Error::Io { path: self.file.clone(), source };
         let file = File::open(&self.file).map_err(failed)?;
-        Ok(Source::open(&self.name(), file, descriptor)?)
+        Ok(Source::open_with_keys(&self.name(), file, descriptor, &self.keys)?)
     }
 
     /// Writes the descriptor beside its place and renames it. It keeps its mode and owner; a new

@@ -210,7 +210,7 @@ fn select_status(kind: ErrorKind) -> Status {
         ErrorKind::Descriptor => Status::DescriptorInvalid,
         ErrorKind::Record => Status::RecordInvalid,
         ErrorKind::FileChanged => Status::FileChanged,
-        ErrorKind::Io => Status::FileUnreadable,
+        ErrorKind::Io | ErrorKind::KeyMissing => Status::FileUnreadable,
         _ => Status::Internal,
     }
 }

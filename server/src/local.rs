@@ -8,13 +8,14 @@ use std::sync::atomic::AtomicU64;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use sift_select::{IndexFolder, Plan, ScanOptions, Select, Source, Value};
+use sift_select::{IndexFolder, ParquetKeys, Plan, ScanOptions, Select, Source, Value};
 
 use crate::catalogue::{Catalogue, DataRoot, FileName, NamePattern};
 use crate::config::Limits;
 use crate::error::Error;
 use crate::fault::Fault;
 use crate::grant::Caller;
+use crate::keyring::Keyring;
 use crate::mount;
 use crate::protect::{Protection, Transport};
 use crate::schedule::Batches;
@@ -43,8 +44,8 @@ enum Reason {
 
 impl LocalQuery {
     /// Opens the file that the Select is from, a path as the operating system knows it, or the files
-    /// that match it as a pattern, and begins. Descriptors are beside the files; what a configuration
-    /// says of them does not count here. Indexes of the files may be among `indexes`.
+    /// that match it as a pattern, and begins. Descriptors are beside the files; of what a configuration
+    /// says of them `keys` alone count here. Indexes of the files may be among `indexes`.
     ///
     /// # Errors
     /// As those of a Select at a server. A file on a network mount is refused as on a plain channel.
@@ -53,16 +54,18 @@ impl LocalQuery {
         parameters: &[Value],
         options: ScanOptions,
         indexes: Option<IndexFolder>,
+        keys: &LocalKeys,
     ) -> Result<Self, LocalError> {
         let select = Select::parse(sql)?;
         let from = select.from();
         let Place { catalogue, name, transport } = match fs::symlink_metadata(from) {
-            Err(_) if NamePattern::is_one(from) => Place::of_pattern(from)?,
+            Err(_) if NamePattern::is_one(from) => Place::of_pattern(from, keys)?,
             metadata => {
                 let path = Path::new(from);
                 Place::of_file(
                     path,
                     metadata.map_err(|source| unreadable(path, source))?.is_symlink(),
+                    keys,
                 )?
             }
         };
@@ -91,14 +94,40 @@ impl LocalQuery {
     }
 }
 
+/// The keys of encrypted files, and the data root that their rules are about.
+#[derive(Debug, Default)]
+pub struct LocalKeys {
+    /// The keys.
+    pub keyring: Keyring,
+    /// The folder that the paths of the rules begin at.
+    pub data: Option<PathBuf>,
+}
+
+impl LocalKeys {
+    /// Those for a file, a path as the operating system knows it.
+    pub fn of(&self, path: &Path) -> ParquetKeys {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        self.in_folder(folder.unwrap_or(Path::new("."))).of(&name)
+    }
+
+    /// Those for files that are named from `folder` on.
+    pub(crate) fn in_folder(&self, folder: &Path) -> Keyring {
+        match &self.data {
+            None => self.keyring.clone(),
+            Some(data) => self.keyring.for_folder(data, folder),
+        }
+    }
+}
+
 /// Opens all of a local file, to build its index. A protected file on a network mount is refused as
 /// on a plain channel.
 ///
 /// # Errors
 /// As those of a request at a server.
-pub fn open_local(path: &Path) -> Result<Arc<Source>, LocalError> {
+pub fn open_local(path: &Path, keys: &LocalKeys) -> Result<Arc<Source>, LocalError> {
     let metadata = fs::symlink_metadata(path).map_err(|source| unreadable(path, source))?;
-    let Place { catalogue, name, transport } = Place::of_file(path, metadata.is_symlink())?;
+    let Place { catalogue, name, transport } = Place::of_file(path, metadata.is_symlink(), keys)?;
     let entry = catalogue.entry(&FileName::parse(&name)?, transport)?;
     entry.protected.check_all(transport)?;
     Ok(catalogue.source(entry, transport)?.0)
@@ -113,24 +142,24 @@ struct Place {
 }
 
 impl Place {
-    fn of_file(path: &Path, is_link: bool) -> Result<Self, LocalError> {
+    fn of_file(path: &Path, is_link: bool, keys: &LocalKeys) -> Result<Self, LocalError> {
         let io = |source| unreadable(path, source);
         // behind a link there is another folder, and another descriptor
         let followed = if is_link { fs::canonicalize(path).map_err(io)? } else { path.to_owned() };
         let transport = transport_of(&followed)?;
         let folder = followed.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let catalogue = catalogue(folder.unwrap_or(Path::new(".")))?;
+        let catalogue = catalogue(folder.unwrap_or(Path::new(".")), keys)?;
         let name = followed.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self { catalogue, name, transport })
     }
 
     /// The names are from this folder on, or from the root, so that those of folders count too.
-    fn of_pattern(pattern: &str) -> Result<Self, LocalError> {
+    fn of_pattern(pattern: &str, keys: &LocalKeys) -> Result<Self, LocalError> {
         let (folder, name) = match pattern.strip_prefix('/') {
             Some(rest) => (Path::new("/"), rest),
             None => (Path::new("."), pattern),
         };
-        let catalogue = catalogue(folder)?;
+        let catalogue = catalogue(folder, keys)?;
         let mut transport = Transport::Local;
         for name in catalogue.names(name, &Caller::unrestricted(Transport::Local))? {
             if let Transport::Local = transport {
@@ -141,9 +170,11 @@ impl Place {
     }
 }
 
-fn catalogue(folder: &Path) -> Result<Catalogue, LocalError> {
+fn catalogue(folder: &Path, keys: &LocalKeys) -> Result<Catalogue, LocalError> {
     let root = DataRoot::open(folder).map_err(Reason::Folder)?;
-    Ok(Catalogue::new(root, Limits::default(), Protection::default(), Arc::new(AtomicU64::new(0))))
+    let files_opened = Arc::new(AtomicU64::new(0));
+    let catalogue = Catalogue::new(root, Limits::default(), Protection::default(), files_opened);
+    Ok(catalogue.with_keys(keys.in_folder(folder)))
 }
 
 fn transport_of(path: &Path) -> Result<Transport, LocalError> {

@@ -1,7 +1,8 @@
 //! What keeps a file or a column off a channel: the demands of descriptors and of the
 //! configuration, and whether a transport meets them.
 //!
-//! Of all the demands that apply to a file the strictest holds, so a descriptor cannot weaken what
+//! What a file has encrypted by the means of its format demands an encrypted channel too, which is known
+//! only when the file is opened. Of all the demands that apply to a file the strictest holds, so a descriptor cannot weaken what
 //! the configuration says. A channel has the highest level whose rules its protocol, suite and key
 //! exchange meet, whatever its listener is called: TLS 1.3 with X25519MLKEM768 at a listener of
 //! level 3 is a channel of level 5.
@@ -11,7 +12,7 @@ use std::fmt;
 
 use glob::{MatchOptions, Pattern, PatternError};
 use sift_proto::level::{Level, Protocol};
-use sift_select::{Descriptor, Mentions, Plan, Requirement, are_related};
+use sift_select::{Descriptor, Mentions, Plan, Requirement, Source, are_related};
 
 use crate::catalogue::FileName;
 use crate::channel::Facts;
@@ -105,6 +106,19 @@ impl Protected {
     pub(crate) fn join(&mut self, other: Self) {
         self.file = self.file.max(other.file);
         self.columns.extend(other.columns);
+    }
+
+    /// Demands also that what is encrypted where it lies does not leave in the clear.
+    pub(crate) fn cover(&mut self, source: &Source, transport: Transport) {
+        // over a mount it has come as it lies
+        if let Transport::Mount { .. } = transport {
+            return;
+        }
+        if source.is_encrypted() {
+            self.file = self.file.max(Requirement::Encryption);
+        }
+        let columns = source.encrypted_columns();
+        self.columns.extend(columns.map(|name| (name.to_owned(), Requirement::Encryption)));
     }
 
     /// What a column demands on top of what the file does; what is in it, or what it is in, by

@@ -115,7 +115,7 @@ impl Shared {
 impl Server {
     /// A server that has yet to serve.
     pub fn new(config: Config) -> Self {
-        let Config { data, access, limits, protection, state } = config;
+        let Config { data, access, limits, protection, keyring, state } = config;
         let Access { admission, users, grants } = access;
         let activity = Activity::default();
         let files_opened = Arc::clone(&activity.files);
@@ -131,7 +131,8 @@ impl Server {
             admission,
             catalogue: Arc::new(
                 Catalogue::new(data, limits.clone(), protection, files_opened)
-                    .with_indexes(indexes),
+                    .with_indexes(indexes)
+                    .with_keys(keyring),
             ),
             activity,
             doorstep: Arc::new(Semaphore::new(

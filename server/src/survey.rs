@@ -10,6 +10,7 @@ use crate::catalogue::{Catalogue, DataRoot, FileName};
 use crate::config::Limits;
 use crate::fault::Fault;
 use crate::grant::Caller;
+use crate::keyring::Keyring;
 use crate::protect::{Protection, Transport};
 
 /// The files below a data root, with what protects them.
@@ -40,7 +41,7 @@ pub struct SurveyedFile {
 pub struct SurveyError(#[from] Fault);
 
 /// Looks at every file below `data`, within the limits of a List. Files with a descriptor are
-/// opened.
+/// opened, and those of Parquet, which may be encrypted.
 ///
 /// # Errors
 /// Those of a List: a folder that cannot be read, or too many files.
@@ -48,8 +49,11 @@ pub fn survey(
     data: DataRoot,
     limits: Limits,
     protection: &Protection,
+    keyring: &Keyring,
 ) -> Result<Survey, SurveyError> {
-    let catalogue = Catalogue::new(data, limits, protection.clone(), Arc::new(AtomicU64::new(0)));
+    let files_opened = Arc::new(AtomicU64::new(0));
+    let catalogue =
+        Catalogue::new(data, limits, protection.clone(), files_opened).with_keys(keyring.clone());
     let listed = catalogue.list("", &Caller::unrestricted(Transport::Local))?.files;
     let mut used = BTreeSet::new();
     let mut files = Vec::with_capacity(listed.len());
@@ -65,12 +69,15 @@ fn file(catalogue: &Catalogue, path: String) -> SurveyedFile {
     let entry = FileName::parse(&path).and_then(|name| catalogue.entry(&name, Transport::Local));
     match entry {
         Ok(entry) => {
-            let (requirement, columns) = (entry.protected.file, entry.protected.columns());
-            let problem = match entry.has_descriptor() {
-                true => catalogue.source(entry, Transport::Local).err(),
-                false => None,
+            let known = entry.protected.clone();
+            let (protected, problem) = match entry.has_descriptor() || entry.format == "parquet" {
+                true => match catalogue.source(entry, Transport::Local) {
+                    Ok((_, protected)) => (protected, None),
+                    Err(fault) => (known, Some(fault.to_string())),
+                },
+                false => (known, None),
             };
-            let problem = problem.map(|fault| fault.to_string());
+            let (requirement, columns) = (protected.file, protected.columns());
             SurveyedFile { path, requirement, columns, problem }
         }
         Err(fault) => SurveyedFile {

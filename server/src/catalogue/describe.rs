@@ -1,7 +1,7 @@
 //! The description of a file: what is granted of it, and nothing that tells how much is not.
 
 use sift_proto::message::{Description, Field};
-use sift_select::{View, type_name};
+use sift_select::{Requirement, View, type_name};
 
 use super::{Catalogue, Entry, FileName};
 use crate::fault::Fault;
@@ -18,23 +18,35 @@ impl Catalogue {
         let mut description = description(&name, &entry, &grant);
         // that it is protected is no secret, but the names of columns may come out of the data
         if entry.protected.check_file(transport).is_ok() {
-            let (view, protected) = self.view(&name, entry, &grant, transport)?;
-            describe_columns(&mut description, &view, &protected);
+            match self.view(&name, entry, &grant, transport) {
+                Ok((view, protected)) => {
+                    demand(&mut description, protected.file);
+                    describe_columns(&mut description, &view, &protected);
+                }
+                // all of it is encrypted where it lies
+                Err(Fault::Protected(refusal)) => demand(&mut description, refusal.requirement),
+                Err(fault) => return Err(fault),
+            }
         }
         Ok(description)
     }
 }
 
 fn description(name: &FileName, entry: &Entry, grant: &Grant) -> Description {
-    let requirement = entry.protected.file;
-    Description {
+    let mut description = Description {
         file: name.to_string(),
         format: entry.format.to_owned(),
         bytes: grant.has_all_records().then_some(entry.bytes),
-        network_encrypt: requirement.network_encrypt(),
-        scl_min: requirement.scl_min().map_or(0, u32::from),
         ..Description::default()
-    }
+    };
+    demand(&mut description, entry.protected.file);
+    description
+}
+
+/// Tells what the file demands.
+fn demand(description: &mut Description, requirement: Requirement) {
+    description.network_encrypt = requirement.network_encrypt();
+    description.scl_min = requirement.scl_min().map_or(0, u32::from);
 }
 
 fn describe_columns(description: &mut Description, view: &View, protected: &Protected) {

@@ -45,9 +45,11 @@ impl Catalogue {
         let grant = caller.grant(name)?;
         let transport = caller.transport;
         let entry = self.entry(name, transport).map_err(|fault| grant.withheld(name, fault))?;
-        // by the text, so that nothing is opened in vain; then exactly, by what is bound
+        // by the text, so that nothing is opened in vain, and again with what the file has encrypted;
+        // then exactly, by what is bound
         entry.protected.check_mentions(&select.mentions(), &grant, transport)?;
         let (view, protected) = self.view(name, entry, &grant, transport)?;
+        protected.check_mentions(&select.mentions(), &grant, transport)?;
         let plan = Plan::new(select, view, parameters)?;
         protected.check_plan(&plan, transport)?;
         Ok(Planned { plan, is_discreet: protected.withholds(transport) })
@@ -84,7 +86,9 @@ impl Catalogue {
         let open = |name: &FileName| {
             let entry = self.entry(name, caller.transport).map_err(withheld)?;
             entry.protected.check_mentions(&select.mentions(), &grant, caller.transport)?;
-            self.source(entry, caller.transport).map_err(withheld)
+            let (source, protected) = self.source(entry, caller.transport).map_err(withheld)?;
+            protected.check_mentions(&select.mentions(), &grant, caller.transport)?;
+            Ok::<_, Fault>((source, protected))
         };
         let mut all_protected = Vec::new();
         let mut opened = Vec::new();

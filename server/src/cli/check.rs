@@ -151,7 +151,7 @@ impl Sheet {
             Err(error) => return self.error(error),
         };
         let Survey { files, idle_rules } =
-            match survey(root, settings.limits.clone(), &settings.protection) {
+            match survey(root, settings.limits.clone(), &settings.protection, &settings.keyring) {
                 Ok(survey) => survey,
                 Err(error) => return self.error(error),
             };

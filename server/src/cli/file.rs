@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, value_parser};
 use sift_select::{Descriptor, Requirement, Source};
 
+use super::settings;
 use crate::descriptor::copybook as layout;
 use crate::descriptor::create::{self, Hints};
 use crate::descriptor::edit::{self, Change};
@@ -121,8 +122,10 @@ fn each(
     files: &[PathBuf],
     act: impl Fn(&Described) -> Result<Option<Descriptor>, Error>,
 ) -> Result<(), super::Error> {
+    // a configuration that cannot be read has no keys, which most files do not need
+    let keys = settings::local_keys(None).unwrap_or_default();
     for file in files {
-        let described = Described::read(file)?;
+        let described = Described::read(file, keys.of(file))?;
         let descriptor = act(&described)?;
         super::print(sheet(&described, descriptor.as_ref()).as_bytes())?;
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use sift_select::{BuildOptions, Identity, Index, IndexFolder, IndexedFile, SpillDirectory};
-use sift_server::open_local;
+use sift_server::{LocalKeys, open_local};
 
 use super::{Error, print, settings};
 
@@ -76,6 +76,14 @@ impl StateArgs {
         })
     }
 
+    /// Without a configuration that is named there may be one that cannot be read.
+    fn local_keys(&self) -> Result<LocalKeys, Error> {
+        match &self.config {
+            None => Ok(settings::local_keys(None).unwrap_or_default()),
+            Some(config) => Ok(settings::local_keys(Some(config))?),
+        }
+    }
+
     fn folder(self) -> Result<IndexFolder, Error> {
         Ok(IndexFolder::new(&self.path()?))
     }
@@ -84,15 +92,17 @@ impl StateArgs {
 pub(crate) fn run(command: IndexCommand) -> Result<(), Error> {
     match command {
         IndexCommand::Build(FilesArgs { files, state }) => {
+            let local = state.local_keys()?;
             let state = state.path()?;
             let indexes = IndexFolder::new(&state);
             // an administrator waits for it, who sees how much it takes
             let spill = Arc::new(SpillDirectory::new(state, "--state", u64::MAX));
-            each(&files, |file| build(file, &indexes, &spill))
+            each(&files, |file| build(file, &local, &indexes, &spill))
         }
         IndexCommand::Show(FilesArgs { files, state }) => {
+            let local = state.local_keys()?;
             let indexes = state.folder()?;
-            each(&files, |file| show(file, &indexes))
+            each(&files, |file| show(file, &local, &indexes))
         }
         IndexCommand::Drop(FilesArgs { files, state }) => {
             let indexes = state.folder()?;
@@ -117,9 +127,14 @@ fn each(files: &[PathBuf], act: impl Fn(&Path) -> Result<String, Error>) -> Resu
     Ok(())
 }
 
-fn build(file: &Path, indexes: &IndexFolder, spill: &Arc<SpillDirectory>) -> Result<String, Error> {
+fn build(
+    file: &Path,
+    local: &LocalKeys,
+    indexes: &IndexFolder,
+    spill: &Arc<SpillDirectory>,
+) -> Result<String, Error> {
     let started = Instant::now();
-    let source = open_local(file)?;
+    let source = open_local(file, local)?;
     let now = i128::from(Utc::now().timestamp_micros()) * 1000;
     let is_new = |identity: Identity| (now - identity.modified_nanos).abs() < TICK_NANOS;
     if source.identity().is_some_and(is_new) {
@@ -143,8 +158,8 @@ fn build(file: &Path, indexes: &IndexFolder, spill: &Arc<SpillDirectory>) -> Res
     Ok(format!("{}: {records} records in {zones} zones{keys}, {seconds:.1} s\n", file.display()))
 }
 
-fn show(file: &Path, indexes: &IndexFolder) -> Result<String, Error> {
-    let source = open_local(file)?;
+fn show(file: &Path, local: &LocalKeys, indexes: &IndexFolder) -> Result<String, Error> {
+    let source = open_local(file, local)?;
     let what = match indexes.find(&source) {
         Ok(None) => "no index, or one of the file as it was".to_owned(),
         Ok(Some(index)) => {

@@ -25,7 +25,8 @@ pub(crate) struct QueryArgs {
 
     /// The folder of the server's state, where the file may have an index (siftd index)
     ///
-    /// By default that of siftd.toml, or the machine's.
+    /// By default that of siftd.toml, or the machine's. The keys of encrypted files are those of
+    /// siftd.toml.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 }
@@ -42,10 +43,12 @@ pub(super) enum Format {
 
 pub(crate) fn run(args: QueryArgs) -> Result<(), super::Error> {
     let default = if io::stdout().is_terminal() { Format::Table } else { Format::Csv };
-    // without a configuration that can be read there is no index, which is no error
+    // without a configuration that can be read there is no index and no key, which is no error
     let state = args.state.or_else(|| settings::state(None).ok());
     let indexes = state.as_deref().map(IndexFolder::new);
-    let query = LocalQuery::new(&select(&args.query), &[], ScanOptions::default(), indexes)?;
+    let keys = settings::local_keys(None).unwrap_or_default();
+    let sql = select(&args.query);
+    let query = LocalQuery::new(&sql, &[], ScanOptions::default(), indexes, &keys)?;
     // the scan has threads of its own
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     match runtime.block_on(print(query, args.format.unwrap_or(default))) {

@@ -5,6 +5,7 @@
 
 mod access;
 mod hint;
+mod keys;
 mod protection;
 
 use std::fs;
@@ -17,13 +18,15 @@ use serde::Deserialize;
 use sift_proto::DEFAULT_PORT;
 use sift_proto::level::{Level, LevelError};
 use sift_server::{
-    Admission, ClientCertificates, LEVELS, Limits, Passphrase, Protection, TlsOptions,
+    Admission, ClientCertificates, KeyFault, Keyring, LEVELS, Limits, LocalKeys, Passphrase,
+    Protection, TlsOptions,
 };
 
 use super::args::{LogFormat, ServeArgs};
 use super::passphrase;
 pub(crate) use access::AccessSettings;
 use access::Keys;
+use keys::Unreadable;
 
 /// All that `siftd serve` needs to know.
 #[derive(Debug)]
@@ -32,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) listeners: Vec<ListenerSettings>,
     pub(crate) limits: Limits,
     pub(crate) protection: Protection,
+    pub(crate) keyring: Keyring,
     pub(crate) access: AccessSettings,
     /// Folder for what outgrows memory.
     pub(crate) state: PathBuf,
@@ -126,6 +130,18 @@ pub(crate) enum Fault {
     ProtectsNothing { number: usize },
     #[error("protect {number}: {error}")]
     Glob { number: usize, error: String },
+    #[error("parquet_key {number}: a key is in a `file` or in a variable, `env`; name one of them")]
+    KeyPlace { number: usize },
+    #[error("parquet_key {number}: `{name}`: {error}")]
+    KeyUnreadable { number: usize, name: String, error: KeyFault },
+    #[error("parquet_key {number}: there is another key `{name}`")]
+    KeyTwice { number: usize, name: String },
+    #[error("parquet {number}: it tells nothing; expected `files` and `key` or `aad_prefix`")]
+    TellsNothing { number: usize },
+    #[error("parquet {number}: there is no [[parquet_key]] `{name}`")]
+    KeyUnknown { number: usize, name: String },
+    #[error("parquet {number}: {error}")]
+    KeyGlob { number: usize, error: String },
     #[error("`{key}` is {got}, at most {max} makes sense")]
     TooLarge { key: &'static str, got: u64, max: u64 },
     #[error(
@@ -154,6 +170,10 @@ struct FileSettings {
     defaults: protection::Defaults,
     #[serde(default)]
     protect: Vec<protection::Rule>,
+    #[serde(default)]
+    parquet_key: Vec<keys::Key>,
+    #[serde(default)]
+    parquet: Vec<keys::Rule>,
     #[serde(default)]
     grant: Vec<access::GrantRule>,
 }
@@ -232,6 +252,8 @@ fn merge(
     let beside = |relative: PathBuf| path.parent().unwrap_or(Path::new("")).join(relative);
     let limits = limits(&file, args.max_connections).map_err(value)?;
     let protection = protection::checked(&file.defaults, &file.protect).map_err(value)?;
+    let keyring = keys::checked(file.parquet_key, file.parquet, beside, Unreadable::Refused);
+    let keyring = keyring.map_err(value)?;
     let data = args.data.clone().or(file.data.map(beside)).ok_or(Error::NoData)?;
 
     let mut listeners = file.listener;
@@ -272,7 +294,7 @@ fn merge(
     if !state.is_dir() {
         return Err(Error::NoState { path: state });
     }
-    Ok(Settings { data, listeners, limits, protection, access, state, log_format })
+    Ok(Settings { data, listeners, limits, protection, keyring, access, state, log_format })
 }
 
 fn names_listener(args: &ServeArgs) -> bool {
@@ -446,6 +468,18 @@ pub(super) fn state(config: Option<&Path>) -> Result<PathBuf, Error> {
         _ => state_folder(),
     };
     if state.is_dir() { Ok(state) } else { Err(Error::NoState { path: state }) }
+}
+
+/// The keys of encrypted files that this machine's configuration has.
+pub(super) fn local_keys(config: Option<&Path>) -> Result<LocalKeys, Error> {
+    let config = config.map(Path::to_owned);
+    let config = config.or_else(|| find(&configuration_folders(), "siftd.toml"));
+    let Some(path) = config else { return Ok(LocalKeys::default()) };
+    let file = read(&path)?;
+    let beside = |relative: PathBuf| path.parent().unwrap_or(Path::new("")).join(relative);
+    let keyring = keys::checked(file.parquet_key, file.parquet, beside, Unreadable::Told)
+        .map_err(|fault| Error::Value { path: path.clone(), fault })?;
+    Ok(LocalKeys { keyring, data: file.data.map(beside) })
 }
 
 /// The one of them that `siftd cert` writes to.

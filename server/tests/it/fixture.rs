@@ -13,8 +13,8 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 use sift_proto::level::Level;
 use sift_server::{
-    Access, Account, Activity, Admission, Config, DataRoot, Grant, Limits, Listener, PasswordHash,
-    Server, TlsOptions, Users, UsersFile,
+    Access, Account, Activity, Admission, Config, DataRoot, Grant, Keyring, Limits, Listener,
+    PasswordHash, Server, TlsOptions, Users, UsersFile,
 };
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -42,6 +42,8 @@ pub(crate) struct Fixture {
     folder: TempDir,
     pub(crate) authority: CertificateDer<'static>,
     issuer: CertifiedIssuer<'static, KeyPair>,
+    /// The keys of servers that are started later.
+    pub(crate) keyring: Keyring,
 }
 
 impl Fixture {
@@ -60,7 +62,7 @@ impl Fixture {
         let pem = certificate.pem() + &key.serialize_pem();
         fs::write(folder.path().join("siftd.pem"), pem).unwrap();
         fs::write(folder.path().join("authority.pem"), issuer.pem()).unwrap();
-        Self { folder, authority: issuer.der().clone(), issuer }
+        Self { folder, authority: issuer.der().clone(), issuer, keyring: Keyring::default() }
     }
 
     /// A certificate and its key, signed by the authority: a client's, or what `change` makes of it.
@@ -174,7 +176,8 @@ impl Fixture {
         let (plain_address, tls_address) = (plain.address(), tls.address());
         let data = DataRoot::open(self.data()).unwrap();
         let state = Some(self.outside("state")).filter(|state| state.is_dir());
-        let config = Config { limits, state, ..Config::new(data, access) };
+        let keyring = self.keyring.clone();
+        let config = Config { limits, state, keyring, ..Config::new(data, access) };
         let server = Server::new(config);
         let activity = server.activity();
         let (stop, stopped) = oneshot::channel::<()>();

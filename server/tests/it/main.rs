@@ -30,6 +30,8 @@ mod client;
 mod client_certificates;
 /// `siftd` as a process: exit codes, signals, log lines.
 mod command;
+/// Encrypted Parquet files: with keys, without, and on which channels.
+mod encrypted;
 /// Whole files and ranges of them.
 mod fetch;
 /// `siftd file`: what it writes, what it leaves alone, and that a running server obeys.

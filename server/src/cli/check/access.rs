@@ -101,6 +101,7 @@ impl Sheet {
             let config = Config {
                 limits: settings.limits.clone(),
                 protection: settings.protection.clone(),
+                keyring: settings.keyring.clone(),
                 ..Config::new(data, access)
             };
             Server::new(config).check_grants()

@@ -1,0 +1,82 @@
+//! `[[parquet_key]]` and `[[parquet]]`: the keys of encrypted Parquet files.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use sift_server::{KeyFault, KeyRule, KeySource, Keyring};
+
+use super::Fault;
+
+/// A key and where it is.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Key {
+    name: String,
+    file: Option<PathBuf>,
+    env: Option<String>,
+}
+
+/// What some files do not tell of their encryption.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rule {
+    files: Vec<String>,
+    key: Option<String>,
+    aad_prefix: Option<String>,
+}
+
+/// What becomes of a key that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// Nothing goes without it.
+    Refused,
+    /// Who needs it is told why it is missing.
+    Told,
+}
+
+pub(super) fn checked(
+    keys: Vec<Key>,
+    rules: Vec<Rule>,
+    beside: impl Fn(PathBuf) -> PathBuf,
+    unreadable: Unreadable,
+) -> Result<Keyring, Fault> {
+    let mut known = BTreeMap::new();
+    for (Key { name, file, env }, number) in keys.into_iter().zip(1..) {
+        let source = match (file, env) {
+            (Some(file), None) => KeySource::File(beside(file)),
+            (None, Some(variable)) => KeySource::Variable(variable),
+            _ => return Err(Fault::KeyPlace { number }),
+        };
+        let key = match source.read() {
+            Err(error) if unreadable == Unreadable::Refused => {
+                return Err(Fault::KeyUnreadable { number, name, error });
+            }
+            key => key,
+        };
+        if known.insert(name.clone(), key).is_some() {
+            return Err(Fault::KeyTwice { number, name });
+        }
+    }
+    let rules = rules.into_iter().zip(1..).map(|(rule, number)| checked_rule(rule, number, &known));
+    let rules = rules.collect::<Result<_, _>>()?;
+    Ok(Keyring::new(known, rules))
+}
+
+fn checked_rule<T>(
+    rule: Rule,
+    number: usize,
+    known: &BTreeMap<String, Result<T, KeyFault>>,
+) -> Result<KeyRule, Fault> {
+    let Rule { files, key, aad_prefix } = rule;
+    if files.is_empty() || (key.is_none() && aad_prefix.is_none()) {
+        return Err(Fault::TellsNothing { number });
+    }
+    if let Some(name) = &key
+        && !known.contains_key(name)
+    {
+        return Err(Fault::KeyUnknown { number, name: name.clone() });
+    }
+    KeyRule::new(&files, key, aad_prefix)
+        .map_err(|error| Fault::KeyGlob { number, error: error.to_string() })
+}
