@@ -215,6 +215,10 @@ impl<S: Session> Worker<S> {
         if intended >= self.end || *self.stop.borrow() {
             return None;
         }
+        if intended <= Instant::now() {
+            // a sleep ends at a whole millisecond, even one that has nothing to wait for
+            return Some(intended);
+        }
         tokio::select! {
             _ = self.stop.wait_for(|stop| *stop) => None,
             () = sleep_until(intended) => Some(intended),
