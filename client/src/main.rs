@@ -8,9 +8,6 @@ use std::process::ExitCode;
 
 mod cli;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Exit code where nothing was found.
 const NOTHING_FOUND: u8 = 1;
 

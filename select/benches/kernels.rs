@@ -20,9 +20,6 @@ use arrow::record_batch::RecordBatch;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sift_select::{Plan, Scan, ScanOptions, Select, Source};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const RECORDS: usize = 1 << 20;
 const BATCH_RECORDS: usize = 64 << 10;
 const THREADS: usize = 2;

@@ -19,9 +19,6 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use sift_select::{Descriptor, Plan, Scan, ScanOptions, Select, Source};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const RECORDS: u32 = 500_000;
 const RECORD_BYTES: u32 = 110;
 const THREADS: usize = 2;

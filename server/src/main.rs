@@ -9,10 +9,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// rustls and Arrow allocate many large buffers that live for one frame.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// 0, or 2 for an error of any kind; clap uses 2 for usage, too. 1 is for warnings of
 /// `siftd check --strict`.
 fn main() -> ExitCode {

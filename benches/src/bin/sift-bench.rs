@@ -20,9 +20,6 @@ use sift_benches::suites::Suites;
 use sift_benches::{Result, link, text};
 use sift_client::{LEVELS, Level};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Measure Sift on this machine, beside what the machine can do.
 #[derive(Debug, Parser)]
 #[command(name = "sift-bench", version, after_help = channels_of_this_build())]

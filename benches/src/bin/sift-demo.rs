@@ -19,9 +19,6 @@ use sift_client::{Channel, ConnectOptions, Connection, Level, Roots};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Ask the same question both ways: fetch the encrypted file and filter it here, or send the
 /// Select and receive the matching records alone.
 ///
