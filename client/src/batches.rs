@@ -30,7 +30,7 @@ impl<'c> BatchStream<'c> {
     pub(crate) async fn start(mut answer: Answer<'c>) -> Result<Self> {
         let frame = poll_fn(|cx| answer.poll_frame(cx)).await?;
         let schema = match frame {
-            Some(frame) if frame.kind == Kind::Schema => ipc::schema(&frame.body),
+            Some(frame) if frame.kind == Kind::Schema => answer.connection.schema(&frame.body),
             Some(frame) => Err(frame.out_of_order("Schema")),
             None => Err(crate::error::Violation::Order { got: Kind::Finished, expected: "Schema" }),
         };

@@ -80,27 +80,22 @@ impl Connector {
     async fn greet(&self, stream: TcpStream) -> Result<Connection, Reason> {
         let Self { options, host, tls } = self;
         let peer = stream.peer_addr()?;
+        let hello = hello(options)?;
+        // what is no secret need not wait for a look at the channel
+        let (early, late): (&[u8], &[u8]) = match options.password.reveal() {
+            None => (&hello, &[]),
+            Some(_) => (&[], &hello),
+        };
         let (transport, negotiated) = match tls {
             Some(connector) => {
                 let (stream, negotiated) =
-                    Box::pin(connector.connect(FirstBytes::new(stream))).await?;
+                    Box::pin(connector.connect(FirstBytes::new(stream), early)).await?;
                 (stream, Some(negotiated))
             }
             None => (Box::new(stream) as Transport, None),
         };
         let mut wire = Wire::new(transport, options.idle_timeout);
-        let level = negotiated.as_ref().map_or(0, |negotiated| negotiated.level.number());
-        let hello = Hello {
-            version: PROTOCOL_VERSION,
-            client: SOFTWARE.to_owned(),
-            level: u32::from(level),
-            features: Vec::new(),
-            user: options.user.clone(),
-            password: options.password.reveal().unwrap_or_default().to_owned(),
-        };
-        let queued = wire.queue(Kind::Hello, &hello);
-        drop(Zeroizing::new(hello.password));
-        queued.map_err(Violation::from)?;
+        wire.queue_whole(if negotiated.is_some() { late } else { &hello });
         let welcome = welcome(&mut wire, options.encrypt).await?;
         wire.set_body_bytes_max(welcome.frame_bytes_max);
         let channel = Channel {
@@ -113,6 +108,21 @@ impl Connector {
         };
         Ok(Connection::new(wire, channel, welcome.sql_bytes_max as usize))
     }
+}
+
+/// The first frame.
+fn hello(options: &ConnectOptions) -> Result<Zeroizing<Vec<u8>>, Reason> {
+    let hello = Hello {
+        version: PROTOCOL_VERSION,
+        client: SOFTWARE.to_owned(),
+        level: if options.encrypt { options.level.number().into() } else { 0 },
+        features: Vec::new(),
+        user: options.user.clone(),
+        password: options.password.reveal().unwrap_or_default().to_owned(),
+    };
+    let frame = frame::encode_message(Kind::Hello, &hello);
+    drop(Zeroizing::new(hello.password));
+    Ok(Zeroizing::new(frame.map_err(Violation::from)?))
 }
 
 async fn within<T>(

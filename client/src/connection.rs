@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use arrow::buffer::Buffer;
+use arrow::datatypes::SchemaRef;
 use prost::Message;
 use sift_proto::frame::Kind;
 use sift_proto::message::{
@@ -13,8 +15,9 @@ use crate::answer::Answer;
 use crate::batches::BatchStream;
 use crate::channel::Channel;
 use crate::connect::Connector;
-use crate::error::{Error, ErrorKind, Reason, Result, Usage};
+use crate::error::{Error, ErrorKind, Reason, Result, Usage, Violation};
 use crate::fetch::Fetch;
+use crate::ipc;
 use crate::options::ConnectOptions;
 use crate::query::Query;
 use crate::wire::{Frame, Wire};
@@ -26,12 +29,17 @@ const DRAIN_BYTES_MAX: u64 = 64 << 20;
 /// Most time that takes.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 
+/// A longer schema is not remembered.
+const SCHEMA_BYTES_MAX: usize = 16 << 10;
+
 /// A channel to a server.
 pub struct Connection {
     pub(crate) wire: Wire,
     pub(crate) channel: Channel,
     pub(crate) state: State,
     sql_bytes_max: usize,
+    /// The schema of the answer before, and the bytes that it came as.
+    schema: Option<(Buffer, SchemaRef)>,
 }
 
 /// What the next frame of the server belongs to.
@@ -61,7 +69,7 @@ impl Connection {
     }
 
     pub(crate) fn new(wire: Wire, channel: Channel, sql_bytes_max: usize) -> Self {
-        Self { wire, channel, state: State::Ready, sql_bytes_max }
+        Self { wire, channel, state: State::Ready, sql_bytes_max, schema: None }
     }
 
     /// The proof of what the channel is, as this end has negotiated it.
@@ -151,6 +159,21 @@ impl Connection {
             return Err(Usage::SelectTooLong { bytes, bytes_max: self.sql_bytes_max }.into());
         }
         Ok((query.sql, query.parameters.iter().map(message::Value::from).collect()))
+    }
+
+    /// Decodes the body of a Schema frame. Programs ask the same again and again, so it is most often the
+    /// one before.
+    pub(crate) fn schema(&mut self, body: &Buffer) -> Result<SchemaRef, Violation> {
+        if let Some((known, schema)) = &self.schema
+            && known.as_slice() == body.as_slice()
+        {
+            return Ok(SchemaRef::clone(schema));
+        }
+        let schema = ipc::schema(body)?;
+        if body.len() <= SCHEMA_BYTES_MAX {
+            self.schema = Some((body.clone(), SchemaRef::clone(&schema)));
+        }
+        Ok(schema)
     }
 
     /// Sends a request whose answer is a stream. The connection must be settled.

@@ -14,6 +14,8 @@ use rustls::AlertDescription;
 use sift_proto::cipher;
 use sift_proto::level::{Level, Protocol};
 use sift_proto::x509::Certificate;
+#[cfg(feature = "legacy-tls")]
+use tokio::io::AsyncWriteExt;
 
 use crate::channel::Negotiated;
 use crate::error::{Reason, Result, Usage};
@@ -66,15 +68,23 @@ impl Connector {
         }
     }
 
-    /// Shakes hands; or tells who it is that answers.
+    /// Shakes hands; or tells who it is that answers. `early` is said as soon as the server has shown
+    /// who it is, together with the end of the handshake where the library can do that: before it is
+    /// known whether it speaks Sift.
     pub(crate) async fn connect(
         &self,
         stream: FirstBytes,
+        early: &[u8],
     ) -> Result<(Transport, Negotiated), Reason> {
         match self {
-            Self::Rustls(connector) => connector.connect(stream).await,
+            Self::Rustls(connector) => connector.connect(stream, early).await,
             #[cfg(feature = "legacy-tls")]
-            Self::OpenSsl(connector) => connector.connect(stream).await,
+            Self::OpenSsl(connector) => {
+                let (mut transport, negotiated) = connector.connect(stream).await?;
+                transport.write_all(early).await?;
+                transport.flush().await?;
+                Ok((transport, negotiated))
+            }
         }
     }
 }

@@ -89,6 +89,11 @@ impl Wire {
         Ok(())
     }
 
+    /// As [`queue`](Self::queue), of a frame that is encoded, or nothing.
+    pub(crate) fn queue_whole(&mut self, frame: &[u8]) {
+        self.outgoing.extend_from_slice(frame);
+    }
+
     /// Sends what can be sent without waiting; the rest goes with the next frame that is awaited.
     pub(crate) fn flush_now(&mut self) {
         let mut cx = Context::from_waker(Waker::noop());

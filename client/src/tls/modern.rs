@@ -1,7 +1,7 @@
 //! Levels 3 to 5, by rustls on aws-lc-rs: exactly the protocols, suites and key exchanges that were
 //! asked for.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use rustls::client::Resumption;
@@ -43,9 +43,15 @@ impl Connector {
     pub(super) async fn connect(
         &self,
         first: FirstBytes,
+        early: &[u8],
     ) -> Result<(Transport, Negotiated), Reason> {
         let connector = TlsConnector::from(Arc::clone(&self.config));
-        let connecting = connector.connect(self.name.clone(), first);
+        let mut queued = Ok(());
+        let connecting = connector.connect_with(self.name.clone(), first, |session| {
+            // kept until the handshake is through, the server's certificate verified
+            queued = session.writer().write_all(early);
+        });
+        queued?;
         match connecting.into_fallible().await {
             Ok(mut stream) => {
                 let (first, session) = stream.get_mut();
