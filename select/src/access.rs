@@ -22,6 +22,9 @@ use crate::prune::{self, ColumnStatistics, Statistics};
 use crate::source::Part;
 pub(crate) use keyed::Keyed;
 
+/// Half of what zones are by default.
+const LITTLE_BYTES: u64 = 512 << 10;
+
 /// What is read of the files of a plan, and what is not.
 #[derive(Debug)]
 pub(crate) struct AccessPath {
@@ -67,14 +70,8 @@ impl AccessPath {
             let extents = match &part.index {
                 Some(index) => {
                     let known = KnownPart { index, part };
-                    let rulings = prune::rulings(&plan.conjuncts, &known);
-                    let mut extents = match path.keyed(plan, &known, &rulings, apart_bytes) {
-                        Some(extents) => {
-                            offset.end();
-                            extents
-                        }
-                        None => path.zoned(plan, &known, &rulings, &mut offset, morsel_bytes),
-                    };
+                    let mut extents =
+                        path.indexed(plan, &known, &mut offset, morsel_bytes, apart_bytes);
                     extents.extend(index.tail(&part.file));
                     extents
                 }
@@ -119,17 +116,43 @@ impl AccessPath {
         extents.collect()
     }
 
-    /// What is left by a key, if one tells more than zones do.
+    /// What is left by a key where one tells more than zones do, and by the zones otherwise.
+    fn indexed(
+        &mut self,
+        plan: &Bound,
+        known: &KnownPart<'_>,
+        offset: &mut Offset,
+        morsel_bytes: usize,
+        apart_bytes: u64,
+    ) -> Vec<Extent> {
+        let all = known.index.zones().map(|(_, extent)| extent.len()).sum();
+        // what the zones tell is not worth finding out where a key leaves less than one of them
+        let by_key = self.keyed(plan, known, LITTLE_BYTES.min(all), apart_bytes);
+        if let Some(extents) = by_key {
+            offset.end();
+            return extents;
+        }
+        let rulings = prune::rulings(&plan.conjuncts, known);
+        let zones = known.index.zones().zip(&rulings).filter(|(_, ruling)| ruling.is_none());
+        let bytes = zones.map(|((_, extent), _)| extent.len()).sum();
+        match self.keyed(plan, known, bytes, apart_bytes) {
+            Some(extents) => {
+                offset.end();
+                extents
+            }
+            None => self.zoned(plan, known, &rulings, offset, morsel_bytes),
+        }
+    }
+
+    /// What is left by a key, if that costs less than reading `bytes_max`.
     fn keyed(
         &mut self,
         plan: &Bound,
         known: &KnownPart<'_>,
-        rulings: &[Option<usize>],
+        bytes_max: u64,
         apart_bytes: u64,
     ) -> Option<Vec<Extent>> {
-        let zones = known.index.zones().zip(rulings).filter(|(_, ruling)| ruling.is_none());
-        let bytes = zones.map(|((_, extent), _)| extent.len()).sum();
-        let (keyed, extents) = Keyed::of(plan, known.index, known, bytes, apart_bytes)?;
+        let (keyed, extents) = Keyed::of(plan, known.index, known, bytes_max, apart_bytes)?;
         self.keyed.push(keyed);
         Some(extents)
     }

@@ -150,7 +150,7 @@ impl Index {
                         bounds.len() == zones && bounds.data_type() == field.data_type()
                     })
             });
-        let has_keys = self.keys.iter().all(|key| key.is_consistent(self.record_count(), schema));
+        let has_keys = self.keys.iter().all(|key| key.is_consistent(self.record_count()));
         has_places && has_columns && has_keys
     }
 }

@@ -8,7 +8,7 @@
 use super::search::Search;
 use crate::expr::ExprKind;
 use crate::extent::Extent;
-use crate::index::{End, Entry, Index, Key, KeyEncoder, KeyRange};
+use crate::index::{End, Entry, Index, Key, KeyRange};
 use crate::plan::{Bound, Conjunct, Order};
 use crate::prune::Statistics;
 
@@ -45,10 +45,7 @@ impl Keyed {
         let sound = sound_conjuncts(plan, statistics);
         let (mut best, mut bytes_max) = (None, bytes_max);
         for key in index.keys() {
-            let Some(encoder) = KeyEncoder::new(&key.spec.columns, plan.source().schema()) else {
-                continue;
-            };
-            let request = Request { plan, key, encoder: &encoder, sound, bytes_max, apart_bytes };
+            let request = Request { plan, key, sound, bytes_max, apart_bytes };
             if let Some((keyed, extents, bytes)) = request.keyed(index.record_count()) {
                 best = Some((keyed, extents));
                 bytes_max = bytes;
@@ -73,7 +70,6 @@ fn sound_conjuncts(plan: &Bound, statistics: &dyn Statistics) -> usize {
 struct Request<'a> {
     plan: &'a Bound,
     key: &'a Key,
-    encoder: &'a KeyEncoder,
     /// So many of the first conjuncts cannot fail.
     sound: usize,
     bytes_max: u64,
@@ -83,7 +79,7 @@ struct Request<'a> {
 impl Request<'_> {
     /// What of `records` the key leaves to be read, and the bytes that it costs.
     fn keyed(&self, records: u64) -> Option<(Keyed, Vec<Extent>, u64)> {
-        let search = Search::of(&self.plan.conjuncts[..self.sound], self.key, self.encoder);
+        let search = Search::of(&self.plan.conjuncts[..self.sound], self.key);
         let top = self.top(&search);
         let ordered = top.is_some();
         let places = match top {
@@ -138,8 +134,7 @@ impl Request<'_> {
         }
         let (end, columns) = self.end(order, search.pinned)?;
         let wanted = order.rows_max?;
-        let top =
-            self.key.top(range, end, wanted, columns, self.encoder, self.places_max()).ok()?;
+        let top = self.key.top(range, end, wanted, columns, self.places_max()).ok()?;
         Some(top?.iter().map(Entry::extent).collect())
     }
 

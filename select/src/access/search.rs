@@ -40,7 +40,8 @@ enum Demand {
 
 impl Search {
     /// What these conjuncts, which cannot fail, leave of a key.
-    pub(super) fn of(conjuncts: &[Conjunct], key: &Key, encoder: &KeyEncoder) -> Self {
+    pub(super) fn of(conjuncts: &[Conjunct], key: &Key) -> Self {
+        let encoder = &key.encoder;
         let mut prefixes: Vec<Vec<u8>> = vec![Vec::new()];
         let mut search = Self {
             ranges: Vec::new(),

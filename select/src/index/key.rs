@@ -53,6 +53,8 @@ impl KeyColumn {
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub(crate) spec: KeySpec,
+    /// Of its columns.
+    pub(crate) encoder: Arc<KeyEncoder>,
     pub(super) pages: Vec<Page>,
     pub(super) file: Arc<PageFile>,
 }
@@ -182,7 +184,6 @@ impl Key {
         end: End,
         count: u64,
         columns: usize,
-        encoder: &KeyEncoder,
         entries_max: u64,
     ) -> Result<Option<Vec<Entry>>, Unusable> {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
@@ -215,18 +216,18 @@ impl Key {
                     return Ok(None);
                 }
                 if found.len() == count {
-                    last = Some(encoder.leading(&found[count - 1].key, columns).ok_or(Unusable)?);
+                    last =
+                        Some(self.encoder.leading(&found[count - 1].key, columns).ok_or(Unusable)?);
                 }
             }
         }
         Ok(Some(found))
     }
 
-    /// Whether it is a key of a file with so many records and these columns.
-    pub(super) fn is_consistent(&self, records: u64, schema: &Schema) -> bool {
+    /// Whether it is a key of a file with so many records.
+    pub(super) fn is_consistent(&self, records: u64) -> bool {
         let entries = self.pages.iter().try_fold(0_u64, |sum, page| sum.checked_add(page.entries));
-        KeyEncoder::new(&self.spec.columns, schema).is_some()
-            && entries == Some(records)
+        entries == Some(records)
             && self.pages.is_sorted_by(|a, b| a.first <= b.first)
             && self.pages.iter().all(|page| {
                 let bytes = page.bytes.clone();

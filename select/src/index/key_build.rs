@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt64Array};
@@ -16,8 +16,12 @@ use crate::plan::{Order, Plan};
 use crate::sort::{Merge, Sorter};
 use crate::{Error, ErrorKind, Result, Select, Source};
 
-/// Entries of a page, at most.
-const PAGE_ENTRIES_MAX: usize = 512;
+/// Entries of a page: few where the directory of the pages is small all the same, for a page is decoded
+/// to find one entry.
+const PAGE_ENTRIES: RangeInclusive<u64> = 64..=512;
+
+/// Pages of a key, about, between those two bounds: 2 MB of directory.
+const PAGES: u64 = 32 << 10;
 
 /// Bytes of the entries of a page, about.
 const PAGE_BYTES: usize = store::PAGE_BYTES_MAX / 4;
@@ -33,16 +37,24 @@ pub(super) fn keys(source: &Source, index: &Index, options: &BuildOptions<'_>) -
         None => tempfile::tempfile(),
     };
     let file = file.map_err(|error| unwritten(source, &error))?;
-    let mut pages = PageWriter { file: BufWriter::new(file), bytes: 0 };
+    let entries_max =
+        (index.record_count() / PAGES).clamp(*PAGE_ENTRIES.start(), *PAGE_ENTRIES.end());
+    let mut pages = PageWriter { file: BufWriter::new(file), bytes: 0, entries_max };
     let built = specs.iter().map(|spec| {
+        let encoder = KeyEncoder::new(&spec.columns, source.schema());
+        let encoder = encoder.ok_or_else(|| unencodable(source, spec))?;
         let sorted = sorted(source, spec, index, options)?;
-        Ok((spec.clone(), self::pages(source, spec, sorted, &mut pages)?))
+        let pages = self::pages(source, spec, &encoder, sorted, &mut pages)?;
+        Ok((spec.clone(), Arc::new(encoder), pages))
     });
     let built = built.collect::<Result<Vec<_>>>()?;
     let bytes = pages.bytes;
     let file = pages.file.into_inner().map_err(|error| unwritten(source, error.error()))?;
     let file = Arc::new(PageFile { file, start: 0, bytes });
-    let keys = built.into_iter().map(|(spec, pages)| Key { spec, pages, file: Arc::clone(&file) });
+    let keys = built.into_iter().map(|(spec, encoder, pages)| {
+        let file = Arc::clone(&file);
+        Key { spec, encoder, pages, file }
+    });
     Ok(keys.collect())
 }
 
@@ -144,11 +156,10 @@ fn rows(
 fn pages(
     source: &Source,
     spec: &KeySpec,
+    encoder: &KeyEncoder,
     mut sorted: Merge,
     writer: &mut PageWriter,
 ) -> Result<Vec<Page>> {
-    let encoder =
-        KeyEncoder::new(&spec.columns, source.schema()).ok_or_else(|| unencodable(source, spec))?;
     let (mut pages, mut page): (Vec<Page>, Vec<Entry>) = (Vec::new(), Vec::new());
     let (mut page_bytes, mut last): (usize, Option<(Vec<u8>, u64)>) = (0, None);
     while let Some(batch) = sorted.next_rows()? {
@@ -171,7 +182,7 @@ fn pages(
                     _ => last = Some((key.to_vec(), record)),
                 }
             }
-            if page.len() == PAGE_ENTRIES_MAX || page_bytes + key.len() > PAGE_BYTES {
+            if page.len() as u64 == writer.entries_max || page_bytes + key.len() > PAGE_BYTES {
                 pages.push(writer.write(source, &page)?);
                 page.clear();
                 page_bytes = 0;
@@ -196,6 +207,8 @@ fn has_null(columns: &[ArrayRef], row: usize) -> bool {
 struct PageWriter {
     file: BufWriter<File>,
     bytes: u64,
+    /// Of a page.
+    entries_max: u64,
 }
 
 impl PageWriter {

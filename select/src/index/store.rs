@@ -18,7 +18,9 @@ use bincode::{Decode, Encode};
 use flate2::Crc;
 
 use super::bounds::{self, Bound};
-use super::key::{EachEntry, Entry, KEY_BYTES_MAX, Key, KeyColumn, KeySpec, Page, PageFile};
+use super::key::{
+    EachEntry, Entry, KEY_BYTES_MAX, Key, KeyColumn, KeyEncoder, KeySpec, Page, PageFile,
+};
 use super::{Index, IndexContents};
 use crate::prune::ColumnStatistics;
 use crate::source::Identity;
@@ -312,7 +314,8 @@ impl Stored {
         let columns = columns.collect::<Option<Vec<_>>>()?;
         let keys = match self.pages {
             Some(file) if is_encoded_so => {
-                keys.into_iter().map(|key| key.with_pages(&file)).collect()
+                let keys = keys.into_iter().map(|key| key.with_pages(&file, schema));
+                keys.collect::<Option<_>>()?
             }
             _ => Vec::new(),
         };
@@ -377,22 +380,25 @@ impl From<&Key> for StoredKey {
 }
 
 impl StoredKey {
-    fn with_pages(self, file: &Arc<PageFile>) -> Key {
-        let columns = self
-            .columns
-            .into_iter()
-            .map(|(column, descending)| KeyColumn { column: column as usize, descending });
+    /// `None` where a file with these columns cannot have it.
+    fn with_pages(self, file: &Arc<PageFile>, schema: &Schema) -> Option<Key> {
+        let columns = self.columns.into_iter();
+        let columns: Vec<_> = columns
+            .map(|(column, descending)| KeyColumn { column: column as usize, descending })
+            .collect();
+        let encoder = Arc::new(KeyEncoder::new(&columns, schema)?);
         let pages = self.pages.into_iter().map(|page| Page {
             first: page.first,
             bytes: page.start..page.end,
             checksum: page.checksum,
             entries: page.entries,
         });
-        Key {
-            spec: KeySpec { name: self.name, columns: columns.collect(), unique: self.unique },
+        Some(Key {
+            spec: KeySpec { name: self.name, columns, unique: self.unique },
+            encoder,
             pages: pages.collect(),
             file: Arc::clone(file),
-        }
+        })
     }
 }
 
