@@ -128,7 +128,10 @@ fn run(arguments: &[OsString]) -> Result<()> {
     let [data, state, certificate, channels @ ..] = arguments else {
         return Err("expected a data root, a state folder, a certificate and the channels".into());
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(16)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let mut listeners = Vec::new();
         for channel in channels {

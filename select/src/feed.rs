@@ -117,6 +117,11 @@ impl Feed {
         self.starts.last()?.get().copied()
     }
 
+    /// Bytes that are read at most, where that is known before they are.
+    pub(crate) fn bytes_max(&self) -> Option<u64> {
+        self.sweeps.iter().map(|sweep| sweep.feed.bytes_max()).sum()
+    }
+
     /// Takes the next turn: reads its piece and gives its blocks to `each`, in the file's order,
     /// until that breaks; `None` when none is left. Callable from many threads at once.
     pub(crate) fn next(&self, each: &mut Each<'_>) -> Option<Turn> {

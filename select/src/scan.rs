@@ -161,6 +161,12 @@ impl Scan {
         scan
     }
 
+    /// Bytes of the files that are read at most, where that is known before they are: not of columns
+    /// and not of compressed text.
+    pub fn bytes_max(&self) -> Option<u64> {
+        self.feed.bytes_max()
+    }
+
     /// What to do next.
     ///
     /// # Errors

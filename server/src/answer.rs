@@ -1,7 +1,10 @@
 //! The answer to each kind of request: what is asked of catalogue and scan, and the frames that
 //! tell it.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use prost::Message;
@@ -10,9 +13,10 @@ use sift_proto::message::{
     self, ChannelReport, ChannelRequest, DescribeRequest, ExplainRequest, Explanation,
     FetchRequest, Finished, ListRequest, SelectRequest, Statistics,
 };
-use sift_select::{Plan, Select};
+use sift_select::Plan;
 use tokio::io::AsyncWrite;
 
+use crate::blocking::blocking;
 use crate::catalogue::Planned;
 use crate::channel::Facts;
 use crate::encode::Encoder;
@@ -80,7 +84,6 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let schema = Arc::clone(plan.schema());
         let (mut encoder, message) = Encoder::new(&schema)?;
         self.writer.send_parts(Kind::Schema, std::iter::once(&message[..])).await?;
-        self.writer.flush().await?;
 
         let sent = self.batches(&mut batches, &mut encoder).await;
         self.account.count_scan(&batches.statistics());
@@ -93,7 +96,17 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     async fn batches(&mut self, batches: &mut Batches, encoder: &mut Encoder) -> Result<(), Stop> {
         loop {
-            let next = self.interrupt.or(batches.next()).await;
+            let next = {
+                let mut next = pin!(self.interrupt.or(batches.next()));
+                match poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await {
+                    Poll::Ready(next) => next,
+                    Poll::Pending => {
+                        // what there is must not wait for what is not there yet
+                        self.writer.flush().await?;
+                        next.await
+                    }
+                }
+            };
             // an answer that is dropped from here on has been accounted for
             self.account.count_scan(&batches.statistics());
             let Some(batch) = next? else { return Ok(()) };
@@ -102,7 +115,6 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
                 self.interrupt.check()?;
                 let parts = message.iter().map(|buffer| buffer.as_slice());
                 self.writer.send_parts(Kind::Batch, parts).await?;
-                self.writer.flush().await?;
             }
         }
     }
@@ -121,8 +133,9 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let parameters = parameter::from_message(values)?;
         let caller = self.caller();
         let catalogue = Arc::clone(&self.shared.catalogue);
-        let planned = blocking(move || {
-            let select = Select::parse(&sql)?;
+        let statements = Arc::clone(&self.shared.statements);
+        let planned = self.shared.jobs.run(move || {
+            let select = statements.parsed(&sql)?;
             let file = select.from().to_owned();
             let plan = catalogue.plan(&file, &select, &parameters, &caller);
             Ok((file, plan.map(then)))
@@ -136,7 +149,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     /// Begins the scan of a plan: what is to be read may be looked up in an index.
     fn scan(&self) -> impl FnOnce(Plan) -> Batches + Send + 'static {
         let (options, morsels) = (self.shared.scan_options(), self.shared.activity.morsels());
-        move |plan| Batches::new(plan, options, morsels)
+        move |plan| Batches::begin(plan, options, morsels)
     }
 
     async fn fetch(&mut self, request: FetchRequest) -> Result<(), Stop> {
@@ -245,22 +258,6 @@ impl Account {
 /// Without what tells how much there is that may not be seen.
 fn of_part(statistics: &Statistics) -> Statistics {
     Statistics { bytes_scanned: 0, records_pruned: 0, file_bytes: 0, scan_micros: 0, ..*statistics }
-}
-
-/// Runs `work` on a thread that may wait for the file system.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
-) -> Result<T, Fault> {
-    start_blocking(work).await
-}
-
-/// As [`blocking`]; the work starts now, not when it is waited for.
-pub(crate) fn start_blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
-) -> impl Future<Output = Result<T, Fault>> {
-    #[expect(clippy::disallowed_methods, reason = "all callers open or read files")]
-    let job = tokio::task::spawn_blocking(work);
-    async { job.await.unwrap_or(Err(Fault::Internal("a job panicked"))) }
 }
 
 fn decode<M: Message + Default>(request: &Frame) -> Result<M, Fault> {

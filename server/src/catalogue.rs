@@ -4,32 +4,36 @@
 //! out of the data root. Only regular files with a known format exist here; their descriptors do
 //! not. All of it blocks on the file system and belongs on tokio's blocking threads.
 
-mod cache;
 mod check;
 mod describe;
 mod list;
 mod name;
+mod open;
 mod pattern;
 mod plan;
+mod version;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use cap_std::fs::Dir;
 use sift_select::{Descriptor, Identity, IndexFolder, Source};
 use tracing::warn;
 
+use crate::cache::Cache;
 use crate::config::Limits;
 use crate::error::Error;
 use crate::fault::Fault;
 use crate::grant::Caller;
 use crate::keyring::Keyring;
 use crate::protect::{Protected, Protection, Transport};
-use cache::{Cache, Version};
+use open::Found;
+use version::{SourceVersion, TextVersion};
 
 pub(crate) use name::FileName;
 pub(crate) use pattern::NamePattern;
@@ -72,10 +76,14 @@ pub(crate) struct Catalogue {
     protection: Protection,
     indexes: Option<IndexFolder>,
     keyring: Keyring,
-    cache: Mutex<Cache>,
+    sources: Cache<SourceVersion, Source>,
+    descriptors: Cache<TextVersion, Descriptor>,
     /// Counts the data files that were opened.
     files_opened: Arc<AtomicU64>,
 }
+
+/// A descriptor, if there is one, and what it was read from.
+type Described = (Option<Arc<Descriptor>>, Option<Identity>);
 
 /// A file that has been opened.
 #[derive(Debug)]
@@ -91,7 +99,7 @@ pub(crate) struct Entry {
     pub(crate) format: &'static str,
     pub(crate) bytes: u64,
     pub(crate) protected: Protected,
-    descriptor: Option<Descriptor>,
+    descriptor: Option<Arc<Descriptor>>,
     descriptor_identity: Option<Identity>,
     /// The file that symbolic links lead to, and the identity of its descriptor.
     target: Option<(FileName, Option<Identity>)>,
@@ -110,9 +118,17 @@ impl Catalogue {
         protection: Protection,
         files_opened: Arc<AtomicU64>,
     ) -> Self {
-        let cache = Mutex::new(Cache::new(limits.sources_max.get()));
-        let (indexes, keyring) = (None, Keyring::default());
-        Self { root, limits, protection, indexes, keyring, cache, files_opened }
+        let sources_max = limits.sources_max.get();
+        Self {
+            root,
+            limits,
+            protection,
+            indexes: None,
+            keyring: Keyring::default(),
+            sources: Cache::new(sources_max),
+            descriptors: Cache::new(sources_max),
+            files_opened,
+        }
     }
 
     /// With a folder where indexes of the files may be.
@@ -139,11 +155,7 @@ impl Catalogue {
 
     /// What may be known of a file on any channel.
     pub(crate) fn entry(&self, name: &FileName, transport: Transport) -> Result<Entry, Fault> {
-        let metadata = self.root.dir.metadata(name.as_str());
-        let metadata = metadata.map_err(|error| refusal(name.as_str(), error))?;
-        if !metadata.is_file() {
-            return Err(Fault::NotRegular(name.to_string()));
-        }
+        let (bytes, link) = self.looked_at(name)?;
         let unknown = |fault| match transport {
             // who cannot read the rule has to assume the strictest
             Transport::Plain | Transport::Mount { .. } => {
@@ -152,17 +164,17 @@ impl Catalogue {
             Transport::Encrypted { .. } | Transport::Local => fault,
         };
         let (descriptor, descriptor_identity) = self.descriptor(name).map_err(unknown)?;
-        let Some(format) = Source::format_of(name.as_str(), descriptor.as_ref()) else {
+        let Some(format) = Source::format_of(name.as_str(), descriptor.as_deref()) else {
             return Err(Fault::UnknownFormat(name.to_string()));
         };
-        let mut protected = self.protection.of(name, descriptor.as_ref());
+        let mut protected = self.protection.of(name, descriptor.as_deref());
         let mut target = None;
-        if let Some(name) = self.target(name) {
+        if let Some(name) = link {
             let (descriptor, identity) = self.descriptor(&name).map_err(unknown)?;
-            protected.join(self.protection.of(&name, descriptor.as_ref()));
+            protected.join(self.protection.of(&name, descriptor.as_deref()));
             target = Some((name, identity));
         }
-        let (name, bytes) = (name.clone(), metadata.len());
+        let name = name.clone();
         Ok(Entry { name, format, bytes, protected, descriptor, descriptor_identity, target })
     }
 
@@ -177,18 +189,19 @@ impl Catalogue {
         let Opened { file, identity } = self.open_data(&entry)?;
         let Entry { name, mut protected, descriptor, descriptor_identity, .. } = entry;
         let index = self.indexes.as_ref().and_then(|indexes| indexes.version(identity));
-        let version = Version { file: identity, descriptor: descriptor_identity, index };
-        let source = match self.cached(|cache| cache.find(&name, version)) {
+        let version = SourceVersion { file: identity, descriptor: descriptor_identity, index };
+        let source = match self.sources.find(name.as_str(), &version) {
             Some(source) => source,
             None => {
                 let keys = self.keyring.of(name.as_str());
+                let descriptor = descriptor.map(Arc::unwrap_or_clone);
                 let opened = Source::open_with_keys(name.as_str(), file, descriptor, &keys);
                 let source = opened.map_err(|error| match protected.withholds(transport) {
                     true => Fault::from(error).discreet(name.as_str()),
                     false => error.into(),
                 })?;
                 let source = Arc::new(self.indexed(source));
-                self.cached(|cache| cache.keep(name, version, Arc::clone(&source)));
+                self.sources.keep(name.as_str(), version, Arc::clone(&source));
                 source
             }
         };
@@ -210,7 +223,13 @@ impl Catalogue {
         }
     }
 
-    /// The file that a name leads to by symbolic links, if it has another name.
+    /// Bytes of a file, and the other name that it has where symbolic links lead to it.
+    fn looked_at(&self, name: &FileName) -> Result<(u64, Option<FileName>), Fault> {
+        let Found { metadata, by_link, .. } = open::look(&self.root.dir, name.as_str())?;
+        Ok((metadata.len(), if by_link { self.target(name) } else { None }))
+    }
+
+    /// The name that symbolic links lead to, if it is another one.
     fn target(&self, name: &FileName) -> Option<FileName> {
         let path = self.root.dir.canonicalize(name.as_str()).ok()?;
         let target = FileName::parse(path.to_str()?).ok()?;
@@ -220,39 +239,43 @@ impl Catalogue {
     /// Opens the data. Who protects a file and then writes what is to be protected finds it
     /// protected: a descriptor, or a link, that has changed since it was looked at is an error.
     fn open_data(&self, entry: &Entry) -> Result<Opened, Fault> {
-        let (file, identity) = open_regular(&self.root.dir, entry.name.as_str())?;
+        let Found { file, metadata, by_link } = open::open(&self.root.dir, entry.name.as_str())?;
         self.files_opened.fetch_add(1, Ordering::Relaxed);
-        let target = entry.target.as_ref().map(|(name, _)| name);
-        let is_same = self.target(&entry.name).as_ref() == target
+        let target = if by_link { self.target(&entry.name) } else { None };
+        let is_same = target.as_ref() == entry.target.as_ref().map(|(name, _)| name)
             && self.is_described_by(&entry.name, entry.descriptor_identity)
             && entry.target.iter().all(|(name, identity)| self.is_described_by(name, *identity));
         match is_same {
-            true => Ok(Opened { file, identity }),
+            true => Ok(Opened { file, identity: Identity::from(&metadata) }),
             false => Err(Fault::DescriptorChanged(entry.name.to_string())),
         }
     }
 
     /// Whether the descriptor of `name` is still that of this identity, or still missing.
     fn is_described_by(&self, name: &FileName, identity: Option<Identity>) -> bool {
-        match open_regular(&self.root.dir, &name.descriptor()) {
-            Ok((_, now)) => identity == Some(now),
+        match open::look(&self.root.dir, &name.descriptor()) {
+            Ok(found) => identity == Some(Identity::from(&found.metadata)),
             Err(Fault::UnknownFile(_)) => identity.is_none(),
             Err(_) => false,
         }
     }
 
-    fn cached<T>(&self, act: impl FnOnce(&mut Cache) -> T) -> T {
-        // a cache is as good after a panic as before
-        act(&mut self.cache.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn descriptor(&self, name: &FileName) -> Result<(Option<Descriptor>, Option<Identity>), Fault> {
+    fn descriptor(&self, name: &FileName) -> Result<Described, Fault> {
         let path = name.descriptor();
-        let (file, identity) = match open_regular(&self.root.dir, &path) {
-            Ok(opened) => opened,
+        let opened = match open::look(&self.root.dir, &path) {
             Err(Fault::UnknownFile(_)) => return Ok((None, None)),
-            Err(fault) => return Err(Fault::Descriptor(path, unreadable(&fault))),
+            Ok(Found { metadata, .. })
+                if let version = TextVersion::of(&metadata)
+                    && let Some(known) = self.descriptors.find(&path, &version) =>
+            {
+                return Ok((Some(known), Some(version.file)));
+            }
+            Ok(_) => open::open(&self.root.dir, &path),
+            Err(fault) => Err(fault),
         };
+        let Found { file, metadata, .. } =
+            opened.map_err(|fault| Fault::Descriptor(path.clone(), unreadable(&fault)))?;
+        let version = TextVersion::of(&metadata);
         let mut text = String::new();
         let read = file.take(DESCRIPTOR_BYTES_MAX + 1).read_to_string(&mut text);
         match read {
@@ -260,7 +283,13 @@ impl Catalogue {
                 let why = format!("more than {DESCRIPTOR_BYTES_MAX} bytes, which no layout needs");
                 Err(Fault::Descriptor(path, why))
             }
-            Ok(_) => Ok((Some(Descriptor::parse(&path, &text)?), Some(identity))),
+            Ok(_) => {
+                let descriptor = Arc::new(Descriptor::parse(&path, &text)?);
+                if version.is_settled(SystemTime::now()) {
+                    self.descriptors.keep(&path, version, Arc::clone(&descriptor));
+                }
+                Ok((Some(descriptor), Some(version.file)))
+            }
             Err(error) => Err(Fault::Descriptor(path, error.to_string())),
         }
     }
@@ -271,42 +300,6 @@ fn unreadable(fault: &Fault) -> String {
         Fault::Unreadable(_, error) => error.to_string(),
         Fault::Outside(_) => "leads out of the data root".to_owned(),
         _ => "not a regular file".to_owned(),
-    }
-}
-
-/// Opens a regular file below `dir`. Never waits for one, as opening a FIFO would.
-fn open_regular(dir: &Dir, path: &str) -> Result<(File, Identity), Fault> {
-    // looked at first, since opening some devices does something
-    let metadata = dir.metadata(path).map_err(|error| refusal(path, error))?;
-    if !metadata.is_file() {
-        return Err(Fault::NotRegular(path.to_owned()));
-    }
-    let mut options = OpenOptions::new();
-    options.read(true);
-    if let Ok(flags) = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()) {
-        options.custom_flags(flags);
-    }
-    let file = dir.open_with(path, &options).map_err(|error| refusal(path, error))?.into_std();
-    let metadata = file.metadata().map_err(|error| refusal(path, error))?;
-    if !metadata.is_file() {
-        return Err(Fault::NotRegular(path.to_owned()));
-    }
-    Ok((file, Identity::from(&metadata)))
-}
-
-/// What the operating system's refusal means for the client.
-fn refusal(path: &str, error: io::Error) -> Fault {
-    let path = path.to_owned();
-    match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
-            Fault::UnknownFile(path)
-        }
-        // cap-std's own error has no number of the operating system
-        io::ErrorKind::PermissionDenied if error.raw_os_error().is_none() => Fault::Outside(path),
-        _ if error.raw_os_error() == Some(rustix::io::Errno::XDEV.raw_os_error()) => {
-            Fault::Outside(path)
-        }
-        _ => Fault::Unreadable(path, error),
     }
 }
 

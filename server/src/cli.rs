@@ -13,7 +13,6 @@ mod signals;
 mod user;
 
 use std::io::{self, Write};
-use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::CommandFactory;
@@ -90,24 +89,13 @@ fn counted(number: usize, noun: &str) -> String {
     format!("{number} {noun}{s}")
 }
 
-/// Threads that plan Selects and wait for disks. Where there are many more than processors, those that have
-/// done their work keep the others from beginning theirs, and each holds some megabytes.
-fn blocking_threads_max() -> usize {
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    (4 * processors).max(16)
-}
-
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     match args.command {
         Command::Serve(args) => {
             entropy::draw()?;
             let settings = Settings::new(args)?;
             log::start(settings.log_format);
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .max_blocking_threads(blocking_threads_max())
-                .enable_all()
-                .build()?;
-            runtime.block_on(serve_until_signal(settings))
+            sift_server::runtime()?.block_on(serve_until_signal(settings))
         }
         Command::Cert(command) => {
             entropy::draw()?;

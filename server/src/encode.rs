@@ -8,9 +8,7 @@
 use arrow::buffer::Buffer;
 use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
-use arrow::ipc::writer::{
-    DictionaryTracker, IpcDataGenerator, IpcWriteOptions, StreamEncoder, write_message,
-};
+use arrow::ipc::writer::{IpcWriteOptions, StreamEncoder};
 use arrow::record_batch::RecordBatch;
 use sift_proto::frame::BODY_BYTES_MAX;
 
@@ -22,6 +20,8 @@ pub(crate) type Message = Vec<Buffer>;
 /// Turns the batches of one answer into messages.
 pub(crate) struct Encoder {
     encoder: StreamEncoder,
+    /// Bytes of the schema that the next message begins with: the first has it once more.
+    schema_bytes: usize,
     message_bytes_max: usize,
 }
 
@@ -32,21 +32,12 @@ impl Encoder {
     }
 
     fn with_bound(schema: &Schema, message_bytes_max: usize) -> Result<(Self, Vec<u8>), Fault> {
-        let options = IpcWriteOptions::default();
-        let mut tracker = DictionaryTracker::new(false);
-        let data = IpcDataGenerator::default().schema_to_bytes_with_dictionary_tracker(
-            schema,
-            &mut tracker,
-            &options,
-        );
-        let mut message = Vec::new();
-        write_message(&mut message, data, &options).map_err(internal)?;
-
-        let mut encoder = StreamEncoder::try_new_with_options(schema, options).map_err(internal)?;
-        // the first call gives the schema once more, in a form that cannot be told apart
-        let empty = RecordBatch::new_empty(schema.clone().into());
-        encoder.encode(&empty).map_err(internal)?;
-        Ok((Self { encoder, message_bytes_max }, message))
+        let new = || StreamEncoder::try_new_with_options(schema, IpcWriteOptions::default());
+        let ended = new().and_then(StreamEncoder::finish).map_err(internal)?;
+        let mut message: Vec<u8> = ended.iter().flat_map(|part| part.as_slice()).copied().collect();
+        message.truncate(message.len().saturating_sub(END_BYTES));
+        let encoder = new().map_err(internal)?;
+        Ok((Self { encoder, schema_bytes: message.len(), message_bytes_max }, message))
     }
 
     /// The messages of `batch`, split by records where one would outgrow a frame; each is given to
@@ -73,7 +64,8 @@ impl Pieces<'_> {
             if batch.num_rows() == 0 {
                 continue;
             }
-            let message = self.encoder.encoder.encode(&batch).map_err(internal)?;
+            let mut message = self.encoder.encoder.encode(&batch).map_err(internal)?;
+            cut(&mut message, std::mem::take(&mut self.encoder.schema_bytes));
             let bytes: usize = message.iter().map(Buffer::len).sum();
             if bytes <= self.encoder.message_bytes_max {
                 return Ok(Some(message));
@@ -87,6 +79,21 @@ impl Pieces<'_> {
             self.rest.push(batch.slice(0, rows / 2));
         }
         Ok(None)
+    }
+}
+
+/// What stands at the end of a stream: a mark and no length.
+const END_BYTES: usize = 8;
+
+/// Cuts off the first `bytes` of a message.
+fn cut(message: &mut Message, mut bytes: usize) {
+    while let Some(first) = message.first_mut().filter(|_| bytes > 0) {
+        if first.len() > bytes {
+            first.advance(bytes);
+            return;
+        }
+        bytes -= first.len();
+        message.remove(0);
     }
 }
 

@@ -15,7 +15,7 @@ use sift_proto::message::{FetchRequest, FetchStart};
 use sift_select::Identity;
 use tokio::io::AsyncWrite;
 
-use crate::answer::blocking;
+use crate::blocking::{blocking, start_blocking};
 use crate::catalogue::{Catalogue, FileName, Opened};
 use crate::fault::{Fault, Stop};
 use crate::grant::Caller;
@@ -98,7 +98,7 @@ impl Reading {
                     .map_err(|error| unreadable(&name, error))?;
                 Ok(buffer)
             };
-            crate::answer::start_blocking(work)
+            start_blocking(work)
         });
         async move {
             match job {

@@ -77,7 +77,7 @@ impl LocalQuery {
 
     fn of(plan: Plan, options: ScanOptions) -> Self {
         let schema = Arc::clone(plan.schema());
-        Self { schema, batches: Batches::new(plan, options, Arc::new(AtomicU64::new(0))) }
+        Self { schema, batches: Batches::begin(plan, options, Arc::new(AtomicU64::new(0))) }
     }
 
     /// The columns of the answer.

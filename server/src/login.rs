@@ -12,8 +12,8 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use crate::access::Admission;
-use crate::answer::blocking;
 use crate::attempts::Attempts;
+use crate::blocking::blocking;
 use crate::channel::Facts;
 use crate::config::Limits;
 use crate::fault::Fault;

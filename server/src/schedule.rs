@@ -5,6 +5,8 @@
 //! taken the batch before. So a slow client holds its own outcomes, at most
 //! `morsels_in_flight_max` of them, and no thread. Dropping [`Batches`] drops the scan, and morsels
 //! that have not started end at once. A panic in a job becomes a [`Fault`]; the pool goes on.
+//!
+//! A scan that reads little is run where it is planned: waking another thread takes as long.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -28,24 +30,53 @@ pub(crate) struct Batches {
     run: Arc<AtomicU64>,
     sender: mpsc::Sender<Result<Outcome, Panicked>>,
     outcomes: mpsc::Receiver<Result<Outcome, Panicked>>,
+    /// What the scan has said last, if nobody has been told.
+    ahead: Option<Result<Step, Fault>>,
 }
+
+/// What is read at most by a scan that is run where it is planned: a fraction of a morsel.
+const ALONE_BYTES_MAX: u64 = 64 << 10;
 
 #[derive(Debug)]
 struct Panicked;
 
 impl Batches {
-    /// The scan of `plan`. `run` counts the morsels that ran.
-    pub(crate) fn new(plan: Plan, options: ScanOptions, run: Arc<AtomicU64>) -> Self {
+    /// The scan of `plan`, begun: blocks on the file system. `run` counts the morsels that ran.
+    pub(crate) fn begin(plan: Plan, options: ScanOptions, run: Arc<AtomicU64>) -> Self {
         // room for all that can be out at once: a job never waits
         let (sender, outcomes) =
             mpsc::channel(options.morsels_in_flight_max.clamp(1, Semaphore::MAX_PERMITS));
-        Self { scan: Scan::new(plan, options), run, sender, outcomes }
+        let scan = Scan::new(plan, options);
+        let is_small = scan.bytes_max().is_some_and(|bytes| bytes <= ALONE_BYTES_MAX);
+        let mut batches = Self { scan, run, sender, outcomes, ahead: None };
+        if is_small {
+            batches.ahead = Some(batches.run_alone());
+        }
+        batches
+    }
+
+    /// Runs morsels on this thread until there is something to tell.
+    fn run_alone(&mut self) -> Result<Step, Fault> {
+        loop {
+            match self.step()? {
+                Step::Run(morsel) => {
+                    self.run.fetch_add(1, Ordering::Relaxed);
+                    guarded(|| self.scan.accept(morsel.run()))?;
+                }
+                step => return Ok(step),
+            }
+        }
+    }
+
+    fn step(&mut self) -> Result<Step, Fault> {
+        Ok(guarded(|| self.scan.step())??)
     }
 
     /// The next batch, `None` at the end of the answer. Dropping the future loses nothing.
     pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>, Fault> {
         loop {
-            match guarded(|| self.scan.step())?? {
+            let step = self.ahead.take().unwrap_or_else(|| self.step())?;
+            match step {
                 Step::Run(morsel) => self.submit(morsel),
                 Step::Batch(batch) => return Ok(Some(batch)),
                 Step::Done => return Ok(None),

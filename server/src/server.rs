@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::access::{Access, Admission};
+use crate::blocking::Jobs;
 use crate::catalogue::Catalogue;
 use crate::config::{Config, Limits, Listener};
 use crate::connection::{self, Port};
@@ -22,6 +23,7 @@ use crate::error::Error;
 use crate::fault::Fault;
 use crate::grant::Grants;
 use crate::login::Login;
+use crate::statements::Statements;
 
 /// Serves until `shutdown` is ready, then lets answers under way end, for the grace time at most.
 /// Connections are served on the runtime that this is called on.
@@ -48,6 +50,8 @@ pub struct Activity {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) statements: Arc<Statements>,
+    pub(crate) jobs: Jobs,
     pub(crate) login: Login,
     pub(crate) grants: Arc<Grants>,
     pub(crate) limits: Limits,
@@ -134,6 +138,8 @@ impl Server {
                     .with_indexes(indexes)
                     .with_keys(keyring),
             ),
+            statements: Arc::new(Statements::new()),
+            jobs: Jobs::new(),
             activity,
             doorstep: Arc::new(Semaphore::new(
                 limits.handshakes_max.get().min(Semaphore::MAX_PERMITS),

@@ -13,6 +13,10 @@ use crate::fault::{Fault, Stop};
 /// Requests are small; what comes beyond one stays with the kernel.
 const READ_BYTES: usize = 8 << 10;
 
+/// So much is put together before it is encrypted: what a TLS record holds. A small answer is one record
+/// and one write, and wakes its client once.
+const TOGETHER_BYTES_MAX: usize = 16 << 10;
+
 /// The reading half of a connection.
 #[derive(Debug)]
 pub(crate) struct Reader<R> {
@@ -96,6 +100,8 @@ pub(crate) async fn drain(half: &mut (impl AsyncRead + Unpin), buffer: &mut [u8]
 #[derive(Debug)]
 pub(crate) struct Writer<W> {
     half: W,
+    /// Small frames that are sent with the next flush, or before a large one.
+    held: Vec<u8>,
     stall: Duration,
     body_bytes: u64,
     waited: Duration,
@@ -104,7 +110,7 @@ pub(crate) struct Writer<W> {
 impl<W: AsyncWrite + Unpin> Writer<W> {
     /// A writer that gives up when the peer takes nothing for `stall`.
     pub(crate) fn new(half: W, stall: Duration) -> Self {
-        Self { half, stall, body_bytes: 0, waited: Duration::ZERO }
+        Self { half, held: Vec::new(), stall, body_bytes: 0, waited: Duration::ZERO }
     }
 
     /// Bytes of frame bodies sent since the last call, and the time that took.
@@ -131,7 +137,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         self.flush().await
     }
 
-    /// Sends data whose parts lie in different buffers as one frame.
+    /// Sends data whose parts lie in different buffers as one frame; a small one with the next flush.
     pub(crate) async fn send_parts<'a>(
         &mut self,
         kind: Kind,
@@ -152,9 +158,10 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         self.write(&mut [IoSlice::new(frame)], body_bytes).await
     }
 
-    /// Sends what a TLS stream holds back.
+    /// Sends what is held back, here and by a TLS stream.
     pub(crate) async fn flush(&mut self) -> Result<(), Stop> {
         let start = Instant::now();
+        self.write_held().await?;
         let flushed = timeout(self.stall, self.half.flush()).await;
         self.waited += start.elapsed();
         flushed.unwrap_or_else(|_| Err(stalled(self.stall))).map_err(Stop::Gone)
@@ -166,25 +173,45 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         let _ = timeout(DRAIN_TIME_MAX, self.half.shutdown()).await;
     }
 
-    async fn write(
-        &mut self,
-        mut slices: &mut [IoSlice<'_>],
-        body_bytes: usize,
-    ) -> Result<(), Stop> {
+    async fn write(&mut self, slices: &mut [IoSlice<'_>], body_bytes: usize) -> Result<(), Stop> {
         let start = Instant::now();
-        while !slices.is_empty() {
-            let writing = timeout(self.stall, self.half.write_vectored(slices)).await;
-            let written =
-                writing.unwrap_or_else(|_| Err(stalled(self.stall))).map_err(Stop::Gone)?;
-            if written == 0 {
-                return Err(Stop::Gone(io::ErrorKind::WriteZero.into()));
-            }
-            IoSlice::advance_slices(&mut slices, written);
+        let bytes: usize = slices.iter().map(|slice| slice.len()).sum();
+        if self.held.len() + bytes > TOGETHER_BYTES_MAX {
+            self.write_held().await?;
+        }
+        if bytes > TOGETHER_BYTES_MAX {
+            write_all(&mut self.half, slices, self.stall).await?;
+        } else {
+            slices.iter().for_each(|slice| self.held.extend_from_slice(slice));
         }
         self.waited += start.elapsed();
         self.body_bytes += body_bytes as u64;
         Ok(())
     }
+
+    async fn write_held(&mut self) -> Result<(), Stop> {
+        let written = write_all(&mut self.half, &mut [IoSlice::new(&self.held)], self.stall).await;
+        self.held.clear();
+        written
+    }
+}
+
+async fn write_all(
+    half: &mut (impl AsyncWrite + Unpin),
+    mut slices: &mut [IoSlice<'_>],
+    stall: Duration,
+) -> Result<(), Stop> {
+    // empty ones are passed over
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        let writing = timeout(stall, half.write_vectored(slices)).await;
+        let written = writing.unwrap_or_else(|_| Err(stalled(stall))).map_err(Stop::Gone)?;
+        if written == 0 {
+            return Err(Stop::Gone(io::ErrorKind::WriteZero.into()));
+        }
+        IoSlice::advance_slices(&mut slices, written);
+    }
+    Ok(())
 }
 
 /// The header of a data frame of `body_bytes`.
@@ -198,4 +225,54 @@ pub(crate) fn header(kind: Kind, body_bytes: usize) -> Result<[u8; HEADER_BYTES]
 fn stalled(stall: Duration) -> io::Error {
     let text = format!("the client took nothing for {} seconds", stall.as_secs());
     io::Error::new(io::ErrorKind::TimedOut, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use super::*;
+
+    /// Takes everything, and keeps the writes apart.
+    #[derive(Default)]
+    struct Writes(Vec<Vec<u8>>);
+
+    impl AsyncWrite for Writes {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.get_mut().0.push(bytes.to_vec());
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn small_frames_go_together_and_all_in_order() {
+        let mut writer = Writer::new(Writes::default(), Duration::from_secs(1));
+        let bodies =
+            [vec![1; 10], vec![2; 20], vec![3; TOGETHER_BYTES_MAX], vec![4; 30], vec![5; 0]];
+        let mut expected = Vec::new();
+        for body in &bodies {
+            writer.send_parts(Kind::Batch, std::iter::once(&body[..])).await.unwrap();
+            expected.extend(header(Kind::Batch, body.len()).unwrap());
+            expected.extend(body);
+        }
+        let before = writer.half.0.len();
+        writer.flush().await.unwrap();
+        let writes = writer.half.0;
+        assert_eq!(writes.concat(), expected);
+        assert_eq!(writes[0].len(), 2 * HEADER_BYTES + 30);
+        assert_eq!((writes.len(), writes[before].len()), (before + 1, 2 * HEADER_BYTES + 30));
+    }
 }

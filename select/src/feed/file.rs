@@ -142,6 +142,18 @@ impl FileFeed {
         }
     }
 
+    /// Bytes that are read at most, where that is known before they are.
+    pub(super) fn bytes_max(&self) -> Option<u64> {
+        match (&self.file.layout, &self.order) {
+            (_, Order::Gathered(_, gathered)) => Some(gathered.iter().map(Gathered::len).sum()),
+            (
+                Layout::Fixed(_) | Layout::Csv(_) | Layout::Json(_),
+                Order::Numbered(_) | Order::Csv(_),
+            ) => Some(self.bytes.end - self.bytes.start),
+            _ => None,
+        }
+    }
+
     /// Takes the next turn: reads its piece and gives its number and its blocks to `each`, in the
     /// file's order, until that breaks; `None` when none is left. Callable from many threads at
     /// once.
@@ -304,9 +316,10 @@ impl FileFeed {
         let mut start = self.bytes.start + turn.number * turn_bytes;
         let end = self.bytes.end.min(start + turn_bytes);
         let block_bytes = layout.stride * (BLOCK_BYTES / layout.stride).max(1);
-        buffer.resize(block_bytes + PADDING_BYTES, 0);
+        let bytes_of = |start| usize::try_from(end - start).unwrap_or(usize::MAX).min(block_bytes);
+        buffer.resize(bytes_of(start) + PADDING_BYTES, 0);
         while start < end {
-            let bytes = usize::try_from(end - start).unwrap_or(usize::MAX).min(block_bytes);
+            let bytes = bytes_of(start);
             self.file.read(&mut buffer[..bytes], start)?;
             turn.bytes += bytes as u64;
             let block = fixed::Block::new(layout, &buffer[..bytes + PADDING_BYTES], start);

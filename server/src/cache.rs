@@ -1,0 +1,47 @@
+//! What stays in memory between requests, so that a small Select does not pay for parsing it, parsing a
+//! descriptor, and looking at a file's columns again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A few values by name and version.
+#[derive(Debug)]
+pub(crate) struct Cache<V, T> {
+    entries_max: usize,
+    /// The least recently used first. As good after a panic as before.
+    entries: Mutex<Vec<Entry<V, T>>>,
+}
+
+#[derive(Debug)]
+struct Entry<V, T> {
+    name: String,
+    version: V,
+    value: Arc<T>,
+}
+
+impl<V: PartialEq, T> Cache<V, T> {
+    pub(crate) fn new(entries_max: usize) -> Self {
+        Self { entries_max, entries: Mutex::default() }
+    }
+
+    /// What was kept of `name`, if that is of this version; forgets it otherwise.
+    pub(crate) fn find(&self, name: &str, version: &V) -> Option<Arc<T>> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = entries.iter().position(|entry| entry.name == name)?;
+        let entry = entries.remove(at);
+        if entry.version != *version {
+            return None;
+        }
+        let value = Arc::clone(&entry.value);
+        entries.push(entry);
+        Some(value)
+    }
+
+    pub(crate) fn keep(&self, name: &str, version: V, value: Arc<T>) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|entry| entry.name != name);
+        if entries.len() >= self.entries_max {
+            entries.remove(0);
+        }
+        entries.push(Entry { name: name.to_owned(), version, value });
+    }
+}
