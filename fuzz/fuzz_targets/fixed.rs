@@ -2,12 +2,8 @@
 //! what is read does not depend on how the scan is divided.
 #![no_main]
 
-use std::fs::File;
-use std::io::Write;
-use std::sync::Arc;
-
 use libfuzzer_sys::fuzz_target;
-use sift_select::{Descriptor, Source, property};
+use sift_select::{Descriptor, property};
 
 const DESCRIPTOR: &str = r#"
 format = "fixed"
@@ -25,13 +21,8 @@ field = [
 "#;
 
 fuzz_target!(|bytes: &[u8]| {
-    let path = std::env::temp_dir().join(format!("sift-fuzz-{}.dat", std::process::id()));
-    let open = File::options().read(true).write(true).create(true).truncate(true).open(&path);
-    let mut file = open.expect("a file");
-    file.write_all(bytes).expect("write the file");
     let descriptor = Descriptor::parse("f.dat.toml", DESCRIPTOR).expect("a descriptor");
-    if let Ok(source) = Source::open("f.dat", file, Some(descriptor)) {
-        let source = Arc::new(source);
+    if let Some(source) = sift_fuzz::source("f.dat", bytes, Some(descriptor)) {
         for field in ["text", "zoned", "packed", "float", "day", "date"] {
             property::answers_ignore_morsels(&source, &format!("SELECT {field} FROM 'f.dat'"));
         }
