@@ -13,6 +13,7 @@ div { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.3rem 0.7rem; border-bottom: 1px solid var(--line); text-align: right; }
 th { vertical-align: bottom; }
+td { white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; min-width: 7rem; }
 svg { width: 100%; min-width: 28rem; max-width: 42rem; height: auto; display: block; margin: 1rem 0; }
 p, code { overflow-wrap: anywhere; }
@@ -40,7 +41,9 @@ pub fn render(sections: &[Section]) -> String {
                 let tag = if index == 0 { "th" } else { "td" };
                 out.push_str("<tr>");
                 for cell in row {
-                    let _ = write!(out, "<{tag}>{}</{tag}>", escape(cell));
+                    // a spread stands below its median
+                    let cell = escape(cell).replace(" (", "<br>(");
+                    let _ = write!(out, "<{tag}>{cell}</{tag}>");
                 }
                 out.push_str("</tr>\n");
             }
