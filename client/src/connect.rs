@@ -81,7 +81,7 @@ impl Connector {
         let Self { options, host, tls } = self;
         let peer = stream.peer_addr()?;
         let hello = hello(options)?;
-        // what is no secret need not wait for a look at the channel
+        // a name is no secret: it need not wait for a look at the channel, as a password does
         let (early, late): (&[u8], &[u8]) = match options.password.reveal() {
             None => (&hello, &[]),
             Some(_) => (&[], &hello),

@@ -126,8 +126,9 @@ impl AccessPath {
         apart_bytes: u64,
     ) -> Vec<Extent> {
         let all = known.index.zones().map(|(_, extent)| extent.len()).sum();
+        let little = LITTLE_BYTES.min(all);
         // what the zones tell is not worth finding out where a key leaves less than one of them
-        let by_key = self.keyed(plan, known, LITTLE_BYTES.min(all), apart_bytes);
+        let by_key = self.keyed(plan, known, little, apart_bytes);
         if let Some(extents) = by_key {
             offset.end();
             return extents;
@@ -135,7 +136,11 @@ impl AccessPath {
         let rulings = prune::rulings(&plan.conjuncts, known);
         let zones = known.index.zones().zip(&rulings).filter(|(_, ruling)| ruling.is_none());
         let bytes = zones.map(|((_, extent), _)| extent.len()).sum();
-        match self.keyed(plan, known, bytes, apart_bytes) {
+        let by_key = match bytes > little {
+            true => self.keyed(plan, known, bytes, apart_bytes),
+            false => None,
+        };
+        match by_key {
             Some(extents) => {
                 offset.end();
                 extents

@@ -4,6 +4,7 @@ use std::io;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
@@ -20,8 +21,12 @@ use crate::fault::Fault;
 /// # Errors
 /// Those of the operating system.
 pub fn runtime() -> io::Result<Runtime> {
-    let threads_max = (4 * processors()).max(16);
-    Builder::new_multi_thread().max_blocking_threads(threads_max).enable_all().build()
+    Builder::new_multi_thread().max_blocking_threads(threads_max()).enable_all().build()
+}
+
+/// Beside those of the connections.
+fn threads_max() -> usize {
+    (4 * processors()).max(16)
 }
 
 fn processors() -> usize {
@@ -41,18 +46,45 @@ pub(crate) async fn blocking<T: Send + 'static>(
 pub(crate) fn start_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
 ) -> impl Future<Output = Result<T, Fault>> {
+    let under_way = UnderWay::new();
     #[expect(clippy::disallowed_methods, reason = "all callers open or read files")]
-    let job = task::spawn_blocking(work);
+    let job = task::spawn_blocking(move || {
+        let _under_way = under_way;
+        work()
+    });
     async { job.await.unwrap_or(Err(PANIC)) }
 }
 
+/// Jobs on threads of their own that have not ended, those that wait for a thread included.
+static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+
+/// Counted as one of them.
+struct UnderWay;
+
+impl UnderWay {
+    fn new() -> Self {
+        UNDER_WAY.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        UNDER_WAY.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Jobs that most often take less time than waking a thread: where few are under way they run where they
-/// are asked for, others on few threads, whose memory is in the caches of the processors then.
+/// are asked for, others on few threads, whose memory is in the caches of the processors then. While one runs
+/// where it was asked for its client is not heard.
 #[derive(Debug)]
 pub(crate) struct Jobs {
     here: Semaphore,
     elsewhere: Arc<Semaphore>,
 }
+
+/// Places for jobs that run where they are asked for.
+const HERE_PER_PROCESSOR: usize = 2;
 
 /// A job that has waited so long for others, behind a slow disk, gets a thread more.
 const TURN_TIME_MAX: Duration = Duration::from_millis(20);
@@ -61,8 +93,7 @@ impl Jobs {
     pub(crate) fn new() -> Self {
         let processors = processors();
         Self {
-            // the runtime goes on with the connections on other threads meanwhile
-            here: Semaphore::new(2 * processors),
+            here: Semaphore::new(HERE_PER_PROCESSOR * processors),
             elsewhere: Arc::new(Semaphore::new(processors)),
         }
     }
@@ -72,7 +103,10 @@ impl Jobs {
         &self,
         work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let has_threads = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+        // the runtime goes on with the connections on another thread meanwhile, so one has to be left
+        let others_max = threads_max() - HERE_PER_PROCESSOR * processors();
+        let has_threads = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread
+            && UNDER_WAY.load(Ordering::Relaxed) <= others_max;
         if has_threads && let Ok(_place) = self.here.try_acquire() {
             return task::block_in_place(|| {
                 catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(PANIC))

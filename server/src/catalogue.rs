@@ -2,7 +2,7 @@
 //!
 //! Everything goes through one [`cap_std::fs::Dir`], so no path, symbolic link or pattern leads
 //! out of the data root. Only regular files with a known format exist here; their descriptors do
-//! not. All of it blocks on the file system and belongs on tokio's blocking threads.
+//! not. All of it blocks on the file system and belongs into `blocking.rs`.
 
 mod check;
 mod describe;
@@ -31,6 +31,7 @@ use crate::error::Error;
 use crate::fault::Fault;
 use crate::grant::Caller;
 use crate::keyring::Keyring;
+use crate::mount;
 use crate::protect::{Protected, Protection, Transport};
 use open::Found;
 use version::{SourceVersion, TextVersion};
@@ -83,7 +84,7 @@ pub(crate) struct Catalogue {
 }
 
 /// A descriptor, if there is one, and what it was read from.
-type Described = (Option<Arc<Descriptor>>, Option<Identity>);
+type Described = (Option<Arc<Descriptor>>, Option<TextVersion>);
 
 /// A file that has been opened.
 #[derive(Debug)]
@@ -96,13 +97,15 @@ pub(crate) struct Opened {
 #[derive(Debug)]
 pub(crate) struct Entry {
     name: FileName,
+    /// When that was not yet known.
+    before: SystemTime,
     pub(crate) format: &'static str,
     pub(crate) bytes: u64,
     pub(crate) protected: Protected,
     descriptor: Option<Arc<Descriptor>>,
-    descriptor_identity: Option<Identity>,
-    /// The file that symbolic links lead to, and the identity of its descriptor.
-    target: Option<(FileName, Option<Identity>)>,
+    descriptor_version: Option<TextVersion>,
+    /// The file that symbolic links lead to, and the version of its descriptor.
+    target: Option<(FileName, Option<TextVersion>)>,
 }
 
 impl Entry {
@@ -155,6 +158,7 @@ impl Catalogue {
 
     /// What may be known of a file on any channel.
     pub(crate) fn entry(&self, name: &FileName, transport: Transport) -> Result<Entry, Fault> {
+        let before = SystemTime::now();
         let (bytes, link) = self.looked_at(name)?;
         let unknown = |fault| match transport {
             // who cannot read the rule has to assume the strictest
@@ -163,19 +167,19 @@ impl Catalogue {
             }
             Transport::Encrypted { .. } | Transport::Local => fault,
         };
-        let (descriptor, descriptor_identity) = self.descriptor(name).map_err(unknown)?;
+        let (descriptor, descriptor_version) = self.descriptor(name).map_err(unknown)?;
         let Some(format) = Source::format_of(name.as_str(), descriptor.as_deref()) else {
             return Err(Fault::UnknownFormat(name.to_string()));
         };
         let mut protected = self.protection.of(name, descriptor.as_deref());
         let mut target = None;
         if let Some(name) = link {
-            let (descriptor, identity) = self.descriptor(&name).map_err(unknown)?;
+            let (descriptor, version) = self.descriptor(&name).map_err(unknown)?;
             protected.join(self.protection.of(&name, descriptor.as_deref()));
-            target = Some((name, identity));
+            target = Some((name, version));
         }
         let name = name.clone();
-        Ok(Entry { name, format, bytes, protected, descriptor, descriptor_identity, target })
+        Ok(Entry { name, before, format, bytes, protected, descriptor, descriptor_version, target })
     }
 
     /// Opens what may be known of a file, if the file as a whole may leave, which may be known only
@@ -187,9 +191,9 @@ impl Catalogue {
     ) -> Result<(Arc<Source>, Protected), Fault> {
         entry.protected.check_file(transport)?;
         let Opened { file, identity } = self.open_data(&entry)?;
-        let Entry { name, mut protected, descriptor, descriptor_identity, .. } = entry;
+        let Entry { name, before, mut protected, descriptor, descriptor_version, .. } = entry;
         let index = self.indexes.as_ref().and_then(|indexes| indexes.version(identity));
-        let version = SourceVersion { file: identity, descriptor: descriptor_identity, index };
+        let version = SourceVersion { file: identity, descriptor: descriptor_version, index };
         let source = match self.sources.find(name.as_str(), &version) {
             Some(source) => source,
             None => {
@@ -201,7 +205,10 @@ impl Catalogue {
                     false => error.into(),
                 })?;
                 let source = Arc::new(self.indexed(source));
-                self.sources.keep(name.as_str(), version, Arc::clone(&source));
+                // its layout may be of a descriptor that changes without a trace
+                if descriptor_version.is_none_or(|version| version.is_settled(before)) {
+                    self.sources.keep(name.as_str(), version, Arc::clone(&source));
+                }
                 source
             }
         };
@@ -243,32 +250,34 @@ impl Catalogue {
         self.files_opened.fetch_add(1, Ordering::Relaxed);
         let target = if by_link { self.target(&entry.name) } else { None };
         let is_same = target.as_ref() == entry.target.as_ref().map(|(name, _)| name)
-            && self.is_described_by(&entry.name, entry.descriptor_identity)
-            && entry.target.iter().all(|(name, identity)| self.is_described_by(name, *identity));
+            && self.is_described_by(&entry.name, entry.descriptor_version)
+            && entry.target.iter().all(|(name, version)| self.is_described_by(name, *version));
         match is_same {
             true => Ok(Opened { file, identity: Identity::from(&metadata) }),
             false => Err(Fault::DescriptorChanged(entry.name.to_string())),
         }
     }
 
-    /// Whether the descriptor of `name` is still that of this identity, or still missing.
-    fn is_described_by(&self, name: &FileName, identity: Option<Identity>) -> bool {
-        match open::look(&self.root.dir, &name.descriptor()) {
-            Ok(found) => identity == Some(Identity::from(&found.metadata)),
-            Err(Fault::UnknownFile(_)) => identity.is_none(),
+    /// Whether the descriptor of `name` is still of this version, or still missing.
+    fn is_described_by(&self, name: &FileName, version: Option<TextVersion>) -> bool {
+        match open::open(&self.root.dir, &name.descriptor()) {
+            Ok(found) => version == Some(TextVersion::of(&found.metadata)),
+            Err(Fault::UnknownFile(_)) => version.is_none(),
             Err(_) => false,
         }
     }
 
     fn descriptor(&self, name: &FileName) -> Result<Described, Fault> {
         let path = name.descriptor();
+        // a change from now on shows
+        let now = SystemTime::now();
         let opened = match open::look(&self.root.dir, &path) {
             Err(Fault::UnknownFile(_)) => return Ok((None, None)),
             Ok(Found { metadata, .. })
                 if let version = TextVersion::of(&metadata)
                     && let Some(known) = self.descriptors.find(&path, &version) =>
             {
-                return Ok((Some(known), Some(version.file)));
+                return Ok((Some(known), Some(version)));
             }
             Ok(_) => open::open(&self.root.dir, &path),
             Err(fault) => Err(fault),
@@ -276,6 +285,7 @@ impl Catalogue {
         let Found { file, metadata, .. } =
             opened.map_err(|fault| Fault::Descriptor(path.clone(), unreadable(&fault)))?;
         let version = TextVersion::of(&metadata);
+        let can_be_kept = version.is_settled(now) && !mount::may_lag(&file);
         let mut text = String::new();
         let read = file.take(DESCRIPTOR_BYTES_MAX + 1).read_to_string(&mut text);
         match read {
@@ -285,10 +295,10 @@ impl Catalogue {
             }
             Ok(_) => {
                 let descriptor = Arc::new(Descriptor::parse(&path, &text)?);
-                if version.is_settled(SystemTime::now()) {
+                if can_be_kept {
                     self.descriptors.keep(&path, version, Arc::clone(&descriptor));
                 }
-                Ok((Some(descriptor), Some(version.file)))
+                Ok((Some(descriptor), Some(version)))
             }
             Err(error) => Err(Fault::Descriptor(path, error.to_string())),
         }

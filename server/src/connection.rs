@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant as Deadline, timeout_at};
 
 use crate::access::Admission;
-use crate::answer::{Account, Answer};
+use crate::answer::{Account, Answer, micros};
 use crate::channel::{self, Channel, Facts, Refused, Security};
 use crate::fault::{Fault, Stop};
 use crate::interrupt::Interrupt;
@@ -220,8 +220,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 }
             }
         }
-        let (bytes_sent, _) = self.writer.take_counts();
+        let (bytes_sent, waited) = self.writer.take_counts();
         account.statistics.bytes_sent = bytes_sent;
+        account.statistics.send_micros = micros(waited);
         report::answered(&self.facts, &self.user, kind, &account, started.elapsed(), &result);
         goes_on
     }

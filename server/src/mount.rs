@@ -9,7 +9,7 @@
 //! Source: statfs(2), linux/magic.h, proc_pid_mountinfo(5).
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,14 @@ pub(crate) fn network_of(path: &Path) -> io::Result<Option<&'static str>> {
     }
     let mounts = fs::read("/proc/self/mountinfo")?;
     Ok(of_fuse(type_in(&mounts, &path).as_deref()))
+}
+
+/// Whether what is known of an opened file may be older than the file: on a network mount, and wherever
+/// that cannot be told.
+pub(crate) fn may_lag(file: &File) -> bool {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as above")]
+    let magic = rustix::fs::fstatfs(file).map(|found| found.f_type as u32);
+    magic.is_err() || magic.is_ok_and(|magic| magic == FUSE || of_magic(magic).is_some())
 }
 
 const FUSE: u32 = 0x6573_5546;

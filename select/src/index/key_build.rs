@@ -20,7 +20,7 @@ use crate::{Error, ErrorKind, Result, Select, Source};
 /// to find one entry.
 const PAGE_ENTRIES: RangeInclusive<u64> = 64..=512;
 
-/// Pages of a key, about, between those two bounds: 2 MB of directory.
+/// Pages of a key, about, between those two bounds: some megabytes of directory.
 const PAGES: u64 = 32 << 10;
 
 /// Bytes of the entries of a page, about.

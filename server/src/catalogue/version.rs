@@ -9,7 +9,7 @@ use sift_select::Identity;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SourceVersion {
     pub(super) file: Identity,
-    pub(super) descriptor: Option<Identity>,
+    pub(super) descriptor: Option<TextVersion>,
     pub(super) index: Option<Identity>,
 }
 
@@ -17,7 +17,7 @@ pub(super) struct SourceVersion {
 /// sets it back, as `cp -p` does the time of modification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TextVersion {
-    pub(super) file: Identity,
+    file: Identity,
     changed: (i64, i64),
 }
 
