@@ -26,7 +26,8 @@ use crate::login::Login;
 use crate::statements::Statements;
 
 /// Serves until `shutdown` is ready, then lets answers under way end, for the grace time at most.
-/// Connections are served on the runtime that this is called on.
+/// Connections are served on the runtime that this is called on, best one that
+/// [`runtime`](crate::runtime) makes.
 pub async fn serve(listeners: Vec<Listener>, config: Config, shutdown: impl Future<Output = ()>) {
     Server::new(config).serve(listeners, shutdown).await;
 }
