@@ -6,6 +6,7 @@ use rustls::crypto::aws_lc_rs::{self, cipher_suite, kx_group};
 use sift_client::{ConnectOptions, Connection, ErrorKind, Level, Reason, Roots, Status};
 use sift_proto::message::Welcome;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
 
 use crate::fake::{Authority, Fake, Peer, run, welcome};
 
@@ -218,6 +219,32 @@ fn strangers_are_told_apart() {
         let silent = Fake::tls(config, greeting).await;
         let expected = "this is no Sift server: it did not agree to the protocol sift/1";
         assert_eq!(refusal(&secure(&silent, &authority)).await, expected);
+    });
+}
+
+#[test]
+fn a_password_is_not_told_before_the_channel_is_judged() {
+    run(async {
+        let authority = Authority::new();
+        let mut config = authority.ordinary();
+        // it does not say that it speaks Sift
+        config.alpn_protocols = Vec::new();
+        let (tell, mut told) = mpsc::channel(1);
+        let stranger = Fake::tls(config, move |mut peer| {
+            let tell = tell.clone();
+            async move {
+                let mut heard = Vec::new();
+                let _end = peer.stream.read_to_end(&mut heard).await;
+                tell.send(heard).await.unwrap();
+            }
+        })
+        .await;
+        let options = secure(&stranger, &authority).user("ann");
+        refusal(&options).await;
+        let early = told.recv().await.unwrap();
+        assert!(early.windows(3).any(|bytes| bytes == b"ann"), "the greeting comes early");
+        refusal(&options.password("correct horse")).await;
+        assert_eq!(told.recv().await.unwrap(), b"");
     });
 }
 
