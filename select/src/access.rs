@@ -125,8 +125,7 @@ impl AccessPath {
         morsel_bytes: usize,
         apart_bytes: u64,
     ) -> Vec<Extent> {
-        let all = known.index.zones().map(|(_, extent)| extent.len()).sum();
-        let little = LITTLE_BYTES.min(all);
+        let little = LITTLE_BYTES.min(known.index.zone_bytes());
         // what the zones tell is not worth finding out where a key leaves less than one of them
         let by_key = self.keyed(plan, known, little, apart_bytes);
         if let Some(extents) = by_key {

@@ -8,12 +8,11 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, waiting};
 
 /// Bytes that are decompressed at a time.
 const CHUNK_BYTES: usize = 128 << 10;
@@ -201,7 +200,7 @@ impl Read for FileBytes {
         let position = self.position.load(Ordering::Relaxed);
         let left = usize::try_from(self.bytes - position).unwrap_or(usize::MAX);
         let length = left.min(buffer.len());
-        self.file.read_exact_at(&mut buffer[..length], position).map_err(|error| {
+        waiting::read_exact_at(&self.file, &mut buffer[..length], position).map_err(|error| {
             io::Error::other(match error.kind() {
                 io::ErrorKind::UnexpectedEof => Unreadable::Shortened,
                 _ => Unreadable::Io(error),

@@ -1,7 +1,6 @@
 //! One opened data file and how to read it.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use crate::descriptor::{self, Descriptor};
 use crate::extent::Extent;
 use crate::index::{KeyColumn, KeyEncoder, KeySpec};
 use crate::source::Identity;
-use crate::{Error, ErrorKind, Result, csv, fixed, json};
+use crate::{Error, ErrorKind, Result, csv, fixed, json, waiting};
 
 /// An opened file, its descriptor and its schema.
 #[derive(Debug)]
@@ -341,7 +340,7 @@ impl Text<'_> {
 
 /// Fills `buffer` with the bytes from `at` of the file that errors call `name`.
 pub(crate) fn read(name: &str, file: &File, buffer: &mut [u8], at: u64) -> Result<()> {
-    file.read_exact_at(buffer, at).map_err(|error| match error.kind() {
+    waiting::read_exact_at(file, buffer, at).map_err(|error| match error.kind() {
         std::io::ErrorKind::UnexpectedEof => {
             let message = format!("{name}: was truncated while it was read");
             Error::new(ErrorKind::FileChanged, message)

@@ -25,7 +25,7 @@ use key::PageFile;
 pub(crate) use bounds::text_after;
 pub use build::BuildOptions;
 pub use folder::{IndexContents, IndexFolder, IndexedFile};
-pub(crate) use key::{End, Entry, Key, KeyEncoder, KeyRange, after};
+pub(crate) use key::{End, Entries, Entry, Key, KeyEncoder, KeyRange, after};
 pub use key::{KeyColumn, KeySpec};
 pub(crate) use store::{decode_body, decode_page, encode_page};
 
@@ -85,6 +85,11 @@ impl Index {
 
     pub(crate) fn column(&self, column: usize) -> Option<ColumnStatistics> {
         self.columns.get(column).cloned()
+    }
+
+    /// Bytes of all zones.
+    pub(crate) fn zone_bytes(&self) -> u64 {
+        self.starts.first().map_or(0, |first| self.identity.bytes - first)
     }
 
     /// The zones in order: how many records each has, and where it lies.

@@ -76,6 +76,7 @@ mod text;
 mod types;
 mod value;
 mod view;
+mod waiting;
 
 pub use budget::MemoryBudget;
 pub use columnar::parquet::{ParquetKey, ParquetKeys};
@@ -95,3 +96,4 @@ pub use sql::{Predicate, Select};
 pub use types::type_name;
 pub use value::Value;
 pub use view::View;
+pub use waiting::{at_once, may_wait};

@@ -8,7 +8,7 @@ use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 
 use crate::copybook::{Copybook, CopybookOptions, Encoding};
-use crate::index::{Entry, decode_body, decode_page, encode_page};
+use crate::index::{Entry, KeyRange, decode_body, decode_page, encode_page};
 use crate::{Descriptor, Plan, Result, Scan, ScanOptions, Select, Source, Step};
 
 /// A text is refused, or has one answer however its scan is divided and whatever an index rules out:
@@ -58,7 +58,8 @@ pub fn any_index(source: &Source, body: &[u8]) {
 /// What bytes are as a page of a key.
 fn entries(page: &[u8]) -> Option<Vec<Entry>> {
     let mut entries = Vec::new();
-    decode_page(page, &mut |key, record, bytes| {
+    let all = KeyRange { low: Vec::new(), high: None };
+    decode_page(page, &all, &mut |key, record, bytes| {
         entries.push(Entry { key: key.to_vec(), record, bytes });
     })?;
     Some(entries)

@@ -8,7 +8,7 @@
 use super::search::Search;
 use crate::expr::ExprKind;
 use crate::extent::Extent;
-use crate::index::{End, Entry, Index, Key, KeyRange};
+use crate::index::{End, Entries, Entry, Index, Key, KeyRange};
 use crate::plan::{Bound, Conjunct, Order};
 use crate::prune::Statistics;
 
@@ -110,13 +110,14 @@ impl Request<'_> {
     fn places(&self, ranges: &[KeyRange]) -> Option<Vec<Extent>> {
         // a page more at either end, of which hardly any may be wanted
         let slack = 1024 * ranges.len() as u64;
-        let most: u64 = ranges.iter().map(|range| self.key.entries_max(range)).sum();
+        let entries: Vec<_> = ranges.iter().map(|range| self.key.entries(range)).collect();
+        let most: u64 = entries.iter().map(Entries::count_max).sum();
         if most > self.places_max().saturating_add(slack) {
             return None;
         }
         let mut places = Vec::new();
-        for range in ranges {
-            self.key.find(range, PLACES_MAX, &mut places).ok()?;
+        for entries in entries {
+            entries.read(PLACES_MAX, &mut places).ok()?;
         }
         Some(places)
     }

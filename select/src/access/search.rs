@@ -196,7 +196,7 @@ impl Column {
                 Some((Demand::Range(low.intersection(high)), is_all))
             }
             ExprKind::IsNull(operand) if self.is(operand) => {
-                Some((Demand::Points([encoder.null(self.place)?].into()), true))
+                Some((Demand::Points([encoder.null(self.place)?.to_vec()].into()), true))
             }
             _ => None,
         }
@@ -210,8 +210,8 @@ impl Column {
     fn values(self, encoder: &KeyEncoder) -> Option<KeyRange> {
         let null = encoder.null(self.place)?;
         Some(match self.descending {
-            false => KeyRange { low: Vec::new(), high: Some(null) },
-            true => KeyRange { low: after(&null)?, high: None },
+            false => KeyRange { low: Vec::new(), high: Some(null.to_vec()) },
+            true => KeyRange { low: after(null)?, high: None },
         })
     }
 

@@ -7,18 +7,17 @@
 
 use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::compute::SortOptions;
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::Schema;
 use arrow::row::{RowConverter, Rows, SortField};
 
 use super::store;
 use crate::extent::Extent;
-use crate::{numeric, types};
+use crate::{numeric, types, waiting};
 
 /// The longest encoding of a record's columns. Records with a longer one have no key.
 pub(super) const KEY_BYTES_MAX: usize = 1 << 10;
@@ -136,7 +135,7 @@ impl KeyRange {
         *self.low <= *key && self.is_before_end(key)
     }
 
-    fn is_before_end(&self, key: &[u8]) -> bool {
+    pub(super) fn is_before_end(&self, key: &[u8]) -> bool {
         self.high.as_deref().is_none_or(|high| key < high)
     }
 }
@@ -150,30 +149,9 @@ pub(crate) fn after(prefix: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl Key {
-    /// At most how many entries there are in `range`.
-    pub(crate) fn entries_max(&self, range: &KeyRange) -> u64 {
-        self.pages[self.pages_of(range)].iter().map(|page| page.entries).sum()
-    }
-
-    /// Adds the records of the entries of `range` to `extents`, as long as those are no more than
-    /// `extents_max`, a page's entries aside.
-    pub(crate) fn find(
-        &self,
-        range: &KeyRange,
-        extents_max: usize,
-        extents: &mut Vec<Extent>,
-    ) -> Result<(), Unusable> {
-        for page in &self.pages[self.pages_of(range)] {
-            self.read(page, &mut |key, record, bytes| {
-                if range.contains(key) {
-                    extents.push(Extent { first_record: record, records: Some(1), bytes });
-                }
-            })?;
-            if extents.len() > extents_max {
-                return Err(Unusable);
-            }
-        }
-        Ok(())
+    /// The entries of `range`, not yet read.
+    pub(crate) fn entries<'a>(&'a self, range: &'a KeyRange) -> Entries<'a> {
+        Entries { key: self, range, pages: &self.pages[self.pages_of(range)] }
     }
 
     /// The first `count` entries of `range` from one end, and those behind them that are equal to the
@@ -196,10 +174,8 @@ impl Key {
         };
         for page in pages {
             let mut entries = Vec::new();
-            self.read(page, &mut |key, record, bytes| {
-                if range.contains(key) {
-                    entries.push(Entry { key: key.to_vec(), record, bytes });
-                }
+            self.read(page, range, &mut |key, record, bytes| {
+                entries.push(Entry { key: key.to_vec(), record, bytes });
             })?;
             if end == End::Tail {
                 entries.reverse();
@@ -241,30 +217,76 @@ impl Key {
     fn pages_of(&self, range: &KeyRange) -> Range<usize> {
         // equal entries may begin in the page before the first one that begins with them
         let start = self.pages.partition_point(|page| page.first < range.low).saturating_sub(1);
-        let end = self.pages.partition_point(|page| range.is_before_end(&page.first));
+        // most often the range is short
+        let (mut end, mut step) = (start, 1);
+        let is_before_end = |page: &Page| range.is_before_end(&page.first);
+        while self.pages.get(end + step).is_some_and(is_before_end) {
+            end += step;
+            step *= 2;
+        }
+        let last = self.pages.len().min(end + step);
+        let end = end + self.pages[end..last].partition_point(is_before_end);
         start..end.max(start)
     }
 
-    /// Gives the entries of a page to `each`, which are none where it is unusable.
-    fn read(&self, page: &Page, each: &mut EachEntry<'_>) -> Result<(), Unusable> {
+    /// Gives the entries of a page that are in `range` to `each`.
+    fn read(
+        &self,
+        page: &Page,
+        range: &KeyRange,
+        each: &mut EachEntry<'_>,
+    ) -> Result<(), Unusable> {
         let Range { start, end } = page.bytes;
         let mut bytes = vec![0; usize::try_from(end - start).map_err(|_too_long| Unusable)?];
         let at = self.file.start + start;
-        self.file.file.read_exact_at(&mut bytes, at).map_err(|_io| Unusable)?;
+        waiting::read_exact_at(&self.file.file, &mut bytes, at).map_err(|_io| Unusable)?;
         if store::checksum(&bytes) != page.checksum {
             return Err(Unusable);
         }
-        let entries = store::decode_page(&bytes, each);
+        let entries = store::decode_page(&bytes, range, each);
         if entries == Some(page.entries) { Ok(()) } else { Err(Unusable) }
+    }
+}
+
+/// Entries of a key, in pages.
+pub(crate) struct Entries<'a> {
+    key: &'a Key,
+    range: &'a KeyRange,
+    pages: &'a [Page],
+}
+
+impl Entries<'_> {
+    /// At most how many there are.
+    pub(crate) fn count_max(&self) -> u64 {
+        self.pages.iter().map(|page| page.entries).sum()
+    }
+
+    /// Adds their records to `extents`, as long as those are no more than `extents_max`, a page's entries
+    /// aside.
+    pub(crate) fn read(
+        &self,
+        extents_max: usize,
+        extents: &mut Vec<Extent>,
+    ) -> Result<(), Unusable> {
+        for page in self.pages {
+            self.key.read(page, self.range, &mut |_, record, bytes| {
+                extents.push(Extent { first_record: record, records: Some(1), bytes });
+            })?;
+            if extents.len() > extents_max {
+                return Err(Unusable);
+            }
+        }
+        Ok(())
     }
 }
 
 /// Encodes the columns of a key.
 #[derive(Debug)]
 pub(crate) struct KeyEncoder {
-    types: Vec<DataType>,
     /// One column each.
     single: Vec<RowConverter>,
+    /// NULL in each.
+    nulls: Vec<Vec<u8>>,
     all: RowConverter,
 }
 
@@ -279,26 +301,23 @@ impl KeyEncoder {
             }
             fields.push(SortField::new_with_options(data_type.clone(), column.options()));
         }
-        let data_types =
-            columns.iter().map(|column| schema.field(column.column).data_type().clone());
         let single = fields.iter().map(|field| RowConverter::new(vec![field.clone()]).ok());
-        Some(Self {
-            types: data_types.collect(),
-            single: single.collect::<Option<_>>()?,
-            all: RowConverter::new(fields).ok()?,
-        })
+        let single = single.collect::<Option<Vec<_>>>()?;
+        let nulls = columns.iter().zip(&single).map(|(column, converter)| {
+            encoded(converter, &new_null_array(schema.field(column.column).data_type(), 1))
+        });
+        let nulls = nulls.collect::<Option<_>>()?;
+        Some(Self { single, nulls, all: RowConverter::new(fields).ok()? })
     }
 
     /// The first value of `values`, which are of the type of the key's `place`th column.
     pub(crate) fn value(&self, place: usize, values: &ArrayRef) -> Option<Vec<u8>> {
-        let value = numeric::comparable(values.slice(0, 1));
-        let rows = self.single.get(place)?.convert_columns(&[value]).ok()?;
-        Some(rows.row(0).data().to_vec())
+        encoded(self.single.get(place)?, values)
     }
 
     /// NULL in the key's `place`th column.
-    pub(crate) fn null(&self, place: usize) -> Option<Vec<u8>> {
-        self.value(place, &new_null_array(self.types.get(place)?, 1))
+    pub(crate) fn null(&self, place: usize) -> Option<&[u8]> {
+        self.nulls.get(place).map(Vec::as_slice)
     }
 
     /// All columns of records.
@@ -323,4 +342,11 @@ impl KeyEncoder {
         }
         Some(leading)
     }
+}
+
+/// The first of some values.
+fn encoded(converter: &RowConverter, values: &ArrayRef) -> Option<Vec<u8>> {
+    let value = numeric::comparable(values.slice(0, 1));
+    let rows = converter.convert_columns(&[value]).ok()?;
+    Some(rows.row(0).data().to_vec())
 }

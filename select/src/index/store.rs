@@ -19,7 +19,7 @@ use flate2::Crc;
 
 use super::bounds::{self, Bound};
 use super::key::{
-    EachEntry, Entry, KEY_BYTES_MAX, Key, KeyColumn, KeyEncoder, KeySpec, Page, PageFile,
+    EachEntry, Entry, KEY_BYTES_MAX, Key, KeyColumn, KeyEncoder, KeyRange, KeySpec, Page, PageFile,
 };
 use super::{Index, IndexContents};
 use crate::prune::ColumnStatistics;
@@ -29,7 +29,7 @@ const MAGIC: &[u8; 8] = b"siftidx\0";
 
 /// To be raised whenever an older reader would take the body, or what zones mean, for something
 /// else.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// A larger index is not written: it would be read whenever its file is opened.
 pub(super) const INDEX_BYTES_MAX: usize = 64 << 20;
@@ -92,17 +92,28 @@ struct StoredPage {
     entries: u64,
 }
 
-/// The entries of a page, one value each: read without memory of its own for each entry.
-#[derive(Default, Encode, Decode)]
+/// The entries of a page: columns of which single values can be read.
+#[derive(Encode, Decode)]
 struct StoredEntries {
+    entries: u64,
     /// Bytes of the key that are those of the entry before, and how many follow.
-    shared: Vec<u16>,
-    lengths: Vec<u16>,
+    shared: Packed,
+    lengths: Packed,
     /// Those that follow, of all entries.
     rests: Vec<u8>,
-    records: Vec<u64>,
-    starts: Vec<u64>,
-    bytes: Vec<u64>,
+    records: Packed,
+    starts: Packed,
+    bytes: Packed,
+}
+
+/// Numbers as what they are above the least of them, in as few bytes as the largest needs (*frame of
+/// reference*, Goldstein et al., ICDE 1998).
+#[derive(Encode, Decode)]
+struct Packed {
+    least: u64,
+    /// Bytes of each, at most 8, the lowest first.
+    width: u8,
+    above: Vec<u8>,
 }
 
 #[derive(Encode, Decode)]
@@ -164,50 +175,99 @@ pub(super) fn read(file: File) -> io::Result<Stored> {
 
 /// The bytes of a page.
 pub(crate) fn encode_page(entries: &[Entry]) -> Result<Vec<u8>, String> {
-    let mut stored = StoredEntries::default();
+    let (mut shared, mut lengths, mut rests) = (Vec::new(), Vec::new(), Vec::new());
     let mut before: &[u8] = &[];
-    for Entry { key, record, bytes } in entries {
-        let shared = before.iter().zip(key).take_while(|(a, b)| a == b).count();
-        let rest = &key[shared..];
-        let short = |bytes: usize| u16::try_from(bytes).map_err(|_long| "a key is too long");
-        stored.shared.push(short(shared)?);
-        stored.lengths.push(short(rest.len())?);
-        stored.rests.extend_from_slice(rest);
-        stored.records.push(*record);
-        stored.starts.push(bytes.start);
-        stored.bytes.push(bytes.end - bytes.start);
+    for Entry { key, .. } in entries {
+        let same = before.iter().zip(key).take_while(|(a, b)| a == b).count();
+        let rest = &key[same..];
+        shared.push(same as u64);
+        lengths.push(rest.len() as u64);
+        rests.extend_from_slice(rest);
         before = key;
     }
+    let column =
+        |value: &dyn Fn(&Entry) -> u64| Packed::of(&entries.iter().map(value).collect::<Vec<_>>());
+    let stored = StoredEntries {
+        entries: entries.len() as u64,
+        shared: Packed::of(&shared),
+        lengths: Packed::of(&lengths),
+        rests,
+        records: column(&|entry| entry.record),
+        starts: column(&|entry| entry.bytes.start),
+        bytes: column(&|entry| entry.bytes.end - entry.bytes.start),
+    };
     bincode::encode_to_vec(stored, config::standard()).map_err(|error| error.to_string())
 }
 
-/// Gives the entries of a page to `each`: key, record, and where that lies. Their number; `None` where
-/// the bytes are no page, whatever came before that was found out.
-pub(crate) fn decode_page(bytes: &[u8], each: &mut EachEntry<'_>) -> Option<u64> {
+/// Gives the entries of a page in `range` to `each`: key, record, and where that lies. The number of all
+/// entries; `None` where the bytes are no page, as far as they were looked at.
+pub(crate) fn decode_page(bytes: &[u8], range: &KeyRange, each: &mut EachEntry<'_>) -> Option<u64> {
     let limited = config::standard().with_limit::<{ PAGE_BYTES_MAX * EXPANSION }>();
-    let (stored, used): (StoredEntries, usize) = bincode::decode_from_slice(bytes, limited).ok()?;
-    let StoredEntries { shared, lengths, rests, records, starts, bytes: sizes } = stored;
-    let entries = shared.len();
-    let others = [lengths.len(), records.len(), starts.len(), sizes.len()];
-    if used != bytes.len() || others != [entries; 4] {
+    let (page, used): (StoredEntries, usize) = bincode::decode_from_slice(bytes, limited).ok()?;
+    let entries = usize::try_from(page.entries).ok()?;
+    let columns = [&page.shared, &page.lengths, &page.records, &page.starts, &page.bytes];
+    // where all are alike they take no bytes
+    if used != bytes.len()
+        || entries > PAGE_BYTES_MAX
+        || !columns.iter().all(|column| column.is_of(entries))
+    {
         return None;
     }
-    let (mut key, mut rests) = (Vec::new(), rests.as_slice());
-    for (place, (shared, length)) in shared.into_iter().zip(lengths).enumerate() {
-        let (rest, others) = rests.split_at_checked(usize::from(length))?;
+    let (mut key, mut rests) = (Vec::new(), page.rests.as_slice());
+    for place in 0..entries {
+        let length = usize::try_from(page.lengths.value(place)?).ok()?;
+        let (rest, others) = rests.split_at_checked(length)?;
         rests = others;
-        if usize::from(shared) > key.len() {
+        let shared = usize::try_from(page.shared.value(place)?).ok()?;
+        if shared > key.len() {
             return None;
         }
-        key.truncate(usize::from(shared));
+        key.truncate(shared);
         key.extend_from_slice(rest);
         if key.len() > KEY_BYTES_MAX {
             return None;
         }
-        let start = starts[place];
-        each(&key, records[place], start..start.checked_add(sizes[place])?);
+        if range.is_before_end(&key) {
+            if *range.low <= *key {
+                let start = page.starts.value(place)?;
+                let end = start.checked_add(page.bytes.value(place)?)?;
+                each(&key, page.records.value(place)?, start..end);
+            }
+        } else {
+            return Some(page.entries);
+        }
     }
-    rests.is_empty().then_some(entries as u64)
+    rests.is_empty().then_some(page.entries)
+}
+
+impl Packed {
+    fn of(values: &[u64]) -> Self {
+        let least = values.iter().min().copied().unwrap_or(0);
+        let most = values.iter().max().copied().unwrap_or(0) - least;
+        let width = (u64::BITS - most.leading_zeros()).div_ceil(8);
+        let bytes = |value: &u64| (value - least).to_le_bytes().into_iter().take(width as usize);
+        let above = values.iter().flat_map(bytes).collect();
+        // of 64 bits there are 8 bytes
+        Self { least, width: u8::try_from(width).unwrap_or(8), above }
+    }
+
+    /// Whether there are so many of them.
+    fn is_of(&self, values: usize) -> bool {
+        self.width <= 8 && Some(self.above.len()) == values.checked_mul(usize::from(self.width))
+    }
+
+    fn value(&self, place: usize) -> Option<u64> {
+        let width = usize::from(self.width);
+        let bytes = self.above.get(place * width..)?;
+        let above = match bytes.first_chunk() {
+            Some(bytes) if width > 0 => u64::from_le_bytes(*bytes) & (u64::MAX >> (64 - 8 * width)),
+            _ => {
+                let bytes = bytes.get(..width)?.iter().rev();
+                bytes.fold(0, |above, byte| above << 8 | u64::from(*byte))
+            }
+        };
+        self.least.checked_add(above)
+    }
 }
 
 struct Header {

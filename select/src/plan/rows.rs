@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use arrow::compute::SortOptions;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 
 use super::{COLUMNS_MAX, Item, Order, Rows, SortKey, columns};
 use crate::bind::{self, Binder, Scope, not_grouped};
@@ -120,7 +120,7 @@ fn projected<'a>(binder: &Binder<'_>, select: &'a SelectSyntax) -> Result<Vec<Pr
 
 /// Binds one column of the answer. A plain column of a record keeps its name and whether it may be
 /// null.
-fn bind_item(binder: &mut Binder<'_>, projected: &Projected<'_>) -> Result<(Field, Item)> {
+fn bind_item(binder: &mut Binder<'_>, projected: &Projected<'_>) -> Result<(FieldRef, Item)> {
     let (expr, text, alias) = match projected {
         Projected::Column { index, at } => {
             let field = binder.view.source().schema().field(*index);
@@ -146,14 +146,19 @@ fn bind_item(binder: &mut Binder<'_>, projected: &Projected<'_>) -> Result<(Fiel
         },
         _ => None,
     };
-    let field = match of_file {
-        Some(index) => binder.view.source().schema().field(index).clone(),
-        None => Field::new(&text, expr.data_type.clone(), true),
+    let field = match of_file.and_then(|index| binder.view.source().schema().fields().get(index)) {
+        Some(field) => Arc::clone(field),
+        None => Arc::new(Field::new(&text, expr.data_type.clone(), true)),
     };
-    let field = if let Scope::Group = binder.scope { field.with_nullable(true) } else { field };
+    let is_of_group = matches!(binder.scope, Scope::Group);
     let field = match alias {
-        Some(alias) => field.with_name(alias),
-        None => field,
+        None if !is_of_group => field,
+        alias => {
+            let field = Arc::unwrap_or_clone(field);
+            let nullable = is_of_group || field.is_nullable();
+            let field = field.with_nullable(nullable);
+            Arc::new(if let Some(alias) = alias { field.with_name(alias) } else { field })
+        }
     };
     Ok((field, Item { expr, text }))
 }
@@ -191,7 +196,7 @@ fn group_keys(
 fn order(
     binder: &mut Binder<'_>,
     select: &SelectSyntax,
-    fields: &[Field],
+    fields: &[FieldRef],
     items: &mut Vec<Item>,
     rows_max: Option<u64>,
 ) -> Result<Option<Order>> {
@@ -245,7 +250,7 @@ fn order(
 fn sorted_item(
     binder: &mut Binder<'_>,
     expr: &syntax::Expr,
-    fields: &[Field],
+    fields: &[FieldRef],
     items: &mut Vec<Item>,
     clause: &'static str,
 ) -> Result<usize> {
