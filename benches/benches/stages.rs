@@ -67,7 +67,7 @@ fn messages(criterion: &mut Criterion) {
     let made = Lineitem::generate(folder.path(), Format::Fixed, 0.01, &bar).unwrap();
     let sql = "SELECT * FROM 'lineitem.dat'";
     let (schema, batches) = local::select_from_path(sql, &made.path).unwrap();
-    let bytes = sift_server::bench::encode(&schema, &batches).unwrap();
+    let bytes = sift_server::bench::encode(schema.clone(), &batches).unwrap();
     let columns = batches.iter().flat_map(|batch| batch.columns());
     let columns: Vec<Buffer> =
         columns.flat_map(|column| column.to_data().buffers().to_vec()).collect();
@@ -84,7 +84,7 @@ fn messages(criterion: &mut Criterion) {
         });
     });
     group.bench_function("encode", |b| {
-        b.iter(|| sift_server::bench::encode(&schema, &batches).unwrap());
+        b.iter(|| sift_server::bench::encode(schema.clone(), &batches).unwrap());
     });
     group.finish();
 }

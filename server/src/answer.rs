@@ -16,7 +16,7 @@ use sift_proto::message::{
 use sift_select::Plan;
 use tokio::io::AsyncWrite;
 
-use crate::blocking::blocking;
+use crate::blocking::{Length, blocking};
 use crate::catalogue::Planned;
 use crate::channel::Facts;
 use crate::encode::Encoder;
@@ -30,6 +30,10 @@ use crate::schedule::{self, Batches};
 use crate::server::Shared;
 use crate::user::User;
 use crate::wire::Writer;
+
+/// What is planned of a text and parameters of so many bytes does not take long, if the text has been
+/// parsed and the file is open.
+const BRIEF_BYTES_MAX: usize = 4 << 10;
 
 /// What the log tells of a request, filled in on the way: it is true also of an answer that
 /// broke off.
@@ -49,6 +53,8 @@ pub(crate) struct Answer<'a, W> {
     pub(crate) facts: &'a Facts,
     pub(crate) user: &'a Arc<User>,
     pub(crate) writer: &'a mut Writer<W>,
+    /// Of the answer before: programs ask the same again and again.
+    pub(crate) encoder: &'a mut Option<Encoder>,
     pub(crate) interrupt: &'a Interrupt,
     pub(crate) account: &'a mut Account,
     pub(crate) started: Instant,
@@ -75,17 +81,22 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     async fn select(&mut self, request: SelectRequest) -> Result<(), Stop> {
         let scan = self.scan();
-        let then = |Planned { plan, is_discreet }| (scan(plan.clone()), plan, is_discreet);
+        let then = move |Planned { plan, is_discreet }| (scan(plan.clone()), plan, is_discreet);
         let planned = self.plan(request.sql, request.parameters, then).await?;
         let (mut batches, plan, is_discreet) = planned;
         let name = plan.source().name().to_owned();
         self.account.statistics.file_bytes = plan.source().bytes();
         self.account.of_part = !plan.view().has_all_records();
-        let schema = Arc::clone(plan.schema());
-        let (mut encoder, message) = Encoder::new(&schema)?;
-        self.writer.send_parts(Kind::Schema, std::iter::once(&message[..])).await?;
+        let kept = self.encoder.take().filter(|kept| kept.schema() == plan.schema());
+        let mut encoder = match kept {
+            Some(kept) => kept,
+            None => Encoder::new(Arc::clone(plan.schema()))?,
+        };
+        let message = std::iter::once(encoder.schema_message());
+        self.writer.send_parts(Kind::Schema, message).await?;
 
         let sent = self.batches(&mut batches, &mut encoder).await;
+        *self.encoder = Some(encoder).filter(Encoder::is_small);
         self.account.count_scan(&batches.statistics());
         match sent {
             Err(Stop::Fault(fault)) if is_discreet => return Err(fault.discreet(&name).into()),
@@ -119,26 +130,28 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         }
     }
 
-    /// Plans a Select, and does what comes `then` at once, where files may be read.
+    /// Plans a Select, and does what comes `then` at once, where files may be read. Both may be begun twice.
     async fn plan<T: Send + 'static>(
         &mut self,
         sql: String,
         values: Vec<message::Value>,
-        then: impl FnOnce(Planned) -> T + Send + 'static,
+        then: impl Fn(Planned) -> T + Send + 'static,
     ) -> Result<T, Fault> {
         let max = self.shared.limits.sql_bytes_max.get() as usize;
         if sql.len() > max {
             return Err(Fault::TooLarge { what: "SQL text", got: sql.len(), max, unit: "bytes" });
         }
+        let bytes = sql.len() + values.iter().map(Message::encoded_len).sum::<usize>();
+        let length = if bytes <= BRIEF_BYTES_MAX { Length::Brief } else { Length::Unknown };
         let parameters = parameter::from_message(values)?;
         let caller = self.caller();
         let catalogue = Arc::clone(&self.shared.catalogue);
         let statements = Arc::clone(&self.shared.statements);
-        let planned = self.shared.jobs.run(move || {
+        let planned = self.shared.jobs.run(length, move || {
             let select = statements.parsed(&sql)?;
             let file = select.from().to_owned();
             let plan = catalogue.plan(&file, &select, &parameters, &caller);
-            Ok((file, plan.map(then)))
+            Ok((file, plan.map(&then)))
         });
         let (file, plan) = self.interrupt.or(planned).await?;
         self.account.file = file;
@@ -147,9 +160,9 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     }
 
     /// Begins the scan of a plan: what is to be read may be looked up in an index.
-    fn scan(&self) -> impl FnOnce(Plan) -> Batches + Send + 'static {
+    fn scan(&self) -> impl Fn(Plan) -> Batches + Send + 'static {
         let (options, morsels) = (self.shared.scan_options(), self.shared.activity.morsels());
-        move |plan| Batches::begin(plan, options, morsels)
+        move |plan| Batches::begin(plan, options.clone(), Arc::clone(&morsels))
     }
 
     async fn fetch(&mut self, request: FetchRequest) -> Result<(), Stop> {
@@ -181,10 +194,10 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     async fn explain(&mut self, request: ExplainRequest) -> Result<(), Stop> {
         let scan = request.analyze.then(|| self.scan());
-        let then = |Planned { plan, is_discreet }| {
+        let then = move |Planned { plan, is_discreet }| {
             let text = plan.to_string();
             let started = Instant::now();
-            (text, scan.map(|scan| (started, scan(plan.clone()))), plan, is_discreet)
+            (text, scan.as_ref().map(|scan| (started, scan(plan.clone()))), plan, is_discreet)
         };
         let planned = self.plan(request.sql, request.parameters, then).await?;
         let (mut text, scan, plan, is_discreet) = planned;

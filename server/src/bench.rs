@@ -1,7 +1,7 @@
 //! The encoder beneath the public API, for benchmarks alone.
 
 use arrow::buffer::Buffer;
-use arrow::datatypes::Schema;
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use crate::encode::Encoder;
@@ -11,9 +11,9 @@ use crate::encode::Encoder;
 ///
 /// # Errors
 /// Why a batch does not encode.
-pub fn encode(schema: &Schema, batches: &[RecordBatch]) -> Result<usize, String> {
-    let (mut encoder, message) = Encoder::new(schema).map_err(|fault| fault.to_string())?;
-    let mut bytes = message.len();
+pub fn encode(schema: SchemaRef, batches: &[RecordBatch]) -> Result<usize, String> {
+    let mut encoder = Encoder::new(schema).map_err(|fault| fault.to_string())?;
+    let mut bytes = encoder.schema_message().len();
     for batch in batches {
         let mut pieces = encoder.pieces(batch.clone());
         while let Some(message) = pieces.next().map_err(|fault| fault.to_string())? {

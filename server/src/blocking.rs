@@ -4,10 +4,10 @@ use std::io;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
+use sift_select::at_once;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task;
 use tokio::time::timeout;
@@ -46,71 +46,39 @@ pub(crate) async fn blocking<T: Send + 'static>(
 pub(crate) fn start_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
 ) -> impl Future<Output = Result<T, Fault>> {
-    let under_way = UnderWay::new();
     #[expect(clippy::disallowed_methods, reason = "all callers open or read files")]
-    let job = task::spawn_blocking(move || {
-        let _under_way = under_way;
-        work()
-    });
+    let job = task::spawn_blocking(work);
     async { job.await.unwrap_or(Err(PANIC)) }
 }
 
-/// Jobs on threads of their own that have not ended, those that wait for a thread included.
-static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
-
-/// Counted as one of them.
-struct UnderWay;
-
-impl UnderWay {
-    fn new() -> Self {
-        UNDER_WAY.fetch_add(1, Ordering::Relaxed);
-        Self
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        UNDER_WAY.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Jobs that most often take less time than waking a thread: where few are under way they run where they
-/// are asked for, others on few threads, whose memory is in the caches of the processors then. While one runs
-/// where it was asked for its client is not heard.
+/// Jobs that most often take less time than waking a thread: they run where they are asked for as long as they
+/// need not wait for the file system, others on few threads, whose memory is in the caches of the
+/// processors then.
 #[derive(Debug)]
 pub(crate) struct Jobs {
-    here: Semaphore,
     elsewhere: Arc<Semaphore>,
 }
-
-/// Places for jobs that run where they are asked for.
-const HERE_PER_PROCESSOR: usize = 2;
 
 /// A job that has waited so long for others, behind a slow disk, gets a thread more.
 const TURN_TIME_MAX: Duration = Duration::from_millis(20);
 
 impl Jobs {
     pub(crate) fn new() -> Self {
-        let processors = processors();
-        Self {
-            here: Semaphore::new(HERE_PER_PROCESSOR * processors),
-            elsewhere: Arc::new(Semaphore::new(processors)),
-        }
+        Self { elsewhere: Arc::new(Semaphore::new(processors())) }
     }
 
-    /// Runs `work`.
+    /// Runs `work`: here if it is [`brief`](Length::Brief) and need not wait. It may be begun twice.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+        length: Length,
+        work: impl Fn() -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        // the runtime goes on with the connections on another thread meanwhile, so one has to be left
-        let others_max = threads_max() - HERE_PER_PROCESSOR * processors();
-        let has_threads = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread
-            && UNDER_WAY.load(Ordering::Relaxed) <= others_max;
-        if has_threads && let Ok(_place) = self.here.try_acquire() {
-            return task::block_in_place(|| {
-                catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(PANIC))
-            });
+        if length == Length::Brief {
+            match catch_unwind(AssertUnwindSafe(|| at_once(&work))) {
+                Ok(Some(done)) => return done,
+                Ok(None) => {}
+                Err(_) => return Err(PANIC),
+            }
         }
         let turn = timeout(TURN_TIME_MAX, Arc::clone(&self.elsewhere).acquire_owned()).await;
         blocking(move || {
@@ -122,21 +90,47 @@ impl Jobs {
     }
 }
 
+/// How long a job may take if it need not wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// No longer than other connections can wait.
+    Brief,
+    Unknown,
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Barrier;
 
+    use sift_select::may_wait;
+
     use super::*;
 
+    fn run<T: Send + 'static>(
+        length: Length,
+        work: impl Fn() -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        runtime().unwrap().block_on(Jobs::new().run(length, work))
+    }
+
     #[test]
-    fn a_panic_is_a_fault_on_every_runtime() {
-        for runtime in
-            [runtime().unwrap(), Builder::new_current_thread().enable_all().build().unwrap()]
-        {
-            let panicked =
-                runtime.block_on(Jobs::new().run(|| -> Result<(), _> { panic!("of a test") }));
+    fn a_panic_is_a_fault() {
+        for length in [Length::Brief, Length::Unknown] {
+            let panicked = run(length, || -> Result<(), _> { panic!("of a test") });
             assert!(matches!(panicked, Err(Fault::Internal(_))));
         }
+    }
+
+    #[test]
+    fn a_job_that_has_to_wait_does_so_on_another_thread() {
+        let here = std::thread::current().id();
+        let thread = |waits: bool| {
+            run(Length::Brief, move || Ok(((!waits || may_wait()), std::thread::current().id())))
+        };
+        assert_eq!(thread(false).unwrap(), (true, here));
+        let (may_wait, there) = thread(true).unwrap();
+        assert!(may_wait);
+        assert_ne!(there, here);
     }
 
     #[test]
@@ -148,7 +142,7 @@ mod tests {
                 .map(|_| {
                     let (jobs, all) = (Arc::clone(&jobs), Arc::clone(&all));
                     let job = move || Ok(all.wait());
-                    tokio::spawn(async move { jobs.run(job).await.map(drop) })
+                    tokio::spawn(async move { jobs.run(Length::Unknown, job).await.map(drop) })
                 })
                 .collect();
             for job in waiting {

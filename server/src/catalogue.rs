@@ -22,7 +22,7 @@ use std::time::SystemTime;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use sift_select::{Descriptor, Identity, IndexFolder, Source};
+use sift_select::{Descriptor, Identity, IndexFolder, Source, may_wait};
 use tracing::warn;
 
 use crate::cache::Cache;
@@ -33,8 +33,8 @@ use crate::grant::Caller;
 use crate::keyring::Keyring;
 use crate::mount;
 use crate::protect::{Protected, Protection, Transport};
-use open::Found;
-use version::{SourceVersion, TextVersion};
+use open::Seen;
+use version::{SourceVersion, TextVersion, bytes, identity};
 
 pub(crate) use name::FileName;
 pub(crate) use pattern::NamePattern;
@@ -77,7 +77,8 @@ pub(crate) struct Catalogue {
     protection: Protection,
     indexes: Option<IndexFolder>,
     keyring: Keyring,
-    sources: Cache<SourceVersion, Source>,
+    /// What was opened last.
+    sources: Cache<(), Kept>,
     descriptors: Cache<TextVersion, Descriptor>,
     /// Counts the data files that were opened.
     files_opened: Arc<AtomicU64>,
@@ -85,6 +86,18 @@ pub(crate) struct Catalogue {
 
 /// A descriptor, if there is one, and what it was read from.
 type Described = (Option<Arc<Descriptor>>, Option<TextVersion>);
+
+/// A file that has been opened before, to be opened again without looking for it.
+#[derive(Debug)]
+struct Kept {
+    source: Arc<Source>,
+    version: SourceVersion,
+    /// Without what the file itself has encrypted.
+    protected: Protected,
+    /// Whether looking at it is enough to see a change, and takes no time: it is on this machine, and no
+    /// symbolic links lead to it.
+    is_near: bool,
+}
 
 /// A file that has been opened.
 #[derive(Debug)]
@@ -158,6 +171,9 @@ impl Catalogue {
 
     /// What may be known of a file on any channel.
     pub(crate) fn entry(&self, name: &FileName, transport: Transport) -> Result<Entry, Fault> {
+        if !may_wait() {
+            return Err(Fault::Internal("a file cannot be looked for without waiting"));
+        }
         let before = SystemTime::now();
         let (bytes, link) = self.looked_at(name)?;
         let unknown = |fault| match transport {
@@ -191,30 +207,49 @@ impl Catalogue {
     ) -> Result<(Arc<Source>, Protected), Fault> {
         entry.protected.check_file(transport)?;
         let Opened { file, identity } = self.open_data(&entry)?;
-        let Entry { name, before, mut protected, descriptor, descriptor_version, .. } = entry;
-        let index = self.indexes.as_ref().and_then(|indexes| indexes.version(identity));
-        let version = SourceVersion { file: identity, descriptor: descriptor_version, index };
-        let source = match self.sources.find(name.as_str(), &version) {
-            Some(source) => source,
-            None => {
-                let keys = self.keyring.of(name.as_str());
-                let descriptor = descriptor.map(Arc::unwrap_or_clone);
-                let opened = Source::open_with_keys(name.as_str(), file, descriptor, &keys);
-                let source = opened.map_err(|error| match protected.withholds(transport) {
-                    true => Fault::from(error).discreet(name.as_str()),
-                    false => error.into(),
-                })?;
-                let source = Arc::new(self.indexed(source));
-                // its layout may be of a descriptor that changes without a trace
-                if descriptor_version.is_none_or(|version| version.is_settled(before)) {
-                    self.sources.keep(name.as_str(), version, Arc::clone(&source));
-                }
-                source
-            }
-        };
-        protected.cover(&source, transport);
-        protected.check_file(transport)?;
-        Ok((source, protected))
+        let Entry { name, before, protected, descriptor, descriptor_version, target, .. } = entry;
+        let version = self.version(identity, descriptor_version);
+        let kept = self.sources.find(name.as_str(), &());
+        if let Some(kept) = kept.filter(|kept| kept.version == version) {
+            return covered(&kept.source, protected, transport);
+        }
+        let is_near = target.is_none() && !mount::may_lag(&file);
+        let keys = self.keyring.of(name.as_str());
+        let descriptor = descriptor.map(Arc::unwrap_or_clone);
+        let opened = Source::open_with_keys(name.as_str(), file, descriptor, &keys);
+        let source = opened.map_err(|error| match protected.withholds(transport) {
+            true => Fault::from(error).discreet(name.as_str()),
+            false => error.into(),
+        })?;
+        let source = Arc::new(self.indexed(source));
+        // its layout may be of a descriptor that changes without a trace
+        if descriptor_version.is_none_or(|version| version.is_settled(before)) {
+            let (source, protected) = (Arc::clone(&source), protected.clone());
+            let kept = Kept { source, version, protected, is_near };
+            self.sources.keep(name.as_str(), (), Arc::new(kept));
+        }
+        covered(&source, protected, transport)
+    }
+
+    /// What [`entry`](Self::entry) and [`source`](Self::source) would give, of a file that has been opened before
+    /// and has not changed since. The data is looked at before the descriptor: who protects a file and
+    /// then writes what is to be protected finds it protected.
+    pub(crate) fn known(
+        &self,
+        name: &FileName,
+        transport: Transport,
+    ) -> Option<Result<(Arc<Source>, Protected), Fault>> {
+        let kept = self.sources.find(name.as_str(), &()).filter(|kept| kept.is_near)?;
+        let Seen { stat, by_link } = open::look(&self.root.dir, name.as_str()).ok()?;
+        let is_same = !by_link
+            && self.seen_descriptor(name) == Some(kept.version.descriptor)
+            && self.version(identity(&stat), kept.version.descriptor) == kept.version;
+        is_same.then(|| covered(&kept.source, kept.protected.clone(), transport))
+    }
+
+    fn version(&self, file: Identity, descriptor: Option<TextVersion>) -> SourceVersion {
+        let index = self.indexes.as_ref().and_then(|indexes| indexes.version(file));
+        SourceVersion { file, descriptor, index }
     }
 
     /// With its index, if it has one. One that is of no use changes nothing but the time.
@@ -232,8 +267,8 @@ impl Catalogue {
 
     /// Bytes of a file, and the other name that it has where symbolic links lead to it.
     fn looked_at(&self, name: &FileName) -> Result<(u64, Option<FileName>), Fault> {
-        let Found { metadata, by_link, .. } = open::look(&self.root.dir, name.as_str())?;
-        Ok((metadata.len(), if by_link { self.target(name) } else { None }))
+        let Seen { stat, by_link } = open::look(&self.root.dir, name.as_str())?;
+        Ok((bytes(&stat), if by_link { self.target(name) } else { None }))
     }
 
     /// The name that symbolic links lead to, if it is another one.
@@ -246,24 +281,35 @@ impl Catalogue {
     /// Opens the data. Who protects a file and then writes what is to be protected finds it
     /// protected: a descriptor, or a link, that has changed since it was looked at is an error.
     fn open_data(&self, entry: &Entry) -> Result<Opened, Fault> {
-        let Found { file, metadata, by_link } = open::open(&self.root.dir, entry.name.as_str())?;
+        let (file, Seen { stat, by_link }) = open::open(&self.root.dir, entry.name.as_str())?;
         self.files_opened.fetch_add(1, Ordering::Relaxed);
         let target = if by_link { self.target(&entry.name) } else { None };
         let is_same = target.as_ref() == entry.target.as_ref().map(|(name, _)| name)
             && self.is_described_by(&entry.name, entry.descriptor_version)
             && entry.target.iter().all(|(name, version)| self.is_described_by(name, *version));
         match is_same {
-            true => Ok(Opened { file, identity: Identity::from(&metadata) }),
+            true => Ok(Opened { file, identity: identity(&stat) }),
             false => Err(Fault::DescriptorChanged(entry.name.to_string())),
         }
     }
 
     /// Whether the descriptor of `name` is still of this version, or still missing.
     fn is_described_by(&self, name: &FileName, version: Option<TextVersion>) -> bool {
+        // opening asks the server of a network mount again
         match open::open(&self.root.dir, &name.descriptor()) {
-            Ok(found) => version == Some(TextVersion::of(&found.metadata)),
+            Ok((_, seen)) => version == Some(TextVersion::of(&seen.stat)),
             Err(Fault::UnknownFile(_)) => version.is_none(),
             Err(_) => false,
+        }
+    }
+
+    /// The version of the descriptor of `name` that is seen on this machine, or that there is none; `None` where
+    /// it cannot be looked at.
+    fn seen_descriptor(&self, name: &FileName) -> Option<Option<TextVersion>> {
+        match open::look(&self.root.dir, &name.descriptor()) {
+            Ok(seen) => Some(Some(TextVersion::of(&seen.stat))),
+            Err(Fault::UnknownFile(_)) => Some(None),
+            Err(_) => None,
         }
     }
 
@@ -273,8 +319,8 @@ impl Catalogue {
         let now = SystemTime::now();
         let opened = match open::look(&self.root.dir, &path) {
             Err(Fault::UnknownFile(_)) => return Ok((None, None)),
-            Ok(Found { metadata, .. })
-                if let version = TextVersion::of(&metadata)
+            Ok(Seen { stat, .. })
+                if let version = TextVersion::of(&stat)
                     && let Some(known) = self.descriptors.find(&path, &version) =>
             {
                 return Ok((Some(known), Some(version)));
@@ -282,9 +328,9 @@ impl Catalogue {
             Ok(_) => open::open(&self.root.dir, &path),
             Err(fault) => Err(fault),
         };
-        let Found { file, metadata, .. } =
+        let (file, Seen { stat, .. }) =
             opened.map_err(|fault| Fault::Descriptor(path.clone(), unreadable(&fault)))?;
-        let version = TextVersion::of(&metadata);
+        let version = TextVersion::of(&stat);
         let can_be_kept = version.is_settled(now) && !mount::may_lag(&file);
         let mut text = String::new();
         let read = file.take(DESCRIPTOR_BYTES_MAX + 1).read_to_string(&mut text);
@@ -303,6 +349,17 @@ impl Catalogue {
             Err(error) => Err(Fault::Descriptor(path, error.to_string())),
         }
     }
+}
+
+/// A file that may leave, with what it demands.
+fn covered(
+    source: &Arc<Source>,
+    mut protected: Protected,
+    transport: Transport,
+) -> Result<(Arc<Source>, Protected), Fault> {
+    protected.cover(source, transport);
+    protected.check_file(transport)?;
+    Ok((Arc::clone(source), protected))
 }
 
 fn unreadable(fault: &Fault) -> String {

@@ -20,6 +20,7 @@ use tokio::time::{Instant as Deadline, timeout_at};
 use crate::access::Admission;
 use crate::answer::{Account, Answer, micros};
 use crate::channel::{self, Channel, Facts, Refused, Security};
+use crate::encode::Encoder;
 use crate::fault::{Fault, Stop};
 use crate::interrupt::Interrupt;
 use crate::login::Claim;
@@ -68,6 +69,7 @@ pub(crate) async fn run(
         claimed: String::new(),
         reader: Reader::new(reader, HELLO_BYTES_MAX),
         writer: Writer::new(writer, shared.limits.write_stall_time),
+        encoder: None,
         shutdown,
     };
     let admitted = match timeout_at(deadline, connection.hello(&port.admission)).await {
@@ -102,6 +104,7 @@ struct Connection<'a, S> {
     claimed: String,
     reader: Reader<ReadHalf<S>>,
     writer: Writer<WriteHalf<S>>,
+    encoder: Option<Encoder>,
     shutdown: watch::Receiver<bool>,
 }
 
@@ -202,6 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             facts: &self.facts,
             user: &self.user,
             writer: &mut self.writer,
+            encoder: &mut self.encoder,
             interrupt: &interrupt,
             account: &mut account,
             started,

@@ -1,13 +1,14 @@
 //! Batches as Arrow IPC messages, one a frame, without copying the columns.
 //!
-//! A message is a list of buffers that share the columns' memory. Its metadata is padded to 64
-//! bytes, so the columns lie on multiples of 64 from the start of the frame's body: a client that
-//! reads the body into aligned memory can use them where they are.
+//! A message is a list of buffers that share the columns' memory. Its metadata and its columns are padded
+//! to [`ALIGNMENT`] bytes, so columns lie on multiples of that from the start of the frame's body: a client
+//! that reads the body into aligned memory can use them where they are.
 //! <https://arrow.apache.org/docs/format/Columnar.html#encapsulated-message-format>
 
 use arrow::buffer::Buffer;
-use arrow::datatypes::Schema;
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
+use arrow::ipc::MetadataVersion;
 use arrow::ipc::writer::{IpcWriteOptions, StreamEncoder};
 use arrow::record_batch::RecordBatch;
 use sift_proto::frame::BODY_BYTES_MAX;
@@ -17,27 +18,54 @@ use crate::fault::Fault;
 /// One message: buffers to be sent one behind the other.
 pub(crate) type Message = Vec<Buffer>;
 
-/// Turns the batches of one answer into messages.
+/// What the widest type needs. Answers of a few records are mostly padding where it is more.
+const ALIGNMENT: usize = 16;
+
+/// The schema of a longer message is encoded again for each answer.
+const SCHEMA_BYTES_MAX: usize = 16 << 10;
+
+/// Turns batches of one schema into messages.
 pub(crate) struct Encoder {
     encoder: StreamEncoder,
+    schema: SchemaRef,
+    /// The message that tells the schema.
+    schema_message: Vec<u8>,
     /// Bytes of the schema that the next message begins with: the first has it once more.
     schema_bytes: usize,
     message_bytes_max: usize,
 }
 
 impl Encoder {
-    /// An encoder and the schema message that stands before the batches.
-    pub(crate) fn new(schema: &Schema) -> Result<(Self, Vec<u8>), Fault> {
+    /// An encoder of batches of `schema`.
+    pub(crate) fn new(schema: SchemaRef) -> Result<Self, Fault> {
         Self::with_bound(schema, BODY_BYTES_MAX as usize)
     }
 
-    fn with_bound(schema: &Schema, message_bytes_max: usize) -> Result<(Self, Vec<u8>), Fault> {
-        let new = || StreamEncoder::try_new_with_options(schema, IpcWriteOptions::default());
+    fn with_bound(schema: SchemaRef, message_bytes_max: usize) -> Result<Self, Fault> {
+        let new = || {
+            let options = IpcWriteOptions::try_new(ALIGNMENT, false, MetadataVersion::V5)?;
+            StreamEncoder::try_new_with_options(&schema, options)
+        };
         let ended = new().and_then(StreamEncoder::finish).map_err(internal)?;
         let mut message: Vec<u8> = ended.iter().flat_map(|part| part.as_slice()).copied().collect();
         message.truncate(message.len().saturating_sub(END_BYTES));
-        let encoder = new().map_err(internal)?;
-        Ok((Self { encoder, schema_bytes: message.len(), message_bytes_max }, message))
+        let (encoder, schema_bytes) = (new().map_err(internal)?, message.len());
+        Ok(Self { encoder, schema, schema_message: message, schema_bytes, message_bytes_max })
+    }
+
+    /// Whether it is to be kept for later answers.
+    pub(crate) fn is_small(&self) -> bool {
+        self.schema_message.len() <= SCHEMA_BYTES_MAX
+    }
+
+    /// The schema of the batches.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The message that stands before the batches.
+    pub(crate) fn schema_message(&self) -> &[u8] {
+        &self.schema_message
     }
 
     /// The messages of `batch`, split by records where one would outgrow a frame; each is given to
@@ -128,23 +156,27 @@ mod tests {
     fn any_bound_gives_the_same_records() {
         let batch = batch(1000);
         for bound in [1 << 10, 4 << 10, 1 << 20] {
-            let (mut encoder, mut stream) = Encoder::with_bound(&batch.schema(), bound).unwrap();
-            let mut pieces = encoder.pieces(batch.clone());
-            while let Some(message) = pieces.next().unwrap() {
-                let bytes = joined(&message);
-                assert!(bytes.len() <= bound);
-                stream.extend(bytes);
+            let mut encoder = Encoder::with_bound(batch.schema(), bound).unwrap();
+            // for one answer after the other
+            for _ in 0..2 {
+                let mut stream = encoder.schema_message().to_vec();
+                let mut pieces = encoder.pieces(batch.clone());
+                while let Some(message) = pieces.next().unwrap() {
+                    let bytes = joined(&message);
+                    assert!(bytes.len() <= bound);
+                    stream.extend(bytes);
+                }
+                let read: Vec<_> =
+                    StreamReader::try_new(&stream[..], None).unwrap().map(Result::unwrap).collect();
+                let read = arrow::compute::concat_batches(&batch.schema(), &read).unwrap();
+                assert_eq!(read, batch);
             }
-            let read: Vec<_> =
-                StreamReader::try_new(&stream[..], None).unwrap().map(Result::unwrap).collect();
-            let read = arrow::compute::concat_batches(&batch.schema(), &read).unwrap();
-            assert_eq!(read, batch);
         }
     }
 
     #[test]
     fn a_record_beyond_every_frame_is_refused() {
-        let (mut encoder, _) = Encoder::with_bound(&batch(1).schema(), 64).unwrap();
+        let mut encoder = Encoder::with_bound(batch(1).schema(), 64).unwrap();
         let fault = encoder.pieces(batch(8)).next().unwrap_err();
         assert!(fault.to_string().starts_with("record of "), "{fault}");
     }
@@ -152,14 +184,14 @@ mod tests {
     #[test]
     fn columns_are_shared_and_aligned() {
         let batch = batch(1000);
-        let (mut encoder, _) = Encoder::new(&batch.schema()).unwrap();
+        let mut encoder = Encoder::new(batch.schema()).unwrap();
         let message = encoder.pieces(batch.clone()).next().unwrap().unwrap();
         let values = batch.column(0).to_data().buffers()[0].as_ptr();
         let mut at = 0;
         let mut found = false;
         for buffer in &message {
             if buffer.as_ptr() == values {
-                assert_eq!(at % 64, 0);
+                assert_eq!(at % ALIGNMENT, 0);
                 found = true;
             }
             at += buffer.len();

@@ -12,7 +12,7 @@ use std::fmt;
 
 use glob::{MatchOptions, Pattern, PatternError};
 use sift_proto::level::{Level, Protocol};
-use sift_select::{Descriptor, Mentions, Plan, Requirement, Source, are_related};
+use sift_select::{Descriptor, Plan, Requirement, Select, Source, are_related};
 
 use crate::catalogue::FileName;
 use crate::channel::Facts;
@@ -150,13 +150,17 @@ impl Protected {
         self.check_where(transport, |_| true)
     }
 
-    /// Whether it may be asked for what a text mentions, before the file is opened.
+    /// Whether `select` may be asked by what its text mentions, before the file is opened.
     pub(crate) fn check_mentions(
         &self,
-        mentions: &Mentions,
+        select: &Select,
         grant: &Grant,
         transport: Transport,
     ) -> Result<(), Fault> {
+        if self.columns.is_empty() {
+            return self.check_file(transport);
+        }
+        let mentions = select.mentions();
         // a column that is not granted does not exist, so it is not named
         self.check_where(transport, |column| mentions.column(column) && grant.shows(column))?;
         match self

@@ -28,8 +28,9 @@ pub(crate) fn threads() -> usize {
 pub(crate) struct Batches {
     scan: Scan,
     run: Arc<AtomicU64>,
-    sender: mpsc::Sender<Result<Outcome, Panicked>>,
-    outcomes: mpsc::Receiver<Result<Outcome, Panicked>>,
+    outcomes_max: usize,
+    /// `None` as long as nothing was submitted.
+    outcomes: Option<Outcomes>,
     /// What the scan has said last, if nobody has been told.
     ahead: Option<Result<Step, Fault>>,
 }
@@ -37,18 +38,23 @@ pub(crate) struct Batches {
 /// What is read at most by a scan that is run where it is planned: a fraction of a morsel.
 const ALONE_BYTES_MAX: u64 = 64 << 10;
 
+/// Where outcomes come back from the pool.
+#[derive(Debug)]
+struct Outcomes {
+    sender: mpsc::Sender<Result<Outcome, Panicked>>,
+    receiver: mpsc::Receiver<Result<Outcome, Panicked>>,
+}
+
 #[derive(Debug)]
 struct Panicked;
 
 impl Batches {
     /// The scan of `plan`, begun: blocks on the file system. `run` counts the morsels that ran.
     pub(crate) fn begin(plan: Plan, options: ScanOptions, run: Arc<AtomicU64>) -> Self {
-        // room for all that can be out at once: a job never waits
-        let (sender, outcomes) =
-            mpsc::channel(options.morsels_in_flight_max.clamp(1, Semaphore::MAX_PERMITS));
+        let outcomes_max = options.morsels_in_flight_max.clamp(1, Semaphore::MAX_PERMITS);
         let scan = Scan::new(plan, options);
         let is_small = scan.bytes_max().is_some_and(|bytes| bytes <= ALONE_BYTES_MAX);
-        let mut batches = Self { scan, run, sender, outcomes, ahead: None };
+        let mut batches = Self { scan, run, outcomes_max, outcomes: None, ahead: None };
         if is_small {
             batches.ahead = Some(batches.run_alone());
         }
@@ -81,7 +87,10 @@ impl Batches {
                 Step::Batch(batch) => return Ok(Some(batch)),
                 Step::Done => return Ok(None),
                 Step::Wait => {
-                    let Some(Ok(outcome)) = self.outcomes.recv().await else { return Err(PANIC) };
+                    let Some(outcomes) = &mut self.outcomes else { return Err(PANIC) };
+                    let Some(Ok(outcome)) = outcomes.receiver.recv().await else {
+                        return Err(PANIC);
+                    };
                     guarded(|| self.scan.accept(outcome))?;
                 }
             }
@@ -92,8 +101,13 @@ impl Batches {
         self.scan.statistics()
     }
 
-    fn submit(&self, morsel: Morsel) {
-        let sender = self.sender.clone();
+    fn submit(&mut self, morsel: Morsel) {
+        let outcomes = self.outcomes.get_or_insert_with(|| {
+            // room for all that can be out at once: a job never waits
+            let (sender, receiver) = mpsc::channel(self.outcomes_max);
+            Outcomes { sender, receiver }
+        });
+        let sender = outcomes.sender.clone();
         let run = Arc::clone(&self.run);
         rayon::spawn(move || {
             // whoever dropped the receiving end wants no outcome, and no work

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use sift_select::{Result, Select};
+use sift_select::{Select, may_wait};
 
 use crate::cache::Cache;
+use crate::fault::Fault;
 
 /// Texts that are kept; what a text is does not depend on who sends it.
 const TEXTS_MAX: usize = 64;
@@ -26,9 +27,12 @@ impl Statements {
     ///
     /// # Errors
     /// As [`Select::parse`].
-    pub(crate) fn parsed(&self, sql: &str) -> Result<Arc<Select>> {
+    pub(crate) fn parsed(&self, sql: &str) -> Result<Arc<Select>, Fault> {
         if let Some(select) = self.0.find(sql, &()) {
             return Ok(select);
+        }
+        if !may_wait() {
+            return Err(Fault::Internal("a text is not parsed where that may take too long"));
         }
         let select = Arc::new(Select::parse(sql)?);
         if sql.len() <= TEXT_BYTES_MAX {

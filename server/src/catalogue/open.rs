@@ -2,34 +2,42 @@
 //!
 //! Whether symbolic links lead to a file the kernel tells at once, where it has openat2 (Linux 5.6).
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, statat};
 use rustix::io::Errno;
 
 use crate::fault::Fault;
 
 /// What is found by a name.
-pub(super) struct Found {
-    pub(super) file: File,
-    pub(super) metadata: Metadata,
+pub(super) struct Seen {
+    pub(super) stat: Stat,
     /// Whether there may be a symbolic link on the way.
     pub(super) by_link: bool,
 }
 
-/// Finds a regular file; nothing can be read of it yet.
-pub(super) fn look(dir: &Dir, path: &str) -> Result<Found, Fault> {
-    find(dir, path, OFlags::PATH)
+/// Finds a regular file.
+pub(super) fn look(dir: &Dir, path: &str) -> Result<Seen, Fault> {
+    // a name without folders leads nowhere but into the root, unless it is a link
+    if !path.contains('/') {
+        match statat(dir, path, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if is_regular(&stat) => return Ok(Seen { stat, by_link: false }),
+            Err(Errno::NOENT) => return Err(refusal(path, Errno::NOENT.into())),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    // nothing can be read of it
+    find(dir, path, OFlags::PATH).map(|(_, seen)| seen)
 }
 
 /// Opens a regular file that was found before.
-pub(super) fn open(dir: &Dir, path: &str) -> Result<Found, Fault> {
+pub(super) fn open(dir: &Dir, path: &str) -> Result<(File, Seen), Fault> {
     find(dir, path, OFlags::RDONLY | OFlags::NONBLOCK)
 }
 
-fn find(dir: &Dir, path: &str, flags: OFlags) -> Result<Found, Fault> {
+fn find(dir: &Dir, path: &str, flags: OFlags) -> Result<(File, Seen), Fault> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
     let (file, by_link) = match openat2(dir, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve)
     {
@@ -45,11 +53,15 @@ fn find(dir: &Dir, path: &str, flags: OFlags) -> Result<Found, Fault> {
             (file.into_std(), true)
         }
     };
-    let metadata = file.metadata().map_err(|error| refusal(path, error))?;
-    match metadata.is_file() {
-        true => Ok(Found { file, metadata, by_link }),
+    let stat = fstat(&file).map_err(|error| refusal(path, error.into()))?;
+    match is_regular(&stat) {
+        true => Ok((file, Seen { stat, by_link })),
         false => Err(Fault::NotRegular(path.to_owned())),
     }
+}
+
+fn is_regular(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode).is_file()
 }
 
 /// What the operating system's refusal means for the client.

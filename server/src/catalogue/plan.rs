@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sift_select::{FileSet, Plan, Select, Value, View};
+use sift_select::{FileSet, Plan, Select, Source, Value, View};
 
 use super::pattern::NamePattern;
 use super::{Catalogue, Entry, FileName};
@@ -44,12 +44,8 @@ impl Catalogue {
     ) -> Result<Planned, Fault> {
         let grant = caller.grant(name)?;
         let transport = caller.transport;
-        let entry = self.entry(name, transport).map_err(|fault| grant.withheld(name, fault))?;
-        // by the text, so that nothing is opened in vain, and again with what the file has encrypted;
-        // then exactly, by what is bound
-        entry.protected.check_mentions(&select.mentions(), &grant, transport)?;
-        let (view, protected) = self.view(name, entry, &grant, transport)?;
-        protected.check_mentions(&select.mentions(), &grant, transport)?;
+        let (source, protected) = self.asked(name, select, &grant, transport)?;
+        let view = grant.view(source).map_err(|error| grant.withheld(name, error.into()))?;
         let plan = Plan::new(select, view, parameters)?;
         protected.check_plan(&plan, transport)?;
         Ok(Planned { plan, is_discreet: protected.withholds(transport) })
@@ -83,13 +79,7 @@ impl Catalogue {
             return Err(Fault::TooMany { what: "files of a pattern", max });
         }
 
-        let open = |name: &FileName| {
-            let entry = self.entry(name, caller.transport).map_err(withheld)?;
-            entry.protected.check_mentions(&select.mentions(), &grant, caller.transport)?;
-            let (source, protected) = self.source(entry, caller.transport).map_err(withheld)?;
-            protected.check_mentions(&select.mentions(), &grant, caller.transport)?;
-            Ok::<_, Fault>((source, protected))
-        };
+        let open = |name: &FileName| self.asked(name, select, &grant, caller.transport);
         let mut all_protected = Vec::new();
         let mut opened = Vec::new();
         for index in matching {
@@ -109,6 +99,29 @@ impl Catalogue {
         }
         let is_discreet = all_protected.iter().any(|p| p.withholds(caller.transport));
         Ok(Planned { plan, is_discreet })
+    }
+
+    /// A file, opened to be asked.
+    fn asked(
+        &self,
+        name: &FileName,
+        select: &Select,
+        grant: &Grant,
+        transport: Transport,
+    ) -> Result<(Arc<Source>, Protected), Fault> {
+        let withheld = |fault| grant.withheld(name, fault);
+        let (source, protected) = match self.known(name, transport) {
+            Some(known) => known.map_err(withheld)?,
+            None => {
+                let entry = self.entry(name, transport).map_err(withheld)?;
+                // by the text, so that nothing is opened in vain, and again with what the file has
+                // encrypted; then exactly, by what is bound
+                entry.protected.check_mentions(select, grant, transport)?;
+                self.source(entry, transport).map_err(withheld)?
+            }
+        };
+        protected.check_mentions(select, grant, transport)?;
+        Ok((source, protected))
     }
 
     /// What a grant lets see of a file.

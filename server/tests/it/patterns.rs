@@ -26,20 +26,11 @@ fn grant(user: &str, files: &str, filter: Option<&str>) -> Grant {
 async fn the_files_of_a_pattern_are_one() {
     let served = fixture().serve().await;
     let mut peer = peer::tls(&served).await;
-    let request = sql("SELECT id, year FROM 'sales/*/*.csv' WHERE price > 10 ORDER BY id DESC");
-    let batch = peer.select(&request).await.batch;
-    assert_eq!(*batch.column(0).as_primitive::<Int64Type>(), Int64Array::from(vec![4, 3, 2]));
-    assert_eq!(
-        *batch.column(1).as_primitive::<Int64Type>(),
-        Int64Array::from(vec![2024, 2024, 2023])
-    );
-    assert_eq!(served.activity.files_opened(), 3);
-
     let one = "SELECT count(*) FROM 'sales/**' WHERE year = 2023 AND _file LIKE '%/a.csv'";
     let selected = peer.select(&sql(one)).await;
     assert_eq!(selected.batch.column(0).as_primitive::<Int64Type>().value(0), 2);
     assert_eq!(selected.statistics.records_scanned, 2);
-    assert_eq!(served.activity.files_opened(), 4);
+    assert_eq!(served.activity.files_opened(), 1);
     peer.send(
         Kind::Explain,
         &ExplainRequest { sql: one.to_owned(), parameters: Vec::new(), analyze: false },
@@ -47,6 +38,16 @@ async fn the_files_of_a_pattern_are_one() {
     .await;
     let text = peer.message::<Explanation>(Kind::Explanation).await.text;
     assert!(text.contains("scan: sales/** (csv, 1 of 3 files"), "{text}");
+
+    let request = sql("SELECT id, year FROM 'sales/*/*.csv' WHERE price > 10 ORDER BY id DESC");
+    let batch = peer.select(&request).await.batch;
+    assert_eq!(*batch.column(0).as_primitive::<Int64Type>(), Int64Array::from(vec![4, 3, 2]));
+    assert_eq!(
+        *batch.column(1).as_primitive::<Int64Type>(),
+        Int64Array::from(vec![2024, 2024, 2023])
+    );
+    // one of them was open
+    assert_eq!(served.activity.files_opened(), 3);
 
     let (status, text) = peer.select_refused(&sql("SELECT * FROM 'sales/*/c*.csv'")).await;
     assert_eq!((status, &*text), (Status::UnknownFile, "`sales/*/c*.csv`: unknown file"));
