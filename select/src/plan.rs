@@ -44,6 +44,8 @@ pub(crate) struct Bound {
     pub(crate) offset: u64,
     /// Rows after the offset; `None` is all.
     pub(crate) limit: Option<u64>,
+    /// Bytes that a record of the answer takes while it is made, about; texts of the file not counted.
+    record_bytes: usize,
 }
 
 /// One term of WHERE. True keeps a record; false and null drop it.
@@ -149,15 +151,18 @@ impl Plan {
             );
             return Err(crate::Error::new(ErrorKind::Parameter, message));
         }
-        let bytes = rows.record_bytes(&conjuncts, view.source());
-        if bytes > MORSEL_OUTPUT_BYTES_MAX {
+        let record_bytes = rows.record_bytes(&conjuncts, view.source());
+        if record_bytes > MORSEL_OUTPUT_BYTES_MAX {
             let message = format!(
-                "a record of the answer takes {bytes} bytes, at most {MORSEL_OUTPUT_BYTES_MAX} are made"
+                "a record of the answer takes {record_bytes} bytes, at most {MORSEL_OUTPUT_BYTES_MAX} are made"
             );
             return Err(crate::Error::new(ErrorKind::LimitExceeded, message));
         }
-        let plan = Self(Arc::new(Bound { view, schema, conjuncts, rows, offset, limit }));
-        plan.source().check_keys(&plan.columns())?;
+        let bound = Bound { view, schema, conjuncts, rows, offset, limit, record_bytes };
+        let plan = Self(Arc::new(bound));
+        if plan.source().can_miss_keys() {
+            plan.source().check_keys(&plan.columns())?;
+        }
         Ok(plan)
     }
 
@@ -198,8 +203,7 @@ impl Bound {
 
     /// Bytes of a morsel: as wanted, or fewer where their answer would take too much memory.
     pub(crate) fn morsel_bytes(&self, wanted: usize) -> usize {
-        let bytes = self.rows.record_bytes(&self.conjuncts, self.source());
-        let records = MORSEL_OUTPUT_BYTES_MAX / bytes.max(1);
+        let records = MORSEL_OUTPUT_BYTES_MAX / self.record_bytes.max(1);
         wanted.min(records.saturating_mul(self.source().record_bytes_min()))
     }
 
@@ -223,8 +227,7 @@ impl Rows {
         }
     }
 
-    /// Bytes that a record of the answer takes while it is made, about; texts of the file not
-    /// counted.
+    /// See [`Bound::record_bytes`].
     fn record_bytes(&self, conjuncts: &[Conjunct], source: &Source) -> usize {
         let width = |data_type: &DataType| data_type.primitive_width().unwrap_or(4);
         let decoded =

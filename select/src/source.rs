@@ -8,7 +8,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 
 use crate::columnar::parquet::ParquetKeys;
-use crate::data_file::DataFile;
+use crate::data_file::{DataFile, Layout};
 use crate::descriptor::Descriptor;
 use crate::index::{Index, KeySpec};
 use crate::{Error, ErrorKind, Result};
@@ -202,6 +202,11 @@ impl Source {
         fields
             .filter(move |(column, _)| self.parts.iter().any(|part| of_part(part, *column)))
             .map(|(_, field)| field.name().as_str())
+    }
+
+    /// Whether there can be columns that are encrypted by a key which is not at hand.
+    pub(crate) fn can_miss_keys(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part.file.layout, Layout::Parquet(_)))
     }
 
     /// Whether the keys of some columns are at hand, of all files.

@@ -9,6 +9,7 @@ mod describe;
 mod list;
 mod name;
 mod open;
+mod openings;
 mod pattern;
 mod plan;
 mod version;
@@ -16,12 +17,13 @@ mod version;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use rustix::fs::lstat;
 use sift_select::{Descriptor, Identity, IndexFolder, Source, may_wait};
 use tracing::warn;
 
@@ -34,6 +36,7 @@ use crate::keyring::Keyring;
 use crate::mount;
 use crate::protect::{Protected, Protection, Transport};
 use open::Seen;
+use openings::Openings;
 use version::{SourceVersion, TextVersion, bytes, identity};
 
 pub(crate) use name::FileName;
@@ -79,6 +82,7 @@ pub(crate) struct Catalogue {
     keyring: Keyring,
     /// What was opened last.
     sources: Cache<(), Kept>,
+    openings: Openings,
     descriptors: Cache<TextVersion, Descriptor>,
     /// Counts the data files that were opened.
     files_opened: Arc<AtomicU64>,
@@ -92,6 +96,8 @@ type Described = (Option<Arc<Descriptor>>, Option<TextVersion>);
 struct Kept {
     source: Arc<Source>,
     version: SourceVersion,
+    /// Where its index is, or would be.
+    index: Option<PathBuf>,
     /// Without what the file itself has encrypted.
     protected: Protected,
     /// Whether looking at it is enough to see a change, and takes no time: it is on this machine, and no
@@ -142,6 +148,7 @@ impl Catalogue {
             indexes: None,
             keyring: Keyring::default(),
             sources: Cache::new(sources_max),
+            openings: Openings::default(),
             descriptors: Cache::new(sources_max),
             files_opened,
         }
@@ -208,7 +215,10 @@ impl Catalogue {
         entry.protected.check_file(transport)?;
         let Opened { file, identity } = self.open_data(&entry)?;
         let Entry { name, before, protected, descriptor, descriptor_version, target, .. } = entry;
-        let version = self.version(identity, descriptor_version);
+        let index = self.indexes.as_ref().map(|indexes| indexes.path_of(identity));
+        let version = version_with(identity, descriptor_version, index.as_deref());
+        let opening = self.openings.of(name.as_str());
+        let _opening = opening.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = self.sources.find(name.as_str(), &());
         if let Some(kept) = kept.filter(|kept| kept.version == version) {
             return covered(&kept.source, protected, transport);
@@ -225,7 +235,7 @@ impl Catalogue {
         // its layout may be of a descriptor that changes without a trace
         if descriptor_version.is_none_or(|version| version.is_settled(before)) {
             let (source, protected) = (Arc::clone(&source), protected.clone());
-            let kept = Kept { source, version, protected, is_near };
+            let kept = Kept { source, version, index, protected, is_near };
             self.sources.keep(name.as_str(), (), Arc::new(kept));
         }
         covered(&source, protected, transport)
@@ -241,15 +251,10 @@ impl Catalogue {
     ) -> Option<Result<(Arc<Source>, Protected), Fault>> {
         let kept = self.sources.find(name.as_str(), &()).filter(|kept| kept.is_near)?;
         let Seen { stat, by_link } = open::look(&self.root.dir, name.as_str()).ok()?;
+        let descriptor = self.seen_descriptor(name)?;
         let is_same = !by_link
-            && self.seen_descriptor(name) == Some(kept.version.descriptor)
-            && self.version(identity(&stat), kept.version.descriptor) == kept.version;
+            && kept.version == version_with(identity(&stat), descriptor, kept.index.as_deref());
         is_same.then(|| covered(&kept.source, kept.protected.clone(), transport))
-    }
-
-    fn version(&self, file: Identity, descriptor: Option<TextVersion>) -> SourceVersion {
-        let index = self.indexes.as_ref().and_then(|indexes| indexes.version(file));
-        SourceVersion { file, descriptor, index }
     }
 
     /// With its index, if it has one. One that is of no use changes nothing but the time.
@@ -351,6 +356,16 @@ impl Catalogue {
     }
 }
 
+/// With that of the index, if there is one.
+fn version_with(
+    file: Identity,
+    descriptor: Option<TextVersion>,
+    index: Option<&Path>,
+) -> SourceVersion {
+    let index = index.and_then(|path| lstat(path).ok()).map(|stat| identity(&stat));
+    SourceVersion { file, descriptor, index }
+}
+
 /// A file that may leave, with what it demands.
 fn covered(
     source: &Arc<Source>,
@@ -376,6 +391,60 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    #[test]
+    fn what_is_known_of_a_file_is_known_until_something_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let catalogue = || {
+            let root = DataRoot::open(folder.path()).unwrap();
+            Catalogue::new(root, Limits::default(), Protection::default(), Arc::default())
+        };
+        let known = |catalogue: &Catalogue, name: &str| {
+            let known = catalogue.known(&FileName::parse(name).unwrap(), Transport::Plain);
+            known.map(|known| known.map(drop).map_err(|fault| fault.status()))
+        };
+        let opened = |name: &str| {
+            let catalogue = catalogue();
+            assert!(known(&catalogue, name).is_none());
+            let entry = catalogue.entry(&FileName::parse(name).unwrap(), Transport::Plain);
+            catalogue.source(entry.unwrap(), Transport::Plain).unwrap();
+            catalogue
+        };
+        for name in ["a.csv", "in/a.csv"] {
+            let write = |text: &str| {
+                fs::create_dir_all(path("in")).unwrap();
+                fs::write(path(name), text).unwrap();
+            };
+            let described = path(&format!("{name}.toml"));
+            let of_catalogue = |change: &dyn Fn()| {
+                write("a\n1\n");
+                let catalogue = opened(name);
+                assert_eq!(known(&catalogue, name), Some(Ok(())), "{name}");
+                change();
+                let known = known(&catalogue, name);
+                let _ = fs::remove_file(&described);
+                known
+            };
+            assert_eq!(of_catalogue(&|| {}), Some(Ok(())));
+            assert_eq!(of_catalogue(&|| write("a\n12\n")), None);
+            assert_eq!(of_catalogue(&|| fs::remove_file(path(name)).unwrap()), None);
+            assert_eq!(of_catalogue(&|| fs::write(&described, "scl_min = 4\n").unwrap()), None);
+        }
+        // the same file, by way of a link
+        write_linked(&path);
+        let catalogue = opened("in/a.csv");
+        fs::rename(path("in"), path("out")).unwrap();
+        symlink("out", path("in")).unwrap();
+        assert_eq!(known(&catalogue, "in/a.csv"), None);
+        assert_eq!(known(&opened("link.csv"), "link.csv"), None);
+    }
+
+    fn write_linked(path: &dyn Fn(&str) -> PathBuf) {
+        fs::write(path("a.csv"), "a\n1\n").unwrap();
+        fs::write(path("in/a.csv"), "a\n1\n").unwrap();
+        symlink("a.csv", path("link.csv")).unwrap();
+    }
 
     #[test]
     fn what_comes_between_the_look_and_the_opening_is_noticed() {

@@ -66,6 +66,11 @@ impl IndexFolder {
         &self.path
     }
 
+    /// Where the index of a file is, if it has one.
+    pub fn path_of(&self, Identity { device, inode, .. }: Identity) -> PathBuf {
+        self.path.join(format!("{device:x}-{inode:x}.{EXTENSION}"))
+    }
+
     /// The index of `source`, if it is one file and has one that is of it as it is now.
     ///
     /// # Errors
@@ -79,12 +84,6 @@ impl IndexFolder {
             read => read.map_err(|error| unusable(&path, &error))?,
         };
         Ok(stored.index(&part.file.schema).filter(|index| index.fits(&part.file)))
-    }
-
-    /// What tells that the index of a file, if it has one, is still the one that was found.
-    pub fn version(&self, file: Identity) -> Option<Identity> {
-        let metadata = fs::symlink_metadata(self.path_of(file)).ok()?;
-        Some(Identity::from(&metadata))
     }
 
     /// Writes an index, in place of an older one of the file.
@@ -132,10 +131,6 @@ impl IndexFolder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(unusable(&path, &error)),
         }
-    }
-
-    fn path_of(&self, Identity { device, inode, .. }: Identity) -> PathBuf {
-        self.path.join(format!("{device:x}-{inode:x}.{EXTENSION}"))
     }
 
     fn indexed(&self, path: PathBuf) -> IndexedFile {

@@ -54,8 +54,16 @@ pub(crate) struct Key {
     pub(crate) spec: KeySpec,
     /// Of its columns.
     pub(crate) encoder: Arc<KeyEncoder>,
-    pub(super) pages: Vec<Page>,
+    pub(super) directory: Directory,
     pub(super) file: Arc<PageFile>,
+}
+
+/// The pages of a key in order.
+#[derive(Clone, Debug)]
+pub(super) struct Directory {
+    pages: Vec<Page>,
+    /// The first bytes of the first entry of each: searching them is kind to the processor's caches.
+    prefixes: Vec<u64>,
 }
 
 /// A page, by what the directory has of it.
@@ -151,7 +159,7 @@ pub(crate) fn after(prefix: &[u8]) -> Option<Vec<u8>> {
 impl Key {
     /// The entries of `range`, not yet read.
     pub(crate) fn entries<'a>(&'a self, range: &'a KeyRange) -> Entries<'a> {
-        Entries { key: self, range, pages: &self.pages[self.pages_of(range)] }
+        Entries { key: self, range, pages: self.directory.pages_of(range) }
     }
 
     /// The first `count` entries of `range` from one end, and those behind them that are equal to the
@@ -167,7 +175,7 @@ impl Key {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let mut found: Vec<Entry> = Vec::new();
         let mut last: Option<Vec<u8>> = None;
-        let pages = &self.pages[self.pages_of(range)];
+        let pages = self.directory.pages_of(range);
         let pages: Box<dyn Iterator<Item = &Page>> = match end {
             End::Head => Box::new(pages.iter()),
             End::Tail => Box::new(pages.iter().rev()),
@@ -202,31 +210,16 @@ impl Key {
 
     /// Whether it is a key of a file with so many records.
     pub(super) fn is_consistent(&self, records: u64) -> bool {
-        let entries = self.pages.iter().try_fold(0_u64, |sum, page| sum.checked_add(page.entries));
+        let pages = self.directory.pages();
+        let entries = pages.iter().try_fold(0_u64, |sum, page| sum.checked_add(page.entries));
         entries == Some(records)
-            && self.pages.is_sorted_by(|a, b| a.first <= b.first)
-            && self.pages.iter().all(|page| {
+            && pages.is_sorted_by(|a, b| a.first <= b.first)
+            && pages.iter().all(|page| {
                 let bytes = page.bytes.clone();
                 bytes.start <= bytes.end
                     && bytes.end <= self.file.bytes
                     && bytes.end - bytes.start <= store::PAGE_BYTES_MAX as u64
             })
-    }
-
-    /// The pages that may have entries of `range`.
-    fn pages_of(&self, range: &KeyRange) -> Range<usize> {
-        // equal entries may begin in the page before the first one that begins with them
-        let start = self.pages.partition_point(|page| page.first < range.low).saturating_sub(1);
-        // most often the range is short
-        let (mut end, mut step) = (start, 1);
-        let is_before_end = |page: &Page| range.is_before_end(&page.first);
-        while self.pages.get(end + step).is_some_and(is_before_end) {
-            end += step;
-            step *= 2;
-        }
-        let last = self.pages.len().min(end + step);
-        let end = end + self.pages[end..last].partition_point(is_before_end);
-        start..end.max(start)
     }
 
     /// Gives the entries of a page that are in `range` to `each`.
@@ -246,6 +239,40 @@ impl Key {
         let entries = store::decode_page(&bytes, range, each);
         if entries == Some(page.entries) { Ok(()) } else { Err(Unusable) }
     }
+}
+
+impl Directory {
+    pub(super) fn new(pages: Vec<Page>) -> Self {
+        let prefixes = pages.iter().map(|page| prefix(&page.first)).collect();
+        Self { pages, prefixes }
+    }
+
+    pub(super) fn pages(&self) -> &[Page] {
+        &self.pages
+    }
+
+    /// The pages that may have entries of `range`.
+    fn pages_of(&self, range: &KeyRange) -> &[Page] {
+        // equal entries may begin in the page before the first one that begins with them
+        let start = self.before(&range.low).saturating_sub(1);
+        let end = range.high.as_ref().map_or(self.pages.len(), |high| self.before(high));
+        self.pages.get(start..end).unwrap_or_default()
+    }
+
+    /// How many pages begin before `key`.
+    fn before(&self, key: &[u8]) -> usize {
+        let prefix = prefix(key);
+        let start = self.prefixes.partition_point(|other| *other < prefix);
+        let like = self.prefixes[start..].partition_point(|other| *other == prefix);
+        start + self.pages[start..start + like].partition_point(|page| *page.first < *key)
+    }
+}
+
+/// The first bytes of a key as a number: of two keys that of the lesser one is not greater.
+fn prefix(key: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.iter_mut().zip(key).for_each(|(byte, of_key)| *byte = *of_key);
+    u64::from_be_bytes(bytes)
 }
 
 /// Entries of a key, in pages.

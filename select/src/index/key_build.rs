@@ -9,7 +9,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt64Arra
 use arrow::datatypes::{Int64Type, UInt64Type};
 
 use super::build::{BuildOptions, MORSEL_BYTES};
-use super::key::{Entry, KEY_BYTES_MAX, Key, KeyEncoder, KeySpec, Page, PageFile};
+use super::key::{Directory, Entry, KEY_BYTES_MAX, Key, KeyEncoder, KeySpec, Page, PageFile};
 use super::{Index, store};
 use crate::block::{Block, Rows};
 use crate::plan::{Order, Plan};
@@ -53,7 +53,7 @@ pub(super) fn keys(source: &Source, index: &Index, options: &BuildOptions<'_>) -
     let file = Arc::new(PageFile { file, start: 0, bytes });
     let keys = built.into_iter().map(|(spec, encoder, pages)| {
         let file = Arc::clone(&file);
-        Key { spec, encoder, pages, file }
+        Key { spec, encoder, directory: Directory::new(pages), file }
     });
     Ok(keys.collect())
 }

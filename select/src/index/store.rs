@@ -19,7 +19,8 @@ use flate2::Crc;
 
 use super::bounds::{self, Bound};
 use super::key::{
-    EachEntry, Entry, KEY_BYTES_MAX, Key, KeyColumn, KeyEncoder, KeyRange, KeySpec, Page, PageFile,
+    Directory, EachEntry, Entry, KEY_BYTES_MAX, Key, KeyColumn, KeyEncoder, KeyRange, KeySpec,
+    Page, PageFile,
 };
 use super::{Index, IndexContents};
 use crate::prune::ColumnStatistics;
@@ -423,7 +424,7 @@ impl From<&Key> for StoredKey {
             // a file has fewer columns than that
             (u32::try_from(*column).unwrap_or(u32::MAX), *descending)
         });
-        let pages = key.pages.iter().map(|page| StoredPage {
+        let pages = key.directory.pages().iter().map(|page| StoredPage {
             first: page.first.clone(),
             start: page.bytes.start,
             end: page.bytes.end,
@@ -456,7 +457,7 @@ impl StoredKey {
         Some(Key {
             spec: KeySpec { name: self.name, columns, unique: self.unique },
             encoder,
-            pages: pages.collect(),
+            directory: Directory::new(pages.collect()),
             file: Arc::clone(file),
         })
     }

@@ -38,8 +38,8 @@ pub(super) fn rows(
         Ok::<_, Error>(Item { expr: binder.boolean(having, "HAVING")?, text: having.to_string() })
     });
     let having = having.transpose()?;
-    let mut fields = Vec::new();
-    let mut items = Vec::new();
+    let mut fields = Vec::with_capacity(projected.len());
+    let mut items = Vec::with_capacity(projected.len());
     for projected in &projected {
         let (field, item) = bind_item(binder, projected)?;
         fields.push(field);
