@@ -377,3 +377,25 @@ fn encoded(converter: &RowConverter, values: &ArrayRef) -> Option<Vec<u8>> {
     let rows = converter.convert_columns(&[value]).ok()?;
     Some(rows.row(0).data().to_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_found_by_keys_of_any_length() {
+        let keys: [&[u8]; 8] =
+            [b"", b"\0", b"a", b"aaaaaaaa", b"aaaaaaaa", b"aaaaaaaaa", b"aaaaaaaab", b"\xff\xff"];
+        let page =
+            |first: &&[u8]| Page { first: first.to_vec(), bytes: 0..0, checksum: 0, entries: 1 };
+        let directory = Directory::new(keys.iter().map(page).collect());
+        for key in
+            keys.into_iter().chain([&b"\0\0"[..], b"aaaaaaa", b"aaaaaaaa\0", b"b", b"\xff\xff\xff"])
+        {
+            let expected = keys.iter().filter(|first| **first < key).count();
+            assert_eq!(directory.before(key), expected, "{key:?}");
+        }
+        let range = KeyRange { low: b"b".to_vec(), high: Some(b"a".to_vec()) };
+        assert!(directory.pages_of(&range).is_empty());
+    }
+}

@@ -152,7 +152,7 @@ pub(super) fn read(file: File) -> io::Result<Stored> {
         return Err(damaged("it is no index"));
     }
     if header.version != VERSION {
-        return Err(damaged("it is of another version"));
+        return Err(damaged("it is of another version; `siftd index build` makes it new"));
     }
     if header.length > INDEX_BYTES_MAX as u64 {
         return Err(damaged("it is too large"));
@@ -481,6 +481,56 @@ impl From<Bound> for StoredBound {
             Bound::Float(value) => Self::Float(value),
             Bound::Boolean(value) => Self::Boolean(value),
             Bound::Text(value) => Self::Text(value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_the_same_when_they_are_packed() {
+        let all = [0, 1, 7, 255, 256, 65_535, 65_536, 1 << 24, 1 << 56, u64::MAX - 1, u64::MAX];
+        for first in 0..all.len() {
+            for last in first..all.len() {
+                let values = &all[first..=last];
+                let packed = Packed::of(values);
+                assert!(packed.is_of(values.len()));
+                assert_eq!(packed.is_of(values.len() + 1), packed.width == 0);
+                for (place, value) in values.iter().enumerate() {
+                    assert_eq!(packed.value(place), Some(*value), "{values:?}");
+                }
+            }
+        }
+        assert!(Packed::of(&[]).is_of(0));
+    }
+
+    #[test]
+    fn a_range_of_a_page_is_what_is_in_it() {
+        let keys: [&[u8]; 7] = [b"", b"a", b"aa", b"aa", b"ab", b"b\xff", b"c"];
+        let entries: Vec<Entry> = keys
+            .iter()
+            .zip([40, 7, 9, 300, 1, 2, 70_000])
+            .map(|(key, record)| Entry {
+                key: key.to_vec(),
+                record,
+                bytes: record * 10..record * 10 + 10,
+            })
+            .collect();
+        let page = encode_page(&entries).unwrap();
+        for low in keys {
+            for high in keys.map(Some).into_iter().chain([None]) {
+                let range = KeyRange { low: low.to_vec(), high: high.map(<[u8]>::to_vec) };
+                let mut found = Vec::new();
+                let count = decode_page(&page, &range, &mut |key, record, bytes| {
+                    found.push(Entry { key: key.to_vec(), record, bytes });
+                });
+                assert_eq!(count, Some(7));
+                let expected: Vec<_> =
+                    entries.iter().filter(|entry| range.contains(&entry.key)).cloned().collect();
+                assert_eq!(found, expected, "{range:?}");
+            }
         }
     }
 }

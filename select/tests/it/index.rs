@@ -295,7 +295,10 @@ fn damaged_indexes_are_none() {
     other[8] += 1;
     put(&other);
     let error = indexes.find(&source).expect_err("of another version").to_string();
-    assert!(error.ends_with(": it is of another version"), "{error}");
+    assert!(
+        error.ends_with(": it is of another version; `siftd index build` makes it new"),
+        "{error}"
+    );
     let [listed] = &indexes.list().expect("a list")[..] else { panic!("not one index") };
     assert!(listed.contents.is_err());
     put(&good);
