@@ -20,10 +20,14 @@ use crate::index::Index;
 use crate::plan::Bound;
 use crate::prune::{self, ColumnStatistics, Statistics};
 use crate::source::Part;
+use crate::waiting::may_wait;
 pub(crate) use keyed::Keyed;
 
 /// Half of what zones are by default.
 const LITTLE_BYTES: u64 = 512 << 10;
+
+/// More zones are not looked through without asking for time.
+const ZONES_AT_ONCE_MAX: usize = 16 << 10;
 
 /// What is read of the files of a plan, and what is not.
 #[derive(Debug)]
@@ -75,7 +79,10 @@ impl AccessPath {
                     extents.extend(index.tail(&part.file));
                     extents
                 }
-                None if let Layout::Parquet(layout) = &part.file.layout => {
+                // filters and page indexes take their time
+                None if let Layout::Parquet(layout) = &part.file.layout
+                    && may_wait() =>
+                {
                     offset.end();
                     path.claimed(plan, part, layout)
                 }
@@ -131,6 +138,9 @@ impl AccessPath {
         if let Some(extents) = by_key {
             offset.end();
             return extents;
+        }
+        if known.index.zone_count() > ZONES_AT_ONCE_MAX && !may_wait() {
+            return Vec::new();
         }
         let rulings = prune::rulings(&plan.conjuncts, known);
         let zones = known.index.zones().zip(&rulings).filter(|(_, ruling)| ruling.is_none());

@@ -25,7 +25,7 @@ use key::PageFile;
 pub(crate) use bounds::text_after;
 pub use build::BuildOptions;
 pub use folder::{IndexContents, IndexFolder, IndexedFile};
-pub(crate) use key::{End, Entries, Entry, Key, KeyEncoder, KeyRange, after};
+pub(crate) use key::{AT_ONCE_MAX, End, Entries, Entry, Key, KeyEncoder, KeyRange, after};
 pub use key::{KeyColumn, KeySpec};
 pub(crate) use store::{decode_body, decode_page, encode_page};
 

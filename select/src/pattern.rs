@@ -11,6 +11,7 @@ use regex::{Regex, RegexBuilder};
 use crate::functions::{push_lower, to_lower};
 use crate::like::Like;
 use crate::syntax::PatternLanguage;
+use crate::waiting::may_wait;
 
 /// Most bytes of a compiled pattern, and of what its search caches for each thread.
 const PROGRAM_BYTES_MAX: usize = 512 << 10;
@@ -52,6 +53,11 @@ impl Pattern {
     ) -> Result<Self, String> {
         let dangling =
             || format!("the {language} pattern '{pattern}' ends in its escape character");
+        // compiling a regular expression may take milliseconds
+        let is_regex = !matches!(language, PatternLanguage::Like | PatternLanguage::ILike);
+        if is_regex && !may_wait() {
+            return Err("a regular expression is not compiled where that may take too long".into());
+        }
         match language {
             PatternLanguage::Like => {
                 Like::new(pattern, escape, |c| c).map(Self::Like).ok_or_else(dangling)

@@ -23,6 +23,11 @@ const COLUMNS_MAX: usize = 16 << 10;
 /// scan where a short record makes a long answer.
 const MORSEL_OUTPUT_BYTES_MAX: usize = 16 << 20;
 
+/// A scan that reads no more, of no more records, and makes no more of them, is brief.
+const BRIEF_BYTES_MAX: u64 = 64 << 10;
+const BRIEF_RECORDS_MAX: u64 = 1 << 10;
+const BRIEF_OUTPUT_BYTES_MAX: u64 = 1 << 20;
+
 /// Of ORDER BY with a limit up to this many rows only the order is computed for every record; the
 /// other columns for those records only that may be in the answer.
 const TOP_ROWS_MAX: u64 = 10_000;
@@ -205,6 +210,14 @@ impl Bound {
     pub(crate) fn morsel_bytes(&self, wanted: usize) -> usize {
         let records = MORSEL_OUTPUT_BYTES_MAX / self.record_bytes.max(1);
         wanted.min(records.saturating_mul(self.source().record_bytes_min()))
+    }
+
+    /// Whether little is made of a part of the file with so many bytes, and records where they are known.
+    pub(crate) fn is_brief(&self, bytes: u64, records: Option<u64>) -> bool {
+        let records = records.unwrap_or(bytes / (self.source().record_bytes_min() as u64).max(1));
+        bytes <= BRIEF_BYTES_MAX
+            && records <= BRIEF_RECORDS_MAX
+            && records.saturating_mul(self.record_bytes as u64) <= BRIEF_OUTPUT_BYTES_MAX
     }
 
     /// The columns that WHERE reads; some may come several times.

@@ -108,6 +108,7 @@ pub struct Scan {
     limit_left: u64,
     state: State,
     statistics: Statistics,
+    is_brief: bool,
 }
 
 #[derive(Debug)]
@@ -132,7 +133,10 @@ impl Scan {
         let statistics =
             Statistics { records_pruned: path.records_pruned(), ..Statistics::default() };
         let offset_left = bound.offset - path.skipped;
+        let records = path.extents.iter().flatten().map(|extent| extent.records);
+        let records: Option<u64> = records.sum();
         let feed = Arc::new(plan.source().feed_of(path.extents, morsel_bytes));
+        let is_brief = feed.bytes_max().is_some_and(|bytes| bound.is_brief(bytes, records));
         let (gather, failure) = match Gather::new(&plan, &options) {
             Ok(gather) => (gather, None),
             Err(error) => (Gather { groups: None, sorter: None }, Some(error)),
@@ -152,6 +156,7 @@ impl Scan {
             limit_left: bound.limit.unwrap_or(u64::MAX),
             state: State::Scanning,
             statistics,
+            is_brief,
             plan,
         };
         match failure {
@@ -161,10 +166,10 @@ impl Scan {
         scan
     }
 
-    /// Bytes of the files that are read at most, where that is known before they are: not of columns
-    /// and not of compressed text.
-    pub fn bytes_max(&self) -> Option<u64> {
-        self.feed.bytes_max()
+    /// Whether all of it takes no longer than waking another thread, about: it reads and makes little, as far as
+    /// that is known before. Never of columns, nor of compressed text.
+    pub fn is_brief(&self) -> bool {
+        self.is_brief
     }
 
     /// What to do next.

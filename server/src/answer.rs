@@ -96,7 +96,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         self.writer.send_parts(Kind::Schema, message).await?;
 
         let sent = self.batches(&mut batches, &mut encoder).await;
-        *self.encoder = Some(encoder).filter(Encoder::is_small);
+        *self.encoder = sent.is_ok().then_some(encoder).filter(Encoder::is_small);
         self.account.count_scan(&batches.statistics());
         match sent {
             Err(Stop::Fault(fault)) if is_discreet => return Err(fault.discreet(&name).into()),

@@ -73,12 +73,11 @@ impl Jobs {
         length: Length,
         work: impl Fn() -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        if length == Length::Brief {
-            match catch_unwind(AssertUnwindSafe(|| at_once(&work))) {
-                Ok(Some(done)) => return done,
-                Ok(None) => {}
-                Err(_) => return Err(PANIC),
-            }
+        // one that panics may do so for want of what it could not wait for
+        if length == Length::Brief
+            && let Ok(Some(done)) = catch_unwind(AssertUnwindSafe(|| at_once(&work)))
+        {
+            return done;
         }
         let turn = timeout(TURN_TIME_MAX, Arc::clone(&self.elsewhere).acquire_owned()).await;
         blocking(move || {

@@ -37,11 +37,14 @@ impl<V: PartialEq, T> Cache<V, T> {
     }
 
     pub(crate) fn keep(&self, name: &str, version: V, value: Arc<T>) {
+        let entry = Entry { name: name.to_owned(), version, value };
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.retain(|entry| entry.name != name);
-        if entries.len() >= self.entries_max {
-            entries.remove(0);
-        }
-        entries.push(Entry { name: name.to_owned(), version, value });
+        let older = entries.iter().position(|entry| entry.name == name);
+        let is_full = entries.len() >= self.entries_max;
+        let dropped = older.or(is_full.then_some(0)).map(|at| entries.remove(at));
+        entries.push(entry);
+        drop(entries);
+        // large ones, without the others' having to wait
+        drop(dropped);
     }
 }

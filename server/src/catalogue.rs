@@ -37,7 +37,7 @@ use crate::mount;
 use crate::protect::{Protected, Protection, Transport};
 use open::Seen;
 use openings::Openings;
-use version::{SourceVersion, TextVersion, bytes, identity};
+use version::{FileVersion, SourceVersion, bytes, identity};
 
 pub(crate) use name::FileName;
 pub(crate) use pattern::NamePattern;
@@ -79,17 +79,19 @@ pub(crate) struct Catalogue {
     limits: Limits,
     protection: Protection,
     indexes: Option<IndexFolder>,
+    /// Whether looking at one takes no time.
+    indexes_are_near: bool,
     keyring: Keyring,
     /// What was opened last.
     sources: Cache<(), Kept>,
     openings: Openings,
-    descriptors: Cache<TextVersion, Descriptor>,
+    descriptors: Cache<FileVersion, Descriptor>,
     /// Counts the data files that were opened.
     files_opened: Arc<AtomicU64>,
 }
 
 /// A descriptor, if there is one, and what it was read from.
-type Described = (Option<Arc<Descriptor>>, Option<TextVersion>);
+type Described = (Option<Arc<Descriptor>>, Option<FileVersion>);
 
 /// A file that has been opened before, to be opened again without looking for it.
 #[derive(Debug)]
@@ -122,9 +124,9 @@ pub(crate) struct Entry {
     pub(crate) bytes: u64,
     pub(crate) protected: Protected,
     descriptor: Option<Arc<Descriptor>>,
-    descriptor_version: Option<TextVersion>,
+    descriptor_version: Option<FileVersion>,
     /// The file that symbolic links lead to, and the version of its descriptor.
-    target: Option<(FileName, Option<TextVersion>)>,
+    target: Option<(FileName, Option<FileVersion>)>,
 }
 
 impl Entry {
@@ -146,6 +148,7 @@ impl Catalogue {
             limits,
             protection,
             indexes: None,
+            indexes_are_near: true,
             keyring: Keyring::default(),
             sources: Cache::new(sources_max),
             openings: Openings::default(),
@@ -156,7 +159,10 @@ impl Catalogue {
 
     /// With a folder where indexes of the files may be.
     pub(crate) fn with_indexes(self, indexes: Option<IndexFolder>) -> Self {
-        Self { indexes, ..self }
+        let folder = indexes.as_ref().and_then(|indexes| indexes.path().parent());
+        let indexes_are_near =
+            folder.is_none_or(|path| File::open(path).is_ok_and(|f| mount::is_local(&f)));
+        Self { indexes, indexes_are_near, ..self }
     }
 
     /// With the keys of encrypted files.
@@ -173,7 +179,8 @@ impl Catalogue {
             return Err(Fault::FetchOfPart(name.to_string()));
         }
         entry.protected.check_all(caller.transport)?;
-        self.open_data(&entry)
+        let (file, version) = self.open_data(&entry)?;
+        Ok(Opened { file, identity: version.identity() })
     }
 
     /// What may be known of a file on any channel.
@@ -213,17 +220,17 @@ impl Catalogue {
         transport: Transport,
     ) -> Result<(Arc<Source>, Protected), Fault> {
         entry.protected.check_file(transport)?;
-        let Opened { file, identity } = self.open_data(&entry)?;
+        let (file, opened) = self.open_data(&entry)?;
         let Entry { name, before, protected, descriptor, descriptor_version, target, .. } = entry;
-        let index = self.indexes.as_ref().map(|indexes| indexes.path_of(identity));
-        let version = version_with(identity, descriptor_version, index.as_deref());
+        let index = self.indexes.as_ref().map(|indexes| indexes.path_of(opened.identity()));
+        let version = version_with(opened, descriptor_version, index.as_deref());
         let opening = self.openings.of(name.as_str());
         let _opening = opening.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = self.sources.find(name.as_str(), &());
         if let Some(kept) = kept.filter(|kept| kept.version == version) {
             return covered(&kept.source, protected, transport);
         }
-        let is_near = target.is_none() && !mount::may_lag(&file);
+        let is_near = target.is_none() && self.indexes_are_near && mount::is_local(&file);
         let keys = self.keyring.of(name.as_str());
         let descriptor = descriptor.map(Arc::unwrap_or_clone);
         let opened = Source::open_with_keys(name.as_str(), file, descriptor, &keys);
@@ -241,20 +248,16 @@ impl Catalogue {
         covered(&source, protected, transport)
     }
 
-    /// What [`entry`](Self::entry) and [`source`](Self::source) would give, of a file that has been opened before
-    /// and has not changed since. The data is looked at before the descriptor: who protects a file and
-    /// then writes what is to be protected finds it protected.
-    pub(crate) fn known(
-        &self,
-        name: &FileName,
-        transport: Transport,
-    ) -> Option<Result<(Arc<Source>, Protected), Fault>> {
+    /// A file that has been opened before and has not changed since. The data is looked at before the
+    /// descriptor: who protects a file and then writes what is to be protected finds it protected.
+    fn known(&self, name: &FileName) -> Option<Arc<Kept>> {
         let kept = self.sources.find(name.as_str(), &()).filter(|kept| kept.is_near)?;
         let Seen { stat, by_link } = open::look(&self.root.dir, name.as_str()).ok()?;
         let descriptor = self.seen_descriptor(name)?;
-        let is_same = !by_link
-            && kept.version == version_with(identity(&stat), descriptor, kept.index.as_deref());
-        is_same.then(|| covered(&kept.source, kept.protected.clone(), transport))
+        let file = FileVersion::of(&stat);
+        let is_same =
+            !by_link && kept.version == version_with(file, descriptor, kept.index.as_deref());
+        is_same.then_some(kept)
     }
 
     /// With its index, if it has one. One that is of no use changes nothing but the time.
@@ -285,7 +288,7 @@ impl Catalogue {
 
     /// Opens the data. Who protects a file and then writes what is to be protected finds it
     /// protected: a descriptor, or a link, that has changed since it was looked at is an error.
-    fn open_data(&self, entry: &Entry) -> Result<Opened, Fault> {
+    fn open_data(&self, entry: &Entry) -> Result<(File, FileVersion), Fault> {
         let (file, Seen { stat, by_link }) = open::open(&self.root.dir, entry.name.as_str())?;
         self.files_opened.fetch_add(1, Ordering::Relaxed);
         let target = if by_link { self.target(&entry.name) } else { None };
@@ -293,16 +296,16 @@ impl Catalogue {
             && self.is_described_by(&entry.name, entry.descriptor_version)
             && entry.target.iter().all(|(name, version)| self.is_described_by(name, *version));
         match is_same {
-            true => Ok(Opened { file, identity: identity(&stat) }),
+            true => Ok((file, FileVersion::of(&stat))),
             false => Err(Fault::DescriptorChanged(entry.name.to_string())),
         }
     }
 
     /// Whether the descriptor of `name` is still of this version, or still missing.
-    fn is_described_by(&self, name: &FileName, version: Option<TextVersion>) -> bool {
+    fn is_described_by(&self, name: &FileName, version: Option<FileVersion>) -> bool {
         // opening asks the server of a network mount again
         match open::open(&self.root.dir, &name.descriptor()) {
-            Ok((_, seen)) => version == Some(TextVersion::of(&seen.stat)),
+            Ok((_, seen)) => version == Some(FileVersion::of(&seen.stat)),
             Err(Fault::UnknownFile(_)) => version.is_none(),
             Err(_) => false,
         }
@@ -310,9 +313,11 @@ impl Catalogue {
 
     /// The version of the descriptor of `name` that is seen on this machine, or that there is none; `None` where
     /// it cannot be looked at.
-    fn seen_descriptor(&self, name: &FileName) -> Option<Option<TextVersion>> {
+    fn seen_descriptor(&self, name: &FileName) -> Option<Option<FileVersion>> {
         match open::look(&self.root.dir, &name.descriptor()) {
-            Ok(seen) => Some(Some(TextVersion::of(&seen.stat))),
+            // it may be elsewhere
+            Ok(Seen { by_link: true, .. }) => None,
+            Ok(seen) => Some(Some(FileVersion::of(&seen.stat))),
             Err(Fault::UnknownFile(_)) => Some(None),
             Err(_) => None,
         }
@@ -325,7 +330,7 @@ impl Catalogue {
         let opened = match open::look(&self.root.dir, &path) {
             Err(Fault::UnknownFile(_)) => return Ok((None, None)),
             Ok(Seen { stat, .. })
-                if let version = TextVersion::of(&stat)
+                if let version = FileVersion::of(&stat)
                     && let Some(known) = self.descriptors.find(&path, &version) =>
             {
                 return Ok((Some(known), Some(version)));
@@ -335,7 +340,7 @@ impl Catalogue {
         };
         let (file, Seen { stat, .. }) =
             opened.map_err(|fault| Fault::Descriptor(path.clone(), unreadable(&fault)))?;
-        let version = TextVersion::of(&stat);
+        let version = FileVersion::of(&stat);
         let can_be_kept = version.is_settled(now) && !mount::may_lag(&file);
         let mut text = String::new();
         let read = file.take(DESCRIPTOR_BYTES_MAX + 1).read_to_string(&mut text);
@@ -358,8 +363,8 @@ impl Catalogue {
 
 /// With that of the index, if there is one.
 fn version_with(
-    file: Identity,
-    descriptor: Option<TextVersion>,
+    file: FileVersion,
+    descriptor: Option<FileVersion>,
     index: Option<&Path>,
 ) -> SourceVersion {
     let index = index.and_then(|path| lstat(path).ok()).map(|stat| identity(&stat));
@@ -396,17 +401,17 @@ mod tests {
     fn what_is_known_of_a_file_is_known_until_something_changes() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
+        let is_local = mount::is_local(&File::open(folder.path()).unwrap());
         let catalogue = || {
             let root = DataRoot::open(folder.path()).unwrap();
             Catalogue::new(root, Limits::default(), Protection::default(), Arc::default())
         };
         let known = |catalogue: &Catalogue, name: &str| {
-            let known = catalogue.known(&FileName::parse(name).unwrap(), Transport::Plain);
-            known.map(|known| known.map(drop).map_err(|fault| fault.status()))
+            catalogue.known(&FileName::parse(name).unwrap()).is_some()
         };
         let opened = |name: &str| {
             let catalogue = catalogue();
-            assert!(known(&catalogue, name).is_none());
+            assert!(!known(&catalogue, name));
             let entry = catalogue.entry(&FileName::parse(name).unwrap(), Transport::Plain);
             catalogue.source(entry.unwrap(), Transport::Plain).unwrap();
             catalogue
@@ -420,24 +425,24 @@ mod tests {
             let of_catalogue = |change: &dyn Fn()| {
                 write("a\n1\n");
                 let catalogue = opened(name);
-                assert_eq!(known(&catalogue, name), Some(Ok(())), "{name}");
+                assert_eq!(known(&catalogue, name), is_local, "{name}");
                 change();
                 let known = known(&catalogue, name);
                 let _ = fs::remove_file(&described);
                 known
             };
-            assert_eq!(of_catalogue(&|| {}), Some(Ok(())));
-            assert_eq!(of_catalogue(&|| write("a\n12\n")), None);
-            assert_eq!(of_catalogue(&|| fs::remove_file(path(name)).unwrap()), None);
-            assert_eq!(of_catalogue(&|| fs::write(&described, "scl_min = 4\n").unwrap()), None);
+            assert_eq!(of_catalogue(&|| {}), is_local);
+            assert!(!of_catalogue(&|| write("a\n12\n")));
+            assert!(!of_catalogue(&|| fs::remove_file(path(name)).unwrap()));
+            assert!(!of_catalogue(&|| fs::write(&described, "scl_min = 4\n").unwrap()));
         }
         // the same file, by way of a link
         write_linked(&path);
         let catalogue = opened("in/a.csv");
         fs::rename(path("in"), path("out")).unwrap();
         symlink("out", path("in")).unwrap();
-        assert_eq!(known(&catalogue, "in/a.csv"), None);
-        assert_eq!(known(&opened("link.csv"), "link.csv"), None);
+        assert!(!known(&catalogue, "in/a.csv"));
+        assert!(!known(&opened("link.csv"), "link.csv"));
     }
 
     fn write_linked(path: &dyn Fn(&str) -> PathBuf) {

@@ -92,8 +92,9 @@ impl Pieces<'_> {
             if batch.num_rows() == 0 {
                 continue;
             }
+            let schema_bytes = std::mem::take(&mut self.encoder.schema_bytes);
             let mut message = self.encoder.encoder.encode(&batch).map_err(internal)?;
-            cut(&mut message, std::mem::take(&mut self.encoder.schema_bytes));
+            cut(&mut message, schema_bytes);
             let bytes: usize = message.iter().map(Buffer::len).sum();
             if bytes <= self.encoder.message_bytes_max {
                 return Ok(Some(message));

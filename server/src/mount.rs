@@ -42,6 +42,27 @@ pub(crate) fn may_lag(file: &File) -> bool {
     magic.is_err() || magic.is_ok_and(|magic| magic == FUSE || of_magic(magic).is_some())
 }
 
+/// Whether looking at an opened file, or at others beside it, takes no time and tells how it is now: on file
+/// systems that are known to have their data on this machine.
+pub(crate) fn is_local(file: &File) -> bool {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as above")]
+    let magic = rustix::fs::fstatfs(file).map(|found| found.f_type as u32);
+    magic.is_ok_and(|magic| LOCAL.contains(&magic))
+}
+
+/// ext2 to ext4, XFS, Btrfs, F2FS, ZFS, Bcachefs, tmpfs, ramfs, overlayfs.
+const LOCAL: [u32; 9] = [
+    0xef53,
+    0x5846_5342,
+    0x9123_683e,
+    0xf2f5_2010,
+    0x2fc1_2fc1,
+    0xca45_1a4e,
+    0x0102_1994,
+    0x8584_58f6,
+    0x794c_7630,
+];
+
 const FUSE: u32 = 0x6573_5546;
 
 /// What a magic number tells by itself.

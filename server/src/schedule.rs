@@ -6,7 +6,7 @@
 //! `morsels_in_flight_max` of them, and no thread. Dropping [`Batches`] drops the scan, and morsels
 //! that have not started end at once. A panic in a job becomes a [`Fault`]; the pool goes on.
 //!
-//! A scan that reads little is run where it is planned: waking another thread takes as long.
+//! A brief scan is run where it is planned: waking another thread takes as long.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -35,9 +35,6 @@ pub(crate) struct Batches {
     ahead: Option<Result<Step, Fault>>,
 }
 
-/// What is read at most by a scan that is run where it is planned: a fraction of a morsel.
-const ALONE_BYTES_MAX: u64 = 64 << 10;
-
 /// Where outcomes come back from the pool.
 #[derive(Debug)]
 struct Outcomes {
@@ -53,9 +50,9 @@ impl Batches {
     pub(crate) fn begin(plan: Plan, options: ScanOptions, run: Arc<AtomicU64>) -> Self {
         let outcomes_max = options.morsels_in_flight_max.clamp(1, Semaphore::MAX_PERMITS);
         let scan = Scan::new(plan, options);
-        let is_small = scan.bytes_max().is_some_and(|bytes| bytes <= ALONE_BYTES_MAX);
+        let is_brief = scan.is_brief();
         let mut batches = Self { scan, run, outcomes_max, outcomes: None, ahead: None };
-        if is_small {
+        if is_brief {
             batches.ahead = Some(batches.run_alone());
         }
         batches

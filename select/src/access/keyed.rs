@@ -8,9 +8,10 @@
 use super::search::Search;
 use crate::expr::ExprKind;
 use crate::extent::Extent;
-use crate::index::{End, Entries, Entry, Index, Key, KeyRange};
+use crate::index::{AT_ONCE_MAX, End, Entries, Entry, Index, Key, KeyRange};
 use crate::plan::{Bound, Conjunct, Order};
 use crate::prune::Statistics;
+use crate::waiting::may_wait;
 
 /// Places of records that are looked up at most: 10 MB of them.
 const PLACES_MAX: usize = 256 << 10;
@@ -112,7 +113,8 @@ impl Request<'_> {
         let slack = 1024 * ranges.len() as u64;
         let entries: Vec<_> = ranges.iter().map(|range| self.key.entries(range)).collect();
         let most: u64 = entries.iter().map(Entries::count_max).sum();
-        if most > self.places_max().saturating_add(slack) {
+        let is_long = most > AT_ONCE_MAX && !may_wait();
+        if is_long || most > self.places_max().saturating_add(slack) {
             return None;
         }
         let mut places = Vec::new();

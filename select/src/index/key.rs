@@ -17,10 +17,14 @@ use arrow::row::{RowConverter, Rows, SortField};
 
 use super::store;
 use crate::extent::Extent;
-use crate::{numeric, types, waiting};
+use crate::waiting::{self, may_wait};
+use crate::{numeric, types};
 
 /// The longest encoding of a record's columns. Records with a longer one have no key.
 pub(super) const KEY_BYTES_MAX: usize = 1 << 10;
+
+/// Entries that are looked up without asking for time.
+pub(crate) const AT_ONCE_MAX: u64 = 4 << 10;
 
 /// A key as a descriptor declares it, with the columns of its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,7 +176,7 @@ impl Key {
         columns: usize,
         entries_max: u64,
     ) -> Result<Option<Vec<Entry>>, Unusable> {
-        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let wanted = usize::try_from(count).unwrap_or(usize::MAX);
         let mut found: Vec<Entry> = Vec::new();
         let mut last: Option<Vec<u8>> = None;
         let pages = self.directory.pages_of(range);
@@ -189,19 +193,21 @@ impl Key {
                 entries.reverse();
             }
             for entry in entries {
-                if found.len() >= count {
+                if found.len() >= wanted {
                     let Some(last) = &last else { return Ok(Some(found)) };
                     if !entry.key.starts_with(last) {
                         return Ok(Some(found));
                     }
                 }
                 found.push(entry);
-                if found.len() as u64 > entries_max {
+                let count = found.len() as u64;
+                if count > entries_max || (count > AT_ONCE_MAX && !may_wait()) {
                     return Ok(None);
                 }
-                if found.len() == count {
-                    last =
-                        Some(self.encoder.leading(&found[count - 1].key, columns).ok_or(Unusable)?);
+                if found.len() == wanted {
+                    last = Some(
+                        self.encoder.leading(&found[wanted - 1].key, columns).ok_or(Unusable)?,
+                    );
                 }
             }
         }

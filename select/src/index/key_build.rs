@@ -18,7 +18,7 @@ use crate::{Error, ErrorKind, Result, Select, Source};
 
 /// Entries of a page: few where the directory of the pages is small all the same, for a page is decoded
 /// to find one entry.
-const PAGE_ENTRIES: RangeInclusive<u64> = 64..=512;
+const PAGE_ENTRIES: RangeInclusive<u64> = 64..=store::PAGE_ENTRIES_MAX as u64;
 
 /// Pages of a key, about, between those two bounds: some megabytes of directory.
 const PAGES: u64 = 32 << 10;

@@ -41,6 +41,9 @@ const EXPANSION: usize = 32;
 /// A page is not larger.
 pub(super) const PAGE_BYTES_MAX: usize = 64 << 10;
 
+/// A page has no more.
+pub(super) const PAGE_ENTRIES_MAX: usize = 512;
+
 /// Bytes of what stands before the body.
 const HEADER_BYTES: usize = 24;
 
@@ -209,7 +212,7 @@ pub(crate) fn decode_page(bytes: &[u8], range: &KeyRange, each: &mut EachEntry<'
     let columns = [&page.shared, &page.lengths, &page.records, &page.starts, &page.bytes];
     // where all are alike they take no bytes
     if used != bytes.len()
-        || entries > PAGE_BYTES_MAX
+        || entries > PAGE_ENTRIES_MAX
         || !columns.iter().all(|column| column.is_of(entries))
     {
         return None;

@@ -18,6 +18,7 @@ use arrow::ipc::writer::StreamWriter;
 use super::merge::Source;
 use super::{RUNS_MAX, SORTED_ROWS_MAX};
 use crate::plan::Bound;
+use crate::waiting::may_wait;
 use crate::{Error, ErrorKind, Result};
 
 const BUFFER_BYTES: usize = 64 << 10;
@@ -104,6 +105,9 @@ impl Spilled {
         let Some(order) = &plan.rows.order else {
             return Err(directory.error("there is no order"));
         };
+        if !may_wait() {
+            return Err(directory.error("it is not written to where nothing may wait"));
+        }
         let file =
             tempfile::tempfile_in(&directory.path).map_err(|error| directory.error(error))?;
         let file = BufWriter::with_capacity(BUFFER_BYTES, file);

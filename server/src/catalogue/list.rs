@@ -9,7 +9,7 @@ use std::time::UNIX_EPOCH;
 use cap_std::fs::{Dir, DirEntry, Metadata};
 use sift_proto::frame::CONTROL_BYTES_MAX;
 use sift_proto::message::{FileEntry, FileList};
-use sift_select::Requirement;
+use sift_select::{Requirement, may_wait};
 
 use super::name::DESCRIPTOR_SUFFIX;
 use super::pattern::NamePattern;
@@ -45,6 +45,9 @@ impl Catalogue {
     /// The names that match `pattern` of data files that the caller may read, in order. None that
     /// may be one is left out: what is wrong with it is told when it is opened.
     pub(crate) fn names(&self, pattern: &str, caller: &Caller) -> Result<Vec<FileName>, Fault> {
+        if !may_wait() {
+            return Err(Fault::Internal("folders are not read where nothing may wait"));
+        }
         let mut names = Vec::new();
         let max = self.limits.list_files_max.get();
         self.walk(pattern, caller, Unreadable::Refuse, &mut |Found { name, .. }| {

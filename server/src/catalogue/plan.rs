@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sift_select::{FileSet, Plan, Select, Source, Value, View};
 
 use super::pattern::NamePattern;
-use super::{Catalogue, Entry, FileName};
+use super::{Catalogue, Entry, FileName, covered};
 use crate::fault::Fault;
 use crate::grant::{Caller, Grant};
 use crate::protect::{Protected, Transport};
@@ -110,16 +110,20 @@ impl Catalogue {
         transport: Transport,
     ) -> Result<(Arc<Source>, Protected), Fault> {
         let withheld = |fault| grant.withheld(name, fault);
-        let (source, protected) = match self.known(name, transport) {
-            Some(known) => known.map_err(withheld)?,
+        // by the text, so that nothing is opened in vain, and again with what the file has encrypted;
+        // then exactly, by what is bound
+        let opened = match self.known(name) {
+            Some(kept) => {
+                kept.protected.check_mentions(select, grant, transport)?;
+                covered(&kept.source, kept.protected.clone(), transport)
+            }
             None => {
                 let entry = self.entry(name, transport).map_err(withheld)?;
-                // by the text, so that nothing is opened in vain, and again with what the file has
-                // encrypted; then exactly, by what is bound
                 entry.protected.check_mentions(select, grant, transport)?;
-                self.source(entry, transport).map_err(withheld)?
+                self.source(entry, transport)
             }
         };
+        let (source, protected) = opened.map_err(withheld)?;
         protected.check_mentions(select, grant, transport)?;
         Ok((source, protected))
     }

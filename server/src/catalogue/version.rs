@@ -8,15 +8,15 @@ use sift_select::Identity;
 /// What must be unchanged for a source to be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SourceVersion {
-    pub(super) file: Identity,
-    pub(super) descriptor: Option<TextVersion>,
+    pub(super) file: FileVersion,
+    pub(super) descriptor: Option<FileVersion>,
     pub(super) index: Option<Identity>,
 }
 
-/// What must be unchanged for a descriptor to be true. Its time of change is the kernel's own: nobody
-/// sets it back, as `cp -p` does the time of modification.
+/// What must be unchanged for what was read of a file to be true, and for it to be readable. Its time of change
+/// is the kernel's own: nobody sets it back, as `cp -p` does the time of modification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TextVersion {
+pub(super) struct FileVersion {
     file: Identity,
     /// Since 1970.
     changed_nanos: i128,
@@ -41,10 +41,14 @@ pub(super) fn bytes(stat: &Stat) -> u64 {
 /// A file system's clock ticks at least this often; two changes between two ticks look like one.
 const TICK: Duration = Duration::from_secs(2);
 
-impl TextVersion {
+impl FileVersion {
     pub(super) fn of(stat: &Stat) -> Self {
         let nanos = i128::from(stat.st_ctime) * 1_000_000_000 + i128::from(stat.st_ctime_nsec);
         Self { file: identity(stat), changed_nanos: nanos }
+    }
+
+    pub(super) fn identity(self) -> Identity {
+        self.file
     }
 
     /// Whether a change from `now` on is sure to be another version.
@@ -72,7 +76,7 @@ mod tests {
     #[test]
     fn a_file_is_settled_when_it_has_not_changed_for_a_while() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let version = TextVersion::of(&fstat(&file).unwrap());
+        let version = FileVersion::of(&fstat(&file).unwrap());
         let now = SystemTime::now();
         assert!(!version.is_settled(now));
         assert!(version.is_settled(now + 2 * TICK));
@@ -83,7 +87,7 @@ mod tests {
     #[test]
     fn a_change_shows_that_leaves_length_and_modification_time() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let version = || TextVersion::of(&fstat(&file).unwrap());
+        let version = || FileVersion::of(&fstat(&file).unwrap());
         let (before, metadata) = (version(), file.as_file().metadata().unwrap());
         let modified = metadata.modified().unwrap();
         // the clock of the file system ticks in between
