@@ -392,10 +392,27 @@ fn unreadable(fault: &Fault) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::symlink;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use sift_select::{Select, at_once};
 
     use super::*;
+
+    #[test]
+    fn nothing_is_looked_for_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.csv"), "a\n1\n").unwrap();
+        let root = DataRoot::open(folder.path()).unwrap();
+        let catalogue =
+            Catalogue::new(root, Limits::default(), Protection::default(), Arc::default());
+        let caller = Caller::unrestricted(Transport::Local);
+        let select = Select::parse("SELECT a FROM t").unwrap();
+        for from in ["a.csv", "*.csv", "*.none"] {
+            assert!(at_once(|| catalogue.plan(from, &select, &[], &caller)).is_none(), "{from}");
+        }
+        catalogue.plan("*.csv", &select, &[], &caller).unwrap();
+    }
 
     #[test]
     fn what_is_known_of_a_file_is_known_until_something_changes() {
@@ -434,6 +451,14 @@ mod tests {
             assert_eq!(of_catalogue(&|| {}), is_local);
             assert!(!of_catalogue(&|| write("a\n12\n")));
             assert!(!of_catalogue(&|| fs::remove_file(path(name)).unwrap()));
+            assert!(!of_catalogue(&|| {
+                let changed = || fs::metadata(path(name)).unwrap().ctime_nsec();
+                let before = changed();
+                // the clock of the file system ticks in between
+                while changed() == before {
+                    fs::set_permissions(path(name), Permissions::from_mode(0o600)).unwrap();
+                }
+            }));
             assert!(!of_catalogue(&|| fs::write(&described, "scl_min = 4\n").unwrap()));
         }
         // the same file, by way of a link

@@ -198,3 +198,29 @@ fn bounds_what_an_answer_takes() {
     let expected = [1, 2, 3, -4].map(|id| vec![id.to_string(); 400].join("|")).join(" ");
     check(&computed, &expected);
 }
+
+#[test]
+fn a_scan_is_brief_where_it_reads_and_makes_little() {
+    let is_brief = |source: &Arc<Source>, sql: &str| {
+        let plan = Plan::new(&Select::parse(sql).unwrap(), Arc::clone(source), &[]).unwrap();
+        Scan::new(plan, ScanOptions::default()).is_brief()
+    };
+    let (few, many) = (table(), source(&[(1, "anna", "00150"); 2000]));
+    for sql in ["SELECT * FROM t", "SELECT count(*) FROM t WHERE name LIKE 'a%'"] {
+        assert!(is_brief(&few, sql) && !is_brief(&many, sql), "{sql}");
+    }
+    assert!(!is_brief(&few, "SELECT count(*) FROM t WHERE length(repeat(name, 100000)) > 1"));
+}
+
+#[test]
+fn what_takes_long_is_not_planned_at_once() {
+    let source = table();
+    let plan = |condition: &str| {
+        let select = Select::parse(&format!("SELECT id FROM t WHERE {condition}")).unwrap();
+        crate::at_once(|| Plan::new(&select, Arc::clone(&source), &[])).map(drop)
+    };
+    assert!(plan("name LIKE 'a%' AND id > 1").is_some());
+    for condition in ["name ~ 'a.*'", "name SIMILAR TO 'a%'"] {
+        assert!(plan(condition).is_none(), "{condition}");
+    }
+}
