@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt;
 
+use rustix::fs::fstatfs;
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,6 +66,8 @@ pub(crate) fn read_exact_at(file: &File, mut buffer: &mut [u8], mut at: u64) -> 
                 at += read as u64;
             }
             Err(Errno::INTR) => {}
+            // it has nothing else to read from
+            Err(Errno::OPNOTSUPP) if is_in_memory(file) => return file.read_exact_at(buffer, at),
             // not every file system can tell what it has in memory, and kernels before 5.11 may take the
             // end of that for the end of the file
             Ok(_) | Err(_) => {
@@ -74,6 +77,11 @@ pub(crate) fn read_exact_at(file: &File, mut buffer: &mut [u8], mut at: u64) -> 
         }
     }
     Ok(())
+}
+
+/// Whether it is on tmpfs.
+fn is_in_memory(file: &File) -> bool {
+    fstatfs(file).is_ok_and(|found| found.f_type == 0x0102_1994)
 }
 
 #[cfg(test)]
@@ -106,6 +114,16 @@ mod tests {
         assert_eq!(read(4, 7).unwrap_err(), io::ErrorKind::UnexpectedEof);
         // an end is told by those who may wait
         assert!(at_once(|| read(4, 7)).is_none());
+    }
+
+    #[test]
+    fn what_is_in_memory_altogether_is_read_at_once() {
+        let memory = rustix::fs::memfd_create("of a test", rustix::fs::MemfdFlags::CLOEXEC);
+        let mut file = File::from(memory.unwrap());
+        file.write_all(b"0123").unwrap();
+        let mut buffer = [0; 2];
+        at_once(|| read_exact_at(&file, &mut buffer, 1)).unwrap().unwrap();
+        assert_eq!(&buffer, b"12");
     }
 
     #[test]
