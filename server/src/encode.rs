@@ -18,7 +18,7 @@ use crate::fault::Fault;
 /// One message: buffers to be sent one behind the other.
 pub(crate) type Message = Vec<Buffer>;
 
-/// What the widest type needs. Answers of a few records are mostly padding where it is more.
+/// What the widest type needs. With 64, as Arrow proposes, answers of a few records are a twentieth longer.
 const ALIGNMENT: usize = 16;
 
 /// The schema of a longer message is encoded again for each answer.
