@@ -21,12 +21,8 @@ use crate::fault::Fault;
 /// # Errors
 /// Those of the operating system.
 pub fn runtime() -> io::Result<Runtime> {
-    Builder::new_multi_thread().max_blocking_threads(threads_max()).enable_all().build()
-}
-
-/// Beside those of the connections.
-fn threads_max() -> usize {
-    (4 * processors()).max(16)
+    let threads_max = (4 * processors()).max(16);
+    Builder::new_multi_thread().max_blocking_threads(threads_max).enable_all().build()
 }
 
 fn processors() -> usize {

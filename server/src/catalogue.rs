@@ -2,7 +2,8 @@
 //!
 //! Everything goes through one [`cap_std::fs::Dir`], so no path, symbolic link or pattern leads
 //! out of the data root. Only regular files with a known format exist here; their descriptors do
-//! not. All of it blocks on the file system and belongs into `blocking.rs`.
+//! not. All of it but looking again at a file that is open blocks on the file system, and belongs into
+//! `blocking.rs`.
 
 mod check;
 mod describe;
@@ -341,7 +342,7 @@ impl Catalogue {
         let (file, Seen { stat, .. }) =
             opened.map_err(|fault| Fault::Descriptor(path.clone(), unreadable(&fault)))?;
         let version = FileVersion::of(&stat);
-        let can_be_kept = version.is_settled(now) && !mount::may_lag(&file);
+        let can_be_kept = version.is_settled(now) && mount::is_local(&file);
         let mut text = String::new();
         let read = file.take(DESCRIPTOR_BYTES_MAX + 1).read_to_string(&mut text);
         match read {

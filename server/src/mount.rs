@@ -34,16 +34,9 @@ pub(crate) fn network_of(path: &Path) -> io::Result<Option<&'static str>> {
     Ok(of_fuse(type_in(&mounts, &path).as_deref()))
 }
 
-/// Whether what is known of an opened file may be older than the file: on a network mount, and wherever
-/// that cannot be told.
-pub(crate) fn may_lag(file: &File) -> bool {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as above")]
-    let magic = rustix::fs::fstatfs(file).map(|found| found.f_type as u32);
-    magic.is_err() || magic.is_ok_and(|magic| magic == FUSE || of_magic(magic).is_some())
-}
-
 /// Whether looking at an opened file, or at others beside it, takes no time and tells how it is now: on file
-/// systems that are known to have their data on this machine.
+/// systems that are known to have their data on this machine. On others what is known of a file may be older
+/// than the file.
 pub(crate) fn is_local(file: &File) -> bool {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as above")]
     let magic = rustix::fs::fstatfs(file).map(|found| found.f_type as u32);
@@ -199,7 +192,9 @@ nonsense
 
     #[test]
     fn the_folder_of_the_tests_can_be_asked() {
-        network_of(&std::env::temp_dir()).unwrap();
+        let folder = std::env::temp_dir();
+        let network = network_of(&folder).unwrap();
+        assert!(network.is_none() || !is_local(&File::open(folder).unwrap()));
         assert!(network_of(Path::new("/nowhere/at/all")).is_err());
     }
 }

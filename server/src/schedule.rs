@@ -1,12 +1,12 @@
 //! The only file that joins tokio to rayon: a scan is pulled from the asynchronous side, its
 //! morsels run on the pool.
 //!
-//! Only [`Batches::next`] asks the scan for its next step, and it is called when the writer has
+//! Once it has begun only [`Batches::next`] asks the scan for its next step, and it is called when the writer has
 //! taken the batch before. So a slow client holds its own outcomes, at most
 //! `morsels_in_flight_max` of them, and no thread. Dropping [`Batches`] drops the scan, and morsels
 //! that have not started end at once. A panic in a job becomes a [`Fault`]; the pool goes on.
 //!
-//! A brief scan is run where it is planned: waking another thread takes as long.
+//! A brief scan has its first steps where it is planned: waking another thread takes as long.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
