@@ -25,7 +25,8 @@ thread_local! {
 }
 
 /// Does `work` on this thread without waiting for a file system. `None` where it would have had to:
-/// then some of it was done, and what came of it is thrown away.
+/// then some of it was done, and what came of it is thrown away. Not to be nested: behind the inner one the
+/// outer one may wait.
 pub fn at_once<T>(work: impl FnOnce() -> T) -> Option<T> {
     /// Allows it again, after a panic too.
     struct Refusal;
@@ -79,7 +80,7 @@ pub(crate) fn read_exact_at(file: &File, mut buffer: &mut [u8], mut at: u64) -> 
     Ok(())
 }
 
-/// Whether it is on tmpfs.
+/// Whether it is on tmpfs, by linux/magic.h.
 fn is_in_memory(file: &File) -> bool {
     fstatfs(file).is_ok_and(|found| found.f_type == 0x0102_1994)
 }
