@@ -5,7 +5,7 @@ use sqlparser::ast;
 use super::expr::lower;
 use super::place::{Places, START, at, refuse, start, unsupported};
 use crate::syntax::{Distinct, Expr, ExprKind, Item, Name, OrderItem, Position, SelectSyntax};
-use crate::{ErrorKind, Result, Value};
+use crate::{Error, ErrorKind, Result, Value};
 
 /// The one SELECT of a query.
 pub(super) fn lower_query(query: ast::Query, places: &Places) -> Result<SelectSyntax> {
@@ -213,7 +213,7 @@ fn lower_table(table: ast::TableWithJoins, here: Position) -> Result<(Name, Opti
     let alias = match alias {
         None => None,
         Some(ast::TableAlias { explicit: _, name, columns, at: None }) if columns.is_empty() => {
-            Some(lower_name(&name))
+            Some(lower_name(&name)?)
         }
         Some(alias) => {
             return unsupported(start(alias.name.span), "a column list behind the alias");
@@ -224,19 +224,26 @@ fn lower_table(table: ast::TableWithJoins, here: Position) -> Result<(Name, Opti
             format!("{name} is not a file name; write the path in quotes: FROM 'folder/file'");
         return Err(here.error(ErrorKind::Unsupported, message));
     };
-    Ok((Name { at: here, ..lower_name(ident) }, alias))
+    let ast::Ident { value, quote_style, span: _ } = ident;
+    Ok((Name { text: value.clone(), quoted: quote_style.is_some(), at: here }, alias))
 }
 
-pub(super) fn lower_name(ident: &ast::Ident) -> Name {
+/// The name of a column or table. The parser takes a text for one, too.
+pub(super) fn lower_name(ident: &ast::Ident) -> Result<Name> {
     let ast::Ident { value, quote_style, span } = ident;
-    Name { text: value.clone(), quoted: quote_style.is_some(), at: start(*span) }
+    if *quote_style == Some('\'') {
+        let message = format!("the text '{value}' is not a name; expected the like of \"{value}\"");
+        // the parser does not tell where it stands
+        return Err(Error::new(ErrorKind::Syntax, message));
+    }
+    Ok(Name { text: value.clone(), quoted: quote_style.is_some(), at: start(*span) })
 }
 
 fn lower_item(item: &ast::SelectItem) -> Result<Item> {
     match item {
         ast::SelectItem::UnnamedExpr(expr) => Ok(Item::Expr { expr: lower(expr)?, alias: None }),
         ast::SelectItem::ExprWithAlias { expr, alias } => {
-            Ok(Item::Expr { expr: lower(expr)?, alias: Some(alias.value.clone()) })
+            Ok(Item::Expr { expr: lower(expr)?, alias: Some(lower_name(alias)?.text) })
         }
         ast::SelectItem::Wildcard(options) => {
             if *options == ast::WildcardAdditionalOptions::default() {

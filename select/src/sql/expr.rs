@@ -10,7 +10,7 @@ use super::function::{
 };
 use super::literal::{lower_escape, lower_interval, lower_typed, lower_value};
 use super::place::{START, at, start, unsupported};
-use crate::syntax::{ArithmeticOp, CompareOp, Expr, ExprKind, Name, PatternLanguage};
+use crate::syntax::{ArithmeticOp, CompareOp, Expr, ExprKind, PatternLanguage};
 use crate::{Error, ErrorKind, Result};
 
 /// Deepest nesting of a bound expression; a chain of one connective counts once.
@@ -33,7 +33,7 @@ pub(super) fn lower_at(expr: &ast::Expr, depth: usize) -> Result<Expr> {
     match expr {
         ast::Expr::Nested(inner) => sub(inner),
         ast::Expr::Identifier(ident) => {
-            let name = lower_name(ident);
+            let name = lower_name(ident)?;
             Ok(Expr { at: name.at, kind: ExprKind::Column { qualifier: None, name } })
         }
         ast::Expr::CompoundIdentifier(parts) => lower_compound(parts, expr),
@@ -115,9 +115,11 @@ fn lower_compound(parts: &[ast::Ident], expr: &ast::Expr) -> Result<Expr> {
     let [qualifier, first, rest @ ..] = parts else {
         return unsupported(at(expr), "a name without parts");
     };
-    let dotted = |path: Name, name| lower_name(name).within(&path);
-    let name = rest.iter().fold(lower_name(first), dotted);
-    let qualifier = Some(lower_name(qualifier));
+    let mut name = lower_name(first)?;
+    for part in rest {
+        name = lower_name(part)?.within(&name);
+    }
+    let qualifier = Some(lower_name(qualifier)?);
     Ok(Expr { at: name.at, kind: ExprKind::Column { qualifier, name } })
 }
 

@@ -5,7 +5,7 @@
 //! before anything recurses over it.
 
 use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use super::dialect::SelectDialect;
 use super::place::{lower_first, position, unsupported};
@@ -37,6 +37,7 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     let tokens = Tokenizer::new(&SelectDialect, text)
         .tokenize_with_location()
         .map_err(|e| position(e.location).error(ErrorKind::Syntax, lower_first(&e.message)))?;
+    let tokens = joined_texts(tokens)?;
     let is_select = |token: &&TokenWithSpan| {
         matches!(&token.token, Token::Word(word)
             if matches!(word.keyword, Keyword::SELECT | Keyword::VALUES | Keyword::TABLE))
@@ -58,6 +59,67 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
             format!("more than {OPERATORS_MAX} operators; use IN for long lists"),
         )),
     }
+}
+
+/// What stands between a text and the next token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gap {
+    Space,
+    LineEnd,
+    /// A comment that is not the rest of a line.
+    Comment,
+}
+
+impl Gap {
+    fn and(self, space: &Whitespace) -> Self {
+        match (self, space) {
+            (Self::Comment, _) | (_, Whitespace::MultiLineComment(_)) => Self::Comment,
+            (_, Whitespace::Newline | Whitespace::SingleLineComment { .. }) => Self::LineEnd,
+            (gap, _) => gap,
+        }
+    }
+}
+
+/// Joins texts that only line ends and space stand between: in SQL they are one text.
+fn joined_texts(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>> {
+    let mut joined: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    // where the last token stands if it is a text, and what came since
+    let mut last_text = None;
+    for token in tokens {
+        match (&token.token, last_text) {
+            (Token::Whitespace(space), Some((index, gap))) => {
+                last_text = Some((index, Gap::and(gap, space)));
+            }
+            (Token::SingleQuotedString(text), Some((index, Gap::LineEnd)))
+                if let Some(TokenWithSpan { token: Token::SingleQuotedString(first), .. }) =
+                    joined.get_mut(index) =>
+            {
+                first.push_str(text);
+                joined.truncate(index + 1);
+                last_text = Some((index, Gap::Space));
+                continue;
+            }
+            (text, Some(_)) if is_text(text) => {
+                let message = format!("{text} follows a text; expected an operator, such as ||");
+                return Err(position(token.span.start).error(ErrorKind::Syntax, message));
+            }
+            (other, _) => last_text = is_text(other).then_some((joined.len(), Gap::Space)),
+        }
+        joined.push(token);
+    }
+    Ok(joined)
+}
+
+fn is_text(token: &Token) -> bool {
+    matches!(
+        token,
+        Token::SingleQuotedString(_)
+            | Token::EscapedStringLiteral(_)
+            | Token::UnicodeStringLiteral(_)
+            | Token::NationalStringLiteral(_)
+            | Token::DollarQuotedString(_)
+            | Token::HexStringLiteral(_)
+    )
 }
 
 fn refuse_nested_calls(tokens: &[TokenWithSpan]) -> Result<()> {
