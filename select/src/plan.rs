@@ -1,6 +1,7 @@
 //! The plan: a Select bound to a source, ready to scan.
 
 mod display;
+mod name;
 mod rows;
 
 use std::collections::BTreeSet;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 
-use super::{COLUMNS_MAX, Item, Order, Rows, SortKey, columns};
+use super::{COLUMNS_MAX, Item, Order, Rows, SortKey, columns, name};
 use crate::bind::{self, Binder, Scope, not_grouped};
 use crate::expr::{Expr, ExprKind};
 use crate::group::Grouping;
@@ -45,9 +45,10 @@ pub(super) fn rows(
         fields.push(field);
         items.push(item);
     }
+    let names: Vec<_> = fields.iter().zip(&projected).collect();
     let visible = items.len();
     binder.scope = scope("ORDER BY");
-    let order = order(binder, select, &fields, &mut items, rows_max)?;
+    let order = order(binder, select, &names, &mut items, rows_max)?;
 
     let mut distinct = matches!(select.distinct, Distinct::All);
     let mut grouping = is_grouped.then(|| {
@@ -91,6 +92,14 @@ impl Projected<'_> {
         match self {
             Self::Column { .. } => None,
             Self::Expr { expr, .. } => Some(expr),
+        }
+    }
+
+    /// The name that ORDER BY has for it beside that of its field.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Expr { expr, alias: None } => name::of(expr),
+            _ => None,
         }
     }
 }
@@ -192,11 +201,14 @@ fn group_keys(
     Ok(keys)
 }
 
+/// A column of the answer, by which it may be called.
+type Names<'a> = (&'a FieldRef, &'a Projected<'a>);
+
 /// Binds ORDER BY and DISTINCT ON. What is no column of the answer is added to `items`.
 fn order(
     binder: &mut Binder<'_>,
     select: &SelectSyntax,
-    fields: &[FieldRef],
+    names: &[Names<'_>],
     items: &mut Vec<Item>,
     rows_max: Option<u64>,
 ) -> Result<Option<Order>> {
@@ -204,7 +216,7 @@ fn order(
     let mut on = Vec::new();
     if let Distinct::On(exprs) = &select.distinct {
         for expr in exprs {
-            let item = sorted_item(binder, expr, fields, items, "DISTINCT ON")?;
+            let item = sorted_item(binder, expr, names, items, "DISTINCT ON")?;
             if !on.contains(&item) {
                 on.push(item);
             }
@@ -212,7 +224,7 @@ fn order(
     }
     let mut keys: Vec<SortKey> = Vec::new();
     for syntax::OrderItem { expr, descending, nulls_first } in &select.order_by {
-        let item = sorted_item(binder, expr, fields, items, "ORDER BY")?;
+        let item = sorted_item(binder, expr, names, items, "ORDER BY")?;
         if item >= visible && matches!(select.distinct, Distinct::All) {
             let message = format!("ORDER BY {expr}: with DISTINCT it has to be a selected column");
             return Err(expr.at.error(ErrorKind::Unsupported, message));
@@ -250,15 +262,19 @@ fn order(
 fn sorted_item(
     binder: &mut Binder<'_>,
     expr: &syntax::Expr,
-    fields: &[FieldRef],
+    names: &[Names<'_>],
     items: &mut Vec<Item>,
     clause: &'static str,
 ) -> Result<usize> {
-    if let Some(number) = ordinal(expr, fields.len(), clause)? {
+    if let Some(number) = ordinal(expr, names.len(), clause)? {
         return Ok(number);
     }
     if let Some(name) = bare_name(expr) {
-        let mut named = (0..fields.len()).filter(|i| bind::matches(name, fields[*i].name()));
+        let is_named = |(field, projected): &Names<'_>| {
+            let of_field = bind::matches(name, field.name());
+            of_field || projected.name().is_some_and(|known| bind::matches(name, known))
+        };
+        let mut named = (0..names.len()).filter(|index| is_named(&names[*index]));
         if let Some(first) = named.next() {
             if named.any(|other| items[other].expr != items[first].expr) {
                 let message = format!("{clause} {name}: several columns have this name");
