@@ -1,6 +1,15 @@
 //! Civil dates of the proleptic Gregorian calendar as days since 1970-01-01, checked.
 
+use std::ops::{Range, RangeInclusive};
+
 pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
+
+/// The dates of PostgreSQL, as days since 1970-01-01: from 4714-11-24 BC to 5874897-12-31.
+pub(crate) const DATES: Range<i32> = -2_440_588..2_145_042_906;
+
+/// The timestamps, as microseconds since 1970-01-01: from PostgreSQL's first, 4714-11-24 BC, to the
+/// last that 64 bits hold, in the year 294247.
+pub(crate) const TIMESTAMPS: RangeInclusive<i64> = DATES.start as i64 * DAY_MICROS..=i64::MAX;
 
 /// Days from 0000-01-01 to 1970-01-01.
 const EPOCH_DAYS: i32 = 719_528;

@@ -1,7 +1,7 @@
 //! Casts: of a value of each type to each other that PostgreSQL knows, explicit or implied.
 //!
 //! Exact numbers round half away from zero where digits are lost, floats half to even; a value that
-//! the type does not hold is an error of its record. Texts are read after white space is taken off.
+//! the type does not hold is an error of its record.
 //! Whole numbers of every width are cast as PostgreSQL casts `integer`.
 
 use std::sync::Arc;
@@ -19,11 +19,10 @@ use arrow::error::ArrowError;
 
 use crate::calendar::DAY_MICROS;
 use crate::eval::Problem;
-use crate::interval::Interval;
+use crate::input::{boolean, interval, number, time};
 use crate::numeric::quotient;
 use crate::render::render;
-use crate::types::{TIMESTAMP, decimal_to_float, digits_of, truth, type_name};
-use crate::value::{DECIMAL_DIGITS_MAX, Value};
+use crate::types::{TIMESTAMP, decimal_to_float, digits_of, type_name};
 
 /// Digits of a float that count when it becomes a decimal: of 64 bits, and of 32 bits.
 const FLOAT_DIGITS: usize = 15;
@@ -202,7 +201,7 @@ fn whole_of_float(value: f64) -> Option<i64> {
 
 /// The nearest of 32 bits, if it is neither lost beyond them nor to zero.
 #[expect(clippy::cast_possible_truncation, reason = "that is what is asked for")]
-fn narrow(value: f64) -> Option<f32> {
+pub(crate) fn narrow(value: f64) -> Option<f32> {
     let narrow = value as f32;
     let lost = (narrow.is_infinite() && value.is_finite()) || (narrow == 0.0 && value != 0.0);
     (!lost).then_some(narrow)
@@ -214,36 +213,7 @@ fn decimal_of_float(value: f64, digits: usize, precision: u8, scale: u8) -> Opti
         return None;
     }
     let text = format!("{value:.*e}", digits - 1);
-    decimal_of_text(&text, precision, scale)
-}
-
-/// What a number means as digits at `scale`, rounded half away from zero.
-fn decimal_of_text(text: &str, precision: u8, scale: u8) -> Option<i128> {
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-        None => (text, 0),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let is_negative = whole.starts_with('-');
-    let whole = whole.strip_prefix(['-', '+']).unwrap_or(whole);
-    let all = || whole.bytes().chain(fraction.bytes());
-    if whole.len() + fraction.len() == 0 || !all().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    // digits of the mantissa that are whole at the scale asked for; negative: zeros before it
-    let kept = i64::try_from(whole.len()).ok()? + i64::from(exponent) + i64::from(scale);
-    let limit = 10_i128.checked_pow(precision.min(DECIMAL_DIGITS_MAX).into())?;
-    let mut digits = 0_i128;
-    for byte in all().take(usize::try_from(kept).unwrap_or(0)) {
-        digits = digits.checked_mul(10)?.checked_add(i128::from(byte - b'0'))?;
-    }
-    let missing = kept - i64::try_from(whole.len() + fraction.len()).ok()?;
-    if missing > 0 && digits != 0 {
-        digits = digits.checked_mul(10_i128.checked_pow(u32::try_from(missing).ok()?)?)?;
-    }
-    let next = usize::try_from(kept).ok().and_then(|kept| all().nth(kept));
-    digits += i128::from(next.is_some_and(|byte| byte >= b'5'));
-    (digits < limit).then_some(if is_negative { -digits } else { digits })
+    number::decimal(&text, precision, scale)
 }
 
 /// Each value as `of` says, or the error that there is none.
@@ -257,38 +227,29 @@ fn map<F: ArrowPrimitiveType, T: ArrowPrimitiveType>(
 }
 
 fn from_text(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Problem> {
-    fn whole<T: std::str::FromStr>(text: &str) -> Option<T> {
-        text.parse().ok()
-    }
     match to {
         DataType::Boolean => {
             let texts = array.as_string::<i32>().iter();
-            let values = texts.map(|text| text.map(|text| read(text, to, truth)).transpose());
+            let values = texts.map(|text| text.map(|text| read(text, to, boolean)).transpose());
             Ok(Arc::new(values.collect::<Result<BooleanArray, _>>()?))
         }
-        DataType::Int16 => parsed::<Int16Type>(array, to, whole),
-        DataType::Int32 => parsed::<Int32Type>(array, to, whole),
-        DataType::Int64 => parsed::<Int64Type>(array, to, whole),
-        DataType::Float32 => parsed::<Float32Type>(array, to, |text| narrow(float_of_text(text)?)),
-        DataType::Float64 => parsed::<Float64Type>(array, to, float_of_text),
+        DataType::Int16 => parsed::<Int16Type>(array, to, number::whole),
+        DataType::Int32 => parsed::<Int32Type>(array, to, number::whole),
+        DataType::Int64 => parsed::<Int64Type>(array, to, number::whole),
+        DataType::Float32 => parsed::<Float32Type>(array, to, number::float32),
+        DataType::Float64 => parsed::<Float64Type>(array, to, number::float64),
         DataType::Decimal128(precision, scale) => {
             let array = parsed::<Decimal128Type>(array, to, |text| {
-                decimal_of_text(text, *precision, scale.unsigned_abs())
+                number::decimal(text, *precision, scale.unsigned_abs())
             })?;
             let array = array.as_primitive::<Decimal128Type>().clone();
             Ok(Arc::new(array.with_precision_and_scale(*precision, *scale)?))
         }
-        DataType::Date32 => parsed::<Date32Type>(array, to, |text| match Value::date(text)? {
-            Value::Date(days) => Some(days),
-            _ => None,
-        }),
+        DataType::Date32 => parsed::<Date32Type>(array, to, time::date),
         DataType::Interval(_) => {
-            parsed::<IntervalMonthDayNanoType>(array, to, |text| Interval::parse(text)?.to_native())
+            parsed::<IntervalMonthDayNanoType>(array, to, |text| interval::parse(text)?.to_native())
         }
-        _ => parsed::<TimestampMicrosecondType>(array, to, |text| match Value::timestamp(text)? {
-            Value::Timestamp(micros) => Some(micros),
-            _ => None,
-        }),
+        _ => parsed::<TimestampMicrosecondType>(array, to, time::timestamp),
     }
 }
 
@@ -304,18 +265,9 @@ fn parsed<T: ArrowPrimitiveType>(
 
 fn read<T>(text: &str, to: &DataType, of: impl Fn(&str) -> Option<T>) -> Result<T, Problem> {
     const SHOWN_MAX: usize = 40;
-    of(text.trim()).ok_or_else(|| {
+    of(text).ok_or_else(|| {
         let shown: String = text.chars().take(SHOWN_MAX).collect();
         let more = if shown.len() < text.len() { "…" } else { "" };
         Problem(format!("'{shown}{more}' is no {}", type_name(to)))
     })
-}
-
-/// Beyond all floats and lost to zero is none.
-fn float_of_text(text: &str) -> Option<f64> {
-    let value: f64 = text.parse().ok()?;
-    let digits = text.split(['e', 'E']).next().unwrap_or(text);
-    let overflows = value.is_infinite() && digits.contains(|c: char| c.is_ascii_digit());
-    let underflows = value == 0.0 && digits.contains(|c: char| ('1'..='9').contains(&c));
-    (!overflows && !underflows).then_some(value)
 }

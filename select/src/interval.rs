@@ -10,7 +10,7 @@ use arrow::datatypes::IntervalMonthDayNano;
 
 use crate::calendar::{DAY_MICROS, civil_of_days, days_in_month, days_of_civil};
 
-const MONTH_DAYS: i32 = 30;
+pub(crate) const MONTH_DAYS: i32 = 30;
 const NANOS_OF_MICRO: i64 = 1000;
 
 /// A length of time.
@@ -25,25 +25,6 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// The interval that `text` writes in PostgreSQL's words: `1 year 2 months`, `3 days 04:05:06`,
-    /// `-1.5 hours`, `2 weeks ago`. A number without a unit counts seconds.
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut rest = text.trim().strip_prefix('@').unwrap_or(text).trim();
-        let mut interval = Self::default();
-        if rest.is_empty() {
-            return None;
-        }
-        while !rest.is_empty() {
-            if rest.eq_ignore_ascii_case("ago") {
-                return interval.negated();
-            }
-            let (part, behind) = parse_part(rest)?;
-            interval = interval.plus(part)?;
-            rest = behind.trim_start();
-        }
-        Some(interval)
-    }
-
     /// Its length, months and days at their usual lengths: what comparisons go by.
     pub(crate) fn length_micros(self) -> i128 {
         let days = i128::from(self.months) * i128::from(MONTH_DAYS) + i128::from(self.days);
@@ -106,97 +87,6 @@ impl Interval {
     }
 }
 
-/// One part of a text, a number with its unit or a time, and what is behind it.
-fn parse_part(text: &str) -> Option<(Interval, &str)> {
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let sign = if text.starts_with('-') { -1 } else { 1 };
-    let end = unsigned.find(|c: char| !(c.is_ascii_digit() || ".:".contains(c)));
-    let (number, behind) = unsigned.split_at(end.unwrap_or(unsigned.len()));
-    if number.contains(':') {
-        return Some((parse_time(number)?.times(sign)?, behind));
-    }
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if whole.is_empty() && fraction.is_empty() {
-        return None;
-    }
-    let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    let fraction: f64 =
-        if fraction.is_empty() { 0.0 } else { format!("0.{fraction}").parse().ok()? };
-    let behind = behind.trim_start();
-    let end = behind.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(behind.len());
-    let (unit, behind) = behind.split_at(end);
-    Some((of_unit(whole, fraction, unit)?.times(sign)?, behind))
-}
-
-/// Hours, minutes and maybe seconds with a fraction.
-fn parse_time(text: &str) -> Option<Interval> {
-    let mut parts = text.split(':');
-    let hours: i64 = parts.next()?.parse().ok()?;
-    let minutes: i64 = parts.next()?.parse().ok().filter(|minutes| *minutes < 60)?;
-    let (seconds, fraction) = match parts.next() {
-        None => (0, 0.0),
-        Some(seconds) => {
-            let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
-            (
-                whole.parse().ok().filter(|seconds: &i64| *seconds < 60)?,
-                format!("0.{fraction}").parse().ok()?,
-            )
-        }
-    };
-    if parts.next().is_some() {
-        return None;
-    }
-    let seconds = hours.checked_mul(3600)?.checked_add(minutes * 60 + seconds)?;
-    of_time(seconds, fraction, 1_000_000)
-}
-
-fn of_unit(whole: i64, fraction: f64, unit: &str) -> Option<Interval> {
-    let unit = unit.to_ascii_lowercase();
-    match unit.as_str() {
-        "microsecond" | "microseconds" | "us" | "usec" | "usecs" => of_time(whole, fraction, 1),
-        "millisecond" | "milliseconds" | "ms" | "msec" | "msecs" => of_time(whole, fraction, 1000),
-        "" | "second" | "seconds" | "sec" | "secs" | "s" => of_time(whole, fraction, 1_000_000),
-        "minute" | "minutes" | "min" | "mins" | "m" => of_time(whole, fraction, 60_000_000),
-        "hour" | "hours" | "hr" | "hrs" | "h" => of_time(whole, fraction, 3_600_000_000),
-        "day" | "days" | "d" => of_days(whole, fraction, 1),
-        "week" | "weeks" | "w" => of_days(whole, fraction, 7),
-        "month" | "months" | "mon" | "mons" => {
-            let months = Interval { months: i32::try_from(whole).ok()?, ..Interval::default() };
-            of_days(0, fraction, MONTH_DAYS)?.plus(months)
-        }
-        "year" | "years" | "yr" | "yrs" | "y" => of_years(whole, fraction, 1),
-        "decade" | "decades" | "decs" | "dec" => of_years(whole, fraction, 10),
-        "century" | "centuries" | "cent" | "c" => of_years(whole, fraction, 100),
-        "millennium" | "millennia" | "mil" | "mils" => of_years(whole, fraction, 1000),
-        _ => None,
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "at most an hour's microseconds")]
-fn of_time(whole: i64, fraction: f64, micros: u32) -> Option<Interval> {
-    let part = (fraction * f64::from(micros)).round_ties_even() as i64;
-    let micros = whole.checked_mul(i64::from(micros))?.checked_add(part)?;
-    Some(Interval { micros, ..Interval::default() })
-}
-
-/// What is no whole day is time.
-#[expect(clippy::cast_possible_truncation, reason = "at most thirty days, and less than one")]
-#[expect(clippy::cast_precision_loss, reason = "a day has far fewer than 2^53 microseconds")]
-fn of_days(whole: i64, fraction: f64, days: i32) -> Option<Interval> {
-    let part = fraction * f64::from(days);
-    let micros = (part.fract() * DAY_MICROS as f64).round_ties_even() as i64;
-    let whole = i32::try_from(whole).ok()?.checked_mul(days)?.checked_add(part.trunc() as i32)?;
-    Some(Interval { days: whole, micros, ..Interval::default() })
-}
-
-/// What is no whole month is rounded to one.
-#[expect(clippy::cast_possible_truncation, reason = "at most a millennium's months")]
-fn of_years(whole: i64, fraction: f64, years: i32) -> Option<Interval> {
-    let part = (fraction * f64::from(years) * 12.0).round_ties_even() as i32;
-    let months = i32::try_from(whole).ok()?.checked_mul(years)?.checked_mul(12)?;
-    Some(Interval { months: months.checked_add(part)?, ..Interval::default() })
-}
-
 /// As PostgreSQL writes them: `1 year 2 mons -3 days +04:05:06.5`.
 impl fmt::Display for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -226,42 +116,5 @@ impl fmt::Display for Interval {
         }
         let fraction = format!("{fraction:06}");
         write!(f, ".{}", fraction.trim_end_matches('0'))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Interval;
-
-    fn check(text: &str, expected: &str) {
-        let parsed = Interval::parse(text).map(|interval| interval.to_string());
-        assert_eq!(parsed.as_deref().unwrap_or("none"), expected, "{text}");
-    }
-
-    /// The expected texts are what PostgreSQL 15 makes of the same.
-    #[test]
-    fn texts() {
-        check("1 day", "1 day");
-        check("3 months 2 days", "3 mons 2 days");
-        check("1 year", "1 year");
-        check("14 mons", "1 year 2 mons");
-        check("02:03:04", "02:03:04");
-        check("-02:03:04.5", "-02:03:04.5");
-        check("1.5 days", "1 day 12:00:00");
-        check("1.5 months", "1 mon 15 days");
-        check("1.5 years", "1 year 6 mons");
-        check("2 weeks ago", "-14 days");
-        check("-1 day +2 hours", "-1 days +02:00:00");
-        check("1 day -02:03", "1 day -02:03:00");
-        check("90 minutes", "01:30:00");
-        check("5", "00:00:05");
-        check("0", "00:00:00");
-        check("1y 2mons", "1 year 2 mons");
-        check("-1 year 2 mons", "-10 mons");
-        check("", "none");
-        check("day", "none");
-        check("1 dayz", "none");
-        check("1:99", "none");
-        check("99999999999 years", "none");
     }
 }

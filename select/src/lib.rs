@@ -51,6 +51,7 @@ mod functions;
 mod group;
 mod growth;
 mod index;
+mod input;
 mod interval;
 mod json;
 mod key_table;

@@ -13,6 +13,7 @@ use arrow::datatypes::{
 };
 use arrow::error::ArrowError;
 
+use crate::calendar::{DATES, TIMESTAMPS};
 use crate::eval::Problem;
 use crate::interval::Interval;
 use crate::syntax::ArithmeticOp;
@@ -194,7 +195,7 @@ fn float(op: ArithmeticOp, left: f64, right: f64) -> Result<f64, ArrowError> {
         ArithmeticOp::Add => left + right,
         ArithmeticOp::Subtract => left - right,
         ArithmeticOp::Multiply => left * right,
-        ArithmeticOp::Divide | ArithmeticOp::Modulo if right == 0.0 => {
+        ArithmeticOp::Divide | ArithmeticOp::Modulo if right == 0.0 && !left.is_nan() => {
             return Err(ArrowError::DivideByZero);
         }
         ArithmeticOp::Divide => left / right,
@@ -221,8 +222,11 @@ fn dates(
     to: &DataType,
 ) -> Result<ArrayRef, Problem> {
     let out_of_range =
-        |_| ArrowError::ArithmeticOverflow("a date beyond the years that dates have".into());
-    let date = |days: i64| i32::try_from(days).map_err(out_of_range);
+        || ArrowError::ArithmeticOverflow("a date beyond the years that dates have".into());
+    let date = |days: i64| {
+        let days = i32::try_from(days).ok().filter(|days| DATES.contains(days));
+        days.ok_or_else(out_of_range)
+    };
     let (l, r) = (left.get().0.data_type().clone(), right.get().0.data_type().clone());
     Ok(match (l, op, r) {
         (DataType::Date32, ArithmeticOp::Subtract, DataType::Date32) => {
@@ -264,7 +268,8 @@ fn intervals(
     let native =
         |interval: Option<Interval>| interval.and_then(Interval::to_native).ok_or_else(too_long);
     let after = |time: i64, interval: Option<Interval>| {
-        interval.and_then(|interval| interval.after(time)).ok_or_else(|| {
+        let time = interval.and_then(|interval| interval.after(time));
+        time.filter(|time| TIMESTAMPS.contains(time)).ok_or_else(|| {
             ArrowError::ArithmeticOverflow("a time beyond those that there are".into())
         })
     };

@@ -1,5 +1,7 @@
 //! Values as text, as PostgreSQL writes them with its default settings.
 
+mod float;
+
 use std::fmt::Write as _;
 
 use arrow::array::{Array, AsArray};
@@ -12,12 +14,6 @@ use crate::calendar::{DAY_MICROS, civil_of_days};
 use crate::interval::Interval;
 use crate::types::integer_at;
 
-/// Decimal exponents from which floats are written with one: of 64 bits, and of 32 bits.
-const EXPONENT_MAX: i32 = 15;
-const REAL_EXPONENT_MAX: i32 = 6;
-/// The least decimal exponent that is written as zeros behind the point.
-const EXPONENT_MIN: i32 = -4;
-
 /// Adds the value at `row`, which is not null, to `to`; none for a type that has no text.
 pub(crate) fn render(array: &dyn Array, row: usize, to: &mut String) -> Option<()> {
     match array.data_type() {
@@ -26,12 +22,10 @@ pub(crate) fn render(array: &dyn Array, row: usize, to: &mut String) -> Option<(
             to.push_str(if array.as_boolean().value(row) { "true" } else { "false" });
         }
         DataType::Float64 => {
-            let value = array.as_primitive::<Float64Type>().value(row);
-            float(&format!("{value:e}"), EXPONENT_MAX, to);
+            float::render(array.as_primitive::<Float64Type>().value(row), to);
         }
         DataType::Float32 => {
-            let value = array.as_primitive::<Float32Type>().value(row);
-            float(&format!("{value:e}"), REAL_EXPONENT_MAX, to);
+            float::render(array.as_primitive::<Float32Type>().value(row), to);
         }
         DataType::Date32 => {
             let days = array.as_primitive::<Date32Type>().value(row);
@@ -60,49 +54,6 @@ fn decimal(digits: i128, scale: u8, to: &mut String) {
     let sign = if digits < 0 { "-" } else { "" };
     let point = if scale == 0 { "" } else { "." };
     to.extend([sign, whole, point, fraction]);
-}
-
-/// From the shortest digits that mean the float, as in `-1.25e-7`.
-fn float(scientific: &str, exponent_max: i32, to: &mut String) {
-    let unsigned = scientific.strip_prefix('-').unwrap_or(scientific);
-    let parts = unsigned
-        .split_once('e')
-        .and_then(|(mantissa, exponent)| Some((mantissa, exponent.parse::<i32>().ok()?)));
-    let Some((mantissa, exponent)) = parts else {
-        to.push_str(match scientific {
-            "inf" => "Infinity",
-            "-inf" => "-Infinity",
-            _ => "NaN",
-        });
-        return;
-    };
-    if scientific.starts_with('-') {
-        to.push('-');
-    }
-    if !(EXPONENT_MIN..exponent_max).contains(&exponent) {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        to.push_str(mantissa);
-        // a String takes everything
-        let _ = write!(to, "e{sign}{:02}", exponent.unsigned_abs());
-        return;
-    }
-    let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
-    let zeros = |count: usize| std::iter::repeat_n('0', count);
-    match usize::try_from(exponent + 1) {
-        Ok(whole @ 1..) if digits.len() <= whole => {
-            to.push_str(&digits);
-            to.extend(zeros(whole - digits.len()));
-        }
-        Ok(whole @ 1..) => {
-            let (whole, fraction) = digits.split_at(whole);
-            to.extend([whole, ".", fraction]);
-        }
-        _ => {
-            to.push_str("0.");
-            to.extend(zeros(usize::try_from(-exponent - 1).unwrap_or(0)));
-            to.push_str(&digits);
-        }
-    }
 }
 
 /// Year, month and day; whether the year is before Christ, which is written behind all.

@@ -18,7 +18,7 @@ use crate::calendar::DAY_MICROS;
 use crate::interval::Interval;
 use crate::syntax::{ArithmeticOp, Position};
 use crate::value::DECIMAL_DIGITS_MAX;
-use crate::{Error, ErrorKind, Value};
+use crate::{Error, ErrorKind, Value, cast, input};
 
 /// Microseconds without a time zone.
 pub(crate) const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
@@ -85,6 +85,15 @@ pub(crate) fn type_of(value: &Value) -> DataType {
     }
 }
 
+/// The type of a decimal or a whole number as a decimal.
+pub(crate) fn decimal_of(value: &Value) -> Option<DataType> {
+    match value {
+        Value::Integer(digits) => Some(decimal(whole_digits(i128::from(*digits)), 0)),
+        Value::Decimal { .. } => Some(type_of(value)),
+        _ => None,
+    }
+}
+
 fn whole_digits(digits: i128) -> u8 {
     digits.unsigned_abs().checked_ilog10().map_or(1, |log| u8::try_from(log + 1).unwrap_or(u8::MAX))
 }
@@ -93,12 +102,12 @@ pub(crate) fn decimal(precision: u8, scale: u8) -> DataType {
     DataType::Decimal128(precision.min(DECIMAL_DIGITS_MAX), scale.cast_signed())
 }
 
-/// The value as `to`, if it is exactly representable there; as the nearest for `float64`.
+/// The value as `to`, if it is exactly representable there; as the nearest if `to` is a float.
 pub(crate) fn scalar(value: &Value, to: &DataType) -> Option<Scalar<ArrayRef>> {
     let array: ArrayRef = match (value, to) {
         (Value::Null, to) => new_null_array(to, 1),
         (Value::Text(text), DataType::Utf8) => Arc::new(StringArray::from(vec![text.as_str()])),
-        (Value::Text(text), to) => return scalar(&parse(text, to)?, to),
+        (Value::Text(text), to) => return scalar(&input::value(text, to)?, to),
         (Value::Boolean(value), DataType::Boolean) => Arc::new(BooleanArray::from(vec![*value])),
         (Value::Binary(value), DataType::Binary) => {
             Arc::new(BinaryArray::from_vec(vec![value.as_slice()]))
@@ -117,6 +126,21 @@ pub(crate) fn scalar(value: &Value, to: &DataType) -> Option<Scalar<ArrayRef>> {
         (value, to) => number(value, to)?,
     };
     Some(Scalar::new(array))
+}
+
+/// Whether comparing the value as one of `to` compares the value itself.
+pub(crate) fn compares_as(value: &Value, to: &DataType) -> bool {
+    let Some(scalar) = scalar(value, to) else { return beyond(value, to).is_some() };
+    match (value, scalar.into_inner().as_primitive_opt::<Float32Type>()) {
+        (Value::Text(_) | Value::Null, _) | (_, None) => true,
+        (value, Some(narrow)) => {
+            let wide = number(value, &DataType::Float64);
+            wide.is_some_and(|wide| {
+                let (wide, narrow) = (wide.as_primitive::<Float64Type>().value(0), narrow.value(0));
+                f64::from(narrow) == wide || wide.is_nan()
+            })
+        }
+    }
 }
 
 /// Whether the value is one of `to`, its digits within those of the type. A number with a point is
@@ -166,15 +190,7 @@ fn number(value: &Value, to: &DataType) -> Option<ArrayRef> {
             Arc::new(array.with_precision_and_scale(*precision, *scale).ok()?)
         }
         DataType::Float64 => Arc::new(Float64Array::from(vec![float()?])),
-        DataType::Float32 => {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "compared with the value behind it"
-            )]
-            let narrow = float()? as f32;
-            let exact = f64::from(narrow) == float()? || narrow.is_nan();
-            exact.then(|| Arc::new(Float32Array::from(vec![narrow])) as ArrayRef)?
-        }
+        DataType::Float32 => Arc::new(Float32Array::from(vec![cast::narrow(float()?)?])),
         _ => return None,
     })
 }
@@ -207,33 +223,6 @@ pub(crate) fn text_of(value: &Value) -> String {
         formatter.value(0).try_to_string().ok()
     });
     text.unwrap_or_default()
-}
-
-/// What a text means as a value of a type.
-fn parse(text: &str, to: &DataType) -> Option<Value> {
-    let trimmed = text.trim();
-    match to {
-        DataType::Date32 => Value::date(trimmed),
-        DataType::Timestamp(..) => Value::timestamp(trimmed),
-        DataType::Interval(_) => Interval::parse(trimmed).map(Value::Interval),
-        DataType::Boolean => truth(trimmed).map(Value::Boolean),
-        DataType::Float32 | DataType::Float64 => trimmed.parse().ok().map(Value::Float),
-        to if to.is_numeric() => Value::number(trimmed),
-        _ => None,
-    }
-}
-
-/// The boolean that `text` writes: a word or the start of one that says which.
-pub(crate) fn truth(text: &str) -> Option<bool> {
-    let text = text.to_ascii_lowercase();
-    let starts = |word: &str| !text.is_empty() && word.starts_with(&text);
-    match text.as_str() {
-        "on" | "1" => Some(true),
-        "of" | "off" | "0" => Some(false),
-        _ if starts("true") || starts("yes") => Some(true),
-        _ if starts("false") || starts("no") => Some(false),
-        _ => None,
-    }
 }
 
 /// `digits` at another scale, if no digit is lost and at most 38 are needed.
@@ -332,6 +321,24 @@ fn common_of_two(left: &DataType, right: &DataType) -> Option<DataType> {
     }
     let is_time = |data_type: &DataType| *data_type == DataType::Date32 || *data_type == TIMESTAMP;
     (is_time(left) && is_time(right)).then_some(TIMESTAMP)
+}
+
+/// The type of a value that is one of several: as [`common`], but a 32-bit float beside exact numbers
+/// stays one, as in PostgreSQL.
+pub(crate) fn merged(types: impl IntoIterator<Item = DataType>) -> Option<Option<DataType>> {
+    let mut types = types.into_iter();
+    let Some(first) = types.next() else { return Some(None) };
+    types.try_fold(first, |left, right| merged_of_two(&left, &right)).map(Some)
+}
+
+fn merged_of_two(left: &DataType, right: &DataType) -> Option<DataType> {
+    let is_exact = |data_type| digits_of(data_type).is_some();
+    match (left, right) {
+        (DataType::Float32, exact) | (exact, DataType::Float32) if is_exact(exact) => {
+            Some(DataType::Float32)
+        }
+        _ => common_of_two(left, right),
+    }
 }
 
 fn is_number(data_type: &DataType) -> bool {

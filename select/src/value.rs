@@ -1,11 +1,10 @@
 //! Values that come from outside a file: literals of the text and parameters.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
-
+use crate::input::{number, time};
 use crate::interval::Interval;
 
 /// One typed value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Value {
     /// NULL, of whatever type the place needs.
@@ -35,6 +34,30 @@ pub enum Value {
     Interval(Interval),
 }
 
+impl PartialEq for Value {
+    /// Whether both mean the same wherever they stand: NaN is equal to NaN, 0.0 and -0.0 differ.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Boolean(left), Self::Boolean(right)) => left == right,
+            (Self::Integer(left), Self::Integer(right)) => left == right,
+            (Self::Float(left), Self::Float(right)) => {
+                left.to_bits() == right.to_bits() || left.is_nan() && right.is_nan()
+            }
+            (
+                Self::Decimal { digits: left, scale: left_scale },
+                Self::Decimal { digits: right, scale: right_scale },
+            ) => (left, left_scale) == (right, right_scale),
+            (Self::Text(left), Self::Text(right)) => left == right,
+            (Self::Binary(left), Self::Binary(right)) => left == right,
+            (Self::Date(left), Self::Date(right)) => left == right,
+            (Self::Timestamp(left), Self::Timestamp(right)) => left == right,
+            (Self::Interval(left), Self::Interval(right)) => left == right,
+            _ => false,
+        }
+    }
+}
+
 impl From<i64> for Value {
     fn from(value: i64) -> Self {
         Self::Integer(value)
@@ -51,67 +74,25 @@ impl From<&str> for Value {
 pub(crate) const DECIMAL_DIGITS_MAX: u8 = 38;
 
 impl Value {
-    /// The number that `text` writes: whole numbers of 64 bits as integers, others as decimals.
+    /// The number that a literal writes: whole numbers of 64 bits as integers, others as decimals.
     /// An exponent moves the point; where that takes more than 38 digits, the number is the nearest
     /// float. `None` when it is no number, or one without exponent of more than 38 digits.
     pub fn number(text: &str) -> Option<Self> {
-        Self::exact_number(text).or_else(|| {
+        number::exact(text).or_else(|| {
             let is_scientific = text.contains(['e', 'E']);
-            text.parse()
-                .ok()
-                .filter(|float: &f64| is_scientific && float.is_finite())
-                .map(Self::Float)
+            let float = number::float64(text).filter(|float| is_scientific && float.is_finite());
+            float.map(Self::Float)
         })
     }
 
-    fn exact_number(text: &str) -> Option<Self> {
-        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i16>().ok()?),
-            None => (text, 0),
-        };
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let unsigned = whole.strip_prefix(['-', '+']).unwrap_or(whole);
-        let digits_only = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        if !digits_only(unsigned) || !digits_only(fraction) || unsigned.len() + fraction.len() == 0
-        {
-            return None;
-        }
-        let mut digits: i128 = format!("{whole}{fraction}").parse().ok()?;
-        let mut scale = i32::try_from(fraction.len()).ok()? - i32::from(exponent);
-        while scale < 0 && digits != 0 {
-            digits = digits.checked_mul(10)?;
-            scale += 1;
-        }
-        if text.contains(['.', 'e', 'E']) {
-            Self::decimal(digits, scale.max(0))
-        } else {
-            Self::whole(digits)
-        }
-    }
-
-    /// The calendar date that `text` writes as YYYY-MM-DD.
+    /// The date that a text means, [`DATE '…'`](crate::input::time).
     pub fn date(text: &str) -> Option<Self> {
-        let date = NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok()?;
-        let days = date.signed_duration_since(NaiveDate::default()).num_days();
-        i32::try_from(days).ok().map(Self::Date)
+        time::date(text).map(Self::Date)
     }
 
-    /// The time that `text` writes as YYYY-MM-DD, alone or with HH:MM or HH:MM:SS and a fraction
-    /// behind a space or a T; what is finer than a microsecond is cut off.
+    /// The timestamp that a text means, [`TIMESTAMP '…'`](crate::input::time).
     pub fn timestamp(text: &str) -> Option<Self> {
-        const FORMATS: &[&str] =
-            &["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
-        let text = text.trim();
-        let time = FORMATS
-            .iter()
-            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
-            .or_else(|| {
-                let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-                Some(date.and_time(NaiveTime::default()))
-            })?;
-        let micros =
-            time.signed_duration_since(DateTime::UNIX_EPOCH.naive_utc()).num_microseconds()?;
-        Some(Self::Timestamp(micros))
+        time::timestamp(text).map(Self::Timestamp)
     }
 
     pub(crate) fn is_number(&self) -> bool {
@@ -134,12 +115,7 @@ impl Value {
         }
     }
 
-    fn whole(digits: i128) -> Option<Self> {
-        i64::try_from(digits)
-            .map_or_else(|_too_wide| Self::decimal(digits, 0), |v| Some(Self::Integer(v)))
-    }
-
-    fn decimal(digits: i128, scale: i32) -> Option<Self> {
+    pub(crate) fn decimal(digits: i128, scale: i32) -> Option<Self> {
         let scale = u8::try_from(scale).ok().filter(|scale| *scale <= DECIMAL_DIGITS_MAX)?;
         let fits = digits.unsigned_abs() < 10_u128.pow(u32::from(DECIMAL_DIGITS_MAX));
         fits.then_some(Self::Decimal { digits, scale })

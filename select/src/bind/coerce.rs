@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 
 use super::mismatch;
 use crate::expr::{Expr, ExprKind, Literal};
+use crate::input::number;
 use crate::syntax::Position;
 use crate::types::{self, type_name};
 use crate::{Error, Result, Value, eval};
@@ -68,6 +69,31 @@ fn coerce_compared(expr: Expr, to: &DataType) -> std::result::Result<Expr, Strin
     coerce(expr, to)
 }
 
+/// What operands are brought to one type for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Compare,
+    /// One of them becomes the value, or is looked up in the others.
+    Merge,
+}
+
+impl Purpose {
+    /// Whether a literal gives way to the type.
+    fn fits(self, value: &Value, to: &DataType) -> bool {
+        match self {
+            Self::Compare => types::compares_as(value, to),
+            Self::Merge => types::holds(value, to),
+        }
+    }
+
+    fn common(self, types: impl IntoIterator<Item = DataType>) -> Option<Option<DataType>> {
+        match self {
+            Self::Compare => types::common(types),
+            Self::Merge => types::merged(types),
+        }
+    }
+}
+
 /// Brings operands that are to be compared to one type.
 pub(super) fn unify<const N: usize>(
     operands: [Expr; N],
@@ -84,15 +110,22 @@ pub(super) fn unify_list(
     at: Position,
     what: impl fmt::Display,
 ) -> Result<Vec<Expr>> {
-    let fits = |value: &Value, to: &DataType| {
-        types::scalar(value, to).is_some() || types::beyond(value, to).is_some()
-    };
-    let target = common_type(&operands, fits)
+    let target = common_type(&operands, Purpose::Compare)
         .ok_or_else(|| mismatch(at, format!("{what} cannot compare {}", type_names(&operands))))?;
     let unified = operands.into_iter().map(|operand| {
         coerce_compared(operand, &target).map_err(|found| unexpected(at, &what, &target, &found))
     });
     unified.collect()
+}
+
+/// Brings an operand and a list that it is looked up in to one type. Beside constants alone a 32-bit
+/// float stays one, as in PostgreSQL.
+pub(super) fn unify_lookup(operands: Vec<Expr>, at: Position) -> Result<Vec<Expr>> {
+    let is_real = operands.first().is_some_and(|operand| operand.data_type == DataType::Float32);
+    match is_real && operands.iter().skip(1).all(Expr::is_literal) {
+        true => unify_values(operands, at, "IN"),
+        false => unify_list(operands, at, "IN"),
+    }
 }
 
 /// Brings expressions, one of which becomes the value, to one type.
@@ -101,12 +134,21 @@ pub(super) fn unify_values(
     at: Position,
     what: impl fmt::Display,
 ) -> Result<Vec<Expr>> {
-    let target = common_type(&operands, types::holds)
+    let target = common_type(&operands, Purpose::Merge)
         .ok_or_else(|| mismatch(at, format!("{what} cannot be {}", type_names(&operands))))?;
     let unified = operands.into_iter().map(|operand| {
-        coerce(operand, &target).map_err(|found| unexpected(at, &what, &target, &found))
+        coerce_merged(operand, &target).map_err(|found| unexpected(at, &what, &target, &found))
     });
     unified.collect()
+}
+
+/// Brings an expression to the type of a value that it may become.
+fn coerce_merged(expr: Expr, to: &DataType) -> std::result::Result<Expr, String> {
+    let narrows = *to == DataType::Float32 && types::digits_of(&expr.data_type).is_some();
+    if narrows && !expr.is_literal() {
+        return Ok(fold(Expr { data_type: to.clone(), kind: ExprKind::Cast(Box::new(expr)) }));
+    }
+    coerce(expr, to)
 }
 
 fn unexpected(at: Position, what: impl fmt::Display, target: &DataType, found: &str) -> Error {
@@ -121,21 +163,32 @@ fn type_names(operands: &[Expr]) -> String {
     names.join(" with ")
 }
 
-/// The type that operands have in common. Literals give way to what is not one where it `fits`
-/// their value, so that columns are used as they are decoded.
-fn common_type(operands: &[Expr], fits: impl Fn(&Value, &DataType) -> bool) -> Option<DataType> {
+/// The type that operands have in common. Literals give way to what is not one where it fits their
+/// value, so that columns are used as they are decoded.
+fn common_type(operands: &[Expr], purpose: Purpose) -> Option<DataType> {
     let fixed = operands.iter().filter(|operand| !operand.is_literal());
-    let fixed_type = types::common(fixed.map(|operand| operand.data_type.clone()));
+    let fixed_type = purpose.common(fixed.map(|operand| operand.data_type.clone()));
     let Some(fixed_type) = fixed_type? else {
         let texts = |operand: &&Expr| !is_untyped(operand);
         let typed = operands.iter().filter(texts).map(|operand| operand.data_type.clone());
-        return types::common(typed).map(|common| common.unwrap_or(DataType::Utf8));
+        return purpose.common(typed).map(|common| common.unwrap_or(DataType::Utf8));
     };
     let mut target = fixed_type;
     for operand in operands.iter().filter(|operand| operand.is_literal()) {
         let ExprKind::Literal(Literal { value, .. }) = &operand.kind else { continue };
-        if !is_untyped(operand) && !fits(value, &target) {
-            target = types::common([target, operand.data_type.clone()])??;
+        let (value, data_type) = match (value, &target) {
+            // beside decimals a text is one with all its digits
+            (Value::Text(text), DataType::Decimal128(..)) if is_untyped(operand) => {
+                let Some(number) = number::exact(text) else { continue };
+                let data_type = types::type_of(&number);
+                (number, data_type)
+            }
+            _ if is_untyped(operand) => continue,
+            (value, _) => (value.clone(), operand.data_type.clone()),
+        };
+        let is_wider = (&target, &data_type) == (&DataType::Float32, &DataType::Float64);
+        if !purpose.fits(&value, &target) || purpose == Purpose::Merge && is_wider {
+            target = purpose.common([target, data_type])??;
         }
     }
     Some(target)

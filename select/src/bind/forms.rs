@@ -4,14 +4,17 @@ use std::cmp::Ordering;
 
 use arrow::datatypes::DataType;
 
-use super::coerce::{coerce, fold, is_untyped, literal, typed_literal, unify_list, unify_values};
+use super::coerce::{
+    coerce, fold, is_untyped, literal, typed_literal, unify, unify_list, unify_values,
+};
 use super::operators::arithmetic;
-use super::{Binder, mismatch};
+use super::{Binder, boolean, mismatch};
 use crate::cast;
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::functions::{self, CONCATENATION, Takes, Unresolved};
-use crate::syntax::{self, ArithmeticOp, CastTarget, Position};
-use crate::types::{digits_of, type_name};
+use crate::input::number;
+use crate::syntax::{self, ArithmeticOp, CastTarget, CompareOp, Position};
+use crate::types::{self, digits_of, type_name};
 use crate::{ErrorKind, Result, Value};
 
 impl Binder<'_> {
@@ -99,16 +102,8 @@ fn cast_to_numeric(operand: Expr, at: Position) -> Result<Expr> {
     let to = match (&operand.kind, &operand.data_type) {
         (ExprKind::Literal(Literal { value: Value::Null, .. }), _) => DataType::Decimal128(1, 0),
         (ExprKind::Literal(Literal { value: Value::Text(text), .. }), _) => {
-            let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
-            let digits = |part: &str| part.chars().filter(char::is_ascii_digit).count();
-            let (precision, scale) = (digits(whole) + digits(fraction), digits(fraction));
-            let (precision, scale) = (u8::try_from(precision), i8::try_from(scale));
-            match (precision, scale) {
-                (Ok(precision @ 1..=38), Ok(scale)) if !text.contains(['e', 'E']) => {
-                    DataType::Decimal128(precision, scale)
-                }
-                _ => return Err(mismatch(at, format!("'{text}' is no decimal"))),
-            }
+            let number = number::exact(text).and_then(|number| types::decimal_of(&number));
+            number.ok_or_else(|| mismatch(at, format!("'{text}' is no decimal")))?
         }
         (_, from) => match digits_of(from) {
             Some((precision, scale)) => DataType::Decimal128(precision, scale.cast_signed()),
@@ -170,16 +165,36 @@ fn of_two(name: &str, left: Expr, right: Expr, at: Position) -> Result<Expr> {
     match name {
         "mod" => arithmetic(ArithmeticOp::Modulo, left, right, at),
         "||" => concatenation(left, right, at),
-        _ => {
-            let mut operands = unify_values(vec![left, right], at, name)?.into_iter().map(Box::new);
-            match (operands.next(), operands.next()) {
-                (Some(left), Some(right)) => {
-                    let data_type = left.data_type.clone();
-                    Ok(Expr { data_type, kind: ExprKind::NullIf { left, right } })
-                }
-                _ => Err(mismatch(at, format!("{name} lost an argument"))),
-            }
+        _ => nullif(left, right, at),
+    }
+}
+
+/// The left, unless both are equal. As in PostgreSQL a 32-bit float on the left stays one, though it is
+/// compared with other numbers in 64 bits.
+fn nullif(left: Expr, right: Expr, at: Position) -> Result<Expr> {
+    let is_real = |expr: &Expr| expr.data_type == DataType::Float32;
+    if is_real(&left) && !is_real(&right) {
+        let [value, other] = unify([left.clone(), right], at, "nullif")?.map(Box::new);
+        let kind = ExprKind::Compare { op: CompareOp::Equal, left: value, right: other };
+        let null = literal(Value::Null, at)?;
+        let arms = vec![boolean(kind), cast_to(null, &left.data_type, at)?, left];
+        return Ok(Expr {
+            data_type: DataType::Float32,
+            kind: ExprKind::Case { operand: None, arms },
+        });
+    }
+    let wide = |expr: Expr| match is_real(&right) && digits_of(&left.data_type).is_some() {
+        true => cast_to(expr, &DataType::Float64, at),
+        false => Ok(expr),
+    };
+    let operands = vec![wide(left.clone())?, wide(right.clone())?];
+    let mut operands = unify_values(operands, at, "nullif")?.into_iter().map(Box::new);
+    match (operands.next(), operands.next()) {
+        (Some(left), Some(right)) => {
+            let data_type = left.data_type.clone();
+            Ok(Expr { data_type, kind: ExprKind::NullIf { left, right } })
         }
+        _ => Err(mismatch(at, "nullif lost an argument".to_owned())),
     }
 }
 

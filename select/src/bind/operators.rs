@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use arrow::array::Datum;
 use arrow::datatypes::DataType;
 
-use super::coerce::{coerce, is_untyped, literal, unify_list};
+use super::coerce::{coerce, is_untyped, literal, unify_lookup};
 use super::{boolean, mismatch};
 use crate::expr::{Expr, ExprKind, Literal, LiteralSet};
 use crate::functions::{ILIKE, LIKE};
@@ -85,7 +85,7 @@ fn operand_type(expr: &Expr) -> types::Operand {
 pub(super) fn in_list(operand: Expr, list: Vec<Expr>, at: Position) -> Result<Expr> {
     let mut operands = vec![operand];
     operands.extend(list);
-    let mut list = unify_list(operands, at, "IN")?;
+    let mut list = unify_lookup(operands, at)?;
     let operand = Box::new(list.remove(0));
     Ok(boolean(match literal_set(&list) {
         Some((set, has_null)) => ExprKind::InSet { operand, set, has_null },

@@ -58,11 +58,11 @@ fn floats(
     arguments.each_number::<Float64Type>(|row| of(numbers.at(row)))
 }
 
+/// 1, -1, or 0 for zeros and for NaN, as PostgreSQL has it.
 fn sign(value: f64) -> f64 {
     match value {
         value if value > 0.0 => 1.0,
         value if value < 0.0 => -1.0,
-        value if value.is_nan() => value,
         _ => 0.0,
     }
 }
@@ -113,7 +113,7 @@ fn power(base: f64, exponent: f64) -> Result<f64, Problem> {
     if base == 0.0 && exponent < 0.0 {
         return Err(Problem("zero raised to a negative power is undefined".to_owned()));
     }
-    if base < 0.0 && exponent.is_finite() && exponent.fract() != 0.0 && base.is_finite() {
+    if base < 0.0 && exponent.is_finite() && exponent.fract() != 0.0 {
         let text = "a negative number raised to a non-integer power yields a complex result";
         return Err(Problem(text.to_owned()));
     }

@@ -8,7 +8,7 @@ use arrow::datatypes::{
 
 use super::arguments::Arguments;
 use super::{Function, Gives, Takes};
-use crate::calendar::{DAY_MICROS, civil_of_days, days_in_month, days_of_civil};
+use crate::calendar::{DATES, DAY_MICROS, TIMESTAMPS, civil_of_days, days_in_month, days_of_civil};
 use crate::eval::Problem;
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::interval::Interval;
@@ -291,7 +291,7 @@ fn start_of(field: Field, micros: i64) -> Option<i64> {
         Field::Decade => days_of_civil(year.div_euclid(10) * 10, 1, 1),
         _ => return micros.checked_sub(micros.rem_euclid(unit)),
     };
-    start.checked_mul(DAY_MICROS)
+    start.checked_mul(DAY_MICROS).filter(|micros| TIMESTAMPS.contains(micros))
 }
 
 fn make_date(arguments: &Arguments<'_>) -> Result<ArrayRef, Problem> {
@@ -304,13 +304,11 @@ fn make_date(arguments: &Arguments<'_>) -> Result<ArrayRef, Problem> {
 }
 
 fn date_of(year: i64, month: i64, day: i64) -> Option<i32> {
-    /// Beyond it no date of 32 bits is.
-    const YEAR_MAX: i64 = 6_000_000;
     let (month, day) = (u32::try_from(month).ok()?, u32::try_from(day).ok()?);
-    if year == 0 || year.abs() > YEAR_MAX {
-        return None;
-    }
-    let year = if year < 0 { year + 1 } else { year };
+    // years that no date has are refused before anything is computed of them
+    let year = i32::try_from(year).ok().filter(|year| *year != 0)?;
+    let year = i64::from(year) + i64::from(year < 0);
     let exists = (1..=days_in_month(year, month)).contains(&day);
-    exists.then(|| i32::try_from(days_of_civil(year, month, day)).ok())?
+    let date = i32::try_from(days_of_civil(year, month, day)).ok();
+    date.filter(|date| exists && DATES.contains(date))
 }

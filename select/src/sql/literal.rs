@@ -2,8 +2,10 @@
 
 use sqlparser::ast;
 
+use super::cast::lower_cast;
 use super::place::{at, refuse, start, unsupported};
-use crate::interval::Interval;
+use crate::input::interval::{self, Unit};
+use crate::input::is_space;
 use crate::syntax::{Expr, ExprKind, Position};
 use crate::{ErrorKind, Result, Value};
 
@@ -41,21 +43,19 @@ pub(super) fn lower_typed(typed: &ast::TypedString) -> Result<Expr> {
     let ast::Value::SingleQuotedString(text) = &value.value else {
         return unsupported(at, "this form of a literal");
     };
-    let value = match data_type {
-        ast::DataType::Date => Value::date(text),
-        ast::DataType::Timestamp(
-            None,
-            ast::TimezoneInfo::None | ast::TimezoneInfo::WithoutTimeZone,
-        ) => Value::timestamp(text),
-        _ => return unsupported(at, format!("a literal of type {data_type}")),
+    let literal = ExprKind::Literal(Value::Text(text.clone()));
+    let is_plain =
+        |zone| matches!(zone, ast::TimezoneInfo::None | ast::TimezoneInfo::WithoutTimeZone);
+    let (value, expected) = match data_type {
+        ast::DataType::Date => (Value::date(text), "YYYY-MM-DD"),
+        ast::DataType::Timestamp(None, zone) if is_plain(*zone) => {
+            (Value::timestamp(text), "YYYY-MM-DD HH:MM:SS")
+        }
+        _ => return lower_cast(&ast::CastKind::Cast, Expr { at, kind: literal }, data_type, None),
     };
     match value {
         Some(value) => Ok(Expr { at, kind: ExprKind::Literal(value) }),
         None => {
-            let expected = match data_type {
-                ast::DataType::Date => "YYYY-MM-DD",
-                _ => "YYYY-MM-DD HH:MM:SS",
-            };
             let message = format!("'{text}' is not a {data_type}; expected {expected}");
             Err(at.error(ErrorKind::TypeMismatch, message))
         }
@@ -82,13 +82,14 @@ pub(super) fn lower_interval(interval: &ast::Interval) -> Result<Expr> {
         return unsupported(here, "an INTERVAL of anything but a text");
     };
     let parsed = match leading_field {
-        None => Interval::parse(text),
-        Some(unit) => {
+        None => interval::parse(text),
+        Some(field) => {
+            let unit = lower_unit(field, here)?;
             // with a unit, what is finer than it would be cut off
-            let fine = [ast::DateTimeField::Second, ast::DateTimeField::Seconds].contains(unit);
-            let of_number = |c: char| "+-0123456789".contains(c) || (fine && c == '.');
-            let is_number = text.trim().chars().all(of_number);
-            is_number.then(|| Interval::parse(&format!("{text} {unit}"))).flatten()
+            let of_number =
+                |c| matches!(c, '+' | '-' | '0'..='9') || unit == Unit::Second && c == '.';
+            let is_number = text.chars().all(|c| is_space(c) || of_number(c));
+            is_number.then(|| interval::parse_with(text, unit)).flatten()
         }
     };
     let Some(interval) = parsed else {
@@ -96,6 +97,22 @@ pub(super) fn lower_interval(interval: &ast::Interval) -> Result<Expr> {
         return Err(here.error(ErrorKind::TypeMismatch, message));
     };
     Ok(Expr { at: here, kind: ExprKind::Literal(Value::Interval(interval)) })
+}
+
+/// The unit behind an INTERVAL; in PostgreSQL any other word there is the name of the column.
+fn lower_unit(field: &ast::DateTimeField, here: Position) -> Result<Unit> {
+    Ok(match field {
+        ast::DateTimeField::Year => Unit::Year,
+        ast::DateTimeField::Month => Unit::Month,
+        ast::DateTimeField::Day => Unit::Day,
+        ast::DateTimeField::Hour => Unit::Hour,
+        ast::DateTimeField::Minute => Unit::Minute,
+        ast::DateTimeField::Second => Unit::Second,
+        other => {
+            let what = format!("the unit {other} behind an INTERVAL; write it in the text, it");
+            return unsupported(here, what);
+        }
+    })
 }
 
 pub(super) fn lower_escape(escape: Option<&ast::ValueWithSpan>) -> Result<Option<char>> {

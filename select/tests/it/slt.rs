@@ -55,6 +55,7 @@ files! {
     intervals
     is_true
     limit_offset
+    literals
     logic
     narrow
     number_functions
