@@ -39,6 +39,8 @@ mod mutation;
 mod oracle;
 /// Tables as Parquet files.
 mod parquet_file;
+/// Selects and texts against PostgreSQL.
+mod postgres;
 /// SQL and its rows or its error, as files of text.
 mod slt;
 /// What outgrows memory.

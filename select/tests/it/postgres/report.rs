@@ -1,0 +1,141 @@
+//! Differences, grouped by their kind.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use sift_select::Error;
+
+use super::psql::{Failure, Rows};
+
+/// Examples that are shown of a kind.
+const EXAMPLES_MAX: usize = 100;
+
+/// How two answers relate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Relation {
+    /// Both have a value, not the same.
+    OtherValue,
+    /// Sift has a value, PostgreSQL an error.
+    NoError,
+    /// Sift refuses what PostgreSQL does.
+    Refused,
+}
+
+/// What a run found.
+#[derive(Default)]
+pub(super) struct Report {
+    asked: usize,
+    excused: BTreeMap<&'static str, usize>,
+    kinds: BTreeMap<(Relation, String), BTreeMap<String, (usize, String)>>,
+}
+
+impl Report {
+    /// Notes what differs between an answer of PostgreSQL and the same question's in some forms;
+    /// `kind` is how differences are grouped.
+    pub(super) fn compare(
+        &mut self,
+        theirs: &Result<Rows, Failure>,
+        ours: &[(&str, Result<Rows, Error>)],
+        kind: &str,
+        question: &str,
+        shape: &str,
+    ) {
+        let mut differences: BTreeMap<_, (String, Vec<&str>)> = BTreeMap::new();
+        for (form, ours) in ours {
+            self.asked += 1;
+            if let Some(relation) = relation(theirs, ours) {
+                let text = difference(theirs, ours);
+                let difference = differences.entry((relation, ours.as_ref().ok()));
+                difference.or_insert_with(|| (text, Vec::new())).1.push(form);
+            }
+        }
+        for ((relation, _), (text, forms)) in differences {
+            let kind = format!("{kind}: {}", forms.join(", "));
+            self.add(relation, &kind, shape, format!("{question}\n        {text}"));
+        }
+    }
+
+    /// Counts a difference that may be.
+    pub(super) fn excuse(&mut self, reason: &'static str) {
+        self.asked += 1;
+        *self.excused.entry(reason).or_default() += 1;
+    }
+
+    /// Notes an example of a kind; the shortest of each shape is kept.
+    pub(super) fn add(&mut self, relation: Relation, kind: &str, shape: &str, example: String) {
+        let shapes = self.kinds.entry((relation, kind.to_owned())).or_default();
+        let (count, shortest) =
+            shapes.entry(shape.to_owned()).or_insert_with(|| (0, example.clone()));
+        *count += 1;
+        if example.len() < shortest.len() {
+            *shortest = example;
+        }
+    }
+
+    /// The kinds for which `wanted` holds; `None` where there are none.
+    pub(super) fn text(
+        &self,
+        wanted: impl Fn(Relation) -> bool,
+        examples: usize,
+    ) -> Option<String> {
+        let mut text = String::new();
+        for ((relation, kind), shapes) in &self.kinds {
+            if !wanted(*relation) {
+                continue;
+            }
+            let count: usize = shapes.values().map(|(count, _)| count).sum();
+            let _ = writeln!(text, "{relation:?}, {kind}: {count} of {} questions", self.asked);
+            let mut shapes: Vec<_> = shapes.values().collect();
+            shapes.sort_by_key(|(_, example)| example.len());
+            for (count, example) in shapes.iter().take(examples) {
+                let _ = writeln!(text, "  {count} x {example}");
+            }
+        }
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// Prints what Sift refuses and fails if anything else differs.
+    pub(super) fn finish(self) {
+        if let Some(refused) = self.text(|relation| relation == Relation::Refused, EXAMPLES_MAX) {
+            println!("{refused}");
+        }
+        for (reason, count) in &self.excused {
+            println!("{count} answers differ: {reason}");
+        }
+        println!("{} questions", self.asked);
+        if let Some(wrong) = self.text(|relation| relation != Relation::Refused, EXAMPLES_MAX) {
+            panic!("answers differ from PostgreSQL's\n{wrong}");
+        }
+    }
+}
+
+/// How the answers differ, if they do.
+fn relation(theirs: &Result<Rows, Failure>, ours: &Result<Rows, Error>) -> Option<Relation> {
+    match (theirs, ours) {
+        (Ok(theirs), Ok(ours)) if theirs == ours => None,
+        (Err(_), Err(_)) => None,
+        (Ok(_), Ok(_)) => Some(Relation::OtherValue),
+        (Err(_), Ok(_)) => Some(Relation::NoError),
+        (Ok(_), Err(_)) => Some(Relation::Refused),
+    }
+}
+
+fn difference(theirs: &Result<Rows, Failure>, ours: &Result<Rows, Error>) -> String {
+    let theirs = match theirs {
+        Ok(rows) => shown(rows),
+        Err(Failure { sqlstate, message }) => format!("error {sqlstate} {message}"),
+    };
+    let ours = match ours {
+        Ok(rows) => shown(rows),
+        Err(error) => format!("{:?}: {error}", error.kind()),
+    };
+    format!("PostgreSQL {theirs}\n        Sift       {ours}")
+}
+
+fn shown(rows: &Rows) -> String {
+    let field =
+        |field: &Option<String>| field.as_ref().map_or("NULL".to_owned(), |f| format!("{f:?}"));
+    let rows: Vec<_> =
+        rows.iter().map(|row| row.iter().map(field).collect::<Vec<_>>().join(", ")).collect();
+    rows.join("; ")
+}
