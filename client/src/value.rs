@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use arrow::compute::kernels::cast_utils::{Parser, string_to_timestamp_nanos};
+use arrow::compute::kernels::cast_utils::Parser;
 use arrow::datatypes::Date32Type;
 use sift_proto::message;
 use sift_proto::message::value::Kind;
@@ -55,25 +55,23 @@ impl Value {
     /// # Errors
     /// [`Usage::Value`] where the text is none.
     pub fn date(text: &str) -> Result<Self, Usage> {
-        let days = (text.len() >= 10).then(|| Date32Type::parse(text)).flatten();
-        days.map(Self::Date).ok_or_else(|| wrong(text, "a date; give YYYY-MM-DD"))
+        let days = days(text).map(Self::Date);
+        days.ok_or_else(|| wrong(text, "a date; give YYYY-MM-DD"))
     }
 
     /// A date and time without a zone, such as `2024-02-29T12:30:00.25`.
     ///
     /// # Errors
-    /// [`Usage::Value`] where the text is none.
+    /// [`Usage::Value`] where the text is none, and where it is finer than microseconds.
     pub fn timestamp(text: &str) -> Result<Self, Usage> {
-        let zoned = text.get(10..).unwrap_or_default().contains(['Z', 'z', '+', '-']);
-        match string_to_timestamp_nanos(text) {
-            Ok(nanos) if !zoned => Ok(Self::Timestamp(nanos.div_euclid(1000))),
-            _ => Err(wrong(text, "a timestamp; give YYYY-MM-DDTHH:MM:SS without a zone")),
-        }
+        let expected = "a timestamp; give YYYY-MM-DDTHH:MM:SS.ffffff without a zone";
+        micros(text).map(Self::Timestamp).ok_or_else(|| wrong(text, expected))
     }
 
     /// A value as people write it on a command line: `TYPE:VALUE`, where the type is one of `text`,
     /// `integer`, `decimal`, `float`, `boolean`, `date`, `timestamp` and `null`; or a bare value,
-    /// which is an integer or a decimal where it looks like one and else a text.
+    /// which is an integer or a decimal where it looks like one and else a text. A text is read as what
+    /// it stands beside, so `007` is a number beside numbers and keeps its zeros beside texts.
     ///
     /// # Errors
     /// [`Usage::Value`] where the value is not of its type.
@@ -86,7 +84,7 @@ impl Value {
             }
             Some(("decimal", text)) => Self::decimal(text),
             Some(("float", text)) => {
-                text.parse().map(Self::Float).ok().ok_or_else(parsed("a floating-point number"))
+                float(text).map(Self::Float).ok_or_else(parsed("a floating-point number"))
             }
             Some(("boolean", text)) => {
                 text.parse().map(Self::Boolean).ok().ok_or_else(parsed("true or false"))
@@ -94,6 +92,7 @@ impl Value {
             Some(("date", text)) => Self::date(text),
             Some(("timestamp", text)) => Self::timestamp(text),
             Some(("null", "")) => Ok(Self::Null),
+            _ if has_leading_zero(argument) => Ok(Self::Text(argument.to_owned())),
             _ => Ok(match argument.parse() {
                 Ok(integer) => Self::Integer(integer),
                 Err(_not_an_integer) => match argument.parse() {
@@ -103,6 +102,53 @@ impl Value {
             }),
         }
     }
+}
+
+/// Returns the number of exactly so many digits.
+fn digits(text: &str, count: usize) -> Option<i64> {
+    let is_number = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number)
+}
+
+/// Returns the days from 1970-01-01 to `YYYY-MM-DD`.
+fn days(text: &str) -> Option<i32> {
+    let mut parts = text.splitn(3, '-');
+    let lengths = [4, 2, 2];
+    let is_date =
+        lengths.iter().all(|count| parts.next().is_some_and(|p| digits(p, *count).is_some()));
+    Date32Type::parse(text).filter(|_| is_date && !text.starts_with("0000"))
+}
+
+/// Returns the microseconds from 1970-01-01T00:00:00 to `YYYY-MM-DD[THH:MM[:SS[.ffffff]]]`.
+fn micros(text: &str) -> Option<i64> {
+    let (day, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00"));
+    let mut parts = time.splitn(3, ':');
+    let hours = digits(parts.next()?, 2).filter(|hours| *hours < 24)?;
+    let minutes = digits(parts.next()?, 2).filter(|minutes| *minutes < 60)?;
+    let (seconds, fraction) = match parts.next() {
+        Some(seconds) => seconds.split_once('.').unwrap_or((seconds, "0")),
+        None => ("00", "0"),
+    };
+    let seconds = digits(seconds, 2).filter(|seconds| *seconds < 60)?;
+    let fraction = format!("{fraction:0<6}");
+    let micros = digits(&fraction, 6)?;
+    let minutes = (i64::from(days(day)?) * 24 + hours) * 60 + minutes;
+    Some((minutes * 60 + seconds) * 1_000_000 + micros)
+}
+
+/// Returns the nearest float, if the number is neither beyond all floats nor lost to zero.
+fn float(text: &str) -> Option<f64> {
+    let value: f64 = text.parse().ok()?;
+    let mantissa = text.split(['e', 'E']).next()?;
+    let overflows = value.is_infinite() && mantissa.contains(|c: char| c.is_ascii_digit());
+    let underflows = value == 0.0 && mantissa.contains(|c: char| ('1'..='9').contains(&c));
+    (!overflows && !underflows).then_some(value)
+}
+
+/// Whether a number would lose zeros before its digits.
+fn has_leading_zero(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text).as_bytes();
+    matches!(digits, [b'0', b'0'..=b'9', ..])
 }
 
 impl FromStr for Decimal {
@@ -198,6 +244,12 @@ mod tests {
             ("10:30", Value::Text("10:30".into())),
             ("1e5", Value::Text("1e5".into())),
             ("float:1e5", Value::Float(1e5)),
+            ("007", Value::Text("007".into())),
+            ("0.50", decimal("0.50")),
+            ("0", Value::Integer(0)),
+            ("date:9999-12-31", Value::Date(2_932_896)),
+            ("timestamp:9999-12-31 23:59", Value::Timestamp(253_402_300_740_000_000)),
+            ("timestamp:1970-01-02", Value::Timestamp(86_400_000_000)),
             ("date:1970-01-02", Value::Date(1)),
             ("date:1969-12-31", Value::Date(-1)),
             ("timestamp:1970-01-01T00:00:01.5", Value::Timestamp(1_500_000)),
@@ -214,6 +266,17 @@ mod tests {
             "decimal:.",
             "date:2023-02-29",
             "date:today",
+            "date:24-02-28",
+            "date:0000-01-01",
+            "date:-0001-01-01",
+            "date:2024-2-8",
+            "date:2024-01-01T10:00:00",
+            "float:1e400",
+            "float:1e-400",
+            "timestamp:2024-01-01T23:59:59.9999999",
+            "timestamp:2024-01-01T24:00:00",
+            "timestamp:2024-01-01T23:59:60",
+            "timestamp:2024-01-01T10",
             "boolean:1",
             "timestamp:2024-01-01T00:00:00Z",
             "timestamp:2024-01-01T00:00:00+01:00",

@@ -69,6 +69,9 @@ const UNITS: &[(Unit, &[&str])] = &[
     (Unit::Millennium, &["mil", "mils", "millennium", "millennia"]),
 ];
 
+/// Words that a number may follow without a space: units that are words of dates, too.
+const JOINED: &[&str] = &["d", "dec", "h", "m", "mon", "s", "y"];
+
 impl Unit {
     fn of(word: &str) -> Option<Self> {
         let known = UNITS.iter().find(|(_, words)| words.contains(&word));
@@ -121,17 +124,23 @@ fn parts(text: &str) -> Option<Vec<Part<'_>>> {
                 return None;
             }
             let is_negative = sign == Some('-');
-            parts.push(match number.contains(':') {
-                true => Part::Time(number, is_negative),
-                false => Part::Number(number, is_negative),
+            parts.push(match (number.contains(':'), number.contains('-')) {
+                (true, true) => return None,
+                (true, false) => Part::Time(number, is_negative),
+                (false, _) => Part::Number(number, is_negative),
             });
             rest.len() - signed.len() + number.len()
         } else {
             let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
-            parts.push(Part::Word(rest[..end].to_ascii_lowercase()));
-            // PostgreSQL takes what is joined to a word for a date
-            let is_joined = rest[end..].starts_with(|c| !(is_space(c) || c == ','));
-            (end > 0 && !is_joined).then_some(end)?
+            let word = rest[..end].to_ascii_lowercase();
+            let is_whole = match rest[end..].chars().next() {
+                None | Some(',') => true,
+                // PostgreSQL takes what is joined to another word for a date
+                Some('0'..='9' | '+') => JOINED.contains(&word.as_str()),
+                Some(c) => is_space(c),
+            };
+            parts.push(Part::Word(word));
+            (end > 0 && is_whole).then_some(end)?
         };
         rest = &rest[length..];
     }

@@ -10,7 +10,7 @@ use crate::Value;
 use crate::value::DECIMAL_DIGITS_MAX;
 
 /// Furthest that an exponent moves the point of a decimal.
-const EXPONENT_MAX: i32 = 1000;
+const EXPONENT_MAX: u32 = 1000;
 
 /// Returns the whole number that a text means: digits, and a sign before them.
 pub(crate) fn whole<T: FromStr>(text: &str) -> Option<T> {
@@ -60,7 +60,7 @@ impl<'a> Parts<'a> {
         let parts = Self { is_negative, whole, fraction, exponent };
         let is_number = parts.digits().count() > 0
             && parts.digits().all(|byte| byte.is_ascii_digit())
-            && exponent.abs() <= EXPONENT_MAX;
+            && exponent.unsigned_abs() <= EXPONENT_MAX;
         is_number.then_some(parts)
     }
 

@@ -111,8 +111,8 @@ pub(super) fn seconds_and_micros(text: &str) -> Option<(i64, i64)> {
 /// the nearest float.
 #[expect(clippy::cast_possible_truncation, reason = "at most a million")]
 pub(super) fn rounded_micros(digits: &str) -> Option<i64> {
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let fraction: f64 = format!("0.{digits}").parse().ok().filter(|_| is_number)?;
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let fraction: f64 = format!("0.{digits}0").parse().ok().filter(|_| is_number)?;
     Some((fraction * 1e6).round_ties_even() as i64)
 }
 
