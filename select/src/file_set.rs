@@ -1,9 +1,12 @@
 //! Many files of one schema as one source, and what their names tell about their records.
 //!
 //! A folder named `key=value` gives its files a column, the same value for every record: a whole
-//! number or a date where that is true of all files, else a text; `__HIVE_DEFAULT_PARTITION__` is
-//! NULL. The path of the file is the column `_file`, which `*` leaves out. A term of WHERE over
-//! such columns alone rules files out before they are opened.
+//! number or a date where that is true of all files, else a text. Keys and values are
+//! [decoded](folders) before anything is told by them. The path of the file is the column `_file`, as
+//! it is written, which `*` leaves out. A term of WHERE over such columns alone rules files out before
+//! they are opened.
+
+mod folders;
 
 use std::sync::Arc;
 
@@ -15,11 +18,10 @@ use crate::eval::{self, Input};
 use crate::plan::where_terms;
 use crate::source::Part;
 use crate::{Error, ErrorKind, Result, Select, Source, Value, View, types};
+use folders::{Folder, folders};
 
 /// The column that has the path of the file.
 pub(crate) const PATH_COLUMN: &str = "_file";
-
-const NULL_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// The files whose names match a pattern; none of them is opened yet.
 #[derive(Debug)]
@@ -36,12 +38,14 @@ impl FileSet {
     /// The files with these names, in the order in which their records come.
     ///
     /// # Errors
-    /// `Unsupported` when the folders of one have other keys than those of another.
+    /// `Unsupported` when the folders of one have other keys than those of another, or two folders of
+    /// a path the same key.
     pub fn new(pattern: &str, names: Vec<String>) -> Result<Self> {
-        let folders: Vec<Vec<(&str, &str)>> = names.iter().map(|name| keys(name)).collect();
-        let first = folders.first().map_or(&[][..], Vec::as_slice);
-        for (name, keys) in names.iter().zip(&folders) {
-            if !keys.iter().map(|(key, _)| key).eq(first.iter().map(|(key, _)| key)) {
+        let all: Vec<Vec<Folder<'_>>> = names.iter().map(|name| folders(name).collect()).collect();
+        let first = all.first().map_or(&[][..], Vec::as_slice);
+        check_keys(pattern, names.first().map_or("", String::as_str), first)?;
+        for (name, others) in names.iter().zip(&all) {
+            if !others.iter().map(|other| &other.key).eq(first.iter().map(|first| &first.key)) {
                 let message = format!(
                     "{pattern}: {name} has other `key=value` folders than {}; narrow the pattern",
                     names[0]
@@ -51,10 +55,11 @@ impl FileSet {
         }
         let mut fields: Vec<FieldRef> = Vec::new();
         let mut columns: Vec<Vec<ArrayRef>> = Vec::new();
-        for (index, (key, _)) in first.iter().enumerate() {
-            let values: Vec<&str> = folders.iter().map(|keys| keys[index].1).collect();
+        for (index, Folder { key, .. }) in first.iter().enumerate() {
+            let values: Vec<Option<&str>> =
+                all.iter().map(|folders| folders[index].value.as_deref()).collect();
             let (data_type, arrays) = typed(&values);
-            fields.push(Arc::new(Field::new(*key, data_type, values.contains(&NULL_VALUE))));
+            fields.push(Arc::new(Field::new(&**key, data_type, values.contains(&None))));
             columns.push(arrays);
         }
         fields.push(Arc::new(Field::new(PATH_COLUMN, DataType::Utf8, false)));
@@ -174,17 +179,25 @@ impl FileSet {
     }
 }
 
-/// Keys and values of the folders of a path.
-fn keys(name: &str) -> Vec<(&str, &str)> {
-    let folders = name.rsplit_once('/').map_or("", |(folders, _)| folders);
-    let pairs = folders.split('/').filter_map(|folder| folder.split_once('='));
-    pairs.filter(|(key, _)| !key.is_empty()).collect()
+/// Whether every key of a path names one column.
+fn check_keys(pattern: &str, name: &str, folders: &[Folder<'_>]) -> Result<()> {
+    for (index, Folder { key, .. }) in folders.iter().enumerate() {
+        let is_again = folders[..index].iter().any(|other| key.eq_ignore_ascii_case(&other.key));
+        let complaint = match key.eq_ignore_ascii_case(PATH_COLUMN) {
+            true => "is the column of the path too",
+            false if is_again => "is the key of two folders",
+            false => continue,
+        };
+        let message = format!("{pattern}: `{key}` in {name} {complaint}; rename the folder");
+        return Err(Error::new(ErrorKind::Unsupported, message));
+    }
+    Ok(())
 }
 
 /// The type that all values have, and each of them as an array of one.
-fn typed(values: &[&str]) -> (DataType, Vec<ArrayRef>) {
+fn typed(values: &[Option<&str>]) -> (DataType, Vec<ArrayRef>) {
     let parsed = |parse: fn(&str) -> Option<Value>| -> Option<Vec<Value>> {
-        let value = |text: &&str| if *text == NULL_VALUE { Some(Value::Null) } else { parse(text) };
+        let value = |text: &Option<&str>| text.map_or(Some(Value::Null), parse);
         values.iter().map(value).collect()
     };
     let whole = |text: &str| {
@@ -244,13 +257,35 @@ mod tests {
     }
 
     #[test]
+    fn values_are_decoded_before_files_are_ruled_out() {
+        let names = ["d/r=a%3Db/a.csv", "d/r=50%/b.csv", "d/r=a%2Fb/c.csv", "d/r=/d.csv"];
+        let set = set(&names).unwrap();
+        for (filter, expected) in [
+            ("r = 'a=b'", &[0][..]),
+            ("r = 'a%3Db'", &[]),
+            ("r LIKE 'a%'", &[0, 2]),
+            ("r = '50%'", &[1]),
+            ("r = 'a/b'", &[2]),
+            ("r = ''", &[3]),
+            ("r IS NULL", &[]),
+            ("_file = 'd/r=a%3Db/a.csv'", &[0]),
+            ("_file = 'd/r=a=b/a.csv'", &[]),
+        ] {
+            assert_eq!(matching(&set, filter), expected, "{filter}");
+        }
+    }
+
+    #[test]
     fn values_have_the_type_of_all() {
         let data_type = |values: &[&str]| {
             let names: Vec<_> = values.iter().map(|value| format!("k={value}/f.csv")).collect();
             FileSet::new("*/f.csv", names).unwrap().fields[0].data_type().clone()
         };
         assert_eq!(data_type(&["1", "-20"]), DataType::Int64);
-        assert_eq!(data_type(&["1", NULL_VALUE]), DataType::Int64);
+        assert_eq!(data_type(&["1", "__HIVE_DEFAULT_PARTITION__"]), DataType::Int64);
+        assert_eq!(data_type(&["%31", "2"]), DataType::Int64);
+        assert_eq!(data_type(&["2024%2D02-29", "1999-12-31"]), DataType::Date32);
+        assert_eq!(data_type(&["1%00"]), DataType::Utf8);
         assert_eq!(data_type(&["01", "2"]), DataType::Utf8);
         assert_eq!(data_type(&["2024-02-29", "1999-12-31"]), DataType::Date32);
         assert_eq!(data_type(&["2024-02-29", "1"]), DataType::Utf8);
@@ -268,5 +303,13 @@ mod tests {
         );
         assert!(set(&["d/year=1/a.csv", "d/b.csv"]).is_err());
         assert!(set(&["d/=1/a.csv", "d/x/b.csv"]).is_ok());
+        assert!(set(&["d/my%20key=1/a.csv", "d/my key=2/b.csv"]).is_ok());
+        for (path, complaint) in [
+            ("k=1/%4B=2/a.csv", "`K` in k=1/%4B=2/a.csv is the key of two folders"),
+            ("%5ffile=1/a.csv", "`_file` in %5ffile=1/a.csv is the column of the path too"),
+        ] {
+            let error = set(&[path]).unwrap_err().to_string();
+            assert_eq!(error, format!("d/*/*.csv: {complaint}; rename the folder"));
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::fs::{self, File};
 use std::sync::Arc;
 
-use sift_select::{Descriptor, FileSet, Plan, Result, Select, Source, Value};
+use sift_select::{Descriptor, FileSet, Plan, Predicate, Result, Select, Source, Value, View};
 
 use crate::engine::{self, Answer, RUNS, Run};
 
@@ -131,6 +131,54 @@ fn files_that_cannot_match_are_not_opened() {
         folder.source(sql, &[]).and_then(|source| Plan::new(&Select::parse(sql)?, source, &[]));
     let text = plan.expect(sql).to_string();
     assert!(text.contains("scan: d/* (csv, 1 of 4 files, 15 bytes)"), "{text}");
+}
+
+#[test]
+fn names_of_folders_are_decoded() {
+    let folder = Folder::new(&[
+        ("d/my%20key=a%3Db/day=2024%2D01-01/f.csv", "id\n1\n"),
+        ("d/my%20key=__HIVE_DEFAULT_PARTITION__/day=2024-01-02/f.csv", "id\n2\n"),
+        ("d/my%20key=..%2Fx%00/day=2024-01-03/f.csv", "id\n3\n"),
+        ("d/my%20key=50%/day=2024-01-04/f.csv", "id\n4\n"),
+        ("d/my%20key=%FF/day=2024-01-05/f.csv", "id\n5\n"),
+        ("d/my%20key=/day=2024-01-06/f.csv", "id\n6\n"),
+        ("d/my%20key=2026-01-01 00%3A00/day=2024-01-07/f.csv", "id\n7\n"),
+    ]);
+    let everything = "SELECT * FROM 'd/*'";
+    for run in RUNS {
+        let answer = folder.ask(everything, *run).expect(everything);
+        assert_eq!(answer.columns, "id int64, my key utf8, day date");
+        assert_eq!(
+            answer.rows,
+            [
+                "1, 'a=b', 2024-01-01",
+                "2, NULL, 2024-01-02",
+                "3, '../x\0', 2024-01-03",
+                "4, '50%', 2024-01-04",
+                "5, '%FF', 2024-01-05",
+                "6, '', 2024-01-06",
+                "7, '2026-01-01 00:00', 2024-01-07",
+            ]
+        );
+    }
+    for (filter, ids, opened) in [
+        ("\"my key\" = 'a=b'", &["1"][..], 1),
+        ("\"my key\" = 'a%3Db'", &[], 1),
+        ("\"my key\" IS NULL", &["2"], 1),
+        ("\"my key\" = '2026-01-01 00:00'", &["7"], 1),
+        ("day > DATE '2024-01-05'", &["6", "7"], 2),
+        ("_file LIKE '%a\\%3Db%'", &["1"], 1),
+    ] {
+        folder.opened.borrow_mut().clear();
+        let sql = format!("SELECT id FROM 'd/*' WHERE {filter}");
+        assert_eq!(folder.ask(&sql, RUNS[0]).expect(&sql).rows, ids, "{filter}");
+        assert_eq!(folder.opened.borrow().len(), opened, "{filter}");
+    }
+    let source = folder.source(everything, &[]).expect(everything);
+    let filter = Predicate::parse("\"my key\" = 'a=b' OR id = 4").expect("a predicate");
+    let view = View::new(source, None, Some(&filter)).expect("a view");
+    let shown = engine::select_in(view, "SELECT id FROM 'd/*'", &[], RUNS[0]).expect("an answer");
+    assert_eq!(shown.rows, ["1", "4"]);
 }
 
 #[test]
