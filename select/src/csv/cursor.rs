@@ -139,7 +139,7 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     /// The records of `bytes` by the structure of them; one with another number of fields than the
-    /// layout has, or with a misplaced quote, is the fault that ends the block.
+    /// layout has, or with a misplaced quote or carriage return, is the fault that ends the block.
     pub(super) fn block<'a>(
         &'a mut self,
         layout: &'a Layout,
@@ -161,7 +161,7 @@ impl Scratch {
             }
             let last = first + ends[first..].partition_point(|&end| end < line_feed);
             let from = if first == 0 { 0 } else { ends[first - 1] as usize + 1 };
-            if !matches!(&bytes[from..line_feed as usize], b"" | b"\r") {
+            if !is_blank(&bytes[from..line_feed as usize]) {
                 wrong = Some(last + 1 - first);
                 break;
             }
@@ -174,7 +174,7 @@ impl Scratch {
             (None, Some(at)) if at - from > RECORD_BYTES_MAX => Some((None, too_long())),
             (None, Some(at)) => {
                 let field = layout.fields.get(ends.len() - first);
-                Some((field.map(|field| field.name.clone()), misplaced(&bytes[at..])))
+                Some((field.map(|field| field.name.clone()), misplaced(bytes, at)))
             }
             (None, None) => None,
         }
@@ -211,11 +211,20 @@ fn wrong_fields(layout: &Layout, found: usize) -> String {
     format!("{found} {fields}, {other} has {expected}")
 }
 
-/// What is wrong with a quote, by the byte that makes it so and what follows.
-fn misplaced(from: &[u8]) -> String {
-    match from.first() {
-        Some(b'"') => "a quote within a field that does not start with one".to_owned(),
+/// What is wrong with the byte `at` that is misplaced.
+pub(super) fn misplaced(bytes: &[u8], at: usize) -> String {
+    let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+    match (before, bytes.get(at)) {
+        // inside of quotes it may be followed by anything
+        (Some(b'\r'), _) => {
+            "a carriage return that no line feed follows; a field that has one needs \
+                             quotes, and lines that end with it alone need line feeds, as \
+                             `tr '\\r' '\\n'` makes them"
+                .to_owned()
+        }
+        (_, Some(b'"')) => "a quote within a field that does not start with one".to_owned(),
         _ => {
+            let from = &bytes[at..];
             let length = from.iter().take(20).take_while(|&&byte| byte != b'\n').count();
             let found = crate::block::quote(&from[..length]);
             format!(
@@ -223,4 +232,9 @@ fn misplaced(from: &[u8]) -> String {
             )
         }
     }
+}
+
+/// Whether a line has nothing in it: carriage returns before its line feed belong to its end.
+pub(super) fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|&byte| byte == b'\r')
 }

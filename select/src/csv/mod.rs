@@ -3,16 +3,18 @@
 //! RFC 4180, strictly. A quote opens only at the start of a field and closes only before a delimiter,
 //! the end of the record or another quote, which together are one quote of the text; anything else is
 //! a fault of that record, and what follows it is not read, for where records end is then anyone's
-//! guess. Records end with LF or CRLF; a CR elsewhere is a byte of its field. The last record may
-//! lack its line end. A UTF-8 byte order mark at the start is skipped. A wholly empty line is a NULL
-//! in a file of one field, and no record in all others.
+//! guess. Records end with LF or CRLF, or with several CR and a LF, as a text that was converted twice
+//! has it. The last record may lack its line end. Any other CR outside of quotes is a fault too: it
+//! would be part of a value, or the end of a line that nobody sees. A UTF-8 byte order mark at the start
+//! is skipped, and so are empty lines before the header. An empty line behind it is a NULL in a file of
+//! one field, and no record in all others; a line of spaces is not empty.
 //!
 //! An empty field without quotes is NULL, `""` is the empty text. The first record names the fields
 //! unless the descriptor says otherwise; a name that is empty there becomes `column1`, by its place.
 //! Types come from the descriptor or from the [first records](crate::kind::Shape). They are then checked: a value
 //! that does not fit is a fault that names the remedy, never a wrong or missing value.
 //!
-//! Every record's number of fields and every quote is checked, also in fields that nobody asks for;
+//! Every record's number of fields, every quote and every CR is checked, also in fields that nobody asks for;
 //! values, and whether text is UTF-8, only where they are decoded.
 
 mod cursor;
@@ -158,7 +160,7 @@ impl Block<'_> {
         let end = self.firsts[record] as usize + column;
         let mut text = &self.bytes[self.start_of(end)..self.ends[end] as usize];
         if column + 1 == self.layout.fields.len() {
-            text = text.strip_suffix(b"\r").unwrap_or(text);
+            text = without_line_end(text);
         }
         match text {
             [] => None,
@@ -171,6 +173,15 @@ impl Block<'_> {
             _ => Some(text),
         }
     }
+}
+
+/// The last field of a record without the carriage returns before its line feed.
+#[inline]
+fn without_line_end(mut text: &[u8]) -> &[u8] {
+    while let [rest @ .., b'\r'] = text {
+        text = rest;
+    }
+    text
 }
 
 /// The text between the outer quotes, two quotes made one.

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::kind::Kind;
 use crate::{Error, ErrorKind, Result};
 
-use super::cursor::Scratch;
-use super::{Field, Layout, Options, RECORD_BYTES_MAX, infer};
+use super::cursor::{Scratch, is_blank, misplaced};
+use super::{Field, Layout, Options, RECORD_BYTES_MAX, infer, without_line_end};
 
 /// Bytes of the sample, or more where the header alone is longer.
 const SAMPLE_BYTES: usize = 1 << 20;
@@ -37,19 +37,18 @@ impl Layout {
             fields: Vec::new(),
         };
         let mut scratch = Scratch::default();
-        let Sample { bytes: sample, skipped, length } =
-            Sample::read(read, &mut scratch, layout.delimiter)?;
+        let sample = Sample::read(read, &mut scratch, &layout)?;
         let records = if layout.header {
             let (names, used) = header(name, &sample, &scratch, &layout)?;
             layout.fields = declared(&layout.descriptor, names, &options.fields)?;
             // the line feed of the header may be one that the file lacks
-            layout.start = (skipped + used).min(length) as u64;
-            &sample[used..]
+            layout.start = (sample.skipped + used).min(sample.length) as u64;
+            &sample.bytes[used..]
         } else {
-            layout.start = skipped as u64;
+            layout.start = sample.skipped as u64;
             let fields = options.fields.into_iter();
             layout.fields = fields.map(|(name, kind)| Field::new(name, kind)).collect();
-            &sample[..]
+            &sample.bytes[..]
         };
         layout.infer(records, &mut scratch);
         Ok(layout)
@@ -78,11 +77,11 @@ impl Field {
     }
 }
 
-/// The first bytes of the file behind a byte order mark. They hold a whole record unless that is too
-/// long.
+/// The first bytes of the file behind a byte order mark and, where there is a header, behind the blank
+/// lines before it. They hold a whole record unless that is too long.
 struct Sample {
     bytes: Vec<u8>,
-    /// Bytes of the byte order mark.
+    /// Bytes before them.
     skipped: usize,
     /// Bytes that were read.
     length: usize,
@@ -93,20 +92,23 @@ impl Sample {
     fn read(
         mut read: impl FnMut(usize) -> Result<Vec<u8>>,
         scratch: &mut Scratch,
-        delimiter: u8,
+        layout: &Layout,
     ) -> Result<Self> {
         let mut bytes_max = SAMPLE_BYTES;
         loop {
             let mut bytes = read(bytes_max)?;
             let length = bytes.len();
-            let skipped =
-                if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-            bytes.drain(..skipped);
             let all = length < bytes_max;
             if all && bytes.last().is_some_and(|&byte| byte != b'\n') {
                 bytes.push(b'\n');
             }
-            scratch.structure.scan(&bytes, delimiter);
+            let mut skipped =
+                if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+            if layout.header {
+                skipped += blank_lines(&bytes[skipped..]);
+            }
+            bytes.drain(..skipped);
+            scratch.structure.scan(&bytes, layout.delimiter);
             let found = !scratch.structure.records().is_empty();
             if found || scratch.structure.misplaced().is_some() || all || bytes_max > SAMPLE_BYTES {
                 return Ok(Self { bytes, skipped, length });
@@ -116,24 +118,36 @@ impl Sample {
     }
 }
 
+/// Bytes of the blank lines at the start.
+fn blank_lines(bytes: &[u8]) -> usize {
+    let lines = bytes.split_inclusive(|&byte| byte == b'\n');
+    let blank = lines.take_while(|line| line.strip_suffix(b"\n").is_some_and(is_blank));
+    blank.map(<[u8]>::len).sum()
+}
+
 /// The names of the first record and its bytes, the line end included.
 fn header(
     name: &str,
-    sample: &[u8],
+    sample: &Sample,
     scratch: &Scratch,
     layout: &Layout,
 ) -> Result<(Vec<String>, usize)> {
     let error = |message: String| Error::new(ErrorKind::Record, format!("{name}: {message}"));
-    if sample.is_empty() {
+    let Sample { bytes, skipped, .. } = sample;
+    if bytes.is_empty() {
+        let found = match skipped {
+            0 => "the file is empty",
+            _ => "the file has blank lines alone",
+        };
         let hint =
             format!("say so in {} with `header = false` and name its fields", layout.descriptor);
-        return Err(error(format!("the file is empty, expected a header; if it has none, {hint}")));
+        return Err(error(format!("{found}, expected a header; if it has none, {hint}")));
     }
     let structure = &scratch.structure;
     let Some(&end) = structure.records().first() else {
         let complaint = match structure.misplaced() {
-            Some(at) => format!("a misplaced quote (byte {at})"),
-            None => format!("no end within {} bytes; is a quote not closed?", sample.len()),
+            Some(at) => format!("{} (byte {})", misplaced(bytes, at), skipped + at),
+            None => format!("no end within {} bytes; is a quote not closed?", bytes.len()),
         };
         return Err(error(format!("the header has {complaint}")));
     };
@@ -145,9 +159,9 @@ fn header(
     let mut start = 0;
     for (column, &end) in structure.fields()[..fields].iter().enumerate() {
         let end = end as usize;
-        let mut text = &sample[start..end];
+        let mut text = &bytes[start..end];
         if column + 1 == fields {
-            text = text.strip_suffix(b"\r").unwrap_or(text);
+            text = without_line_end(text);
         }
         start = end + 1;
         let mut unquoted = text.to_vec();

@@ -1,10 +1,10 @@
 //! The structural pass: where fields and records end, 64 bytes at a time.
 //!
 //! As simdjson does (Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019), each 64 bytes
-//! become bit masks of quotes, delimiters and line feeds; the prefix XOR of the quotes tells what is
-//! inside of them, and the bits that remain become positions. Whether every quote stands where the
-//! strict rule allows one is decided on the same masks, so a field that nobody asks for is checked as
-//! well.
+//! become bit masks of quotes, delimiters, line feeds and carriage returns; the prefix XOR of the quotes
+//! tells what is inside of them, and the bits that remain become positions. Whether every quote and every
+//! carriage return stands where the strict rule allows one is decided on the same masks, so a field that
+//! nobody asks for is checked as well.
 
 use wide::u8x16;
 
@@ -27,7 +27,7 @@ impl Structure {
         let (words, rest) = bytes.as_chunks::<64>();
         let mut base = 0;
         for word in words {
-            if self.word(&mut pass, bytes, base, Masks::of(word, delimiter)) {
+            if self.word(&mut pass, base, Masks::of(word, delimiter)) {
                 return;
             }
             base += 64;
@@ -36,7 +36,7 @@ impl Structure {
             let mut word = [0; 64];
             word[..rest.len()].copy_from_slice(rest);
             let masks = Masks::of(&word, delimiter).within((1 << rest.len()) - 1);
-            if self.word(&mut pass, bytes, base, masks) {
+            if self.word(&mut pass, base, masks) {
                 return;
             }
         }
@@ -53,50 +53,49 @@ impl Structure {
         self.records.get()
     }
 
-    /// Where the first byte stands that makes a quote misplaced: one that opens within a field, or
-    /// what follows one that closes. Nothing behind it is looked at.
+    /// Where the first byte stands that makes a quote or a carriage return misplaced: a quote that opens
+    /// within a field, what follows one that closes, or what follows a carriage return outside of
+    /// quotes and is no line end. Nothing behind it is looked at.
     pub(super) fn misplaced(&self) -> Option<usize> {
         self.misplaced.map(|at| at as usize)
     }
 
-    /// Takes in 64 bytes that start at `base`; whether a quote in them is misplaced.
+    /// Takes in 64 bytes that start at `base`; whether one in them is misplaced.
     #[inline(always)]
-    fn word(&mut self, pass: &mut Pass, bytes: &[u8], base: u32, masks: Masks) -> bool {
-        let Masks { quotes, delimiters, line_feeds } = masks;
-        if quotes | pass.inside | pass.closed == 0 {
+    fn word(&mut self, pass: &mut Pass, base: u32, masks: Masks) -> bool {
+        let Masks { quotes, delimiters, line_feeds, carriage_returns, all } = masks;
+        let after_return = carriage_returns << 1 | pass.returned;
+        let stray = after_return & !(line_feeds | carriage_returns) & all;
+        if quotes | pass.inside | pass.closed | stray == 0 {
             let fields = delimiters | line_feeds;
             pass.ended = fields >> 63;
+            pass.returned = carriage_returns >> 63;
             self.fields.push(base, fields);
             self.records.push_few(base, line_feeds);
             return false;
         }
-        self.quoted_word(pass, bytes, base, masks)
+        self.quoted_word(pass, base, masks)
     }
 
-    fn quoted_word(&mut self, pass: &mut Pass, bytes: &[u8], base: u32, masks: Masks) -> bool {
+    fn quoted_word(&mut self, pass: &mut Pass, base: u32, masks: Masks) -> bool {
         // an opening quote is inside, a closing one is not
         let inside = prefix_xor(masks.quotes) ^ pass.inside;
         let fields = (masks.delimiters | masks.line_feeds) & !inside;
         let line_feeds = masks.line_feeds & !inside;
+        let carriage_returns = masks.carriage_returns & !inside;
         let (opening, closing) = (masks.quotes & inside, masks.quotes & !inside);
         let after_end = fields << 1 | pass.ended;
         let after_closing = closing << 1 | pass.closed;
+        let after_return = carriage_returns << 1 | pass.returned;
         pass.inside = if inside >> 63 == 1 { u64::MAX } else { 0 };
         pass.ended = fields >> 63;
         pass.closed = closing >> 63;
+        pass.returned = carriage_returns >> 63;
         // two quotes in a row inside of a field are one that closes and one that opens again
-        let mut misplaced = opening & !(after_end | after_closing);
-        let mut others = after_closing & !(fields | masks.quotes);
-        while others != 0 {
-            let at = base as usize + others.trailing_zeros() as usize;
-            // a CR at the end of the bytes may have its LF behind them: whoever gets both tells
-            let line_end =
-                bytes.get(at..).is_none_or(|rest| matches!(rest, [] | b"\r" | [b'\r', b'\n', ..]));
-            if !line_end {
-                misplaced |= others & others.wrapping_neg();
-            }
-            others &= others - 1;
-        }
+        let quotes = opening & !(after_end | after_closing)
+            | after_closing & !(fields | masks.quotes | carriage_returns);
+        // what follows the last byte of all is told by whoever gets both
+        let misplaced = (quotes | after_return & !(line_feeds | carriage_returns)) & masks.all;
         if misplaced == 0 {
             self.fields.push(base, fields);
             self.records.push_few(base, line_feeds);
@@ -117,11 +116,13 @@ struct Pass {
     ended: u64,
     /// The byte before was a closing quote.
     closed: u64,
+    /// The byte before was a carriage return outside of quotes.
+    returned: u64,
 }
 
 impl Default for Pass {
     fn default() -> Self {
-        Self { inside: 0, ended: 1, closed: 0 }
+        Self { inside: 0, ended: 1, closed: 0, returned: 0 }
     }
 }
 
@@ -131,6 +132,9 @@ struct Masks {
     quotes: u64,
     delimiters: u64,
     line_feeds: u64,
+    carriage_returns: u64,
+    /// The bytes that there are.
+    all: u64,
 }
 
 impl Masks {
@@ -147,7 +151,13 @@ impl Masks {
             let [a, b, c, d] = lanes.map(|lane| u64::from(lane.simd_eq(byte).to_bitmask()));
             a | b << 16 | c << 32 | d << 48
         };
-        Self { quotes: mask(b'"'), delimiters: mask(delimiter), line_feeds: mask(b'\n') }
+        Self {
+            quotes: mask(b'"'),
+            delimiters: mask(delimiter),
+            line_feeds: mask(b'\n'),
+            carriage_returns: mask(b'\r'),
+            all: u64::MAX,
+        }
     }
 
     fn within(self, mask: u64) -> Self {
@@ -155,6 +165,8 @@ impl Masks {
             quotes: self.quotes & mask,
             delimiters: self.delimiters & mask,
             line_feeds: self.line_feeds & mask,
+            carriage_returns: self.carriage_returns & mask,
+            all: mask,
         }
     }
 }

@@ -93,10 +93,10 @@ fn reference(text: &[u8], fields: usize) -> Read {
 }
 
 fn reference_record(text: &[u8], at: &mut usize) -> Result<Record, &'static str> {
-    let line_end = |at: usize| match text.get(at..).unwrap_or_default() {
-        [] | [b'\n', ..] => Some(1),
-        [b'\r'] | [b'\r', b'\n', ..] => Some(2),
-        _ => None,
+    let line_end = |at: usize| {
+        let rest = text.get(at..).unwrap_or_default();
+        let returns = rest.iter().take_while(|&&byte| byte == b'\r').count();
+        matches!(rest.get(returns), None | Some(b'\n')).then_some(returns + 1)
     };
     let string = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     let mut record = Vec::new();
@@ -122,8 +122,10 @@ fn reference_record(text: &[u8], at: &mut usize) -> Result<Record, &'static str>
             *at += 1;
         } else {
             while line_end(*at).is_none() && text[*at] != b',' {
-                if text[*at] == b'"' {
-                    return Err("a quote within a field");
+                match text[*at] {
+                    b'"' => return Err("a quote within a field"),
+                    b'\r' => return Err("a carriage return that no line feed follows"),
+                    _ => {}
                 }
                 value.push(text[*at]);
                 *at += 1;
@@ -134,8 +136,10 @@ fn reference_record(text: &[u8], at: &mut usize) -> Result<Record, &'static str>
             *at += length;
             return Ok(record);
         }
-        if text[*at] != b',' {
-            return Err("follows a closing quote");
+        match text[*at] {
+            b',' => {}
+            b'\r' => return Err("a carriage return that no line feed follows"),
+            _ => return Err("follows a closing quote"),
         }
         *at += 1;
     }
@@ -161,7 +165,12 @@ fn any_bytes_in_any_morsels_are_what_the_rules_say() {
         let length = random.usize(0..40) + if round % 10 == 0 { 150 } else { 0 };
         let alphabet: &[u8] =
             if random.bool() { b"\",\n\r\"ab" } else { b",,\n\nabcdefghijk \r\"" };
-        let text: Vec<u8> = (0..length).map(|_| alphabet[random.usize(..alphabet.len())]).collect();
+        let line_ends = ["\n", "\r\n", "\r\r\n", "\n\r\n"][random.usize(..4)];
+        let bytes = (0..length).map(|_| alphabet[random.usize(..alphabet.len())]);
+        let text: Vec<u8> = bytes
+            .flat_map(|byte| if byte == b'\n' { line_ends.as_bytes().to_vec() } else { vec![byte] })
+            .collect();
+        let length = text.len();
         let expected = reference(&text, fields);
         let layout = layout(fields);
         for morsel in (1..length + 2).step_by(if length < 50 { 1 } else { 7 }) {
@@ -293,6 +302,19 @@ fn faults_name_the_field_and_the_bytes() {
     assert_eq!(
         complaint("a,b,c\n1,2,\"x\" y\n"),
         "t.csv: record 12 (byte 6), field `f2`: ' y' follows a closing quote, expected a delimiter or the end of the record"
+    );
+    let returned = "a carriage return that no line feed follows; a field that has one needs quotes, and lines that end with it alone need line feeds, as `tr '\\r' '\\n'` makes them";
+    assert_eq!(
+        complaint("a,b,c\r\r\n1,2\r,3\n"),
+        format!("t.csv: record 12 (byte 8), field `f1`: {returned}")
+    );
+    assert_eq!(
+        complaint("a,b,c\r1,2,3\r"),
+        format!("t.csv: record 11 (byte 0), field `f2`: {returned}")
+    );
+    assert_eq!(
+        complaint("a,b,\"c\"\r1,2,3\r"),
+        format!("t.csv: record 11 (byte 0), field `f2`: {returned}")
     );
     assert_eq!(
         complaint("a,b,c\n1,2,\"x\n"),

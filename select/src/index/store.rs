@@ -30,7 +30,7 @@ const MAGIC: &[u8; 8] = b"siftidx\0";
 
 /// To be raised whenever an older reader would take the body, or what zones mean, for something
 /// else.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// A larger index is not written: it would be read whenever its file is opened.
 pub(super) const INDEX_BYTES_MAX: usize = 64 << 20;

@@ -31,6 +31,8 @@ mod index;
 /// JSON Lines: what is one, and what is not.
 mod jsonl;
 mod keys;
+/// Line ends and blank lines of CSV.
+mod line_ends;
 /// Relations between answers that hold whatever the data.
 mod metamorphic;
 /// The texts of the cases, with faults.
