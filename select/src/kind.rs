@@ -4,7 +4,7 @@ mod column;
 mod shape;
 pub(crate) mod value;
 
-pub(crate) use column::{Cells, column};
+pub(crate) use column::{Cells, Numbers, column};
 pub(crate) use shape::{RECORDS_MAX, Shape};
 
 use std::fmt;

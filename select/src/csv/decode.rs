@@ -3,21 +3,22 @@
 use arrow::array::ArrayRef;
 
 use crate::block::Rows;
-use crate::kind::{self, Cells};
+use crate::kind::{self, Cells, Numbers};
 
 use super::Block;
 
 /// The column of those rows; the error is the first record that does not decode.
 pub(super) fn column(block: &Block<'_>, column: usize, rows: Rows<'_>) -> Result<ArrayRef, usize> {
-    let kind = block.layout.fields[column].kind;
+    let super::Field { kind, declared, .. } = block.layout.fields[column];
+    let numbers = if declared { Numbers::Any } else { Numbers::Plain };
     match rows {
         Rows::All => {
             let records = 0..block.records();
-            kind::column(&Field { block, column, records }, kind)
+            kind::column(&Field { block, column, records }, kind, numbers)
         }
         Rows::Selected(rows) => {
             let records = rows.iter().map(|&row| row as usize);
-            kind::column(&Field { block, column, records }, kind)
+            kind::column(&Field { block, column, records }, kind, numbers)
         }
     }
 }

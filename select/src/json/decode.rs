@@ -3,21 +3,23 @@
 use arrow::array::ArrayRef;
 
 use crate::block::Rows;
-use crate::kind::{self, Cells, Kind};
+use crate::kind::{self, Cells, Kind, Numbers};
 
 use super::syntax::{Cursor, DEPTH_MAX, unescaped};
 use super::{Block, Field, number};
 
 /// The column of those rows; the error is the first record that does not decode.
 pub(super) fn column(block: &Block<'_>, field: &Field, rows: Rows<'_>) -> Result<ArrayRef, usize> {
+    // the grammar has plain numbers alone, but those of a declared field may be in strings
+    let numbers = Numbers::Any;
     match rows {
         Rows::All => {
             let records = 0..block.records();
-            kind::column(&Column { block, field, records }, field.kind)
+            kind::column(&Column { block, field, records }, field.kind, numbers)
         }
         Rows::Selected(rows) => {
             let records = rows.iter().map(|&row| row as usize);
-            kind::column(&Column { block, field, records }, field.kind)
+            kind::column(&Column { block, field, records }, field.kind, numbers)
         }
     }
 }

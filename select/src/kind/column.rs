@@ -26,19 +26,43 @@ pub(crate) trait Cells {
     fn record(&self, place: usize) -> usize;
 }
 
+/// How the numbers of a column may be written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Numbers {
+    /// As inference takes them for numbers.
+    Plain,
+    /// With a sign and leading zeros too.
+    Any,
+}
+
 /// The cells as values of that type; the error is the first record that does not decode.
-pub(crate) fn column(cells: &impl Cells, kind: Kind) -> Result<ArrayRef, usize> {
+pub(crate) fn column(cells: &impl Cells, kind: Kind, numbers: Numbers) -> Result<ArrayRef, usize> {
     match kind {
         Kind::Boolean => boolean(cells),
-        Kind::Int64 => primitive::<Int64Type>(cells, kind, value::int64),
-        Kind::Float64 => primitive::<Float64Type>(cells, kind, value::float64),
+        Kind::Int64 => number::<Int64Type>(cells, kind, numbers, value::int64),
+        Kind::Float64 => number::<Float64Type>(cells, kind, numbers, value::float64),
         Kind::Decimal { precision, scale } => {
             let decimal = |text: &[u8]| value::decimal(text, precision, scale);
-            primitive::<Decimal128Type>(cells, kind, decimal)
+            number::<Decimal128Type>(cells, kind, numbers, decimal)
         }
         Kind::Date => primitive::<Date32Type>(cells, kind, value::date),
         Kind::Timestamp => primitive::<TimestampMicrosecondType>(cells, kind, value::timestamp),
         Kind::Text | Kind::Json => text(cells),
+    }
+}
+
+fn number<T: ArrowPrimitiveType>(
+    cells: &impl Cells,
+    kind: Kind,
+    numbers: Numbers,
+    decode: impl Fn(&[u8]) -> Option<T::Native>,
+) -> Result<ArrayRef, usize> {
+    match numbers {
+        Numbers::Any => primitive::<T>(cells, kind, decode),
+        Numbers::Plain => {
+            let plain = |text: &[u8]| value::is_plain_number(text).then(|| decode(text)).flatten();
+            primitive::<T>(cells, kind, plain)
+        }
     }
 }
 

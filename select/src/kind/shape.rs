@@ -2,8 +2,13 @@
 //!
 //! It is the narrowest that holds every value that is not NULL: boolean, whole number, exact decimal
 //! where all have the same number of digits after the point (as amounts of money do), other number,
-//! date, timestamp, else text. Leading zeros make text: such a field is a code.
+//! date, timestamp, else text. Leading zeros and `+` make text: such a field is a code. `NaN` and `inf`
+//! are floats.
+//!
+//! What a value would have made of the type, had it been looked at, is what decides whether it is read
+//! when it comes later: [`value::is_plain_number`] is asked here and where values are decoded.
 
+use super::value::DIGITS_MAX;
 use super::{Kind, value};
 
 /// Records that are looked at.
@@ -49,27 +54,23 @@ impl Shape {
         }
     }
 
-    /// Of a number; `None` if it is none, or has leading zeros.
+    /// Of a number; `None` if it is none, or may be a code.
     pub(crate) fn of_number(text: &[u8]) -> Option<Self> {
-        let magnitude = text.strip_prefix(b"-").unwrap_or(text);
-        let whole = magnitude.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let code = whole > 1 && magnitude.first() == Some(&b'0');
-        if code || (whole == 0 && magnitude.first() != Some(&b'.')) {
+        if !value::is_plain_number(text) {
             return None;
         }
-        let fraction = match magnitude.get(whole..)? {
-            [] => return Self::exact(whole, 0, value::int64(text).is_none()),
-            [b'.', fraction @ ..] => fraction,
-            _ => b"",
-        };
-        if !fraction.is_empty() && fraction.iter().all(u8::is_ascii_digit) {
-            return Self::exact(whole, fraction.len(), false);
+        let magnitude = text.strip_prefix(b"-").unwrap_or(text);
+        let whole = magnitude.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let exact = |scale, wide| Some(Shape::Exact { whole, scale, wide });
+        match magnitude.get(whole..)? {
+            [] if whole > 0 => exact(0, value::int64(text).is_none()),
+            [b'.', fraction @ ..]
+                if !fraction.is_empty() && fraction.iter().all(u8::is_ascii_digit) =>
+            {
+                exact(fraction.len(), false)
+            }
+            _ => value::float64(text).map(|_| Shape::Float),
         }
-        value::float64(text).map(|_| Shape::Float)
-    }
-
-    fn exact(whole: usize, scale: usize, wide: bool) -> Option<Self> {
-        (whole + scale <= 38).then_some(Shape::Exact { whole, scale, wide })
     }
 
     /// What two values have in common.
@@ -78,7 +79,7 @@ impl Shape {
             (
                 Shape::Exact { whole: a, scale, wide: v },
                 Shape::Exact { whole: b, scale: t, wide: w },
-            ) if scale == t => Self::exact(a.max(b), scale, v | w).unwrap_or(Shape::Text),
+            ) if scale == t => Shape::Exact { whole: a.max(b), scale, wide: v | w },
             (Shape::Exact { .. } | Shape::Float, Shape::Exact { .. } | Shape::Float) => {
                 Shape::Float
             }
@@ -93,7 +94,7 @@ impl Shape {
             Shape::Exact { scale: 0, wide: false, .. } => Kind::Int64,
             Shape::Exact { scale: 0, .. } => Kind::Decimal { precision: 38, scale: 0 },
             Shape::Exact { whole, scale, .. } => {
-                let precision = (whole + scale).clamp(DECIMAL_DIGITS, 38);
+                let precision = (whole + scale).clamp(DECIMAL_DIGITS, DIGITS_MAX);
                 let byte = |digits: usize| u8::try_from(digits).unwrap_or(38);
                 Kind::Decimal { precision: byte(precision), scale: byte(scale) }
             }

@@ -1,4 +1,7 @@
 //! The text of a field as a value of its type; anything that is not exactly one is `None`.
+//!
+//! A number may have a sign and leading zeros here, as where a descriptor declares its type. Where
+//! nobody has, it has to [be plain](is_plain_number).
 
 use crate::calendar::days_since_epoch;
 
@@ -9,6 +12,28 @@ pub(crate) fn boolean(text: &[u8]) -> Option<bool> {
         _ if text.eq_ignore_ascii_case(b"false") => Some(false),
         _ => None,
     }
+}
+
+/// Digits that an exact number has at most.
+pub(super) const DIGITS_MAX: usize = 38;
+
+/// Whether a number is written as numbers are that are nothing else: without `+`, without leading zeros
+/// and, unless it has an exponent, with at most 38 digits. Others may be codes, which lose something
+/// when they are read as numbers.
+#[inline]
+pub(crate) fn is_plain_number(text: &[u8]) -> bool {
+    let magnitude = text.strip_prefix(b"-").unwrap_or(text);
+    match magnitude {
+        [b'+', ..] | [b'0', b'0'..=b'9', ..] => false,
+        _ => magnitude.len() <= DIGITS_MAX || !has_too_many_digits(magnitude),
+    }
+}
+
+#[cold]
+fn has_too_many_digits(magnitude: &[u8]) -> bool {
+    let digits = magnitude.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let points = magnitude.iter().filter(|byte| **byte == b'.').count();
+    digits > DIGITS_MAX && digits + points == magnitude.len()
 }
 
 /// The digits without their sign, and whether that was a minus.
@@ -73,9 +98,13 @@ pub(crate) fn decimal(text: &[u8], precision: u8, scale: u8) -> Option<i128> {
     Some(if negative { -value } else { value })
 }
 
+/// A float in digits, or `NaN`, `inf` or `infinity` in any case. One that a float has no room for is
+/// none, and not infinite.
 #[inline]
 pub(crate) fn float64(text: &[u8]) -> Option<f64> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+    let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    let has_room = value.is_finite() || !text.iter().any(u8::is_ascii_digit);
+    has_room.then_some(value)
 }
 
 #[inline]

@@ -43,6 +43,8 @@ mod oracle;
 mod parquet_file;
 /// Selects and texts against PostgreSQL.
 mod postgres;
+/// Values behind the records that tell the types.
+mod sampled;
 /// SQL and its rows or its error, as files of text.
 mod slt;
 /// What outgrows memory.
