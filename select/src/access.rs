@@ -226,7 +226,8 @@ impl Offset {
     /// None where records are not counted as they come, or computing one could fail.
     fn of(plan: &Bound) -> Self {
         let counts_all = plan.conjuncts.is_empty() && plan.is_streamed();
-        let fails = plan.rows.items.iter().any(|item| item.expr.is_fallible());
+        let fails = plan.rows.items.iter().any(|item| item.expr.is_fallible())
+            || plan.rows.has_all && plan.source().infers_columns();
         Self { records: if counts_all && !fails { plan.offset } else { 0 } }
     }
 

@@ -188,8 +188,17 @@ impl Binder<'_> {
             (None, _) => {
                 let names: Vec<_> =
                     fields.map(|(_, field)| format!("`{}`", field.name())).collect();
+                let names =
+                    if names.is_empty() { "no columns".to_owned() } else { names.join(", ") };
+                // also where that is so of no member, since nobody may learn which there are
+                let hint = match self.view.source().infers_columns() {
+                    true => {
+                        "; a member that is not in the first records is a column if a descriptor declares it"
+                    }
+                    false => "",
+                };
                 let message =
-                    format!("unknown column `{}`; this file has {}", name.text, names.join(", "));
+                    format!("unknown column `{}`; this file has {names}{hint}", name.text);
                 Err(name.at.error(ErrorKind::UnknownColumn, message))
             }
         }

@@ -71,6 +71,17 @@ impl Block<'_> {
         }
     }
 
+    /// Whether the columns are all that those rows have.
+    ///
+    /// # Errors
+    /// The fault of the first row that has more.
+    pub(crate) fn check_listed(&self, rows: Rows<'_>) -> Result<(), Fault> {
+        match self {
+            Block::Json(block) => block.check_listed(rows),
+            Block::Fixed(_) | Block::Csv(_) | Block::Parquet(_) | Block::Arrow(_) => Ok(()),
+        }
+    }
+
     /// What is wrong with the record behind the whole ones, where it could not be delimited.
     pub(crate) fn fault(&self) -> Option<&Fault> {
         match self {

@@ -257,7 +257,7 @@ impl<'p> Reader<'p> {
                 self.sort(order, sorter, selection, start, shown)?;
             }
             _ => {
-                selection.decode(&rows.columns)?;
+                selection.decode_for(rows)?;
                 let batch = self.project(&selection, &rows.items)?;
                 self.piece.batches.push(batch);
             }
@@ -274,7 +274,7 @@ impl<'p> Reader<'p> {
         selection: &mut Selection<'_>,
         start: u64,
     ) -> Result<(), Trouble> {
-        selection.decode(&self.plan.rows.columns)?;
+        selection.decode_for(&self.plan.rows)?;
         let keys = grouping.keys.iter().map(|key| selection.evaluate(&key.expr, &key.text));
         let keys = keys.collect::<Result<Vec<_>, _>>()?;
         let arguments = grouping.states().map(|aggregate| selection.argument(aggregate));
@@ -305,7 +305,7 @@ impl<'p> Reader<'p> {
     ) -> Result<(), Trouble> {
         let items = &self.plan.rows.items;
         if !order.is_late() {
-            selection.decode(&self.plan.rows.columns)?;
+            selection.decode_for(&self.plan.rows)?;
             let batch = selection.sorted_rows(order, items, start)?;
             return Ok(sorter.push(batch)?);
         }
@@ -320,7 +320,7 @@ impl<'p> Reader<'p> {
             return Ok(());
         }
         let whole = selection
-            .decode(&self.plan.rows.columns)
+            .decode_for(&self.plan.rows)
             .and_then(|()| selection.sorted_rows(order, items, start));
         if let Ok(batch) = whole {
             return Ok(sorter.push(batch)?);
@@ -328,9 +328,8 @@ impl<'p> Reader<'p> {
         for row in 0..selection.rows {
             let mut one = selection.only(row);
             let keys = one.keys(order, items)?;
-            let batch = one
-                .decode(&self.plan.rows.columns)
-                .and_then(|()| one.sorted_rows(order, items, start));
+            let batch =
+                one.decode_for(&self.plan.rows).and_then(|()| one.sorted_rows(order, items, start));
             let batch = match batch {
                 Ok(batch) => batch,
                 Err(stop) => {

@@ -73,6 +73,8 @@ pub(crate) struct Conjunct {
 pub(crate) struct Rows {
     /// Columns of the source that keys, aggregates and items of records need.
     pub(crate) columns: Vec<usize>,
+    /// Whether they are to be all that a record has, by `*` of a view that hides none.
+    pub(crate) has_all: bool,
     /// Where there is one, a row is a group and not a record.
     pub(crate) grouping: Option<Grouping>,
     /// Which groups become a row.

@@ -15,7 +15,7 @@ use crate::eval::{self, Input, Problem};
 use crate::expr::Expr;
 use crate::extent::Gathered;
 use crate::group::Argument;
-use crate::plan::{Conjunct, Item, Order, Plan};
+use crate::plan::{self, Conjunct, Item, Order, Plan};
 use crate::view::RowFilter;
 use crate::{Error, ErrorKind};
 
@@ -159,6 +159,18 @@ impl<'b> Selection<'b> {
             self.columns[column] = Some(values);
         }
         Ok(())
+    }
+
+    /// Decodes what is missing of the columns that rows are made of. If they are all columns, the records
+    /// may have nothing else.
+    pub(crate) fn decode_for(&mut self, made: &plan::Rows) -> Result<(), Stop> {
+        self.decode(&made.columns)?;
+        if !made.has_all {
+            return Ok(());
+        }
+        let rows = self.indices().map_or(Rows::All, Rows::Selected);
+        let listed = self.block.check_listed(rows);
+        listed.map_err(|fault| Stop { kind: ErrorKind::Record, fault })
     }
 
     pub(crate) fn evaluate(&self, expr: &Expr, text: &str) -> Result<ArrayRef, Stop> {

@@ -222,6 +222,15 @@ impl Source {
         Ok(())
     }
 
+    /// Whether its columns are the members of the first records, so that later ones may have others.
+    pub(crate) fn infers_columns(&self) -> bool {
+        let is_inferred = |part: &Part| match &part.file.layout {
+            Layout::Json(layout) => layout.is_inferred(),
+            _ => false,
+        };
+        self.parts.iter().any(is_inferred)
+    }
+
     /// Whether there is anything behind a header.
     pub(crate) fn has_records(&self) -> bool {
         self.parts.iter().any(|part| part.file.has_records())

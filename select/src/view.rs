@@ -24,6 +24,8 @@ pub struct View {
     source: Arc<Source>,
     /// Ascending.
     columns: Arc<[usize]>,
+    /// Whether they are those of a list, and not whatever there is.
+    names_columns: bool,
     filter: Option<Arc<RowFilter>>,
 }
 
@@ -57,11 +59,12 @@ impl View {
                 .map(|(index, _)| index)
                 .collect(),
         };
-        if visible.is_empty() {
+        if visible.is_empty() && columns.is_some() {
             let message = format!("{}: none of the columns is in it", all.source.name());
             return Err(Error::new(ErrorKind::UnknownColumn, message));
         }
-        Ok(Self { columns: visible, filter: filter.map(Arc::new), ..all })
+        let names_columns = columns.is_some();
+        Ok(Self { columns: visible, names_columns, filter: filter.map(Arc::new), ..all })
     }
 
     /// What it is a view of.
@@ -82,6 +85,12 @@ impl View {
     /// Whether there is no row filter.
     pub fn has_all_records(&self) -> bool {
         self.filter.is_none()
+    }
+
+    /// Whether only columns are to be seen that are named: what the source has beside its columns is
+    /// not.
+    pub(crate) fn names_columns(&self) -> bool {
+        self.names_columns
     }
 
     /// The columns that are to be seen, with their indices in the source.
@@ -114,6 +123,6 @@ impl From<Arc<Source>> for View {
     /// All of it.
     fn from(source: Arc<Source>) -> Self {
         let columns = (0..source.listed_columns()).collect();
-        Self { source, columns, filter: None }
+        Self { source, columns, names_columns: false, filter: None }
     }
 }

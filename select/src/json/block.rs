@@ -8,7 +8,8 @@ use crate::block::{Fault, Piece, Rows, quote};
 use crate::kind::Kind;
 
 use super::decode::Cell;
-use super::syntax::Wrong;
+use super::syntax::{Cursor, Wrong, unescaped};
+use super::walk::Unlisted;
 use super::{Layout, RECORD_BYTES_MAX, decode, walk};
 
 /// The places that a block holds at most: records of many members come in blocks of fewer records.
@@ -25,6 +26,8 @@ pub(crate) struct Block<'a> {
     starts: &'a [u32],
     /// For each record the positions of the values of all members of the tree, 0 where there is none.
     places: &'a [u32],
+    /// The records, ascending, with members that are no columns though columns are all that there is.
+    unlisted: &'a [u32],
     /// Where `bytes` start in the file.
     start: u64,
     fault: Option<Fault>,
@@ -35,6 +38,7 @@ pub(crate) struct Block<'a> {
 pub(crate) struct Scratch {
     starts: Vec<u32>,
     places: Vec<u32>,
+    unlisted: Vec<u32>,
 }
 
 impl Layout {
@@ -83,6 +87,7 @@ impl Scratch {
         let records_max = (PLACES_MAX / members.max(1)).max(1);
         self.starts.clear();
         self.places.clear();
+        self.unlisted.clear();
         let (mut at, mut fault) = (0, None);
         while at < bytes.len().min(block_bytes) && self.starts.len() < records_max {
             let Some(length) = memchr::memchr(b'\n', &bytes[at..]) else { break };
@@ -90,20 +95,26 @@ impl Scratch {
             if !is_blank(&bytes[at..end]) {
                 let places = self.places.len();
                 self.places.resize(places + members, 0);
-                let record = check(layout, bytes, at..end, &mut self.places[places..]);
-                if let Err(text) = record {
-                    self.places.truncate(places);
-                    let byte = Some(start + at as u64);
-                    fault = Some(Fault { record: self.starts.len(), byte, field: None, text });
-                    break;
-                }
                 // a block is far below 4 GiB
-                self.starts.push(u32::try_from(at).unwrap_or(u32::MAX));
+                let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+                match check(layout, bytes, at..end, &mut self.places[places..]) {
+                    Ok(Some(_)) if layout.is_inferred => {
+                        self.unlisted.push(position(self.starts.len()));
+                    }
+                    Ok(_) => {}
+                    Err(text) => {
+                        self.places.truncate(places);
+                        let byte = Some(start + at as u64);
+                        fault = Some(Fault { record: self.starts.len(), byte, field: None, text });
+                        break;
+                    }
+                }
+                self.starts.push(position(at));
             }
             at = end + 1;
         }
-        let (starts, places) = (&self.starts, &self.places);
-        (Block { layout, bytes, starts, places, start, fault }, at)
+        let Self { starts, places, unlisted } = self;
+        (Block { layout, bytes, starts, places, unlisted, start, fault }, at)
     }
 }
 
@@ -119,7 +130,7 @@ fn check(
     bytes: &[u8],
     record: Range<usize>,
     places: &mut [u32],
-) -> Result<(), String> {
+) -> Result<Option<Unlisted>, String> {
     if record.len() > RECORD_BYTES_MAX {
         return Err(too_long());
     }
@@ -182,6 +193,44 @@ impl Block<'_> {
             let byte = Some(self.byte_of(record));
             Fault { record, byte, field: Some(field.name.clone()), text }
         })
+    }
+
+    /// Whether the columns are all that those rows have.
+    ///
+    /// # Errors
+    /// The fault of the first that has a member which is no column.
+    pub(crate) fn check_listed(&self, rows: Rows<'_>) -> Result<(), Fault> {
+        let is_asked = |record: &&u32| match rows {
+            Rows::All => true,
+            Rows::Selected(rows) => rows.binary_search(record).is_ok(),
+        };
+        match self.unlisted.iter().find(is_asked) {
+            None => Ok(()),
+            Some(record) => Err(self.unlisted_member(*record as usize)),
+        }
+    }
+
+    /// The fault of a record that has a member which is no column.
+    #[cold]
+    fn unlisted_member(&self, record: usize) -> Fault {
+        let start = self.starts[record] as usize;
+        let end = memchr::memchr(b'\n', &self.bytes[start..]).map_or(start, |end| start + end);
+        let tree = &self.layout.tree;
+        let member = walk::record(self.bytes, start..end, tree, &mut vec![0; tree.len()]);
+        let mut path = Vec::new();
+        if let Ok(Some(Unlisted { at, object })) = member {
+            let mut scratch = Vec::new();
+            let name = Cursor::new(self.bytes, at).name();
+            let name = name.map_or(&b""[..], |name| unescaped(name, &mut scratch));
+            let names = tree.path_into(object).into_iter().chain([name]);
+            path = names.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        }
+        let text = format!(
+            "not in the first records, so it is no column of `*`; name the columns that are wanted, \
+             or declare all with their types in {}",
+            self.layout.descriptor
+        );
+        Fault { record, byte: Some(self.byte_of(record)), field: Some(path.join(".")), text }
     }
 
     /// Why a value has not the type of its column.

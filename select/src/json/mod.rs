@@ -11,8 +11,9 @@
 //!
 //! Columns are the leaves of objects, `address.city` by its dotted path; in their order in the
 //! descriptor, if that gives a type or a path to any, and else as the [first records](infer) have
-//! them. Members that these do not have are checked, and are no columns. A member that is missing or
-//! `null`, or whose object is, is NULL.
+//! them. A member that is missing or `null`, or whose object is, is NULL. Other members are checked, and
+//! are no columns. Where a descriptor tells the columns, that is as it is meant. Where the first records
+//! do, a record that has others fails a Select of `*`, and no other.
 //!
 //! Types are those of CSV, from the descriptor or the first records, and "json": the text of any value
 //! as it stands. Numbers are exact by their text; a whole number may be written `1e3` or `1.0`, but
@@ -69,6 +70,8 @@ pub(crate) struct Layout {
     /// Where the first record starts, behind the byte order mark.
     pub(crate) start: u64,
     fields: Vec<Field>,
+    /// Whether the first records tell which members are columns.
+    is_inferred: bool,
     tree: Tree,
 }
 
@@ -87,6 +90,11 @@ impl Layout {
         let fields = self.fields.iter();
         let fields = fields.map(|field| ArrowField::new(&field.name, field.kind.data_type(), true));
         Schema::new(fields.collect::<Vec<_>>())
+    }
+
+    /// Whether the columns are the members of the first records: others may have more.
+    pub(crate) fn is_inferred(&self) -> bool {
+        self.is_inferred
     }
 
     /// All that decides where records are and what they hold, as text.

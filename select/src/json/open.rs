@@ -2,10 +2,13 @@
 //! declares.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 
+use crate::block::Piece;
 use crate::kind::RECORDS_MAX;
 use crate::{Error, ErrorKind, Result};
 
+use super::block::Scratch;
 use super::infer::Sample;
 use super::syntax::{Cursor, DEPTH_MAX};
 use super::tree::{MEMBERS_MAX, TOP, Tree};
@@ -28,7 +31,7 @@ impl Layout {
         declared: Vec<Declared>,
         read: impl FnMut(usize) -> Result<Vec<u8>>,
     ) -> Result<Self> {
-        let (bytes, start) = first_bytes(read)?;
+        let (mut bytes, start) = first_bytes(read)?;
         let mut sample = sample(&bytes);
         let descriptor = format!("{name}.toml");
         let is_complete = declared.iter().any(|field| field.kind.is_some() || field.path.is_some());
@@ -40,7 +43,28 @@ impl Layout {
                 fields
             }
         };
-        Ok(Self { descriptor, start: start as u64, fields, tree: sample.tree })
+        let mut tree = sample.tree;
+        if !is_complete {
+            tree.note_columns(fields.iter().map(|field| field.member));
+        }
+        let (start, is_inferred) = (start as u64, !is_complete);
+        let layout = Self { descriptor, start, fields, is_inferred, tree };
+        if layout.fields.is_empty() {
+            bytes.push(b'\n');
+            layout.check_first(name, &bytes)?;
+        }
+        Ok(layout)
+    }
+
+    /// Whether the first record of `bytes` is sound. That no column is known may be its fault alone.
+    fn check_first(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let piece = Piece { start: self.start, whole: bytes.len(), used: bytes.len() };
+        let mut fault = None;
+        self.blocks(&piece, bytes, bytes.len(), &mut Scratch::default(), &mut |block| {
+            fault = block.fault().filter(|fault| fault.record == 0).cloned();
+            ControlFlow::Break(())
+        });
+        fault.map_or(Ok(()), |fault| Err(fault.to_error(name, 0)))
     }
 }
 

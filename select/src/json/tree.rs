@@ -17,6 +17,8 @@ pub(super) const TOP: usize = 0;
 pub(super) struct Tree {
     objects: Vec<Object>,
     members: Vec<Member>,
+    /// By member; empty where there is none.
+    hollow: Vec<bool>,
 }
 
 /// An object that every record has at most once.
@@ -45,7 +47,7 @@ struct Member {
 
 impl Default for Tree {
     fn default() -> Self {
-        Self { objects: vec![Object::default()], members: Vec::new() }
+        Self { objects: vec![Object::default()], members: Vec::new(), hollow: Vec::new() }
     }
 }
 
@@ -76,9 +78,39 @@ impl Tree {
         self.members[member].object
     }
 
+    /// The object that a member is in.
+    pub(super) fn within(&self, member: usize) -> usize {
+        self.members[member].within
+    }
+
     /// The member that the object around a member is the value of.
     pub(super) fn around(&self, member: usize) -> Option<usize> {
-        self.objects[self.members[member].within].of
+        self.objects[self.within(member)].of
+    }
+
+    /// Notes which members are neither a column nor have some below them: another value than an object
+    /// of theirs is no value of any column.
+    pub(super) fn note_columns(&mut self, columns: impl Iterator<Item = usize>) {
+        let mut hollow = vec![true; self.members.len()];
+        for column in columns {
+            let mut member = Some(column);
+            while let Some(full) = member {
+                hollow[full] = false;
+                member = self.around(full);
+            }
+        }
+        self.hollow = if hollow.contains(&true) { hollow } else { Vec::new() };
+    }
+
+    /// Whether there are members that are no columns and have none below them.
+    #[inline(always)]
+    pub(super) fn has_hollow(&self) -> bool {
+        !self.hollow.is_empty()
+    }
+
+    /// Whether a member is no column and has none below it.
+    pub(super) fn is_hollow(&self, member: usize) -> bool {
+        self.hollow.get(member).is_some_and(|hollow| *hollow)
     }
 
     /// The member with that name, which is made if it is not there; `None` when there are too many.
@@ -118,14 +150,17 @@ impl Tree {
 
     /// The names that lead to a member, from the top.
     pub(super) fn path(&self, member: usize) -> Vec<&[u8]> {
-        let mut path = vec![&*self.members[member].name];
-        let mut around = self.around(member);
-        while let Some(member) = around {
-            path.push(&self.members[member].name);
-            around = self.around(member);
-        }
-        path.reverse();
+        let mut path = self.path_into(self.within(member));
+        path.push(&self.members[member].name);
         path
+    }
+
+    /// The names that lead into an object, from the top.
+    pub(super) fn path_into(&self, object: usize) -> Vec<&[u8]> {
+        match self.objects[object].of {
+            Some(member) => self.path(member),
+            None => Vec::new(),
+        }
     }
 
     /// All members, those of an object in the place of the member that it is the value of.

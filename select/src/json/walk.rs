@@ -1,5 +1,5 @@
 //! One pass over a record: everything in it is checked, and the places of the members that are known
-//! are noted.
+//! are noted, and where the first one is that is not.
 
 use std::ops::Range;
 
@@ -12,24 +12,35 @@ pub(super) struct Walk<'a> {
     tree: &'a Tree,
     /// For each member of the tree the place of its value; 0 where it has not come yet.
     places: &'a mut [u32],
+    unlisted: Option<Unlisted>,
+}
+
+/// A member that the tree does not have, or has with objects alone and none of their members.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unlisted {
+    /// Where its name starts.
+    pub(super) at: usize,
+    /// The object of the tree that it is in.
+    pub(super) object: usize,
 }
 
 /// Passes the `record` in the text, behind which a line feed comes; notes the places of its members
-/// in `places`, which are zeros.
+/// in `places`, which are zeros, and gives the first that is unlisted.
 pub(super) fn record(
     text: &[u8],
     record: Range<usize>,
     tree: &Tree,
     places: &mut [u32],
-) -> Result<()> {
-    let mut walk = Walk { cursor: Cursor::new(text, record.start), tree, places };
+) -> Result<Option<Unlisted>> {
+    let cursor = Cursor::new(text, record.start);
+    let mut walk = Walk { cursor, tree, places, unlisted: None };
     if walk.cursor.peek_behind_space() != Some(b'{') {
         return walk.cursor.wrong("expected an object");
     }
     walk.object(TOP, DEPTH_MAX)?;
     walk.cursor.peek_behind_space();
     if walk.cursor.at == record.end {
-        Ok(())
+        Ok(walk.unlisted)
     } else {
         walk.cursor.wrong("expected the end of the record")
     }
@@ -54,6 +65,7 @@ impl Walk<'_> {
                     last = Some(member);
                 }
                 Err(name) => {
+                    self.unlisted.get_or_insert(Unlisted { at: start, object });
                     strangers.push((start, name));
                     self.cursor.value(depth)?;
                 }
@@ -103,6 +115,13 @@ impl Walk<'_> {
                 Some(object) => self.object(object, depth),
                 None => self.cursor.value(depth),
             },
+            _ if self.tree.has_hollow() && next != Some(b'n') => {
+                if self.tree.is_hollow(member) {
+                    let object = self.tree.within(member);
+                    self.unlisted.get_or_insert(Unlisted { at: start, object });
+                }
+                self.cursor.value(depth)
+            }
             Some(b'[') => self.cursor.value(depth),
             _ => self.cursor.scalar(),
         }

@@ -66,7 +66,10 @@ pub(super) fn rows(
         grouping = Some(Grouping::new(keys, Vec::new(), "DISTINCT"));
         distinct = false;
     }
-    let mut rows = Rows { columns: Vec::new(), grouping, having, items, visible, distinct, order };
+    let has_star = select.projection.iter().any(|item| matches!(item, syntax::Item::All(_)));
+    let has_all = has_star && !binder.view.names_columns();
+    let mut rows =
+        Rows { columns: Vec::new(), has_all, grouping, having, items, visible, distinct, order };
     rows.columns = columns(rows.of_record());
     if let (None, Some(order)) = (&rows.grouping, &mut rows.order) {
         order.columns = columns(order.keys.iter().map(|key| &rows.items[key.item].expr));

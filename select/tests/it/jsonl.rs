@@ -1,6 +1,8 @@
 //! JSON Lines: texts that are one and texts that are not, and what their members come to.
 
-use sift_select::{ErrorKind, Source, type_name};
+use std::sync::Arc;
+
+use sift_select::{BuildOptions, ErrorKind, Index, Predicate, Source, View, type_name};
 
 use crate::bad_data::Data;
 use crate::engine::{self, QUICK_RUNS};
@@ -240,6 +242,142 @@ fn a_value_that_does_not_fit_is_told_with_the_remedy() {
         ErrorKind::Record,
         "f.jsonl: record 2 (byte 11): expected a value, got the end of the record at byte 8 of the record",
     );
+}
+
+/// The records that tell the columns, then others.
+fn behind_many(first: &str, later: &[&str]) -> (Data, usize) {
+    let many = format!("{first}\n").repeat(10_000);
+    let bytes = many.len();
+    (data(format!("{many}{}\n", later.join("\n"))), bytes)
+}
+
+#[test]
+fn a_member_that_comes_later_fails_the_star_alone() {
+    let first = "{\"id\":1,\"o\":{\"a\":1},\"e\":{}}";
+    for (later, member) in [
+        ("{\"id\":2,\"late\":\"here\"}", "late"),
+        ("{\"late\":null,\"id\":2}", "late"),
+        ("{\"id\":2,\"o\":{\"a\":1,\"b\\u0061\":[]}}", "o.ba"),
+        ("{\"id\":2,\"e\":{\"x\":1}}", "e.x"),
+        ("{\"id\":2,\"e\":[1]}", "e"),
+        ("{\"id\":2,\"e\":7}", "e"),
+        ("{\"id\":2,\"x\":1,\"o\":{\"y\":1}}", "x"),
+    ] {
+        let (data, bytes) = behind_many(first, &["{\"id\":3}", later, "{\"id\":4,\"e\":null}"]);
+        let place = format!("record 10002 (byte {})", bytes + 9);
+        let message = format!(
+            "f.jsonl: {place}, field `{member}`: not in the first records, so it is no column of `*`; name the columns that are wanted, or declare all with their types in f.jsonl.toml"
+        );
+        let source = data.open().expect("a source");
+        let options = BuildOptions { zone_bytes: 9, ..BuildOptions::default() };
+        let index = Index::build(&source, &options).expect("an index");
+        let indexed = Arc::new((*source).clone().with_index(index));
+        let runs = [(&source, QUICK_RUNS[0]), (&source, QUICK_RUNS[3]), (&indexed, QUICK_RUNS[2])];
+        for (source, run) in runs {
+            let select = |sql: &str| engine::select(source, sql, &[], run);
+            for sql in [
+                "SELECT * FROM 'f.jsonl'",
+                "SELECT * FROM 'f.jsonl' WHERE id = 2",
+                "SELECT id + 1, * FROM 'f.jsonl' WHERE id > 1 OFFSET 2",
+                "SELECT * FROM 'f.jsonl' OFFSET 10002",
+                "SELECT DISTINCT * FROM 'f.jsonl'",
+                "SELECT * FROM 'f.jsonl' ORDER BY id",
+                "SELECT * FROM 'f.jsonl' ORDER BY id DESC LIMIT 3",
+                "SELECT * FROM 'f.jsonl' WHERE id > 1 GROUP BY id, \"o.a\"",
+            ] {
+                let error = select(sql).expect_err(sql);
+                assert_eq!(error.to_string(), message, "{sql}");
+                assert_eq!(error.kind(), ErrorKind::Record);
+            }
+            for (sql, rows) in [
+                ("SELECT count(*) FROM 'f.jsonl'", &["10003"][..]),
+                (
+                    "SELECT id, \"o.a\" IS NULL FROM 'f.jsonl' WHERE id >= 3",
+                    &["3, true", "4, true"],
+                ),
+                ("SELECT id FROM 'f.jsonl' WHERE id = 2", &["2"]),
+                // they do not come to that record
+                ("SELECT * FROM 'f.jsonl' WHERE id > 2", &["3, NULL", "4, NULL"]),
+                ("SELECT * FROM 'f.jsonl' WHERE id > 1 LIMIT 1", &["3, NULL"]),
+                ("SELECT * FROM 'f.jsonl' ORDER BY id DESC LIMIT 2", &["4, NULL", "3, NULL"]),
+            ] {
+                assert_eq!(select(sql).expect(sql).rows, rows, "{sql}");
+            }
+        }
+    }
+}
+
+const LATER: &str =
+    "a member that is not in the first records is a column if a descriptor declares it";
+
+#[test]
+fn a_member_that_comes_later_is_unknown() {
+    let (data, _) = behind_many("{\"id\":1}", &["{\"id\":2,\"late\":\"here\"}"]);
+    data.fails(
+        "SELECT late FROM 'f.jsonl'",
+        ErrorKind::UnknownColumn,
+        &format!("line 1, column 8: unknown column `late`; this file has `id`; {LATER}"),
+    );
+    let text = "{\"id\":1,\"late\":\"here\"}\n";
+    let declared = "[[field]]\nname = \"id\"\ntype = \"int64\"\n";
+    // whoever declares the columns has meant these
+    Data::new("f.jsonl", text, Some(declared)).answers("SELECT * FROM 'f.jsonl'", &["1"]);
+}
+
+/// Who may see named columns alone does not learn which others there are.
+#[test]
+fn a_member_that_comes_later_is_hidden_from_who_sees_named_columns() {
+    let later = "{\"id\":2,\"who\":\"ann\",\"late\":7}";
+    let (data, _) = behind_many("{\"id\":1,\"who\":\"ann\"}", &[later]);
+    let source = data.open().expect("a source");
+    let view = |columns: Option<&[String]>, filter: &str| {
+        let filter = Predicate::parse(filter).expect("a predicate");
+        View::new(Arc::clone(&source), columns, Some(&filter)).expect("a view")
+    };
+    let star = "SELECT * FROM 'f.jsonl'";
+    let select = |view, sql| engine::select_in(view, sql, &[], QUICK_RUNS[1]);
+    let named = ["id".to_owned(), "who".to_owned()];
+    assert_eq!(select(view(Some(&named), "id = 2"), star).expect(star).rows, ["2, 'ann'"]);
+    assert_eq!(select(view(Some(&named[1..]), "id = 2"), star).expect(star).rows, ["'ann'"]);
+    assert_eq!(select(view(None, "id = 1"), star).expect(star).rows.len(), 10_000);
+    let error = select(view(None, "id = 2"), star).expect_err(star).to_string();
+    let place = "f.jsonl: record 1 of those that you may see, field `late`: ";
+    assert!(error.starts_with(place), "{error}");
+}
+
+#[test]
+fn a_file_without_records_has_no_columns() {
+    for text in ["", "\n", "\u{FEFF}\n \r\n"] {
+        let data = data(text);
+        let view = View::new(data.open().expect("a source"), None, None).expect("a view");
+        for (sql, rows) in [
+            ("SELECT count(*) FROM 'f.jsonl'", &["0"][..]),
+            ("SELECT * FROM 'f.jsonl'", &[]),
+            ("SELECT 1 FROM 'f.jsonl'", &[]),
+        ] {
+            let answer = engine::select_in(view.clone(), sql, &[], QUICK_RUNS[0]);
+            assert_eq!(answer.expect(sql).rows, rows, "{sql}");
+        }
+        let message =
+            format!("line 1, column 8: unknown column `a`; this file has no columns; {LATER}");
+        data.fails("SELECT a FROM 'f.jsonl'", ErrorKind::UnknownColumn, &message);
+    }
+}
+
+#[test]
+fn a_fault_of_the_first_record_is_told() {
+    for (text, complaint) in [
+        ("[\n{\"a\":1},\n]\n", "1 (byte 0): expected an object, got '[' at byte 0"),
+        ("\n1\n2\n", "1 (byte 1): expected an object, got '1' at byte 0"),
+        ("{\"a\":\"\\ud800\"}", "1 (byte 0): half of a surrogate pair, got '\\ud800\"}' at byte 6"),
+        ("{\"a\":1}}", "1 (byte 0): expected the end of the record, got '}' at byte 7"),
+    ] {
+        let message = format!("f.jsonl: record {complaint} of the record");
+        data(text).does_not_open(ErrorKind::Record, &message);
+    }
+    // a later one is told by a scan
+    let message = "f.jsonl: record 2 (byte 3): expected an object, got '1' at byte 0 of the record";
+    data("{}\n1\n").fails("SELECT count(*) FROM 'f.jsonl'", ErrorKind::Record, message);
 }
 
 #[test]
