@@ -145,11 +145,13 @@ fn header(
     }
     let structure = &scratch.structure;
     let Some(&end) = structure.records().first() else {
-        let complaint = match structure.misplaced() {
-            Some(at) => format!("{} (byte {})", misplaced(bytes, at), skipped + at),
-            None => format!("no end within {} bytes; is a quote not closed?", bytes.len()),
-        };
-        return Err(error(format!("the header has {complaint}")));
+        return Err(error(match structure.misplaced() {
+            Some(at) => format!("header (byte {}): {}", skipped + at, misplaced(bytes, at)),
+            None => format!(
+                "the header has no end within {} bytes; is a quote not closed?",
+                bytes.len()
+            ),
+        }));
     };
     let fields = structure.fields().partition_point(|&field| field <= end);
     if fields > FIELDS_MAX {

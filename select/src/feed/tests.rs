@@ -143,10 +143,7 @@ fn files_that_cannot_be_opened() {
     let (_, text) = Temporary::new("t.csv", "a,\"b\n").complaint("");
     assert_eq!(text, "t.csv: the header has no end within 5 bytes; is a quote not closed?");
     let (_, text) = Temporary::new("t.csv", "a,b\"\n").complaint("");
-    assert_eq!(
-        text,
-        "t.csv: the header has a quote within a field that does not start with one (byte 3)"
-    );
+    assert_eq!(text, "t.csv: header (byte 3): a quote within a field that does not start with one");
     let (_, text) = Temporary::new("t.csv", b"a,b\xFF\n").complaint("");
     assert_eq!(text, "t.csv: the name of field 2 in the header is not UTF-8");
     let (kind, text) = Temporary::new("t.csv", "a,b\n").complaint("[[field]]\nname = \"c\"\n");

@@ -106,11 +106,11 @@ fn any_other_carriage_return_is_a_fault() {
 
 #[test]
 fn a_file_of_carriage_returns_alone_does_not_open() {
-    does_not_open("a,b\r1,2\r3,4\r", &format!("the header has {RETURNED} (byte 4)"));
-    does_not_open("a,b\r1,2", &format!("the header has {RETURNED} (byte 4)"));
-    does_not_open("\"a\",\"b\"\r1,2\r", &format!("the header has {RETURNED} (byte 8)"));
-    does_not_open("\u{FEFF}\na\r1\r", &format!("the header has {RETURNED} (byte 6)"));
-    does_not_open("\ra,b\r1,2\r", &format!("the header has {RETURNED} (byte 1)"));
+    does_not_open("a,b\r1,2\r3,4\r", &format!("header (byte 4): {RETURNED}"));
+    does_not_open("a,b\r1,2", &format!("header (byte 4): {RETURNED}"));
+    does_not_open("\"a\",\"b\"\r1,2\r", &format!("header (byte 8): {RETURNED}"));
+    does_not_open("\u{FEFF}\na\r1\r", &format!("header (byte 6): {RETURNED}"));
+    does_not_open("\ra,b\r1,2\r", &format!("header (byte 1): {RETURNED}"));
     let headless = "[csv]\nheader = false\n[[field]]\nname = \"a\"\n[[field]]\nname = \"b\"\n";
     Data::new("f.csv", "1,2\r3,4\r", Some(headless)).fails(
         "SELECT count(*) FROM 'f'",
