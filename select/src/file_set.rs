@@ -128,7 +128,8 @@ impl FileSet {
             if fields.iter().any(|field| field.name().eq_ignore_ascii_case(key.name())) {
                 let (file, key) = (first.name(), key.name());
                 return refuse(format!(
-                    "{}: `{key}` is a column of {file} and a folder of its path too",
+                    "{}: `{key}` is a column of {file} and a folder of its path too; rename the \
+                     folder, or select from its files alone",
                     self.pattern
                 ));
             }

@@ -213,7 +213,8 @@ fn files_of_several_schemas_are_refused() {
     let folder = Folder::new(&[("d/N=1/a.csv", "n\n1\n")]);
     assert_eq!(
         folder.complaint("SELECT n FROM 'd/*'"),
-        "d/*: `N` is a column of d/N=1/a.csv and a folder of its path too"
+        "d/*: `N` is a column of d/N=1/a.csv and a folder of its path too; rename the folder, or \
+         select from its files alone"
     );
 }
 
