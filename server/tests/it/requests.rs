@@ -135,3 +135,16 @@ async fn explain_reads_no_record() {
     assert!(told.text.contains("sales/numbers.dat"), "{}", told.text);
     assert_eq!(served.activity.morsels_run(), 0);
 }
+
+#[tokio::test]
+async fn records_without_columns_are_answered() {
+    let fixture = Fixture::new();
+    fixture.write("empty.jsonl", "");
+    fixture.write("bare.jsonl", "{}\n{}\n");
+    let served = fixture.serve().await;
+    let mut peer = peer::tls(&served).await;
+    for (from, records) in [("empty.jsonl", 0), ("bare.jsonl", 2)] {
+        let batch = peer.select(&sql(format!("SELECT * FROM '{from}'"))).await.batch;
+        assert_eq!((batch.num_columns(), batch.num_rows()), (0, records), "{from}");
+    }
+}
