@@ -306,10 +306,17 @@ impl Scan {
         self.batches.flush_if_due();
         match piece.failure {
             Some(failure) if self.limit_left > 0 => {
-                self.end(Err(match failure {
+                let error = match failure {
                     Failure::Query(error) => error,
                     Failure::Record(stop) => stop.to_error(&self.plan, &origin),
                     Failure::Delimiting(stop) => self.breaks_off(&stop, &origin),
+                };
+                self.end(Err(match error.kind() {
+                    // half of a change may look so
+                    ErrorKind::Record | ErrorKind::Computation => {
+                        self.unchanged().err().unwrap_or(error)
+                    }
+                    _ => error,
                 }));
             }
             _ => self.end_when_through(),
