@@ -11,8 +11,8 @@ use crate::columnar::{ipc, parquet};
 use crate::compressed::{Compression, Stream};
 use crate::descriptor::{self, Descriptor};
 use crate::extent::Extent;
+use crate::identity::{Identity, Look};
 use crate::index::{KeyColumn, KeyEncoder, KeySpec};
-use crate::source::Identity;
 use crate::{Error, ErrorKind, Result, csv, fixed, json, waiting};
 
 /// An opened file, its descriptor and its schema.
@@ -23,7 +23,8 @@ pub(crate) struct DataFile {
     pub(crate) compression: Option<Compression>,
     /// Whether there is anything behind a header.
     has_records: bool,
-    pub(crate) identity: Identity,
+    /// Before a byte of it was read.
+    pub(crate) look: Look,
     pub(crate) schema: Schema,
     pub(crate) layout: Layout,
     /// The keys that its descriptor declares.
@@ -55,18 +56,20 @@ impl DataFile {
             let message = format!("{name}: not a regular file");
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        let identity = Identity::from(&metadata);
         let (declared, append_only) = match &descriptor {
             Some(descriptor) => (descriptor.keys.clone(), descriptor.append_only),
             None => (Vec::new(), false),
         };
-        let (file, bytes) = (Arc::new(file), identity.bytes);
+        // one that grows all the time would be waited for in vain
+        let look = if append_only { Look::new(&file) } else { Look::settled(&file) };
+        let look = look.map_err(|error| Error::io(name, error))?;
+        let (file, bytes) = (Arc::new(file), look.identity().bytes);
         let text =
             Text { name, file: &file, bytes, compression: compression_of(name, &descriptor) };
         let first_bytes = |bytes_max| text.first_bytes(bytes_max);
         let (schema, layout) = match described(name, descriptor)? {
             descriptor::Layout::Fixed(layout) => {
-                check_length(name, identity.bytes, &layout)?;
+                check_length(name, bytes, &layout)?;
                 (layout.schema(), Layout::Fixed(layout))
             }
             descriptor::Layout::Csv(options) => {
@@ -74,7 +77,7 @@ impl DataFile {
                 (layout.schema(), Layout::Csv(layout))
             }
             descriptor::Layout::Parquet(fields) => {
-                let layout = parquet::Layout::open(name, &file, identity.bytes, parquet_keys)?;
+                let layout = parquet::Layout::open(name, &file, bytes, parquet_keys)?;
                 let schema = layout.schema();
                 check_fields(name, &schema, &fields).map_err(|error| {
                     match layout.is_encrypted() {
@@ -89,7 +92,7 @@ impl DataFile {
                 (schema, Layout::Parquet(layout))
             }
             descriptor::Layout::Arrow(fields) => {
-                let layout = ipc::Layout::open(name, &file, identity.bytes)?;
+                let layout = ipc::Layout::open(name, &file, bytes)?;
                 let schema = layout.schema();
                 check_fields(name, &schema, &fields)?;
                 (schema, Layout::Arrow(layout))
@@ -113,17 +116,7 @@ impl DataFile {
             return Err(Error::new(ErrorKind::Descriptor, message));
         }
         let name = name.to_owned();
-        Ok(Self {
-            name,
-            file,
-            compression,
-            has_records,
-            identity,
-            schema,
-            layout,
-            keys,
-            append_only,
-        })
+        Ok(Self { name, file, compression, has_records, look, schema, layout, keys, append_only })
     }
 
     /// As [`Source::format_of`](crate::Source::format_of).
@@ -149,17 +142,26 @@ impl DataFile {
         with_compression(format, self.compression)
     }
 
-    /// Whether the file is no longer what it was when it was opened, or, if records are only ever
-    /// appended to it, does not begin so any more. To be asked when a scan is through: what was read
-    /// may be a mixture then.
+    /// What the file was when it was opened.
+    pub(crate) fn identity(&self) -> Identity {
+        self.look.identity()
+    }
+
+    /// Whether the file is no longer what it was when it was opened, or might not be, or, if records are
+    /// only ever appended to it, does not begin so any more. To be asked when a scan is through: what
+    /// was read may be a mixture then.
     ///
     /// # Errors
     /// `Io`
     pub(crate) fn changed(&self) -> Result<bool> {
-        let metadata = self.file.metadata().map_err(|error| Error::io(&self.name, error))?;
-        let now = Identity::from(&metadata);
-        let has_grown = self.append_only && now.bytes > self.identity.bytes;
-        Ok(now != self.identity && !has_grown)
+        let error = |error| Error::io(&self.name, error);
+        if self.append_only {
+            let now = Identity::from(&self.file.metadata().map_err(error)?);
+            if now == self.identity() || now.bytes > self.identity().bytes {
+                return Ok(false);
+            }
+        }
+        Ok(!self.look.holds(&self.file).map_err(error)?)
     }
 
     /// Whether there is anything behind a header.
@@ -171,10 +173,10 @@ impl DataFile {
     pub(crate) fn all(&self) -> Extent {
         let bytes = match &self.layout {
             // where records are is told of the bytes in it
-            _ if self.compression.is_some() => 0..self.identity.bytes,
-            Layout::Fixed(_) => 0..self.identity.bytes,
-            Layout::Csv(layout) => layout.start..self.identity.bytes,
-            Layout::Json(layout) => layout.start..self.identity.bytes,
+            _ if self.compression.is_some() => 0..self.identity().bytes,
+            Layout::Fixed(_) => 0..self.identity().bytes,
+            Layout::Csv(layout) => layout.start..self.identity().bytes,
+            Layout::Json(layout) => layout.start..self.identity().bytes,
             Layout::Parquet(layout) => 0..layout.records(),
             Layout::Arrow(layout) => 0..layout.records(),
         };
@@ -213,7 +215,7 @@ impl DataFile {
     /// Number of records, where the length of the file tells it.
     pub(crate) fn records(&self) -> Option<u64> {
         match &self.layout {
-            Layout::Fixed(layout) => Some(self.identity.bytes / layout.stride as u64),
+            Layout::Fixed(layout) => Some(self.identity().bytes / layout.stride as u64),
             Layout::Csv(_) | Layout::Json(_) => None,
             Layout::Parquet(layout) => Some(layout.records()),
             Layout::Arrow(layout) => Some(layout.records()),
@@ -284,7 +286,7 @@ impl DataFile {
     /// `Io`
     pub(crate) fn stream(&self, compression: Compression, start: u64) -> Result<Stream> {
         let file = Arc::clone(&self.file);
-        let mut stream = Stream::new(&self.name, file, self.identity.bytes, compression)?;
+        let mut stream = Stream::new(&self.name, file, self.identity().bytes, compression)?;
         stream.skip(start);
         Ok(stream)
     }

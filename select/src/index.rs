@@ -18,8 +18,8 @@ use arrow::datatypes::Schema;
 use crate::Result;
 use crate::data_file::DataFile;
 use crate::extent::Extent;
+use crate::identity::Identity;
 use crate::prune::ColumnStatistics;
-use crate::source::Identity;
 use key::PageFile;
 
 pub(crate) use bounds::text_after;
@@ -34,6 +34,8 @@ pub(crate) use store::{decode_body, decode_page, encode_page};
 pub struct Index {
     /// Of the file.
     identity: Identity,
+    /// Whether every change of the file since then gives it another identity.
+    is_settled: bool,
     /// What it was called when the index was built, for people alone.
     name: String,
     /// What decides where its records are and what they hold, as text.
@@ -52,6 +54,12 @@ impl Index {
     /// The file that it is of.
     pub fn identity(&self) -> Identity {
         self.identity
+    }
+
+    /// With what people call the file.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
     }
 
     /// Number of zones.
@@ -107,20 +115,20 @@ impl Index {
     /// appended to it.
     pub(crate) fn fits(&self, file: &DataFile) -> bool {
         let is_of_start = || {
-            let Identity { device, inode, bytes, .. } = file.identity;
+            let Identity { device, inode, bytes, .. } = file.identity();
             file.append_only
                 && (self.identity.device, self.identity.inode) == (device, inode)
                 && self.identity.bytes <= bytes
                 && (self.identity.bytes == bytes || file.ends_record(self.identity.bytes))
                 && end_checksum(file, self.identity.bytes).ok() == Some(self.end_checksum)
         };
-        (self.identity == file.identity || is_of_start())
+        (self.is_settled && self.identity == file.identity() || is_of_start())
             && Some(&self.layout) == file.fingerprint().as_ref()
     }
 
     /// The records of a file that it fits which have been appended since it was built.
     pub(crate) fn tail(&self, file: &DataFile) -> Option<Extent> {
-        let bytes = self.identity.bytes..file.identity.bytes;
+        let bytes = self.identity.bytes..file.identity().bytes;
         let records = file.records().map(|all| all.saturating_sub(self.record_count()));
         let tail = Extent { first_record: self.record_count(), records, bytes };
         (tail.len() > 0).then_some(tail)

@@ -1,7 +1,6 @@
 //! What a Select is bound to: a data file, or several of one schema as one.
 
-use std::fs::{File, Metadata};
-use std::os::unix::fs::MetadataExt;
+use std::fs::File;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
@@ -10,33 +9,9 @@ use arrow::datatypes::SchemaRef;
 use crate::columnar::parquet::ParquetKeys;
 use crate::data_file::{DataFile, Layout};
 use crate::descriptor::Descriptor;
+use crate::identity::Identity;
 use crate::index::{Index, KeySpec};
 use crate::{Error, ErrorKind, Result};
-
-/// What tells that a file is still the one that was opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// Device that holds the file.
-    pub device: u64,
-    /// Inode on that device.
-    pub inode: u64,
-    /// Length in bytes.
-    pub bytes: u64,
-    /// Last modification, nanoseconds since 1970-01-01T00:00:00Z.
-    pub modified_nanos: i128,
-}
-
-impl From<&Metadata> for Identity {
-    fn from(metadata: &Metadata) -> Self {
-        let seconds = i128::from(metadata.mtime());
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            bytes: metadata.len(),
-            modified_nanos: seconds * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
-        }
-    }
-}
 
 /// One or more opened files, their descriptors and their schema.
 #[derive(Clone, Debug)]
@@ -151,17 +126,28 @@ impl Source {
 
     /// Bytes of all files, as they were when they were opened.
     pub fn bytes(&self) -> u64 {
-        self.parts.iter().map(|part| part.file.identity.bytes).sum()
+        self.parts.iter().map(|part| part.file.identity().bytes).sum()
     }
 
     /// What tells that it is still the file that was opened; `None` for several files.
     pub fn identity(&self) -> Option<Identity> {
         let [part] = self.parts.as_slice() else { return None };
-        Some(part.file.identity)
+        Some(part.file.identity())
     }
 
-    /// Whether a file is no longer what it was when it was opened. To be asked when a scan is
-    /// through: what was read may be a mixture then.
+    /// Whether every change since a file was opened gives it another identity: one of the same identity
+    /// is unchanged. Several files have none.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.parts.as_slice(), [part] if part.file.look.is_settled())
+    }
+
+    /// Whether records are only ever appended to all of its files, by their descriptors.
+    pub fn is_append_only(&self) -> bool {
+        self.parts.iter().all(|part| part.file.append_only)
+    }
+
+    /// Whether a file is no longer what it was when it was opened, or might not be. To be asked when a
+    /// scan is through: what was read may be a mixture then.
     ///
     /// # Errors
     /// `Io`

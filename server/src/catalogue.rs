@@ -20,12 +20,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
-use std::time::SystemTime;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use rustix::fs::lstat;
-use sift_select::{Descriptor, Identity, IndexFolder, Source, may_wait};
+use sift_select::{Descriptor, Identity, IndexFolder, Look, Source, is_local, may_wait};
 use tracing::warn;
 
 use crate::cache::Cache;
@@ -34,11 +33,10 @@ use crate::error::Error;
 use crate::fault::Fault;
 use crate::grant::Caller;
 use crate::keyring::Keyring;
-use crate::mount;
 use crate::protect::{Protected, Protection, Transport};
 use open::Seen;
 use openings::Openings;
-use version::{FileVersion, SourceVersion, bytes, identity};
+use version::{SourceVersion, bytes, identity};
 
 pub(crate) use name::FileName;
 pub(crate) use pattern::NamePattern;
@@ -86,13 +84,18 @@ pub(crate) struct Catalogue {
     /// What was opened last.
     sources: Cache<(), Kept>,
     openings: Openings,
-    descriptors: Cache<FileVersion, Descriptor>,
+    descriptors: Cache<Identity, Described>,
     /// Counts the data files that were opened.
     files_opened: Arc<AtomicU64>,
 }
 
-/// A descriptor, if there is one, and what it was read from.
-type Described = (Option<Arc<Descriptor>>, Option<FileVersion>);
+/// A descriptor.
+#[derive(Debug)]
+struct Described {
+    descriptor: Descriptor,
+    /// At its file, before it was read.
+    look: Look,
+}
 
 /// A file that has been opened before, to be opened again without looking for it.
 #[derive(Debug)]
@@ -112,27 +115,24 @@ struct Kept {
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) file: File,
-    pub(crate) identity: Identity,
+    pub(crate) look: Look,
 }
 
 /// A file that has not been opened: what is known by its name and its descriptor.
 #[derive(Debug)]
 pub(crate) struct Entry {
     name: FileName,
-    /// When that was not yet known.
-    before: SystemTime,
     pub(crate) format: &'static str,
     pub(crate) bytes: u64,
     pub(crate) protected: Protected,
-    descriptor: Option<Arc<Descriptor>>,
-    descriptor_version: Option<FileVersion>,
-    /// The file that symbolic links lead to, and the version of its descriptor.
-    target: Option<(FileName, Option<FileVersion>)>,
+    described: Option<Arc<Described>>,
+    /// The file that symbolic links lead to, and its descriptor.
+    target: Option<(FileName, Option<Arc<Described>>)>,
 }
 
 impl Entry {
     pub(crate) fn has_descriptor(&self) -> bool {
-        self.descriptor.is_some()
+        self.described.is_some()
     }
 }
 
@@ -162,7 +162,7 @@ impl Catalogue {
     pub(crate) fn with_indexes(self, indexes: Option<IndexFolder>) -> Self {
         let folder = indexes.as_ref().and_then(|indexes| indexes.path().parent());
         let indexes_are_near =
-            folder.is_none_or(|path| File::open(path).is_ok_and(|f| mount::is_local(&f)));
+            folder.is_none_or(|path| File::open(path).is_ok_and(|f| is_local(&f)));
         Self { indexes, indexes_are_near, ..self }
     }
 
@@ -180,8 +180,11 @@ impl Catalogue {
             return Err(Fault::FetchOfPart(name.to_string()));
         }
         entry.protected.check_all(caller.transport)?;
-        let (file, version) = self.open_data(&entry)?;
-        Ok(Opened { file, identity: version.identity() })
+        let (file, _) = self.open_data(&entry)?;
+        match Look::settled(&file) {
+            Ok(look) => Ok(Opened { file, look }),
+            Err(error) => Err(Fault::Unreadable(name.to_string(), error)),
+        }
     }
 
     /// What may be known of a file on any channel.
@@ -189,7 +192,6 @@ impl Catalogue {
         if !may_wait() {
             return Err(Fault::Internal("a file cannot be looked for without waiting"));
         }
-        let before = SystemTime::now();
         let (bytes, link) = self.looked_at(name)?;
         let unknown = |fault| match transport {
             // who cannot read the rule has to assume the strictest
@@ -198,19 +200,21 @@ impl Catalogue {
             }
             Transport::Encrypted { .. } | Transport::Local => fault,
         };
-        let (descriptor, descriptor_version) = self.descriptor(name).map_err(unknown)?;
-        let Some(format) = Source::format_of(name.as_str(), descriptor.as_deref()) else {
+        let described = self.descriptor(name).map_err(unknown)?;
+        let descriptor = described.as_ref().map(|described| &described.descriptor);
+        let Some(format) = Source::format_of(name.as_str(), descriptor) else {
             return Err(Fault::UnknownFormat(name.to_string()));
         };
-        let mut protected = self.protection.of(name, descriptor.as_deref());
+        let mut protected = self.protection.of(name, descriptor);
         let mut target = None;
         if let Some(name) = link {
-            let (descriptor, version) = self.descriptor(&name).map_err(unknown)?;
-            protected.join(self.protection.of(&name, descriptor.as_deref()));
-            target = Some((name, version));
+            let described = self.descriptor(&name).map_err(unknown)?;
+            let descriptor = described.as_ref().map(|described| &described.descriptor);
+            protected.join(self.protection.of(&name, descriptor));
+            target = Some((name, described));
         }
         let name = name.clone();
-        Ok(Entry { name, before, format, bytes, protected, descriptor, descriptor_version, target })
+        Ok(Entry { name, format, bytes, protected, described, target })
     }
 
     /// Opens what may be known of a file, if the file as a whole may leave, which may be known only
@@ -222,26 +226,30 @@ impl Catalogue {
     ) -> Result<(Arc<Source>, Protected), Fault> {
         entry.protected.check_file(transport)?;
         let (file, opened) = self.open_data(&entry)?;
-        let Entry { name, before, protected, descriptor, descriptor_version, target, .. } = entry;
-        let index = self.indexes.as_ref().map(|indexes| indexes.path_of(opened.identity()));
-        let version = version_with(opened, descriptor_version, index.as_deref());
+        let Entry { name, protected, described, target, .. } = entry;
+        let index = self.indexes.as_ref().map(|indexes| indexes.path_of(opened));
+        let descriptor = described.as_ref().map(|described| described.look.identity());
+        let version = version_with(opened, descriptor, index.as_deref());
         let opening = self.openings.of(name.as_str());
         let _opening = opening.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = self.sources.find(name.as_str(), &());
         if let Some(kept) = kept.filter(|kept| kept.version == version) {
             return covered(&kept.source, protected, transport);
         }
-        let is_near = target.is_none() && self.indexes_are_near && mount::is_local(&file);
+        let is_near = target.is_none() && self.indexes_are_near && is_local(&file);
         let keys = self.keyring.of(name.as_str());
-        let descriptor = descriptor.map(Arc::unwrap_or_clone);
+        let descriptor = described.as_ref().map(|described| described.descriptor.clone());
         let opened = Source::open_with_keys(name.as_str(), file, descriptor, &keys);
         let source = opened.map_err(|error| match protected.withholds(transport) {
             true => Fault::from(error).discreet(name.as_str()),
             false => error.into(),
         })?;
         let source = Arc::new(self.indexed(source));
-        // its layout may be of a descriptor that changes without a trace
-        if descriptor_version.is_none_or(|version| version.is_settled(before)) {
+        let is_settled =
+            source.is_settled() && described.is_none_or(|described| described.look.is_settled());
+        // what could have changed without a trace is opened again
+        if let Some(file) = source.identity().filter(|_| is_settled) {
+            let version = SourceVersion { file, ..version };
             let (source, protected) = (Arc::clone(&source), protected.clone());
             let kept = Kept { source, version, index, protected, is_near };
             self.sources.keep(name.as_str(), (), Arc::new(kept));
@@ -255,7 +263,7 @@ impl Catalogue {
         let kept = self.sources.find(name.as_str(), &()).filter(|kept| kept.is_near)?;
         let Seen { stat, by_link } = open::look(&self.root.dir, name.as_str()).ok()?;
         let descriptor = self.seen_descriptor(name)?;
-        let file = FileVersion::of(&stat);
+        let file = identity(&stat);
         let is_same =
             !by_link && kept.version == version_with(file, descriptor, kept.index.as_deref());
         is_same.then_some(kept)
@@ -289,60 +297,60 @@ impl Catalogue {
 
     /// Opens the data. Who protects a file and then writes what is to be protected finds it
     /// protected: a descriptor, or a link, that has changed since it was looked at is an error.
-    fn open_data(&self, entry: &Entry) -> Result<(File, FileVersion), Fault> {
+    fn open_data(&self, entry: &Entry) -> Result<(File, Identity), Fault> {
         let (file, Seen { stat, by_link }) = open::open(&self.root.dir, entry.name.as_str())?;
         self.files_opened.fetch_add(1, Ordering::Relaxed);
         let target = if by_link { self.target(&entry.name) } else { None };
         let is_same = target.as_ref() == entry.target.as_ref().map(|(name, _)| name)
-            && self.is_described_by(&entry.name, entry.descriptor_version)
-            && entry.target.iter().all(|(name, version)| self.is_described_by(name, *version));
+            && self.is_described_by(&entry.name, entry.described.as_deref())
+            && entry.target.iter().all(|(name, by)| self.is_described_by(name, by.as_deref()));
         match is_same {
-            true => Ok((file, FileVersion::of(&stat))),
+            true => Ok((file, identity(&stat))),
             false => Err(Fault::DescriptorChanged(entry.name.to_string())),
         }
     }
 
-    /// Whether the descriptor of `name` is still of this version, or still missing.
-    fn is_described_by(&self, name: &FileName, version: Option<FileVersion>) -> bool {
+    /// Whether the descriptor of `name` is still this one, or still missing.
+    fn is_described_by(&self, name: &FileName, described: Option<&Described>) -> bool {
         // opening asks the server of a network mount again
         match open::open(&self.root.dir, &name.descriptor()) {
-            Ok((_, seen)) => version == Some(FileVersion::of(&seen.stat)),
-            Err(Fault::UnknownFile(_)) => version.is_none(),
+            Ok((file, _)) => {
+                described.is_some_and(|described| described.look.holds(&file).unwrap_or(false))
+            }
+            Err(Fault::UnknownFile(_)) => described.is_none(),
             Err(_) => false,
         }
     }
 
     /// The version of the descriptor of `name` that is seen on this machine, or that there is none; `None` where
     /// it cannot be looked at.
-    fn seen_descriptor(&self, name: &FileName) -> Option<Option<FileVersion>> {
+    fn seen_descriptor(&self, name: &FileName) -> Option<Option<Identity>> {
         match open::look(&self.root.dir, &name.descriptor()) {
             // it may be elsewhere
             Ok(Seen { by_link: true, .. }) => None,
-            Ok(seen) => Some(Some(FileVersion::of(&seen.stat))),
+            Ok(seen) => Some(Some(identity(&seen.stat))),
             Err(Fault::UnknownFile(_)) => Some(None),
             Err(_) => None,
         }
     }
 
-    fn descriptor(&self, name: &FileName) -> Result<Described, Fault> {
+    fn descriptor(&self, name: &FileName) -> Result<Option<Arc<Described>>, Fault> {
         let path = name.descriptor();
-        // a change from now on shows
-        let now = SystemTime::now();
         let opened = match open::look(&self.root.dir, &path) {
-            Err(Fault::UnknownFile(_)) => return Ok((None, None)),
+            Err(Fault::UnknownFile(_)) => return Ok(None),
             Ok(Seen { stat, .. })
-                if let version = FileVersion::of(&stat)
-                    && let Some(known) = self.descriptors.find(&path, &version) =>
+                if let Some(known) = self.descriptors.find(&path, &identity(&stat)) =>
             {
-                return Ok((Some(known), Some(version)));
+                return Ok(Some(known));
             }
             Ok(_) => open::open(&self.root.dir, &path),
             Err(fault) => Err(fault),
         };
-        let (file, Seen { stat, .. }) =
+        let (file, _) =
             opened.map_err(|fault| Fault::Descriptor(path.clone(), unreadable(&fault)))?;
-        let version = FileVersion::of(&stat);
-        let can_be_kept = version.is_settled(now) && mount::is_local(&file);
+        let look = Look::settled(&file)
+            .map_err(|error| Fault::Descriptor(path.clone(), error.to_string()))?;
+        let can_be_kept = look.is_settled() && is_local(&file);
         let mut text = String::new();
         let read = file.take(DESCRIPTOR_BYTES_MAX + 1).read_to_string(&mut text);
         match read {
@@ -351,11 +359,12 @@ impl Catalogue {
                 Err(Fault::Descriptor(path, why))
             }
             Ok(_) => {
-                let descriptor = Arc::new(Descriptor::parse(&path, &text)?);
+                let descriptor = Descriptor::parse(&path, &text)?;
+                let described = Arc::new(Described { descriptor, look });
                 if can_be_kept {
-                    self.descriptors.keep(&path, version, Arc::clone(&descriptor));
+                    self.descriptors.keep(&path, look.identity(), Arc::clone(&described));
                 }
-                Ok((Some(descriptor), Some(version)))
+                Ok(Some(described))
             }
             Err(error) => Err(Fault::Descriptor(path, error.to_string())),
         }
@@ -364,8 +373,8 @@ impl Catalogue {
 
 /// With that of the index, if there is one.
 fn version_with(
-    file: FileVersion,
-    descriptor: Option<FileVersion>,
+    file: Identity,
+    descriptor: Option<Identity>,
     index: Option<&Path>,
 ) -> SourceVersion {
     let index = index.and_then(|path| lstat(path).ok()).map(|stat| identity(&stat));
@@ -394,7 +403,7 @@ fn unreadable(fault: &Fault) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs::{self, Permissions};
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 
     use sift_select::{Select, at_once};
 
@@ -419,7 +428,7 @@ mod tests {
     fn what_is_known_of_a_file_is_known_until_something_changes() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let is_local = mount::is_local(&File::open(folder.path()).unwrap());
+        let is_local = is_local(&File::open(folder.path()).unwrap());
         let catalogue = || {
             let root = DataRoot::open(folder.path()).unwrap();
             Catalogue::new(root, Limits::default(), Protection::default(), Arc::default())
@@ -451,6 +460,7 @@ mod tests {
             };
             assert_eq!(of_catalogue(&|| {}), is_local);
             assert!(!of_catalogue(&|| write("a\n12\n")));
+            assert!(!of_catalogue(&|| write_unseen(&path(name), b"a\n2\n")));
             assert!(!of_catalogue(&|| fs::remove_file(path(name)).unwrap()));
             assert!(!of_catalogue(&|| {
                 let changed = || fs::metadata(path(name)).unwrap().ctime_nsec();
@@ -469,6 +479,34 @@ mod tests {
         symlink("out", path("in")).unwrap();
         assert!(!known(&catalogue, "in/a.csv"));
         assert!(!known(&opened("link.csv"), "link.csv"));
+    }
+
+    /// Writes a file of the same length in place, and sets its time of modification back.
+    fn write_unseen(path: &Path, bytes: &[u8]) {
+        let file = File::options().write(true).open(path).unwrap();
+        let modified = file.metadata().unwrap().modified().unwrap();
+        file.write_all_at(bytes, 0).unwrap();
+        file.set_modified(modified).unwrap();
+    }
+
+    #[test]
+    fn a_descriptor_is_read_again_when_it_was_written_in_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("a.csv"), "a\n1\n").unwrap();
+        fs::write(path("a.csv.toml"), "scl_min = 3\n").unwrap();
+        let root = DataRoot::open(folder.path()).unwrap();
+        let catalogue =
+            Catalogue::new(root, Limits::default(), Protection::default(), Arc::default());
+        let name = FileName::parse("a.csv").unwrap();
+        for text in ["scl_min = 3\n", "scl_min = 4\n", "scl_min = 3\n", "scl_min = 5\n"] {
+            write_unseen(&path("a.csv.toml"), text.as_bytes());
+            for _ in 0..2 {
+                let entry = catalogue.entry(&name, Transport::Local).unwrap();
+                let level = text.trim_end().trim_start_matches("scl_min = ").parse().unwrap();
+                assert_eq!(entry.protected.file.scl_min().map(u32::from), Some(level));
+            }
+        }
     }
 
     fn write_linked(path: &dyn Fn(&str) -> PathBuf) {

@@ -43,7 +43,8 @@ pub(crate) enum Error {
     #[error(transparent)]
     Select(#[from] sift_select::Error),
     #[error(
-        "{}: changed just now; build its index in a moment, when a later change can be told by its time",
+        "{}: it is being written, or its time of change (`stat -c %z`) lies in the future, so that a later \
+         change might not show; build its index when that is over",
         .0.display()
     )]
     JustChanged(PathBuf),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use sift_proto::frame::{HEADER_BYTES, Kind};
 use sift_proto::message::{FetchRequest, FetchStart};
-use sift_select::Identity;
+use sift_select::{Identity, Look};
 use tokio::io::AsyncWrite;
 
 use crate::blocking::{blocking, start_blocking};
@@ -37,24 +37,24 @@ pub(crate) async fn fetch<W: AsyncWrite + Unpin>(
     let name = FileName::parse(&request.file)?;
     let named = name.clone();
     let opened = interrupt.or(blocking(move || catalogue.open(&named, &caller))).await?;
-    let Opened { file, identity } = opened;
-    let told = identity_text(identity);
+    let Opened { file, look } = opened;
+    let (file_bytes, told) = (look.identity().bytes, identity_text(look));
     if !request.identity.is_empty() && request.identity != told {
         return Err(Fault::ChangedSince(name.to_string()).into());
     }
-    let range = range(&name, &request, identity.bytes)?;
+    let range = range(&name, &request, file_bytes)?;
     let start = FetchStart {
-        file_bytes: identity.bytes,
+        file_bytes,
         offset: range.start,
         length: range.end - range.start,
         identity: told,
     };
     writer.send(Kind::FetchStart, &start).await?;
 
-    let reading = Reading { file: Arc::new(file), name: name.to_string(), identity };
+    let reading = Reading { file: Arc::new(file), name: name.to_string(), look };
     chunks(&reading, range, writer, interrupt).await?;
     reading.check().await?;
-    Ok(identity.bytes)
+    Ok(file_bytes)
 }
 
 async fn chunks<W: AsyncWrite + Unpin>(
@@ -79,7 +79,7 @@ async fn chunks<W: AsyncWrite + Unpin>(
 struct Reading {
     file: Arc<File>,
     name: String,
-    identity: Identity,
+    look: Look,
 }
 
 impl Reading {
@@ -110,10 +110,10 @@ impl Reading {
 
     /// Whether all that was sent was of one file.
     async fn check(self) -> Result<(), Fault> {
-        let Self { file, name, identity } = self;
+        let Self { file, name, look } = self;
         blocking(move || {
-            let metadata = file.metadata().map_err(|error| unreadable(&name, error))?;
-            if Identity::from(&metadata) == identity { Ok(()) } else { Err(Fault::Changed(name)) }
+            let holds = look.holds(&file).map_err(|error| unreadable(&name, error))?;
+            if holds { Ok(()) } else { Err(Fault::Changed(name)) }
         })
         .await
     }
@@ -146,8 +146,10 @@ fn range(name: &FileName, request: &FetchRequest, file_bytes: u64) -> Result<Ran
     }
 }
 
-/// Changes whenever the file does; what is in it is nobody's business.
-fn identity_text(identity: Identity) -> String {
-    let Identity { device, inode, bytes, modified_nanos } = identity;
-    format!("{device:x}-{inode:x}-{bytes:x}-{modified_nanos:x}")
+/// Changes whenever the file does; what is in it is nobody's business. Where a change might not show, no
+/// later fetch has the same.
+fn identity_text(look: Look) -> String {
+    let Identity { device, inode, bytes, modified_nanos, changed_nanos } = look.identity();
+    let text = format!("{device:x}-{inode:x}-{bytes:x}-{modified_nanos:x}-{changed_nanos:x}");
+    if look.is_settled() { text } else { format!("{text}-{:x}", look.clock_nanos()) }
 }

@@ -9,7 +9,7 @@
 //! Source: statfs(2), linux/magic.h, proc_pid_mountinfo(5).
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -33,28 +33,6 @@ pub(crate) fn network_of(path: &Path) -> io::Result<Option<&'static str>> {
     let mounts = fs::read("/proc/self/mountinfo")?;
     Ok(of_fuse(type_in(&mounts, &path).as_deref()))
 }
-
-/// Whether looking at an opened file, or at others beside it, takes no time and tells how it is now: on file
-/// systems that are known to have their data on this machine. On others what is known of a file may be older
-/// than the file.
-pub(crate) fn is_local(file: &File) -> bool {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as above")]
-    let magic = rustix::fs::fstatfs(file).map(|found| found.f_type as u32);
-    magic.is_ok_and(|magic| LOCAL.contains(&magic))
-}
-
-/// ext2 to ext4, XFS, Btrfs, F2FS, ZFS, Bcachefs, tmpfs, ramfs, overlayfs.
-const LOCAL: [u32; 9] = [
-    0xef53,
-    0x5846_5342,
-    0x9123_683e,
-    0xf2f5_2010,
-    0x2fc1_2fc1,
-    0xca45_1a4e,
-    0x0102_1994,
-    0x8584_58f6,
-    0x794c_7630,
-];
 
 const FUSE: u32 = 0x6573_5546;
 
@@ -147,6 +125,10 @@ fn unescaped(word: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
+    use sift_select::is_local;
+
     use super::*;
 
     const MOUNTS: &[u8] = b"\

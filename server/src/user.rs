@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use sift_select::Identity;
+use sift_select::{Identity, Look};
 
 use crate::error::Error;
 use crate::password::{PasswordFault, PasswordHash};
@@ -123,8 +123,12 @@ impl Users {
     /// # Errors
     /// Each but `Unknown`.
     pub fn read(path: &Path) -> Result<Self, UsersFault> {
+        Self::read_from(&File::open(path)?)
+    }
+
+    fn read_from(file: &File) -> Result<Self, UsersFault> {
         let mut text = String::new();
-        File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+        file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
         if text.len() as u64 > FILE_BYTES_MAX {
             return Err(UsersFault::TooLarge);
         }
@@ -265,7 +269,7 @@ pub fn check_name(name: &str) -> Result<(), UsersFault> {
 #[derive(Debug)]
 pub struct UsersFile {
     path: PathBuf,
-    state: Mutex<(Identity, Arc<Users>)>,
+    state: Mutex<(Look, Arc<Users>)>,
 }
 
 impl UsersFile {
@@ -275,11 +279,7 @@ impl UsersFile {
     /// `Users`.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
-        let read = || {
-            let identity = Identity::from(&fs::metadata(&path)?);
-            Ok((identity, Arc::new(Users::read(&path)?)))
-        };
-        match read() {
+        match looked_at(&path) {
             Ok(state) => Ok(Self { state: Mutex::new(state), path }),
             Err(fault) => Err(Error::Users { path, fault }),
         }
@@ -289,10 +289,10 @@ impl UsersFile {
     pub fn users(&self) -> Arc<Users> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = fs::metadata(&self.path).map_err(UsersFault::from).and_then(|metadata| {
-            let identity = Identity::from(&metadata);
-            match identity == state.0 {
+            let look = state.0;
+            match look.is_settled() && Identity::from(&metadata) == look.identity() {
                 true => Ok(None),
-                false => Ok(Some((identity, Arc::new(Users::read(&self.path)?)))),
+                false => looked_at(&self.path).map(Some),
             }
         });
         match fresh {
@@ -309,6 +309,17 @@ impl UsersFile {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// The users, and a look at their file before it was read.
+fn looked_at(path: &Path) -> Result<(Look, Arc<Users>), UsersFault> {
+    let file = File::open(path)?;
+    let look = Look::settled(&file)?;
+    let users = Users::read_from(&file)?;
+    match look.holds(&file)? {
+        true => Ok((look, Arc::new(users))),
+        false => Err(io::Error::other("changed while it was read").into()),
     }
 }
 
@@ -345,6 +356,14 @@ mod tests {
         assert!(file.users().find("bob").is_none(), "the change is seen");
         fs::write(&path, "[[user]\n").unwrap();
         assert!(file.users().find("ann").is_some(), "what was known holds");
+
+        for name in ["bea", "cid", "dot"] {
+            let text = format!("[[user]]\nname = \"{name}\"\n");
+            let modified = fs::metadata(&path).unwrap().modified().unwrap();
+            fs::write(&path, text).unwrap();
+            File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+            assert!(file.users().find(name).is_some(), "a change in place is seen");
+        }
     }
 
     #[test]

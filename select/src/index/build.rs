@@ -100,13 +100,14 @@ impl Index {
             })
         });
         let mut index = Self {
-            identity: part.file.identity,
+            identity: part.file.identity(),
+            is_settled: part.file.look.is_settled(),
             name: name.to_owned(),
             layout,
             columns: columns.collect::<Result<_>>()?,
             starts: zones.iter().map(|zone| zone.start).collect(),
             records: zones.iter().map(|zone| zone.records).collect(),
-            end_checksum: end_checksum(&part.file, part.file.identity.bytes)?,
+            end_checksum: end_checksum(&part.file, part.file.identity().bytes)?,
             keys: Vec::new(),
         };
         index.keys = key_build::keys(source, &index, options)?;

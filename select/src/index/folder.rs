@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::key::PageFile;
 use super::store::Stored;
 use super::{Index, store};
-use crate::source::Identity;
+use crate::identity::Identity;
 use crate::{Error, ErrorKind, Result, Source};
 
 /// Where it is below the folder of the state.
@@ -44,7 +44,7 @@ pub struct IndexedFile {
 pub struct IndexContents {
     /// The file, as it was.
     pub identity: Identity,
-    /// What it was called when the index was built.
+    /// What it was called when the index was built; by `siftd index build`, its path.
     pub name: String,
     /// Number of zones.
     pub zones: usize,
@@ -78,7 +78,7 @@ impl IndexFolder {
     /// could have written it.
     pub fn find(&self, source: &Source) -> Result<Option<Index>> {
         let [part] = source.parts.as_slice() else { return Ok(None) };
-        let path = self.path_of(part.file.identity);
+        let path = self.path_of(part.file.identity());
         let stored = match self.read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read.map_err(|error| unusable(&path, &error))?,

@@ -23,8 +23,8 @@ use super::key::{
     Page, PageFile,
 };
 use super::{Index, IndexContents};
+use crate::identity::Identity;
 use crate::prune::ColumnStatistics;
-use crate::source::Identity;
 
 const MAGIC: &[u8; 8] = b"siftidx\0";
 
@@ -59,6 +59,8 @@ struct StoredIndex {
     inode: u64,
     bytes: u64,
     modified_nanos: i128,
+    changed_nanos: i128,
+    is_settled: bool,
     name: String,
     layout: String,
     starts: Vec<u64>,
@@ -336,8 +338,8 @@ pub(super) fn checksum(body: &[u8]) -> u32 {
 
 impl Stored {
     pub(super) fn identity(&self) -> Identity {
-        let StoredIndex { device, inode, bytes, modified_nanos, .. } = self.index;
-        Identity { device, inode, bytes, modified_nanos }
+        let StoredIndex { device, inode, bytes, modified_nanos, changed_nanos, .. } = self.index;
+        Identity { device, inode, bytes, modified_nanos, changed_nanos }
     }
 
     /// Bytes of all pages.
@@ -359,7 +361,7 @@ impl Stored {
 
     /// With the types of a file's columns; `None` where it cannot be of such a file.
     pub(crate) fn index(self, schema: &Schema) -> Option<Index> {
-        let identity = self.identity();
+        let (identity, is_settled) = (self.identity(), self.index.is_settled);
         let is_encoded_so = self.index.key_encoding == KEY_ENCODING;
         let StoredIndex { name, layout, starts, records, columns, end_checksum, keys, .. } =
             self.index;
@@ -383,7 +385,17 @@ impl Stored {
             }
             _ => Vec::new(),
         };
-        let index = Index { identity, name, layout, starts, records, columns, end_checksum, keys };
+        let index = Index {
+            identity,
+            is_settled,
+            name,
+            layout,
+            starts,
+            records,
+            columns,
+            end_checksum,
+            keys,
+        };
         index.is_consistent(schema).then_some(index)
     }
 }
@@ -395,7 +407,7 @@ fn to_array(stored: Vec<Option<StoredBound>>, data_type: &DataType) -> Option<Ar
 
 impl From<&Index> for StoredIndex {
     fn from(index: &Index) -> Self {
-        let Identity { device, inode, bytes, modified_nanos } = index.identity;
+        let Identity { device, inode, bytes, modified_nanos, changed_nanos } = index.identity;
         let bounds = |bounds: &ArrayRef| {
             (0..bounds.len()).map(|zone| bounds::at(bounds, zone).map(StoredBound::from)).collect()
         };
@@ -409,6 +421,8 @@ impl From<&Index> for StoredIndex {
             inode,
             bytes,
             modified_nanos,
+            changed_nanos,
+            is_settled: index.is_settled,
             name: index.name.clone(),
             layout: index.layout.clone(),
             starts: index.starts.clone(),

@@ -10,6 +10,8 @@
 mod arrow_file;
 /// Files and texts that are wrong.
 mod bad_data;
+/// Files that change under an index and under a scan.
+mod changes;
 /// Parquet and Arrow files of other writers, and damaged ones.
 mod column_files;
 /// Text that is compressed, whole and damaged.

@@ -8,17 +8,15 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use sift_select::{BuildOptions, Identity, Index, IndexFolder, IndexedFile, SpillDirectory};
+use sift_select::{
+    BuildOptions, Identity, Index, IndexContents, IndexFolder, IndexedFile, SpillDirectory,
+};
 use sift_server::{LocalKeys, open_local};
 
 use super::{Error, print, settings};
 
 /// Bytes of a file that are read or left out together.
 const ZONE_BYTES: u64 = 1 << 20;
-
-/// A change within this time after another may leave the time of change as it is: clocks of file
-/// systems are as coarse as the kernel's tick.
-const TICK_NANOS: i128 = 100_000_000;
 
 /// The least time between two looks of the progress.
 const PROGRESS_TIME: Duration = Duration::from_millis(100);
@@ -31,7 +29,8 @@ pub(crate) enum IndexCommand {
     /// NULLs are kept, so that a Select does not read the zones that WHERE rules out. The keys that a
     /// descriptor declares as `[[key]]` are sorted, so that a few records are found and read alone. An
     /// index is used as long as its file and the layout in its descriptor are what they were; afterwards it
-    /// is as if there were none; with `append_only = true` in the descriptor it stays good for the
+    /// is as if there were none. A new name, mode or owner of the file is a change, too: its time of change
+    /// tells of all of them; with `append_only = true` in the descriptor it stays good for the
     /// records that it was built from, and those behind them are read. It holds values of the file, of protected columns too: it is readable
     /// by its owner alone, who has to be the user that the server runs as.
     Build(FilesArgs),
@@ -135,9 +134,7 @@ fn build(
 ) -> Result<String, Error> {
     let started = Instant::now();
     let source = open_local(file, local)?;
-    let now = i128::from(Utc::now().timestamp_micros()) * 1000;
-    let is_new = |identity: Identity| (now - identity.modified_nanos).abs() < TICK_NANOS;
-    if source.identity().is_some_and(is_new) {
+    if !source.is_settled() && !source.is_append_only() {
         return Err(Error::JustChanged(file.to_owned()));
     }
     // once for the zones, and once for each key
@@ -149,7 +146,8 @@ fn build(
         progress: &|bytes| progress.add(bytes),
         ..BuildOptions::default()
     };
-    let index = Index::build(&source, &options)?;
+    let path = std::path::absolute(file)?;
+    let index = Index::build(&source, &options)?.named(&path.to_string_lossy());
     progress.finish();
     indexes.save(&index)?;
     let seconds = started.elapsed().as_secs_f64();
@@ -183,20 +181,35 @@ fn listed(indexed: &IndexedFile) -> String {
         Ok(contents) => contents,
         Err(error) => return format!("{error}\n"),
     };
-    let nanos = i64::try_from(contents.identity.modified_nanos).unwrap_or(i64::MAX);
-    let modified: DateTime<Utc> = DateTime::from_timestamp_nanos(nanos);
+    let nanos = i64::try_from(contents.identity.changed_nanos).unwrap_or(i64::MAX);
+    let changed: DateTime<Utc> = DateTime::from_timestamp_nanos(nanos);
     let mut line = format!("{}: {bytes} bytes, of {}", path.display(), contents.name);
     // a String takes everything
     let _ = writeln!(
         line,
-        " ({} bytes, {}): {} records in {} zones{}",
+        " ({} bytes, {}): {} records in {} zones{}{}",
         contents.identity.bytes,
-        modified.format("%Y-%m-%d %H:%M:%S"),
+        changed.format("%Y-%m-%d %H:%M:%S"),
         contents.records,
         contents.zones,
-        keys(contents.keys.iter().map(String::as_str))
+        keys(contents.keys.iter().map(String::as_str)),
+        since(contents)
     );
     line
+}
+
+/// What became of the file since its index was built; blank where nothing did.
+fn since(contents: &IndexContents) -> &'static str {
+    match identity(Path::new(&contents.name)) {
+        Ok(now) if now == contents.identity => "",
+        Ok(Identity { device, inode, .. })
+            if (device, inode) == (contents.identity.device, contents.identity.inode) =>
+        {
+            "; the file has changed since"
+        }
+        Ok(_) => "; another file is there now",
+        Err(_) => "; the file is not there now",
+    }
 }
 
 /// The names of keys behind what else is told of an index; nothing where there are none.

@@ -6,7 +6,7 @@ use sift_proto::frame::Kind;
 use sift_proto::message::{FetchRequest, FetchStart, Finished, Status};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, write_unseen};
 use crate::peer::{self, Peer};
 
 fn fetch(file: &str, offset: u64, length: Option<u64>) -> FetchRequest {
@@ -100,10 +100,30 @@ async fn a_fetch_resumes_only_what_is_unchanged() {
     let (_, rest) = fetched(&mut peer, &resumed).await;
     assert_eq!([first, rest].concat(), pattern(100));
 
+    // of the same length, and modified at the same time
+    write_unseen(&served.fixture.data().join("a.csv"), b"N", 0);
+    let (status, text) = peer.refused(Kind::Fetch, &resumed).await;
+    assert_eq!(status, Status::FileChanged);
+    assert!(text.starts_with("a.csv: the file changed since"), "{text}");
+
     served.fixture.write("a.csv", pattern(101));
     let (status, text) = peer.refused(Kind::Fetch, &resumed).await;
     assert_eq!(status, Status::FileChanged);
     assert!(text.starts_with("a.csv: the file changed since"), "{text}");
+}
+
+#[tokio::test]
+async fn a_file_written_on_the_way_does_not_look_whole() {
+    let fixture = Fixture::new();
+    let path = fixture.zeros("zeros.dat", 64 << 20);
+    let served = fixture.serve().await;
+    let mut peer = peer::tls(&served).await;
+    peer.send(Kind::Fetch, &fetch("zeros.dat", 0, None)).await;
+    let _: FetchStart = peer.message(Kind::FetchStart).await;
+    write_unseen(&path, b"x", (64 << 20) - 1);
+    let (status, text) = peer.failure_after_data().await;
+    assert_eq!(status, Status::FileChanged);
+    assert!(text.starts_with("zeros.dat: the file changed"), "{text}");
 }
 
 #[tokio::test]

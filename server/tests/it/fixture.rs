@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -225,6 +226,14 @@ pub(crate) fn resident_bytes() -> u64 {
 }
 
 /// Whether `path` is there; for processes that tests start.
+/// Writes into a file where it is, and sets its time of modification back.
+pub(crate) fn write_unseen(path: &Path, bytes: &[u8], at: u64) {
+    let file = File::options().write(true).open(path).unwrap();
+    let modified = file.metadata().unwrap().modified().unwrap();
+    file.write_all_at(bytes, at).unwrap();
+    file.set_modified(modified).unwrap();
+}
+
 pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_siftd"))
 }

@@ -1,26 +1,24 @@
 //! `siftd index`, and servers that find an index, or a damaged one.
 
-use std::fs::{self, File};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, SystemTime};
 
 use sift_proto::frame::Kind;
 use sift_proto::message::{ExplainRequest, Explanation};
 use sift_server::Grant;
 
-use crate::fixture::{Fixture, Served, binary};
+use crate::fixture::{Fixture, Served, binary, write_unseen};
 use crate::peer::{self, Peer, sql};
 
 const FILE: &str = "sales/numbers.dat";
 const RARE: &str = "SELECT n FROM 'sales/numbers.dat' WHERE n = 250000";
 
-/// A file of several zones, as old as files are that have an index.
+/// A file of several zones.
 fn with_numbers() -> Fixture {
     let fixture = Fixture::new();
-    let path = fixture.numbers(FILE, 0..300_000);
-    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
-    File::options().write(true).open(path).unwrap().set_modified(hour_ago).unwrap();
+    fixture.numbers(FILE, 0..300_000);
     fixture.state();
     fixture
 }
@@ -76,18 +74,27 @@ fn indexes_are_built_listed_shown_and_dropped() {
     assert!(listed.starts_with(path.to_str().unwrap()), "{listed}");
     assert!(listed.contains("numbers.dat (2400000 bytes, "), "{listed}");
     assert!(listed.ends_with("): 300000 records in 4 zones\n"), "{listed}");
+    // what became of the file since
+    let file = fixture.data().join(FILE);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let (_, listed, _) = index(&fixture, &["list"]);
+    assert!(listed.ends_with(" in 4 zones; the file has changed since\n"), "{listed}");
+    assert_eq!(index(&fixture, &["show", FILE]).1, no_index);
+    built(&fixture);
+    fs::rename(&file, file.with_extension("old")).unwrap();
+    let (_, listed, _) = index(&fixture, &["list"]);
+    assert!(listed.ends_with(" in 4 zones; the file is not there now\n"), "{listed}");
+    fs::copy(file.with_extension("old"), &file).unwrap();
+    let (_, listed, _) = index(&fixture, &["list"]);
+    assert!(listed.ends_with(" in 4 zones; another file is there now\n"), "{listed}");
+    fs::rename(file.with_extension("old"), &file).unwrap();
     assert_eq!(index(&fixture, &["drop", FILE]).1, "sales/numbers.dat: index dropped\n");
     assert_eq!(index(&fixture, &["drop", FILE]).1, "sales/numbers.dat: no index\n");
 
-    fixture.numbers("new.dat", 0..10);
-    let new = File::options().write(true).open(fixture.data().join("new.dat")).unwrap();
-    new.set_modified(SystemTime::now() + Duration::from_secs(3600)).unwrap();
     let (code, _, errors) = index(&fixture, &["build", "none.dat"]);
     assert_eq!(code, Some(2));
     assert!(errors.contains("none.dat: No such file"), "{errors}");
     fixture.write("odd.csv", "a,b\n1\n");
-    let odd = File::options().write(true).open(fixture.data().join("odd.csv")).unwrap();
-    odd.set_modified(SystemTime::UNIX_EPOCH).unwrap();
     let (code, _, errors) = index(&fixture, &["build", "odd.csv"]);
     assert_eq!(code, Some(2));
     assert!(errors.contains("odd.csv: record 1 (byte 4): 1 field, the header has 2"), "{errors}");
@@ -108,6 +115,25 @@ async fn a_server_uses_an_index_as_soon_as_it_is_there() {
     assert!(pruned(&served).await > 190_000);
     fs::remove_file(&path).unwrap();
     assert_eq!(pruned(&served).await, 0);
+}
+
+#[tokio::test]
+async fn an_index_hides_no_record_that_was_written_in_place() {
+    let served = with_numbers().serve().await;
+    built(&served.fixture);
+    assert!(pruned(&served).await > 190_000);
+    let path = served.fixture.data().join(FILE);
+    let record = fs::read(&path).unwrap()[250_000 * 8..][..8].to_vec();
+    write_unseen(&path, &record, 0);
+    let mut peer = peer::plain(&served).await;
+    let answer = peer.select(&sql(RARE)).await;
+    assert_eq!(answer.statistics.records_selected, 2);
+    assert_eq!(answer.statistics.records_pruned, 0);
+    // one that is built at once is of the file as it is now
+    built(&served.fixture);
+    let answer = peer.select(&sql(RARE)).await;
+    assert_eq!(answer.statistics.records_selected, 2);
+    assert!(answer.statistics.records_pruned > 90_000);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use sift_proto::message::{
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use crate::fixture::{Fixture, Served};
+use crate::fixture::{Fixture, Served, write_unseen};
 use crate::peer::{self, Peer, sql};
 
 fn fixture() -> Fixture {
@@ -48,6 +48,37 @@ async fn a_protected_file_does_not_leave_on_a_plain_channel() {
     let _: FetchStart = tls.message(Kind::FetchStart).await;
     // what the encrypted channel opened does not become open to the plain one
     assert_eq!(plain.select_refused(&select).await, refusal);
+}
+
+#[tokio::test]
+async fn a_descriptor_that_is_written_in_place_is_obeyed() {
+    let fixture = fixture();
+    let descriptor = fixture.write("pay.csv.toml", "network_encrypt = false\n");
+    let served = fixture.serve().await;
+    let mut plain = peer::plain(&served).await;
+    let select = sql("SELECT name FROM 'pay.csv'");
+    for _ in 0..3 {
+        assert_eq!(plain.select(&select).await.batch.num_rows(), 1);
+        write_unseen(&descriptor, b"true \n", 18);
+        let (status, _) = plain.select_refused(&select).await;
+        assert_eq!(status, Status::NetworkEncryptRequired);
+        write_unseen(&descriptor, b"false\n", 18);
+    }
+}
+
+/// What is known of an open file is of the file as it was.
+#[tokio::test]
+async fn a_file_that_is_written_in_place_is_looked_at_again() {
+    let served = fixture().serve().await;
+    let path = served.fixture.write("types.csv", "a,b\n1,2\n");
+    let mut plain = peer::plain(&served).await;
+    for (header, column) in [("a,b", "b"), ("a,c", "c"), ("a,b", "b")] {
+        write_unseen(&path, header.as_bytes(), 0);
+        for _ in 0..3 {
+            let select = sql(format!("SELECT {column} FROM 'types.csv'"));
+            assert_eq!(plain.select(&select).await.batch.num_rows(), 1);
+        }
+    }
 }
 
 /// A channel whose protocol keeps it at level 3, whatever its listener would take.

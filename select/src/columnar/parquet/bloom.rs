@@ -69,7 +69,7 @@ struct Filters<'a> {
 
 impl Length for Filters<'_> {
     fn len(&self) -> u64 {
-        self.file.identity.bytes
+        self.file.identity().bytes
     }
 }
 

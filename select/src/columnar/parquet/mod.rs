@@ -272,7 +272,7 @@ impl Block<'_> {
     fn column(&self, column: usize) -> Result<Column, String> {
         let leaf = self.layout.columns.get(column).and_then(|column| column.leaf.clone());
         let leaf: Leaf = leaf.ok_or("its type is not read")?;
-        let (metadata, file_bytes) = (&self.layout.metadata, self.input.file.identity.bytes);
+        let (metadata, file_bytes) = (&self.layout.metadata, self.input.file.identity().bytes);
         let chunk = Chunk::new(metadata, self.group, leaf.index, file_bytes);
         let chunk = chunk.ok_or("its column chunk is not within the file")?;
         let cipher = self.layout.cipher(self.group, leaf.index)?;

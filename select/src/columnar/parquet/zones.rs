@@ -49,7 +49,7 @@ impl Layout {
         file: &DataFile,
         constant: &dyn Fn(usize, &[u64]) -> Option<ColumnStatistics>,
     ) -> Kept {
-        let file_bytes = file.identity.bytes;
+        let file_bytes = file.identity().bytes;
         let mut pruned_by = vec![0; conjuncts.len()];
         let mut keep = |zones: Vec<Zone>, filters, claims: &dyn Fn(&Zone, usize) -> Claim| {
             let counts: Vec<u64> = zones.iter().map(Zone::len).collect();
