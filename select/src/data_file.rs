@@ -164,6 +164,15 @@ impl DataFile {
         Ok(!self.look.holds(&self.file).map_err(error)?)
     }
 
+    /// Has the kernel write back what others have stored into mappings of the file: it stamps the next
+    /// store into a page only then.
+    ///
+    /// # Errors
+    /// `Io`
+    pub(crate) fn write_back(&self) -> Result<()> {
+        self.file.sync_data().map_err(|error| Error::io(&self.name, error))
+    }
+
     /// Whether there is anything behind a header.
     pub(crate) fn has_records(&self) -> bool {
         self.has_records

@@ -8,10 +8,11 @@
 //! before a byte is read: after that, every change gives the file another identity.
 //!
 //! What does not show: a change after root has set the clock back, where it gets the very stamp of the
-//! one before; stores into a shared mapping, which the kernel may stamp as late as at `msync` (POSIX,
-//! mmap); direct writes (`O_DIRECT`) that had begun before; and a write whose times are set back before
-//! the last name of the file is removed, all within one scan. Network file systems have clocks of
-//! their own: those have to be right within two seconds.
+//! one before; stores into a shared mapping, of which Linux stamps the first into a page until that is
+//! written back (tmpfs stamps none, and POSIX asks for no more than a stamp at `msync`); direct writes
+//! (`O_DIRECT`) that had begun before; and a write whose times are set back before the last name of the
+//! file is removed, all within one scan. Network file systems have clocks of their own: those have to be
+//! right within two seconds.
 //!
 //! Sources: inode_set_ctime_current and generic_file_write_iter of Linux, statx(2), clock_gettime(2).
 
@@ -180,8 +181,9 @@ impl Look {
         if nanos > 2 * GRAIN_NANOS {
             return None;
         }
-        let tick = clock_getres(ClockId::RealtimeCoarse);
-        let nanos = nanos.max(0) + nanos_of(tick);
+        // the clock goes on by whole ticks
+        let tick = nanos_of(clock_getres(ClockId::RealtimeCoarse)).max(1);
+        let nanos = (nanos.max(0) / tick + 1) * tick;
         u64::try_from(nanos).ok().map(Duration::from_nanos)
     }
 }

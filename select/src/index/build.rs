@@ -91,6 +91,7 @@ impl Index {
             let message = format!("{name}: {} files have no index", source.format());
             return Err(Error::new(ErrorKind::Unsupported, message));
         };
+        part.file.write_back()?;
         let zones = zones(source, options.zone_bytes, options.progress)?;
         let fields = source.schema().fields().iter().enumerate();
         let columns = fields.map(|(column, field)| {
