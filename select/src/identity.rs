@@ -60,10 +60,10 @@ const GRAIN_NANOS: i128 = 2 * SECOND_NANOS;
 
 const SECOND_NANOS: i128 = 1_000_000_000;
 
-/// A file that has changed after that is being written all the time.
+/// The longest wait for a file to settle; one that still changes is being written all the time.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
-/// So is one that has changed at each of so many looks.
+/// The most looks at a file that has changed at each of them.
 const LOOKS_MAX: usize = 4;
 
 /// One look at an open file.
@@ -116,23 +116,24 @@ impl Look {
         })
     }
 
-    /// What the file was.
+    /// Returns what the file was.
     pub fn identity(&self) -> Identity {
         self.identity
     }
 
-    /// When that was, by the kernel's clock: nanoseconds since 1970-01-01T00:00:00Z.
+    /// Returns the time of the look, by the kernel's clock: nanoseconds since 1970-01-01T00:00:00Z.
     pub fn clock_nanos(&self) -> i128 {
         self.clock_nanos
     }
 
-    /// Whether every change after this look gives the file another identity.
+    /// Returns whether every change after this look gives the file another identity.
     pub fn is_settled(&self) -> bool {
         self.identity.changed_nanos < self.stamp_min()
     }
 
-    /// Whether the file is what it was. To be asked when what was read of it is to be used; `false` where
-    /// a change might not show. The removal of its last name, as when another file takes its place, is no change.
+    /// Returns whether the file is what it was; `false` where a change might not show. Ask it after the last
+    /// byte was read. The removal of the last name, as when another file takes its place, is not a
+    /// change: a stamp does not tell it from others, but length and time of modification stay.
     ///
     /// # Errors
     /// Those of the operating system.
@@ -145,7 +146,7 @@ impl Look {
         Ok(now == self.identity && !self.hides_changes_until(clock(ClockId::Realtime)))
     }
 
-    /// Whether a change since then could have left the identity as it is.
+    /// Returns whether a change since then could have left the identity as it is.
     fn hides_changes_until(&self, now: i128) -> bool {
         let stamp_max = if self.is_exact { now } else { now + GRAIN_NANOS };
         (self.stamp_min()..=stamp_max).contains(&self.identity.changed_nanos)
@@ -215,8 +216,8 @@ fn nanos(seconds: i64, nanos: i64) -> i128 {
     i128::from(seconds) * SECOND_NANOS + i128::from(nanos)
 }
 
-/// Whether looking at an opened file, or at others beside it, takes no time and tells how it is now: on file
-/// systems that are known to have their data on this machine. On others what is known of a file may be older
+/// Returns whether looking at an opened file, or at others beside it, takes no time and tells how it is now:
+/// on file systems that are known to have their data on this machine. On others what is known of a file may be older
 /// than the file, and their times are not of this machine's clock.
 pub fn is_local(file: &File) -> bool {
     is_one_of(file, &EXACT) || is_one_of(file, &[RAMFS, BCACHEFS])
