@@ -113,7 +113,8 @@ fn type_name(data_type: &DataType) -> String {
     }
 }
 
-fn cell(array: &dyn Array, row: usize) -> String {
+/// A value as the rows of an [`Answer`] have it.
+pub(crate) fn cell(array: &dyn Array, row: usize) -> String {
     if array.is_null(row) {
         return "NULL".to_owned();
     }

@@ -39,6 +39,8 @@ mod line_ends;
 mod metamorphic;
 /// The texts of the cases, with faults.
 mod mutation;
+/// Random nested files against the crates that wrote them.
+mod nested;
 /// Random Selects against an SQL engine that nobody here wrote.
 mod oracle;
 /// Tables as Parquet files.

@@ -13,9 +13,6 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, FixedSizeBinaryArray, TimestampMicrosecondArray};
-use parquet::basic::{Repetition, Type as Physical};
-use parquet::errors::Result as ParquetResult;
-use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor, Type};
 
 /// Bytes of a timestamp.
 pub(super) const BYTES: i32 = 12;
@@ -25,20 +22,6 @@ const EPOCH_DAY: i64 = 2_440_588;
 
 const DAY_MICROS: i64 = 86_400_000_000;
 const DAY_NANOS: i64 = 1000 * DAY_MICROS;
-
-/// The column as one of bytes, for the decoder.
-pub(super) fn as_bytes(column: &ColumnDescriptor) -> ParquetResult<ColumnDescPtr> {
-    let bytes = Type::primitive_type_builder(column.name(), Physical::FIXED_LEN_BYTE_ARRAY)
-        .with_repetition(match column.max_def_level() {
-            0 => Repetition::REQUIRED,
-            _ => Repetition::OPTIONAL,
-        })
-        .with_length(BYTES)
-        .build()?;
-    let (definition, repetition) = (column.max_def_level(), column.max_rep_level());
-    let path = column.path().clone();
-    Ok(Arc::new(ColumnDescriptor::new(Arc::new(bytes), definition, repetition, path)))
-}
 
 /// The timestamps; the error is the first row that has none, and why.
 pub(super) fn timestamps(array: &FixedSizeBinaryArray) -> Result<ArrayRef, (usize, String)> {

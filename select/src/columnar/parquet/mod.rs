@@ -27,6 +27,7 @@ mod footer;
 mod header;
 mod int96;
 mod keys;
+mod levels;
 mod pages;
 mod schema;
 mod thrift;

@@ -19,7 +19,7 @@ use parquet::data_type as values;
 use parquet::errors::Result as ParquetResult;
 use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor, SchemaDescriptor, Type};
 
-use super::int96;
+use super::{int96, levels};
 use crate::block::quote;
 use crate::columnar::value::{convert, selected_type};
 
@@ -284,7 +284,12 @@ impl Leaf {
         &self,
         pages: Box<dyn PageIterator>,
     ) -> ParquetResult<Box<dyn ArrayReader>> {
-        let descriptor = ColumnDescPtr::clone(&self.descriptor);
+        let physical = self.descriptor.physical_type();
+        let (described, length) = match physical {
+            Physical::INT96 => (Physical::FIXED_LEN_BYTE_ARRAY, int96::BYTES),
+            _ => (physical, self.descriptor.type_length()),
+        };
+        let descriptor = levels::for_decoder(&self.descriptor, described, length)?;
         let read_as = match &self.decoded {
             Decoded::As(data_type) => data_type.clone(),
             Decoded::Within(_) => DataType::Int32,
@@ -303,20 +308,16 @@ impl Leaf {
                 )?)
             };
         }
-        Ok(match self.descriptor.physical_type() {
+        Ok(match physical {
             Physical::BOOLEAN => primitive!(BoolType),
             Physical::INT32 => primitive!(Int32Type),
             Physical::INT64 => primitive!(Int64Type),
-            Physical::INT96 => {
-                let bytes = int96::as_bytes(&descriptor)?;
-                make_fixed_len_byte_array_reader(pages, bytes, Some(read_as), capacity, None)?
-            }
             Physical::FLOAT => primitive!(FloatType),
             Physical::DOUBLE => primitive!(DoubleType),
             Physical::BYTE_ARRAY => {
                 make_byte_array_reader(pages, descriptor, Some(read_as), capacity, None)?
             }
-            Physical::FIXED_LEN_BYTE_ARRAY => {
+            Physical::INT96 | Physical::FIXED_LEN_BYTE_ARRAY => {
                 make_fixed_len_byte_array_reader(pages, descriptor, Some(read_as), capacity, None)?
             }
         })

@@ -1,0 +1,33 @@
+//! The description of a column that the parquet crate's decoders get.
+//!
+//! Those decoders give a null mask only to a column that is itself optional. A required column in an
+//! optional group has no value where the group is NULL, so it is described as optional too. The
+//! levels stay those of the file: they decide how its pages are decoded.
+
+use std::sync::Arc;
+
+use parquet::basic::{ConvertedType, Repetition, Type as Physical};
+use parquet::errors::Result;
+use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor, Type};
+
+/// Describes `column` as values of the type `physical`, of `length` bytes where that has a length.
+pub(super) fn for_decoder(
+    column: &ColumnDescriptor,
+    physical: Physical,
+    length: i32,
+) -> Result<ColumnDescPtr> {
+    let (definition, repetition) = (column.max_def_level(), column.max_rep_level());
+    let nullable = if definition > 0 { Repetition::OPTIONAL } else { Repetition::REQUIRED };
+    // all else that a type says is told apart after decoding
+    let converted = match column.converted_type() {
+        ConvertedType::UTF8 => ConvertedType::UTF8,
+        _ => ConvertedType::NONE,
+    };
+    let values = Type::primitive_type_builder(column.name(), physical)
+        .with_repetition(nullable)
+        .with_length(length)
+        .with_converted_type(converted)
+        .build()?;
+    let path = column.path().clone();
+    Ok(Arc::new(ColumnDescriptor::new(Arc::new(values), definition, repetition, path)))
+}
