@@ -53,6 +53,8 @@ mod sampled;
 mod slt;
 /// What outgrows memory.
 mod sorting;
+/// Statistics that contradict themselves.
+mod statistics;
 /// Rows as a file of every format.
 mod table;
 /// The tables that the texts ask about.

@@ -1,51 +1,55 @@
-//! What a file claims of the values of a column chunk or page, as bounds in the order that WHERE
-//! compares in.
+//! What a file claims of the values of a column chunk or page: bounds, in the order that WHERE
+//! compares in, and the number of NULLs.
 //!
-//! Claims that cannot be relied on are none: of floats the greatest value, since NaN is above all
-//! and not counted among them; NaN itself; bounds by an order that the file does not name, except
-//! of numbers with a sign, which never had another; texts cut within a character, as a greatest.
-//! Bounds may be cut or lie apart from the values: they are bounds, not values.
+//! Claims that cannot be relied on are none: NaN as a bound; bounds by an order that the file does
+//! not name, except of numbers with a sign, which never had another; and all claims of a chunk or a
+//! page that [contradict](Context::contradicts) one another, or those of a chunk and its pages.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array,
-    Int8Array, Int16Array, Int32Array, Int64Array, StringArray, TimestampMicrosecondArray,
-    new_null_array,
-};
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
 use parquet::basic::{ColumnOrder, SortOrder};
-use parquet::file::metadata::FileMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, FileMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
 
+use super::bound::{self, Bound};
 use super::schema::Leaf;
 
 /// Least and greatest value of a column in some records, and how many of them are NULL.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Claim {
-    min: Option<Bound>,
-    max: Option<Bound>,
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Claim<'a> {
+    min: Option<Bound<'a>>,
+    max: Option<Bound<'a>>,
     pub(super) nulls: Option<u64>,
 }
 
-/// A bound as the file stores it.
-#[derive(Clone, Debug)]
-enum Bound {
-    Truth(bool),
-    Whole(i128),
-    Float(f64),
-    Bytes(Vec<u8>),
+/// What a claim has to fit.
+struct Context<'a> {
+    leaf: &'a Leaf,
+    records: u64,
+    /// Number of different values.
+    distinct: Option<u64>,
+    /// Whether the file says apart from their number that all values are NULL.
+    is_null: bool,
+    /// Values of each definition level; those of the last are not NULL.
+    levels: Option<&'a [i64]>,
 }
 
-impl Claim {
-    /// Of all of a column chunk.
-    pub(super) fn of_chunk(statistics: &Statistics, file: &FileMetaData, leaf: &Leaf) -> Self {
-        let nulls = statistics.null_count_opt();
-        if !is_ordered(file, leaf, statistics.is_min_max_deprecated()) {
-            return Self { nulls, ..Self::default() };
+impl<'a> Claim<'a> {
+    /// Returns what the statistics of a column chunk claim, which has so many records.
+    pub(super) fn of_chunk(
+        chunk: &'a ColumnChunkMetaData,
+        records: u64,
+        file: &FileMetaData,
+        leaf: &Leaf,
+    ) -> Self {
+        let Some(statistics) = chunk.statistics() else { return Self::default() };
+        if u64::try_from(chunk.num_values()) != Ok(records) {
+            return Self::default();
         }
+        let nulls = statistics.null_count_opt();
         macro_rules! claim {
             ($values:expr, $bound:expr) => {
                 Self {
@@ -55,26 +59,33 @@ impl Claim {
                 }
             };
         }
-        match statistics {
+        let claim = match statistics {
             Statistics::Boolean(values) => claim!(values, |value| Bound::Truth(*value)),
             Statistics::Int32(values) => claim!(values, |value| leaf.whole(i64::from(*value))),
             Statistics::Int64(values) => claim!(values, |value| leaf.whole(*value)),
             Statistics::Float(values) => claim!(values, |value| Bound::Float(f64::from(*value))),
             Statistics::Double(values) => claim!(values, |value| Bound::Float(*value)),
-            Statistics::ByteArray(values) => {
-                claim!(values, |value| Bound::Bytes(value.data().to_vec()))
-            }
+            Statistics::ByteArray(values) => claim!(values, |value| Bound::Bytes(value.data())),
             Statistics::FixedLenByteArray(values) => {
-                claim!(values, |value| Bound::Bytes(value.data().to_vec()))
+                claim!(values, |value| Bound::Bytes(value.data()))
             }
             Statistics::Int96(_) => Self { nulls, ..Self::default() },
-        }
+        };
+        let context = Context {
+            leaf,
+            records,
+            distinct: statistics.distinct_count_opt(),
+            is_null: false,
+            levels: chunk.definition_level_histogram().map(|levels| levels.values()),
+        };
+        claim.within(&context, is_ordered(file, leaf, statistics.is_min_max_deprecated()))
     }
 
-    /// Of one page, by the column index.
+    /// Returns what the column index claims of one page, which has so many records.
     pub(super) fn of_page(
-        index: &ColumnIndexMetaData,
+        index: &'a ColumnIndexMetaData,
         page: usize,
+        records: u64,
         file: &FileMetaData,
         leaf: &Leaf,
     ) -> Self {
@@ -82,10 +93,8 @@ impl Claim {
         if !is_there {
             return Self::default();
         }
-        let nulls = index.null_count(page).and_then(|nulls| u64::try_from(nulls).ok());
-        if !is_ordered(file, leaf, false) {
-            return Self { nulls, ..Self::default() };
-        }
+        let nulls = index.null_count(page).map(u64::try_from);
+        let Ok(nulls) = nulls.transpose() else { return Self::default() };
         macro_rules! claim {
             ($values:expr, $bound:expr) => {
                 Self {
@@ -96,54 +105,157 @@ impl Claim {
             };
         }
         use ColumnIndexMetaData as Index;
-        match index {
+        let claim = match index {
             Index::BOOLEAN(values) => claim!(values, |value| Bound::Truth(*value)),
             Index::INT32(values) => claim!(values, |value| leaf.whole(i64::from(*value))),
             Index::INT64(values) => claim!(values, |value| leaf.whole(*value)),
             Index::FLOAT(values) => claim!(values, |value| Bound::Float(f64::from(*value))),
             Index::DOUBLE(values) => claim!(values, |value| Bound::Float(*value)),
             Index::BYTE_ARRAY(values) | Index::FIXED_LEN_BYTE_ARRAY(values) => {
-                claim!(values, |value: &[u8]| Bound::Bytes(value.to_vec()))
+                claim!(values, Bound::Bytes)
             }
             Index::INT96(_) | Index::NONE => Self { nulls, ..Self::default() },
-        }
+        };
+        let context = Context {
+            leaf,
+            records,
+            distinct: None,
+            is_null: index.is_null_page(page),
+            levels: index.definition_level_histogram(page),
+        };
+        claim.within(&context, is_ordered(file, leaf, false))
     }
-}
 
-impl Claim {
-    /// Of pages together, each with its number of records.
+    /// Returns what of the claim can be relied on.
+    fn within(self, context: &Context<'_>, is_ordered: bool) -> Self {
+        let is_nan = [self.min, self.max].iter().flatten().any(Bound::is_nan);
+        let bounds = if is_ordered && !is_nan { (self.min, self.max) } else { (None, None) };
+        let (min, max) = bounds;
+        if context.contradicts(&self, bounds) { Self::default() } else { Self { min, max, ..self } }
+    }
+
+    /// Returns what holds for pages together, each with its number of records.
     pub(super) fn of_all(pages: &[(Self, u64)], leaf: &Leaf) -> Self {
         // a page of NULL alone has no bounds, and needs none
         let with_values = || pages.iter().filter(|(claim, records)| claim.nulls != Some(*records));
-        let extreme = |bound: fn(&Self) -> Option<&Bound>, wanted: Ordering| {
+        let extreme = |bound: fn(&Self) -> Option<Bound<'a>>, wanted: Ordering| {
             let mut bounds = with_values().map(|(claim, _)| bound(claim));
             let first = bounds.next()??;
-            let extreme = bounds.try_fold(first, |extreme, bound| {
+            bounds.try_fold(first, |extreme, bound| {
                 let bound = bound?;
-                Some(if bound.compare(extreme, leaf)? == wanted { bound } else { extreme })
-            });
-            extreme.cloned()
+                Some(if bound.compare(&extreme, leaf)? == wanted { bound } else { extreme })
+            })
         };
         Self {
-            min: extreme(|claim| claim.min.as_ref(), Ordering::Less),
-            max: extreme(|claim| claim.max.as_ref(), Ordering::Greater),
-            nulls: pages.iter().map(|(claim, all)| claim.nulls.filter(|nulls| nulls <= all)).sum(),
+            min: extreme(|claim| claim.min, Ordering::Less),
+            max: extreme(|claim| claim.max, Ordering::Greater),
+            nulls: pages.iter().map(|(claim, _)| claim.nulls).sum(),
         }
+    }
+
+    /// Returns what of a claim about `all` records holds for `part` of them.
+    pub(super) fn narrowed(self, all: u64, part: u64) -> Self {
+        let nulls = self.nulls.filter(|nulls| *nulls == 0 || *nulls == all || all == part);
+        Self { nulls: nulls.map(|nulls| nulls.min(part)), ..self }
+    }
+
+    /// Whether a claim about a column chunk and what its pages claim together can both be true.
+    pub(super) fn agrees(&self, pages: &Self, leaf: &Leaf) -> bool {
+        let is_less = |left: Option<Bound<'_>>, right: Option<Bound<'_>>| {
+            left.zip(right).and_then(|(left, right)| left.compare(&right, leaf))
+                == Some(Ordering::Less)
+        };
+        let differ = self.nulls.zip(pages.nulls).is_some_and(|(ours, theirs)| ours != theirs);
+        let apart = is_less(self.max, pages.min) || is_less(pages.max, self.min);
+        // either may be cut where they are bytes
+        let outside =
+            !leaf.has_bytes() && (is_less(pages.min, self.min) || is_less(self.max, pages.max));
+        !(differ || apart || outside)
     }
 }
 
-impl Bound {
-    fn compare(&self, other: &Self, leaf: &Leaf) -> Option<Ordering> {
-        match (self, other) {
-            (Self::Truth(left), Self::Truth(right)) => Some(left.cmp(right)),
-            (Self::Whole(left), Self::Whole(right)) => Some(left.cmp(right)),
-            (Self::Float(left), Self::Float(right)) => left.partial_cmp(right),
-            (Self::Bytes(left), Self::Bytes(right)) => match leaf.to {
-                DataType::Decimal128(..) => Some(big_endian(left)?.cmp(&big_endian(right)?)),
-                _ => Some(left.cmp(right)),
-            },
-            _ => None,
+impl Context<'_> {
+    /// Whether a claim cannot be true; `bounds` are those of it that have an order.
+    fn contradicts(
+        &self,
+        claim: &Claim<'_>,
+        bounds: (Option<Bound<'_>>, Option<Bound<'_>>),
+    ) -> bool {
+        let has_bounds = claim.min.is_some() || claim.max.is_some();
+        let values = self.records.checked_sub(claim.nulls.unwrap_or(0));
+        let (known, Some(values)) = (claim.nulls.is_some(), values) else { return true };
+        let is_null_at_odds = known && values > 0 && self.is_null;
+        let has_bounds_of_nothing = values == 0 && has_bounds;
+        let has_null_without_levels = self.leaf.levels() == 0 && values < self.records;
+        let has_other_levels = self.levels.is_some_and(|levels| !self.fits(levels, claim.nulls));
+        let has_bad_length =
+            [claim.min, claim.max].into_iter().flatten().any(|bound| !self.leaf.fits(bound));
+        let is_inverted = match bounds {
+            (Some(min), Some(max)) => min.compare(&max, self.leaf) == Some(Ordering::Greater),
+            _ => false,
+        };
+        is_null_at_odds
+            || has_bounds_of_nothing
+            || has_null_without_levels
+            || has_other_levels
+            || has_bad_length
+            || is_inverted
+            || self.distinct.is_some_and(|distinct| {
+                let has_values = has_bounds || (known && values > 0);
+                distinct > values
+                    || (distinct == 0 && has_values)
+                    || most_distinct(bounds).is_some_and(|most| i128::from(distinct) > most)
+            })
+    }
+
+    /// Whether so many values of each definition level are those of all records.
+    fn fits(&self, levels: &[i64], nulls: Option<u64>) -> bool {
+        // where only one is possible they may be left out
+        if self.leaf.levels() == 0 || levels.is_empty() {
+            return true;
         }
+        let counts: Option<Vec<u64>> =
+            levels.iter().map(|count| (*count).try_into().ok()).collect();
+        let Some([below @ .., _]) = counts.as_deref() else { return false };
+        let sum = |counts: &[u64]| counts.iter().try_fold(0, |sum: u64, n| sum.checked_add(*n));
+        below.len() == usize::from(self.leaf.levels())
+            && sum(counts.as_deref().unwrap_or_default()) == Some(self.records)
+            && nulls.is_none_or(|nulls| sum(below) == Some(nulls))
+    }
+}
+
+/// The most whole numbers that lie between two.
+fn most_distinct(bounds: (Option<Bound<'_>>, Option<Bound<'_>>)) -> Option<i128> {
+    match bounds {
+        (Some(Bound::Whole(min)), Some(Bound::Whole(max))) => Some(max - min + 1),
+        (Some(Bound::Truth(min)), Some(Bound::Truth(max))) => Some(1 + i128::from(min != max)),
+        _ => None,
+    }
+}
+
+impl Leaf {
+    /// Whether a bound has the length of a value.
+    fn fits(&self, bound: Bound<'_>) -> bool {
+        match (bound, self.value_bytes()) {
+            (Bound::Bytes(bytes), Some(length)) if self.to == DataType::Binary => {
+                bytes.len() <= length
+            }
+            (Bound::Bytes(bytes), Some(length)) => bytes.len() == length,
+            _ => true,
+        }
+    }
+
+    fn is_signed_number(&self) -> bool {
+        use arrow::datatypes::TimeUnit::{Microsecond, Millisecond};
+        matches!(
+            self.stored,
+            DataType::Int8
+                | DataType::Int16
+                | DataType::Int32
+                | DataType::Int64
+                | DataType::Date32
+                | DataType::Timestamp(Millisecond | Microsecond, _)
+        )
     }
 }
 
@@ -165,141 +277,11 @@ fn is_ordered(file: &FileMetaData, leaf: &Leaf, deprecated: bool) -> bool {
     }
 }
 
-/// The least or the greatest of each of the claims, in the type that Selects see; NULL where it is
+/// The least and the greatest of each of the claims, in the type that Selects see; NULL where it is
 /// not known.
-pub(super) fn bounds(claims: &[Claim], leaf: &Leaf) -> (ArrayRef, ArrayRef) {
-    let min = claims.iter().map(|claim| claim.min.as_ref());
-    let max = claims.iter().map(|claim| claim.max.as_ref());
-    if leaf.to.is_floating() {
-        let unknown = new_null_array(&leaf.to, claims.len());
-        return (array(min, leaf, least_text), unknown);
-    }
-    (array(min, leaf, least_text), array(max, leaf, greatest_text))
-}
-
-fn array<'a>(
-    bounds: impl Iterator<Item = Option<&'a Bound>>,
-    leaf: &Leaf,
-    text: fn(&[u8]) -> Option<&str>,
-) -> ArrayRef {
-    let whole = |bound: &Bound| match bound {
-        Bound::Whole(value) => Some(*value),
-        Bound::Bytes(bytes) => big_endian(bytes),
-        _ => None,
-    };
-    let float = |bound: &Bound| match bound {
-        Bound::Float(value) if !value.is_nan() => Some(*value),
-        _ => None,
-    };
-    let bounds: Vec<Option<&Bound>> = bounds.collect();
-    let count = bounds.len();
-    let bounds = bounds.iter().copied();
-    macro_rules! whole {
-        ($array:ident) => {
-            Arc::new($array::from_iter(
-                bounds.map(|bound| bound.and_then(whole).and_then(|value| value.try_into().ok())),
-            ))
-        };
-    }
-    match &leaf.to {
-        DataType::Boolean => Arc::new(BooleanArray::from_iter(bounds.map(|bound| match bound {
-            Some(Bound::Truth(value)) => Some(*value),
-            _ => None,
-        }))),
-        DataType::Int8 => whole!(Int8Array),
-        DataType::Int16 => whole!(Int16Array),
-        DataType::Int32 => whole!(Int32Array),
-        DataType::Int64 => whole!(Int64Array),
-        DataType::Date32 => whole!(Date32Array),
-        DataType::Timestamp(..) => {
-            let micros = |value: i128| value.checked_mul(leaf.micros()?)?.try_into().ok();
-            Arc::new(TimestampMicrosecondArray::from_iter(
-                bounds.map(|bound| bound.and_then(whole).and_then(micros)),
-            ))
-        }
-        DataType::Decimal128(precision, scale) => {
-            let beyond = 10_i128.checked_pow((*precision).into()).unwrap_or(i128::MAX);
-            let fits = |digits: &i128| -beyond < *digits && *digits < beyond;
-            let digits = bounds.map(|bound| bound.and_then(whole).filter(fits));
-            let decimals = Decimal128Array::from_iter(digits);
-            match decimals.with_precision_and_scale(*precision, *scale) {
-                Ok(decimals) => Arc::new(decimals),
-                Err(_) => new_null_array(&leaf.to, count),
-            }
-        }
-        DataType::Float32 => {
-            #[expect(clippy::cast_possible_truncation, reason = "it was one before")]
-            let narrow = |value: f64| value as f32;
-            let floats = bounds.map(|bound| bound.and_then(float).map(narrow));
-            Arc::new(Float32Array::from_iter(floats))
-        }
-        DataType::Float64 => {
-            Arc::new(Float64Array::from_iter(bounds.map(|bound| bound.and_then(float))))
-        }
-        DataType::Utf8 => Arc::new(StringArray::from_iter(bounds.map(|bound| match bound {
-            Some(Bound::Bytes(bytes)) => text(bytes),
-            _ => None,
-        }))),
-        DataType::Binary => Arc::new(BinaryArray::from_iter(bounds.map(|bound| match bound {
-            Some(Bound::Bytes(bytes)) => Some(bytes),
-            _ => None,
-        }))),
-        other => new_null_array(other, count),
-    }
-}
-
-/// What of a text is whole: no greater than the text.
-fn least_text(bytes: &[u8]) -> Option<&str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Some(text),
-        Err(error) => std::str::from_utf8(&bytes[..error.valid_up_to()]).ok(),
-    }
-}
-
-fn greatest_text(bytes: &[u8]) -> Option<&str> {
-    std::str::from_utf8(bytes).ok()
-}
-
-/// A decimal's digits as they are stored in bytes.
-fn big_endian(bytes: &[u8]) -> Option<i128> {
-    let sign = if bytes.first()? & 0x80 == 0 { 0 } else { 0xff };
-    let mut digits = [sign; 16];
-    let start = digits.len().checked_sub(bytes.len())?;
-    digits[start..].copy_from_slice(bytes);
-    Some(i128::from_be_bytes(digits))
-}
-
-impl Leaf {
-    /// A bound of 32 or 64 bits, which may have no sign.
-    fn whole(&self, value: i64) -> Bound {
-        let unsigned = value.cast_unsigned();
-        Bound::Whole(match self.stored {
-            DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
-                i128::from(unsigned & u64::from(u32::MAX))
-            }
-            DataType::UInt64 => i128::from(unsigned),
-            _ => i128::from(value),
-        })
-    }
-
-    /// Microseconds of a unit of its timestamps; `None` where that is a part of one.
-    fn micros(&self) -> Option<i128> {
-        match self.stored {
-            DataType::Timestamp(TimeUnit::Millisecond, _) => Some(1000),
-            DataType::Timestamp(TimeUnit::Microsecond, _) => Some(1),
-            _ => None,
-        }
-    }
-
-    fn is_signed_number(&self) -> bool {
-        matches!(
-            self.stored,
-            DataType::Int8
-                | DataType::Int16
-                | DataType::Int32
-                | DataType::Int64
-                | DataType::Date32
-                | DataType::Timestamp(TimeUnit::Millisecond | TimeUnit::Microsecond, _)
-        )
-    }
+pub(super) fn bounds(claims: &[Claim<'_>], leaf: &Leaf) -> (ArrayRef, ArrayRef) {
+    (
+        bound::least(claims.iter().map(|claim| claim.min), leaf),
+        bound::greatest(claims.iter().map(|claim| claim.max), leaf),
+    )
 }

@@ -9,7 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 use parquet::errors::{ParquetError, Result as ParquetResult};
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{
+    PageIndexPolicy, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader,
+    ParquetStatisticsPolicy,
+};
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::cipher::{ChunkCipher, Module};
@@ -106,6 +109,8 @@ pub(super) fn read_footer(
     }
     let decode = || {
         let metadata = contained(|| ParquetMetaDataReader::decode_metadata(&buffer));
+        // statistics only save reading, so a file without good ones is read without
+        let metadata = metadata.or_else(|complaint| without_statistics(&buffer).ok_or(complaint));
         metadata.map_err(|complaint| match coverage {
             // what a complaint quotes is encrypted in the file
             Coverage::Footer => damaged("its metadata is damaged".to_owned()),
@@ -118,6 +123,16 @@ pub(super) fn read_footer(
         None => decode()?,
     };
     Ok(Footer { metadata, encryption })
+}
+
+fn without_statistics(metadata: &[u8]) -> Option<ParquetMetaData> {
+    let skip = ParquetStatisticsPolicy::SkipAll;
+    let options = ParquetMetaDataOptions::new()
+        .with_column_stats_policy(skip.clone())
+        .with_size_stats_policy(skip.clone())
+        .with_encoding_stats_policy(skip);
+    let decode = || ParquetMetaDataReader::decode_metadata_with_options(metadata, Some(&options));
+    contained(decode).ok()
 }
 
 fn with_page_index(

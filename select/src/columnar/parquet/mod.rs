@@ -17,6 +17,7 @@
 //! halving ([`column`]), so that the complaint is about the same record however a file is divided.
 
 mod bloom;
+mod bound;
 mod cipher;
 mod claims;
 mod codec;
@@ -40,7 +41,7 @@ pub(crate) use turns::{RECORD_BYTES, Turns};
 use std::cell::RefCell;
 use std::fs::File;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::Schema;
@@ -68,6 +69,9 @@ pub(crate) struct Layout {
     encryption: Option<Encryption>,
     /// By column of the schema.
     columns: Vec<schema::Column>,
+    /// By column chunk, one row group after the other, whether its statistics and those of its pages
+    /// can both be true; told when it is first asked.
+    agreements: Box<[OnceLock<bool>]>,
 }
 
 impl Layout {
@@ -90,7 +94,9 @@ impl Layout {
                 return Err(damaged("a row group has other columns than the schema"));
             }
         }
-        Ok(Self { metadata, encryption, columns })
+        let chunks = metadata.num_row_groups() * leaves;
+        let agreements = std::iter::repeat_with(OnceLock::new).take(chunks).collect();
+        Ok(Self { metadata, encryption, columns, agreements })
     }
 
     pub(crate) fn schema(&self) -> Schema {
@@ -187,7 +193,7 @@ impl Chunk {
             }
         };
         let (bytes, records) = (start..end, records(row_group));
-        let locations = locations(metadata, group, leaf, &bytes, records);
+        let locations = locations(metadata, group, leaf, data..end, records);
         Some(Self {
             compression: column.compression(),
             bytes,
@@ -204,13 +210,13 @@ impl Chunk {
     }
 }
 
-/// The offset index of a column chunk, if its pages follow one another within the chunk and are all
-/// of its records.
+/// The offset index of a column chunk, if its pages are all of the bytes from `data` on, where the
+/// first page of data is, and all of the records.
 fn locations(
     metadata: &ParquetMetaData,
     group: usize,
     leaf: usize,
-    chunk: &Range<u64>,
+    data: Range<u64>,
     records: u64,
 ) -> Option<Arc<[Location]>> {
     let pages = metadata.offset_index()?.get(group)?.get(leaf)?.page_locations();
@@ -221,17 +227,17 @@ fn locations(
     }
     let ends = first_records.iter().skip(1).copied().chain([records]);
     let mut locations = Vec::with_capacity(pages.len());
-    let mut before = chunk.start;
+    let mut before = data.start;
     for ((page, first), end) in pages.iter().zip(&first_records).zip(ends) {
         let start = u64::try_from(page.offset).ok()?;
         let bytes = start..start.checked_add(u64::try_from(page.compressed_page_size).ok()?)?;
-        if bytes.start < before || bytes.end > chunk.end || bytes.is_empty() || end <= *first {
+        if bytes.start != before || bytes.end > data.end || bytes.is_empty() || end <= *first {
             return None;
         }
         before = bytes.end;
         locations.push(Location { bytes, records: end - first });
     }
-    Some(locations.into())
+    (before == data.end).then(|| locations.into())
 }
 
 /// Records of a turn, of which columns are decoded when they are asked for.

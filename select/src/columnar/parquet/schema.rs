@@ -323,6 +323,17 @@ impl Leaf {
         })
     }
 
+    /// The highest definition level: that of a value.
+    pub(super) fn levels(&self) -> u16 {
+        self.descriptor.max_def_level().unsigned_abs()
+    }
+
+    /// Bytes of a value, where all have the same length as bytes.
+    pub(super) fn value_bytes(&self) -> Option<usize> {
+        let is_fixed = self.descriptor.physical_type() == Physical::FIXED_LEN_BYTE_ARRAY;
+        usize::try_from(self.descriptor.type_length()).ok().filter(|_| is_fixed)
+    }
+
     /// Whether a value decodes wherever the least and the greatest of a page do.
     pub(super) fn decodes_between_bounds(&self) -> bool {
         !matches!(self.stored, DataType::Timestamp(TimeUnit::Nanosecond, _))

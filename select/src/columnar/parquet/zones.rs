@@ -11,6 +11,7 @@ use arrow::array::{Array, ArrayRef, UInt64Array};
 use arrow::buffer::BooleanBuffer;
 
 use super::claims::{Claim, bounds};
+use super::schema::Leaf;
 use super::{Chunk, Layout, bloom, records};
 use crate::data_file::DataFile;
 use crate::plan::Conjunct;
@@ -43,15 +44,15 @@ struct Zone {
 impl Layout {
     /// The records that all `conjuncts` may be true for; `constant` tells what is known of columns
     /// that the file does not have.
-    pub(crate) fn kept(
-        &self,
+    pub(crate) fn kept<'a>(
+        &'a self,
         conjuncts: &[Conjunct],
         file: &DataFile,
         constant: &dyn Fn(usize, &[u64]) -> Option<ColumnStatistics>,
     ) -> Kept {
         let file_bytes = file.identity().bytes;
         let mut pruned_by = vec![0; conjuncts.len()];
-        let mut keep = |zones: Vec<Zone>, filters, claims: &dyn Fn(&Zone, usize) -> Claim| {
+        let mut keep = |zones: Vec<Zone>, filters, claims: &Claims<'a, '_>| {
             let counts: Vec<u64> = zones.iter().map(Zone::len).collect();
             let known =
                 Known { layout: self, zones: &zones, counts: &counts, claims, constant, filters };
@@ -70,7 +71,10 @@ impl Layout {
         };
         let groups = self.groups();
         let groups_count = groups.len();
-        let of_group = |zone: &Zone, column| self.claim_of_group(zone, column);
+        let of_group = |zones: &[Zone], column: usize| {
+            let claim = |zone: &Zone| self.claim_of_chunk(zone.group, column, file_bytes);
+            zones.iter().map(|zone| claim(zone).unwrap_or_default()).collect()
+        };
         let groups_left = keep(groups, None, &of_group);
         // only of those that are left are filters read
         let groups_left = keep(groups_left, Some(file), &of_group);
@@ -83,7 +87,7 @@ impl Layout {
             .collect();
         let zones_count = zones.len();
         let zones_left =
-            keep(zones, None, &|zone, column| self.claim_of_zone(zone, column, file_bytes));
+            keep(zones, None, &|zones, column| self.claims_of_zones(zones, column, file_bytes));
         Kept {
             zones: groups_pruned + zones_count,
             zones_read: zones_left.len(),
@@ -136,39 +140,94 @@ impl Layout {
         Chunk::new(&self.metadata, group, leaf.index, file_bytes)
     }
 
-    fn claim_of_group(&self, zone: &Zone, column: usize) -> Claim {
-        let claim = || {
-            let leaf = self.columns.get(column)?.leaf.as_ref()?;
-            let group = self.metadata.row_groups().get(zone.group)?;
-            let statistics = group.columns().get(leaf.index)?.statistics()?;
-            Some(Claim::of_chunk(statistics, self.metadata.file_metadata(), leaf))
-        };
-        claim().unwrap_or_default()
+    /// What is claimed of each zone.
+    fn claims_of_zones(&self, zones: &[Zone], column: usize, file_bytes: u64) -> Vec<Claim<'_>> {
+        let of_groups = zones.chunk_by(|left, right| left.group == right.group);
+        let claims = of_groups.flat_map(|zones| {
+            let claims = zones.first().map(|zone| self.claims_of(zone.group, column, file_bytes));
+            let leaf = self.columns.get(column).and_then(|column| column.leaf.as_ref());
+            zones.iter().map(move |zone| match (&claims, leaf) {
+                (Some(claims), Some(leaf)) => claims.of_zone(zone, leaf),
+                _ => Claim::default(),
+            })
+        });
+        claims.collect()
     }
 
+    /// What is claimed of a column of a row group and of its pages; nothing where these contradict
+    /// each other.
+    fn claims_of(&self, group: usize, column: usize, file_bytes: u64) -> ChunkClaims<'_> {
+        let claims = || {
+            let chunk = self.claim_of_chunk(group, column, file_bytes)?;
+            let leaf = self.columns.get(column)?.leaf.as_ref()?;
+            let records = records(self.metadata.row_groups().get(group)?);
+            let pages = self.claims_of_pages(group, leaf, file_bytes).unwrap_or_default();
+            Some(ChunkClaims { records, chunk, pages })
+        };
+        claims().unwrap_or_default()
+    }
+
+    /// What is claimed of all of a column of a row group; `None` where its pages contradict that.
+    fn claim_of_chunk(&self, group: usize, column: usize, file_bytes: u64) -> Option<Claim<'_>> {
+        let leaf = self.columns.get(column)?.leaf.as_ref()?;
+        let row_group = self.metadata.row_groups().get(group)?;
+        let (records, file) = (records(row_group), self.metadata.file_metadata());
+        let claim = Claim::of_chunk(row_group.columns().get(leaf.index)?, records, file, leaf);
+        let agreement = self.agreements.get(group * row_group.num_columns() + leaf.index)?;
+        let agree = agreement.get_or_init(|| {
+            let pages = self.claims_of_pages(group, leaf, file_bytes).unwrap_or_default();
+            pages.is_empty() || claim.agrees(&Claim::of_all(&pages, leaf), leaf)
+        });
+        agree.then_some(claim)
+    }
+
+    /// What is claimed of each page, and its number of records; `None` without an index of them.
+    fn claims_of_pages(
+        &self,
+        group: usize,
+        leaf: &Leaf,
+        file_bytes: u64,
+    ) -> Option<Vec<(Claim<'_>, u64)>> {
+        let index = self.metadata.column_index()?.get(group)?.get(leaf.index)?;
+        let locations = Chunk::new(&self.metadata, group, leaf.index, file_bytes)?.locations?;
+        if super::claims::pages(index) != locations.len() as u64 {
+            return None;
+        }
+        let file = self.metadata.file_metadata();
+        let claims = locations.iter().enumerate().map(|(page, location)| {
+            (Claim::of_page(index, page, location.records, file, leaf), location.records)
+        });
+        Some(claims.collect())
+    }
+}
+
+/// What a file claims of a column of a row group.
+#[derive(Default)]
+struct ChunkClaims<'a> {
+    records: u64,
+    chunk: Claim<'a>,
+    /// Each with its number of records; empty without an index of them.
+    pages: Vec<(Claim<'a>, u64)>,
+}
+
+impl<'a> ChunkClaims<'a> {
     /// What holds for all pages that have records of the zone; what is claimed of the whole column
     /// chunk where there is no index of its pages.
-    fn claim_of_zone(&self, zone: &Zone, column: usize, file_bytes: u64) -> Claim {
-        let claim = || {
-            let leaf = self.columns.get(column)?.leaf.as_ref()?;
-            let index = self.metadata.column_index()?.get(zone.group)?.get(leaf.index)?;
-            let locations = self.chunk(zone.group, column, file_bytes)?.locations?;
-            if super::claims::pages(index) != locations.len() as u64 {
-                return None;
+    fn of_zone(&self, zone: &Zone, leaf: &Leaf) -> Claim<'a> {
+        let mut start = 0;
+        let mut pages = Vec::new();
+        for (claim, records) in &self.pages {
+            let end = start + records;
+            if start < zone.records.end && zone.records.start < end {
+                pages.push((*claim, *records));
             }
-            let mut start = 0;
-            let mut claims = Vec::new();
-            for (page, location) in locations.iter().enumerate() {
-                let end = start + location.records;
-                if start < zone.records.end && zone.records.start < end {
-                    let claim = Claim::of_page(index, page, self.metadata.file_metadata(), leaf);
-                    claims.push((claim, location.records));
-                }
-                start = end;
-            }
-            Some(Claim::of_all(&claims, leaf))
+            start = end;
+        }
+        let (claim, records) = match pages.as_slice() {
+            [] => (self.chunk, self.records),
+            pages => (Claim::of_all(pages, leaf), pages.iter().map(|(_, records)| records).sum()),
         };
-        claim().unwrap_or_else(|| self.claim_of_group(zone, column))
+        claim.narrowed(records, zone.len())
     }
 }
 
@@ -191,18 +250,21 @@ fn joined(zones: &[Zone]) -> Vec<Range<u64>> {
     joined
 }
 
+/// Tells what is claimed of a column in each of some zones.
+type Claims<'m, 'k> = dyn Fn(&[Zone], usize) -> Vec<Claim<'m>> + 'k;
+
 /// What is known of zones.
-struct Known<'a> {
+struct Known<'m, 'a> {
     layout: &'a Layout,
     zones: &'a [Zone],
     counts: &'a [u64],
-    claims: &'a dyn Fn(&Zone, usize) -> Claim,
+    claims: &'a Claims<'m, 'a>,
     constant: &'a dyn Fn(usize, &[u64]) -> Option<ColumnStatistics>,
     /// Whose filters are asked, of zones that are row groups.
     filters: Option<&'a DataFile>,
 }
 
-impl Statistics for Known<'_> {
+impl Statistics for Known<'_, '_> {
     fn records(&self) -> &[u64] {
         self.counts
     }
@@ -212,15 +274,12 @@ impl Statistics for Known<'_> {
             return (self.constant)(column, self.counts);
         };
         let leaf = of_file.leaf.as_ref()?;
-        let claims: Vec<Claim> =
-            self.zones.iter().map(|zone| (self.claims)(zone, column)).collect();
+        let claims = (self.claims)(self.zones, column);
         let (min, max): (ArrayRef, ArrayRef) = bounds(&claims, leaf);
-        let nulls = claims.iter().zip(self.counts).map(|(claim, records)| {
-            // a column that cannot be NULL may claim nothing
-            let required = (!of_file.field.is_nullable()).then_some(0);
-            claim.nulls.or(required).filter(|nulls| nulls <= records)
-        });
-        let null_counts: UInt64Array = nulls.collect();
+        // a column that cannot be NULL may claim nothing
+        let required = (!of_file.field.is_nullable()).then_some(0);
+        let null_counts: UInt64Array =
+            claims.iter().map(|claim| claim.nulls.or(required)).collect();
         let always = leaf.decodes_always();
         let between = leaf.decodes_between_bounds();
         let decodes: BooleanBuffer = (0..claims.len())
