@@ -10,6 +10,7 @@ import csv
 import datetime
 import decimal
 import pathlib
+import struct
 
 import duckdb
 import pyarrow as pa
@@ -117,6 +118,31 @@ def nested():
          [[1, 10, "x", 1.5], [2, None, None, 2.5], [3, None, None, None], [4, None, "y", None]])
 
 
+def below_null():
+    """A struct that is NULL once, with something below that could not be a value."""
+    valid = pa.py_buffer(bytes([0b101]))
+    texts, offsets = pa.py_buffer(b"a\xff\xfec"), [0, 1, 3, 4]
+    small = pa.py_buffer(struct.pack("<4i", *offsets))
+    large = pa.py_buffer(struct.pack("<4q", *offsets))
+    # a view is a length and twelve bytes, here or elsewhere
+    views = pa.py_buffer(b"".join([struct.pack("<i12s", 1, b"a"), b"\xff" * 16, struct.pack("<i12s", 1, b"c")]))
+    codes = pa.Array.from_buffers(pa.int32(), 3, [None, pa.py_buffer(struct.pack("<3i", 0, 99, 1))])
+    children = [
+        pa.array([10, 77, 30], pa.int32()),
+        pa.Array.from_buffers(pa.utf8(), 3, [None, small, texts]),
+        pa.Array.from_buffers(pa.large_utf8(), 3, [None, large, texts]),
+        pa.Array.from_buffers(pa.string_view(), 3, [None, views]),
+        pa.DictionaryArray.from_arrays(codes, pa.array(["a", "c"]), safe=False),
+        pa.array([0, 1, 2000], pa.timestamp("ns")),
+    ]
+    fields = [pa.field(name, child.type, nullable=False) for name, child in zip(["x", "t", "l", "v", "d", "n"], children)]
+    group = pa.StructArray.from_buffers(pa.struct(fields), 3, [valid], 1, 0, children)
+    # and a column that is declared to have no NULL
+    schema = pa.schema([("id", pa.int64()), ("s", group.type), pa.field("r", pa.int64(), nullable=False)])
+    table = pa.Table.from_arrays([pa.array([1, 2, 3]), group, pa.array([1, None, 3])], schema=schema)
+    feather.write_feather(table, FOLDER / "below-null.arrow", compression="uncompressed")
+
+
 def encrypted():
     """One table, encrypted by pyarrow with each algorithm and in both modes, and by DuckDB."""
     table = pa.table({"id": pa.array(range(40), pa.int64()), "name": [f"n{row % 7}" for row in range(40)],
@@ -141,4 +167,5 @@ def encrypted():
 if __name__ == "__main__":
     types()
     nested()
+    below_null()
     encrypted()

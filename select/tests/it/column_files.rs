@@ -128,6 +128,26 @@ fn leaves_of_groups_are_columns() {
     }
 }
 
+#[test]
+fn what_is_below_a_null_struct_is_no_value() {
+    let source = open("below-null.arrow", None);
+    for run in RUNS {
+        let rows = |sql: &str| engine::select(&source, sql, &[], *run).expect(sql).rows;
+        let all = "SELECT id, s.x, s.t, s.l, s.v, s.d, s.n FROM 'f'";
+        assert_eq!(
+            rows(all),
+            [
+                "1, 10, 'a', 'a', 'a', 'a', 1970-01-01T00:00:00",
+                "2, NULL, NULL, NULL, NULL, NULL, NULL",
+                "3, 30, 'c', 'c', 'c', 'c', 1970-01-01T00:00:00.000002",
+            ]
+        );
+        assert_eq!(rows("SELECT id FROM 'f' WHERE s.t IS NULL AND s.x IS NULL"), ["2"]);
+        assert_eq!(rows("SELECT r FROM 'f'"), ["1", "NULL", "3"]);
+        assert_eq!(rows("SELECT count(s.x), sum(s.x), max(s.v) FROM 'f'"), ["2, 40, 'c'"]);
+    }
+}
+
 /// Microseconds since 1970 as the Julian day and the nanoseconds of it, which take 96 bits.
 fn int96(micros: i64) -> (i64, i32) {
     let day = micros.div_euclid(86_400_000_000) + 2_440_588;

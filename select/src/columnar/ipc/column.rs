@@ -1,16 +1,23 @@
 //! One column of a record batch: its buffers as an Arrow array, checked by Arrow.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayData, ArrayRef, AsArray, UInt64Array, make_array};
+use arrow::array::{
+    Array, ArrayData, ArrayRef, AsArray, LargeStringArray, StringArray, UInt64Array, make_array,
+};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow::compute::{cast, concat, take};
 use arrow::datatypes::{DataType, Int64Type};
+use arrow::error::ArrowError;
 
 use super::buffers::Message;
 use super::schema::{Leaf, Shape};
 use super::{Dictionary, Layout};
 use crate::columnar::input::Input;
+
+/// Bytes of what tells where a text or bytes are, in an array of views.
+const VIEW_BYTES: usize = 16;
 
 /// All of a column; the error is a complaint.
 pub(super) fn read(
@@ -44,12 +51,13 @@ pub(super) fn read(
 
 /// The values of codes; a code that there is no value for is damage.
 fn decoded(codes: &ArrayRef, values: &ArrayRef) -> Result<ArrayRef, String> {
+    let nulls = codes.null_count();
     let codes = cast(codes, &DataType::Int64).map_err(|error| error.to_string())?;
     let codes = codes.as_primitive::<Int64Type>();
     let place = |code: i64| u64::try_from(code).ok().filter(|place| *place < values.len() as u64);
     // what stands in place of NULL is no code
     let places: UInt64Array = codes.iter().map(|code| code.and_then(place)).collect();
-    if places.null_count() != codes.null_count() {
+    if places.null_count() != nulls {
         return Err("a code is not one of its dictionary".to_owned());
     }
     take(values, &places, None).map_err(|error| error.to_string())
@@ -102,15 +110,51 @@ fn array(
     if (is_text || is_large) && buffers.first().is_some_and(Buffer::is_empty) {
         buffers[0] = Buffer::from_slice_ref([0_u64]);
     }
-    let data = ArrayData::builder(data_type.clone())
-        .len(batch.records)
-        .nulls(nulls)
-        .buffers(buffers)
-        // the buffers of the file may lie anywhere
-        .align_buffers(true)
-        .build()
-        .map_err(|error| format!("its buffers are damaged: {error}"))?;
-    Ok(make_array(data))
+    let is_view = matches!(data_type, DataType::Utf8View | DataType::BinaryView);
+    if let (true, Some(nulls), Some(views)) = (is_view, &nulls, buffers.first_mut()) {
+        *views = without_views_of(nulls, views);
+    }
+    let build = |data_type: &DataType| {
+        let data = ArrayData::builder(data_type.clone())
+            .len(batch.records)
+            .nulls(nulls.clone())
+            .buffers(buffers.clone())
+            // the buffers of the file may lie anywhere
+            .align_buffers(true)
+            .build();
+        data.map(make_array)
+    };
+    // what stands in place of NULL need not be a text
+    let array = build(data_type).or_else(|error| match data_type {
+        DataType::Utf8 if nulls.is_some() => {
+            let bytes = build(&DataType::Binary)?;
+            let texts = bytes.as_binary::<i32>().iter().map(text);
+            Ok(Arc::new(texts.collect::<Result<StringArray, _>>()?) as ArrayRef)
+        }
+        DataType::LargeUtf8 if nulls.is_some() => {
+            let bytes = build(&DataType::LargeBinary)?;
+            let texts = bytes.as_binary::<i64>().iter().map(text);
+            Ok(Arc::new(texts.collect::<Result<LargeStringArray, _>>()?))
+        }
+        _ => Err(error),
+    });
+    array.map_err(|error| format!("its buffers are damaged: {error}"))
+}
+
+fn text(bytes: Option<&[u8]>) -> Result<Option<&str>, ArrowError> {
+    let text = bytes.map(std::str::from_utf8).transpose();
+    text.map_err(|error| ArrowError::InvalidArgumentError(format!("a text is not UTF-8: {error}")))
+}
+
+/// The views of texts or bytes, where there is NULL those of an empty one.
+fn without_views_of(nulls: &NullBuffer, views: &[u8]) -> Buffer {
+    let mut views = views.to_vec();
+    for (view, is_valid) in views.chunks_exact_mut(VIEW_BYTES).zip(nulls) {
+        if !is_valid {
+            view.fill(0);
+        }
+    }
+    views.into()
 }
 
 /// Which records have a value; `None` is all.
@@ -121,9 +165,7 @@ fn validity(
     input: &Input,
 ) -> Result<Option<NullBuffer>, String> {
     let nulls = batch.nulls.get(index).ok_or("a column is missing")?;
-    let Some(place) = place.filter(|place| *nulls > 0 && !place.is_empty()) else {
-        return Ok(None);
-    };
+    let Some(place) = place.filter(|_| *nulls > 0) else { return Ok(None) };
     let bits = batch.read(place, input)?;
     if bits.len().saturating_mul(8) < batch.records {
         return Err("its NULLs are not those of all records".to_owned());

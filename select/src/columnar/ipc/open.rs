@@ -43,11 +43,21 @@ impl Layout {
                 .map(|schema| schema.fields)
         });
         let fields = fields.map_err(|_panic| damaged())?.unwrap_or_default();
-        let (columns, shapes) = schema::columns(&fields, described).ok_or_else(damaged)?;
+        let (mut columns, shapes) = schema::columns(&fields, described).ok_or_else(damaged)?;
         let mut left = METADATA_BYTES_MAX;
         let blocks = footer.recordBatches().unwrap_or_default();
         let batches = blocks.iter().map(|block| opener.batch(block, &mut left));
         let batches: Vec<Message> = batches.collect::<Result<_>>()?;
+        for column in &mut columns {
+            // what is declared to have no NULL may have some
+            let path = column.leaf.iter().flat_map(|leaf| &leaf.path);
+            let has_nulls = |field: &usize| {
+                batches.iter().any(|batch| batch.nulls.get(*field).is_some_and(|nulls| *nulls > 0))
+            };
+            if path.into_iter().any(has_nulls) {
+                column.field.set_nullable(true);
+            }
+        }
         let mut dictionaries: Vec<Dictionary> = Vec::new();
         for block in footer.dictionaries().unwrap_or_default() {
             let (id, message) = opener.dictionary(block, &mut left)?;
