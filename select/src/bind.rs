@@ -15,7 +15,7 @@ use crate::expr::{Expr, ExprKind};
 use crate::file_set::PATH_COLUMN;
 use crate::plan::Item;
 use crate::syntax::{self, Name, Position};
-use crate::{Error, ErrorKind, Result, Value, View, types};
+use crate::{Error, ErrorKind, Result, Value, View, nesting, types};
 pub(crate) use coerce::is_untyped;
 use coerce::{coerce, fold, literal, unify};
 use operators::{arithmetic, in_list, matching, negate};
@@ -148,7 +148,7 @@ impl Binder<'_> {
         let (index, field) = match qualifier {
             Some(qualifier) if !is_table(qualifier) => {
                 // then it may be an object that has the column
-                self.find(&name.within(qualifier)).map_err(|_not_found| {
+                self.look_up(&name.within(qualifier))?.ok_or_else(|| {
                     let message = format!("unknown table `{}` before a column", qualifier.text);
                     qualifier.at.error(ErrorKind::UnknownColumn, message)
                 })?
@@ -166,42 +166,46 @@ impl Binder<'_> {
         self.find(name).is_ok()
     }
 
-    /// Finds a column: by its exact name first, then, unless quoted, without regard to case.
+    /// Finds a column.
     fn find(&self, name: &Name) -> Result<(usize, &Field)> {
-        let fields = self.view.fields();
-        if let Some(exact) = fields.clone().find(|(_, field)| *field.name() == name.text) {
-            return Ok(exact);
+        self.look_up(name)?.ok_or_else(|| self.unknown(name))
+    }
+
+    /// Finds a column, if there is one: by its exact name first, then, unless quoted, without regard
+    /// to case. `"a.b"` is first the column with that name, `a.b` first what is in `a`.
+    fn look_up(&self, name: &Name) -> Result<Option<(usize, &Field)>> {
+        let alike = self.view.fields().filter(|(_, field)| matches(name, field.name()));
+        let alike: Vec<(usize, &Field)> = alike.collect();
+        let fit = |field: &Field| (*field.name() == name.text, nesting::has_parts_of(name, field));
+        let is_better = |(ours, theirs): ((bool, bool), (bool, bool))| {
+            ours != theirs && ours.0 >= theirs.0 && ours.1 >= theirs.1
+        };
+        let best = alike.iter().find(|(index, field)| {
+            let mut others = alike.iter().filter(|(other, _)| other != index);
+            others.all(|(_, other)| is_better((fit(field), fit(other))))
+        });
+        match best {
+            Some(best) => Ok(Some(*best)),
+            None if alike.is_empty() => Ok(self.path_column(name)),
+            None => Err(ambiguous(name, &alike)),
         }
-        let mut alike = fields.clone().filter(|(_, field)| matches(name, field.name()));
-        match (alike.next(), alike.next()) {
-            (Some(only), None) => Ok(only),
-            (Some((_, one)), Some((_, other))) => {
-                let message = format!(
-                    "column `{}` is ambiguous: write \"{}\" or \"{}\"",
-                    name.text,
-                    one.name(),
-                    other.name()
-                );
-                Err(name.at.error(ErrorKind::UnknownColumn, message))
+    }
+
+    fn unknown(&self, name: &Name) -> Error {
+        let names = self.view.fields().map(|(_, field)| format!("`{}`", field.name()));
+        let names = match names.collect::<Vec<_>>().join(", ") {
+            names if names.is_empty() => "no columns".to_owned(),
+            names => names,
+        };
+        // also where that is so of no member, since nobody may learn which there are
+        let hint = match self.view.source().infers_columns() {
+            true => {
+                "; a member that is not in the first records is a column if a descriptor declares it"
             }
-            (None, _) if let Some(path) = self.path_column(name) => Ok(path),
-            (None, _) => {
-                let names: Vec<_> =
-                    fields.map(|(_, field)| format!("`{}`", field.name())).collect();
-                let names =
-                    if names.is_empty() { "no columns".to_owned() } else { names.join(", ") };
-                // also where that is so of no member, since nobody may learn which there are
-                let hint = match self.view.source().infers_columns() {
-                    true => {
-                        "; a member that is not in the first records is a column if a descriptor declares it"
-                    }
-                    false => "",
-                };
-                let message =
-                    format!("unknown column `{}`; this file has {names}{hint}", name.text);
-                Err(name.at.error(ErrorKind::UnknownColumn, message))
-            }
-        }
+            false => "",
+        };
+        let message = format!("unknown column `{}`; this file has {names}{hint}", name.text);
+        name.at.error(ErrorKind::UnknownColumn, message)
     }
 
     /// The column of a file's path, which nothing lists.
@@ -263,6 +267,20 @@ impl Binder<'_> {
         }
         Ok(Expr { data_type, kind: ExprKind::Column(self.keys.len() + index) })
     }
+}
+
+/// The complaint about a name of several columns.
+fn ambiguous(name: &Name, alike: &[(usize, &Field)]) -> Error {
+    let mut names: Vec<String> = alike.iter().map(|(_, field)| nesting::quoted(field)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let remedy = if names.len() == alike.len() {
+        format!("write {}", names.join(" or "))
+    } else {
+        format!("{} columns have this name; rename them, or select all by `*`", alike.len())
+    };
+    let message = format!("column `{}` is ambiguous: {remedy}", name.text);
+    name.at.error(ErrorKind::UnknownColumn, message)
 }
 
 /// A column of the records where only those of groups are.

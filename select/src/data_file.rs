@@ -447,6 +447,12 @@ fn key_specs(name: &str, schema: &Schema, declared: &[descriptor::Key]) -> Resul
         let columns = key.columns.iter().map(|(column, descending)| {
             let unknown = || error(key, format!("no field `{column}` in the file"));
             let index = schema.index_of(column).map_err(|_unknown| unknown())?;
+            if schema.fields().iter().skip(index + 1).any(|field| field.name() == column) {
+                return Err(error(
+                    key,
+                    format!("several fields in the file are called `{column}`"),
+                ));
+            }
             Ok(KeyColumn { column: index, descending: *descending })
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;

@@ -60,6 +60,7 @@ mod kind;
 mod like;
 mod mention;
 mod morsel;
+mod nesting;
 mod numeric;
 mod pattern;
 mod plan;

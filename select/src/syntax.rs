@@ -28,6 +28,8 @@ impl Position {
 pub(crate) struct Name {
     pub(crate) text: String,
     pub(crate) quoted: bool,
+    /// Bytes of each part between points; of one name alone one.
+    pub(crate) lengths: Vec<usize>,
     pub(crate) at: Position,
 }
 
@@ -35,7 +37,8 @@ impl Name {
     /// The name of a value inside of another: `address.city`.
     pub(crate) fn within(&self, path: &Self) -> Self {
         let text = format!("{}.{}", path.text, self.text);
-        Self { text, quoted: path.quoted || self.quoted, at: path.at }
+        let lengths = [path.lengths.as_slice(), &self.lengths].concat();
+        Self { text, quoted: path.quoted || self.quoted, lengths, at: path.at }
     }
 }
 

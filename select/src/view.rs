@@ -42,8 +42,8 @@ impl View {
     ///
     /// # Errors
     /// `UnknownColumn`, `TypeMismatch`, `Unsupported` about the filter, and `UnknownColumn` when
-    /// none of the columns is there. They are for whoever made the rule, not for whoever is under
-    /// it.
+    /// none of the columns is there, or several have one of the names. They are for whoever made the
+    /// rule, not for whoever is under it.
     pub fn new(
         source: Arc<Source>,
         columns: Option<&[String]>,
@@ -59,6 +59,15 @@ impl View {
                 .map(|(index, _)| index)
                 .collect(),
         };
+        for name in columns.into_iter().flatten() {
+            let count = all.fields().filter(|(_, field)| field.name() == name).count();
+            if count > 1 {
+                // which of them is meant to be seen is not known
+                let file = all.source.name();
+                let message = format!("{file}: column `{name}` is ambiguous: there are {count}");
+                return Err(Error::new(ErrorKind::UnknownColumn, message));
+            }
+        }
         if visible.is_empty() && columns.is_some() {
             let message = format!("{}: none of the columns is in it", all.source.name());
             return Err(Error::new(ErrorKind::UnknownColumn, message));

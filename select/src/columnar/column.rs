@@ -1,8 +1,9 @@
 //! What is known of a column, whatever it takes to decode it.
 
-use arrow::datatypes::Field;
+use arrow::datatypes::{DataType, Field};
 
 use crate::block::Fault;
+use crate::nesting;
 
 /// A column of a file, decoded by way of a `Leaf`.
 #[derive(Clone, Debug)]
@@ -12,6 +13,35 @@ pub(super) struct Column<Leaf> {
     pub(super) storage: String,
     /// `None` where Selects have no type for it.
     pub(super) leaf: Option<Leaf>,
+}
+
+/// The way to a column through the groups that it is in.
+#[derive(Debug, Default)]
+pub(super) struct Path {
+    /// `a.b`
+    name: String,
+    /// Bytes of each part of the name.
+    lengths: Vec<usize>,
+    /// Whether one of them may be NULL.
+    nullable: bool,
+}
+
+impl Path {
+    /// The way to what has this name in it.
+    pub(super) fn child(&self, name: &str, nullable: bool) -> Self {
+        let lengths = [self.lengths.as_slice(), &[name.len()]].concat();
+        let name = match self.lengths.as_slice() {
+            [] => name.to_owned(),
+            _ => format!("{}.{name}", self.name),
+        };
+        Self { name, lengths, nullable: self.nullable || nullable }
+    }
+
+    /// The column at its end.
+    pub(super) fn field(&self, data_type: DataType) -> Field {
+        let field = Field::new(&self.name, data_type, self.nullable);
+        nesting::noted(field, &self.lengths)
+    }
 }
 
 /// A complaint about a row of a block, of that column among these.

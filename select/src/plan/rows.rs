@@ -14,7 +14,7 @@ use crate::bind::{self, Binder, Scope, not_grouped};
 use crate::expr::{Expr, ExprKind};
 use crate::group::Grouping;
 use crate::syntax::{self, Distinct, Position, SelectSyntax};
-use crate::{Error, ErrorKind, Result, Value, types};
+use crate::{Error, ErrorKind, Result, Value, nesting, types};
 
 /// Binds what comes after WHERE. `rows_max` is what OFFSET and LIMIT want.
 pub(super) fn rows(
@@ -119,6 +119,10 @@ fn projected<'a>(binder: &Binder<'_>, select: &'a SelectSyntax) -> Result<Vec<Pr
     let mut projected = Vec::with_capacity(count);
     for item in &select.projection {
         match item {
+            syntax::Item::All(at) if all.is_empty() => {
+                let message = "`*` selects nothing: this file has no columns";
+                return Err(at.error(ErrorKind::Unsupported, message));
+            }
             syntax::Item::All(at) => {
                 projected.extend(all.iter().map(|&index| Projected::Column { index, at: *at }));
             }
@@ -159,7 +163,7 @@ fn bind_item(binder: &mut Binder<'_>, projected: &Projected<'_>) -> Result<(Fiel
         _ => None,
     };
     let field = match of_file.and_then(|index| binder.view.source().schema().fields().get(index)) {
-        Some(field) => Arc::clone(field),
+        Some(field) => nesting::without_note(field).map_or_else(|| Arc::clone(field), Arc::new),
         None => Arc::new(Field::new(&text, expr.data_type.clone(), true)),
     };
     let is_of_group = matches!(binder.scope, Scope::Group);

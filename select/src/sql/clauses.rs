@@ -225,7 +225,8 @@ fn lower_table(table: ast::TableWithJoins, here: Position) -> Result<(Name, Opti
         return Err(here.error(ErrorKind::Unsupported, message));
     };
     let ast::Ident { value, quote_style, span: _ } = ident;
-    Ok((Name { text: value.clone(), quoted: quote_style.is_some(), at: here }, alias))
+    let (text, quoted) = (value.clone(), quote_style.is_some());
+    Ok((Name { lengths: vec![text.len()], text, quoted, at: here }, alias))
 }
 
 /// The name of a column or table. The parser takes a text for one, too.
@@ -236,7 +237,8 @@ pub(super) fn lower_name(ident: &ast::Ident) -> Result<Name> {
         // the parser does not tell where it stands
         return Err(Error::new(ErrorKind::Syntax, message));
     }
-    Ok(Name { text: value.clone(), quoted: quote_style.is_some(), at: start(*span) })
+    let (text, quoted, at) = (value.clone(), quote_style.is_some(), start(*span));
+    Ok(Name { lengths: vec![text.len()], text, quoted, at })
 }
 
 fn lower_item(item: &ast::SelectItem) -> Result<Item> {

@@ -39,6 +39,8 @@ mod line_ends;
 mod metamorphic;
 /// The texts of the cases, with faults.
 mod mutation;
+/// Names of several columns, and with points.
+mod names;
 /// Random nested files against the crates that wrote them.
 mod nested;
 /// Random Selects against an SQL engine that nobody here wrote.

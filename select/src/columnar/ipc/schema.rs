@@ -3,6 +3,7 @@
 use arrow::datatypes::{DataType, Field};
 use arrow::ipc;
 
+use crate::columnar::column::Path;
 use crate::columnar::value::selected_type;
 use crate::types::type_name;
 
@@ -36,7 +37,7 @@ pub(super) fn columns(
     let mut walk = Walk { columns: Vec::new(), shapes: Vec::new() };
     let described = schema.fields().unwrap_or_default();
     for (field, described) in fields.iter().zip(described.iter()) {
-        walk.field(field, described, "", &[], false)?;
+        walk.field(field, described, &Path::default(), &[])?;
     }
     Some((walk.columns, walk.shapes))
 }
@@ -48,26 +49,21 @@ struct Walk {
 }
 
 impl Walk {
-    /// Adds the columns of a field; `nullable` tells whether a struct that it is in may be NULL.
+    /// Adds the columns of a field.
     fn field(
         &mut self,
         field: &Field,
         described: ipc::Field<'_>,
-        path: &str,
+        parent: &Path,
         parents: &[usize],
-        nullable: bool,
     ) -> Option<()> {
-        let name = match path {
-            "" => field.name().clone(),
-            path => format!("{path}.{}", field.name()),
-        };
-        let nullable = nullable || field.is_nullable();
+        let path = parent.child(field.name(), field.is_nullable());
         let place = [parents, &[self.shapes.len()]].concat();
         let children = described.children().unwrap_or_default();
         if let DataType::Struct(fields) = field.data_type() {
             self.shapes.push(Shape { buffers: 1, is_variadic: false });
             for (field, described) in fields.iter().zip(children.iter()) {
-                self.field(field, described, &name, &place, nullable)?;
+                self.field(field, described, &path, &place)?;
             }
             return (fields.len() == children.len()).then_some(());
         }
@@ -84,12 +80,9 @@ impl Walk {
         let column = match selected_type(values) {
             Some(to) => {
                 let leaf = Some(Leaf { path: place, stored, dictionary });
-                Column { field: Field::new(name, to, nullable), storage, leaf }
+                Column { field: path.field(to), storage, leaf }
             }
-            None => {
-                let data_type = field.data_type().clone();
-                Column { field: Field::new(name, data_type, nullable), storage, leaf: None }
-            }
+            None => Column { field: path.field(field.data_type().clone()), storage, leaf: None },
         };
         self.columns.push(column);
         Some(())

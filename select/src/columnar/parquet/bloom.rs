@@ -52,7 +52,7 @@ fn read(
     cipher: Option<ChunkCipher>,
 ) -> Option<Vec<u8>> {
     let start = u64::try_from(chunk.bloom_filter_offset()?).ok()?;
-    let left = usize::try_from(file.identity.bytes.checked_sub(start)?).unwrap_or(usize::MAX);
+    let left = usize::try_from(file.identity().bytes.checked_sub(start)?).unwrap_or(usize::MAX);
     let bytes = |length: usize| {
         let mut bytes = vec![0; length];
         let is_within = length <= left.min(FILTER_BYTES_MAX);

@@ -21,6 +21,7 @@ use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor, SchemaDescriptor, 
 
 use super::{int96, levels};
 use crate::block::quote;
+use crate::columnar::column::Path;
 use crate::columnar::value::{convert, selected_type};
 
 /// Values that a decoder has room for at first.
@@ -57,7 +58,7 @@ enum Decoded {
 pub(super) fn columns(schema: &SchemaDescriptor) -> Vec<Column> {
     let mut walk = Walk { schema, leaf: 0, columns: Vec::new() };
     for field in schema.root_schema().get_fields() {
-        walk.node(field, "", false);
+        walk.node(field, &Path::default());
     }
     walk.columns
 }
@@ -71,15 +72,11 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Adds the columns of a node; `nullable` tells whether a group that it is in may be NULL.
-    fn node(&mut self, node: &Type, path: &str, nullable: bool) {
+    /// Adds the columns of a node.
+    fn node(&mut self, node: &Type, parent: &Path) {
         let info = node.get_basic_info();
-        let name = match path {
-            "" => info.name().to_owned(),
-            path => format!("{path}.{}", info.name()),
-        };
         let repetition = info.has_repetition().then(|| info.repetition());
-        let nullable = nullable || repetition == Some(Repetition::OPTIONAL);
+        let path = parent.child(info.name(), repetition == Some(Repetition::OPTIONAL));
         let is_many = repetition == Some(Repetition::REPEATED)
             || matches!(
                 info.converted_type(),
@@ -91,19 +88,18 @@ impl Walk<'_> {
                 _ if !is_many => ("variant", DataType::Struct(Fields::empty())),
                 _ => ("list", of_many(false)),
             };
-            let field = Field::new(name, data_type, true);
+            let field = path.field(data_type).with_nullable(true);
             self.columns.push(Column { field, storage: word.to_owned(), leaf: None });
             self.leaf += leaves(node);
         } else if node.is_group() {
             for field in node.get_fields() {
-                self.node(field, &name, nullable);
+                self.node(field, &path);
             }
         } else {
             let index = self.leaf;
             self.leaf += 1;
             if index < self.schema.num_columns() {
-                let column = Column::new(name, self.schema.column(index), index, nullable);
-                self.columns.push(column);
+                self.columns.push(Column::new(&path, self.schema.column(index), index));
             }
         }
     }
@@ -126,11 +122,11 @@ fn leaves(node: &Type) -> usize {
 }
 
 impl Column {
-    fn new(name: String, descriptor: ColumnDescPtr, index: usize, nullable: bool) -> Self {
+    fn new(path: &Path, descriptor: ColumnDescPtr, index: usize) -> Self {
         let storage = storage(&descriptor);
         let stored = stored_type(&descriptor);
         let Some(to) = selected_type(&stored) else {
-            return Self { field: Field::new(name, stored, nullable), storage, leaf: None };
+            return Self { field: path.field(stored), storage, leaf: None };
         };
         let decoded = match (&stored, descriptor.physical_type()) {
             (_, Physical::INT96) => Decoded::Int96,
@@ -143,7 +139,7 @@ impl Column {
             }
             _ => Decoded::As(stored.clone()),
         };
-        let field = Field::new(name, to.clone(), nullable);
+        let field = path.field(to.clone());
         Self { field, storage, leaf: Some(Leaf { index, descriptor, decoded, stored, to }) }
     }
 }
