@@ -277,9 +277,12 @@ fn sorted_item(
         return Ok(number);
     }
     if let Some(name) = bare_name(expr) {
-        let is_named = |(field, projected): &Names<'_>| {
-            let of_field = bind::matches(name, field.name());
-            of_field || projected.name().is_some_and(|known| bind::matches(name, known))
+        let all = |(field, projected): &Names<'_>| [Some(field.name().as_str()), projected.name()];
+        let is_exact = |names: &Names<'_>| all(names).contains(&Some(name.text.as_str()));
+        let has_exact = names.iter().any(is_exact);
+        let is_named = |names: &Names<'_>| match has_exact {
+            true => is_exact(names),
+            false => all(names).into_iter().flatten().any(|known| bind::matches(name, known)),
         };
         let mut named = (0..names.len()).filter(|index| is_named(&names[*index]));
         if let Some(first) = named.next() {
