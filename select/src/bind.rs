@@ -18,7 +18,7 @@ use crate::syntax::{self, Name, Position};
 use crate::{Error, ErrorKind, Result, Value, View, nesting, types};
 pub(crate) use coerce::is_untyped;
 use coerce::{coerce, fold, literal, unify};
-use operators::{arithmetic, in_list, matching, negate};
+use operators::{arithmetic, in_list, matching, negate, plus};
 
 /// What names and parameters mean.
 #[derive(Debug)]
@@ -82,6 +82,7 @@ impl Binder<'_> {
             Syntax::And(terms) => boolean(ExprKind::And(self.booleans(terms, "AND")?)),
             Syntax::Or(terms) => boolean(ExprKind::Or(self.booleans(terms, "OR")?)),
             Syntax::Negate(operand) => negate(self.part(operand)?, at)?,
+            Syntax::Plus(operand) => plus(self.part(operand)?, at)?,
             Syntax::Compare { op, left, right } => {
                 let operands = [self.part(left)?, self.part(right)?];
                 let [left, right] = unify(operands, at, *op)?;

@@ -30,7 +30,7 @@ const fn months(february: u8) -> [(u16, u8); 13] {
     months
 }
 
-/// Days since 1970-01-01 of a date of the years 0 to 9999, its year in two halves as it is written:
+/// Days since 1970-01-01 of a date of the years 1 to 9999, its year in two halves as it is written:
 /// 19 and 70; `None` where there is no such day.
 #[inline]
 pub(crate) fn days_since_epoch(century: u8, year: u8, month: u8, day: u8) -> Option<i32> {
@@ -38,7 +38,7 @@ pub(crate) fn days_since_epoch(century: u8, year: u8, month: u8, day: u8) -> Opt
     let leap = if year == 0 { leap_century } else { year.is_multiple_of(4) };
     let &(before, length) = MONTHS[usize::from(leap)].get(usize::from(month))?;
     let day = day.wrapping_sub(1);
-    if day >= length {
+    if day >= length || (century, year) == (0, 0) {
         return None;
     }
     // a century has 24 leap days, and one more in its first year if that is a leap year
@@ -99,8 +99,9 @@ mod tests {
             {
                 let half = |half: u32| u8::try_from(half).unwrap();
                 if century < 100 {
-                    let expected = days_since_epoch(century, year, half(month), half(day));
-                    assert_eq!(expected.map(i64::from), Some(days), "{civil:?}");
+                    let date = days_since_epoch(century, year, half(month), half(day));
+                    let expected = ((century, year) != (0, 0)).then_some(days);
+                    assert_eq!(date.map(i64::from), expected, "{civil:?}");
                 }
             }
         }
@@ -110,12 +111,13 @@ mod tests {
         assert_eq!(days_in_month(-4, 2), 29);
     }
 
-    /// Every day of the years 0 to 9999 in order is one more than the day before it, and the lengths
+    /// Every day of the years 1 to 9999 in order is one more than the day before it, and the lengths
     /// of months are those of the rule as it is usually told.
     #[test]
     fn every_day_follows_the_day_before() {
-        let mut expected = -719_528;
-        for year in 0..10_000_u32 {
+        assert_eq!(days_since_epoch(0, 0, 1, 1), None);
+        let mut expected = -719_162;
+        for year in 1..10_000_u32 {
             let leap =
                 year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
             let half = |half| u8::try_from(half).unwrap();

@@ -105,6 +105,8 @@ pub(crate) enum ExprKind {
 pub(crate) struct Literal {
     pub(crate) value: Value,
     pub(crate) scalar: Scalar<ArrayRef>,
+    /// Whether it is a text or NULL as it was written, which takes the type of what it stands beside.
+    pub(crate) is_untyped: bool,
 }
 
 impl PartialEq for Literal {

@@ -15,6 +15,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 
 use crate::bind::{Binder, Scope};
 use crate::eval::{self, Input};
+use crate::kind::value;
 use crate::plan::where_terms;
 use crate::source::Part;
 use crate::{Error, ErrorKind, Result, Select, Source, Value, View, types};
@@ -206,10 +207,11 @@ fn typed(values: &[Option<&str>]) -> (DataType, Vec<ArrayRef>) {
         let value: i64 = text.parse().ok()?;
         (value.to_string() == text).then_some(Value::Integer(value))
     };
+    let date = |text: &str| value::date(text.as_bytes()).map(Value::Date);
     let text = |text: &str| Some(Value::Text(text.to_owned()));
     let kinds = [
         (DataType::Int64, parsed(whole)),
-        (DataType::Date32, parsed(Value::date)),
+        (DataType::Date32, parsed(date)),
         (DataType::Utf8, parsed(text)),
     ];
     for (data_type, values) in kinds {

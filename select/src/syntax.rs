@@ -111,6 +111,7 @@ pub(crate) enum ExprKind {
     /// Two or more terms.
     Or(Vec<Expr>),
     Negate(Box<Expr>),
+    Plus(Box<Expr>),
     Compare {
         op: CompareOp,
         left: Box<Expr>,
@@ -181,6 +182,7 @@ impl Expr {
             ExprKind::Column { .. } | ExprKind::Literal(_) | ExprKind::Parameter(_) => Vec::new(),
             ExprKind::Not(operand)
             | ExprKind::Negate(operand)
+            | ExprKind::Plus(operand)
             | ExprKind::IsNull { operand, negated: _ }
             | ExprKind::IsTruth { operand, truth: _, negated: _ }
             | ExprKind::Cast { operand, to: _ } => vec![operand],

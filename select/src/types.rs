@@ -341,7 +341,7 @@ fn merged_of_two(left: &DataType, right: &DataType) -> Option<DataType> {
     }
 }
 
-fn is_number(data_type: &DataType) -> bool {
+pub(crate) fn is_number(data_type: &DataType) -> bool {
     data_type.is_floating() || digits_of(data_type).is_some()
 }
 

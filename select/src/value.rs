@@ -107,8 +107,9 @@ impl Value {
                 None => Self::Decimal { digits: -i128::from(value), scale: 0 },
             },
             // The smallest 64-bit integer is written as a sign and a number one too large.
-            Self::Decimal { digits, scale: 0 } => i64::try_from(-digits)
-                .map_or(Self::Decimal { digits: -digits, scale: 0 }, Self::Integer),
+            Self::Decimal { digits, scale: 0 } if digits == -i128::from(i64::MIN) => {
+                Self::Integer(i64::MIN)
+            }
             Self::Decimal { digits, scale } => Self::Decimal { digits: -digits, scale },
             Self::Float(value) => Self::Float(-value),
             other => other,

@@ -16,13 +16,18 @@ use crate::{Error, Result, Value, eval};
 /// A literal of its own type; NULL is a text until something coerces it.
 pub(super) fn literal(value: Value, at: Position) -> Result<Expr> {
     let data_type = types::type_of(&value);
-    typed_literal(&value, &data_type)
+    let is_untyped = matches!(value, Value::Text(_) | Value::Null);
+    literal_of(&value, &data_type, is_untyped)
         .ok_or_else(|| mismatch(at, format!("the value does not fit {}", type_name(&data_type))))
 }
 
 pub(super) fn typed_literal(value: &Value, data_type: &DataType) -> Option<Expr> {
+    literal_of(value, data_type, false)
+}
+
+fn literal_of(value: &Value, data_type: &DataType, is_untyped: bool) -> Option<Expr> {
     let scalar = types::scalar(value, data_type)?;
-    let kind = ExprKind::Literal(Literal { value: value.clone(), scalar });
+    let kind = ExprKind::Literal(Literal { value: value.clone(), scalar, is_untyped });
     Some(Expr { data_type: data_type.clone(), kind })
 }
 
@@ -34,13 +39,18 @@ pub(super) fn coerce(expr: Expr, to: &DataType) -> std::result::Result<Expr, Str
     if expr.data_type == *to {
         return Ok(expr);
     }
-    if let ExprKind::Literal(Literal { value, .. }) = &expr.kind {
-        if let Some(literal) = typed_literal(value, to) {
-            return Ok(literal);
+    match &expr.kind {
+        // it was cast or computed, and is a text
+        ExprKind::Literal(_) if expr.data_type == DataType::Utf8 && !is_untyped(&expr) => {}
+        ExprKind::Literal(Literal { value, .. }) => {
+            if let Some(literal) = typed_literal(value, to) {
+                return Ok(literal);
+            }
+            if let Value::Text(text) = value {
+                return Err(format!("'{text}', which is no {}", type_name(to)));
+            }
         }
-        if let Value::Text(text) = value {
-            return Err(format!("'{text}', which is no {}", type_name(to)));
-        }
+        _ => {}
     }
     let found = type_name(&expr.data_type);
     let implicit = match (&expr.data_type, to) {
@@ -63,7 +73,7 @@ fn coerce_compared(expr: Expr, to: &DataType) -> std::result::Result<Expr, Strin
     if let ExprKind::Literal(Literal { value, .. }) = &expr.kind
         && let Some(scalar) = types::beyond(value, to)
     {
-        let kind = ExprKind::Literal(Literal { value: value.clone(), scalar });
+        let kind = ExprKind::Literal(Literal { value: value.clone(), scalar, is_untyped: false });
         return Ok(Expr { data_type: to.clone(), kind });
     }
     coerce(expr, to)
@@ -186,22 +196,22 @@ fn common_type(operands: &[Expr], purpose: Purpose) -> Option<DataType> {
             _ if is_untyped(operand) => continue,
             (value, _) => (value.clone(), operand.data_type.clone()),
         };
-        let is_wider = (&target, &data_type) == (&DataType::Float32, &DataType::Float64);
-        if !purpose.fits(&value, &target) || purpose == Purpose::Merge && is_wider {
+        let is_kept = match (&data_type, &target) {
+            (DataType::Utf8, target) => *target != DataType::Utf8,
+            (DataType::Float64, DataType::Float32) => purpose == Purpose::Merge,
+            _ => false,
+        };
+        if is_kept || !purpose.fits(&value, &target) {
             target = purpose.common([target, data_type])??;
         }
     }
     Some(target)
 }
 
-/// Whether it is a text literal or NULL, which take the type of what they stand beside; a NULL
-/// that was cast has its own.
+/// Whether it is a text or NULL as it was written, which takes the type of what it stands beside; one
+/// that was cast or computed has its own.
 pub(crate) fn is_untyped(expr: &Expr) -> bool {
-    expr.data_type == DataType::Utf8
-        && matches!(
-            &expr.kind,
-            ExprKind::Literal(Literal { value: Value::Text(_) | Value::Null, .. })
-        )
+    matches!(&expr.kind, ExprKind::Literal(Literal { is_untyped: true, .. }))
 }
 
 /// Computes a constant subtree. One that fails stays as it is: it fails if a record reaches it.
@@ -217,7 +227,8 @@ pub(super) fn fold(expr: Expr) -> Expr {
     let scalar = Scalar::new(array);
     match value {
         Some(value) => {
-            Expr { data_type: expr.data_type, kind: ExprKind::Literal(Literal { value, scalar }) }
+            let kind = ExprKind::Literal(Literal { value, scalar, is_untyped: false });
+            Expr { data_type: expr.data_type, kind }
         }
         None => expr,
     }

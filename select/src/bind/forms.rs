@@ -74,12 +74,17 @@ fn cut(operand: Expr, length: u32, at: Position) -> Result<Expr> {
 }
 
 fn cast_to(operand: Expr, to: &DataType, at: Position) -> Result<Expr> {
-    if operand.data_type == *to {
-        return Ok(operand);
-    }
-    if let ExprKind::Literal(Literal { value: Value::Null, .. }) = operand.kind {
-        return typed_literal(&Value::Null, to)
-            .ok_or_else(|| mismatch(at, format!("NULL is no {}", type_name(to))));
+    match &operand.kind {
+        ExprKind::Literal(Literal { value: Value::Null, .. }) => {
+            return typed_literal(&Value::Null, to)
+                .ok_or_else(|| mismatch(at, format!("NULL is no {}", type_name(to))));
+        }
+        // from here on it is a text
+        ExprKind::Literal(Literal { value, is_untyped: true, .. }) if *to == DataType::Utf8 => {
+            return Ok(typed_literal(value, to).unwrap_or(operand));
+        }
+        _ if operand.data_type == *to => return Ok(operand),
+        _ => {}
     }
     if !cast::exists(&operand.data_type, to) {
         let (from, to) = (type_name(&operand.data_type), type_name(to));

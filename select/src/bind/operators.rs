@@ -23,12 +23,19 @@ pub(super) fn negate(operand: Expr, at: Position) -> Result<Expr> {
         DataType::Decimal128(..) => operand.data_type.clone(),
         data_type if data_type.is_floating() => DataType::Float64,
         DataType::Interval(_) => INTERVAL,
-        DataType::Utf8 if is_untyped(&operand) => DataType::Int64,
         other => return Err(mismatch(at, format!("- does not take {}", type_name(other)))),
     };
     let operand =
         coerce(operand, &to).map_err(|found| mismatch(at, format!("- does not take {found}")))?;
     Ok(Expr { data_type: to, kind: ExprKind::Negate(Box::new(operand)) })
+}
+
+/// A number as it is.
+pub(super) fn plus(operand: Expr, at: Position) -> Result<Expr> {
+    match types::is_number(&operand.data_type) {
+        true => Ok(operand),
+        false => Err(mismatch(at, format!("+ does not take {}", type_name(&operand.data_type)))),
+    }
 }
 
 pub(super) fn arithmetic(op: ArithmeticOp, left: Expr, right: Expr, at: Position) -> Result<Expr> {

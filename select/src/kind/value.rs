@@ -99,11 +99,15 @@ pub(crate) fn decimal(text: &[u8], precision: u8, scale: u8) -> Option<i128> {
 }
 
 /// A float in digits, or `NaN`, `inf` or `infinity` in any case. One that a float has no room for is
-/// none, and not infinite.
+/// none, and neither infinite nor zero.
 #[inline]
 pub(crate) fn float64(text: &[u8]) -> Option<f64> {
     let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-    let has_room = value.is_finite() || !text.iter().any(u8::is_ascii_digit);
+    let digits = || text.split(|byte| matches!(byte, b'e' | b'E')).next().unwrap_or_default();
+    let has_room = match value {
+        0.0 => !digits().iter().any(|byte| matches!(byte, b'1'..=b'9')),
+        value => value.is_finite() || !text.iter().any(u8::is_ascii_digit),
+    };
     has_room.then_some(value)
 }
 

@@ -45,7 +45,9 @@ pub(super) fn rows(
         fields.push(field);
         items.push(item);
     }
-    let names: Vec<_> = fields.iter().zip(&projected).collect();
+    let names: Vec<_> = std::iter::zip(&fields, &projected)
+        .map(|(field, projected)| Names([Some(field.name().as_str()), projected.name()]))
+        .collect();
     let visible = items.len();
     binder.scope = scope("ORDER BY");
     let order = order(binder, select, &names, &mut items, rows_max)?;
@@ -119,10 +121,6 @@ fn projected<'a>(binder: &Binder<'_>, select: &'a SelectSyntax) -> Result<Vec<Pr
     let mut projected = Vec::with_capacity(count);
     for item in &select.projection {
         match item {
-            syntax::Item::All(at) if all.is_empty() => {
-                let message = "`*` selects nothing: this file has no columns";
-                return Err(at.error(ErrorKind::Unsupported, message));
-            }
             syntax::Item::All(at) => {
                 projected.extend(all.iter().map(|&index| Projected::Column { index, at: *at }));
             }
@@ -208,8 +206,14 @@ fn group_keys(
     Ok(keys)
 }
 
-/// A column of the answer, by which it may be called.
-type Names<'a> = (&'a FieldRef, &'a Projected<'a>);
+/// The names of a column of the answer: of its field, and the one that PostgreSQL gives it.
+struct Names<'a>([Option<&'a str>; 2]);
+
+impl Names<'_> {
+    fn any(&self, is_meant: impl Fn(&str) -> bool) -> bool {
+        self.0.into_iter().flatten().any(is_meant)
+    }
+}
 
 /// Binds ORDER BY and DISTINCT ON. What is no column of the answer is added to `items`.
 fn order(
@@ -277,12 +281,11 @@ fn sorted_item(
         return Ok(number);
     }
     if let Some(name) = bare_name(expr) {
-        let all = |(field, projected): &Names<'_>| [Some(field.name().as_str()), projected.name()];
-        let is_exact = |names: &Names<'_>| all(names).contains(&Some(name.text.as_str()));
+        let is_exact = |names: &Names<'_>| names.any(|known| known == name.text);
         let has_exact = names.iter().any(is_exact);
         let is_named = |names: &Names<'_>| match has_exact {
             true => is_exact(names),
-            false => all(names).into_iter().flatten().any(|known| bind::matches(name, known)),
+            false => names.any(|known| bind::matches(name, known)),
         };
         let mut named = (0..names.len()).filter(|index| is_named(&names[*index]));
         if let Some(first) = named.next() {

@@ -227,7 +227,7 @@ fn lower_unary(op: ast::UnaryOperator, operand: &ast::Expr, depth: usize) -> Res
     let operand = lower_at(operand, depth + 1)?;
     let at = operand.at;
     let kind = match (op, operand.kind) {
-        (Op::Plus, kind) => kind,
+        (Op::Plus, kind) => ExprKind::Plus(Box::new(Expr { at, kind })),
         (Op::Minus, ExprKind::Literal(value)) if value.is_number() => {
             ExprKind::Literal(value.negated())
         }

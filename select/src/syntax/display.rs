@@ -23,6 +23,7 @@ impl Display for Expr {
             ExprKind::And(terms) => joined(terms, " AND ", f),
             ExprKind::Or(terms) => joined(terms, " OR ", f),
             ExprKind::Negate(operand) => write!(f, "-{}", Operand(operand)),
+            ExprKind::Plus(operand) => write!(f, "+{}", Operand(operand)),
             ExprKind::Compare { op, left, right } => {
                 write!(f, "{} {op} {}", Operand(left), Operand(right))
             }

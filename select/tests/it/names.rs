@@ -181,7 +181,7 @@ fn a_file_without_columns_has_records() {
         assert_eq!(ask("count(*)").expect("a count"), [records]);
         let error = ask("x").expect_err("a column").to_string();
         assert_eq!(error, "line 1, column 8: unknown column `x`; this file has no columns");
-        let error = ask("*").expect_err("no columns").to_string();
-        assert_eq!(error, "line 1, column 8: `*` selects nothing: this file has no columns");
+        let rows = ask("*").expect("records without columns").len();
+        assert_eq!(rows.to_string(), records);
     }
 }

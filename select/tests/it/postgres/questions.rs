@@ -25,7 +25,7 @@ const FORMATS: &[Format] = &[Format::Arrow, Format::Parquet(Pages::V1), Format::
 /// Formats of fewer types, with and without indexes.
 const BROAD_FORMATS: &[Format] = &[Format::Csv, Format::CsvGzip];
 
-const KINDS: &[&str] = &["bool", "int", "dec", "float", "text", "date", "time", "span"];
+const KINDS: &[&str] = &["bool", "int", "dec", "float", "real", "text", "date", "time", "span"];
 
 /// The name of a table and files that have its rows.
 type Files = (&'static str, Vec<Arc<Source>>);
@@ -196,7 +196,12 @@ fn projection(grammar: &mut Grammar) -> Question {
 fn one_value(grammar: &mut Grammar) -> Question {
     let (expr, _, compared) = match grammar.random.u8(0..12) {
         0 => {
-            let form = grammar.pick(&["({dec} / {dec})", "({int} / {dec})", "({dec} / {int})"]);
+            let form = grammar.pick(&[
+                "({dec} / {dec})",
+                "({int} / {dec})",
+                "({dec} / {int})",
+                "({dec} / 7)",
+            ]);
             (grammar.fill(form, "dec", 1), "dec", Compared::Nearly)
         }
         _ => value(grammar),
@@ -226,7 +231,8 @@ fn aggregate(grammar: &mut Grammar) -> (String, Compared) {
                     break value;
                 }
             };
-            let compared = if kind == "float" { Compared::AsGroup } else { compared };
+            let is_float = ["float", "real"].contains(&kind);
+            let compared = if is_float { Compared::AsGroup } else { compared };
             (format!("{}({expr})", grammar.pick(&["min", "max"])), compared)
         }
     };
@@ -251,7 +257,7 @@ fn groups(grammar: &mut Grammar) -> Question {
     // intervals that are equal have several texts
     let (first, compared) = match kind {
         "span" => ("count(*)::text".to_owned(), Compared::Exactly),
-        "float" => (format!("({key})::text"), Compared::AsGroup),
+        "float" | "real" => (format!("({key})::text"), Compared::AsGroup),
         _ => (format!("({key})::text"), compared),
     };
     let sql =
@@ -265,7 +271,7 @@ fn distinct(grammar: &mut Grammar) -> Question {
     let filter = filter(grammar);
     let order = direction(grammar);
     let sql = match kind {
-        "dec" | "float" | "span" => {
+        "dec" | "float" | "real" | "span" => {
             format!(
                 "SELECT DISTINCT ON ({expr}) id::text FROM rows AS r{filter} ORDER BY {expr}{order}, r.id"
             )
