@@ -27,7 +27,7 @@ pub(super) static FUNCTIONS: &[Function] = {
         Function::new("extract", &[Text, Date], Of(extracted_of_date), extract_of_date),
         Function::new("extract", &[Text, Interval], Of(extracted_of_interval), extract_of_interval),
         Function::new("date_part", &[Text, Timestamp], Of(part), part_of_timestamp),
-        Function::new("date_part", &[Text, Date], Of(part), part_of_timestamp_of_date),
+        Function::new("date_part", &[Text, Date], Of(part), part_of_timestamp_of_date).fallible(),
         Function::new("date_part", &[Text, Interval], Of(part_of_span), part_of_interval),
         Function::new("date_trunc", &[Text, Timestamp], Of(truncated), date_trunc).fallible(),
         Function::new("make_date", &[Whole, Whole, Whole], Gives::Date, make_date).fallible(),
@@ -242,7 +242,13 @@ fn part_of_timestamp_of_date(arguments: &Arguments<'_>) -> Result<ArrayRef, Prob
     let field = Field::of_call(arguments)?;
     let days = arguments.numbers::<Date32Type>(1);
     arguments.each_number::<Float64Type>(|row| {
-        Ok(decimal_to_float(of_day(field, days.at(row).into()).into(), 0))
+        let days = i64::from(days.at(row));
+        // PostgreSQL makes a timestamp of the date first
+        let has_timestamp = days.checked_mul(DAY_MICROS).is_some();
+        match has_timestamp {
+            true => Ok(decimal_to_float(of_day(field, days).into(), 0)),
+            false => Err(Problem::out_of_range(&TIMESTAMP)),
+        }
     })
 }
 
