@@ -111,39 +111,44 @@ fn parts(text: &str) -> Option<Vec<Part<'_>>> {
         if parts.len() == PARTS_MAX {
             return None;
         }
-        let sign = rest.chars().next().filter(|c| matches!(c, '+' | '-'));
-        let length = if sign.is_some() || rest.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-        {
-            let signed = rest.strip_prefix(['+', '-']).unwrap_or(rest).trim_start_matches(is_space);
-            let end = signed.find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.' | '-')));
-            let (number, behind) = signed.split_at(end.unwrap_or(signed.len()));
-            // PostgreSQL takes neither `-.5` nor `1.day`, though `.5` and `1. day`
-            let joins =
-                number.ends_with('.') && behind.starts_with(|c: char| c.is_ascii_alphabetic());
-            if joins || sign.is_some() && number.starts_with('.') {
-                return None;
-            }
-            let is_negative = sign == Some('-');
-            parts.push(match (number.contains(':'), number.contains('-')) {
-                (true, true) => return None,
-                (true, false) => Part::Time(number, is_negative),
-                (false, _) => Part::Number(number, is_negative),
-            });
-            rest.len() - signed.len() + number.len()
-        } else {
-            let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
-            let word = rest[..end].to_ascii_lowercase();
-            let is_whole = match rest[end..].chars().next() {
-                None | Some(',') => true,
-                // PostgreSQL takes what is joined to another word for a date
-                Some('0'..='9' | '+') => JOINED.contains(&word.as_str()),
-                Some(c) => is_space(c),
-            };
-            parts.push(Part::Word(word));
-            (end > 0 && is_whole).then_some(end)?
-        };
-        rest = &rest[length..];
+        let is_number = rest.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
+        let (part, behind) = if is_number { number(rest)? } else { word(rest)? };
+        parts.push(part);
+        rest = behind;
     }
+}
+
+/// Takes a number or a time off the start of a text, with its sign.
+fn number(text: &str) -> Option<(Part<'_>, &str)> {
+    let signed = text.strip_prefix(['+', '-']).map(|rest| rest.trim_start_matches(is_space));
+    let unsigned = signed.unwrap_or(text);
+    let end = unsigned.find(|c: char| !(c.is_ascii_digit() || ":.-".contains(c)));
+    let (number, behind) = unsigned.split_at(end.unwrap_or(unsigned.len()));
+    // PostgreSQL takes neither `-.5` nor `1.day`, though `.5` and `1. day`
+    let joins = number.ends_with('.') && behind.starts_with(|c: char| c.is_ascii_alphabetic());
+    if joins || signed.is_some() && number.starts_with('.') {
+        return None;
+    }
+    let is_negative = text.starts_with('-');
+    match (number.contains(':'), number.contains('-')) {
+        (true, true) => None,
+        (true, false) => Some((Part::Time(number, is_negative), behind)),
+        (false, _) => Some((Part::Number(number, is_negative), behind)),
+    }
+}
+
+/// Takes a word off the start of a text.
+fn word(text: &str) -> Option<(Part<'_>, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (word, behind) = text.split_at(end);
+    let word = word.to_ascii_lowercase();
+    let is_whole = match behind.chars().next() {
+        None | Some(',') => true,
+        // PostgreSQL takes what is joined to another word for a date
+        Some('0'..='9' | '+') => JOINED.contains(&word.as_str()),
+        Some(c) => is_space(c),
+    };
+    (!word.is_empty() && is_whole).then_some((Part::Word(word), behind))
 }
 
 fn words(parts: &[Part<'_>], last: Unit) -> Option<Interval> {
@@ -168,28 +173,11 @@ fn words(parts: &[Part<'_>], last: Unit) -> Option<Interval> {
                 unit = Some(Unit::Day);
                 TIME_MASK
             }
-            Part::Number(number, is_negative) => match number.split_once('-') {
-                Some((years, months)) => {
-                    let months = months.parse().ok().filter(|months| (0..12).contains(months))?;
-                    let months = years.parse::<i64>().ok()?.checked_mul(12)?.checked_add(months)?;
-                    sum.add(signed(months, *is_negative), 0.0, Unit::Month)?;
-                    unit = Some(Unit::Month);
-                    Unit::Month.mask()
-                }
-                None => {
-                    let (whole, fraction) = whole_and_fraction(number, *is_negative)?;
-                    let counted = unit?;
-                    sum.add(whole, fraction, counted)?;
-                    match counted {
-                        Unit::Second if fraction != 0.0 => SECOND_MASK,
-                        Unit::Hour => {
-                            unit = Some(Unit::Day);
-                            counted.mask()
-                        }
-                        _ => counted.mask(),
-                    }
-                }
-            },
+            Part::Number(number, is_negative) => {
+                let (mask, next) = sum.count(number, *is_negative, unit)?;
+                unit = Some(next);
+                mask
+            }
         };
         if seen & told != 0 {
             return None;
@@ -292,6 +280,27 @@ struct Sum {
 }
 
 impl Sum {
+    /// Adds a number that `unit` stands behind, or years and months. Returns what it has told, and the unit
+    /// of a number before it.
+    fn count(
+        &mut self,
+        number: &str,
+        is_negative: bool,
+        unit: Option<Unit>,
+    ) -> Option<(u32, Unit)> {
+        if let Some((years, months)) = number.split_once('-') {
+            let months = months.parse().ok().filter(|months| (0..12).contains(months))?;
+            let months = years.parse::<i64>().ok()?.checked_mul(12)?.checked_add(months)?;
+            self.add(signed(months, is_negative), 0.0, Unit::Month)?;
+            return Some((Unit::Month.mask(), Unit::Month));
+        }
+        let (whole, fraction) = whole_and_fraction(number, is_negative)?;
+        let unit = unit?;
+        self.add(whole, fraction, unit)?;
+        let mask = if unit == Unit::Second && fraction != 0.0 { SECOND_MASK } else { unit.mask() };
+        Some((mask, if unit == Unit::Hour { Unit::Day } else { unit }))
+    }
+
     /// Adds a number of units, as a whole number and a fraction between -1 and 1.
     fn add(&mut self, whole: i64, fraction: f64, unit: Unit) -> Option<()> {
         match unit {
