@@ -1,6 +1,7 @@
 //! One opened data file and how to read it.
 
 use std::fs::File;
+use std::io::ErrorKind::{InvalidInput, ReadOnlyFilesystem};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -170,7 +171,11 @@ impl DataFile {
     /// # Errors
     /// `Io`
     pub(crate) fn write_back(&self) -> Result<()> {
-        self.file.sync_data().map_err(|error| Error::io(&self.name, error))
+        match self.file.sync_data() {
+            // a file system that nobody can write to has nothing to write back
+            Err(error) if matches!(error.kind(), InvalidInput | ReadOnlyFilesystem) => Ok(()),
+            synced => synced.map_err(|error| Error::io(&self.name, error)),
+        }
     }
 
     /// Whether there is anything behind a header.

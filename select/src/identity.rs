@@ -60,7 +60,8 @@ const GRAIN_NANOS: i128 = 2 * SECOND_NANOS;
 
 const SECOND_NANOS: i128 = 1_000_000_000;
 
-/// The longest wait for a file to settle; one that still changes is being written all the time.
+/// After so long no other wait begins for a file to settle, each of which takes three seconds at most: one
+/// that still changes is being written all the time.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// The most looks at a file that has changed at each of them.
@@ -98,7 +99,7 @@ impl Look {
         Ok(look)
     }
 
-    /// Looks at a file without waiting for a clock.
+    /// Looks at a file without waiting for a clock. The cursor moves there and back.
     ///
     /// # Errors
     /// Those of the operating system.
@@ -179,7 +180,8 @@ impl Look {
         }
         let grain = if self.is_exact { self.grain() } else { GRAIN_NANOS };
         let nanos = self.identity.changed_nanos + grain - self.clock_nanos;
-        if nanos > 2 * GRAIN_NANOS {
+        // a little more, since the clock is behind the stamps by a tick
+        if nanos > GRAIN_NANOS + SECOND_NANOS {
             return None;
         }
         // the clock goes on by whole ticks
@@ -189,9 +191,12 @@ impl Look {
     }
 }
 
-/// Waits for the end of a write that has begun: finding data in a file takes the lock that the writer holds,
-/// on the file systems that are [`EXACT`], but for XFS and ZFS, where reading takes one.
+/// Waits for the end of a write that has begun, however long it takes: finding data in a file takes the
+/// lock that the writer holds, on the file systems that are [`LOCKED`].
 fn wait_for_writer(file: &File) {
+    if !is_one_of(file, &LOCKED) || !may_wait() {
+        return;
+    }
     if let Ok(at) = tell(file) {
         // a file without data has none to find
         let _found = seek(file, SeekFrom::Data(0));
@@ -239,6 +244,9 @@ fn is_one_of(file: &File, magics: &[u32]) -> bool {
 const EXACT: [u32; 7] =
     [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x2fc1_2fc1, 0x0102_1994, 0x794c_7630];
 
+/// Those of [`EXACT`] where finding data waits for a writer. On XFS and ZFS reading waits.
+const LOCKED: [u32; 5] = [0xef53, 0x9123_683e, 0xf2f5_2010, 0x0102_1994, 0x794c_7630];
+
 const RAMFS: u32 = 0x8584_58f6;
 
 const BCACHEFS: u32 = 0xca45_1a4e;
@@ -247,6 +255,7 @@ const BCACHEFS: u32 = 0xca45_1a4e;
 mod tests {
     use std::io::{Seek, SeekFrom, Write};
     use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Instant;
 
     use super::*;
 
@@ -343,8 +352,10 @@ mod tests {
                     let _written = file.write(b"x");
                 }
             });
+            let started = Instant::now();
             // it may have been settled for a moment, and the writer slow
             let look = Look::settled(&other);
+            assert!(started.elapsed() < WAIT_MAX + 3 * Duration::from_secs(1));
             let same = |now: Look| look.as_ref().is_ok_and(|look| now.identity == look.identity);
             while Look::new(&other).is_ok_and(same) {}
             is_over.store(true, Ordering::Relaxed);

@@ -181,10 +181,10 @@ impl Catalogue {
         }
         entry.protected.check_all(caller.transport)?;
         let (file, _) = self.open_data(&entry)?;
-        match Look::settled(&file) {
-            Ok(look) => Ok(Opened { file, look }),
-            Err(error) => Err(Fault::Unreadable(name.to_string(), error)),
-        }
+        let look =
+            Look::settled(&file).map_err(|error| Fault::Unreadable(name.to_string(), error))?;
+        self.check_described(&entry)?;
+        Ok(Opened { file, look })
     }
 
     /// What may be known of a file on any channel.
@@ -226,7 +226,7 @@ impl Catalogue {
     ) -> Result<(Arc<Source>, Protected), Fault> {
         entry.protected.check_file(transport)?;
         let (file, opened) = self.open_data(&entry)?;
-        let Entry { name, protected, described, target, .. } = entry;
+        let Entry { name, protected, described, target, .. } = &entry;
         let index = self.indexes.as_ref().map(|indexes| indexes.path_of(opened));
         let descriptor = described.as_ref().map(|described| described.look.identity());
         let version = version_with(opened, descriptor, index.as_deref());
@@ -234,7 +234,7 @@ impl Catalogue {
         let _opening = opening.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = self.sources.find(name.as_str(), &());
         if let Some(kept) = kept.filter(|kept| kept.version == version) {
-            return covered(&kept.source, protected, transport);
+            return covered(&kept.source, protected.clone(), transport);
         }
         let is_near = target.is_none() && self.indexes_are_near && is_local(&file);
         let keys = self.keyring.of(name.as_str());
@@ -244,9 +244,11 @@ impl Catalogue {
             true => Fault::from(error).discreet(name.as_str()),
             false => error.into(),
         })?;
+        self.check_described(&entry)?;
         let source = Arc::new(self.indexed(source));
-        let is_settled =
-            source.is_settled() && described.is_none_or(|described| described.look.is_settled());
+        let is_described_for_long =
+            described.as_ref().is_none_or(|described| described.look.is_settled());
+        let is_settled = source.is_settled() && is_described_for_long;
         // what could have changed without a trace is opened again
         if let Some(file) = source.identity().filter(|_| is_settled) {
             let version = SourceVersion { file, ..version };
@@ -254,7 +256,7 @@ impl Catalogue {
             let kept = Kept { source, version, index, protected, is_near };
             self.sources.keep(name.as_str(), (), Arc::new(kept));
         }
-        covered(&source, protected, transport)
+        covered(&source, protected.clone(), transport)
     }
 
     /// A file that has been opened before and has not changed since. The data is looked at before the
@@ -295,17 +297,26 @@ impl Catalogue {
         (target != *name).then_some(target)
     }
 
-    /// Opens the data. Who protects a file and then writes what is to be protected finds it
-    /// protected: a descriptor, or a link, that has changed since it was looked at is an error.
+    /// Opens the data. A descriptor, or a link, that has changed since it was looked at is an error.
     fn open_data(&self, entry: &Entry) -> Result<(File, Identity), Fault> {
         let (file, Seen { stat, by_link }) = open::open(&self.root.dir, entry.name.as_str())?;
         self.files_opened.fetch_add(1, Ordering::Relaxed);
         let target = if by_link { self.target(&entry.name) } else { None };
-        let is_same = target.as_ref() == entry.target.as_ref().map(|(name, _)| name)
-            && self.is_described_by(&entry.name, entry.described.as_deref())
+        if target.as_ref() != entry.target.as_ref().map(|(name, _)| name) {
+            return Err(Fault::DescriptorChanged(entry.name.to_string()));
+        }
+        self.check_described(entry)?;
+        Ok((file, identity(&stat)))
+    }
+
+    /// Checks that the descriptors of a file are still what they were. To be asked after the look at its
+    /// data that later changes are told by: who protects a file and then writes what is to be protected
+    /// finds it protected.
+    fn check_described(&self, entry: &Entry) -> Result<(), Fault> {
+        let is_same = self.is_described_by(&entry.name, entry.described.as_deref())
             && entry.target.iter().all(|(name, by)| self.is_described_by(name, by.as_deref()));
         match is_same {
-            true => Ok((file, identity(&stat))),
+            true => Ok(()),
             false => Err(Fault::DescriptorChanged(entry.name.to_string())),
         }
     }

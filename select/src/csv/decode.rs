@@ -14,11 +14,11 @@ pub(super) fn column(block: &Block<'_>, column: usize, rows: Rows<'_>) -> Result
     match rows {
         Rows::All => {
             let records = 0..block.records();
-            kind::column(&Field { block, column, records }, kind, numbers)
+            kind::column(&Field { block, column, records, numbers }, kind)
         }
         Rows::Selected(rows) => {
             let records = rows.iter().map(|&row| row as usize);
-            kind::column(&Field { block, column, records }, kind, numbers)
+            kind::column(&Field { block, column, records, numbers }, kind)
         }
     }
 }
@@ -28,6 +28,7 @@ struct Field<'a, R> {
     block: &'a Block<'a>,
     column: usize,
     records: R,
+    numbers: Numbers,
 }
 
 impl<R: ExactSizeIterator<Item = usize> + Clone> Cells for Field<'_, R> {
@@ -46,5 +47,9 @@ impl<R: ExactSizeIterator<Item = usize> + Clone> Cells for Field<'_, R> {
 
     fn record(&self, place: usize) -> usize {
         self.records.clone().nth(place).unwrap_or(0)
+    }
+
+    fn numbers(&self) -> Numbers {
+        self.numbers
     }
 }

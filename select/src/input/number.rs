@@ -89,7 +89,7 @@ pub(crate) fn decimal(text: &str, precision: u8, scale: u8) -> Option<i128> {
         digits = digits.checked_mul(10_i128.checked_pow(u32::try_from(missing).ok()?)?)?;
     }
     let next = usize::try_from(kept).ok().and_then(|kept| parts.digits().nth(kept));
-    digits += i128::from(next.is_some_and(|byte| byte >= b'5'));
+    let digits = digits.checked_add(i128::from(next.is_some_and(|byte| byte >= b'5')))?;
     (digits < limit).then_some(parts.signed(digits))
 }
 

@@ -263,6 +263,8 @@ fn numbers() {
             ("-", "none"),
         ],
     );
+    let widest = format!("{}.5", i128::MAX);
+    assert_eq!(number::decimal(&widest, 38, 0), None);
     assert_eq!(number::exact("1.50e1"), Some(Value::Decimal { digits: 150, scale: 1 }));
     assert_eq!(number::exact(" -5 "), Some(Value::Integer(-5)));
 }

@@ -10,16 +10,14 @@ use super::{Block, Field, number};
 
 /// The column of those rows; the error is the first record that does not decode.
 pub(super) fn column(block: &Block<'_>, field: &Field, rows: Rows<'_>) -> Result<ArrayRef, usize> {
-    // the grammar has plain numbers alone, but those of a declared field may be in strings
-    let numbers = Numbers::Any;
     match rows {
         Rows::All => {
             let records = 0..block.records();
-            kind::column(&Column { block, field, records }, field.kind, numbers)
+            kind::column(&Column { block, field, records }, field.kind)
         }
         Rows::Selected(rows) => {
             let records = rows.iter().map(|&row| row as usize);
-            kind::column(&Column { block, field, records }, field.kind, numbers)
+            kind::column(&Column { block, field, records }, field.kind)
         }
     }
 }
@@ -52,6 +50,12 @@ impl<R: ExactSizeIterator<Item = usize> + Clone> Cells for Column<'_, R> {
 
     fn record(&self, place: usize) -> usize {
         self.records.clone().nth(place).unwrap_or(0)
+    }
+
+    /// The grammar has no others, but for strings in a declared field.
+    #[inline(always)]
+    fn numbers(&self) -> Numbers {
+        Numbers::Any
     }
 }
 

@@ -122,11 +122,7 @@ impl Seen {
         match (self, other) {
             (Seen::Nothing, seen) | (seen, Seen::Nothing) => seen,
             (Seen::String(a), Seen::String(b)) => Seen::String(a.and(b)),
-            (Seen::Number(a), Seen::Number(b)) => Seen::Number(match a.and(b) {
-                // too many digits together for an exact type
-                Shape::Text => Shape::Float,
-                shape => shape,
-            }),
+            (Seen::Number(a), Seen::Number(b)) => Seen::Number(a.and(b)),
             (Seen::Boolean, Seen::Boolean) => Seen::Boolean,
             _ => Seen::Other,
         }

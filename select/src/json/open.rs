@@ -39,7 +39,10 @@ impl Layout {
             true => the_declared(&descriptor, declared, &mut sample)?,
             false => {
                 let fields = the_inferred(name, &descriptor, &sample)?;
-                check_protected(&descriptor, &declared, &fields)?;
+                // of a file without records nobody knows the members yet
+                if !bytes.trim_ascii().is_empty() {
+                    check_protected(&descriptor, &declared, &fields)?;
+                }
                 fields
             }
         };
@@ -136,7 +139,7 @@ fn check_protected(descriptor: &str, declared: &[Declared], fields: &[Field]) ->
                 .strip_prefix(name)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        fields.is_empty() || fields.iter().any(below)
+        fields.iter().any(below)
     };
     match declared.iter().find(|declared| !is_known(&declared.name)) {
         None => Ok(()),

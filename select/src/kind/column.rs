@@ -24,6 +24,9 @@ pub(crate) trait Cells {
 
     /// The record that comes at that place.
     fn record(&self, place: usize) -> usize;
+
+    /// How numbers may be written.
+    fn numbers(&self) -> Numbers;
 }
 
 /// How the numbers of a column may be written.
@@ -31,19 +34,19 @@ pub(crate) trait Cells {
 pub(crate) enum Numbers {
     /// As inference takes them for numbers.
     Plain,
-    /// With a sign and leading zeros too.
+    /// With `+` and leading zeros too.
     Any,
 }
 
 /// The cells as values of that type; the error is the first record that does not decode.
-pub(crate) fn column(cells: &impl Cells, kind: Kind, numbers: Numbers) -> Result<ArrayRef, usize> {
+pub(crate) fn column(cells: &impl Cells, kind: Kind) -> Result<ArrayRef, usize> {
     match kind {
         Kind::Boolean => boolean(cells),
-        Kind::Int64 => number::<Int64Type>(cells, kind, numbers, value::int64),
-        Kind::Float64 => number::<Float64Type>(cells, kind, numbers, value::float64),
+        Kind::Int64 => number::<Int64Type>(cells, kind, value::int64),
+        Kind::Float64 => number::<Float64Type>(cells, kind, value::float64),
         Kind::Decimal { precision, scale } => {
             let decimal = |text: &[u8]| value::decimal(text, precision, scale);
-            number::<Decimal128Type>(cells, kind, numbers, decimal)
+            number::<Decimal128Type>(cells, kind, decimal)
         }
         Kind::Date => primitive::<Date32Type>(cells, kind, value::date),
         Kind::Timestamp => primitive::<TimestampMicrosecondType>(cells, kind, value::timestamp),
@@ -54,10 +57,9 @@ pub(crate) fn column(cells: &impl Cells, kind: Kind, numbers: Numbers) -> Result
 fn number<T: ArrowPrimitiveType>(
     cells: &impl Cells,
     kind: Kind,
-    numbers: Numbers,
     decode: impl Fn(&[u8]) -> Option<T::Native>,
 ) -> Result<ArrayRef, usize> {
-    match numbers {
+    match cells.numbers() {
         Numbers::Any => primitive::<T>(cells, kind, decode),
         Numbers::Plain => {
             let plain = |text: &[u8]| value::is_plain_number(text).then(|| decode(text)).flatten();

@@ -30,8 +30,8 @@ pub(crate) enum IndexCommand {
     /// descriptor declares as `[[key]]` are sorted, so that a few records are found and read alone. An
     /// index is used as long as its file and the layout in its descriptor are what they were; afterwards it
     /// is as if there were none. A new name, mode or owner of the file is a change, too: its time of change
-    /// tells of all of them; with `append_only = true` in the descriptor it stays good for the
-    /// records that it was built from, and those behind them are read. It holds values of the file, of protected columns too: it is readable
+    /// tells of all of them. With `append_only = true` in the descriptor an index stays good for the
+    /// records that it was built from, and later ones are read. It holds values of the file, of protected columns too: it is readable
     /// by its owner alone, who has to be the user that the server runs as.
     Build(FilesArgs),
     /// List all indexes
@@ -205,7 +205,7 @@ fn since(contents: &IndexContents) -> &'static str {
         Ok(Identity { device, inode, .. })
             if (device, inode) == (contents.identity.device, contents.identity.inode) =>
         {
-            "; the file has changed since"
+            "; the file has changed since (used nevertheless if it is append_only)"
         }
         Ok(_) => "; another file is there now",
         Err(_) => "; the file is not there now",
