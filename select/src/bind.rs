@@ -18,7 +18,7 @@ use crate::syntax::{self, Name, Position};
 use crate::{Error, ErrorKind, Result, Value, View, nesting, types};
 pub(crate) use coerce::is_untyped;
 use coerce::{coerce, fold, literal, unify};
-use operators::{arithmetic, in_list, matching, negate, plus};
+use operators::{arithmetic, between, compare, in_list, matching, negate, plus};
 
 /// What names and parameters mean.
 #[derive(Debug)]
@@ -84,18 +84,16 @@ impl Binder<'_> {
             Syntax::Negate(operand) => negate(self.part(operand)?, at)?,
             Syntax::Plus(operand) => plus(self.part(operand)?, at)?,
             Syntax::Compare { op, left, right } => {
-                let operands = [self.part(left)?, self.part(right)?];
-                let [left, right] = unify(operands, at, *op)?;
-                boolean(ExprKind::Compare { op: *op, left: Box::new(left), right: Box::new(right) })
+                let left = self.part(left)?;
+                compare(*op, left, self.part(right)?, at, *op)?
             }
             Syntax::Arithmetic { op, left, right } => {
                 let left = self.part(left)?;
                 arithmetic(*op, left, self.part(right)?, at)?
             }
             Syntax::Between { operand, low, high, negated } => {
-                let operands = [self.part(operand)?, self.part(low)?, self.part(high)?];
-                let [operand, low, high] = unify(operands, at, "BETWEEN")?.map(Box::new);
-                negated_if(*negated, boolean(ExprKind::Between { operand, low, high }))
+                let (operand, low) = (self.part(operand)?, self.part(low)?);
+                negated_if(*negated, between(operand, low, self.part(high)?, at)?)
             }
             Syntax::InList { operand, list, negated } => {
                 let operand = self.part(operand)?;

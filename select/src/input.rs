@@ -17,7 +17,7 @@ use crate::Value;
 const TEXT_BYTES_MAX: usize = 128;
 
 /// Whether PostgreSQL passes over a character before and after a value: white space of ASCII alone.
-pub(crate) fn is_space(c: char) -> bool {
+fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t'..='\r')
 }
 

@@ -401,7 +401,10 @@ pub(crate) fn arithmetic(
             let result = decimal_result(op, left, right)?;
             Some((decimal(left.0, left.1), decimal(right.0, right.1), result))
         }
-        (_, l, r) if is_number(l) && is_number(r) => Some((Float64, Float64, Float64)),
+        // PostgreSQL has no remainder of floats
+        (op, l, r) if op != Op::Modulo && is_number(l) && is_number(r) => {
+            Some((Float64, Float64, Float64))
+        }
         _ => None,
     }
 }

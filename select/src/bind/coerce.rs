@@ -128,11 +128,28 @@ pub(super) fn unify_list(
     unified.collect()
 }
 
-/// Brings an operand and a list that it is looked up in to one type. Beside constants alone a 32-bit
-/// float stays one, as in PostgreSQL.
+/// Whether the first of these compares with each of the others as it does where all are brought to one
+/// type. PostgreSQL compares them in pairs.
+pub(super) fn compare_alike(operands: &[Expr]) -> bool {
+    let Some((first, others)) = operands.split_first() else { return true };
+    let has_untyped = operands.iter().any(is_untyped);
+    // exact numbers compare alike whatever their digits, but a text beside them is read as one of them
+    let family = |of: Option<DataType>| match of {
+        Some(of) if !has_untyped && types::digits_of(&of).is_some() => Some(DataType::Int64),
+        of => of,
+    };
+    let all = family(common_type(operands, Purpose::Compare));
+    others
+        .iter()
+        .all(|other| family(common_type(&[first.clone(), other.clone()], Purpose::Compare)) == all)
+}
+
+/// Brings an operand and a list that it is looked up in to one type. Beside two constants or more, and
+/// nothing else, a 32-bit float stays one, as in PostgreSQL.
 pub(super) fn unify_lookup(operands: Vec<Expr>, at: Position) -> Result<Vec<Expr>> {
     let is_real = operands.first().is_some_and(|operand| operand.data_type == DataType::Float32);
-    match is_real && operands.iter().skip(1).all(Expr::is_literal) {
+    let has_constants = operands.len() > 2 && operands.iter().skip(1).all(Expr::is_literal);
+    match is_real && has_constants {
         true => unify_values(operands, at, "IN"),
         false => unify_list(operands, at, "IN"),
     }
@@ -179,22 +196,24 @@ fn common_type(operands: &[Expr], purpose: Purpose) -> Option<DataType> {
     let fixed = operands.iter().filter(|operand| !operand.is_literal());
     let fixed_type = purpose.common(fixed.map(|operand| operand.data_type.clone()));
     let Some(fixed_type) = fixed_type? else {
-        let texts = |operand: &&Expr| !is_untyped(operand);
-        let typed = operands.iter().filter(texts).map(|operand| operand.data_type.clone());
-        return purpose.common(typed).map(|common| common.unwrap_or(DataType::Utf8));
+        let typed = operands.iter().filter(|operand| !is_untyped(operand));
+        let Some(common) = purpose.common(typed.map(|operand| operand.data_type.clone()))? else {
+            return Some(DataType::Utf8);
+        };
+        let texts = operands.iter().filter_map(|operand| number_beside(operand, &common));
+        let numbers = texts.map(|number| types::type_of(&number)).collect::<Vec<_>>();
+        return purpose.common(numbers.into_iter().chain([common]))?;
     };
     let mut target = fixed_type;
     for operand in operands.iter().filter(|operand| operand.is_literal()) {
         let ExprKind::Literal(Literal { value, .. }) = &operand.kind else { continue };
-        let (value, data_type) = match (value, &target) {
-            // beside decimals a text is one with all its digits
-            (Value::Text(text), DataType::Decimal128(..)) if is_untyped(operand) => {
-                let Some(number) = number::exact(text) else { continue };
+        let (value, data_type) = match number_beside(operand, &target) {
+            Some(number) => {
                 let data_type = types::type_of(&number);
                 (number, data_type)
             }
-            _ if is_untyped(operand) => continue,
-            (value, _) => (value.clone(), operand.data_type.clone()),
+            None if is_untyped(operand) => continue,
+            None => (value.clone(), operand.data_type.clone()),
         };
         let is_kept = match (&data_type, &target) {
             (DataType::Utf8, target) => *target != DataType::Utf8,
@@ -206,6 +225,18 @@ fn common_type(operands: &[Expr], purpose: Purpose) -> Option<DataType> {
         }
     }
     Some(target)
+}
+
+/// The number that an untyped text is beside decimals: one with all its digits.
+pub(super) fn number_beside(operand: &Expr, other: &DataType) -> Option<Value> {
+    match &operand.kind {
+        ExprKind::Literal(Literal { value: Value::Text(text), is_untyped: true, .. })
+            if other.is_decimal() =>
+        {
+            number::exact(text)
+        }
+        _ => None,
+    }
 }
 
 /// Whether it is a text or NULL as it was written, which takes the type of what it stands beside; one

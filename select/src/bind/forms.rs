@@ -5,16 +5,16 @@ use std::cmp::Ordering;
 use arrow::datatypes::DataType;
 
 use super::coerce::{
-    coerce, fold, is_untyped, literal, typed_literal, unify, unify_list, unify_values,
+    coerce, compare_alike, fold, is_untyped, literal, typed_literal, unify_list, unify_values,
 };
-use super::operators::arithmetic;
-use super::{Binder, boolean, mismatch};
+use super::operators::{arithmetic, compare};
+use super::{Binder, mismatch};
 use crate::cast;
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::functions::{self, CONCATENATION, Takes, Unresolved};
 use crate::input::number;
 use crate::syntax::{self, ArithmeticOp, CastTarget, CompareOp, Position};
-use crate::types::{self, digits_of, type_name};
+use crate::types::{self, TIMESTAMP, digits_of, type_name};
 use crate::{ErrorKind, Result, Value};
 
 impl Binder<'_> {
@@ -42,9 +42,23 @@ impl Binder<'_> {
         let operand = match operand {
             None => None,
             Some(operand) => {
+                let operand = if is_untyped(&operand) {
+                    cast_to(operand, &DataType::Utf8, at)?
+                } else {
+                    operand
+                };
                 conditions.insert(0, operand);
-                conditions = unify_list(conditions, at, "CASE")?;
-                Some(Box::new(conditions.remove(0)))
+                if compare_alike(&conditions) {
+                    conditions = unify_list(conditions, at, "CASE")?;
+                    Some(Box::new(conditions.remove(0)))
+                } else {
+                    let operand = conditions.remove(0);
+                    let equal = |condition| {
+                        compare(CompareOp::Equal, operand.clone(), condition, at, "CASE")
+                    };
+                    conditions = conditions.into_iter().map(equal).collect::<Result<_>>()?;
+                    None
+                }
             }
         };
         let mut results = unify_values(results, at, "the value of CASE")?;
@@ -144,6 +158,10 @@ pub(super) fn call(name: &str, arguments: Vec<Expr>, at: Position) -> Result<Exp
                 _ => Err(mismatch(at, format!("{name} lost an argument"))),
             }
         }
+        ("substring", 2) if arguments.get(1).is_some_and(is_untyped) => {
+            let message = "substring by a regular expression is not supported";
+            Err(at.error(ErrorKind::Unsupported, message))
+        }
         ("coalesce" | "greatest" | "least", _) => {
             Err(mismatch(at, format!("{name} takes one or more arguments, got none")))
         }
@@ -174,19 +192,16 @@ fn of_two(name: &str, left: Expr, right: Expr, at: Position) -> Result<Expr> {
     }
 }
 
-/// The left, unless both are equal. As in PostgreSQL a 32-bit float on the left stays one, though it is
-/// compared with other numbers in 64 bits.
+/// The left, unless both are equal. As in PostgreSQL a 32-bit float or a date on the left stays one,
+/// though it is compared as another type.
 fn nullif(left: Expr, right: Expr, at: Position) -> Result<Expr> {
     let is_real = |expr: &Expr| expr.data_type == DataType::Float32;
-    if is_real(&left) && !is_real(&right) {
-        let [value, other] = unify([left.clone(), right], at, "nullif")?.map(Box::new);
-        let kind = ExprKind::Compare { op: CompareOp::Equal, left: value, right: other };
-        let null = literal(Value::Null, at)?;
-        let arms = vec![boolean(kind), cast_to(null, &left.data_type, at)?, left];
-        return Ok(Expr {
-            data_type: DataType::Float32,
-            kind: ExprKind::Case { operand: None, arms },
-        });
+    let is_date = left.data_type == DataType::Date32 && right.data_type == TIMESTAMP;
+    if is_real(&left) && !is_real(&right) || is_date {
+        let equal = compare(CompareOp::Equal, left.clone(), right, at, "nullif")?;
+        let (null, data_type) = (literal(Value::Null, at)?, left.data_type.clone());
+        let arms = vec![equal, cast_to(null, &data_type, at)?, left];
+        return Ok(Expr { data_type, kind: ExprKind::Case { operand: None, arms } });
     }
     let wide = |expr: Expr| match is_real(&right) && digits_of(&left.data_type).is_some() {
         true => cast_to(expr, &DataType::Float64, at),

@@ -1,16 +1,19 @@
 //! Operators, bound to operands of the types that they take.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use arrow::array::Datum;
 use arrow::datatypes::DataType;
 
-use super::coerce::{coerce, is_untyped, literal, unify_lookup};
+use super::coerce::{
+    coerce, compare_alike, is_untyped, literal, number_beside, unify, unify_lookup,
+};
 use super::{boolean, mismatch};
 use crate::expr::{Expr, ExprKind, Literal, LiteralSet};
 use crate::functions::{ILIKE, LIKE};
 use crate::pattern::Pattern;
-use crate::syntax::{ArithmeticOp, PatternLanguage, Position};
+use crate::syntax::{ArithmeticOp, CompareOp, PatternLanguage, Position};
 use crate::types::{self, INTERVAL, type_name};
 use crate::{ErrorKind, Result, Value};
 
@@ -38,6 +41,30 @@ pub(super) fn plus(operand: Expr, at: Position) -> Result<Expr> {
     }
 }
 
+/// `left op right`; `what` is what errors call it.
+pub(super) fn compare(
+    op: CompareOp,
+    left: Expr,
+    right: Expr,
+    at: Position,
+    what: impl fmt::Display,
+) -> Result<Expr> {
+    let [left, right] = unify([left, right], at, what)?.map(Box::new);
+    Ok(boolean(ExprKind::Compare { op, left, right }))
+}
+
+pub(super) fn between(operand: Expr, low: Expr, high: Expr, at: Position) -> Result<Expr> {
+    let operands = [operand, low, high];
+    if compare_alike(&operands) {
+        let [operand, low, high] = unify(operands, at, "BETWEEN")?.map(Box::new);
+        return Ok(boolean(ExprKind::Between { operand, low, high }));
+    }
+    let [operand, low, high] = operands;
+    let above = compare(CompareOp::GreaterOrEqual, operand.clone(), low, at, "BETWEEN")?;
+    let below = compare(CompareOp::LessOrEqual, operand, high, at, "BETWEEN")?;
+    Ok(boolean(ExprKind::And(vec![above, below])))
+}
+
 pub(super) fn arithmetic(op: ArithmeticOp, left: Expr, right: Expr, at: Position) -> Result<Expr> {
     let refused = |left: &Expr, right: &Expr| {
         let (left, right) = (type_name(&left.data_type), type_name(&right.data_type));
@@ -46,12 +73,23 @@ pub(super) fn arithmetic(op: ArithmeticOp, left: Expr, right: Expr, at: Position
     let untyped_beside = |other: &Expr| match &other.data_type {
         // `date - '1995-01-01'` is the number of days between.
         DataType::Date32 if op == ArithmeticOp::Subtract => DataType::Date32,
-        DataType::Date32 => DataType::Int64,
         DataType::Timestamp(..) if op == ArithmeticOp::Add => INTERVAL,
         other => other.clone(),
     };
-    let to_left = is_untyped(&left).then(|| untyped_beside(&right));
-    let to_right = is_untyped(&right).then(|| untyped_beside(&left));
+    let is_date = |expr: &Expr| expr.data_type == DataType::Date32;
+    let is_unclear = is_date(&left) && is_untyped(&right) || is_untyped(&left) && is_date(&right);
+    if op == ArithmeticOp::Add && is_unclear {
+        let message =
+            "+ of a date and a text: days or a time? write '7'::integer or INTERVAL '7 days'";
+        return Err(mismatch(at, message.to_owned()));
+    }
+    let typed_beside = |operand: &Expr, other: &Expr| match number_beside(operand, &other.data_type)
+    {
+        Some(number) => types::decimal_of(&number).unwrap_or_else(|| untyped_beside(other)),
+        None => untyped_beside(other),
+    };
+    let to_left = is_untyped(&left).then(|| typed_beside(&left, &right));
+    let to_right = is_untyped(&right).then(|| typed_beside(&right, &left));
     let coerced = |operand: Expr, to: Option<DataType>| match to {
         None => Ok(operand),
         Some(to) => coerce(operand, &to).map_err(|found| {
@@ -92,6 +130,19 @@ fn operand_type(expr: &Expr) -> types::Operand {
 pub(super) fn in_list(operand: Expr, list: Vec<Expr>, at: Position) -> Result<Expr> {
     let mut operands = vec![operand];
     operands.extend(list);
+    if !operands.iter().skip(1).all(Expr::is_literal) && !compare_alike(&operands) {
+        let operand = operands.remove(0);
+        let (constants, others): (Vec<_>, Vec<_>) =
+            operands.into_iter().partition(Expr::is_literal);
+        let mut terms = Vec::with_capacity(others.len() + 1);
+        if !constants.is_empty() {
+            terms.push(in_list(operand.clone(), constants, at)?);
+        }
+        for other in others {
+            terms.push(compare(CompareOp::Equal, operand.clone(), other, at, "IN")?);
+        }
+        return Ok(boolean(ExprKind::Or(terms)));
+    }
     let mut list = unify_lookup(operands, at)?;
     let operand = Box::new(list.remove(0));
     Ok(boolean(match literal_set(&list) {

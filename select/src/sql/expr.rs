@@ -157,6 +157,11 @@ fn lower_binary(
 ) -> Result<Expr> {
     use ast::BinaryOperator as Op;
     let compare = |op| -> Result<Expr> {
+        if is_comparison(left) {
+            let message =
+                "a comparison stands beside another; expected AND between them, or brackets";
+            return Err(at(right).error(ErrorKind::Syntax, message));
+        }
         let left = Box::new(lower_at(left, depth + 1)?);
         let right = Box::new(lower_at(right, depth + 1)?);
         Ok(Expr { at: left.at, kind: ExprKind::Compare { op, left, right } })
@@ -189,6 +194,14 @@ fn lower_binary(
         Op::PGRegexNotIMatch => regex(PatternLanguage::RegexIgnoringCase, true),
         _ => unsupported(at(right), format!("the operator {op} before this")),
     }
+}
+
+fn is_comparison(expr: &ast::Expr) -> bool {
+    use ast::BinaryOperator as Op;
+    matches!(
+        expr,
+        ast::Expr::BinaryOp { op: Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq, .. }
+    )
 }
 
 /// Flattens a chain of one connective without recursing along it: the parser's tree leans left

@@ -5,7 +5,7 @@ use sqlparser::ast;
 use super::cast::lower_cast;
 use super::place::{at, refuse, start, unsupported};
 use crate::input::interval::{self, Unit};
-use crate::input::is_space;
+use crate::input::trim;
 use crate::syntax::{Expr, ExprKind, Position};
 use crate::{ErrorKind, Result, Value};
 
@@ -86,9 +86,10 @@ pub(super) fn lower_interval(interval: &ast::Interval) -> Result<Expr> {
         Some(field) => {
             let unit = lower_unit(field, here)?;
             // with a unit, what is finer than it would be cut off
-            let of_number =
-                |c| matches!(c, '+' | '-' | '0'..='9') || unit == Unit::Second && c == '.';
-            let is_number = text.chars().all(|c| is_space(c) || of_number(c));
+            let of_number = |c: char| c.is_ascii_digit() || unit == Unit::Second && c == '.';
+            let trimmed = trim(text);
+            let unsigned = trim(trimmed.strip_prefix(['+', '-']).unwrap_or(trimmed));
+            let is_number = unsigned.chars().all(of_number);
             is_number.then(|| interval::parse_with(text, unit)).flatten()
         }
     };

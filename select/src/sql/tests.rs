@@ -120,7 +120,7 @@ fn chains_do_not_overflow_the_stack() {
             (" IS DISTINCT FROM ", Some(ErrorKind::LimitExceeded)),
             ("^", Some(ErrorKind::LimitExceeded)),
             ("~", Some(ErrorKind::LimitExceeded)),
-            ("=", Some(ErrorKind::LimitExceeded)),
+            ("=", Some(ErrorKind::Syntax)),
         ] {
             let chain = |terms: usize| vec!["a"; terms].join(operator);
             let text = format!("SELECT * FROM 'f' WHERE {}", chain(OPERATORS_MAX - 3));

@@ -37,6 +37,7 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     let tokens = Tokenizer::new(&SelectDialect, text)
         .tokenize_with_location()
         .map_err(|e| position(e.location).error(ErrorKind::Syntax, lower_first(&e.message)))?;
+    refuse_odd(&tokens)?;
     let tokens = joined_texts(tokens)?;
     let is_select = |token: &&TokenWithSpan| {
         matches!(&token.token, Token::Word(word)
@@ -59,6 +60,23 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
             format!("more than {OPERATORS_MAX} operators; use IN for long lists"),
         )),
     }
+}
+
+/// Refuses what the parser takes and SQL does not: a word joined to a number, and `==`.
+fn refuse_odd(tokens: &[TokenWithSpan]) -> Result<()> {
+    for pair in tokens.windows(2) {
+        let [first, second] = pair else { continue };
+        let (at, complaint) = match (&first.token, &second.token) {
+            (Token::Number(..), Token::Word(word)) => {
+                let complaint = "follows a number; expected a space or an operator before it";
+                (second, format!("`{word}` {complaint}"))
+            }
+            (Token::DoubleEq, _) => (first, "`==` is no operator; expected =".to_owned()),
+            _ => continue,
+        };
+        return Err(position(at.span.start).error(ErrorKind::Syntax, complaint));
+    }
+    Ok(())
 }
 
 /// What stands between a text and the next token.

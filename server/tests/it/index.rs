@@ -78,7 +78,12 @@ fn indexes_are_built_listed_shown_and_dropped() {
     let file = fixture.data().join(FILE);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let (_, listed, _) = index(&fixture, &["list"]);
-    assert!(listed.ends_with(" in 4 zones; the file has changed since (used nevertheless if it is append_only)\n"), "{listed}");
+    assert!(
+        listed.ends_with(
+            " in 4 zones; the file has changed since (used nevertheless if it is append_only)\n"
+        ),
+        "{listed}"
+    );
     assert_eq!(index(&fixture, &["show", FILE]).1, no_index);
     built(&fixture);
     fs::rename(&file, file.with_extension("old")).unwrap();
