@@ -85,12 +85,12 @@ impl Value {
         })
     }
 
-    /// The date that a text means, [`DATE '…'`](crate::input::time).
+    /// The date that a text means, as in `DATE '2024-02-28'`; `None` when it is none.
     pub fn date(text: &str) -> Option<Self> {
         time::date(text).map(Self::Date)
     }
 
-    /// The timestamp that a text means, [`TIMESTAMP '…'`](crate::input::time).
+    /// The timestamp that a text means, as in `TIMESTAMP '2024-02-28 10:00'`; `None` when it is none.
     pub fn timestamp(text: &str) -> Option<Self> {
         time::timestamp(text).map(Self::Timestamp)
     }
