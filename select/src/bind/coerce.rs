@@ -218,7 +218,7 @@ fn common_type(operands: &[Expr], purpose: Purpose) -> Option<DataType> {
         let is_kept = match (&data_type, &target) {
             (DataType::Utf8, target) => *target != DataType::Utf8,
             (DataType::Float64, DataType::Float32) => purpose == Purpose::Merge,
-            _ => false,
+            (data_type, target) => value == Value::Null && data_type != target,
         };
         if is_kept || !purpose.fits(&value, &target) {
             target = purpose.common([target, data_type])??;
