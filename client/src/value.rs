@@ -70,8 +70,8 @@ impl Value {
 
     /// A value as people write it on a command line: `TYPE:VALUE`, where the type is one of `text`,
     /// `integer`, `decimal`, `float`, `boolean`, `date`, `timestamp` and `null`; or a bare value,
-    /// which is an integer or a decimal where it looks like one and else a text. A text is read as what
-    /// it stands beside, so `007` is a number beside numbers and keeps its zeros beside texts.
+    /// which is an integer or a decimal where it looks like one and else a text. A text is read as
+    /// what it stands beside, so `007` is a number beside numbers and keeps its zeros beside texts.
     ///
     /// # Errors
     /// [`Usage::Value`] where the value is not of its type.
@@ -145,7 +145,7 @@ fn float(text: &str) -> Option<f64> {
     (!overflows && !underflows).then_some(value)
 }
 
-/// Whether a number would lose zeros before its digits.
+/// Returns whether a number would lose zeros before its digits.
 fn has_leading_zero(text: &str) -> bool {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text).as_bytes();
     matches!(digits, [b'0', b'0'..=b'9', ..])

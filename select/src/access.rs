@@ -3,8 +3,9 @@
 //! Zones of an index fall out where WHERE is true for none of their records, or where OFFSET passes
 //! over all of them and computing them could not have failed. Of a view with a row filter all is
 //! read: neither a count nor the time of an answer may tell of records that are not to be seen.
-//! Where a key of the index tells the records that are wanted, and reading those one by one costs less
-//! than the zones that are left, they alone are read. Records behind those of the index are read anyway.
+//! Where a key of the index tells the records that are wanted, and reading those one by one costs
+//! less than the zones that are left, they alone are read. Records behind those of the index are
+//! read anyway.
 
 mod keyed;
 mod search;
@@ -60,8 +61,8 @@ impl AccessPath {
     }
 
     /// What statistics leave. Where records have no fixed length, extents are of `morsel_bytes` at
-    /// most if zones are: threads take them without waiting for one another. A run of records that is
-    /// read apart costs as much as `apart_bytes` more of one that is not.
+    /// most if zones are: threads take them without waiting for one another. A run of records that
+    /// is read apart costs as much as `apart_bytes` more of one that is not.
     pub(crate) fn pruned(plan: &Bound, morsel_bytes: usize, apart_bytes: u64) -> Self {
         let all = Self::all(plan);
         let parts = &plan.source().parts;

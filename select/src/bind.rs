@@ -170,8 +170,8 @@ impl Binder<'_> {
         self.look_up(name)?.ok_or_else(|| self.unknown(name))
     }
 
-    /// Finds a column, if there is one: by its exact name first, then, unless quoted, without regard
-    /// to case. `"a.b"` is first the column with that name, `a.b` first what is in `a`.
+    /// Finds a column, if there is one: by its exact name first, then, unless quoted, without
+    /// regard to case. `"a.b"` is first the column with that name, `a.b` first what is in `a`.
     fn look_up(&self, name: &Name) -> Result<Option<(usize, &Field)>> {
         let alike = self.view.fields().filter(|(_, field)| matches(name, field.name()));
         let alike: Vec<(usize, &Field)> = alike.collect();

@@ -71,7 +71,7 @@ impl Block<'_> {
         }
     }
 
-    /// Whether the columns are all that those rows have.
+    /// Returns whether the columns are all that those rows have.
     ///
     /// # Errors
     /// The fault of the first row that has more.

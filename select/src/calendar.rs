@@ -111,8 +111,8 @@ mod tests {
         assert_eq!(days_in_month(-4, 2), 29);
     }
 
-    /// Every day of the years 1 to 9999 in order is one more than the day before it, and the lengths
-    /// of months are those of the rule as it is usually told.
+    /// Every day of the years 1 to 9999 in order is one more than the day before it, and the
+    /// lengths of months are those of the rule as it is usually told.
     #[test]
     fn every_day_follows_the_day_before() {
         assert_eq!(days_since_epoch(0, 0, 1, 1), None);

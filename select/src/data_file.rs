@@ -143,14 +143,14 @@ impl DataFile {
         with_compression(format, self.compression)
     }
 
-    /// What the file was when it was opened.
+    /// Returns what the file was when it was opened.
     pub(crate) fn identity(&self) -> Identity {
         self.look.identity()
     }
 
-    /// Whether the file is no longer what it was when it was opened, or might not be, or, if records are
-    /// only ever appended to it, does not begin so any more. To be asked when a scan is through: what
-    /// was read may be a mixture then.
+    /// Returns whether the file is no longer what it was when it was opened, or might not be, or,
+    /// if records are only ever appended to it, does not begin so any more. To be asked when a scan
+    /// is through: what was read may be a mixture then.
     ///
     /// # Errors
     /// `Io`
@@ -165,8 +165,8 @@ impl DataFile {
         Ok(!self.look.holds(&self.file).map_err(error)?)
     }
 
-    /// Has the kernel write back what others have stored into mappings of the file: it stamps the next
-    /// store into a page only then.
+    /// Has the kernel write back what others have stored into mappings of the file: it stamps the
+    /// next store into a page only then.
     ///
     /// # Errors
     /// `Io`

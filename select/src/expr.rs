@@ -105,7 +105,8 @@ pub(crate) enum ExprKind {
 pub(crate) struct Literal {
     pub(crate) value: Value,
     pub(crate) scalar: Scalar<ArrayRef>,
-    /// Whether it is a text or NULL as it was written, which takes the type of what it stands beside.
+    /// True if it is a text or NULL as it was written, which takes the type of what it stands
+    /// beside.
     pub(crate) is_untyped: bool,
 }
 
@@ -188,7 +189,8 @@ impl Expr {
         fails || self.children().any(Self::is_fallible)
     }
 
-    /// Whether it compares numbers or times as they are, which never fails and costs next to nothing.
+    /// Whether it compares numbers or times as they are, which never fails and costs next to
+    /// nothing.
     pub(crate) fn is_simple(&self) -> bool {
         let is_value = |expr: &Self| {
             matches!(expr.kind, ExprKind::Column(_) | ExprKind::Literal(_))

@@ -2,9 +2,9 @@
 //!
 //! A folder named `key=value` gives its files a column, the same value for every record: a whole
 //! number or a date where that is true of all files, else a text. Keys and values are
-//! [decoded](folders) before anything is told by them. The path of the file is the column `_file`, as
-//! it is written, which `*` leaves out. A term of WHERE over such columns alone rules files out before
-//! they are opened.
+//! [decoded](folders) before anything is told by them. The path of the file is the column `_file`,
+//! as it is written, which `*` leaves out. A term of WHERE over such columns alone rules files out
+//! before they are opened.
 
 mod folders;
 
@@ -39,8 +39,8 @@ impl FileSet {
     /// The files with these names, in the order in which their records come.
     ///
     /// # Errors
-    /// `Unsupported` when the folders of one have other keys than those of another, or two folders of
-    /// a path the same key.
+    /// `Unsupported` when the folders of one have other keys than those of another, or two folders
+    /// of a path the same key.
     pub fn new(pattern: &str, names: Vec<String>) -> Result<Self> {
         let all: Vec<Vec<Folder<'_>>> = names.iter().map(|name| folders(name).collect()).collect();
         let first = all.first().map_or(&[][..], Vec::as_slice);
@@ -108,8 +108,8 @@ impl FileSet {
         (0..self.names.len()).filter(may_match).collect()
     }
 
-    /// Those of them that were opened, each with its index, as one source. `first` is one of the files, which tells the
-    /// columns if there are no records in any of `opened`.
+    /// Those of them that were opened, each with its index, as one source. `first` is one of the
+    /// files, which tells the columns if there are no records in any of `opened`.
     ///
     /// # Errors
     /// `Unsupported` when they are not of one schema, or have a column that is in the name too.
@@ -181,7 +181,7 @@ impl FileSet {
     }
 }
 
-/// Whether every key of a path names one column.
+/// Returns whether every key of a path names one column.
 fn check_keys(pattern: &str, name: &str, folders: &[Folder<'_>]) -> Result<()> {
     for (index, Folder { key, .. }) in folders.iter().enumerate() {
         let is_again = folders[..index].iter().any(|other| key.eq_ignore_ascii_case(&other.key));

@@ -1,20 +1,22 @@
-//! Whether a file is still the one that was looked at.
+//! The identity of an open file: tells whether it is still the one that was looked at.
 //!
-//! A file's *time of change* (`ctime`) tells: every write, truncation and setting of times stamps it
-//! from the kernel's clock, and nobody but root can choose it. Two cases need care. The clock ticks
-//! (every 1 to 10 ms; a file system may keep whole seconds), so a change within the tick of the one
-//! before leaves the stamp as it is. And a write stamps the file before its bytes are there, so the
-//! bytes of one that has begun come without another stamp. [`Look::settled`] therefore waits for both
-//! before a byte is read: after that, every change gives the file another identity.
+//! A file's *time of change* (`ctime`) tells: every write, truncation and setting of times stamps
+//! it from the kernel's clock, and nobody but root can choose it. Two cases need care. The clock
+//! ticks (every 1 to 10 ms; a file system may keep whole seconds), so a change within the tick of
+//! the one before leaves the stamp as it is. And a write stamps the file before its bytes are
+//! there, so the bytes of one that has begun come without another stamp. [`Look::settled`]
+//! therefore waits for both before a byte is read: after that, every change gives the file another
+//! identity.
 //!
-//! What does not show: a change after root has set the clock back, where it gets the very stamp of the
-//! one before; stores into a shared mapping, of which Linux stamps the first into a page until that is
-//! written back (tmpfs stamps none, and POSIX asks for no more than a stamp at `msync`); direct writes
-//! (`O_DIRECT`) that had begun before; and a write whose times are set back before the last name of the
-//! file is removed, all within one scan. Network file systems have clocks of their own: those have to be
-//! right within two seconds.
+//! What does not show: a change after root has set the clock back, where it gets the very stamp of
+//! the one before; stores into a shared mapping, of which Linux stamps the first into a page until
+//! that is written back (tmpfs stamps none, and POSIX asks for no more than a stamp at `msync`);
+//! direct writes (`O_DIRECT`) that had begun before; and a write whose times are set back before
+//! the last name of the file is removed, all within one scan. Network file systems have clocks of
+//! their own: those have to be right within two seconds.
 //!
-//! Sources: inode_set_ctime_current and generic_file_write_iter of Linux, statx(2), clock_gettime(2).
+//! Sources: inode_set_ctime_current and generic_file_write_iter of Linux, statx(2),
+//! clock_gettime(2).
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -26,7 +28,7 @@ use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 
 use crate::waiting::may_wait;
 
-/// What tells that a file is still the one that was opened.
+/// The identity of a file: equal as long as the file is the one that was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Device that holds the file.
@@ -37,7 +39,8 @@ pub struct Identity {
     pub bytes: u64,
     /// Last modification, nanoseconds since 1970-01-01T00:00:00Z. Its owner can set it.
     pub modified_nanos: i128,
-    /// Last change of contents, mode, owner, names or times, nanoseconds since 1970-01-01T00:00:00Z.
+    /// Last change of contents, mode, owner, names or times, nanoseconds since
+    /// 1970-01-01T00:00:00Z.
     pub changed_nanos: i128,
 }
 
@@ -60,8 +63,8 @@ const GRAIN_NANOS: i128 = 2 * SECOND_NANOS;
 
 const SECOND_NANOS: i128 = 1_000_000_000;
 
-/// After so long no other wait begins for a file to settle, each of which takes three seconds at most: one
-/// that still changes is being written all the time.
+/// After so long no other wait begins for a file to settle, each of which takes three seconds at
+/// most: one that still changes is being written all the time.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// The most looks at a file that has changed at each of them.
@@ -73,17 +76,18 @@ pub struct Look {
     identity: Identity,
     /// The kernel's clock just before: a later change has no earlier stamp.
     clock_nanos: i128,
-    /// Whether stamps are of that clock, and writes that have begun are waited for.
+    /// True if stamps are of that clock, and writes that have begun are waited for.
     is_exact: bool,
-    /// Whether the file had a name.
+    /// True if the file had a name.
     is_named: bool,
 }
 
 impl Look {
-    /// Looks at a file that is about to be read, and waits until every later change must show: a tick of
-    /// the clock after a change on the common file systems of this machine, two seconds elsewhere. The look is not
-    /// [settled](Self::is_settled) where that is in vain: the file is written all the time, or has
-    /// a stamp that lies in the future. The file's cursor stays where it is.
+    /// Looks at a file that is about to be read, and waits until every later change must show: a
+    /// tick of the clock after a change on the common file systems of this machine, two seconds
+    /// elsewhere. The look is not [settled](Self::is_settled) where that is in vain: the file is
+    /// written all the time, or has a stamp that lies in the future. The file's cursor stays where
+    /// it is.
     ///
     /// # Errors
     /// Those of the operating system.
@@ -104,8 +108,8 @@ impl Look {
     /// # Errors
     /// Those of the operating system.
     pub fn new(file: &File) -> io::Result<Self> {
-        // in this order: a write that begins after the clock was read is stamped with that time or later,
-        // and one that began before has ended when the file is looked at
+        // in this order: a write that begins after the clock was read is stamped with that time or
+        // later, and one that began before has ended when the file is looked at
         let clock_nanos = clock(ClockId::RealtimeCoarse);
         wait_for_writer(file);
         let metadata = file.metadata()?;
@@ -132,9 +136,10 @@ impl Look {
         self.identity.changed_nanos < self.stamp_min()
     }
 
-    /// Returns whether the file is what it was; `false` where a change might not show. Ask it after the last
-    /// byte was read. The removal of the last name, as when another file takes its place, is not a
-    /// change: a stamp does not tell it from others, but length and time of modification stay.
+    /// Returns whether the file is what it was; `false` where a change might not show. Ask it after
+    /// the last byte was read. The removal of the last name, as when another file takes its place,
+    /// is not a change: a stamp does not tell it from others, but length and time of modification
+    /// stay.
     ///
     /// # Errors
     /// Those of the operating system.
@@ -161,8 +166,8 @@ impl Look {
         }
     }
 
-    /// The nanoseconds that stamps of the file system may be multiples of, as far as this one tells: FAT's
-    /// are of two seconds, those of ext3 of one, those of exFAT of 10 ms.
+    /// The nanoseconds that stamps of the file system may be multiples of, as far as this one
+    /// tells: FAT's are of two seconds, those of ext3 of one, those of exFAT of 10 ms.
     fn grain(&self) -> i128 {
         let changed = self.identity.changed_nanos;
         let mut grain = 1;
@@ -172,8 +177,8 @@ impl Look {
         if grain < SECOND_NANOS { grain } else { GRAIN_NANOS }
     }
 
-    /// The time after which a look is settled if the file does not change; `None` where it is, or where
-    /// that takes longer than any clock's grain.
+    /// The time after which a look is settled if the file does not change; `None` where it is, or
+    /// where that takes longer than any clock's grain.
     fn rest(&self) -> Option<Duration> {
         if self.is_settled() {
             return None;
@@ -191,8 +196,8 @@ impl Look {
     }
 }
 
-/// Waits for the end of a write that has begun, however long it takes: finding data in a file takes the
-/// lock that the writer holds, on the file systems that are [`LOCKED`].
+/// Waits for the end of a write that has begun, however long it takes: finding data in a file takes
+/// the lock that the writer holds, on the file systems that are [`LOCKED`].
 fn wait_for_writer(file: &File) {
     if !is_one_of(file, &LOCKED) || !may_wait() {
         return;
@@ -221,14 +226,14 @@ fn nanos(seconds: i64, nanos: i64) -> i128 {
     i128::from(seconds) * SECOND_NANOS + i128::from(nanos)
 }
 
-/// Returns whether looking at an opened file, or at others beside it, takes no time and tells how it is now:
-/// on file systems that are known to have their data on this machine. On others what is known of a file may be older
-/// than the file, and their times are not of this machine's clock.
+/// Returns whether looking at an opened file, or at others beside it, takes no time and tells how
+/// it is now: on file systems that are known to have their data on this machine. On others what is
+/// known of a file may be older than the file, and their times are not of this machine's clock.
 pub fn is_local(file: &File) -> bool {
     is_one_of(file, &EXACT) || is_one_of(file, &[RAMFS, BCACHEFS])
 }
 
-/// Whether the file system has one of these magic numbers of linux/magic.h.
+/// Returns whether the file system has one of these magic numbers of linux/magic.h.
 fn is_one_of(file: &File, magics: &[u32]) -> bool {
     #[expect(
         clippy::cast_possible_truncation,
@@ -239,8 +244,8 @@ fn is_one_of(file: &File, magics: &[u32]) -> bool {
     magic.is_ok_and(|magic| magics.contains(&magic))
 }
 
-/// File systems that stamp by the kernel's clock and let a reader wait for a writer: ext2 to ext4, XFS,
-/// Btrfs, F2FS, ZFS, tmpfs, overlayfs.
+/// File systems that stamp by the kernel's clock and let a reader wait for a writer: ext2 to ext4,
+/// XFS, Btrfs, F2FS, ZFS, tmpfs, overlayfs.
 const EXACT: [u32; 7] =
     [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x2fc1_2fc1, 0x0102_1994, 0x794c_7630];
 

@@ -1,9 +1,10 @@
 //! The index of a file: what is derived from its records so that not all of them have to be read.
 //!
 //! A *zone* is a run of records; of each there is its place in the file, the number of its records,
-//! and by column the bounds of its values and how many are NULL (a zone map, as in Moerkotte's small
-//! materialized aggregates, VLDB 1998). An index is of the very file that it was [built](build) from, as it was
-//! then, read with the same layout: anything else has none. It is never needed for an answer.
+//! and by column the bounds of its values and how many are NULL (a zone map, as in Moerkotte's
+//! small materialized aggregates, VLDB 1998). An index is of the very file that it was
+//! [built](build) from, as it was then, read with the same layout: anything else has none. It is
+//! never needed for an answer.
 
 mod bounds;
 mod build;
@@ -34,7 +35,7 @@ pub(crate) use store::{decode_body, decode_page, encode_page};
 pub struct Index {
     /// Of the file.
     identity: Identity,
-    /// Whether every change of the file since then gives it another identity.
+    /// True if every change of the file since then gives it another identity.
     is_settled: bool,
     /// What it was called when the index was built, for people alone.
     name: String,

@@ -1,7 +1,7 @@
 //! Values read from text, as PostgreSQL's input functions read them.
 //!
-//! A text means what PostgreSQL 15 takes it for, or it is refused; no text is read as another value.
-//! PostgreSQL takes more spellings than these. The counterpart is [`render`](crate::render).
+//! A text means what PostgreSQL 15 takes it for, or it is refused; no text is read as another
+//! value. PostgreSQL takes more spellings than these. The counterpart is [`render`](crate::render).
 
 pub(crate) mod interval;
 pub(crate) mod number;
@@ -16,7 +16,8 @@ use crate::Value;
 /// Longest text of a time or an interval, in bytes. PostgreSQL's is a little longer.
 const TEXT_BYTES_MAX: usize = 128;
 
-/// Whether PostgreSQL passes over a character before and after a value: white space of ASCII alone.
+/// Returns whether PostgreSQL passes over a character before and after a value: white space of
+/// ASCII alone.
 fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t'..='\r')
 }

@@ -1,5 +1,5 @@
-//! Which part of a column's name is which: `a.b` may be the column `b` in the group `a`, or a column
-//! whose own name has a point. The field of a nested column notes the lengths of the parts.
+//! Which part of a column's name is which: `a.b` may be the column `b` in the group `a`, or a
+//! column whose own name has a point. The field of a nested column notes the lengths of the parts.
 
 use std::collections::HashMap;
 
@@ -24,7 +24,8 @@ pub(crate) fn without_note(field: &Field) -> Option<Field> {
     has_note.then(|| field.clone().with_metadata(HashMap::new()))
 }
 
-/// Whether a name is written in the parts of a column's name, which is the same but for case.
+/// Returns whether a name is written in the parts of a column's name, which is the same but for
+/// case.
 pub(crate) fn has_parts_of(name: &Name, field: &Field) -> bool {
     match field.metadata().get(LENGTHS) {
         None => name.lengths.len() == 1,

@@ -145,8 +145,8 @@ pub(crate) fn bits(values: &[i128]) -> u32 {
     i128::BITS - all.leading_zeros()
 }
 
-/// Applies `op` to each pair, also to what stands in place of NULL; one side at least has a value for
-/// each row.
+/// Applies `op` to each pair, also to what stands in place of NULL; one side at least has a value
+/// for each row.
 fn pairs(
     left: &dyn Datum,
     right: &dyn Datum,

@@ -50,7 +50,8 @@ pub(crate) struct Bound {
     pub(crate) offset: u64,
     /// Rows after the offset; `None` is all.
     pub(crate) limit: Option<u64>,
-    /// Bytes that a record of the answer takes while it is made, about; texts of the file not counted.
+    /// Bytes that a record of the answer takes while it is made, about; texts of the file not
+    /// counted.
     record_bytes: usize,
 }
 
@@ -61,8 +62,8 @@ pub(crate) struct Conjunct {
     pub(crate) columns: Vec<usize>,
     /// Those of them that nothing behind it reads.
     pub(crate) spent: Vec<usize>,
-    /// Whether it is evaluated for the same records as the one before it: leaving out those that this
-    /// drops would cost more.
+    /// Whether it is evaluated for the same records as the one before it: leaving out those that
+    /// this drops would cost more.
     pub(crate) joined: bool,
     /// As written.
     pub(crate) text: String,
@@ -73,7 +74,7 @@ pub(crate) struct Conjunct {
 pub(crate) struct Rows {
     /// Columns of the source that keys, aggregates and items of records need.
     pub(crate) columns: Vec<usize>,
-    /// Whether they are to be all that a record has, by `*` of a view that hides none.
+    /// True if they are to be all that a record has, by `*` of a view that hides none.
     pub(crate) has_all: bool,
     /// Where there is one, a row is a group and not a record.
     pub(crate) grouping: Option<Grouping>,
@@ -215,7 +216,8 @@ impl Bound {
         wanted.min(records.saturating_mul(self.source().record_bytes_min()))
     }
 
-    /// Whether little is made of a part of the file with so many bytes, and records where they are known.
+    /// Whether little is made of a part of the file with so many bytes, and records where they are
+    /// known.
     pub(crate) fn is_brief(&self, bytes: u64, records: Option<u64>) -> bool {
         let records = records.unwrap_or(bytes / (self.source().record_bytes_min() as u64).max(1));
         bytes <= BRIEF_BYTES_MAX

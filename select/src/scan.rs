@@ -166,8 +166,8 @@ impl Scan {
         scan
     }
 
-    /// Whether all of it takes no longer than waking another thread, about: it reads and makes little, as far as
-    /// that is known before. Never of columns, nor of compressed text.
+    /// Whether all of it takes no longer than waking another thread, about: it reads and makes
+    /// little, as far as that is known before. Never of columns, nor of compressed text.
     pub fn is_brief(&self) -> bool {
         self.is_brief
     }

@@ -161,8 +161,8 @@ impl<'b> Selection<'b> {
         Ok(())
     }
 
-    /// Decodes what is missing of the columns that rows are made of. If they are all columns, the records
-    /// may have nothing else.
+    /// Decodes what is missing of the columns that rows are made of. If they are all columns, the
+    /// records may have nothing else.
     pub(crate) fn decode_for(&mut self, made: &plan::Rows) -> Result<(), Stop> {
         self.decode(&made.columns)?;
         if !made.has_all {

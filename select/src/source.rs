@@ -47,12 +47,12 @@ impl Source {
         Self::open_with_keys(name, file, descriptor, &ParquetKeys::default())
     }
 
-    /// The same for a Parquet file that may be encrypted, by some of `keys`. Where the key of a column
-    /// is none of them, the other columns can be selected.
+    /// The same for a Parquet file that may be encrypted, by some of `keys`. Where the key of a
+    /// column is none of them, the other columns can be selected.
     ///
     /// # Errors
-    /// As those of [`open`](Self::open); `KeyMissing` when all of the file is encrypted and the key is
-    /// missing; `Record` when it is another than the file was encrypted by.
+    /// As those of [`open`](Self::open); `KeyMissing` when all of the file is encrypted and the key
+    /// is missing; `Record` when it is another than the file was encrypted by.
     pub fn open_with_keys(
         name: &str,
         file: File,
@@ -65,8 +65,8 @@ impl Source {
         Ok(Self { name: name.to_owned(), schema, parts, files: 1, has_path: false })
     }
 
-    /// With what is known of its records, so that those that a Select rules out need not be read. An
-    /// index that is not of this very file is left out.
+    /// With what is known of its records, so that those that a Select rules out need not be read.
+    /// An index that is not of this very file is left out.
     #[must_use]
     pub fn with_index(&self, index: Index) -> Self {
         let mut indexed = self.clone();
@@ -135,19 +135,19 @@ impl Source {
         Some(part.file.identity())
     }
 
-    /// Whether every change since a file was opened gives it another identity: one of the same identity
-    /// is unchanged. Several files have none.
+    /// Returns whether every change since a file was opened gives it another identity: one of the
+    /// same identity is unchanged. Several files have none.
     pub fn is_settled(&self) -> bool {
         matches!(self.parts.as_slice(), [part] if part.file.look.is_settled())
     }
 
-    /// Whether records are only ever appended to all of its files, by their descriptors.
+    /// Returns whether records are only ever appended to all of its files, by their descriptors.
     pub fn is_append_only(&self) -> bool {
         self.parts.iter().all(|part| part.file.append_only)
     }
 
-    /// Whether a file is no longer what it was when it was opened, or might not be. To be asked when a
-    /// scan is through: what was read may be a mixture then.
+    /// Returns whether a file is no longer what it was when it was opened, or might not be. To be
+    /// asked when a scan is through: what was read may be a mixture then.
     ///
     /// # Errors
     /// `Io`
@@ -208,7 +208,8 @@ impl Source {
         Ok(())
     }
 
-    /// Whether its columns are the members of the first records, so that later ones may have others.
+    /// Returns whether its columns are the members of the first records, so that later ones may
+    /// have others.
     pub(crate) fn infers_columns(&self) -> bool {
         let is_inferred = |part: &Part| match &part.file.layout {
             Layout::Json(layout) => layout.is_inferred(),

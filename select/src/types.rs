@@ -128,7 +128,7 @@ pub(crate) fn scalar(value: &Value, to: &DataType) -> Option<Scalar<ArrayRef>> {
     Some(Scalar::new(array))
 }
 
-/// Whether comparing the value as one of `to` compares the value itself.
+/// Returns whether comparing the value as one of `to` compares the value itself.
 pub(crate) fn compares_as(value: &Value, to: &DataType) -> bool {
     let Some(scalar) = scalar(value, to) else { return beyond(value, to).is_some() };
     match (value, scalar.into_inner().as_primitive_opt::<Float32Type>()) {
@@ -144,8 +144,8 @@ pub(crate) fn compares_as(value: &Value, to: &DataType) -> bool {
 }
 
 /// Whether the value is one of `to`, its digits within those of the type. A number with a point is
-/// no whole number, and a float no exact one, since both divide otherwise; nor are digits behind the
-/// point dropped, be they zeros.
+/// no whole number, and a float no exact one, since both divide otherwise; nor are digits behind
+/// the point dropped, be they zeros.
 pub(crate) fn holds(value: &Value, to: &DataType) -> bool {
     let is_other = match (value, to) {
         (Value::Decimal { scale, .. }, DataType::Decimal128(_, to)) => scale.cast_signed() > *to,
@@ -323,8 +323,8 @@ fn common_of_two(left: &DataType, right: &DataType) -> Option<DataType> {
     (is_time(left) && is_time(right)).then_some(TIMESTAMP)
 }
 
-/// The type of a value that is one of several: as [`common`], but a 32-bit float beside exact numbers
-/// stays one, as in PostgreSQL.
+/// The type of a value that is one of several: as [`common`], but a 32-bit float beside exact
+/// numbers stays one, as in PostgreSQL.
 pub(crate) fn merged(types: impl IntoIterator<Item = DataType>) -> Option<Option<DataType>> {
     let mut types = types.into_iter();
     let Some(first) = types.next() else { return Some(None) };

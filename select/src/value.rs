@@ -35,7 +35,8 @@ pub enum Value {
 }
 
 impl PartialEq for Value {
-    /// Whether both mean the same wherever they stand: NaN is equal to NaN, 0.0 and -0.0 differ.
+    /// Returns whether both mean the same wherever they stand: NaN is equal to NaN, 0.0 and -0.0
+    /// differ.
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,
@@ -90,7 +91,8 @@ impl Value {
         time::date(text).map(Self::Date)
     }
 
-    /// The timestamp that a text means, as in `TIMESTAMP '2024-02-28 10:00'`; `None` when it is none.
+    /// The timestamp that a text means, as in `TIMESTAMP '2024-02-28 10:00'`; `None` when it is
+    /// none.
     pub fn timestamp(text: &str) -> Option<Self> {
         time::timestamp(text).map(Self::Timestamp)
     }

@@ -24,7 +24,7 @@ pub struct View {
     source: Arc<Source>,
     /// Ascending.
     columns: Arc<[usize]>,
-    /// Whether they are those of a list, and not whatever there is.
+    /// True if they are those of a list, and not whatever there is.
     names_columns: bool,
     filter: Option<Arc<RowFilter>>,
 }
@@ -42,8 +42,8 @@ impl View {
     ///
     /// # Errors
     /// `UnknownColumn`, `TypeMismatch`, `Unsupported` about the filter, and `UnknownColumn` when
-    /// none of the columns is there, or several have one of the names. They are for whoever made the
-    /// rule, not for whoever is under it.
+    /// none of the columns is there, or several have one of the names. They are for whoever made
+    /// the rule, not for whoever is under it.
     pub fn new(
         source: Arc<Source>,
         columns: Option<&[String]>,
@@ -96,8 +96,8 @@ impl View {
         self.filter.is_none()
     }
 
-    /// Whether only columns are to be seen that are named: what the source has beside its columns is
-    /// not.
+    /// Returns whether only columns are to be seen that are named: what the source has beside its
+    /// columns is not.
     pub(crate) fn names_columns(&self) -> bool {
         self.names_columns
     }

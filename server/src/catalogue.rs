@@ -1,8 +1,8 @@
 //! The files of a server: which names there are, what opens them, and what protects them.
 //!
-//! Everything goes through one [`cap_std::fs::Dir`], so no path, symbolic link or pattern leads
-//! out of the data root. Only regular files with a known format exist here; their descriptors do
-//! not. All of it but looking again at a file that is open blocks on the file system, and belongs into
+//! Everything goes through one [`cap_std::fs::Dir`], so no path, symbolic link or pattern leads out
+//! of the data root. Only regular files with a known format exist here; their descriptors do not.
+//! All of it but looking again at a file that is open blocks on the file system, and belongs into
 //! `blocking.rs`.
 
 mod check;
@@ -106,8 +106,8 @@ struct Kept {
     index: Option<PathBuf>,
     /// Without what the file itself has encrypted.
     protected: Protected,
-    /// Whether looking at it is enough to see a change, and takes no time: it is on this machine, and no
-    /// symbolic links lead to it.
+    /// Whether looking at it is enough to see a change, and takes no time: it is on this machine,
+    /// and no symbolic links lead to it.
     is_near: bool,
 }
 
@@ -259,8 +259,9 @@ impl Catalogue {
         covered(&source, protected.clone(), transport)
     }
 
-    /// A file that has been opened before and has not changed since. The data is looked at before the
-    /// descriptor: who protects a file and then writes what is to be protected finds it protected.
+    /// A file that has been opened before and has not changed since. The data is looked at before
+    /// the descriptor: who protects a file and then writes what is to be protected finds it
+    /// protected.
     fn known(&self, name: &FileName) -> Option<Arc<Kept>> {
         let kept = self.sources.find(name.as_str(), &()).filter(|kept| kept.is_near)?;
         let Seen { stat, by_link } = open::look(&self.root.dir, name.as_str()).ok()?;
@@ -297,7 +298,8 @@ impl Catalogue {
         (target != *name).then_some(target)
     }
 
-    /// Opens the data. A descriptor, or a link, that has changed since it was looked at is an error.
+    /// Opens the data. A descriptor, or a link, that has changed since it was looked at is an
+    /// error.
     fn open_data(&self, entry: &Entry) -> Result<(File, Identity), Fault> {
         let (file, Seen { stat, by_link }) = open::open(&self.root.dir, entry.name.as_str())?;
         self.files_opened.fetch_add(1, Ordering::Relaxed);
@@ -309,9 +311,9 @@ impl Catalogue {
         Ok((file, identity(&stat)))
     }
 
-    /// Checks that the descriptors of a file are still what they were. To be asked after the look at its
-    /// data that later changes are told by: who protects a file and then writes what is to be protected
-    /// finds it protected.
+    /// Checks that the descriptors of a file are still what they were. To be asked after the look
+    /// at its data that later changes are told by: who protects a file and then writes what is to
+    /// be protected finds it protected.
     fn check_described(&self, entry: &Entry) -> Result<(), Fault> {
         let is_same = self.is_described_by(&entry.name, entry.described.as_deref())
             && entry.target.iter().all(|(name, by)| self.is_described_by(name, by.as_deref()));
@@ -321,7 +323,7 @@ impl Catalogue {
         }
     }
 
-    /// Whether the descriptor of `name` is still this one, or still missing.
+    /// Returns whether the descriptor of `name` is still this one, or still missing.
     fn is_described_by(&self, name: &FileName, described: Option<&Described>) -> bool {
         // opening asks the server of a network mount again
         match open::open(&self.root.dir, &name.descriptor()) {
@@ -333,8 +335,8 @@ impl Catalogue {
         }
     }
 
-    /// The version of the descriptor of `name` that is seen on this machine, or that there is none; `None` where
-    /// it cannot be looked at.
+    /// The version of the descriptor of `name` that is seen on this machine, or that there is none;
+    /// `None` where it cannot be looked at.
     fn seen_descriptor(&self, name: &FileName) -> Option<Option<Identity>> {
         match open::look(&self.root.dir, &name.descriptor()) {
             // it may be elsewhere

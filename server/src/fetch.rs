@@ -146,8 +146,8 @@ fn range(name: &FileName, request: &FetchRequest, file_bytes: u64) -> Result<Ran
     }
 }
 
-/// Changes whenever the file does; what is in it is nobody's business. Where a change might not show, no
-/// later fetch has the same.
+/// Changes whenever the file does; what is in it is nobody's business. Where a change might not
+/// show, no later fetch has the same.
 fn identity_text(look: Look) -> String {
     let Identity { device, inode, bytes, modified_nanos, changed_nanos } = look.identity();
     let text = format!("{device:x}-{inode:x}-{bytes:x}-{modified_nanos:x}-{changed_nanos:x}");

@@ -2,9 +2,9 @@
 //!
 //! A protected file that a mounted folder shows has left its machine, encrypted or not, so it is
 //! treated as on a plain channel. Told by the magic number of `statfs`; FUSE has one number for
-//! everything, so there the type in /proc/self/mountinfo tells. A FUSE file system that is not known
-//! to be local counts as a network. What is not seen: a network below another layer, such as an
-//! overlay or an encrypting file system over NFS.
+//! everything, so there the type in /proc/self/mountinfo tells. A FUSE file system that is not
+//! known to be local counts as a network. What is not seen: a network below another layer, such as
+//! an overlay or an encrypting file system over NFS.
 //!
 //! Source: statfs(2), linux/magic.h, proc_pid_mountinfo(5).
 
@@ -14,7 +14,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// The name of the network that the file of this path comes over; `None` for a file of this machine.
+/// The name of the network that the file of this path comes over; `None` for a file of this
+/// machine.
 ///
 /// # Errors
 /// Those of the operating system.

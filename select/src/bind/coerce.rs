@@ -79,7 +79,7 @@ fn coerce_compared(expr: Expr, to: &DataType) -> std::result::Result<Expr, Strin
     coerce(expr, to)
 }
 
-/// What operands are brought to one type for.
+/// The purpose for which operands are brought to one type.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     Compare,
@@ -88,7 +88,7 @@ enum Purpose {
 }
 
 impl Purpose {
-    /// Whether a literal gives way to the type.
+    /// Returns whether a literal gives way to the type.
     fn fits(self, value: &Value, to: &DataType) -> bool {
         match self {
             Self::Compare => types::compares_as(value, to),
@@ -128,12 +128,13 @@ pub(super) fn unify_list(
     unified.collect()
 }
 
-/// Whether the first of these compares with each of the others as it does where all are brought to one
-/// type. PostgreSQL compares them in pairs.
+/// Returns whether the first of these compares with each of the others as it does where all are
+/// brought to one type. PostgreSQL compares them in pairs.
 pub(super) fn compare_alike(operands: &[Expr]) -> bool {
     let Some((first, others)) = operands.split_first() else { return true };
     let has_untyped = operands.iter().any(is_untyped);
-    // exact numbers compare alike whatever their digits, but a text beside them is read as one of them
+    // exact numbers compare alike whatever their digits, but a text beside them is read as one of
+    // them
     let family = |of: Option<DataType>| match of {
         Some(of) if !has_untyped && types::digits_of(&of).is_some() => Some(DataType::Int64),
         of => of,
@@ -144,8 +145,8 @@ pub(super) fn compare_alike(operands: &[Expr]) -> bool {
         .all(|other| family(common_type(&[first.clone(), other.clone()], Purpose::Compare)) == all)
 }
 
-/// Brings an operand and a list that it is looked up in to one type. Beside two constants or more, and
-/// nothing else, a 32-bit float stays one, as in PostgreSQL.
+/// Brings an operand and a list that it is looked up in to one type. Beside two constants or more,
+/// and nothing else, a 32-bit float stays one, as in PostgreSQL.
 pub(super) fn unify_lookup(operands: Vec<Expr>, at: Position) -> Result<Vec<Expr>> {
     let is_real = operands.first().is_some_and(|operand| operand.data_type == DataType::Float32);
     let has_constants = operands.len() > 2 && operands.iter().skip(1).all(Expr::is_literal);
@@ -239,8 +240,8 @@ pub(super) fn number_beside(operand: &Expr, other: &DataType) -> Option<Value> {
     }
 }
 
-/// Whether it is a text or NULL as it was written, which takes the type of what it stands beside; one
-/// that was cast or computed has its own.
+/// Returns whether it is a text or NULL as it was written, which takes the type of what it stands
+/// beside; one that was cast or computed has its own.
 pub(crate) fn is_untyped(expr: &Expr) -> bool {
     matches!(&expr.kind, ExprKind::Literal(Literal { is_untyped: true, .. }))
 }

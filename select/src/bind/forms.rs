@@ -192,8 +192,8 @@ fn of_two(name: &str, left: Expr, right: Expr, at: Position) -> Result<Expr> {
     }
 }
 
-/// The left, unless both are equal. As in PostgreSQL a 32-bit float or a date on the left stays one,
-/// though it is compared as another type.
+/// The left, unless both are equal. As in PostgreSQL a 32-bit float or a date on the left stays
+/// one, though it is compared as another type.
 fn nullif(left: Expr, right: Expr, at: Position) -> Result<Expr> {
     let is_real = |expr: &Expr| expr.data_type == DataType::Float32;
     let is_date = left.data_type == DataType::Date32 && right.data_type == TIMESTAMP;

@@ -22,7 +22,7 @@ pub(super) struct Path {
     name: String,
     /// Bytes of each part of the name.
     lengths: Vec<usize>,
-    /// Whether one of them may be NULL.
+    /// True if one of them may be NULL.
     nullable: bool,
 }
 

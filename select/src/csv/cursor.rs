@@ -1,9 +1,9 @@
 //! From the bytes of a file to blocks: where a turn's whole records end, and the records in them.
 //!
-//! A [`Cursor`] goes through the file in order, under a lock. It does the least that needs the order:
-//! whether the end of the turn is inside of quotes, from their number, and the last line feed outside
-//! of them. What comes behind is kept for the next turn. The [`Piece`] is then taken apart by whoever
-//! has the turn, without the lock.
+//! A [`Cursor`] goes through the file in order, under a lock. It does the least that needs the
+//! order: whether the end of the turn is inside of quotes, from their number, and the last line
+//! feed outside of them. What comes behind is kept for the next turn. The [`Piece`] is then taken
+//! apart by whoever has the turn, without the lock.
 
 use std::ops::ControlFlow;
 
@@ -211,7 +211,7 @@ fn wrong_fields(layout: &Layout, found: usize) -> String {
     format!("{found} {fields}, {other} has {expected}")
 }
 
-/// What is wrong with the byte `at` that is misplaced.
+/// Returns what is wrong with the byte `at` that is misplaced.
 pub(super) fn misplaced(bytes: &[u8], at: usize) -> String {
     let before = at.checked_sub(1).and_then(|before| bytes.get(before));
     match (before, bytes.get(at)) {
@@ -234,7 +234,8 @@ pub(super) fn misplaced(bytes: &[u8], at: usize) -> String {
     }
 }
 
-/// Whether a line has nothing in it: carriage returns before its line feed belong to its end.
+/// Returns whether a line has nothing in it: carriage returns before its line feed belong to its
+/// end.
 pub(super) fn is_blank(line: &[u8]) -> bool {
     line.iter().all(|&byte| byte == b'\r')
 }

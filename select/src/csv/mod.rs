@@ -1,21 +1,23 @@
 //! CSV: records of text fields between delimiters, decoded only where somebody asks for them.
 //!
-//! RFC 4180, strictly. A quote opens only at the start of a field and closes only before a delimiter,
-//! the end of the record or another quote, which together are one quote of the text; anything else is
-//! a fault of that record, and what follows it is not read, for where records end is then anyone's
-//! guess. Records end with LF or CRLF, or with several CR and a LF, as a text that was converted twice
-//! has it. The last record may lack its line end. Any other CR outside of quotes is a fault too: it
-//! would be part of a value, or the end of a line that nobody sees. A UTF-8 byte order mark at the start
-//! is skipped, and so are empty lines before the header. An empty line behind it is a NULL in a file of
-//! one field, and no record in all others; a line of spaces is not empty.
+//! RFC 4180, strictly. A quote opens only at the start of a field and closes only before a
+//! delimiter, the end of the record or another quote, which together are one quote of the text;
+//! anything else is a fault of that record, and what follows it is not read, for where records end
+//! is then anyone's guess. Records end with LF or CRLF, or with several CR and a LF, as a text that
+//! was converted twice has it. The last record may lack its line end. Any other CR outside of
+//! quotes is a fault too: it would be part of a value, or the end of a line that nobody sees. A
+//! UTF-8 byte order mark at the start is skipped, and so are empty lines before the header. An
+//! empty line behind it is a NULL in a file of one field, and no record in all others; a line of
+//! spaces is not empty.
 //!
 //! An empty field without quotes is NULL, `""` is the empty text. The first record names the fields
-//! unless the descriptor says otherwise; a name that is empty there becomes `column1`, by its place.
-//! Types come from the descriptor or from the [first records](crate::kind::Shape). They are then checked: a value
-//! that does not fit is a fault that names the remedy, never a wrong or missing value.
+//! unless the descriptor says otherwise; a name that is empty there becomes `column1`, by its
+//! place. Types come from the descriptor or from the [first records](crate::kind::Shape). They are
+//! then checked: a value that does not fit is a fault that names the remedy, never a wrong or
+//! missing value.
 //!
-//! Every record's number of fields, every quote and every CR is checked, also in fields that nobody asks for;
-//! values, and whether text is UTF-8, only where they are decoded.
+//! Every record's number of fields, every quote and every CR is checked, also in fields that nobody
+//! asks for; values, and whether text is UTF-8, only where they are decoded.
 
 mod cursor;
 mod decode;

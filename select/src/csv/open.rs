@@ -21,8 +21,8 @@ impl Layout {
     /// many of its first bytes as it is asked for, or all.
     ///
     /// # Errors
-    /// `Record` when there is no usable header, `Descriptor` when the options do not fit it; those of
-    /// `read`.
+    /// `Record` when there is no usable header, `Descriptor` when the options do not fit it; those
+    /// of `read`.
     pub(crate) fn open(
         name: &str,
         options: Options,
@@ -77,8 +77,8 @@ impl Field {
     }
 }
 
-/// The first bytes of the file behind a byte order mark and, where there is a header, behind the blank
-/// lines before it. They hold a whole record unless that is too long.
+/// The first bytes of the file behind a byte order mark and, where there is a header, behind the
+/// blank lines before it. They hold a whole record unless that is too long.
 struct Sample {
     bytes: Vec<u8>,
     /// Bytes before them.

@@ -1,10 +1,10 @@
 //! The structural pass: where fields and records end, 64 bytes at a time.
 //!
-//! As simdjson does (Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019), each 64 bytes
-//! become bit masks of quotes, delimiters, line feeds and carriage returns; the prefix XOR of the quotes
-//! tells what is inside of them, and the bits that remain become positions. Whether every quote and every
-//! carriage return stands where the strict rule allows one is decided on the same masks, so a field that
-//! nobody asks for is checked as well.
+//! As simdjson does (Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019), each 64
+//! bytes become bit masks of quotes, delimiters, line feeds and carriage returns; the prefix XOR of
+//! the quotes tells what is inside of them, and the bits that remain become positions. Whether
+//! every quote and every carriage return stands where the strict rule allows one is decided on the
+//! same masks, so a field that nobody asks for is checked as well.
 
 use wide::u8x16;
 
@@ -53,9 +53,9 @@ impl Structure {
         self.records.get()
     }
 
-    /// Where the first byte stands that makes a quote or a carriage return misplaced: a quote that opens
-    /// within a field, what follows one that closes, or what follows a carriage return outside of
-    /// quotes and is no line end. Nothing behind it is looked at.
+    /// Returns where the first byte stands that makes a quote or a carriage return misplaced: a
+    /// quote that opens within a field, what follows one that closes, or what follows a carriage
+    /// return outside of quotes and is no line end. Nothing behind it is looked at.
     pub(super) fn misplaced(&self) -> Option<usize> {
         self.misplaced.map(|at| at as usize)
     }

@@ -1,8 +1,9 @@
 //! The folders `key=value` of a path: where they are, and how their keys and values are written.
 //!
-//! Hive and Spark write a byte that a path cannot have, or that would mean something in it, as `%` and
-//! two hexadecimal digits. A `%` without two such digits stays as it is, as it does in Hive, and so does all of a
-//! text whose bytes are no UTF-8 once they are decoded. What is decoded is a value, never a part of a path.
+//! Hive and Spark write a byte that a path cannot have, or that would mean something in it, as `%`
+//! and two hexadecimal digits. A `%` without two such digits stays as it is, as it does in Hive,
+//! and so does all of a text whose bytes are no UTF-8 once they are decoded. What is decoded is a
+//! value, never a part of a path.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! Functions of numbers. Those of decimals are exact; roots, powers and logarithms compute in 64-bit
-//! floats. Source of the errors: PostgreSQL's `float.c` and `numeric.c`.
+//! Functions of numbers. Those of decimals are exact; roots, powers and logarithms compute in
+//! 64-bit floats. Source of the errors: PostgreSQL's `float.c` and `numeric.c`.
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};

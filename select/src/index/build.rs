@@ -78,9 +78,9 @@ impl Index {
     ///
     /// # Errors
     /// `Unsupported` for several files and for formats that have no index; `Record` where records
-    /// cannot be told from one another, where one has no value of a key's column, and where two have
-    /// the same of a unique key; `LimitExceeded` where a key outgrows memory or a value is too long
-    /// for one; `FileChanged`, `Io`.
+    /// cannot be told from one another, where one has no value of a key's column, and where two
+    /// have the same of a unique key; `LimitExceeded` where a key outgrows memory or a value is too
+    /// long for one; `FileChanged`, `Io`.
     pub fn build(source: &Source, options: &BuildOptions<'_>) -> Result<Self> {
         let name = source.name();
         let [part] = source.parts.as_slice() else {

@@ -44,7 +44,7 @@ pub struct IndexedFile {
 pub struct IndexContents {
     /// The file, as it was.
     pub identity: Identity,
-    /// What it was called when the index was built; by `siftd index build`, its path.
+    /// The name of the file when the index was built; by `siftd index build`, its path.
     pub name: String,
     /// Number of zones.
     pub zones: usize,

@@ -112,8 +112,8 @@ struct StoredEntries {
     bytes: Packed,
 }
 
-/// Numbers as what they are above the least of them, in as few bytes as the largest needs (*frame of
-/// reference*, Goldstein et al., ICDE 1998).
+/// Numbers as what they are above the least of them, in as few bytes as the largest needs (*frame
+/// of reference*, Goldstein et al., ICDE 1998).
 #[derive(Encode, Decode)]
 struct Packed {
     least: u64,
@@ -205,8 +205,8 @@ pub(crate) fn encode_page(entries: &[Entry]) -> Result<Vec<u8>, String> {
     bincode::encode_to_vec(stored, config::standard()).map_err(|error| error.to_string())
 }
 
-/// Gives the entries of a page in `range` to `each`: key, record, and where that lies. The number of all
-/// entries; `None` where the bytes are no page, as far as they were looked at.
+/// Gives the entries of a page in `range` to `each`: key, record, and where that lies. The number
+/// of all entries; `None` where the bytes are no page, as far as they were looked at.
 pub(crate) fn decode_page(bytes: &[u8], range: &KeyRange, each: &mut EachEntry<'_>) -> Option<u64> {
     let limited = config::standard().with_limit::<{ PAGE_BYTES_MAX * EXPANSION }>();
     let (page, used): (StoredEntries, usize) = bincode::decode_from_slice(bytes, limited).ok()?;

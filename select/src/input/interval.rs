@@ -1,11 +1,11 @@
 //! Intervals read from text, in PostgreSQL's words, the SQL standard's, or those of ISO 8601.
 //!
 //! The parts of a text are read from its end, since a unit stands after its number, and a number
-//! without a unit takes the one that the part after it leaves: days before a time or hours, else the
-//! unit after it, else seconds. A unit may come once. Source: PostgreSQL 15's `ParseDateTime`,
-//! `DecodeInterval` and `DecodeISO8601Interval` in `datetime.c`; their arithmetic in floats is kept.
-//! Refused, though PostgreSQL takes them: ISO 8601 without designators (`P0001-02-03`), and punctuation
-//! other than `@` and commas.
+//! without a unit takes the one that the part after it leaves: days before a time or hours, else
+//! the unit after it, else seconds. A unit may come once. Source: PostgreSQL 15's `ParseDateTime`,
+//! `DecodeInterval` and `DecodeISO8601Interval` in `datetime.c`; their arithmetic in floats is
+//! kept. Refused, though PostgreSQL takes them: ISO 8601 without designators (`P0001-02-03`), and
+//! punctuation other than `@` and commas.
 
 use super::time::{rounded_micros, seconds_and_micros};
 use super::{TEXT_BYTES_MAX, is_space};
@@ -280,8 +280,8 @@ struct Sum {
 }
 
 impl Sum {
-    /// Adds a number that `unit` stands behind, or years and months. Returns what it has told, and the unit
-    /// of a number before it.
+    /// Adds a number that `unit` stands behind, or years and months. Returns what it has told, and
+    /// the unit of a number before it.
     fn count(
         &mut self,
         number: &str,

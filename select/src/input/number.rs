@@ -17,7 +17,8 @@ pub(crate) fn whole<T: FromStr>(text: &str) -> Option<T> {
     trim(text).parse().ok()
 }
 
-/// Returns the nearest float. A number that is beyond all floats, or that would become zero, is none.
+/// Returns the nearest float. A number that is beyond all floats, or that would become zero, is
+/// none.
 pub(crate) fn float64(text: &str) -> Option<f64> {
     let value: f64 = trim(text).parse().ok()?;
     let is_kept = keeps_size(text, value == 0.0, value.is_infinite());
@@ -31,7 +32,7 @@ pub(crate) fn float32(text: &str) -> Option<f32> {
     is_kept.then_some(if value.is_nan() { f32::NAN } else { value })
 }
 
-/// Whether a float that is zero or infinite was written so.
+/// Returns whether a float that is zero or infinite was written so.
 fn keeps_size(text: &str, is_zero: bool, is_infinite: bool) -> bool {
     let digits = text.split(['e', 'E']).next().unwrap_or(text);
     let overflows = is_infinite && digits.contains(|c: char| c.is_ascii_digit());

@@ -1,10 +1,10 @@
 //! Dates and timestamps read from text.
 //!
-//! `YYYY-MM-DD` or `YYYYMMDD`; for a time of that day, a space or `T`, then `HH:MM` or `HH:MM:SS` with
-//! a fraction, rounded to microseconds; then an offset from UTC, which a timestamp without time zone
-//! ignores; `BC` or `AD` last. Source: PostgreSQL's `datetime.c`, with its default order of dates.
-//! Refused, though PostgreSQL takes them: names of months, days and zones, years of two digits, AM and
-//! PM, and words such as `now` or `infinity`.
+//! `YYYY-MM-DD` or `YYYYMMDD`; for a time of that day, a space or `T`, then `HH:MM` or `HH:MM:SS`
+//! with a fraction, rounded to microseconds; then an offset from UTC, which a timestamp without
+//! time zone ignores; `BC` or `AD` last. Source: PostgreSQL's `datetime.c`, with its default order
+//! of dates. Refused, though PostgreSQL takes them: names of months, days and zones, years of two
+//! digits, AM and PM, and words such as `now` or `infinity`.
 
 use super::{TEXT_BYTES_MAX, is_space, trim};
 use crate::calendar::{DATES, DAY_MICROS, TIMESTAMPS, days_in_month, days_of_civil};
@@ -84,7 +84,8 @@ fn civil(text: &str, is_bc: bool) -> Option<i64> {
     exists.then(|| days_of_civil(astronomical, month, day))
 }
 
-/// Returns microseconds since midnight: 24 hours at most, and a second 60 is the next minute's first.
+/// Returns microseconds since midnight: 24 hours at most, and a second 60 is the next minute's
+/// first.
 fn time_of_day(text: &str) -> Option<i64> {
     let mut parts = text.splitn(3, ':');
     let hours = number(parts.next()?, 1..=2)?;
@@ -107,8 +108,8 @@ pub(super) fn seconds_and_micros(text: &str) -> Option<(i64, i64)> {
     Some((seconds, micros))
 }
 
-/// Returns the fraction of a second in microseconds, a million at most. It is rounded half to even, from
-/// the nearest float.
+/// Returns the fraction of a second in microseconds, a million at most. It is rounded half to even,
+/// from the nearest float.
 #[expect(clippy::cast_possible_truncation, reason = "at most a million")]
 pub(super) fn rounded_micros(digits: &str) -> Option<i64> {
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -116,7 +117,7 @@ pub(super) fn rounded_micros(digits: &str) -> Option<i64> {
     Some((fraction * 1e6).round_ties_even() as i64)
 }
 
-/// Whether a text is empty, `Z`, or an offset: `+HH`, `+HHMM` or `+HH:MM`.
+/// Returns whether a text is empty, `Z`, or an offset: `+HH`, `+HHMM` or `+HH:MM`.
 fn is_offset(text: &str) -> bool {
     if text.is_empty() || text.eq_ignore_ascii_case("z") {
         return true;

@@ -24,9 +24,11 @@ pub(crate) struct Block<'a> {
     pub(super) bytes: &'a [u8],
     /// Positions in `bytes` where records start.
     starts: &'a [u32],
-    /// For each record the positions of the values of all members of the tree, 0 where there is none.
+    /// For each record the positions of the values of all members of the tree, 0 where there is
+    /// none.
     places: &'a [u32],
-    /// The records, ascending, with members that are no columns though columns are all that there is.
+    /// The records, ascending, with members that are no columns though columns are all that there
+    /// is.
     unlisted: &'a [u32],
     /// Where `bytes` start in the file.
     start: u64,
@@ -195,7 +197,7 @@ impl Block<'_> {
         })
     }
 
-    /// Whether the columns are all that those rows have.
+    /// Returns whether the columns are all that those rows have.
     ///
     /// # Errors
     /// The fault of the first that has a member which is no column.

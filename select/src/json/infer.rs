@@ -1,8 +1,8 @@
 //! The members of the first records, and their types.
 //!
-//! A type is told by the [texts](Shape) of numbers, of strings and of booleans. Where values of more
-//! than one of these are found, or arrays, it is text, and a value that is no string is a fault when
-//! somebody asks for it: the descriptor's "json" takes them all.
+//! A type is told by the [texts](Shape) of numbers, of strings and of booleans. Where values of
+//! more than one of these are found, or arrays, it is text, and a value that is no string is a
+//! fault when somebody asks for it: the descriptor's "json" takes them all.
 
 use crate::kind::{Kind, Shape};
 
@@ -44,8 +44,8 @@ impl Sample {
         }
     }
 
-    /// Whether a member has, or had before there were others, values that are no objects; NULL counts
-    /// where there is nothing else.
+    /// Whether a member has, or had before there were others, values that are no objects; NULL
+    /// counts where there is nothing else.
     pub(super) fn is_leaf(&self, member: usize) -> bool {
         self.seen_of(member) != Seen::Nothing || self.tree.object_of(member).is_none()
     }

@@ -2,25 +2,25 @@
 //!
 //! RFC 8259, strictly, also in members that nobody asks for: the structure, names, escapes, numbers
 //! and literals of every record are checked, and that all of it is UTF-8; half of a surrogate pair,
-//! a control character in a string, a leading zero, a trailing comma or whatever else is no JSON is a
-//! fault of its record. A line feed ends a record wherever it stands, since no JSON text needs one,
-//! and a blank line is no record. The last record may lack its line end. A UTF-8 byte order mark at
-//! the start is skipped. Arrays and objects are nested 64 deep at most. A name that comes twice in a
-//! record, or in an object of it whose members are columns, is a fault: which one would count is
-//! anyone's guess.
+//! a control character in a string, a leading zero, a trailing comma or whatever else is no JSON is
+//! a fault of its record. A line feed ends a record wherever it stands, since no JSON text needs
+//! one, and a blank line is no record. The last record may lack its line end. A UTF-8 byte order
+//! mark at the start is skipped. Arrays and objects are nested 64 deep at most. A name that comes
+//! twice in a record, or in an object of it whose members are columns, is a fault: which one would
+//! count is anyone's guess.
 //!
 //! Columns are the leaves of objects, `address.city` by its dotted path; in their order in the
 //! descriptor, if that gives a type or a path to any, and else as the [first records](infer) have
-//! them. A member that is missing or `null`, or whose object is, is NULL. Other members are checked, and
-//! are no columns. Where a descriptor tells the columns, that is as it is meant. Where the first records
-//! do, a record that has others fails a Select of `*`, and no other.
+//! them. A member that is missing or `null`, or whose object is, is NULL. Other members are
+//! checked, and are no columns. Where a descriptor tells the columns, that is as it is meant. Where
+//! the first records do, a record that has others fails a Select of `*`, and no other.
 //!
-//! Types are those of CSV, from the descriptor or the first records, and "json": the text of any value
-//! as it stands. Numbers are exact by their text; a whole number may be written `1e3` or `1.0`, but
-//! not `1.5`. Text, dates and timestamps are strings; of a declared type, numbers and booleans may be
-//! in strings as well. Any other value is a fault, told where somebody asks for it, that names the
-//! remedy; so are an array where nobody has declared "json", and a scalar where there should be an
-//! object. Nothing is flattened or dropped silently.
+//! Types are those of CSV, from the descriptor or the first records, and "json": the text of any
+//! value as it stands. Numbers are exact by their text; a whole number may be written `1e3` or
+//! `1.0`, but not `1.5`. Text, dates and timestamps are strings; of a declared type, numbers and
+//! booleans may be in strings as well. Any other value is a fault, told where somebody asks for it,
+//! that names the remedy; so are an array where nobody has declared "json", and a scalar where
+//! there should be an object. Nothing is flattened or dropped silently.
 
 mod block;
 mod decode;
@@ -70,7 +70,7 @@ pub(crate) struct Layout {
     /// Where the first record starts, behind the byte order mark.
     pub(crate) start: u64,
     fields: Vec<Field>,
-    /// Whether the first records tell which members are columns.
+    /// True if the first records tell which members are columns.
     is_inferred: bool,
     tree: Tree,
 }
@@ -92,7 +92,7 @@ impl Layout {
         Schema::new(fields.collect::<Vec<_>>())
     }
 
-    /// Whether the columns are the members of the first records: others may have more.
+    /// Returns whether the columns are the members of the first records: others may have more.
     pub(crate) fn is_inferred(&self) -> bool {
         self.is_inferred
     }

@@ -1,5 +1,5 @@
-//! The layout of a file of JSON Lines: the members of its first records, and those that a descriptor
-//! declares.
+//! The layout of a file of JSON Lines: the members of its first records, and those that a
+//! descriptor declares.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -59,7 +59,8 @@ impl Layout {
         Ok(layout)
     }
 
-    /// Whether the first record of `bytes` is sound. That no column is known may be its fault alone.
+    /// Returns whether the first record of `bytes` is sound. That no column is known may be its
+    /// fault alone.
     fn check_first(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let piece = Piece { start: self.start, whole: bytes.len(), used: bytes.len() };
         let mut fault = None;

@@ -88,8 +88,8 @@ impl Tree {
         self.objects[self.within(member)].of
     }
 
-    /// Notes which members are neither a column nor have some below them: another value than an object
-    /// of theirs is no value of any column.
+    /// Notes which members are neither a column nor have some below them: another value than an
+    /// object of theirs is no value of any column.
     pub(super) fn note_columns(&mut self, columns: impl Iterator<Item = usize>) {
         let mut hollow = vec![true; self.members.len()];
         for column in columns {
@@ -102,13 +102,13 @@ impl Tree {
         self.hollow = if hollow.contains(&true) { hollow } else { Vec::new() };
     }
 
-    /// Whether there are members that are no columns and have none below them.
+    /// Returns whether there are members that are no columns and have none below them.
     #[inline(always)]
     pub(super) fn has_hollow(&self) -> bool {
         !self.hollow.is_empty()
     }
 
-    /// Whether a member is no column and has none below it.
+    /// Returns whether a member is no column and has none below it.
     pub(super) fn is_hollow(&self, member: usize) -> bool {
         self.hollow.get(member).is_some_and(|hollow| *hollow)
     }

@@ -1,5 +1,5 @@
-//! One pass over a record: everything in it is checked, and the places of the members that are known
-//! are noted, and where the first one is that is not.
+//! One pass over a record: everything in it is checked, and the places of the members that are
+//! known are noted, and where the first one is that is not.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ pub(super) struct Walk<'a> {
 /// A member that the tree does not have, or has with objects alone and none of their members.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unlisted {
-    /// Where its name starts.
+    /// The position where its name starts.
     pub(super) at: usize,
     /// The object of the tree that it is in.
     pub(super) object: usize,
@@ -77,7 +77,8 @@ impl Walk<'_> {
         if strangers.len() > 1 { differ(strangers) } else { Ok(()) }
     }
 
-    /// Passes a name and its colon; gives the member that it means, or the name where none is known.
+    /// Passes a name and its colon; gives the member that it means, or the name where none is
+    /// known.
     #[inline(always)]
     fn name(
         &mut self,

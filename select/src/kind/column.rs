@@ -32,7 +32,7 @@ pub(crate) trait Cells {
 /// How the numbers of a column may be written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Numbers {
-    /// As inference takes them for numbers.
+    /// Only as inference takes them for numbers.
     Plain,
     /// With `+` and leading zeros too.
     Any,

@@ -1,12 +1,12 @@
 //! The type of some texts that have none given.
 //!
-//! It is the narrowest that holds every value that is not NULL: boolean, whole number, exact decimal
-//! where all have the same number of digits after the point (as amounts of money do), other number,
-//! date, timestamp, else text. Leading zeros and `+` make text: such a field is a code. `NaN` and `inf`
-//! are floats.
+//! It is the narrowest that holds every value that is not NULL: boolean, whole number, exact
+//! decimal where all have the same number of digits after the point (as amounts of money do), other
+//! number, date, timestamp, else text. Leading zeros and `+` make text: such a field is a code.
+//! `NaN` and `inf` are floats.
 //!
-//! What a value would have made of the type, had it been looked at, is what decides whether it is read
-//! when it comes later: [`value::is_plain_number`] is asked here and where values are decoded.
+//! What a value would have made of the type, had it been looked at, is what decides whether it is
+//! read when it comes later: [`value::is_plain_number`] is asked here and where values are decoded.
 
 use super::value::DIGITS_MAX;
 use super::{Kind, value};
@@ -54,7 +54,7 @@ impl Shape {
         }
     }
 
-    /// Of a number; `None` if it is none, or may be a code.
+    /// Returns the shape of a number; `None` if it is none, or may be a code.
     pub(crate) fn of_number(text: &[u8]) -> Option<Self> {
         if !value::is_plain_number(text) {
             return None;

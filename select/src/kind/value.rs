@@ -17,9 +17,9 @@ pub(crate) fn boolean(text: &[u8]) -> Option<bool> {
 /// Digits that an exact number has at most.
 pub(super) const DIGITS_MAX: usize = 38;
 
-/// Whether a number is written as numbers are that are nothing else: without `+`, without leading zeros
-/// and, unless it has an exponent, with at most 38 digits. Others may be codes, which lose something
-/// when they are read as numbers.
+/// Returns whether a number is written as numbers are that are nothing else: without `+`, without
+/// leading zeros and, unless it has an exponent, with at most 38 digits. Others may be codes, which
+/// lose something when they are read as numbers.
 #[inline]
 pub(crate) fn is_plain_number(text: &[u8]) -> bool {
     let magnitude = text.strip_prefix(b"-").unwrap_or(text);
@@ -98,8 +98,8 @@ pub(crate) fn decimal(text: &[u8], precision: u8, scale: u8) -> Option<i128> {
     Some(if negative { -value } else { value })
 }
 
-/// A float in digits, or `NaN`, `inf` or `infinity` in any case. One that a float has no room for is
-/// none, and neither infinite nor zero.
+/// A float in digits, or `NaN`, `inf` or `infinity` in any case. One that a float has no room for
+/// is none, and neither infinite nor zero.
 #[inline]
 pub(crate) fn float64(text: &[u8]) -> Option<f64> {
     let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;

@@ -304,8 +304,8 @@ fn sorted_item(
     Ok(items.len() - 1)
 }
 
-/// The index of the column that a whole number stands for; other literals without a type of their own
-/// are mistakes.
+/// The index of the column that a whole number stands for; other literals without a type of their
+/// own are mistakes.
 fn ordinal(expr: &syntax::Expr, columns: usize, clause: &str) -> Result<Option<usize>> {
     let syntax::ExprKind::Literal(value) = &expr.kind else { return Ok(None) };
     let number = match value {

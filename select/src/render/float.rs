@@ -93,7 +93,7 @@ impl Decimal {
         }
     }
 
-    /// Whether it has one significant bit more than floats have.
+    /// Returns whether it has one significant bit more than floats have.
     fn is_midpoint(&self, bits: u32) -> bool {
         let Ok(mut number) = self.digits.parse::<u128>() else { return false };
         let power = self.exponent + 1 - i32::try_from(self.digits.len()).unwrap_or(0);

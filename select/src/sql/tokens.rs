@@ -1,8 +1,8 @@
 //! The tokens of a text, and the bounds on them: what the parser's own limit does not cover.
 //!
-//! A flat chain such as `a OR b OR c …` makes a tree as deep as the chain is long, nested calls take
-//! exponential time, and a SELECT within a SELECT tens of kilobytes of stack. All of it is refused
-//! before anything recurses over it.
+//! A flat chain such as `a OR b OR c …` makes a tree as deep as the chain is long, nested calls
+//! take exponential time, and a SELECT within a SELECT tens of kilobytes of stack. All of it is
+//! refused before anything recurses over it.
 
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
@@ -17,8 +17,8 @@ pub(super) const TEXT_BYTES_MAX: usize = 64 << 10;
 /// Most operators in a text: what bounds the depth of the parser's tree.
 pub(super) const OPERATORS_MAX: usize = 1000;
 
-/// Deepest nesting of calls and other parentheses behind a word. The parser tries some of them in two
-/// ways, nested ones in exponential time.
+/// Deepest nesting of calls and other parentheses behind a word. The parser tries some of them in
+/// two ways, nested ones in exponential time.
 const CALL_DEPTH_MAX: usize = 8;
 
 /// Most regular expressions in a text, each of which may take as much memory as one is allowed.
@@ -79,7 +79,7 @@ fn refuse_odd(tokens: &[TokenWithSpan]) -> Result<()> {
     Ok(())
 }
 
-/// What stands between a text and the next token.
+/// The kind of space between a text and the next token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Gap {
     Space,

@@ -1,5 +1,6 @@
-//! Files that change: under an index, between opening and reading, and under a scan. What changed is
-//! read as it is now, or is an error, also where its length and its time of modification are as before.
+//! Files that change: under an index, between opening and reading, and under a scan. What changed
+//! is read as it is now, or is an error, also where its length and its time of modification are as
+//! before.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -284,8 +285,8 @@ fn each_file_of_a_pattern_is_checked() {
     }
 }
 
-/// A write stamps a file before its bytes are there, and others in the same tick of the clock do not
-/// stamp it again: no answer mixes what two of them leave.
+/// A write stamps a file before its bytes are there, and others in the same tick of the clock do
+/// not stamp it again: no answer mixes what two of them leave.
 #[test]
 fn an_answer_is_of_one_state_of_a_file_that_is_written_all_the_time() {
     let file = Numbers::new("");

@@ -1,4 +1,5 @@
-//! Parquet and Arrow files of writers that nobody here wrote, beside CSV twins of them, and files with damage.
+//! Parquet and Arrow files of writers that nobody here wrote, beside CSV twins of them, and files
+//! with damage.
 //!
 //! `tests/data/make.py` tells how they were made.
 
@@ -267,8 +268,8 @@ fn old_timestamps_that_are_none_are_refused() {
     }
 }
 
-/// Row groups of 20,000 records with pages of 1,000: what is ruled out is not read, and the answer is
-/// as without.
+/// Row groups of 20,000 records with pages of 1,000: what is ruled out is not read, and the answer
+/// is as without.
 #[test]
 fn row_groups_and_pages_are_ruled_out() {
     let ids = Int64Array::from_iter_values(1..=60_000);
@@ -342,8 +343,8 @@ fn row_groups_are_ruled_out_by_their_filters() {
     check_ruled_out(columns, properties, &cases);
 }
 
-/// Writes a file of 60,000 records in three row groups, and asks for what each filter keeps and for how
-/// many records are read at most.
+/// Writes a file of 60,000 records in three row groups, and asks for what each filter keeps and for
+/// how many records are read at most.
 fn check_ruled_out<const N: usize>(
     columns: [(&str, ArrayRef); N],
     properties: WriterPropertiesBuilder,

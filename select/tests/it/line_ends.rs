@@ -1,4 +1,5 @@
-//! Where lines of CSV end and which are blank: the same plain and compressed, however it is divided.
+//! Line ends and blank lines of CSV: the same plain and compressed, however it is
+//! divided.
 
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ fn described(text: &str, descriptor: Option<&'static str>, rows: &[&str]) {
     }
 }
 
-/// What every Select comes to.
+/// Returns what every Select comes to.
 #[track_caller]
 fn fails(text: &str, complaint: &str) {
     for (file, name) in files(text, None).into_iter().zip(["f.csv", "f.csv.gz", "f.csv.zst"]) {

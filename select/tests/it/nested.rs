@@ -1,7 +1,7 @@
 //! Random nested Parquet and Arrow files against the crates that wrote them.
 //!
-//! `SIFT_NESTED_CASES` sets how many, `SIFT_NESTED_SEED` where they begin; a failure tells the seed of
-//! its case, which then fails alone.
+//! `SIFT_NESTED_CASES` sets how many, `SIFT_NESTED_SEED` where they begin; a failure tells the seed
+//! of its case, which then fails alone.
 
 /// Random schemas and values.
 mod data;

@@ -1,10 +1,10 @@
 //! Selects and texts against PostgreSQL 15: its answer or a refusal, never another one.
 //!
 //! Texts with recorded answers need no server. The random tests ask one: `SIFT_POSTGRES` is a
-//! connection string of psql, such as `host=/run/postgresql user=postgres dbname=postgres`, of a database
-//! with the encoding UTF8 and the locale C. `SIFT_POSTGRES_CASES` sets how many questions each test
-//! asks, `SIFT_POSTGRES_SEED` where they begin; a failure tells the seed of each example. Without a
-//! server they check a few hundred questions against themselves.
+//! connection string of psql, such as `host=/run/postgresql user=postgres dbname=postgres`, of a
+//! database with the encoding UTF8 and the locale C. `SIFT_POSTGRES_CASES` sets how many questions
+//! each test asks, `SIFT_POSTGRES_SEED` where they begin; a failure tells the seed of each example.
+//! Without a server they check a few hundred questions against themselves.
 
 mod columns;
 mod forms;

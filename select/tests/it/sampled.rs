@@ -74,7 +74,7 @@ fn odd_value(source: &Arc<Source>, column: usize) -> Result<(String, String), St
     Ok((data_type.to_owned(), value.clone()))
 }
 
-/// Whether two values are one, as texts or as numbers.
+/// Returns whether two values are one, as texts or as numbers.
 fn are_equal(early: &str, late: &str) -> bool {
     let number = |text: &str| text.parse::<f64>().ok();
     early == late

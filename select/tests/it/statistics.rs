@@ -1,5 +1,5 @@
-//! Parquet files whose statistics, page indexes or Bloom filters contradict themselves: what they say
-//! is ignored, so the answer is the same as without pruning.
+//! Parquet files whose statistics, page indexes or Bloom filters contradict themselves: what they
+//! say is ignored, so the answer is the same as without pruning.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -167,7 +167,7 @@ fn row_groups_that_contradict_themselves_are_read() {
     check(&altered(&file, chunk, |_| None), OF_NUMBERS, "other values");
 }
 
-/// What is no statistics at all is none, also where it fails the whole of the metadata.
+/// Returns what is no statistics at all is none, also where it fails the whole of the metadata.
 #[test]
 fn a_negative_number_of_nulls_is_none() {
     let wrong = Statistics::int64(Some(50_000), Some(60_000), None, Some(NULLS), false);
@@ -279,7 +279,8 @@ fn pages_that_contradict_themselves_are_read() {
     check(&altered(&file, |chunk| chunk, index), OF_NUMBERS, "fewer pages");
 }
 
-/// Pages that are elsewhere, or of other records, than the file has them: an error or the same records.
+/// Pages that are elsewhere, or of other records, than the file has them: an error or the same
+/// records.
 #[test]
 fn an_offset_index_that_is_wrong_gives_no_other_records() {
     let file = write(numbers(), EnabledStatistics::Page);
@@ -318,8 +319,8 @@ fn an_offset_index_that_is_wrong_gives_no_other_records() {
     }
 }
 
-/// The pages of `long` are short, that of `few` has all records: so a zone is a part of it, and has not
-/// its number of NULLs.
+/// The pages of `long` are short, that of `few` has all records: so a zone is a part of it, and has
+/// not its number of NULLs.
 #[test]
 fn nulls_of_a_page_are_not_those_of_a_part_of_it() {
     let long = StringArray::from_iter_values((0..ROWS).map(|row| format!("{row:096}")));

@@ -3,8 +3,8 @@
 use rustix::fs::Stat;
 use sift_select::Identity;
 
-/// What must be unchanged for a source to be true. A file whose owner changed, or whose mode did, is
-/// opened again too: it may not be readable any more.
+/// The identities of all files that a source was made of. A file whose owner changed, or whose mode did,
+/// is opened again too: it may not be readable any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SourceVersion {
     pub(super) file: Identity,

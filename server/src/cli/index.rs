@@ -25,14 +25,15 @@ const PROGRESS_TIME: Duration = Duration::from_millis(100);
 pub(crate) enum IndexCommand {
     /// Read files and note what is in each part of them
     ///
-    /// Of each zone of about a megabyte the least and greatest value of each column and the number of
-    /// NULLs are kept, so that a Select does not read the zones that WHERE rules out. The keys that a
-    /// descriptor declares as `[[key]]` are sorted, so that a few records are found and read alone. An
-    /// index is used as long as its file and the layout in its descriptor are what they were; afterwards it
-    /// is as if there were none. A new name, mode or owner of the file is a change, too: its time of change
-    /// tells of all of them. With `append_only = true` in the descriptor an index stays good for the
-    /// records that it was built from, and later ones are read. It holds values of the file, of protected columns too: it is readable
-    /// by its owner alone, who has to be the user that the server runs as.
+    /// Of each zone of about a megabyte the least and greatest value of each column and the number
+    /// of NULLs are kept, so that a Select does not read the zones that WHERE rules out. The keys
+    /// that a descriptor declares as `[[key]]` are sorted, so that a few records are found and read
+    /// alone. An index is used as long as its file and the layout in its descriptor are what they
+    /// were; afterwards it is as if there were none. A new name, mode or owner of the file is a
+    /// change, too: its time of change tells of all of them. With `append_only = true` in the
+    /// descriptor an index stays good for the records that it was built from, and later ones are
+    /// read. It holds values of the file, of protected columns too: it is readable by its owner
+    /// alone, who has to be the user that the server runs as.
     Build(FilesArgs),
     /// List all indexes
     List(StateArgs),
@@ -198,7 +199,7 @@ fn listed(indexed: &IndexedFile) -> String {
     line
 }
 
-/// What became of the file since its index was built; blank where nothing did.
+/// Returns what became of the file since its index was built; blank where nothing did.
 fn since(contents: &IndexContents) -> &'static str {
     match identity(Path::new(&contents.name)) {
         Ok(now) if now == contents.identity => "",

@@ -66,7 +66,8 @@ impl Fixture {
         Self { folder, authority: issuer.der().clone(), issuer, keyring: Keyring::default() }
     }
 
-    /// A certificate and its key, signed by the authority: a client's, or what `change` makes of it.
+    /// A certificate and its key, signed by the authority: a client's, or what `change` makes of
+    /// it.
     pub(crate) fn issue(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> PathBuf {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();

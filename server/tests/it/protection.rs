@@ -66,7 +66,7 @@ async fn a_descriptor_that_is_written_in_place_is_obeyed() {
     }
 }
 
-/// What is known of an open file is of the file as it was.
+/// Returns what is known of an open file is of the file as it was.
 #[tokio::test]
 async fn a_file_that_is_written_in_place_is_looked_at_again() {
     let served = fixture().serve().await;

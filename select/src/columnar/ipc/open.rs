@@ -21,7 +21,8 @@ const TAIL_BYTES: usize = 10;
 const METADATA_BYTES_MAX: u64 = 256 << 20;
 
 impl Layout {
-    /// Reads the footer of `file`, which has `bytes` bytes, and what its messages say of themselves.
+    /// Reads the footer of `file`, which has `bytes` bytes, and what its messages say of
+    /// themselves.
     ///
     /// # Errors
     /// `Record` when it is no Arrow file or damaged, `LimitExceeded`, `Io`.

@@ -2,8 +2,8 @@
 //!
 //! A filter is a split block Bloom filter over xxHash64 of a value's plain encoding
 //! (<https://github.com/apache/parquet-format/blob/master/BloomFilter.md>). It is read when a
-//! predicate asks for it. One that cannot be read, that is beyond bounds, or that cannot be the filter
-//! of the column chunk, tells nothing.
+//! predicate asks for it. One that cannot be read, that is beyond bounds, or that cannot be the
+//! filter of the column chunk, tells nothing.
 
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::DataType;
@@ -28,8 +28,8 @@ const HEADER_BYTES: usize = 64;
 const BLOCK_BYTES: usize = 32;
 const WORD_BYTES: usize = 4;
 
-/// Whether a column chunk has no value equal to this one, which is of the column's type; `false` where
-/// that is not known.
+/// Whether a column chunk has no value equal to this one, which is of the column's type; `false`
+/// where that is not known.
 pub(super) fn lacks(
     file: &DataFile,
     chunk: &ColumnChunkMetaData,
@@ -90,7 +90,8 @@ fn lengths(filter: &[u8]) -> Option<(usize, usize)> {
     Some((filter.len() - reader.left(), bits?))
 }
 
-/// Whether the bits are those of some values: each value has set one in every word of a block.
+/// Returns whether the bits are those of some values: each value has set one in every word of a
+/// block.
 fn is_of_values(filter: &[u8]) -> bool {
     let bits = lengths(filter).and_then(|(header, _)| filter.get(header..)).unwrap_or_default();
     let is_set = |word: &[u8]| word.iter().any(|byte| *byte != 0);
@@ -102,7 +103,7 @@ fn is_of_values(filter: &[u8]) -> bool {
     are_whole && blocks.any(is_set) && bits.len().is_multiple_of(BLOCK_BYTES)
 }
 
-/// Whether the least and the greatest value are in it, where the file tells them exactly.
+/// Returns whether the least and the greatest value are in it, where the file tells them exactly.
 fn has_bounds(filter: &Sbbf, chunk: &ColumnChunkMetaData) -> bool {
     let Some(statistics) = chunk.statistics() else { return true };
     let has = |bound: Option<&[u8]>, is_exact: bool| {
@@ -112,7 +113,8 @@ fn has_bounds(filter: &Sbbf, chunk: &ColumnChunkMetaData) -> bool {
         && has(statistics.max_bytes_opt(), statistics.max_is_exact())
 }
 
-/// The value as the file would have it; `None` where that is not the same for all that are equal to it.
+/// The value as the file would have it; `None` where that is not the same for all that are equal to
+/// it.
 fn plain(physical: Type, leaf: &Leaf, value: &ArrayRef) -> Option<Vec<u8>> {
     if leaf.stored != leaf.to || value.is_null(0) {
         return None;

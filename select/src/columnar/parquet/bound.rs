@@ -1,5 +1,5 @@
-//! A bound of a column's values: how the file stores it, how two of them compare, and the value that
-//! Selects see.
+//! A bound of a column's values: how the file stores it, how two of them compare, and the value
+//! that Selects see.
 //!
 //! Bounds may be cut or lie apart from the values: they are bounds, not values.
 
@@ -142,7 +142,7 @@ fn array<'a>(
     }
 }
 
-/// What of a text is whole: no greater than the text.
+/// Returns what of a text is whole: no greater than the text.
 fn least_text(bytes: &[u8]) -> Option<&str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Some(text),
@@ -185,7 +185,7 @@ impl Leaf {
         }
     }
 
-    /// Whether its values are ordered as bytes, without a sign.
+    /// Returns whether its values are ordered as bytes, without a sign.
     pub(super) fn has_bytes(&self) -> bool {
         matches!(self.to, DataType::Utf8 | DataType::Binary)
     }

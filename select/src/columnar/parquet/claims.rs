@@ -25,13 +25,13 @@ pub(super) struct Claim<'a> {
     pub(super) nulls: Option<u64>,
 }
 
-/// What a claim has to fit.
+/// The facts that a claim has to fit.
 struct Context<'a> {
     leaf: &'a Leaf,
     records: u64,
     /// Number of different values.
     distinct: Option<u64>,
-    /// Whether the file says apart from their number that all values are NULL.
+    /// True if the file says apart from their number that all values are NULL.
     is_null: bool,
     /// Values of each definition level; those of the last are not NULL.
     levels: Option<&'a [i64]>,
@@ -159,7 +159,8 @@ impl<'a> Claim<'a> {
         Self { nulls: nulls.map(|nulls| nulls.min(part)), ..self }
     }
 
-    /// Whether a claim about a column chunk and what its pages claim together can both be true.
+    /// Returns whether a claim about a column chunk and what its pages claim together can both be
+    /// true.
     pub(super) fn agrees(&self, pages: &Self, leaf: &Leaf) -> bool {
         let is_less = |left: Option<Bound<'_>>, right: Option<Bound<'_>>| {
             left.zip(right).and_then(|(left, right)| left.compare(&right, leaf))
@@ -175,7 +176,7 @@ impl<'a> Claim<'a> {
 }
 
 impl Context<'_> {
-    /// Whether a claim cannot be true; `bounds` are those of it that have an order.
+    /// Returns whether a claim cannot be true; `bounds` are those of it that have an order.
     fn contradicts(
         &self,
         claim: &Claim<'_>,
@@ -208,7 +209,7 @@ impl Context<'_> {
             })
     }
 
-    /// Whether so many values of each definition level are those of all records.
+    /// Returns whether so many values of each definition level are those of all records.
     fn fits(&self, levels: &[i64], nulls: Option<u64>) -> bool {
         // where only one is possible they may be left out
         if self.leaf.levels() == 0 || levels.is_empty() {
@@ -234,7 +235,7 @@ fn most_distinct(bounds: (Option<Bound<'_>>, Option<Bound<'_>>)) -> Option<i128>
 }
 
 impl Leaf {
-    /// Whether a bound has the length of a value.
+    /// Returns whether a bound has the length of a value.
     fn fits(&self, bound: Bound<'_>) -> bool {
         match (bound, self.value_bytes()) {
             (Bound::Bytes(bytes), Some(length)) if self.to == DataType::Binary => {
@@ -267,7 +268,7 @@ pub(super) fn pages(index: &ColumnIndexMetaData) -> u64 {
     }
 }
 
-/// Whether bounds are by the order of the column's type.
+/// Returns whether bounds are by the order of the column's type.
 fn is_ordered(file: &FileMetaData, leaf: &Leaf, deprecated: bool) -> bool {
     let order = file.column_orders().and_then(|orders| orders.get(leaf.index));
     match order {

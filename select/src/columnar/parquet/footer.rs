@@ -50,8 +50,8 @@ pub(super) struct Footer {
 /// Reads the footer of `file`, which has `bytes` bytes, with its page index where it has one.
 ///
 /// # Errors
-/// `Record` when it is no Parquet file, its metadata is damaged, or a key is another; `KeyMissing` when
-/// its metadata is encrypted and its key is missing; `LimitExceeded`; `Io`.
+/// `Record` when it is no Parquet file, its metadata is damaged, or a key is another; `KeyMissing`
+/// when its metadata is encrypted and its key is missing; `LimitExceeded`; `Io`.
 pub(super) fn read_footer(
     name: &str,
     file: &File,
@@ -262,8 +262,8 @@ struct IndexPlace {
 }
 
 impl Indexes<'_> {
-    /// Decrypts what is encrypted of these bytes from `start`, in its place; `None` where the parquet
-    /// crate may not decode them.
+    /// Decrypts what is encrypted of these bytes from `start`, in its place; `None` where the
+    /// parquet crate may not decode them.
     fn open(&self, bytes: &mut [u8], start: u64) -> Option<()> {
         for IndexPlace { offset, length, module, cipher } in &self.places {
             let offset = usize::try_from(u64::try_from(*offset).ok()?.checked_sub(start)?).ok()?;

@@ -1,14 +1,14 @@
 //! Timestamps of 96 bits, as Impala made them and Spark wrote them for long: nanoseconds of a day,
 //! in 64 bits, before the number of the day, in 32. Both are little-endian.
 //!
-//! The parquet crate would make 64 bits of them, of which too few are left where a time is far away;
-//! so its decoder sees bytes of a fixed length, which have the same pages, and what the bytes mean is
-//! told here. A time that is no whole microsecond, or beyond a timestamp, is none, nor is one whose
-//! nanoseconds are more than a day.
+//! The parquet crate would make 64 bits of them, of which too few are left where a time is far
+//! away; so its decoder sees bytes of a fixed length, which have the same pages, and what the bytes
+//! mean is told here. A time that is no whole microsecond, or beyond a timestamp, is none, nor is
+//! one whose nanoseconds are more than a day.
 //!
 //! Source: `ConvertedType` and `INT96` in
-//! <https://github.com/apache/parquet-format/blob/master/LogicalTypes.md>; days are Julian ones, that
-//! begin at midnight.
+//! <https://github.com/apache/parquet-format/blob/master/LogicalTypes.md>; days are Julian ones,
+//! that begin at midnight.
 
 use std::sync::Arc;
 

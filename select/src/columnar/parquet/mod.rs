@@ -8,13 +8,14 @@
 //! Columns are the leaves of the schema, those of nested groups named `a.b.c`. Lists, maps and what
 //! else Selects have no type for are columns, too, that can be described but not read.
 //!
-//! A file may be encrypted, or some of its columns ([`encryption`]): the metadata is as in the clear
-//! then, and a column chunk has what opens its pages ([`cipher`]).
+//! A file may be encrypted, or some of its columns ([`encryption`]): the metadata is as in the
+//! clear then, and a column chunk has what opens its pages ([`cipher`]).
 //!
 //! What a file says is not believed: lengths, counts and places are checked before memory is taken
-//! ([`footer`], [`pages`]), what few bytes become is bounded ([`decoding`], [`Input::hold`]), and where the parquet crate decodes what may be damaged, a panic of its
-//! is a complaint like others ([`footer::contained`]). A record that does not decode is found by
-//! halving ([`column`]), so that the complaint is about the same record however a file is divided.
+//! ([`footer`], [`pages`]), what few bytes become is bounded ([`decoding`], [`Input::hold`]), and
+//! where the parquet crate decodes what may be damaged, a panic of its is a complaint like others
+//! ([`footer::contained`]). A record that does not decode is found by halving ([`column`]), so that
+//! the complaint is about the same record however a file is divided.
 
 mod bloom;
 mod bound;
@@ -69,8 +70,8 @@ pub(crate) struct Layout {
     encryption: Option<Encryption>,
     /// By column of the schema.
     columns: Vec<schema::Column>,
-    /// By column chunk, one row group after the other, whether its statistics and those of its pages
-    /// can both be true; told when it is first asked.
+    /// By column chunk, one row group after the other, whether its statistics and those of its
+    /// pages can both be true; told when it is first asked.
     agreements: Box<[OnceLock<bool>]>,
 }
 

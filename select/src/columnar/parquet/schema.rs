@@ -1,5 +1,5 @@
-//! The columns of a Parquet file: the leaves of its schema, how they are decoded and what becomes of
-//! them.
+//! The columns of a Parquet file: the leaves of its schema, how they are decoded and what becomes
+//! of them.
 //!
 //! Types are Parquet's own, its logical ones before the older converted ones; the Arrow schema that
 //! some writers add is not looked at, so a file has the same columns whoever wrote it.

@@ -1,5 +1,6 @@
 //! Which records of a file WHERE may be true for, by what the file claims of its row groups, then
-//! of the pages of those that are left; where values are looked up, by the Bloom filters of row groups.
+//! of the pages of those that are left; where values are looked up, by the Bloom filters of row
+//! groups.
 //!
 //! Pages of different columns hold different records, so where the pages of any column in WHERE
 //! begin, a zone begins; neighbours are joined until a zone has [`RECORDS_MIN`], for each that is
@@ -140,7 +141,7 @@ impl Layout {
         Chunk::new(&self.metadata, group, leaf.index, file_bytes)
     }
 
-    /// What is claimed of each zone.
+    /// Returns what is claimed of each zone.
     fn claims_of_zones(&self, zones: &[Zone], column: usize, file_bytes: u64) -> Vec<Claim<'_>> {
         let of_groups = zones.chunk_by(|left, right| left.group == right.group);
         let claims = of_groups.flat_map(|zones| {
@@ -154,8 +155,8 @@ impl Layout {
         claims.collect()
     }
 
-    /// What is claimed of a column of a row group and of its pages; nothing where these contradict
-    /// each other.
+    /// Returns what is claimed of a column of a row group and of its pages; nothing where these
+    /// contradict each other.
     fn claims_of(&self, group: usize, column: usize, file_bytes: u64) -> ChunkClaims<'_> {
         let claims = || {
             let chunk = self.claim_of_chunk(group, column, file_bytes)?;
@@ -167,7 +168,8 @@ impl Layout {
         claims().unwrap_or_default()
     }
 
-    /// What is claimed of all of a column of a row group; `None` where its pages contradict that.
+    /// Returns what is claimed of all of a column of a row group; `None` where its pages contradict
+    /// that.
     fn claim_of_chunk(&self, group: usize, column: usize, file_bytes: u64) -> Option<Claim<'_>> {
         let leaf = self.columns.get(column)?.leaf.as_ref()?;
         let row_group = self.metadata.row_groups().get(group)?;
@@ -181,7 +183,8 @@ impl Layout {
         agree.then_some(claim)
     }
 
-    /// What is claimed of each page, and its number of records; `None` without an index of them.
+    /// Returns what is claimed of each page, and its number of records; `None` without an index of
+    /// them.
     fn claims_of_pages(
         &self,
         group: usize,

@@ -25,7 +25,7 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// Whether the value depends on when it is asked.
+    /// Returns whether the value depends on when it is asked.
     pub(super) fn is_of_the_moment(&self) -> bool {
         let text = self.text.to_lowercase();
         ["now", "today", "tomorrow", "yesterday"].iter().any(|word| text.contains(word))

@@ -27,7 +27,7 @@ static FORMS: LazyLock<BTreeMap<&str, Vec<String>>> = LazyLock::new(|| {
 /// Makes expressions.
 pub(super) struct Grammar {
     pub(super) random: Rng,
-    /// Whether forms that fail are among them.
+    /// True if forms that fail are among them.
     fallible: bool,
 }
 

@@ -51,7 +51,7 @@ impl Compared {
     }
 }
 
-/// Whether two answers have the same rows, each column compared in its way.
+/// Returns whether two answers have the same rows, each column compared in its way.
 pub(super) fn agree(columns: &[Compared], theirs: &Rows, ours: &Rows) -> bool {
     theirs.len() == ours.len()
         && theirs.iter().zip(ours).all(|(theirs, ours)| {

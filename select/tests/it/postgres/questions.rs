@@ -140,7 +140,8 @@ fn depth(grammar: &mut Grammar) -> u8 {
     grammar.random.choice([1, 1, 2, 2, 3]).expect("a depth")
 }
 
-/// The key of an ORDER BY: a column of the table, which PostgreSQL else takes for one of the answer.
+/// The key of an ORDER BY: a column of the table, which PostgreSQL else takes for one of the
+/// answer.
 fn key(expr: &str) -> String {
     let is_column = expr.chars().all(char::is_lowercase) && expr != "false";
     if is_column { format!("r.{expr}") } else { expr.to_owned() }

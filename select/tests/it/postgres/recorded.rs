@@ -69,7 +69,7 @@ fn faults(recorded: &Recorded, forms: &Forms) -> Vec<String> {
     forms.values(&recorded.case).into_iter().filter_map(fault).collect()
 }
 
-/// Whether Sift reads texts of the type in that form.
+/// Returns whether Sift reads texts of the type in that form.
 fn has_form(of: Type, form: &str) -> bool {
     match form {
         "literal" => matches!(of, Type::Date | Type::Timestamp | Type::Interval),
@@ -79,7 +79,7 @@ fn has_form(of: Type, form: &str) -> bool {
     }
 }
 
-/// Whether Sift refuses a text that PostgreSQL reads.
+/// Returns whether Sift refuses a text that PostgreSQL reads.
 fn is_refused(recorded: &Recorded, forms: &Forms) -> bool {
     let [(_, constant), ..] = forms.values(&recorded.case);
     recorded.answer.is_ok() && constant.is_err()
