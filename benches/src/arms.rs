@@ -41,7 +41,10 @@ pub async fn selected(connection: &mut Connection, question: &Question) -> Resul
     }
     let statistics = stream.statistics().copied().unwrap_or_default();
     let run = Run {
-        records_seen: Some(statistics.records_scanned + statistics.records_pruned),
+        records_seen: statistics
+            .records_scanned
+            .zip(statistics.records_pruned)
+            .map(|(scanned, pruned)| scanned + pruned),
         bytes_sent: Some(statistics.bytes_sent),
         ..kept.run()
     };

@@ -24,7 +24,7 @@
 //!     println!("{} {}", order.id, order.customer.unwrap_or_default());
 //! }
 //! let statistics = orders.statistics().copied().unwrap_or_default();
-//! println!("{} of {} bytes crossed the network", statistics.bytes_sent, statistics.file_bytes);
+//! println!("{} bytes crossed the network", statistics.bytes_sent);
 //! # Ok(())
 //! # }
 //! ```

@@ -4,7 +4,7 @@ use arrow::array::ArrayRef;
 
 use crate::columnar::{ipc, parquet};
 use crate::extent::Gathered;
-use crate::{Error, ErrorKind, Result, csv, fixed, json};
+use crate::{Error, ErrorKind, Result, View, csv, fixed, json};
 
 /// Which records of a block to decode.
 #[derive(Clone, Copy, Debug)]
@@ -136,11 +136,12 @@ impl Fault {
         self.error_at(file, &format!("record {record}{byte}"))
     }
 
-    /// As [`to_error`](Self::to_error) in a view with a row filter, where only the records that it
-    /// shows are counted: a byte would tell how many are hidden.
-    pub(crate) fn to_error_in_view(&self, file: &str, records_before: u64) -> Error {
+    /// As [`to_error`](Self::to_error) in a view that is not whole, where only the records that it
+    /// shows are counted: a byte would tell how long the hidden parts are.
+    pub(crate) fn to_error_in_view(&self, file: &str, records_before: u64, view: &View) -> Error {
         let record = records_before + self.record as u64 + 1;
-        self.error_at(file, &format!("record {record} of those that you may see"))
+        let which = if view.has_all_records() { "" } else { " of those that you may see" };
+        self.error_at(file, &format!("record {record}{which}"))
     }
 
     /// Of a record of gathered ones, as if the file had been read as it lies.

@@ -27,6 +27,7 @@
 
 mod access;
 mod aggregate;
+mod batches;
 #[doc(hidden)]
 pub mod bench;
 mod bind;

@@ -160,10 +160,16 @@ impl Plan {
             );
             return Err(crate::Error::new(ErrorKind::Parameter, message));
         }
-        let record_bytes = rows.record_bytes(&conjuncts, view.source());
-        if record_bytes > MORSEL_OUTPUT_BYTES_MAX {
+        let source = view.source();
+        let record_bytes = rows.record_bytes(&conjuncts, source, source.record_bytes_min());
+        // how long the records are is not told to whoever may not see all of them
+        let told = match view.is_whole() {
+            true => record_bytes,
+            false => rows.record_bytes(&conjuncts, source, 1),
+        };
+        if told > MORSEL_OUTPUT_BYTES_MAX {
             let message = format!(
-                "a record of the answer takes {record_bytes} bytes, at most {MORSEL_OUTPUT_BYTES_MAX} are made"
+                "a record of the answer takes {told} bytes, at most {MORSEL_OUTPUT_BYTES_MAX} are made"
             );
             return Err(crate::Error::new(ErrorKind::LimitExceeded, message));
         }
@@ -245,14 +251,14 @@ impl Rows {
         }
     }
 
-    /// See [`Bound::record_bytes`].
-    fn record_bytes(&self, conjuncts: &[Conjunct], source: &Source) -> usize {
+    /// See [`Bound::record_bytes`]; the texts of a record take `texts_bytes`.
+    fn record_bytes(&self, conjuncts: &[Conjunct], source: &Source, texts_bytes: usize) -> usize {
         let width = |data_type: &DataType| data_type.primitive_width().unwrap_or(4);
         let decoded =
             self.columns.iter().map(|column| width(source.schema().field(*column).data_type()));
         let filters = conjuncts.iter().map(|conjunct| &conjunct.expr);
         let computed = self.of_record().into_iter().chain(filters);
-        let computed = computed.map(|expr| expr.made_bytes(source.record_bytes_min()));
+        let computed = computed.map(|expr| expr.made_bytes(texts_bytes));
         decoded.chain(computed).fold(0, usize::saturating_add)
     }
 }

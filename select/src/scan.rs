@@ -1,26 +1,23 @@
 //! The scan: a state machine that hands out morsels and puts their outcomes in order.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 
 use crate::access::AccessPath;
+use crate::batches::Batches;
 use crate::budget::MemoryBudget;
 use crate::feed::Feed;
-use crate::morsel::{BATCH_RECORDS_MIN, Done, Failure, Morsel, Outcome, Piece, Read, Work};
+use crate::morsel::{Done, Failure, Morsel, Outcome, Piece, Read, Work};
 use crate::plan::Plan;
 use crate::selection::{Origin, Stop};
 use crate::sort::SpillDirectory;
 use crate::tail::{Gather, Tail};
 use crate::{Error, ErrorKind, Result};
-
-/// So long may selected records wait for others before they are given out as they are.
-const BATCH_WAIT_MAX: Duration = Duration::from_millis(20);
 
 /// How a scan divides its work, and what it may take.
 #[derive(Clone, Debug)]
@@ -148,7 +145,7 @@ impl Scan {
             started: 0,
             absorbed: 0,
             early: BTreeMap::new(),
-            batches: Batches::default(),
+            batches: Batches::new(plan.view()),
             gather: Arc::new(gather),
             origin: Origin::default(),
             turns: Vec::new(),
@@ -178,7 +175,7 @@ impl Scan {
     /// `Record`, `Computation`, `FileChanged`, `Io`: the answer ends here, after the batches
     /// that came before it in the file's order.
     pub fn step(&mut self) -> Result<Step> {
-        let held = self.started - self.absorbed + self.batches.ready.len() as u64;
+        let held = self.started - self.absorbed + self.batches.ready() as u64;
         let has_room = held < self.morsels_in_flight_max;
         let has_turns = self.feed.turns().is_none_or(|turns| self.started < turns);
         match &mut self.state {
@@ -198,7 +195,7 @@ impl Scan {
             }
             _ => {}
         }
-        if let Some(batch) = self.batches.ready.pop_front() {
+        if let Some(batch) = self.batches.pop() {
             return Ok(Step::Batch(batch));
         }
         match std::mem::replace(&mut self.state, State::Ended) {
@@ -307,7 +304,7 @@ impl Scan {
         match piece.failure {
             Some(failure) if self.limit_left > 0 => {
                 let error = match failure {
-                    Failure::Query(error) => error,
+                    Failure::Query(error) => self.unreadable(error, &origin),
                     Failure::Record(stop) => stop.to_error(&self.plan, &origin),
                     Failure::Delimiting(stop) => self.breaks_off(&stop, &origin),
                 };
@@ -368,11 +365,22 @@ impl Scan {
     /// be is not known, nor which columns its bytes are of, so who may not see all is not told.
     fn breaks_off(&self, stop: &Stop, origin: &Origin) -> Error {
         let error = stop.to_error(&self.plan, origin);
-        if self.plan.view().has_all_records() && self.plan.view().has_all_columns() {
+        if self.plan.view().is_whole() {
             return error;
         }
         let file = self.plan.source().name_of(origin.part);
         let message = format!("{file}: a record cannot be told from the next");
+        Error::new(ErrorKind::Record, message).withholding(&error)
+    }
+
+    /// An error of a part of the file as a whole, as far as it may be told: damage is told with
+    /// lengths.
+    fn unreadable(&self, error: Error, origin: &Origin) -> Error {
+        if self.plan.view().is_whole() || error.kind() != ErrorKind::Record {
+            return error;
+        }
+        let file = self.plan.source().name_of(origin.part);
+        let message = format!("{file}: a part of the file is damaged");
         Error::new(ErrorKind::Record, message).withholding(&error)
     }
 
@@ -397,51 +405,6 @@ fn receive(outcomes: &mpsc::Receiver<Outcome>) -> Option<Outcome> {
         }
         if rayon::yield_now() != Some(rayon::Yield::Executed) {
             return outcomes.recv().ok();
-        }
-    }
-}
-
-/// Batches on their way out: small ones are put together.
-#[derive(Debug, Default)]
-struct Batches {
-    ready: VecDeque<RecordBatch>,
-    pending: Vec<RecordBatch>,
-    pending_records: usize,
-    /// When records last became ready; `None` before the first.
-    last: Option<Instant>,
-}
-
-impl Batches {
-    fn push(&mut self, batch: RecordBatch) {
-        if batch.num_rows() >= BATCH_RECORDS_MIN {
-            self.flush();
-        }
-        self.pending_records += batch.num_rows();
-        self.pending.push(batch);
-        if self.pending_records >= BATCH_RECORDS_MIN {
-            self.flush();
-        }
-    }
-
-    /// Gives out what has waited long enough, the first records at once.
-    fn flush_if_due(&mut self) {
-        let is_due = self.last.is_none_or(|last| last.elapsed() >= BATCH_WAIT_MAX);
-        if is_due && !self.pending.is_empty() {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        let pending = std::mem::take(&mut self.pending);
-        self.pending_records = 0;
-        self.last = Some(Instant::now());
-        if let [first, _, ..] = pending.as_slice()
-            && let Ok(batch) = concat_batches(&first.schema(), &pending)
-        {
-            self.ready.push_back(batch);
-        } else {
-            // One batch, or batches too large for one.
-            self.ready.extend(pending);
         }
     }
 }

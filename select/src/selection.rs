@@ -358,11 +358,13 @@ impl Stop {
     pub(crate) fn to_error(&self, plan: &Plan, origin: &Origin) -> Error {
         let Origin { part, records_before, gathered } = origin;
         let file = plan.source().name_of(*part);
-        let error = match gathered {
-            // of a view with a row filter all is read as it lies
-            Some(gathered) => self.fault.placed(gathered).to_error(file, 0),
-            None if plan.view().has_all_records() => self.fault.to_error(file, *records_before),
-            None => self.fault.to_error_in_view(file, *records_before),
+        let (fault, records_before) = match gathered {
+            Some(gathered) => (&self.fault.placed(gathered), 0),
+            None => (&self.fault, *records_before),
+        };
+        let error = match plan.view() {
+            view if view.is_whole() => fault.to_error(file, records_before),
+            view => fault.to_error_in_view(file, records_before, view),
         };
         error.with_kind(self.kind)
     }

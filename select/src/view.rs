@@ -4,8 +4,12 @@
 //! does not keep is not in the file: it can be neither selected nor counted, and nothing in it can
 //! fail the Select. True keeps; false and null drop, and so does a record for which the filter has
 //! no value because a field does not decode or a computation fails: only what is known to be
-//! visible is shown. EXPLAIN, error texts and [`Statistics`](crate::Statistics) know neither the
-//! filter nor the records outside of it; `bytes_scanned` and `scan_time` do count the work on them.
+//! visible is shown.
+//!
+//! Bytes tell how long the hidden parts are, and how work is cut tells it too. So a view that is
+//! not [whole](View::is_whole) has no byte offsets in its errors, no bytes and no zones in EXPLAIN,
+//! and its batches are cut by what is in them alone. [`Statistics`](crate::Statistics) count the
+//! work on hidden parts too: they are for whoever may see all.
 
 use std::sync::Arc;
 
@@ -27,6 +31,8 @@ pub struct View {
     /// True if they are those of a list, and not whatever there is.
     names_columns: bool,
     filter: Option<Arc<RowFilter>>,
+    /// True if values of some of the columns may not be told.
+    withholds_columns: bool,
 }
 
 /// What a record has to meet to be there at all, bound to all columns of the source.
@@ -74,6 +80,25 @@ impl View {
         }
         let names_columns = columns.is_some();
         Ok(Self { columns: visible, names_columns, filter: filter.map(Arc::new), ..all })
+    }
+
+    /// The same view for a reader who may not see the values of some of its columns. It still has
+    /// those columns: refusing plans that touch them is up to the caller, who knows which they are.
+    #[must_use]
+    pub fn with_columns_withheld(self) -> Self {
+        Self { withholds_columns: true, ..self }
+    }
+
+    /// Returns whether nothing of the source is hidden from the reader: no column, no record and no
+    /// value. Only then may he be told of bytes.
+    pub fn is_whole(&self) -> bool {
+        self.has_all_values() && self.has_all_records()
+    }
+
+    /// Returns whether no column and no value of a column is hidden from the reader. Only then may
+    /// he be told where in a record its values lie.
+    pub fn has_all_values(&self) -> bool {
+        self.has_all_columns() && !self.withholds_columns
     }
 
     /// What it is a view of.
@@ -132,6 +157,6 @@ impl From<Arc<Source>> for View {
     /// All of it.
     fn from(source: Arc<Source>) -> Self {
         let columns = (0..source.listed_columns()).collect();
-        Self { source, columns, names_columns: false, filter: None }
+        Self { source, columns, names_columns: false, filter: None, withholds_columns: false }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct Account {
     pub(crate) statistics: Statistics,
     /// Records that a row filter had no value for.
     pub(crate) records_undecided: u64,
-    /// The answer is of a part of the records, and the others are nobody's business.
+    /// The client may not see all of the file, so it is not told what was done with the rest.
     of_part: bool,
 }
 
@@ -85,8 +85,8 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let planned = self.plan(request.sql, request.parameters, then).await?;
         let (mut batches, plan, is_discreet) = planned;
         let name = plan.source().name().to_owned();
-        self.account.statistics.file_bytes = plan.source().bytes();
-        self.account.of_part = !plan.view().has_all_records();
+        self.account.statistics.file_bytes = Some(plan.source().bytes());
+        self.account.of_part = !plan.view().is_whole();
         let kept = self.encoder.take().filter(|kept| kept.schema() == plan.schema());
         let mut encoder = match kept {
             Some(kept) => kept,
@@ -155,7 +155,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         });
         let (file, plan) = self.interrupt.or(planned).await?;
         self.account.file = file;
-        self.account.statistics.plan_micros = micros(self.started.elapsed());
+        self.account.statistics.plan_micros = Some(micros(self.started.elapsed()));
         plan
     }
 
@@ -169,8 +169,8 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         self.account.file.clone_from(&request.file);
         let catalogue = Arc::clone(&self.shared.catalogue);
         let caller = self.caller();
-        self.account.statistics.file_bytes =
-            fetch::fetch(catalogue, request, caller, self.writer, self.interrupt).await?;
+        let fetched = fetch::fetch(catalogue, request, caller, self.writer, self.interrupt).await?;
+        self.account.statistics.file_bytes = Some(fetched);
         self.finish().await
     }
 
@@ -215,8 +215,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         mut batches: Batches,
         is_discreet: bool,
     ) -> Result<String, Fault> {
-        self.account.statistics.file_bytes = plan.source().bytes();
-        self.account.of_part = !plan.view().has_all_records();
+        self.account.statistics.file_bytes = Some(plan.source().bytes());
         let end = loop {
             let next = self.interrupt.or(batches.next()).await;
             self.account.count_scan(&batches.statistics());
@@ -259,18 +258,19 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 impl Account {
     fn count_scan(&mut self, scan: &sift_select::Statistics) {
         let statistics = &mut self.statistics;
-        statistics.records_scanned = scan.records_scanned;
-        statistics.bytes_scanned = scan.bytes_scanned;
-        statistics.records_pruned = scan.records_pruned;
+        statistics.records_scanned = Some(scan.records_scanned);
+        statistics.bytes_scanned = Some(scan.bytes_scanned);
+        statistics.records_pruned = Some(scan.records_pruned);
         statistics.records_selected = scan.records_selected;
-        statistics.scan_micros = micros(scan.scan_time);
+        statistics.scan_micros = Some(micros(scan.scan_time));
         self.records_undecided = scan.records_undecided;
     }
 }
 
-/// Without what tells how much there is that may not be seen.
+/// Leaves out what tells how much there is that may not be seen.
 fn of_part(statistics: &Statistics) -> Statistics {
-    Statistics { bytes_scanned: 0, records_pruned: 0, file_bytes: 0, scan_micros: 0, ..*statistics }
+    let Statistics { records_selected, bytes_sent, send_micros, total_micros, .. } = *statistics;
+    Statistics { records_selected, bytes_sent, send_micros, total_micros, ..Statistics::default() }
 }
 
 fn decode<M: Message + Default>(request: &Frame) -> Result<M, Fault> {

@@ -32,24 +32,22 @@ pub(super) async fn run(
 }
 
 fn print(statistics: &Statistics, records: u64, channel: &Channel, elapsed: Duration) {
-    let Statistics {
-        records_scanned,
-        bytes_scanned,
-        records_pruned,
-        records_selected,
-        bytes_sent,
-        file_bytes,
-        ..
-    } = *statistics;
-    stderr(&format!(
-        "records   {records} received; {records_selected} selected of {records_scanned} scanned, \
-         {records_pruned} ruled out unread"
-    ));
+    let Statistics { records_selected, bytes_sent, .. } = *statistics;
     let verb = if channel.encrypted() { "encrypted" } else { "sent in the clear" };
-    stderr(&format!(
-        "bytes     {bytes_sent} {verb}, {} of the file's {file_bytes}; {bytes_scanned} scanned",
-        share(bytes_sent, file_bytes)
-    ));
+    let mut of_records = format!("records   {records} received; {records_selected} selected");
+    let mut of_bytes = format!("bytes     {bytes_sent} {verb}");
+    if let Some((records, pruned)) = statistics.records_scanned.zip(statistics.records_pruned) {
+        of_records += &format!(" of {records} scanned, {pruned} ruled out unread");
+    }
+    match statistics.file_bytes.zip(statistics.bytes_scanned) {
+        Some((file_bytes, scanned)) => {
+            let share = share(bytes_sent, file_bytes);
+            of_bytes += &format!(", {share} of the file's {file_bytes}; {scanned} scanned");
+        }
+        None => of_records += "; what was scanned is told to those who may see all of the file",
+    }
+    stderr(&of_records);
+    stderr(&of_bytes);
     stderr(&format!("time      {}; {:?} at this end", times(statistics), rounded(elapsed)));
     stderr(&format!("channel   {}", describe(channel)));
 }
@@ -57,13 +55,12 @@ fn print(statistics: &Statistics, records: u64, channel: &Channel, elapsed: Dura
 /// The stages of an answer.
 fn times(statistics: &Statistics) -> String {
     let of = |micros| format!("{:?}", Duration::from_micros(micros));
-    format!(
-        "plan {}, scan {} (all threads), waiting to send {}, in all {}",
-        of(statistics.plan_micros),
-        of(statistics.scan_micros),
-        of(statistics.send_micros),
-        of(statistics.total_micros)
-    )
+    let work = match statistics.plan_micros.zip(statistics.scan_micros) {
+        Some((plan, scan)) => format!("plan {}, scan {} (all threads), ", of(plan), of(scan)),
+        None => String::new(),
+    };
+    let (send, total) = (of(statistics.send_micros), of(statistics.total_micros));
+    format!("{work}waiting to send {send}, in all {total}")
 }
 
 /// A channel on one line.

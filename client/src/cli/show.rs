@@ -28,7 +28,7 @@ pub(super) async fn files(
         (
             "modified",
             Arc::new(
-                TimestampMicrosecondArray::from_iter_values(files.iter().map(|file| file.modified))
+                TimestampMicrosecondArray::from_iter(files.iter().map(|file| file.modified))
                     .with_timezone("+00:00"),
             ),
         ),

@@ -1,7 +1,7 @@
 //! What EXPLAIN shows: one line an operator, the last to run first.
 
 use std::collections::BTreeSet;
-use std::fmt::{self, Display, Formatter, Write as _};
+use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use super::{Bound, Item, Order, Plan, Rows};
@@ -28,14 +28,18 @@ impl Display for Plan {
             write!(f, ", {parts} of {files} files")?;
         }
         // how much there is that may not be seen is not told either
-        if view.has_all_records() {
+        if view.is_whole() {
             write!(f, ", {} bytes", source.bytes())?;
-            if let Some(records) = source.records() {
-                write!(f, ", {records} records")?;
-            }
+        }
+        if view.has_all_records()
+            && let Some(records) = source.records()
+        {
+            write!(f, ", {records} records")?;
         }
         writeln!(f, ")")?;
-        self.0.fmt_access(f)?;
+        if view.is_whole() {
+            self.0.fmt_access(f)?;
+        }
         let mut early: BTreeSet<usize> = self.0.filter_columns().collect();
         let late = |early: &BTreeSet<usize>| -> Vec<usize> {
             rows.columns.iter().copied().filter(|column| !early.contains(column)).collect()
@@ -55,26 +59,23 @@ impl Display for Plan {
 
 impl Plan {
     /// What EXPLAIN ANALYZE tells beside the plan: what a scan of it did, on up to so many threads,
-    /// and in which time. Of a view with a row filter, nothing that depends on records outside of it.
+    /// and in which time. Of a view that is not whole, nothing that depends on its hidden parts.
     pub fn analysis(&self, did: &Statistics, threads: usize, time: Duration) -> String {
         let Statistics { records_scanned, records_selected, .. } = did;
-        let mut text =
-            format!("ran: {records_scanned} records scanned, {records_selected} selected\n");
         let millis = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1000.0);
-        // a String takes everything
-        let _ = match self.view().has_all_records() {
-            false => writeln!(text, "  in {}", millis(time)),
-            true => writeln!(
-                text,
-                "  {} records pruned, {} of {} bytes read\n  in {}: {} of work on {threads} threads at most",
-                did.records_pruned,
-                did.bytes_scanned,
-                self.source().bytes(),
-                millis(time),
-                millis(did.scan_time),
-            ),
-        };
-        text
+        if !self.view().is_whole() {
+            return format!("ran: {records_selected} records selected\n  in {}\n", millis(time));
+        }
+        format!(
+            "ran: {records_scanned} records scanned, {records_selected} selected\n  \
+             {} records pruned, {} of {} bytes read\n  \
+             in {}: {} of work on {threads} threads at most\n",
+            did.records_pruned,
+            did.bytes_scanned,
+            self.source().bytes(),
+            millis(time),
+            millis(did.scan_time),
+        )
     }
 }
 

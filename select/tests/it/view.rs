@@ -283,7 +283,7 @@ fn explain_knows_neither_the_filter_nor_the_size() {
     );
     let columns = view(orders(), Some(&["id"]), None);
     assert!(
-        explain(&columns, "SELECT * FROM 'f'").starts_with("project: id\nscan: orders.csv (csv, ")
+        explain(&columns, "SELECT * FROM 'f'").starts_with("project: id\nscan: orders.csv (csv)\n")
     );
 }
 

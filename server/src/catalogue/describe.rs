@@ -6,7 +6,7 @@ use sift_select::{Requirement, View, type_name};
 use super::{Catalogue, Entry, FileName};
 use crate::fault::Fault;
 use crate::grant::{Caller, Grant};
-use crate::protect::Protected;
+use crate::protect::{Protected, Transport};
 
 impl Catalogue {
     /// Tells a file's format, columns and protection.
@@ -15,7 +15,7 @@ impl Catalogue {
         let grant = caller.grant(&name)?;
         let transport = caller.transport;
         let entry = self.entry(&name, transport).map_err(|fault| grant.withheld(&name, fault))?;
-        let mut description = description(&name, &entry, &grant);
+        let mut description = description(&name, &entry, &grant, transport);
         // that it is protected is no secret, but the names of columns may come out of the data
         if entry.protected.check_file(transport).is_ok() {
             match self.view(&name, entry, &grant, transport) {
@@ -32,11 +32,12 @@ impl Catalogue {
     }
 }
 
-fn description(name: &FileName, entry: &Entry, grant: &Grant) -> Description {
+fn description(name: &FileName, entry: &Entry, grant: &Grant, transport: Transport) -> Description {
+    let is_whole = grant.is_whole() && !entry.protected.withholds(transport);
     let mut description = Description {
         file: name.to_string(),
         format: entry.format.to_owned(),
-        bytes: grant.has_all_records().then_some(entry.bytes),
+        bytes: is_whole.then_some(entry.bytes),
         ..Description::default()
     };
     demand(&mut description, entry.protected.file);
@@ -55,7 +56,7 @@ fn describe_columns(description: &mut Description, view: &View, protected: &Prot
         let field = source.schema().field(column);
         let requirement = protected.column(field.name());
         // where it is stored tells what stands before it
-        let storage = if view.has_all_columns() { source.storage(column) } else { String::new() };
+        let storage = if view.has_all_values() { source.storage(column) } else { String::new() };
         Field {
             name: field.name().clone(),
             r#type: type_name(field.data_type()),
@@ -66,11 +67,11 @@ fn describe_columns(description: &mut Description, view: &View, protected: &Prot
         }
     });
     description.fields = fields.collect();
+    description.bytes = view.is_whole().then(|| source.bytes());
     if view.has_all_records() {
-        description.bytes = Some(source.bytes());
         description.records = source.records();
     }
-    if view.has_all_columns() {
+    if view.has_all_values() {
         description.record_bytes = source.record_bytes();
     }
 }

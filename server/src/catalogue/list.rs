@@ -13,7 +13,7 @@ use sift_select::{Requirement, may_wait};
 
 use super::name::DESCRIPTOR_SUFFIX;
 use super::pattern::NamePattern;
-use super::{Catalogue, FileName};
+use super::{Catalogue, Entry, FileName};
 use crate::fault::Fault;
 use crate::grant::{Caller, Grant};
 
@@ -79,12 +79,16 @@ impl Catalogue {
     /// A file as a list shows it, if it does.
     fn listed(&self, found: Found, caller: &Caller) -> Option<FileEntry> {
         let Found { name, metadata, grant } = found;
-        let (format, requirement) = match self.entry(&name, caller.transport) {
-            Ok(entry) => (entry.format, entry.protected.file),
+        let (format, requirement, is_whole) = match self.entry(&name, caller.transport) {
+            Ok(Entry { format, protected, .. }) => {
+                (format, protected.file, !protected.withholds(caller.transport))
+            }
             Err(Fault::UnknownFormat(_) | Fault::NetworkEncryptUnknown(_)) => return None,
             // what protects everything hides nothing from those who may see it
-            Err(_) => ("", Requirement::Encryption),
+            Err(_) => ("", Requirement::Encryption, false),
         };
+        // how long the file is, and when it changed, tells of what may not be seen
+        let is_whole = is_whole && grant.is_whole();
         let modified = metadata.modified().ok().and_then(|time| {
             let since = time.into_std().duration_since(UNIX_EPOCH).ok()?;
             i64::try_from(since.as_micros()).ok()
@@ -92,8 +96,8 @@ impl Catalogue {
         Some(FileEntry {
             path: name.to_string(),
             format: format.to_owned(),
-            bytes: grant.has_all_records().then_some(metadata.len()),
-            modified: modified.unwrap_or_default(),
+            bytes: is_whole.then_some(metadata.len()),
+            modified: modified.filter(|_| is_whole),
             network_encrypt: requirement.network_encrypt(),
             scl_min: requirement.scl_min().map_or(0, u32::from),
         })

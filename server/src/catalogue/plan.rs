@@ -46,9 +46,10 @@ impl Catalogue {
         let transport = caller.transport;
         let (source, protected) = self.asked(name, select, &grant, transport)?;
         let view = grant.view(source).map_err(|error| grant.withheld(name, error.into()))?;
-        let plan = Plan::new(select, view, parameters)?;
+        let is_discreet = protected.withholds(transport);
+        let plan = Plan::new(select, shown(view, is_discreet), parameters)?;
         protected.check_plan(&plan, transport)?;
-        Ok(Planned { plan, is_discreet: protected.withholds(transport) })
+        Ok(Planned { plan, is_discreet })
     }
 
     /// All files of a pattern have one schema, and for the caller one grant.
@@ -93,11 +94,11 @@ impl Catalogue {
         };
         let source = files.source(&first, opened).map_err(|error| withheld(error.into()))?;
         let view = grant.view(Arc::new(source)).map_err(|error| withheld(error.into()))?;
-        let plan = Plan::new(select, view, parameters)?;
+        let is_discreet = all_protected.iter().any(|p| p.withholds(caller.transport));
+        let plan = Plan::new(select, shown(view, is_discreet), parameters)?;
         for protected in &all_protected {
             protected.check_plan(&plan, caller.transport)?;
         }
-        let is_discreet = all_protected.iter().any(|p| p.withholds(caller.transport));
         Ok(Planned { plan, is_discreet })
     }
 
@@ -139,6 +140,11 @@ impl Catalogue {
         let (source, protected) =
             self.source(entry, transport).map_err(|fault| grant.withheld(name, fault))?;
         let view = grant.view(source).map_err(|error| grant.withheld(name, error.into()))?;
-        Ok((view, protected))
+        Ok((shown(view, protected.withholds(transport)), protected))
     }
+}
+
+/// The view on a channel that some columns may not leave on, or that meets the demands of all.
+fn shown(view: View, is_discreet: bool) -> View {
+    if is_discreet { view.with_columns_withheld() } else { view }
 }

@@ -83,7 +83,7 @@ async fn a_select_comes_back_as_batches() {
     let pops = batch.column(1).as_any().downcast_ref::<Int64Array>().unwrap();
     assert_eq!((cities.value(0), pops.value(0), batch.num_rows()), ("Rome", 2_748_109, 1));
     assert!(stream.next().await.unwrap().is_none());
-    assert_eq!(stream.statistics().unwrap().records_scanned, 3);
+    assert_eq!(stream.statistics().unwrap().records_scanned(), 3);
 }
 
 #[tokio::test]

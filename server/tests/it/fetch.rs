@@ -26,7 +26,7 @@ async fn fetched<S: AsyncRead + AsyncWrite + Unpin>(
             Kind::Chunk => bytes.extend(frame.body),
             Kind::Finished => {
                 let finished: Finished = prost::Message::decode(&frame.body[..]).unwrap();
-                assert_eq!(finished.statistics.unwrap().file_bytes, start.file_bytes);
+                assert_eq!(finished.statistics.unwrap().file_bytes, Some(start.file_bytes));
                 return (start, bytes);
             }
             other => panic!("{other} in a fetch"),

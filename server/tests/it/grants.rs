@@ -124,7 +124,8 @@ async fn each_lists_what_he_may_read() {
     assert_eq!(files(&mut peer::user(&served, "bob").await, "").await.len(), 4);
     assert_eq!(files(&mut peer::user(&served, "eve").await, "**/*").await, []);
     let guest = files(&mut peer::plain(&served).await, "*").await;
-    assert_eq!(guest, [("orders.csv".to_owned(), Some(ORDERS.len() as u64))]);
+    // how long the file is tells of the columns that he may not see
+    assert_eq!(guest, [("orders.csv".to_owned(), None)]);
 }
 
 #[tokio::test]
@@ -144,7 +145,7 @@ async fn a_description_is_of_what_may_be_seen() {
     let mut guest = peer::plain(&served).await;
     guest.send(Kind::Describe, &orders).await;
     let told: Description = guest.message(Kind::Description).await;
-    assert_eq!((fields(&told), told.bytes), (vec!["id".to_owned()], Some(ORDERS.len() as u64)));
+    assert_eq!((fields(&told), told.bytes), (vec!["id".to_owned()], None));
 }
 
 #[tokio::test]
@@ -171,8 +172,8 @@ async fn a_select_sees_the_records_and_columns_of_its_user() {
     assert_eq!(all.batch.num_columns(), 3);
     assert_eq!(all.column::<arrow::array::Int64Array>(0).values(), &[1, 4, 6]);
     let told = all.statistics;
-    assert_eq!((told.records_scanned, told.records_selected), (3, 3));
-    assert_eq!((told.bytes_scanned, told.file_bytes, told.scan_micros), (0, 0, 0));
+    assert_eq!((told.records_scanned, told.records_selected), (None, 3));
+    assert_eq!((told.bytes_scanned, told.file_bytes, told.scan_micros), (None, None, None));
     assert!(told.bytes_sent > 0);
 
     let (status, text) = ann.select_refused(&sql("SELECT owner FROM 'orders.csv'")).await;

@@ -55,8 +55,8 @@ async fn pruned(served: &Served) -> u64 {
     let answer = peer.select(&sql(RARE)).await;
     let statistics = answer.statistics;
     assert_eq!(statistics.records_selected, 1);
-    assert_eq!(statistics.records_scanned + statistics.records_pruned, 300_000);
-    statistics.records_pruned
+    assert_eq!(statistics.records_scanned() + statistics.records_pruned(), 300_000);
+    statistics.records_pruned()
 }
 
 #[test]
@@ -133,12 +133,12 @@ async fn an_index_hides_no_record_that_was_written_in_place() {
     let mut peer = peer::plain(&served).await;
     let answer = peer.select(&sql(RARE)).await;
     assert_eq!(answer.statistics.records_selected, 2);
-    assert_eq!(answer.statistics.records_pruned, 0);
+    assert_eq!(answer.statistics.records_pruned(), 0);
     // one that is built at once is of the file as it is now
     built(&served.fixture);
     let answer = peer.select(&sql(RARE)).await;
     assert_eq!(answer.statistics.records_selected, 2);
-    assert!(answer.statistics.records_pruned > 90_000);
+    assert!(answer.statistics.records_pruned() > 90_000);
 }
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn a_key_finds_records_and_the_ends_of_an_order() {
     assert!(told.contains("\n  299999 records pruned, 8 of 2400000 bytes read\n"), "{told}");
     let last = "SELECT n FROM 'sales/numbers.dat' ORDER BY n DESC LIMIT 3";
     let answer = peer.select(&sql(last)).await;
-    assert_eq!(answer.statistics.records_scanned, 3);
+    assert_eq!(answer.statistics.records_scanned(), 3);
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn a_row_filter_hides_what_an_index_knows() {
         let told = explain(&mut ann, text, true).await;
         assert!(!told.contains("zone") && !told.contains("pruned"), "{told}");
         assert!(!told.contains("bytes") && !told.contains("300000"), "{told}");
-        let ran = format!("\nran: 10 records scanned, {records} selected\n  in ");
+        let ran = format!("\nran: {records} records selected\n  in ");
         assert!(told.contains(&ran), "{told}");
     }
 }

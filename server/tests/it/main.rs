@@ -40,6 +40,8 @@ mod file;
 mod grants;
 /// `siftd index`, and what servers make of indexes.
 mod index;
+/// Servers that differ only in what is hidden answer alike, in every request and every format.
+mod interference;
 /// Whatever is asked on whatever channel, no byte of a protected value leaves on one that may not have it.
 mod leak;
 /// Bounds in number and time, and the way down.

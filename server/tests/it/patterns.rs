@@ -29,7 +29,7 @@ async fn the_files_of_a_pattern_are_one() {
     let one = "SELECT count(*) FROM 'sales/**' WHERE year = 2023 AND _file LIKE '%/a.csv'";
     let selected = peer.select(&sql(one)).await;
     assert_eq!(selected.batch.column(0).as_primitive::<Int64Type>().value(0), 2);
-    assert_eq!(selected.statistics.records_scanned, 2);
+    assert_eq!(selected.statistics.records_scanned(), 2);
     assert_eq!(served.activity.files_opened(), 1);
     peer.send(
         Kind::Explain,

@@ -132,7 +132,7 @@ async fn a_protected_file_of_a_level_tells_nothing_of_its_columns() {
     low.send(Kind::Describe, &describe).await;
     let description: Description = low.message(Kind::Description).await;
     assert!(description.network_encrypt && description.fields.is_empty());
-    assert_eq!((description.scl_min, description.bytes), (4, Some(15)));
+    assert_eq!((description.scl_min, description.bytes), (4, None));
     assert_eq!(served.activity.files_opened(), 0);
     let mut high = peer::tls(&served).await;
     high.send(Kind::Describe, &describe).await;

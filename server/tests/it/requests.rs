@@ -26,10 +26,10 @@ async fn select_sends_the_selected_records_only() {
     assert_eq!(selected.column::<Int64Array>(0).values(), &[14, 15, 16]);
     assert_eq!(selected.column::<Int64Array>(1).values(), &[28, 30, 32]);
     let statistics = selected.statistics;
-    assert_eq!((statistics.records_scanned, statistics.records_selected), (1000, 3));
-    assert_eq!((statistics.bytes_scanned, statistics.file_bytes), (8000, 8000));
+    assert_eq!((statistics.records_scanned(), statistics.records_selected), (1000, 3));
+    assert_eq!((statistics.bytes_scanned(), statistics.file_bytes()), (8000, 8000));
     assert!(statistics.bytes_sent > 0 && statistics.bytes_sent < 4000, "{statistics:?}");
-    assert!(statistics.total_micros >= statistics.plan_micros);
+    assert!(statistics.total_micros >= statistics.plan_micros());
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn list_tells_path_format_and_length() {
     let told: Vec<_> =
         list.files.iter().map(|file| (&file.path[..], &file.format[..], file.bytes)).collect();
     assert_eq!(told, [("cities.csv", "csv", Some(42)), ("sales/numbers.dat", "fixed", Some(8000))]);
-    assert!(list.files.iter().all(|file| file.modified > 1_700_000_000_000_000));
+    assert!(list.files.iter().all(|file| file.modified() > 1_700_000_000_000_000));
 
     let cases = [("*", 1), ("*/*.dat", 1), ("**/*", 2), ("sales/*", 1), ("*.parquet", 0)];
     for (pattern, files) in cases {
