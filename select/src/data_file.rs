@@ -14,6 +14,7 @@ use crate::descriptor::{self, Descriptor};
 use crate::extent::Extent;
 use crate::identity::{Identity, Look};
 use crate::index::{KeyColumn, KeyEncoder, KeySpec};
+use crate::shown::Shown;
 use crate::{Error, ErrorKind, Result, csv, fixed, json, waiting};
 
 /// An opened file, its descriptor and its schema.
@@ -32,6 +33,8 @@ pub(crate) struct DataFile {
     pub(crate) keys: Vec<KeySpec>,
     /// Whether its descriptor promises that records are only ever appended.
     pub(crate) append_only: bool,
+    /// The same file as views show it.
+    pub(crate) shown: Shown,
 }
 
 /// How the records of the file are laid out.
@@ -117,7 +120,46 @@ impl DataFile {
             return Err(Error::new(ErrorKind::Descriptor, message));
         }
         let name = name.to_owned();
-        Ok(Self { name, file, compression, has_records, look, schema, layout, keys, append_only })
+        let shown = Shown::default();
+        Ok(Self {
+            name,
+            file,
+            compression,
+            has_records,
+            look,
+            schema,
+            layout,
+            keys,
+            append_only,
+            shown,
+        })
+    }
+
+    /// The same open file with another layout of the same records, without its keys.
+    pub(crate) fn with_layout(&self, layout: Layout) -> Self {
+        let schema = match &layout {
+            Layout::Csv(layout) => layout.schema(),
+            Layout::Json(layout) => layout.schema(),
+            Layout::Fixed(_) | Layout::Parquet(_) | Layout::Arrow(_) => self.schema.clone(),
+        };
+        Self {
+            name: self.name.clone(),
+            file: Arc::clone(&self.file),
+            schema,
+            layout,
+            keys: Vec::new(),
+            shown: Shown::default(),
+            ..*self
+        }
+    }
+
+    /// Returns whether the first records tell the types of some columns.
+    pub(crate) fn infers_types(&self) -> bool {
+        match &self.layout {
+            Layout::Csv(layout) => layout.infers_types(),
+            Layout::Json(layout) => layout.infers_types(),
+            Layout::Fixed(_) | Layout::Parquet(_) | Layout::Arrow(_) => false,
+        }
     }
 
     /// As [`Source::format_of`](crate::Source::format_of).

@@ -123,8 +123,7 @@ impl FileSet {
             opened.into_iter().filter(|(_, source)| source.has_records()).collect();
         let with_records = opened.first().map(|(_, source)| Arc::clone(source));
         let first = with_records.as_deref().unwrap_or(first);
-        let mut fields: Vec<Field> =
-            first.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
+        let fields = first.schema().fields();
         for key in &self.fields[..self.fields.len() - 1] {
             if fields.iter().any(|field| field.name().eq_ignore_ascii_case(key.name())) {
                 let (file, key) = (first.name(), key.name());
@@ -136,37 +135,10 @@ impl FileSet {
             }
         }
         let mut parts = Vec::with_capacity(opened.len());
+        let mut columns = Columns::default();
+        columns.add(&self.pattern, first.name(), first.schema())?;
         for (index, source) in opened {
-            let theirs = source.schema().fields();
-            if theirs.len() != fields.len() {
-                return refuse(format!(
-                    "{}: {} has {} columns, {} has {}; the files of a pattern have one schema",
-                    self.pattern,
-                    source.name(),
-                    theirs.len(),
-                    first.name(),
-                    fields.len()
-                ));
-            }
-            for (ours, theirs) in fields.iter_mut().zip(theirs) {
-                if ours.name() != theirs.name() || ours.data_type() != theirs.data_type() {
-                    let column = |field: &Field| {
-                        format!("`{}` {}", field.name(), types::type_name(field.data_type()))
-                    };
-                    return refuse(format!(
-                        "{}: {} has {} where {} has {}; the files of a pattern have one schema, \
-                         which descriptors can give them",
-                        self.pattern,
-                        source.name(),
-                        column(theirs),
-                        first.name(),
-                        column(ours)
-                    ));
-                }
-                if theirs.is_nullable() {
-                    ours.set_nullable(true);
-                }
-            }
+            columns.add(&self.pattern, source.name(), source.schema())?;
             let constants = Arc::clone(&self.constants[index]);
             parts.extend(
                 source
@@ -175,9 +147,62 @@ impl FileSet {
                     .map(|part| Part { constants: Arc::clone(&constants), ..part.clone() }),
             );
         }
-        let fields = fields.into_iter().map(Arc::new).chain(self.fields.iter().cloned());
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let schema = columns.schema(self.fields.iter().cloned());
         Ok(Source::of_parts(&self.pattern, schema, parts, self.names.len()))
+    }
+}
+
+/// The columns that files of one schema have.
+#[derive(Debug, Default)]
+pub(crate) struct Columns {
+    /// The file that was added first.
+    first: String,
+    fields: Vec<Field>,
+}
+
+impl Columns {
+    /// Adds those of a file; errors call all files `pattern`.
+    ///
+    /// # Errors
+    /// `Unsupported` when they are not those of the files before.
+    pub(crate) fn add(&mut self, pattern: &str, file: &str, schema: &Schema) -> Result<()> {
+        let refuse = |message: String| Err(Error::new(ErrorKind::Unsupported, message));
+        if self.first.is_empty() {
+            file.clone_into(&mut self.first);
+            self.fields = schema.fields().iter().map(|field| field.as_ref().clone()).collect();
+        }
+        let (first, theirs) = (&self.first, schema.fields());
+        if theirs.len() != self.fields.len() {
+            return refuse(format!(
+                "{pattern}: {file} has {} columns, {first} has {}; the files of a pattern have one \
+                 schema",
+                theirs.len(),
+                self.fields.len()
+            ));
+        }
+        for (ours, theirs) in self.fields.iter_mut().zip(theirs) {
+            if ours.name() != theirs.name() || ours.data_type() != theirs.data_type() {
+                let column = |field: &Field| {
+                    format!("`{}` {}", field.name(), types::type_name(field.data_type()))
+                };
+                return refuse(format!(
+                    "{pattern}: {file} has {} where {first} has {}; the files of a pattern have one \
+                     schema, which descriptors can give them",
+                    column(theirs),
+                    column(ours)
+                ));
+            }
+            if theirs.is_nullable() {
+                ours.set_nullable(true);
+            }
+        }
+        Ok(())
+    }
+
+    /// The schema of all files, with columns that none of them has behind theirs.
+    pub(crate) fn schema(self, others: impl Iterator<Item = Arc<Field>>) -> Arc<Schema> {
+        let fields = self.fields.into_iter().map(Arc::new).chain(others);
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 }
 

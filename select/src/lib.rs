@@ -71,6 +71,7 @@ mod render;
 mod requirement;
 mod scan;
 mod selection;
+mod shown;
 mod sort;
 mod source;
 mod sql;

@@ -218,6 +218,16 @@ impl Source {
         self.parts.iter().any(is_inferred)
     }
 
+    /// Returns whether the first records tell the types of some columns.
+    pub(crate) fn infers_types(&self) -> bool {
+        self.parts.iter().any(|part| part.file.infers_types())
+    }
+
+    /// The same source of other files, which have the schema.
+    pub(crate) fn with_parts(&self, schema: SchemaRef, parts: Vec<Part>) -> Self {
+        Self { schema, parts, ..self.clone() }
+    }
+
     /// Whether there is anything behind a header.
     pub(crate) fn has_records(&self) -> bool {
         self.parts.iter().any(|part| part.file.has_records())

@@ -106,6 +106,11 @@ impl Predicate {
     pub(crate) fn syntax(&self) -> &Expr {
         &self.0
     }
+
+    /// Returns whether it is the very same, and not only one of the same text.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 fn parser(tokens: Vec<TokenWithSpan>) -> Parser<'static> {

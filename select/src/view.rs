@@ -17,7 +17,7 @@ use arrow::datatypes::Field;
 
 use crate::bind::{Binder, Scope};
 use crate::expr::Expr;
-use crate::{Error, ErrorKind, Predicate, Result, Source};
+use crate::{Error, ErrorKind, Predicate, Result, Source, shown};
 
 /// What errors call the place of a row filter.
 const CLAUSE: &str = "a row filter";
@@ -28,16 +28,17 @@ pub struct View {
     source: Arc<Source>,
     /// Ascending.
     columns: Arc<[usize]>,
-    /// True if they are those of a list, and not whatever there is.
-    names_columns: bool,
+    /// The list that they are of; `None` is whatever there is.
+    names: Option<Arc<[String]>>,
     filter: Option<Arc<RowFilter>>,
-    /// True if values of some of the columns may not be told.
-    withholds_columns: bool,
+    /// The columns whose values may not be told; `None` if all may.
+    withheld: Option<Arc<[String]>>,
 }
 
 /// What a record has to meet to be there at all, bound to all columns of the source.
 #[derive(Debug)]
 pub(crate) struct RowFilter {
+    pub(crate) predicate: Predicate,
     pub(crate) expr: Expr,
     pub(crate) columns: Vec<usize>,
 }
@@ -57,14 +58,8 @@ impl View {
     ) -> Result<Self> {
         let all = View::from(source);
         let filter = filter.map(|filter| all.bind(filter)).transpose()?;
-        let visible: Arc<[usize]> = match columns {
-            None => Arc::clone(&all.columns),
-            Some(names) => all
-                .fields()
-                .filter(|(_, field)| names.contains(field.name()))
-                .map(|(index, _)| index)
-                .collect(),
-        };
+        let names: Option<Arc<[String]>> = columns.map(Into::into);
+        let visible = all.columns_of(names.as_deref());
         for name in columns.into_iter().flatten() {
             let count = all.fields().filter(|(_, field)| field.name() == name).count();
             if count > 1 {
@@ -78,15 +73,41 @@ impl View {
             let message = format!("{}: none of the columns is in it", all.source.name());
             return Err(Error::new(ErrorKind::UnknownColumn, message));
         }
-        let names_columns = columns.is_some();
-        Ok(Self { columns: visible, names_columns, filter: filter.map(Arc::new), ..all })
+        Ok(Self { columns: visible, names, filter: filter.map(Arc::new), ..all })
     }
 
-    /// The same view for a reader who may not see the values of some of its columns. It still has
-    /// those columns: refusing plans that touch them is up to the caller, who knows which they are.
+    /// The same view for a reader who may not see the values of some columns, and of what later
+    /// records may have beside the columns. It still has those columns: refusing plans that touch
+    /// them is up to the caller.
     #[must_use]
-    pub fn with_columns_withheld(self) -> Self {
-        Self { withholds_columns: true, ..self }
+    pub fn with_columns_withheld(self, is_withheld: impl Fn(&str) -> bool) -> Self {
+        let names = self.fields().map(|(_, field)| field.name());
+        let withheld = names.filter(|name| is_withheld(name)).cloned().collect();
+        Self { withheld: Some(withheld), ..self }
+    }
+
+    /// The columns whose values may not be told.
+    pub(crate) fn withheld(&self) -> &[String] {
+        self.withheld.as_deref().unwrap_or_default()
+    }
+
+    /// The same view with columns and types that its own records tell. The first records of a file
+    /// tell them where nobody has declared them, hidden records and long hidden values among them.
+    /// In a view that is not whole the first 10,000 records that it shows do; the columns of the row
+    /// filter keep their types, and withheld ones are texts. Reads the file until it has so many;
+    /// what came of it is kept with the open file.
+    ///
+    /// # Errors
+    /// `Io`, `FileChanged`, `Descriptor`; `Unsupported` when the files do not have one schema then.
+    pub fn with_types_of_shown(self) -> Result<Self> {
+        if self.is_whole() || !self.source.infers_types() {
+            return Ok(self);
+        }
+        let source = shown::source(&self)?;
+        let all = Self::from(Arc::new(source));
+        let filter = self.filter.as_ref().map(|filter| all.bind(&filter.predicate)).transpose()?;
+        let columns = all.columns_of(self.names.as_deref());
+        Ok(Self { source: all.source, columns, filter: filter.map(Arc::new), ..self })
     }
 
     /// Returns whether nothing of the source is hidden from the reader: no column, no record and no
@@ -98,7 +119,7 @@ impl View {
     /// Returns whether no column and no value of a column is hidden from the reader. Only then may
     /// he be told where in a record its values lie.
     pub fn has_all_values(&self) -> bool {
-        self.has_all_columns() && !self.withholds_columns
+        self.has_all_columns() && self.withheld.is_none()
     }
 
     /// What it is a view of.
@@ -124,7 +145,14 @@ impl View {
     /// Returns whether only columns are to be seen that are named: what the source has beside its
     /// columns is not.
     pub(crate) fn names_columns(&self) -> bool {
-        self.names_columns
+        self.names.is_some()
+    }
+
+    /// The columns of it that are in a list of names.
+    fn columns_of(&self, names: Option<&[String]>) -> Arc<[usize]> {
+        let Some(names) = names else { return Arc::clone(&self.columns) };
+        let named = self.fields().filter(|(_, field)| names.contains(field.name()));
+        named.map(|(index, _)| index).collect()
     }
 
     /// The columns that are to be seen, with their indices in the source.
@@ -149,7 +177,7 @@ impl View {
         };
         let expr = binder.boolean(filter.syntax(), CLAUSE)?;
         let columns = expr.columns();
-        Ok(RowFilter { expr, columns })
+        Ok(RowFilter { predicate: filter.clone(), expr, columns })
     }
 }
 
@@ -157,6 +185,6 @@ impl From<Arc<Source>> for View {
     /// All of it.
     fn from(source: Arc<Source>) -> Self {
         let columns = (0..source.listed_columns()).collect();
-        Self { source, columns, names_columns: false, filter: None, withholds_columns: false }
+        Self { source, columns, names: None, filter: None, withheld: None }
     }
 }

@@ -193,6 +193,11 @@ impl Protected {
         self.check_all(transport).is_err()
     }
 
+    /// Whether a column demands more than the transport has.
+    pub(crate) fn withholds_column(&self, name: &str, transport: Transport) -> bool {
+        !transport.meets(self.column(name))
+    }
+
     fn check_where(
         &self,
         transport: Transport,

@@ -26,6 +26,7 @@ mod open;
 mod structure;
 
 pub(crate) use cursor::{Cursor, Scratch, whole_records};
+pub(crate) use infer::Sampler;
 pub(crate) use structure::Structure;
 
 use arrow::array::ArrayRef;
@@ -57,7 +58,7 @@ impl Default for Options {
 }
 
 /// How the records of a CSV file are laid out.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Layout {
     /// What complaints call the descriptor, whether there is one or not.
     descriptor: String,
@@ -69,7 +70,7 @@ pub(crate) struct Layout {
     fields: Vec<Field>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Field {
     name: String,
     kind: Kind,

@@ -8,6 +8,7 @@ use crate::block::{Fault, Piece, Rows, quote};
 use crate::kind::Kind;
 
 use super::decode::Cell;
+use super::infer::Sample;
 use super::syntax::{Cursor, Wrong, unescaped};
 use super::walk::Unlisted;
 use super::{Layout, RECORD_BYTES_MAX, decode, walk};
@@ -168,6 +169,14 @@ impl Block<'_> {
 
     pub(crate) fn byte_of(&self, record: usize) -> u64 {
         self.start + self.starts.get(record).map_or(0, |&start| u64::from(start))
+    }
+
+    /// Takes a record into a sample.
+    pub(crate) fn sample(&self, record: usize, sample: &mut Sample) {
+        let start = self.starts[record] as usize;
+        let end = memchr::memchr(b'\n', &self.bytes[start..]).map_or(start, |end| start + end);
+        // a record of a block is sound
+        let _ = sample.record(&self.bytes[start..end]);
     }
 
     /// Where the value of a member is; `None` where the record does not have it.

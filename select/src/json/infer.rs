@@ -11,7 +11,7 @@ use super::tree::{TOP, Tree};
 
 /// What is known of members by records.
 #[derive(Debug, Default)]
-pub(super) struct Sample {
+pub(crate) struct Sample {
     pub(super) tree: Tree,
     /// By member.
     seen: Vec<Seen>,

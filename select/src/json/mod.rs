@@ -33,6 +33,7 @@ mod tree;
 mod walk;
 
 pub(crate) use block::{Block, Scratch};
+pub(crate) use infer::Sample;
 pub(crate) use lines::{take, whole_records};
 
 use arrow::datatypes::{Field as ArrowField, Schema};
@@ -63,7 +64,7 @@ impl Declared {
 }
 
 /// How the records of a file of JSON Lines are laid out.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Layout {
     /// What complaints call the descriptor, whether there is one or not.
     descriptor: String,
@@ -75,7 +76,7 @@ pub(crate) struct Layout {
     tree: Tree,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Field {
     name: String,
     kind: Kind,
@@ -95,6 +96,11 @@ impl Layout {
     /// Returns whether the columns are the members of the first records: others may have more.
     pub(crate) fn is_inferred(&self) -> bool {
         self.is_inferred
+    }
+
+    /// Returns whether the first records tell the types of some columns.
+    pub(crate) fn infers_types(&self) -> bool {
+        self.is_inferred || self.fields.iter().any(|field| !field.declared)
     }
 
     /// All that decides where records are and what they hold, as text.

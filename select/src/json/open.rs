@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use crate::block::Piece;
-use crate::kind::RECORDS_MAX;
+use crate::kind::{Kind, RECORDS_MAX};
 use crate::{Error, ErrorKind, Result};
 
 use super::block::Scratch;
@@ -69,6 +69,58 @@ impl Layout {
             ControlFlow::Break(())
         });
         fault.map_or(Ok(()), |fault| Err(fault.to_error(name, 0)))
+    }
+}
+
+impl Layout {
+    /// The same layout with columns and types by a sample. Declared ones stay, and so do `kept`
+    /// columns; columns of `withheld` names are texts. Errors call the file `name`.
+    ///
+    /// # Errors
+    /// `Descriptor` when the members of the sample cannot be columns.
+    pub(crate) fn with_types_of(
+        &self,
+        name: &str,
+        mut sample: Sample,
+        kept: &[usize],
+        withheld: impl Fn(&str) -> bool,
+    ) -> Result<Self> {
+        if !self.is_inferred {
+            let mut layout = self.clone();
+            for (column, field) in layout.fields.iter_mut().enumerate() {
+                if !field.declared && !kept.contains(&column) {
+                    let member = insert(&mut sample.tree, &self.names(field));
+                    let member = member.filter(|_| !withheld(&field.name));
+                    field.kind = member.map_or(Kind::Text, |member| sample.kind(member));
+                }
+            }
+            return Ok(layout);
+        }
+        let kept: Vec<&Field> = kept.iter().filter_map(|column| self.fields.get(*column)).collect();
+        let members: Vec<_> =
+            kept.iter().map(|field| insert(&mut sample.tree, &self.names(field))).collect();
+        let mut fields = the_inferred(name, &self.descriptor, &sample)?;
+        for field in fields.iter_mut().filter(|field| withheld(&field.name)) {
+            field.kind = Kind::Text;
+        }
+        for (field, member) in kept.into_iter().zip(members) {
+            match (fields.iter_mut().find(|found| found.name == field.name), member) {
+                (Some(found), _) => found.kind = field.kind,
+                (None, Some(member)) => fields.push(Field { member, ..field.clone() }),
+                // beyond the most members that are known there is none
+                (None, None) => {}
+            }
+        }
+        let mut tree = sample.tree;
+        tree.note_columns(fields.iter().map(|field| field.member));
+        Ok(Self { descriptor: self.descriptor.clone(), fields, tree, ..*self })
+    }
+
+    /// The names that lead to a field.
+    fn names(&self, field: &Field) -> Vec<String> {
+        let path = self.tree.path(field.member);
+        // names are from records that are UTF-8
+        path.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) const MEMBERS_MAX: usize = 16 << 10;
 pub(super) const TOP: usize = 0;
 
 /// The members of a record's objects.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Tree {
     objects: Vec<Object>,
     members: Vec<Member>,
@@ -22,7 +22,7 @@ pub(super) struct Tree {
 }
 
 /// An object that every record has at most once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Object {
     /// The member that it is the value of; `None` for the top one.
     of: Option<usize>,
@@ -32,7 +32,7 @@ struct Object {
     first: Option<usize>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Member {
     name: Box<[u8]>,
     /// The name in its quotes, as the first records write it.

@@ -270,6 +270,70 @@ fn a_file_that_breaks_off_tells_no_place() {
 }
 
 #[test]
+fn errors_have_no_bytes_where_columns_are_hidden() {
+    let text = ORDERS.replace("4,ann,40,b", "4,ann,many,b").replace("3,bob,bad", "3,bob,3");
+    let columns = Some(&["id", "price"][..]);
+    let some = view(source(&text, "orders.csv"), columns, None);
+    let withheld = view(source(&text, "orders.csv"), None, None);
+    let withheld = withheld.with_columns_withheld(|name| name == "note");
+    let both = view(source(&text, "orders.csv"), columns, Some("owner <> 'bob' OR id = 2"));
+    for (view, place) in
+        [(some, "record 4"), (withheld, "record 4"), (both, "record 3 of those that you may see")]
+    {
+        let decoded = refused(&view, "SELECT price FROM 'f'").to_string();
+        assert!(decoded.starts_with(&format!("orders.csv: {place}, field `price`: ")), "{decoded}");
+        let computed = refused(&view, "SELECT id FROM 'f' WHERE 1 / (id - 4) < 9").to_string();
+        assert!(computed.starts_with(&format!("orders.csv: {place}: ")), "{computed}");
+    }
+}
+
+/// What is hidden decides neither about types nor about columns.
+#[test]
+fn types_come_from_the_records_that_are_shown() {
+    let columns = |view: View, sql: &str| {
+        let view = view.with_types_of_shown().expect("types");
+        select(&view, sql).map(|answer| answer.columns).map_err(|error| error.to_string())
+    };
+    let csv = "id,who,a,b\n1,ann,7,x\n2,bob,many,2024-01-01\n3,ann,8,y\n";
+    let anns = || view(source(csv, "t.csv"), None, Some("who = 'ann'"));
+    let told = columns(anns(), "SELECT * FROM 'f'");
+    assert_eq!(told.unwrap(), "id int64, who utf8, a int64, b utf8");
+    let bobs = view(source(csv, "t.csv"), None, Some("who = 'bob'"));
+    let told = columns(bobs, "SELECT * FROM 'f'");
+    assert_eq!(told.unwrap(), "id int64, who utf8, a utf8, b date");
+    // the filter's columns keep the types by which it was written
+    let small = view(source(csv, "t.csv"), None, Some("a < 'b' AND id < 3"));
+    assert_eq!(columns(small, "SELECT a, id FROM 'f'").unwrap(), "a utf8, id int64");
+    let nobodys = view(source(csv, "t.csv"), None, Some("who = 'eve'"));
+    let told = columns(nobodys, "SELECT * FROM 'f'");
+    assert_eq!(told.unwrap(), "id utf8, who utf8, a utf8, b utf8");
+
+    let json =
+        "{\"who\": \"bob\", \"a\": \"x\", \"c\": 1}\n{\"who\": \"ann\", \"a\": 5, \"b\": true}\n";
+    let anns = || view(source(json, "t.jsonl"), None, Some("who = 'ann'"));
+    let told = columns(anns(), "SELECT * FROM 'f'");
+    assert_eq!(told.unwrap(), "who utf8, a int64, b boolean");
+    let error = columns(anns(), "SELECT c FROM 'f'").unwrap_err();
+    assert!(error.contains("unknown column `c`; this file has `who`, `a`, `b`"), "{error}");
+    // a column of the filter is there, whatever the records have that it shows
+    let others = view(source(json, "t.jsonl"), None, Some("c IS NULL"));
+    let told = columns(others, "SELECT * FROM 'f'");
+    assert_eq!(told.unwrap(), "who utf8, a int64, b boolean, c int64");
+    // how long hidden columns are does not decide how many records tell types
+    let long = (0..1200)
+        .map(|id| format!("{id},{},{}\n", if id < 1100 { "5" } else { "x" }, "h".repeat(2000)));
+    let long = format!("id,a,hidden\n{}", long.collect::<String>());
+    let seen = view(source(&long, "t.csv"), Some(&["id", "a"]), None);
+    assert_eq!(columns(seen, "SELECT * FROM 'f'").unwrap(), "id int64, a utf8");
+    let withheld =
+        view(source(&long, "t.csv"), None, None).with_columns_withheld(|name| name == "hidden");
+    assert_eq!(columns(withheld, "SELECT id, a FROM 'f'").unwrap(), "id int64, a utf8");
+    // who may see all has the first megabyte, as ever
+    let all = view(source(&long, "t.csv"), None, None);
+    assert_eq!(columns(all, "SELECT id, a FROM 'f' LIMIT 1").unwrap(), "id int64, a int64");
+}
+
+#[test]
 fn explain_knows_neither_the_filter_nor_the_size() {
     let explain = |view: &View, sql: &str| {
         let select = Select::parse(sql).expect(sql);

@@ -45,9 +45,11 @@ impl Catalogue {
         let grant = caller.grant(name)?;
         let transport = caller.transport;
         let (source, protected) = self.asked(name, select, &grant, transport)?;
-        let view = grant.view(source).map_err(|error| grant.withheld(name, error.into()))?;
+        let withheld = |error: sift_select::Error| grant.withheld(name, error.into());
+        let view = grant.view(source).map_err(withheld)?;
         let is_discreet = protected.withholds(transport);
-        let plan = Plan::new(select, shown(view, is_discreet), parameters)?;
+        let view = shown(view, std::slice::from_ref(&protected), transport).map_err(withheld)?;
+        let plan = Plan::new(select, view, parameters)?;
         protected.check_plan(&plan, transport)?;
         Ok(Planned { plan, is_discreet })
     }
@@ -95,7 +97,9 @@ impl Catalogue {
         let source = files.source(&first, opened).map_err(|error| withheld(error.into()))?;
         let view = grant.view(Arc::new(source)).map_err(|error| withheld(error.into()))?;
         let is_discreet = all_protected.iter().any(|p| p.withholds(caller.transport));
-        let plan = Plan::new(select, shown(view, is_discreet), parameters)?;
+        let view = shown(view, &all_protected, caller.transport);
+        let view = view.map_err(|error| withheld(error.into()))?;
+        let plan = Plan::new(select, view, parameters)?;
         for protected in &all_protected {
             protected.check_plan(&plan, caller.transport)?;
         }
@@ -139,12 +143,20 @@ impl Catalogue {
     ) -> Result<(View, Protected), Fault> {
         let (source, protected) =
             self.source(entry, transport).map_err(|fault| grant.withheld(name, fault))?;
-        let view = grant.view(source).map_err(|error| grant.withheld(name, error.into()))?;
-        Ok((shown(view, protected.withholds(transport)), protected))
+        let of_protected = std::slice::from_ref(&protected);
+        let view = grant.view(source).and_then(|view| shown(view, of_protected, transport));
+        let view = view.map_err(|error| grant.withheld(name, error.into()))?;
+        Ok((view, protected))
     }
 }
 
-/// The view on a channel that some columns may not leave on, or that meets the demands of all.
-fn shown(view: View, is_discreet: bool) -> View {
-    if is_discreet { view.with_columns_withheld() } else { view }
+/// A view on a transport, which may not meet the demands of all columns of its files.
+fn shown(view: View, files: &[Protected], transport: Transport) -> sift_select::Result<View> {
+    let view = match files.iter().any(|file| file.withholds(transport)) {
+        true => view.with_columns_withheld(|name| {
+            files.iter().any(|file| file.withholds_column(name, transport))
+        }),
+        false => view,
+    };
+    view.with_types_of_shown()
 }

@@ -15,8 +15,16 @@ use crate::fixture::Fixture;
 pub(super) const SEEN: &[&str] = &["id", "owner", "city", "amount", "note"];
 
 /// The files of a folder.
-pub(super) const FILES: &[&str] =
-    &["a.csv", "a.jsonl", "a.dat", "a.parquet", "a.arrow", "a.csv.gz"];
+pub(super) const FILES: &[&str] = &[
+    "a.csv",
+    "a.jsonl",
+    "a.dat",
+    "a.parquet",
+    "a.arrow",
+    "a.csv.gz",
+    "inferred.csv",
+    "inferred.jsonl",
+];
 
 /// Records of Ann's.
 const RECORDS: i64 = 3000;
@@ -93,6 +101,7 @@ impl World {
         write("a.csv.gz", gzip(self.csv().as_bytes()), &declared);
         write("a.jsonl", self.jsonl().into_bytes(), &declared);
         write("inferred.csv", self.inferred().into_bytes(), &descriptor(false, protects));
+        write("inferred.jsonl", self.inferred_jsonl().into_bytes(), &descriptor(false, protects));
         let (bytes, layout) = self.fixed(protects);
         write("a.dat", bytes, &layout);
         write("a.parquet", self.parquet(), &descriptor(false, protects));
@@ -113,13 +122,36 @@ impl World {
         text
     }
 
-    /// Without a descriptor: types are by the first records.
+    /// Without a descriptor: types are by the first records, which are text where Ann's are not.
     fn inferred(&self) -> String {
-        let mut text = "id,owner,city,amount,salary\n".to_owned();
-        for Record { id, owner, city, amount, salary, .. } in &self.records {
+        let mut text = "id,owner,city,amount,salary,memo\n".to_owned();
+        for Record { id, owner, city, amount, salary, memo, .. } in &self.records {
             let of = |value: &Option<String>| value.clone().unwrap_or_default();
             let amount = if owner == "ann" { "5".to_owned() } else { of(amount) };
-            text += &format!("{id},{owner},{},{amount},{}\n", of(city), of(salary));
+            let memo = of(memo).replace('"', "\"\"");
+            text += &format!("{id},{owner},{},{amount},{},\"{memo}\"\n", of(city), of(salary));
+        }
+        text
+    }
+
+    /// The same, with members that visible records do not have.
+    fn inferred_jsonl(&self) -> String {
+        let mut text = String::new();
+        for Record { id, owner, city, salary, memo, .. } in &self.records {
+            let quoted = |value: &Option<String>| match value {
+                None => "null".to_owned(),
+                Some(value) => format!("{value:?}"),
+            };
+            let amount = match &owner[..] {
+                "ann" => "\"amount\": 5",
+                "bob" => "\"amount\": \"none\", \"flag\": true",
+                _ => "\"amount\": {\"much\": 1.5}, \"note\": [1]",
+            };
+            let (city, salary, memo) = (quoted(city), quoted(salary), quoted(memo));
+            text += &format!(
+                "{{\"id\": {id}, \"owner\": \"{owner}\", \"city\": {city}, {amount}, \
+                 \"salary\": {salary}, \"memo\": {memo}}}\n"
+            );
         }
         text
     }
@@ -315,7 +347,7 @@ fn descriptor(declares: bool, protects: bool) -> String {
             ("salary", "int64"),
             ("memo", "text"),
         ][..],
-        false => &[("salary", "")],
+        false => &[("salary", ""), ("memo", "")],
     };
     let mut text = String::new();
     for (name, kind) in types {
