@@ -48,8 +48,8 @@ impl View {
     /// that `filter` keeps (`None`: all). The filter may use columns that are not to be seen.
     ///
     /// # Errors
-    /// `UnknownColumn`, `TypeMismatch`, `Unsupported` about the filter, and `UnknownColumn` when
-    /// none of the columns is there, or several have one of the names. They are for whoever made
+    /// `UnknownColumn`, `TypeMismatch`, `Unsupported`, `KeyMissing` about the filter, and
+    /// `UnknownColumn` when none of the columns is there, or several have one of the names. They are for whoever made
     /// the rule, not for whoever is under it.
     pub fn new(
         source: Arc<Source>,
@@ -177,6 +177,9 @@ impl View {
         };
         let expr = binder.boolean(filter.syntax(), CLAUSE)?;
         let columns = expr.columns();
+        if self.source.can_miss_keys() {
+            self.source.check_keys(&columns)?;
+        }
         Ok(RowFilter { predicate: filter.clone(), expr, columns })
     }
 }

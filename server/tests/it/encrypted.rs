@@ -13,7 +13,7 @@ use sift_proto::message::{
     DescribeRequest, Description, ExplainRequest, FetchRequest, FetchStart, Status,
 };
 use sift_select::ParquetKey;
-use sift_server::{KeyRule, Keyring};
+use sift_server::{Grant, KeyRule, Keyring};
 
 use crate::fixture::{Fixture, binary};
 use crate::peer::{self, sql};
@@ -152,6 +152,29 @@ async fn a_key_that_is_missing_or_another_is_told() {
     let why = "pay.parquet: the metadata of column 'pay' does not decrypt: 'pay' is not the key, \
                or the file is damaged";
     assert_eq!(refused, (Status::RecordInvalid, why.to_owned()));
+}
+
+/// Which columns a row filter reads is not for those who are under it.
+#[tokio::test]
+async fn a_key_that_a_row_filter_lacks_is_told_to_nobody() {
+    let fixture = fixture(&[("footer", FOOTER)]);
+    let users = fixture.users(&[("ann", &[])]);
+    let grant = Grant::new(
+        vec!["ann".to_owned()],
+        vec![],
+        &["pay.parquet".to_owned()],
+        Some(vec!["id".to_owned()]),
+        Some("pay < 2"),
+    );
+    let served = fixture.serve_users(users, vec![grant.unwrap()]).await;
+    let mut ann = peer::user(&served, "ann").await;
+    for text in ["SELECT id FROM 'pay.parquet'", "SELECT count(*) FROM '*.parquet'"] {
+        let (status, why) = ann.select_refused(&sql(text)).await;
+        assert_eq!(status, Status::FileUnreadable);
+        let expected = "pay.parquet: the file does not open under what is granted to you; the \
+                        server's log says why";
+        assert_eq!(why, expected);
+    }
 }
 
 #[tokio::test]
