@@ -135,6 +135,7 @@ impl Asked {
         }
         let parsed = server_certificate.and_then(Certificate::parse);
         let peer_names = parsed.map(|certificate| certificate.names()).unwrap_or_default();
+        let peer_names = peer_names.iter().map(ToString::to_string).collect();
         Ok(Negotiated { protocol, cipher, key_exchange, level, peer_names, resumed })
     }
 

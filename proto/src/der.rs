@@ -14,6 +14,8 @@ pub const BIT_STRING: u8 = 0x03;
 pub const OCTET_STRING: u8 = 0x04;
 /// OBJECT IDENTIFIER
 pub const OBJECT_IDENTIFIER: u8 = 0x06;
+/// ENUMERATED
+pub const ENUMERATED: u8 = 0x0a;
 /// UTF8String
 pub const UTF8_STRING: u8 = 0x0c;
 /// PrintableString
@@ -55,6 +57,16 @@ impl<'a> Reader<'a> {
         let mut reader = Self(bytes);
         let value = reader.expect(tag)?.value;
         reader.is_empty().then_some(Self(value))
+    }
+
+    /// The contents of the one element that `bytes` are.
+    pub fn only_element(bytes: &'a [u8], tag: u8) -> Option<&'a [u8]> {
+        Self::only(bytes, tag).map(|Self(contents)| contents)
+    }
+
+    /// The tag of the next element, if there is one.
+    pub fn peek(&self) -> Option<u8> {
+        self.0.first().copied()
     }
 
     /// Whether all is read.

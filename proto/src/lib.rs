@@ -13,10 +13,12 @@
 //! One request at a time on a connection; `Cancel` while its answer streams.
 
 pub mod cipher;
+pub mod crl;
 pub mod der;
 pub mod frame;
 pub mod identity;
 pub mod level;
+pub mod owner;
 pub mod property;
 pub mod x509;
 

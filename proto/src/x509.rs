@@ -2,15 +2,17 @@
 //!
 //! Only reading: whether anybody should believe it is for a TLS library to decide. RFC 5280, section 4.1.
 
+use std::collections::HashSet;
 use std::fmt::{self, Write};
 use std::net::IpAddr;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::der::{
-    BIT_STRING, BOOLEAN, GENERALIZED_TIME, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader,
-    SEQUENCE, SET, UTC_TIME,
+    BIT_STRING, BOOLEAN, GENERALIZED_TIME, IA5_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING,
+    PRINTABLE_STRING, Reader, SEQUENCE, SET, UTC_TIME, UTF8_STRING,
 };
+use crate::owner::{NameKind, OwnerName};
 
 /// One certificate, read.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub struct Certificate {
     pub subject: Name,
     /// Who signed it.
     pub issuer: Name,
+    /// Its number among those of its issuer, the contents of an INTEGER.
+    pub serial: Vec<u8>,
     /// When its validity begins.
     pub not_before: DateTime<Utc>,
     /// When its validity ends.
@@ -27,8 +31,8 @@ pub struct Certificate {
     pub public_key: Vec<u8>,
     /// Algorithm and size of its key, such as `ECDSA P-256`.
     pub key_kind: String,
-    /// The subject's alternative names, in their order.
-    pub alternative_names: Vec<AlternativeName>,
+    /// The subject's alternative names, in their order; `None` without the extension.
+    pub alternative_names: Option<Vec<AlternativeName>>,
     /// Whether it may sign others.
     pub authority: bool,
     /// What it may be used for, such as `server`; for anything if there is none.
@@ -81,7 +85,7 @@ impl Certificate {
         let _signature = certificate.expect(BIT_STRING)?;
 
         let _version = reader.optional(context(0, true));
-        let _serial = reader.expect(INTEGER)?;
+        let serial = reader.expect(INTEGER)?.value.to_vec();
         let _signature_algorithm = reader.expect(SEQUENCE)?;
         let issuer = name(&mut reader)?;
         let mut validity = reader.open(SEQUENCE)?;
@@ -92,11 +96,12 @@ impl Certificate {
         let mut parsed = Self {
             subject,
             issuer,
+            serial,
             not_before,
             not_after,
             public_key: public_key.whole.to_vec(),
             key_kind: key_kind(Reader::new(public_key.value))?,
-            alternative_names: Vec::new(),
+            alternative_names: None,
             authority: false,
             purposes: Vec::new(),
             key_identifier: None,
@@ -109,40 +114,58 @@ impl Certificate {
         (certificate.is_empty() && reader.is_empty()).then_some(parsed)
     }
 
-    /// The names that identify its owner: DNS names, mail addresses and URIs among the alternative
-    /// names, then the subject's common names; each once. What is no plain text is left out.
-    pub fn names(&self) -> Vec<String> {
-        let alternative = self.alternative_names.iter().filter_map(|name| match name {
-            AlternativeName::Dns(text)
-            | AlternativeName::Mail(text)
-            | AlternativeName::Uri(text) => Some(text.clone()),
-            AlternativeName::Ip(_) | AlternativeName::Other => None,
-        });
-        let common =
-            self.subject.attributes.iter().filter(|attribute| attribute.kind == COMMON_NAME);
-        let common = common.filter_map(|attribute| plain_text(&attribute.value));
-        let mut names: Vec<String> = Vec::new();
-        for name in alternative.chain(common) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
+    /// The names that identify its owner, each once: DNS names, mail addresses, URIs and IP addresses
+    /// among the alternative names. The subject's common name counts only in a certificate without the
+    /// extension for alternative names. What is no plain text is left out.
+    pub fn names(&self) -> Vec<OwnerName> {
+        let mut names: Vec<OwnerName> = match &self.alternative_names {
+            Some(alternative) => alternative.iter().filter_map(AlternativeName::owner).collect(),
+            None => self.common_name().into_iter().collect(),
+        };
+        let mut seen = HashSet::new();
+        names.retain(|name| seen.insert(name.clone()));
         names
     }
 
-    fn read_extensions(&mut self, mut extensions: Reader<'_>) -> Option<()> {
-        while !extensions.is_empty() {
-            let mut extension = extensions.open(SEQUENCE)?;
-            let kind = extension.expect(OBJECT_IDENTIFIER)?.value;
-            let _critical = extension.optional(BOOLEAN);
-            let value = extension.expect(OCTET_STRING)?.value;
+    /// The alternative names as people write them, for messages.
+    pub fn alternative_texts(&self) -> Vec<String> {
+        self.alternative_names.iter().flatten().map(ToString::to_string).collect()
+    }
+
+    /// Compares the names of subject and issuer: only those that sign themselves have the same.
+    pub fn is_self_issued(&self) -> bool {
+        self.subject.der == self.issuer.der
+    }
+
+    /// The most specific common name, which is the last one: directories name containers by others.
+    fn common_name(&self) -> Option<OwnerName> {
+        let mut attributes = self.subject.attributes.iter().rev();
+        let attribute = attributes.find(|attribute| attribute.kind == COMMON_NAME)?;
+        let text = match attribute.tag {
+            UTF8_STRING => plain_text(&attribute.value),
+            PRINTABLE_STRING | IA5_STRING => ascii_text(&attribute.value),
+            // the bytes of other kinds of strings would be read as another text
+            _ => None,
+        }?;
+        Some(OwnerName { kind: NameKind::Common, text })
+    }
+
+    fn read_extensions(&mut self, list: Reader<'_>) -> Option<()> {
+        for extension in extensions(list) {
+            let (kind, value) = extension?;
             // the last byte of id-ce, 2.5.29
             match kind {
                 [0x55, 0x1d, 14] => {
                     let identifier = Reader::new(value).expect(OCTET_STRING)?.value;
                     self.key_identifier = Some(identifier.to_vec());
                 }
-                [0x55, 0x1d, 17] => self.alternative_names = alternative_names(value)?,
+                [0x55, 0x1d, 17] => {
+                    let names = alternative_names(value)?;
+                    // RFC 5280 forbids a second one; programs would differ in which of them holds
+                    if self.alternative_names.replace(names).is_some() {
+                        return None;
+                    }
+                }
                 [0x55, 0x1d, 19] => {
                     let mut constraints = Reader::only(value, SEQUENCE)?;
                     self.authority =
@@ -156,14 +179,44 @@ impl Certificate {
     }
 }
 
+impl AlternativeName {
+    fn owner(&self) -> Option<OwnerName> {
+        let (kind, text) = match self {
+            Self::Dns(text) => (NameKind::Dns, text.clone()),
+            Self::Mail(text) => (NameKind::Mail, text.clone()),
+            Self::Uri(text) => (NameKind::Uri, text.clone()),
+            Self::Ip(address) => (NameKind::Ip, address.to_string()),
+            Self::Other => return None,
+        };
+        Some(OwnerName { kind, text })
+    }
+}
+
+/// The object identifier and the contents of each extension; `None` ends a list that is not one.
+pub(crate) fn extensions(mut list: Reader<'_>) -> impl Iterator<Item = Option<(&[u8], &[u8])>> {
+    let mut broken = false;
+    std::iter::from_fn(move || {
+        if broken || list.is_empty() {
+            return None;
+        }
+        let extension = list.open(SEQUENCE).and_then(|mut extension| {
+            let kind = extension.expect(OBJECT_IDENTIFIER)?.value;
+            let _critical = extension.optional(BOOLEAN);
+            Some((kind, extension.expect(OCTET_STRING)?.value))
+        });
+        broken = extension.is_none();
+        Some(extension)
+    })
+}
+
 /// 2.5.4.3
 const COMMON_NAME: [u8; 3] = [0x55, 4, 3];
 
-const fn context(number: u8, constructed: bool) -> u8 {
+pub(crate) const fn context(number: u8, constructed: bool) -> u8 {
     0x80 | number | if constructed { 0x20 } else { 0 }
 }
 
-fn name(reader: &mut Reader<'_>) -> Option<Name> {
+pub(crate) fn name(reader: &mut Reader<'_>) -> Option<Name> {
     let element = reader.expect(SEQUENCE)?;
     let mut sets = Reader::new(element.value);
     let mut attributes = Vec::new();
@@ -180,7 +233,7 @@ fn name(reader: &mut Reader<'_>) -> Option<Name> {
 }
 
 /// RFC 5280 allows UTC to the second only; a year of two digits is from 1950 to 2049.
-fn time(reader: &mut Reader<'_>) -> Option<DateTime<Utc>> {
+pub(crate) fn time(reader: &mut Reader<'_>) -> Option<DateTime<Utc>> {
     let element = reader.element()?;
     let digits = std::str::from_utf8(element.value).ok()?.strip_suffix('Z')?;
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -234,7 +287,7 @@ fn alternative_names(value: &[u8]) -> Option<Vec<AlternativeName>> {
     while !reader.is_empty() {
         let name = reader.element()?;
         let text = |kind: fn(String) -> AlternativeName| {
-            plain_text(name.value).map_or(AlternativeName::Other, kind)
+            ascii_text(name.value).map_or(AlternativeName::Other, kind)
         };
         names.push(match name.tag {
             0x81 => text(AlternativeName::Mail),
@@ -257,6 +310,11 @@ fn plain_text(bytes: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok()?;
     let plain = !text.is_empty() && !text.chars().any(char::is_control);
     plain.then(|| text.to_owned())
+}
+
+/// Plain text in ASCII, which is all that an IA5String or a PrintableString holds.
+fn ascii_text(bytes: &[u8]) -> Option<String> {
+    plain_text(bytes).filter(|text| text.is_ascii())
 }
 
 fn purposes(value: &[u8]) -> Option<Vec<&'static str>> {
@@ -309,6 +367,21 @@ impl fmt::Display for Name {
     }
 }
 
+/// A time in seconds since 1970 as [`Certificate`]'s times are shown.
+pub fn time_text(seconds: u64) -> String {
+    let time = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    time.map_or_else(|| "a time beyond all calendars".to_owned(), |time| time.to_string())
+}
+
+/// A serial number as other programs write it: hexadecimal digits, without zeros in front.
+pub fn serial_text(serial: &[u8]) -> String {
+    let digits: String = serial.iter().map(|byte| format!("{byte:02x}")).collect();
+    match digits.trim_start_matches('0') {
+        "" => "0".to_owned(),
+        digits => digits.to_owned(),
+    }
+}
+
 /// Text of a file, made harmless for a terminal.
 fn printable(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
@@ -323,61 +396,4 @@ fn printable(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, SanType};
-
-    use super::*;
-
-    fn sample() -> Vec<u8> {
-        let names = ["a.example".to_owned(), "::1".to_owned()];
-        let mut params = CertificateParams::new(names).unwrap();
-        params.distinguished_name.push(DnType::CommonName, "a\u{1b}[31m");
-        params.not_before = rcgen::date_time_ymd(1999, 12, 31);
-        params.not_after = rcgen::date_time_ymd(2050, 1, 1);
-        params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
-    }
-
-    #[test]
-    fn both_kinds_of_time_and_of_address() {
-        let parsed = Certificate::parse(&sample()).unwrap();
-        assert_eq!(parsed.not_before.to_string(), "1999-12-31 00:00:00 UTC");
-        assert_eq!(parsed.not_after.to_string(), "2050-01-01 00:00:00 UTC");
-        let told: Vec<String> = parsed.alternative_names.iter().map(ToString::to_string).collect();
-        assert_eq!(told, ["a.example", "::1"]);
-        assert_eq!(parsed.key_kind, "ECDSA P-256");
-        assert_eq!(parsed.subject.to_string(), "CN=a\\u{1b}[31m");
-    }
-
-    #[test]
-    fn names_are_those_that_say_the_same_to_everybody() {
-        // an address is no identity, and the common name holds a control character
-        assert_eq!(Certificate::parse(&sample()).unwrap().names(), ["a.example"]);
-        let mut params = CertificateParams::new(["b.example".to_owned()]).unwrap();
-        let mail = "zoe@b.example".try_into().unwrap();
-        params.subject_alt_names.push(SanType::Rfc822Name(mail));
-        params.subject_alt_names.push(SanType::URI("urn:b".try_into().unwrap()));
-        params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::OrganizationName, "B");
-        params.distinguished_name.push(DnType::CommonName, "Zoë");
-        let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
-        let names = Certificate::parse(certificate.der()).unwrap().names();
-        assert_eq!(names, ["b.example", "zoe@b.example", "urn:b", "Zoë"]);
-    }
-
-    #[test]
-    fn no_part_and_no_changed_byte_is_a_panic() {
-        let der = sample();
-        for end in 0..der.len() {
-            assert!(Certificate::parse(&der[..end]).is_none());
-        }
-        for at in 0..der.len() {
-            for value in [0, 0x1f, 0x30, 0x80, 0x84, 0x88, 0xff] {
-                let mut changed = der.clone();
-                changed[at] = value;
-                if let Some(parsed) = Certificate::parse(&changed) {
-                    let _ = parsed.subject.to_string();
-                }
-            }
-        }
-    }
-}
+mod tests;

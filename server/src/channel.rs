@@ -14,7 +14,8 @@ use sift_proto::cipher;
 use sift_proto::frame::{Kind, Opening, encode_message};
 use sift_proto::level::{Level, Protocol};
 use sift_proto::message::{ChannelReport, Failure, Status};
-use sift_proto::x509::Certificate;
+use sift_proto::owner::OwnerName;
+use sift_proto::x509::{Certificate, serial_text};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -43,7 +44,9 @@ pub(crate) struct Facts {
     pub(crate) peer: SocketAddr,
     pub(crate) encryption: Option<Encryption>,
     /// The names in the client's certificate, which was verified; none without one.
-    pub(crate) peer_names: Vec<String>,
+    pub(crate) peer_names: Vec<OwnerName>,
+    /// The serial number of that certificate, by which it can be revoked; blank without one.
+    pub(crate) peer_serial: String,
 }
 
 /// How a channel is encrypted. Suite and group are IANA's numbers.
@@ -110,7 +113,7 @@ impl Facts {
             key_exchange: self.key_exchange().to_owned(),
             level: self.level_number().into(),
             peer: self.peer.to_string(),
-            peer_names: self.peer_names.clone(),
+            peer_names: self.peer_names.iter().map(ToString::to_string).collect(),
             user: String::new(),
         }
     }
@@ -132,7 +135,8 @@ pub(crate) async fn open(
     let Some(&first) = peeked.first() else { return Err(Refused::Silent) };
     match (Opening::from_first_byte(first), security) {
         (Opening::Frame, Security::Plain) => {
-            let facts = Facts { peer, encryption: None, peer_names: Vec::new() };
+            let (peer_names, peer_serial) = (Vec::new(), String::new());
+            let facts = Facts { peer, encryption: None, peer_names, peer_serial };
             Ok(Channel { stream: Box::new(tcp), facts })
         }
         (Opening::Tls, Security::Encrypted(acceptor)) => {
@@ -173,15 +177,16 @@ async fn handshake(
     let level = acceptor.options().level;
     let Negotiated { protocol, suite, group } = accepted.negotiated;
     let encryption = Some(Encryption { level, protocol, suite, group });
-    let peer_names = match accepted.client_certificate {
-        None => Vec::new(),
+    let (peer_names, peer_serial) = match accepted.client_certificate {
+        None => (Vec::new(), String::new()),
         Some(der) => {
             let parsed = Certificate::parse(&der);
             let unreadable = || "the client's certificate does not parse".to_owned();
-            parsed.ok_or_else(|| Refused::Handshake(unreadable()))?.names()
+            let certificate = parsed.ok_or_else(|| Refused::Handshake(unreadable()))?;
+            (certificate.names(), serial_text(&certificate.serial))
         }
     };
-    let facts = Facts { peer, encryption, peer_names };
+    let facts = Facts { peer, encryption, peer_names, peer_serial };
     Ok(Channel { stream: accepted.stream, facts })
 }
 

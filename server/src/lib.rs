@@ -63,6 +63,7 @@ pub use local::{LocalError, LocalKeys, LocalQuery, open_local};
 pub use password::{PASSWORD_CHARS_MIN, PasswordFault, PasswordHash};
 pub use protect::{ProtectRule, Protection};
 pub use server::{Activity, Server, serve};
+pub use sift_proto::owner::{CertificateName, NameFault};
 pub use sift_select::Requirement;
 pub use survey::{Survey, SurveyError, SurveyedFile, survey};
 pub use tls::{ClientCertificates, LEVELS, Passphrase, Reloader, TlsOptions};

@@ -26,6 +26,7 @@ pub(crate) fn connected(facts: &Facts, user: &User, client: &str) {
         cipher = facts.cipher(),
         key_exchange = facts.key_exchange(),
         names = ?facts.peer_names,
+        serial = facts.peer_serial,
         user = user.name,
         ?client,
         "connection"

@@ -7,7 +7,7 @@
 //! name = "ann"
 //! groups = ["sales"]
 //! password = "$argon2id$v=19$…"
-//! certificate = ["ann@example.com"]   # names in a client certificate that need no password
+//! certificate = ["mail:ann@example.com"]   # names in a client certificate that need no password
 //! ```
 //!
 //! A server looks at it again when it has changed; one that cannot be read any more changes
@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use sift_proto::owner::{CertificateName, NameFault, OwnerName};
 use sift_select::{Identity, Look};
 
 use crate::error::Error;
@@ -47,7 +48,7 @@ pub struct Account {
     /// Without one he can log in with a certificate only.
     pub password: Option<PasswordHash>,
     /// Names in a client certificate, each enough to be this user without a password.
-    pub certificate: Vec<String>,
+    pub certificate: Vec<CertificateName>,
 }
 
 /// The users of a file, in its order.
@@ -82,11 +83,19 @@ pub enum UsersFault {
     #[error("certificate name `{name}` is that of `{first}` and of `{second}`")]
     Ambiguous {
         /// The name in a certificate.
-        name: String,
+        name: CertificateName,
         /// Who has it first.
         first: String,
         /// And who else.
         second: String,
+    },
+    /// A name in a certificate that none can have.
+    #[error("user `{name}`: certificate {fault}")]
+    Certificate {
+        /// Whose.
+        name: String,
+        /// What is wrong with it.
+        fault: NameFault,
     },
     /// A password, or its hash.
     #[error("user `{name}`: {fault}")]
@@ -143,6 +152,11 @@ impl Users {
             let password = password.map(|text| PasswordHash::parse(&text)).transpose();
             let password =
                 password.map_err(|fault| UsersFault::Password { name: name.clone(), fault })?;
+            let certificate = certificate.iter().map(|text| text.parse()).collect();
+            let certificate: Vec<CertificateName> = match certificate {
+                Ok(names) => names,
+                Err(fault) => return Err(UsersFault::Certificate { name, fault }),
+            };
             users.add(name, Account { groups, password, certificate })?;
         }
         Ok(users)
@@ -157,7 +171,7 @@ impl Users {
             name: name.clone(),
             groups: account.groups.clone(),
             password: account.password.as_ref().map(|hash| hash.as_str().to_owned()),
-            certificate: account.certificate.clone(),
+            certificate: account.certificate.iter().map(ToString::to_string).collect(),
         });
         let text = Text { user: user.collect() };
         let text = toml::to_string(&text).map_err(|error| UsersFault::Syntax(error.to_string()))?;
@@ -187,7 +201,10 @@ impl Users {
             return Err(UsersFault::Taken(name));
         }
         for shown in &account.certificate {
-            if let Some((first, _)) = self.by_certificate(std::slice::from_ref(shown)).next() {
+            let overlaps = |(_, known): &(&str, &Account)| {
+                known.certificate.iter().any(|name| name.overlaps(shown))
+            };
+            if let Some((first, _)) = self.iter().find(overlaps) {
                 let (first, second) = (first.to_owned(), name);
                 return Err(UsersFault::Ambiguous { name: shown.clone(), first, second });
             }
@@ -240,10 +257,10 @@ impl Users {
     /// The users whose certificate has one of these names.
     pub(crate) fn by_certificate(
         &self,
-        names: &[String],
+        names: &[OwnerName],
     ) -> impl Iterator<Item = (&str, &Account)> {
-        self.iter()
-            .filter(|(_, account)| account.certificate.iter().any(|name| names.contains(name)))
+        let means = |written: &CertificateName| names.iter().any(|name| written.means(name));
+        self.iter().filter(move |(_, account)| account.certificate.iter().any(means))
     }
 }
 
@@ -332,7 +349,7 @@ mod tests {
     fn ann() -> Account {
         Account {
             groups: vec!["sales".to_owned()],
-            certificate: vec!["ann@x".to_owned()],
+            certificate: vec!["mail:ann@x".parse().unwrap(), "ann".parse().unwrap()],
             ..Account::default()
         }
     }
@@ -378,6 +395,14 @@ mod tests {
             (
                 "[[user]]\nname = \"a\"\ncertificate = [\"x\"]\n[[user]]\nname = \"b\"\ncertificate = [\"x\"]\n",
                 "certificate name `x` is that of `a` and of `b`",
+            ),
+            (
+                "[[user]]\nname = \"a\"\ncertificate = [\"X\"]\n[[user]]\nname = \"b\"\ncertificate = [\"dns:x\"]\n",
+                "certificate name `dns:x` is that of `a` and of `b`",
+            ),
+            (
+                "[[user]]\nname = \"a\"\ncertificate = [\"mail:x\"]\n",
+                "user `a`: certificate `mail:x`: a mail address is expected",
             ),
         ] {
             let error = Users::parse(text).unwrap_err().to_string();

@@ -230,7 +230,7 @@ fn certificate(ssl: &SslRef, name: &str, refused: &[u8]) -> Reason {
         62 | 64 => {
             let parsed = Certificate::parse(refused);
             let names: Vec<String> = parsed
-                .map(|parsed| parsed.alternative_names.iter().map(ToString::to_string).collect())
+                .map(|parsed| parsed.alternative_texts())
                 .unwrap_or_default();
             Reason::wrong_name(name, &names)
         }

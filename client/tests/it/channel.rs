@@ -62,7 +62,7 @@ fn an_encrypted_channel_proves_itself() {
                 "TLS_AES_256_GCM_SHA384 TLSv1.3 Kx=any Au=any Enc=AESGCM(256) Mac=AEAD"
             );
             assert_eq!(channel.key_exchange(), "X25519MLKEM768");
-            assert_eq!(channel.peer_names(), ["localhost", "rcgen self signed cert"]);
+            assert_eq!(channel.peer_names(), ["dns:localhost", "ip:127.0.0.1"]);
             assert_eq!(channel.level(), Some(level));
         }
     });

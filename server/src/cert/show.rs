@@ -10,7 +10,7 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use sift_proto::identity::IdentityError;
-use sift_proto::x509::Certificate;
+use sift_proto::x509::{Certificate, serial_text};
 
 use super::file;
 use super::{DAY_SECONDS, Error};
@@ -62,8 +62,12 @@ impl Sheet {
     }
 
     fn certificate(&mut self, certificate: &Certificate, der: &[u8], now: DateTime<Utc>) {
-        let names = match &certificate.alternative_names[..] {
+        let names = match &certificate.alternative_texts()[..] {
             [] => "(none)".to_owned(),
+            names => names.join(", "),
+        };
+        let known_as = match &certificate.names()[..] {
+            [] => "(no name that counts)".to_owned(),
             names => names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         };
         let purpose = match (certificate.authority, &certificate.purposes[..]) {
@@ -71,14 +75,18 @@ impl Sheet {
             (false, []) => "any purpose".to_owned(),
             (false, purposes) => purposes.join(", "),
         };
-        let issuer = if certificate.issuer.der == certificate.subject.der {
+        let issuer = if certificate.is_self_issued() {
             "itself".to_owned()
         } else {
             certificate.issuer.to_string()
         };
         self.line(format_args!("subject      {}", certificate.subject));
         self.line(format_args!("names        {names}"));
+        if !certificate.authority {
+            self.line(format_args!("known as     {known_as}"));
+        }
         self.line(format_args!("issuer       {issuer}"));
+        self.line(format_args!("serial       {}", serial_text(&certificate.serial)));
         self.line(format_args!(
             "valid        {} to {}, {}",
             certificate.not_before,

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use sift_server::{Account, PasswordHash, Users, UsersFault};
+use sift_server::{Account, CertificateName, PasswordHash, Users, UsersFault};
 use zeroize::Zeroizing;
 
 use super::{Error, print, settings};
@@ -53,10 +53,13 @@ pub(crate) struct AddArgs {
     /// A name in a client certificate that logs the user in without a password; may be given
     /// several times
     ///
-    /// Names are those that `siftd cert show` tells: host names, mail addresses, URIs, and the
-    /// subject's common name. The listener needs `client_ca`.
-    #[arg(long = "certificate", value_name = "NAME")]
-    certificates: Vec<String>,
+    /// Names are those that `siftd cert show` tells. A kind may come first: dns:files.example.com,
+    /// mail:ann@example.com, uri:urn:ann, cn:Ann, ip:10.0.0.7; without one a name is of any kind but
+    /// ip:. The common name (cn:) counts only in a certificate without alternative names. Names are
+    /// compared as a whole, without patterns; the case of DNS names and mail domains makes no
+    /// difference. The listener needs `client_ca`.
+    #[arg(long = "certificate", value_name = "[KIND:]NAME")]
+    certificates: Vec<CertificateName>,
 
     /// Without a password the user logs in by certificate only
     #[arg(long, requires = "certificates", conflicts_with = "password_file")]

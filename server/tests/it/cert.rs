@@ -145,7 +145,9 @@ fn show_tells_what_is_in_a_file() {
     for line in [
         "subject      CN=files.example.com\n",
         "names        files.example.com, 10.0.0.1, ::1\n",
+        "known as     dns:files.example.com, ip:10.0.0.1, ip:::1\n",
         "issuer       CN=Sift authority ",
+        "serial       ",
         " UTC, 397 days left\n",
         "for          server\n",
         "key          ECDSA P-256\n",

@@ -41,11 +41,14 @@ async fn count(connection: &mut Connection) {
     assert!(stream.next().await.unwrap().is_none());
 }
 
-/// A server certificate for 127.0.0.1 with the given name beside it, in place of `siftd.pem`.
+/// A server certificate for 127.0.0.1 and the given name, in place of `siftd.pem`.
 fn replace(fixture: &Fixture, name: &str) {
     let made = fixture.issue(name, |params| {
         params.extended_key_usages = Vec::new();
-        params.subject_alt_names = vec![rcgen::SanType::IpAddress([127, 0, 0, 1].into())];
+        params.subject_alt_names = vec![
+            rcgen::SanType::IpAddress([127, 0, 0, 1].into()),
+            rcgen::SanType::DnsName(name.try_into().unwrap()),
+        ];
     });
     fs::rename(made, fixture.certificate()).unwrap();
 }
@@ -75,7 +78,7 @@ async fn a_certificate_is_replaced_under_load_with_no_failed_request() {
                 count(&mut Connection::connect(&options).await.unwrap()).await;
                 requests.fetch_add(2, Ordering::Relaxed);
             }
-            assert!(held.channel().peer_names().contains(&"first".to_owned()));
+            assert!(held.channel().peer_names().contains(&"dns:first".to_owned()));
         });
     }
     for name in ["second", "third", "fourth"] {
@@ -87,7 +90,8 @@ async fn a_certificate_is_replaced_under_load_with_no_failed_request() {
         }
         for (level, address) in &ports {
             let connected = Connection::connect(&options(&fixture, *address, *level)).await;
-            assert_eq!(connected.unwrap().channel().peer_names(), [name]);
+            let expected = ["ip:127.0.0.1".to_owned(), format!("dns:{name}")];
+            assert_eq!(connected.unwrap().channel().peer_names(), expected);
         }
         while requests.load(Ordering::Relaxed) < before + 8 {
             tokio::task::yield_now().await;
@@ -115,7 +119,7 @@ async fn a_bad_certificate_is_logged_and_the_old_one_kept() {
         assert!(line.contains("siftd.pem") && !line.contains("MIG"), "{line}");
         let options = options(&fixture, address, Level::Three);
         let connection = Connection::connect(&options).await.unwrap();
-        assert_eq!(connection.channel().peer_names(), ["good"]);
+        assert_eq!(connection.channel().peer_names(), ["ip:127.0.0.1", "dns:good"]);
     }
 }
 
@@ -167,7 +171,7 @@ async fn a_key_opens_with_its_passphrase_only() {
     let showing = showing.client_passphrase("open sesame");
     assert!(!format!("{showing:?}").contains("sesame"));
     let mut connection = Connection::connect(&showing).await.unwrap();
-    assert_eq!(connection.report().await.unwrap().peer_names, ["anna"]);
+    assert_eq!(connection.report().await.unwrap().peer_names, ["cn:anna"]);
 }
 
 #[tokio::test]

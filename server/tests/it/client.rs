@@ -64,7 +64,7 @@ async fn a_connector_resumes_sessions_unless_told_not_to() {
         for expected in [false, resume, resume] {
             let mut connection = connector.connect().await.unwrap();
             assert_eq!(connection.channel().resumed(), expected, "{suite}");
-            assert_eq!(connection.channel().peer_names()[0], "localhost");
+            assert_eq!(connection.channel().peer_names()[0], "dns:localhost");
             connection.report().await.unwrap();
             assert_eq!(connection.files("*.csv").await.unwrap().len(), 1);
         }

@@ -67,7 +67,7 @@ async fn a_client_has_the_names_of_its_certificate() {
         // the second time the session is resumed, and the names with it
         for _ in 0..2 {
             let names = names(&served, config.clone()).await.unwrap();
-            assert_eq!(names, ["anna@example.com", "desk.example.com", "anna"]);
+            assert_eq!(names, ["mail:anna@example.com", "dns:desk.example.com"]);
         }
     }
 }

@@ -149,7 +149,7 @@ impl Fixture {
         for (name, groups) in users {
             let groups = groups.iter().map(|group| (*group).to_owned()).collect();
             let password = Some(PasswordHash::new(&format!("{name} and {name}")).unwrap());
-            let certificate = vec![format!("{name}@example.com")];
+            let certificate = vec![format!("{name}@example.com").parse().unwrap()];
             file.add((*name).to_owned(), Account { groups, password, certificate }).unwrap();
         }
         let path = self.outside("users.toml");

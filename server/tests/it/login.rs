@@ -2,13 +2,13 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 
-use rcgen::SanType;
+use rcgen::{DnType, SanType};
 use rustls::version::TLS13;
 use sift_client::{ConnectOptions, Connection, Roots};
 use sift_proto::frame::Kind;
 use sift_proto::level::Level;
 use sift_proto::message::{ChannelReport, ChannelRequest, Hello, Status};
-use sift_server::{Access, ClientCertificates, Limits, TlsOptions, Users};
+use sift_server::{Access, Account, ClientCertificates, Limits, TlsOptions, Users, UsersFile};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::client_certificates::showing;
@@ -203,4 +203,64 @@ async fn the_client_logs_in_and_keeps_passwords_off_plain_channels() {
         error.to_string().starts_with("a password is sent on encrypted channels only"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_name_of_the_wrong_kind_is_nobody() {
+    let fixture = Fixture::new();
+    let mut users = Users::default();
+    for (user, certificate) in [
+        ("ann", "mail:ann@example.com"),
+        ("bob", "cn:bob"),
+        ("desk", "dns:Desk.Example.com"),
+        ("host", "ip:10.0.0.7"),
+        ("any", "any.example.com"),
+        ("star", "dns:*.star.example.com"),
+    ] {
+        let certificate = vec![certificate.parse().unwrap()];
+        users.add(user.to_owned(), Account { certificate, ..Account::default() }).unwrap();
+    }
+    let path = fixture.outside("users.toml");
+    users.write(&path).unwrap();
+    let options = TlsOptions::new(fixture.certificate(), Level::Three)
+        .clients(fixture.outside("authority.pem"), ClientCertificates::Required);
+    let access = Access::secure(UsersFile::open(path).unwrap(), Vec::new());
+    let served = fixture.serve_access(options, Limits::default(), access).await;
+    let dns = |name: &str| vec![SanType::DnsName(name.try_into().unwrap())];
+    let mail = |name: &str| vec![SanType::Rfc822Name(name.try_into().unwrap())];
+    let ip = |address: &str| vec![SanType::IpAddress(address.parse().unwrap())];
+    for (common, alternative, expected) in [
+        ("bob", vec![], Some("bob")),
+        // whoever has other names has no common name
+        ("bob", dns("cat.example.com"), None),
+        ("bob", ip("10.0.0.8"), None),
+        ("Bob", vec![], None),
+        ("ann@example.com", vec![], None),
+        ("x", mail("ann@EXAMPLE.com"), Some("ann")),
+        ("x", mail("Ann@example.com"), None),
+        ("x", dns("DESK.example.com."), Some("desk")),
+        ("x", dns("*.example.com"), None),
+        ("x", dns("a.star.example.com"), None),
+        ("x", dns("*.star.example.com"), Some("star")),
+        ("x", ip("10.0.0.7"), Some("host")),
+        ("10.0.0.7", vec![], None),
+        ("any.example.com", vec![], Some("any")),
+        ("x", dns("any.example.com"), Some("any")),
+        // one certificate, two users
+        ("x", [dns("any.example.com"), mail("ann@example.com")].concat(), None),
+    ] {
+        let shown = format!("{common} {alternative:?}");
+        let path = served.fixture.issue("shown", |params| {
+            params.distinguished_name.push(DnType::CommonName, common);
+            params.subject_alt_names = alternative;
+        });
+        let mut peer = tls_channel(&served, showing(&served.fixture, &path, &TLS13)).await.unwrap();
+        match expected {
+            None => assert_eq!(peer.refused(Kind::Hello, &hello(3)).await, bad(), "{shown}"),
+            Some(user) => {
+                peer.welcome(hello(3)).await;
+                assert_eq!(who(&mut peer).await, user, "{shown}");
+            }
+        }
+    }
 }

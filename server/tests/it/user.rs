@@ -29,7 +29,7 @@ fn user(fixture: &Fixture, arguments: &[&str], input: &str) -> (Option<i32>, Str
 fn users_are_added_listed_changed_and_removed() {
     let fixture = Fixture::new();
     let done = (Some(0), String::new());
-    let add = ["add", "ann", "--group", "sales", "--certificate", "ann@example.com"];
+    let add = ["add", "ann", "--group", "sales", "--certificate", "mail:ann@example.com"];
     assert_eq!(user(&fixture, &add, "a good password\n"), done);
     let path = fixture.outside("config/sift/users.toml");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -40,7 +40,7 @@ fn users_are_added_listed_changed_and_removed() {
     let (_, list) = user(&fixture, &["list"], "");
     let words: Vec<_> =
         list.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
-    assert_eq!(words[0], ["ann", "sales", "password,", "certificate", "ann@example.com"]);
+    assert_eq!(words[0], ["ann", "sales", "password,", "certificate", "mail:ann@example.com"]);
     assert_eq!(words[1], ["bob", "certificate", "bob@example.com"]);
 
     fs::write(fixture.outside("secret"), "another password\n").unwrap();
@@ -96,4 +96,28 @@ async fn a_running_server_knows_a_new_user() {
     assert_eq!(code, Some(0), "{text}");
     peer::user(&served, "bob").await;
     peer::user(&served, "ann").await;
+}
+
+#[test]
+fn names_that_no_certificate_has_are_refused_at_once() {
+    let fixture = Fixture::new();
+    for (name, expected) in [
+        ("email:ann@x", "`email:` is no kind of name; write `mail:`"),
+        ("mail:ann", "a mail address is expected"),
+        ("ip:ann", "an IP address is expected"),
+        ("cn:", "a name is expected"),
+    ] {
+        let add = ["add", "ann", "--certificate", name, "--no-password"];
+        let (code, text) = user(&fixture, &add, "");
+        assert_eq!(code, Some(2), "{text}");
+        assert!(text.contains(expected), "{text}");
+    }
+    let add = |name: &'static str, certificate| {
+        ["add", name, "--certificate", certificate, "--no-password"]
+    };
+    assert_eq!(user(&fixture, &add("ann", "dns:A.example"), "").0, Some(0));
+    assert_eq!(user(&fixture, &add("bob", "cn:a.example"), "").0, Some(0));
+    let (code, text) = user(&fixture, &add("cat", "a.example"), "");
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("certificate name `a.example` is that of `ann` and of `cat`"), "{text}");
 }

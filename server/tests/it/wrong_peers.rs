@@ -150,7 +150,7 @@ async fn a_client_certificate_is_not_there_or_not_believed() {
         ports.refused(options, text, "expired").await;
 
         let mut connection = Connection::connect(&show(&ports, Some(anna))).await.unwrap();
-        assert_eq!(connection.report().await.unwrap().peer_names, ["anna"]);
+        assert_eq!(connection.report().await.unwrap().peer_names, ["cn:anna"]);
         let line = ports.siftd.line("connection");
         assert!(line.contains("anna"), "{line}");
     }

@@ -1,0 +1,164 @@
+//! A reader of certificate revocation lists: issuer, validity, and the certificates that are revoked.
+//!
+//! Only reading, as in `x509.rs`: a TLS library decides who is refused. RFC 5280, section 5.
+
+use chrono::{DateTime, Utc};
+use rustls_pki_types::CertificateRevocationListDer;
+use rustls_pki_types::pem::{self, PemObject};
+
+use crate::der::{BIT_STRING, ENUMERATED, GENERALIZED_TIME, INTEGER, Reader, SEQUENCE, UTC_TIME};
+use crate::identity::IdentityError;
+use crate::x509::{Name, context, extensions, name, time};
+
+/// One list, read.
+#[derive(Debug)]
+pub struct RevocationList {
+    /// The authority whose certificates it is about.
+    pub issuer: Name,
+    /// The time at which it was made.
+    pub this_update: DateTime<Utc>,
+    /// The time at which the next one is due; after that this one says nothing any more.
+    pub next_update: Option<DateTime<Utc>>,
+    /// Its number, big-endian; later lists have greater ones.
+    pub number: Option<Vec<u8>>,
+    /// The revoked certificates, in its order.
+    pub revoked: Vec<Revoked>,
+}
+
+/// One revoked certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revoked {
+    /// The serial number, the contents of an INTEGER.
+    pub serial: Vec<u8>,
+    /// The time of the revocation.
+    pub time: DateTime<Utc>,
+    /// The reason, by the numbers of RFC 5280, section 5.3.1.
+    pub reason: Option<u8>,
+}
+
+/// All lists in a PEM text, in their order.
+///
+/// # Errors
+/// `Pem`.
+pub fn lists(text: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, IdentityError> {
+    CertificateRevocationListDer::pem_slice_iter(text)
+        .collect::<Result<_, _>>()
+        .map_err(|error: pem::Error| IdentityError::Pem(error.to_string()))
+}
+
+impl RevocationList {
+    /// `None` where `der` is not one whole list.
+    pub fn parse(der: &[u8]) -> Option<Self> {
+        let mut list = Reader::only(der, SEQUENCE)?;
+        let mut reader = list.open(SEQUENCE)?;
+        let _signature_algorithm = list.expect(SEQUENCE)?;
+        let _signature = list.expect(BIT_STRING)?;
+
+        let _version = reader.optional(INTEGER);
+        let _signature_algorithm = reader.expect(SEQUENCE)?;
+        let issuer = name(&mut reader)?;
+        let this_update = time(&mut reader)?;
+        let has_next = reader.peek().is_some_and(|tag| matches!(tag, UTC_TIME | GENERALIZED_TIME));
+        let next_update = if has_next { Some(time(&mut reader)?) } else { None };
+        let mut revoked = Vec::new();
+        if let Some(entries) = reader.optional(SEQUENCE) {
+            let mut entries = Reader::new(entries.value);
+            while !entries.is_empty() {
+                revoked.push(entry(entries.open(SEQUENCE)?)?);
+            }
+        }
+        let mut number = None;
+        if let Some(wrapped) = reader.optional(context(0, true)) {
+            for extension in extensions(Reader::only(wrapped.value, SEQUENCE)?) {
+                // id-ce-cRLNumber
+                if let ([0x55, 0x1d, 20], value) = extension? {
+                    number = Some(Reader::only_element(value, INTEGER)?.to_vec());
+                }
+            }
+        }
+        let whole = list.is_empty() && reader.is_empty();
+        whole.then_some(Self { issuer, this_update, next_update, number, revoked })
+    }
+
+    /// Looks for a serial number, the contents of an INTEGER, among those that are revoked.
+    pub fn revokes(&self, serial: &[u8]) -> bool {
+        self.revoked.iter().any(|revoked| revoked.serial == serial)
+    }
+}
+
+fn entry(mut entry: Reader<'_>) -> Option<Revoked> {
+    let serial = entry.expect(INTEGER)?.value.to_vec();
+    let time = time(&mut entry)?;
+    let mut reason = None;
+    if let Some(sequence) = entry.optional(SEQUENCE) {
+        for extension in extensions(Reader::new(sequence.value)) {
+            // id-ce-cRLReasons
+            if let ([0x55, 0x1d, 21], value) = extension? {
+                let [number] = *Reader::only_element(value, ENUMERATED)? else { return None };
+                reason = Some(number);
+            }
+        }
+    }
+    entry.is_empty().then_some(Revoked { serial, time, reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{
+        BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
+        IsCa, KeyIdMethod, KeyPair, RevocationReason, RevokedCertParams, SerialNumber,
+    };
+
+    use super::*;
+
+    fn sample(revoked: &[&[u8]]) -> Vec<u8> {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let revoked = revoked.iter().map(|serial| RevokedCertParams {
+            serial_number: SerialNumber::from_slice(serial),
+            revocation_time: rcgen::date_time_ymd(2026, 1, 2),
+            reason_code: Some(RevocationReason::KeyCompromise),
+            invalidity_date: Some(rcgen::date_time_ymd(2026, 1, 1)),
+        });
+        let params = CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2026, 1, 3),
+            next_update: rcgen::date_time_ymd(2050, 1, 1),
+            crl_number: SerialNumber::from(300),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&issuer).unwrap().der().to_vec()
+    }
+
+    #[test]
+    fn a_list_is_read() {
+        let list = RevocationList::parse(&sample(&[&[1, 2], &[0x80]])).unwrap();
+        assert_eq!(list.issuer.to_string(), "CN=rcgen self signed cert");
+        assert_eq!(list.this_update.to_string(), "2026-01-03 00:00:00 UTC");
+        assert_eq!(list.next_update.unwrap().to_string(), "2050-01-01 00:00:00 UTC");
+        assert_eq!(list.number.as_deref(), Some(&[1, 44][..]));
+        assert_eq!(list.revoked.len(), 2);
+        assert_eq!(list.revoked[0].reason, Some(1));
+        assert_eq!(list.revoked[0].time.to_string(), "2026-01-02 00:00:00 UTC");
+        // a number is positive
+        assert!(list.revokes(&[1, 2]) && list.revokes(&[0, 0x80]) && !list.revokes(&[1]));
+        assert!(RevocationList::parse(&sample(&[])).unwrap().revoked.is_empty());
+    }
+
+    #[test]
+    fn no_part_and_no_changed_byte_is_a_panic() {
+        let der = sample(&[&[1, 2]]);
+        for end in 0..der.len() {
+            assert!(RevocationList::parse(&der[..end]).is_none());
+        }
+        for at in 0..der.len() {
+            for value in [0, 0x1f, 0x30, 0x80, 0x84, 0xff] {
+                let mut changed = der.clone();
+                changed[at] = value;
+                let _ = RevocationList::parse(&changed);
+            }
+        }
+    }
+}
