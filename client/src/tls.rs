@@ -208,9 +208,12 @@ fn about_client_certificate(number: u8) -> Option<Reason> {
         }
         AlertDescription::CertificateExpired => refused("it is out of its time"),
         AlertDescription::CertificateRevoked => refused("it is revoked"),
+        AlertDescription::CertificateUnknown => refused(
+            "it cannot tell whether it is good, since a revocation list has ended perhaps; the \
+             server's log says why",
+        ),
         AlertDescription::BadCertificate
         | AlertDescription::UnsupportedCertificate
-        | AlertDescription::CertificateUnknown
         | AlertDescription::AccessDenied => refused("it is not one for clients, or not a good one"),
         _ => None,
     }

@@ -157,7 +157,7 @@ impl Listener {
     /// Listens for clients that speak TLS as `options` say. Port 0 is any free one.
     ///
     /// # Errors
-    /// `Certificate`, `ClientAuthorities`, `Random`, `Listen`.
+    /// `Certificate`, `ClientAuthorities`, `RevocationList`, `Random`, `Listen`.
     pub async fn with_tls(address: SocketAddr, options: TlsOptions) -> Result<Self, Error> {
         let acceptor = Arc::new(Acceptor::new(options)?);
         Self::bind(address, Security::Encrypted(acceptor)).await

@@ -66,5 +66,5 @@ pub use server::{Activity, Server, serve};
 pub use sift_proto::owner::{CertificateName, NameFault};
 pub use sift_select::Requirement;
 pub use survey::{Survey, SurveyError, SurveyedFile, survey};
-pub use tls::{ClientCertificates, LEVELS, Passphrase, Reloader, TlsOptions};
+pub use tls::{ClientCertificates, Clock, LEVELS, Notice, Passphrase, Reloader, TlsOptions};
 pub use user::{Account, User, Users, UsersFault, UsersFile, check_name};

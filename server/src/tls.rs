@@ -3,16 +3,20 @@
 //!
 //! Only this file and those below it know which library serves a level.
 
+mod clients;
+mod clock;
 #[cfg(feature = "legacy-tls")]
 mod legacy;
 mod modern;
 mod options;
 mod pem;
+mod session;
+mod validity;
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rustls::{AlertDescription, ServerConfig};
+use rustls::AlertDescription;
 use sift_proto::level::{Level, Protocol};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -22,7 +26,10 @@ use crate::client_hello::Offered;
 use crate::error::Error;
 use crate::wire;
 
+pub use clock::Clock;
 pub use options::{ClientCertificates, Passphrase, TlsOptions};
+use validity::Dates;
+pub use validity::Notice;
 
 /// The levels that this build serves, the weakest first.
 pub const LEVELS: &[Level] = if cfg!(feature = "legacy-tls") {
@@ -35,13 +42,20 @@ pub const LEVELS: &[Level] = if cfg!(feature = "legacy-tls") {
 #[derive(Debug)]
 pub(crate) struct Acceptor {
     options: TlsOptions,
-    configured: RwLock<Library>,
+    loaded: RwLock<Loaded>,
+}
+
+/// A library that was configured by the files of a listener, and their dates. Cheap to clone.
+#[derive(Clone, Debug)]
+struct Loaded {
+    library: Library,
+    dates: Arc<Dates>,
 }
 
 /// A TLS library, configured for one level. Cheap to clone.
 #[derive(Clone, Debug)]
 enum Library {
-    Rustls(Arc<ServerConfig>),
+    Rustls(Arc<modern::Server>),
     #[cfg(feature = "legacy-tls")]
     OpenSsl(openssl::ssl::SslContext),
 }
@@ -65,30 +79,34 @@ pub(crate) struct Negotiated {
 }
 
 impl TlsOptions {
-    /// Whether a listener could be had of them: opens all files that they name.
+    /// Opens all files that they name, and tells what an administrator should know of them.
     ///
     /// # Errors
-    /// `Certificate`, `ClientAuthorities`, `Random`.
-    pub fn check(&self) -> Result<(), Error> {
-        Library::load(self).map(drop)
+    /// `Certificate`, `ClientAuthorities`, `RevocationList`, `Random`.
+    pub fn check(&self) -> Result<Vec<Notice>, Error> {
+        Ok(Loaded::load(self)?.dates.notices(self.clock.date()))
     }
 }
 
 impl Acceptor {
     /// # Errors
-    /// `Level`, `Certificate`, `ClientAuthorities`, `Random`.
+    /// `Level`, `Certificate`, `ClientAuthorities`, `RevocationList`, `Random`.
     pub(crate) fn new(options: TlsOptions) -> Result<Self, Error> {
-        let configured = RwLock::new(Library::load(&options)?);
-        Ok(Self { options, configured })
+        let loaded = RwLock::new(Loaded::load(&options)?);
+        Ok(Self { options, loaded })
     }
 
     pub(crate) fn options(&self) -> &TlsOptions {
         &self.options
     }
 
+    fn loaded(&self) -> Loaded {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn reload(&self) -> Result<(), Error> {
-        let fresh = Library::load(&self.options)?;
-        *self.configured.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        let fresh = Loaded::load(&self.options)?;
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
 
@@ -101,12 +119,14 @@ impl Acceptor {
         tcp: TcpStream,
         offered: Offered,
     ) -> Result<Accepted, String> {
-        let library = self.configured.read().unwrap_or_else(PoisonError::into_inner).clone();
         let level = self.options.level;
-        match library {
-            Library::Rustls(config) => modern::accept(config, tcp, level, offered).await,
+        match self.loaded().library {
+            Library::Rustls(server) => modern::accept(&server, tcp, level, offered).await,
             #[cfg(feature = "legacy-tls")]
-            Library::OpenSsl(context) => legacy::accept(context, tcp, level, offered).await,
+            Library::OpenSsl(context) => {
+                let now = self.options.clock.now();
+                legacy::accept(context, tcp, now, offered).await
+            }
         }
     }
 }
@@ -125,23 +145,29 @@ impl Reloader {
         &self.0.options.certificate
     }
 
-    /// Channels from now on have what is in the files now; open ones stay as they are. Where the
-    /// files do not serve, what was loaded last goes on.
+    /// Channels from now on have what is in the files now; open ones stay as they are, and no earlier
+    /// session is resumed. Where the files do not serve, what was loaded last goes on.
     ///
     /// # Errors
-    /// `Certificate`, `ClientAuthorities`, `Random`.
+    /// `Certificate`, `ClientAuthorities`, `RevocationList`, `Random`.
     pub fn reload(&self) -> Result<(), Error> {
         self.0.reload()
     }
+
+    /// Tells what an administrator should know now of the files that were loaded last.
+    pub fn notices(&self) -> Vec<Notice> {
+        self.0.loaded().dates.notices(self.0.options.clock.date())
+    }
 }
 
-impl Library {
+impl Loaded {
     fn load(options: &TlsOptions) -> Result<Self, Error> {
-        match options.level.among(LEVELS)? {
+        let library = match options.level.among(LEVELS)? {
             #[cfg(feature = "legacy-tls")]
-            Level::Two => legacy::configure(options).map(Self::OpenSsl),
-            _ => modern::configure(options).map(Self::Rustls),
-        }
+            Level::Two => Library::OpenSsl(legacy::configure(options)?),
+            _ => Library::Rustls(Arc::new(modern::Server::load(options)?)),
+        };
+        Ok(Self { library, dates: Arc::new(Dates::read(options)?) })
     }
 }
 
@@ -165,6 +191,8 @@ fn no_protocol_in_common(level: Level, offered: Option<&str>) -> String {
 pub(crate) const NO_CERTIFICATE: &str =
     "the client shows no certificate, and this listener requires one";
 const UNKNOWN_AUTHORITY: &str = "none of the authorities in client_ca has signed it";
+const AUTHORITY_OUT_OF_TIME: &str = "the authority that signed it is out of its time";
+const REVOKED: &str = "it is revoked";
 const NO_ALPN: &str = "the client offers other protocols than sift/1";
 
 /// An alert that ended a handshake, by its number, in an administrator's words.

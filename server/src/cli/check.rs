@@ -7,20 +7,15 @@ mod access;
 mod reach;
 
 use std::fmt::{self, Display, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
 use clap::Args;
-use sift_proto::x509::Certificate;
-use sift_server::{DataRoot, Requirement, Survey, SurveyedFile, TlsOptions, survey};
+use sift_server::{DataRoot, Notice, Requirement, Survey, SurveyedFile, TlsOptions, survey};
 
 use super::args::ServeArgs;
 use super::settings::{Channels, ListenerSettings, Settings};
 use crate::cert::file;
 use reach::Reach;
-
-/// A certificate that ends sooner is warned of: time to renew it.
-const EXPIRY_DAYS: i64 = 30;
 
 /// Names that are told of a list before it is cut short.
 const NAMES_MAX: usize = 5;
@@ -107,9 +102,10 @@ impl Sheet {
     }
 
     fn certificate(&mut self, tls: &TlsOptions) {
-        if let Err(error) = tls.check() {
-            return self.error(error);
-        }
+        let notices = match tls.check() {
+            Ok(notices) => notices,
+            Err(error) => return self.error(error),
+        };
         let path = tls.certificate();
         match file::open_mode(path) {
             Ok(None) => {}
@@ -119,28 +115,11 @@ impl Sheet {
             )),
             Err(error) => self.error(error),
         }
-        let chain = file::read(path).and_then(|text| file::certificates(path, &text));
-        match chain {
-            Ok(chain) => {
-                for der in &chain {
-                    self.validity(path, der, Utc::now());
-                }
+        for notice in notices {
+            match notice {
+                Notice::Fault(text) => self.error(text),
+                Notice::Warning(text) => self.warn(text),
             }
-            Err(error) => self.error(error),
-        }
-    }
-
-    fn validity(&mut self, path: &Path, der: &[u8], now: DateTime<Utc>) {
-        let Some(certificate) = Certificate::parse(der) else { return };
-        let (path, subject) = (path.display(), &certificate.subject);
-        let (start, end) = (certificate.not_before, certificate.not_after);
-        let days = (end - now).num_days();
-        if now > end {
-            self.error(format_args!("{path}: {subject} expired on {end}"));
-        } else if now < start {
-            self.error(format_args!("{path}: {subject} is not valid before {start}"));
-        } else if days < EXPIRY_DAYS {
-            self.warn(format_args!("{path}: {subject} expires in {days} days, on {end}"));
         }
     }
 

@@ -121,6 +121,13 @@ pub(crate) enum Fault {
          sign the clients' certificates"
     )]
     NoClientAuthority { number: usize },
+    #[error(
+        "listener {number}: `client_crl` needs `client_ca`, a PEM file with the authorities whose \
+         revocation lists those are"
+    )]
+    NoRevokingAuthority { number: usize },
+    #[error("listener {number}: `client_crl` is an empty list; name a file, or leave the key out")]
+    NoRevocationList { number: usize },
     #[error("{place}: `scl_min` is {got}, it is a level from 2 to 5")]
     SclMin { place: String, got: u8 },
     #[error(
@@ -191,6 +198,28 @@ struct FileListener {
     cert_passphrase_file: Option<PathBuf>,
     client_ca: Option<PathBuf>,
     client_cert: Option<ClientCert>,
+    client_crl: Option<Paths>,
+}
+
+/// One path or several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a path or a list of paths")]
+enum Paths {
+    One(PathBuf),
+    Several(Vec<PathBuf>),
+}
+
+impl Paths {
+    fn map(self, change: impl Fn(PathBuf) -> PathBuf) -> Self {
+        Self::Several(self.into_vec().into_iter().map(change).collect())
+    }
+
+    fn into_vec(self) -> Vec<PathBuf> {
+        match self {
+            Self::One(path) => vec![path],
+            Self::Several(paths) => paths,
+        }
+    }
 }
 
 /// As [`ClientCertificates`].
@@ -267,6 +296,7 @@ fn merge(
         listener.cert = listener.cert.take().map(beside);
         listener.cert_passphrase_file = listener.cert_passphrase_file.take().map(beside);
         listener.client_ca = listener.client_ca.take().map(beside);
+        listener.client_crl = listener.client_crl.take().map(|paths| paths.map(beside));
         correct(listener, &args);
     }
     let of_file = Keys { secure: file.secure, default_user: file.default_user.as_deref() };
@@ -332,6 +362,12 @@ impl FileListener {
             if self.client_cert.is_some() && self.client_ca.is_none() {
                 return Err(Fault::NoClientAuthority { number });
             }
+            if self.client_crl.is_some() && self.client_ca.is_none() {
+                return Err(Fault::NoRevokingAuthority { number });
+            }
+            if matches!(&self.client_crl, Some(Paths::Several(paths)) if paths.is_empty()) {
+                return Err(Fault::NoRevocationList { number });
+            }
             let level = Level::from_number(self.scl.unwrap_or(0));
             return level
                 .and_then(|level| level.among(LEVELS))
@@ -344,6 +380,7 @@ impl FileListener {
             ("cert_passphrase_file", self.cert_passphrase_file.is_some()),
             ("client_ca", self.client_ca.is_some()),
             ("client_cert", self.client_cert.is_some()),
+            ("client_crl", self.client_crl.is_some()),
         ];
         match given.into_iter().find(|(_, given)| *given) {
             Some((key, _)) => Err(Fault::PlainWith { number, key }),
@@ -362,7 +399,9 @@ impl FileListener {
         };
         Ok(match self.client_ca {
             None => options,
-            Some(authorities) => options.clients(authorities, asked),
+            Some(authorities) => options
+                .clients(authorities, asked)
+                .revocation_lists(self.client_crl.map(Paths::into_vec).unwrap_or_default()),
         })
     }
 }

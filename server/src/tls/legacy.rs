@@ -1,17 +1,22 @@
 //! Level 2, TLS 1.1 and 1.2 for old peers, by OpenSSL: a context with exactly the level's protocols,
 //! suites and key exchanges, and what a handshake of it came to.
 //!
-//! Sessions are not resumed: an old peer that connects seldom is not worth a cache or a ticket key.
+//! Sessions are not resumed: an old peer that connects seldom is not worth a cache or a ticket key. So
+//! the certificate of a client is verified at each of its connections.
 
+use std::path::Path;
 use std::pin::Pin;
+use std::time::SystemTime;
 
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::ssl::{
-    AlpnError, Error as SslError, Ssl, SslContext, SslContextBuilder, SslMethod, SslMode,
-    SslOptions, SslRef, SslSessionCacheMode, SslVerifyMode, SslVersion,
+    AlpnError, Error as SslError, Ssl, SslContext, SslContextBuilder, SslFiletype, SslMethod,
+    SslMode, SslOptions, SslRef, SslSessionCacheMode, SslVerifyMode, SslVersion,
 };
 use openssl::x509::X509;
+use openssl::x509::store::X509Lookup;
+use openssl::x509::verify::X509VerifyFlags;
 use rustls::pki_types::CertificateDer;
 use sift_proto::ALPN;
 use sift_proto::cipher;
@@ -20,20 +25,24 @@ use sift_proto::level::{Level, Protocol};
 use tokio::net::TcpStream;
 use tokio_openssl::SslStream;
 
-use super::{Accepted, Negotiated, Offered, TlsOptions, pem};
+use super::pem::{self, ClientFiles};
+use super::{Accepted, Negotiated, Offered, TlsOptions};
 use crate::error::{CertificateFault, Error};
 
 /// # Errors
-/// `Certificate`, `ClientAuthorities`, `Random`.
+/// `Certificate`, `ClientAuthorities`, `RevocationList`, `Random`.
 pub(super) fn configure(options: &TlsOptions) -> Result<SslContext, Error> {
     openssl::rand::rand_bytes(&mut [0; 32]).map_err(|_unseeded| Error::Random)?;
     let own = |fault| Error::Certificate { path: options.certificate.clone(), fault };
     let identity = pem::identity(&options.certificate, &options.passphrase).map_err(own)?;
     let mut builder = context(&identity).map_err(|error| own(error.into()))?;
-    if let Some((path, _)) = &options.clients {
-        let asking = pem::authorities(path)
-            .and_then(|authorities| Ok(ask_clients(&mut builder, &authorities)?));
-        asking.map_err(|fault| Error::ClientAuthorities { path: path.clone(), fault })?;
+    if let Some(ClientFiles { path, authorities, lists, .. }) = ClientFiles::read(options)? {
+        let asking = ask_clients(&mut builder, &authorities);
+        asking.map_err(|error| Error::ClientAuthorities { path, fault: error.into() })?;
+        for (path, _) in lists {
+            let added = revoke(&mut builder, &path);
+            added.map_err(|fault| Error::RevocationList { path, fault })?;
+        }
     }
     Ok(builder.build())
 }
@@ -87,6 +96,18 @@ fn ask_clients(
     Ok(())
 }
 
+/// Refuses what the revocation lists in a PEM file name; each authority in a chain needs one.
+fn revoke(builder: &mut SslContextBuilder, path: &Path) -> Result<(), CertificateFault> {
+    if path.to_str().is_none() {
+        // what opens it would panic
+        return Err(CertificateFault::OpenSsl("its path is not UTF-8".to_owned()));
+    }
+    let store = builder.cert_store_mut();
+    store.add_lookup(X509Lookup::file())?.load_crl_file(path, SslFiletype::PEM)?;
+    store.set_flags(X509VerifyFlags::CRL_CHECK | X509VerifyFlags::CRL_CHECK_ALL)?;
+    Ok(())
+}
+
 /// OpenSSL's default: RSA of 2048 bits and SHA-2.
 const CERTIFICATE_SECURITY: i32 = 2;
 
@@ -104,13 +125,17 @@ fn choose_alpn(mut offered: &[u8]) -> Result<&[u8], AlpnError> {
 pub(super) async fn accept(
     context: SslContext,
     tcp: TcpStream,
-    level: Level,
+    now: SystemTime,
     offered: Offered,
 ) -> Result<Accepted, String> {
-    let stream = Ssl::new(&context).and_then(|ssl| SslStream::new(ssl, tcp));
+    let stream = Ssl::new(&context).and_then(|mut ssl| {
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        ssl.param_mut().set_time(now.try_into().unwrap_or_default());
+        SslStream::new(ssl, tcp)
+    });
     let mut stream = stream.map_err(|error| error.to_string())?;
     if let Err(error) = Pin::new(&mut stream).accept().await {
-        let fault = fault(&error, stream.ssl(), level, offered.protocols.as_deref());
+        let fault = fault(&error, stream.ssl(), Level::Two, offered.protocols.as_deref());
         // the alert is written
         super::part(stream.get_mut()).await;
         return Err(fault);
@@ -141,6 +166,9 @@ fn negotiated(ssl: &SslRef, groups_offered: &[u16]) -> Option<Negotiated> {
 /// OpenSSL's reason code of an alert that came is this and the alert's number.
 const ALERT_REASONS: i32 = 1000;
 
+/// `X509_V_ERR_CERT_REVOKED`
+const CERTIFICATE_REVOKED: i32 = 23;
+
 /// A handshake's error in an administrator's words.
 fn fault(error: &SslError, ssl: &SslRef, level: Level, offered: Option<&str>) -> String {
     let errors = error.ssl_error().map(ErrorStack::errors).unwrap_or_default();
@@ -158,6 +186,7 @@ fn fault(error: &SslError, ssl: &SslRef, level: Level, offered: Option<&str>) ->
         let reason = match ssl.verify_result() {
             // no issuer, self-signed, or a signature that its issuer has not made
             result if matches!(result.as_raw(), 2 | 7 | 18..=21) => super::UNKNOWN_AUTHORITY,
+            result if result.as_raw() == CERTIFICATE_REVOKED => super::REVOKED,
             result => result.error_string(),
         };
         return format!("the client's certificate is refused: {reason}");

@@ -5,56 +5,95 @@ use std::io;
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::CertificateDer;
-use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, ProducesTickets, ResolvesServerCert};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
-    CertificateError, PeerIncompatible, RootCertStore, ServerConfig, SupportedCipherSuite,
+    CertificateError, PeerIncompatible, ServerConfig, SupportedCipherSuite,
     SupportedProtocolVersion,
 };
 use sift_proto::ALPN;
 use sift_proto::identity::Identity;
 use sift_proto::level::{Level, Protocol};
+use sift_proto::x509::time_text;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
+use super::clients::{self, Clients};
+use super::clock::Clock;
 use super::pem;
-use super::{Accepted, ClientCertificates, Negotiated, Offered, TlsOptions};
-use crate::error::{CertificateFault, Error};
+use super::session::Session;
+use super::{Accepted, Negotiated, Offered, TlsOptions};
+use crate::error::Error;
 
-/// # Errors
-/// `Certificate`, `ClientAuthorities`, `Random`.
-pub(super) fn configure(options: &TlsOptions) -> Result<Arc<ServerConfig>, Error> {
-    let ticketer = aws_lc_rs::Ticketer::new().map_err(|_unspecific| Error::Random)?;
-    let provider = Arc::new(provider(options.level));
-    let own = |fault| Error::Certificate { path: options.certificate.clone(), fault };
-    let Identity { chain, key } =
-        pem::identity(&options.certificate, &options.passphrase).map_err(own)?;
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(&versions(options.level))
-        .map_err(|error| own(error.into()))?;
-    let builder = match &options.clients {
-        None => builder.with_no_client_auth(),
-        Some((path, asked)) => {
-            let verifier = pem::authorities(path)
-                .and_then(|authorities| client_verifier(authorities, *asked, provider));
-            let theirs = |fault| Error::ClientAuthorities { path: path.clone(), fault };
-            builder.with_client_cert_verifier(verifier.map_err(theirs)?)
-        }
-    };
-    let mut config = builder.with_single_cert(chain, key).map_err(|error| own(error.into()))?;
-    config.alpn_protocols = vec![ALPN.to_vec()];
-    config.ticketer = ticketer;
-    Ok(Arc::new(config))
+/// The parts of a configuration. Each connection has a configuration of its own, since its tickets
+/// and its client's certificate belong together.
+#[derive(Debug)]
+pub(super) struct Server {
+    provider: Arc<CryptoProvider>,
+    versions: Vec<&'static SupportedProtocolVersion>,
+    certificate: Arc<dyn ResolvesServerCert>,
+    clients: Option<Arc<Clients>>,
+    tickets: Arc<dyn ProducesTickets>,
+    clock: Clock,
+    /// The end of the server's own chain, in seconds since 1970.
+    own_end: u64,
+}
+
+impl Server {
+    /// # Errors
+    /// `Certificate`, `ClientAuthorities`, `RevocationList`, `Random`.
+    pub(super) fn load(options: &TlsOptions) -> Result<Self, Error> {
+        let tickets = aws_lc_rs::Ticketer::new().map_err(|_unspecific| Error::Random)?;
+        let provider = Arc::new(provider(options.level));
+        let own = |fault| Error::Certificate { path: options.certificate.clone(), fault };
+        let Identity { chain, key } =
+            pem::identity(&options.certificate, &options.passphrase).map_err(own)?;
+        let own_end = chain.iter().map(|der| clients::span(der).map_or(0, |(_, end)| end)).min();
+        let certificate = CertifiedKey::from_der(chain, key, &provider);
+        let certificate = certificate.map_err(|error| own(error.into()))?;
+        let server = Self {
+            versions: versions(options.level),
+            certificate: Arc::new(SingleCertAndKey::from(certificate)),
+            clients: Clients::load(options, &provider)?.map(Arc::new),
+            provider,
+            tickets,
+            clock: options.clock.clone(),
+            own_end: own_end.unwrap_or(0),
+        };
+        // what could be wrong with one configuration would be wrong with each
+        server.config().map_err(|error| own(error.into()))?;
+        Ok(server)
+    }
+
+    /// The configuration of one connection.
+    fn config(&self) -> Result<ServerConfig, rustls::Error> {
+        let clients = self.clients.clone();
+        let (tickets, clock) = (Arc::clone(&self.tickets), self.clock.clone());
+        let session = Arc::new(Session::new(clients, tickets, clock, self.own_end));
+        let (provider, clock) = (Arc::clone(&self.provider), Arc::new(self.clock.clone()));
+        let builder = ServerConfig::builder_with_details(provider, clock)
+            .with_protocol_versions(&self.versions)?;
+        let builder = match self.clients {
+            None => builder.with_no_client_auth(),
+            Some(_) => builder.with_client_cert_verifier(Arc::clone(&session) as _),
+        };
+        let mut config = builder.with_cert_resolver(Arc::clone(&self.certificate));
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.ticketer = session;
+        // sessions go on by tickets alone: what a server stores has no end in rustls
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        Ok(config)
+    }
 }
 
 pub(super) async fn accept(
-    config: Arc<ServerConfig>,
+    server: &Server,
     tcp: TcpStream,
     level: Level,
     offered: Offered,
 ) -> Result<Accepted, String> {
-    let accepted = TlsAcceptor::from(config).accept(tcp).into_fallible().await;
+    let config = server.config().map_err(|error| error.to_string())?;
+    let accepted = TlsAcceptor::from(Arc::new(config)).accept(tcp).into_fallible().await;
     let stream = match accepted {
         Ok(stream) => stream,
         Err((error, mut tcp)) => {
@@ -76,23 +115,6 @@ pub(super) async fn accept(
         .and_then(|chain| chain.first())
         .map(|certificate| certificate.to_vec());
     Ok(Accepted { stream: Box::new(stream), negotiated, client_certificate })
-}
-
-fn client_verifier(
-    authorities: Vec<CertificateDer<'static>>,
-    asked: ClientCertificates,
-    provider: Arc<CryptoProvider>,
-) -> Result<Arc<dyn ClientCertVerifier>, CertificateFault> {
-    let mut roots = RootCertStore::empty();
-    for authority in authorities {
-        roots.add(authority)?;
-    }
-    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-    let builder = match asked {
-        ClientCertificates::Required => builder,
-        ClientCertificates::Optional => builder.allow_unauthenticated(),
-    };
-    builder.build().map_err(|error| CertificateFault::ClientVerifier(error.to_string()))
 }
 
 /// A handshake's error in an administrator's words.
@@ -132,15 +154,19 @@ fn certificate_fault(error: &CertificateError) -> String {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             super::UNKNOWN_AUTHORITY.to_owned()
         }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "it has expired".to_owned()
+        CertificateError::ExpiredContext { not_after, .. } => {
+            format!("it has expired, on {}", time_text(not_after.as_secs()))
         }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "it is not valid yet".to_owned()
+        // rustls tells the time of a certificate's end
+        CertificateError::Expired => super::AUTHORITY_OUT_OF_TIME.to_owned(),
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            format!("it is not valid yet, but from {} on", time_text(not_before.as_secs()))
         }
+        CertificateError::Revoked => super::REVOKED.to_owned(),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "it is not for clients".to_owned()
         }
+        CertificateError::Other(other) => other.to_string(),
         other => other.to_string(),
     }
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use sift_proto::level::Level;
 
+use super::clock::Clock;
+
 /// How a listener encrypts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsOptions {
@@ -12,6 +14,8 @@ pub struct TlsOptions {
     pub(crate) level: Level,
     pub(crate) passphrase: Passphrase,
     pub(crate) clients: Option<(PathBuf, ClientCertificates)>,
+    pub(crate) revocation_lists: Vec<PathBuf>,
+    pub(crate) clock: Clock,
 }
 
 /// Whether a client needs a certificate.
@@ -40,7 +44,14 @@ impl TlsOptions {
     /// certificate first, and its private key. Clients need no certificate.
     pub fn new(certificate: impl Into<PathBuf>, level: Level) -> Self {
         let certificate = certificate.into();
-        Self { certificate, level, passphrase: Passphrase::None, clients: None }
+        Self {
+            certificate,
+            level,
+            passphrase: Passphrase::None,
+            clients: None,
+            revocation_lists: Vec::new(),
+            clock: Clock::default(),
+        }
     }
 
     /// The PEM file with chain and key.
@@ -64,6 +75,21 @@ impl TlsOptions {
     #[must_use]
     pub fn clients(mut self, authorities: impl Into<PathBuf>, asked: ClientCertificates) -> Self {
         self.clients = Some((authorities.into(), asked));
+        self
+    }
+
+    /// Refuses the client certificates that revocation lists in PEM files name. Each authority in a
+    /// client's chain needs a list that has not ended: without one its certificates are refused.
+    #[must_use]
+    pub fn revocation_lists(mut self, paths: Vec<PathBuf>) -> Self {
+        self.revocation_lists = paths;
+        self
+    }
+
+    /// The clock by which certificates and tickets are judged; the system's by default.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
         self
     }
 

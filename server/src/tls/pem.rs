@@ -1,18 +1,53 @@
-//! The files of a listener: its own chain and key, the key's passphrase, and the authorities of its
-//! clients.
+//! The files of a listener: its own chain and key, the key's passphrase, the authorities of its
+//! clients, and their revocation lists.
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rustls::pki_types::CertificateDer;
+use chrono::{DateTime, Utc};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use sift_proto::crl::{self, RevocationList};
 use sift_proto::identity::{self, Identity, PEM_BYTES_MAX};
 
-use super::Passphrase;
-use crate::error::CertificateFault;
+use super::{ClientCertificates, Passphrase, TlsOptions};
+use crate::error::{CertificateFault, Error};
 
 /// Longer than anybody types.
 const PASSPHRASE_BYTES_MAX: usize = 1 << 10;
+
+/// The list of an authority that has revoked 200,000 certificates.
+const LISTS_BYTES_MAX: usize = 16 << 20;
+
+type Lists = Vec<CertificateRevocationListDer<'static>>;
+
+/// The contents of the files that are about clients.
+pub(super) struct ClientFiles {
+    /// The file of the authorities.
+    pub(super) path: PathBuf,
+    pub(super) authorities: Vec<CertificateDer<'static>>,
+    /// By their files.
+    pub(super) lists: Vec<(PathBuf, Lists)>,
+    pub(super) asked: ClientCertificates,
+}
+
+impl ClientFiles {
+    /// `None` where clients are not asked for a certificate.
+    ///
+    /// # Errors
+    /// `ClientAuthorities`, `RevocationList`.
+    pub(super) fn read(options: &TlsOptions) -> Result<Option<Self>, Error> {
+        let Some((path, asked)) = options.clients.clone() else { return Ok(None) };
+        let authorities = authorities(&path)
+            .map_err(|fault| Error::ClientAuthorities { path: path.clone(), fault })?;
+        let read = |path: &PathBuf| match lists(path) {
+            Ok(lists) => Ok((path.clone(), lists)),
+            Err(fault) => Err(Error::RevocationList { path: path.clone(), fault }),
+        };
+        let lists = options.revocation_lists.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Some(Self { path, authorities, lists, asked }))
+    }
+}
 
 pub(super) fn identity(path: &Path, passphrase: &Passphrase) -> Result<Identity, CertificateFault> {
     let text = read(path)?;
@@ -24,6 +59,23 @@ pub(super) fn identity(path: &Path, passphrase: &Passphrase) -> Result<Identity,
 pub(super) fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateFault> {
     let found = identity::certificates(&read(path)?)?;
     if found.is_empty() { Err(CertificateFault::NoAuthority) } else { Ok(found) }
+}
+
+/// The revocation lists in a file, one at least.
+fn lists(path: &Path) -> Result<Lists, CertificateFault> {
+    let found = crl::lists(&bounded(path, LISTS_BYTES_MAX)?)?;
+    if found.is_empty() {
+        return Err(CertificateFault::NoRevocationList);
+    }
+    match found.iter().position(|list| RevocationList::parse(list).is_none()) {
+        Some(at) => Err(CertificateFault::RevocationList { number: at + 1 }),
+        None => Ok(found),
+    }
+}
+
+/// Seconds since 1970, 0 before.
+pub(super) fn seconds(time: DateTime<Utc>) -> u64 {
+    u64::try_from(time.timestamp()).unwrap_or(0)
 }
 
 impl Passphrase {

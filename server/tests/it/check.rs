@@ -149,3 +149,54 @@ fn an_unknown_key_has_a_near_one() {
         assert!(text.contains(expected), "{expected}: {text}");
     }
 }
+
+#[test]
+fn what_is_wrong_with_client_certificates_is_told() {
+    let fixture = fixture("");
+    let stranger = Fixture::new();
+    let day = std::time::Duration::from_secs(24 * 3600);
+    let now = std::time::SystemTime::now();
+    fixture.revoke("good.crl", &[], now + 900 * day);
+    fixture.revoke("old.crl", &[], now - day);
+    fs::write(fixture.outside("text.crl"), "nothing").unwrap();
+    fs::write(
+        fixture.outside("cut.crl"),
+        "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n",
+    )
+    .unwrap();
+    let other = stranger.issue("other", |params| {
+        params.distinguished_name.push(rcgen::DnType::CommonName, "another authority");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    });
+    fs::copy(other, fixture.outside("other.pem")).unwrap();
+    let text = fs::read_to_string(fixture.outside("siftd.toml")).unwrap();
+    for (authorities, lists, code, expected) in [
+        ("authority.pem", "'good.crl'", 0, &[][..]),
+        (
+            "authority.pem",
+            "'old.crl'",
+            2,
+            &["error: ", "the revocation list of CN=an authority expired on"],
+        ),
+        ("authority.pem", "'nowhere.crl'", 2, &["error: ", "nowhere.crl: No such file"]),
+        ("authority.pem", "['good.crl', 'text.crl']", 2, &["text.crl: no revocation list in it"]),
+        ("authority.pem", "'cut.crl'", 2, &["cut.crl: revocation list 1 does not parse"]),
+        (
+            "other.pem",
+            "'good.crl'",
+            1,
+            &[
+                "warning: ",
+                "the revocation list of CN=an authority, which is none of the authorities in client_ca",
+                "there is no revocation list of CN=another authority in client_crl",
+            ],
+        ),
+    ] {
+        let keys = format!("cert = 'siftd.pem'\nclient_ca = '{authorities}'\nclient_crl = {lists}");
+        let text = text.replace("cert = 'siftd.pem'", &keys);
+        fs::write(fixture.outside("siftd.toml"), text).unwrap();
+        let (got, said) = check(&fixture, &["--strict"]);
+        assert_eq!(got, Some(code), "{lists}: {said}");
+        assert!(expected.iter().all(|part| said.contains(part)), "{lists}: {said}");
+    }
+}

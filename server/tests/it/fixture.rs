@@ -5,17 +5,19 @@ use std::net::SocketAddr;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
+    DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair,
+    RevokedCertParams, SerialNumber,
 };
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use sift_proto::level::Level;
 use sift_server::{
     Access, Account, Activity, Admission, Config, DataRoot, Grant, Keyring, Limits, Listener,
-    PasswordHash, Server, TlsOptions, Users, UsersFile,
+    PasswordHash, Reloader, Server, TlsOptions, Users, UsersFile,
 };
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -78,6 +80,32 @@ impl Fixture {
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let path = self.outside(&format!("{name}.pem"));
         fs::write(&path, certificate.pem() + &key.serialize_pem()).unwrap();
+        path
+    }
+
+    /// A revocation list of the authority beside the data root, which names the certificates in some
+    /// files and is valid until `end`.
+    pub(crate) fn revoke(&self, name: &str, revoked: &[&Path], end: SystemTime) -> PathBuf {
+        let revoked = revoked.iter().map(|path| {
+            let der = CertificateDer::from_pem_file(path).unwrap();
+            let serial = sift_proto::x509::Certificate::parse(&der).unwrap().serial;
+            RevokedCertParams {
+                serial_number: SerialNumber::from(serial),
+                revocation_time: rcgen::date_time_ymd(2026, 1, 1),
+                reason_code: None,
+                invalidity_date: None,
+            }
+        });
+        let list = CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2026, 1, 1),
+            next_update: end.into(),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let path = self.outside(name);
+        fs::write(&path, list.signed_by(&self.issuer).unwrap().pem().unwrap()).unwrap();
         path
     }
 
@@ -175,6 +203,7 @@ impl Fixture {
             plain = plain.admit(Admission::Everybody("guest".to_owned()));
         }
         let tls = Listener::with_tls(any, options).await.unwrap();
+        let reloader = tls.reloader().unwrap();
         let (plain_address, tls_address) = (plain.address(), tls.address());
         let data = DataRoot::open(self.data()).unwrap();
         let state = Some(self.outside("state")).filter(|state| state.is_dir());
@@ -190,6 +219,7 @@ impl Fixture {
             fixture: Arc::new(self),
             plain: plain_address,
             tls: tls_address,
+            reloader,
             activity,
             stop: Some(stop),
             serving,
@@ -202,6 +232,8 @@ pub(crate) struct Served {
     pub(crate) fixture: Arc<Fixture>,
     pub(crate) plain: SocketAddr,
     pub(crate) tls: SocketAddr,
+    /// Reads the files of the encrypted port again.
+    pub(crate) reloader: Reloader,
     pub(crate) activity: Activity,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,

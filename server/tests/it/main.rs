@@ -64,5 +64,7 @@ mod requests;
 mod statuses;
 /// `siftd user`: the users file.
 mod user;
+/// Client certificates, authorities and revocation lists under a clock that is moved.
+mod validity;
 /// Peers of the wrong kind: what the client learns, and what the log says.
 mod wrong_peers;

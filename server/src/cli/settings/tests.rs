@@ -55,7 +55,8 @@ fn the_example_tells_the_defaults() {
     // clients are asked for a certificate only where their authorities are named
     let channels = TlsOptions::new("/etc/sift/siftd.pem", Level::DEFAULT)
         .passphrase(Passphrase::File("/etc/sift/siftd.passphrase".into()))
-        .clients("/etc/sift/clients.pem", ClientCertificates::Required);
+        .clients("/etc/sift/clients.pem", ClientCertificates::Required)
+        .revocation_lists(vec!["/etc/sift/clients.crl".into()]);
     assert_eq!(told.listeners[0].channels, Channels::Encrypted(channels));
 }
 
@@ -175,4 +176,28 @@ fn log_in_needs_users_and_everybody_a_name_or_everything() {
     assert_eq!(open(named(), plain), (any.clone(), None));
     let granted = format!("{plain}[[grant]]\nusers = ['any']\nfiles = ['*']");
     assert_eq!(open(named(), &granted), (any, Some(1)));
+}
+
+#[test]
+fn revocation_lists_are_one_file_or_several_and_belong_to_authorities() {
+    let listener = |keys: &str| {
+        let text = format!("data = 'd'\n[[listener]]\ncert = 'c.pem'\n{keys}\n");
+        settings(ServeArgs::default(), &text)
+    };
+    for (value, files) in [("'a'", &["a"][..]), ("['a']", &["a"]), ("['a', 'b']", &["a", "b"])] {
+        let settings = listener(&format!("client_ca = 'ca'\nclient_crl = {value}")).unwrap();
+        let files = files.iter().map(|name| Path::new("/etc/sift").join(name)).collect();
+        let options = TlsOptions::new("/etc/sift/c.pem", Level::DEFAULT)
+            .clients("/etc/sift/ca", ClientCertificates::Required)
+            .revocation_lists(files);
+        assert_eq!(settings.listeners[0].channels, Channels::Encrypted(options));
+    }
+    for (keys, expected) in [
+        ("client_crl = 'a'", "`client_crl` needs `client_ca`"),
+        ("client_ca = 'ca'\nclient_crl = []", "`client_crl` is an empty list"),
+        ("client_ca = 'ca'\nclient_crl = 1", "expected a path or a list of paths"),
+    ] {
+        let error = listener(keys).unwrap_err();
+        assert!(error.contains(expected), "{keys}: {error}");
+    }
 }
