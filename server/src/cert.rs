@@ -1,11 +1,12 @@
-//! Certificates without another tool: a local authority, what it issues, a request for a public
-//! authority, and what is in a file.
+//! Certificates without another tool: a local authority, what it issues and revokes, a request for a
+//! public authority, and what is in a file.
 //!
 //! No text that is made here, for a person or for the log, has a byte of a private key in it.
 
 pub(crate) mod authority;
 pub(crate) mod file;
 pub(crate) mod request;
+pub(crate) mod revoke;
 pub(crate) mod show;
 pub(crate) mod subject;
 
@@ -13,16 +14,16 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use rcgen::CertificateParams;
 use sift_proto::identity::IdentityError;
 
 /// A bit more than ten years.
 pub(crate) const AUTHORITY_DAYS: u32 = 3653;
 
-/// A year, and a month to renew it in. Nothing here can revoke a certificate, so its end is what
-/// limits the harm of a stolen key. More than 825 days Apple's platforms do not accept, even from
-/// an authority of one's own.
+/// A year, and a month to renew it in. Clients do not ask whether a server's certificate is revoked, so
+/// its end is what limits the harm of a stolen key. More than 825 days Apple's platforms do not accept,
+/// even from an authority of one's own.
 pub(crate) const LEAF_DAYS: u32 = 398;
 
 /// A century; what comes after is a mistyped number.
@@ -79,9 +80,24 @@ pub(crate) enum Error {
     NotYetValid { path: PathBuf, start: String },
     #[error(
         "{days} days are more than the authority itself has left: it ends on {end}; without --days \
-         the certificate ends with it"
+         both end together"
     )]
     Outlives { days: u32, end: String },
+    #[error(
+        "{}: {issuer} has signed it, and only that authority can revoke it; this one is {authority}",
+        path.display()
+    )]
+    NotIssued { path: PathBuf, issuer: String, authority: String },
+    #[error(
+        "{}: it is the authority itself; to end it, take it out of `client_ca` and of what clients \
+         believe (--ca)", path.display()
+    )]
+    RevokesItself { path: PathBuf },
+    #[error(
+        "{}: not the one revocation list of {authority}; name another file with -o",
+        path.display()
+    )]
+    NotItsList { path: PathBuf, authority: String },
     #[error("`{name}`: {why}")]
     Name { name: String, why: &'static str },
     #[error("the certificate cannot be made: {0}")]
@@ -100,6 +116,22 @@ impl Validity {
     fn days(days: u32) -> Self {
         let start = Utc::now().timestamp() - CLOCK_SKEW_SECONDS;
         Self { start, end: start + i64::from(days) * DAY_SECONDS }
+    }
+
+    /// Until `days` from now, or until `end`, which it cannot outlive.
+    fn within(days: Option<u32>, default: Option<u32>, end: DateTime<Utc>) -> Result<Self, Error> {
+        let Some(wanted) = days.or(default) else {
+            let start = Self::days(0).start;
+            return Ok(Self { start, end: end.timestamp() });
+        };
+        let mut validity = Self::days(wanted);
+        if validity.end > end.timestamp() {
+            if let Some(days) = days {
+                return Err(Error::Outlives { days, end: end.to_string() });
+            }
+            validity.end = end.timestamp();
+        }
+        Ok(validity)
     }
 
     fn write_to(self, params: &mut CertificateParams) {

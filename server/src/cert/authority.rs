@@ -21,20 +21,26 @@ const EXISTS: &str = "clients that believe it would believe no other; issue with
 
 /// An authority that can sign.
 pub(crate) struct Authority {
-    issuer: Issuer<'static, KeyPair>,
+    pub(super) issuer: Issuer<'static, KeyPair>,
     path: PathBuf,
-    certificate: Certificate,
+    pub(super) certificate: Certificate,
 }
 
 /// Where an authority's certificate and key are.
 pub(crate) struct Files {
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
+    /// Its revocation list, once it has revoked something.
+    pub(crate) list: PathBuf,
 }
 
 impl Files {
     pub(crate) fn new(folder: &Path) -> Self {
-        Self { certificate: folder.join("authority.pem"), key: folder.join("authority.key") }
+        Self {
+            certificate: folder.join("authority.pem"),
+            key: folder.join("authority.key"),
+            list: folder.join("authority.crl"),
+        }
     }
 }
 
@@ -118,17 +124,7 @@ impl Authority {
         days: Option<u32>,
         passphrase: Option<&str>,
     ) -> Result<String, Error> {
-        let end = self.certificate.not_after;
-        if end <= Utc::now() {
-            return Err(Error::Expired { path: self.path.clone(), end: end.to_string() });
-        }
-        let mut validity = Validity::days(days.unwrap_or(LEAF_DAYS));
-        if validity.end > end.timestamp() {
-            if let Some(days) = days {
-                return Err(Error::Outlives { days, end: end.to_string() });
-            }
-            validity.end = end.timestamp();
-        }
+        let validity = self.validity(days, Some(LEAF_DAYS))?;
         let mut params = subject.params()?;
         validity.write_to(&mut params);
         let key = KeyPair::generate()?;
@@ -138,6 +134,20 @@ impl Authority {
             return Err(Error::AuthorityName { path: self.path.clone() });
         }
         Ok(certificate.pem() + &file::key_pem(&key, passphrase)?)
+    }
+
+    /// From when to when something that it signs is valid: for `days`, else for `default` days or as
+    /// long as the authority itself.
+    pub(super) fn validity(
+        &self,
+        days: Option<u32>,
+        default: Option<u32>,
+    ) -> Result<Validity, Error> {
+        let end = self.certificate.not_after;
+        if end <= Utc::now() {
+            return Err(Error::Expired { path: self.path.clone(), end: end.to_string() });
+        }
+        Validity::within(days, default, end)
     }
 }
 

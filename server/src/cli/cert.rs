@@ -7,8 +7,9 @@ use clap::{Args, Subcommand, value_parser};
 use sift_proto::identity::IdentityError;
 
 use super::settings;
-use crate::cert::authority::{self, Authority};
+use crate::cert::authority::{self, Authority, Files};
 use crate::cert::file::{self, Existing, Readers};
+use crate::cert::revoke::{self, Revocation};
 use crate::cert::subject::Subject;
 use crate::cert::{DAYS_MAX, Error, request, show};
 
@@ -25,11 +26,18 @@ pub(crate) enum CertCommand {
     /// Certificate and a new key go to one file that you alone can read. `siftd serve` finds it where
     /// it is by default; it has to run as you, or be given the file (--cert).
     Issue(IssueArgs),
+    /// Revoke certificates of clients: adds them to authority.crl, which servers take as `client_crl`
+    ///
+    /// What was revoked before stays revoked. Without a certificate the list is only signed anew, and
+    /// made if it is not there. Servers read the list when they start and at SIGHUP; from then on they
+    /// refuse what it names, and a connection that is open stays open. The list can go to servers that
+    /// do not have the authority's key.
+    Revoke(RevokeArgs),
     /// Make a key and a signing request for an authority that others run: siftd.key and siftd.csr
     Request(RequestArgs),
     /// Tell what is in a PEM file
     ///
-    /// Subject, names, issuer, validity, key and SHA-256 fingerprint of each certificate. The exit
+    /// Subject, names, issuer, serial number, validity, key and SHA-256 fingerprint of each certificate. The exit
     /// code is 2 if one is out of its time or the key in the file is not the certificate's.
     Show {
         /// A certificate, a chain, or a chain and its key
@@ -78,8 +86,8 @@ pub(crate) struct IssueArgs {
 
     /// Days that it is valid [default: 398, or until the authority ends]
     ///
-    /// A certificate cannot be revoked here, so its end limits the harm of a stolen key. Apple's
-    /// platforms accept no more than 825.
+    /// Its end limits the harm of a stolen key; that of a client can be revoked earlier (siftd cert
+    /// revoke). Apple's platforms accept no more than 825.
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=i64::from(DAYS_MAX)))]
     days: Option<u32>,
 
@@ -102,6 +110,40 @@ pub(crate) struct IssueArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct RevokeArgs {
+    /// The certificates, a PEM file each; a key in it is not needed
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Revoke the certificate with this serial number, which `siftd cert show` and the server's log
+    /// tell; may be given several times
+    #[arg(long = "serial", value_name = "HEX", value_parser = revoke::parse_serial)]
+    serials: Vec<Serial>,
+
+    /// The folder with the authority [default: $XDG_CONFIG_HOME/sift or ~/.config/sift]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+
+    /// Days that the list is valid [default: until the authority ends]
+    ///
+    /// After that servers refuse all clients of the authority until they have a newer list: a server
+    /// that is cut off from news does not go on with old ones.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=i64::from(DAYS_MAX)))]
+    days: Option<u32>,
+
+    /// The list [default: authority.crl in the folder of the authority]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// The first line of this file is the passphrase of the authority's key; else you are asked
+    #[arg(long, value_name = "FILE")]
+    authority_passphrase_file: Option<PathBuf>,
+}
+
+/// The number itself; clap would take a `Vec` for several values.
+type Serial = std::sync::Arc<[u8]>;
+
+#[derive(Debug, Args)]
 pub(crate) struct RequestArgs {
     /// DNS names (`*` may be the first label) and IP addresses by which clients reach the server
     #[arg(value_name = "NAME", required = true)]
@@ -120,6 +162,7 @@ pub(crate) fn run(command: CertCommand) -> Result<(), super::Error> {
     match command {
         CertCommand::Authority(args) => make_authority(args),
         CertCommand::Issue(args) => issue(args),
+        CertCommand::Revoke(args) => revoke(args),
         CertCommand::Request(args) => make_request(args),
         CertCommand::Show { file, passphrase_file } => show_file(&file, passphrase_file.as_deref()),
     }
@@ -150,7 +193,7 @@ fn issue(args: IssueArgs) -> Result<(), super::Error> {
     if !args.replace {
         file::must_not_exist(&output, hint)?;
     }
-    let key = authority::Files::new(&folder).key;
+    let key = Files::new(&folder).key;
     let authority = open_authority(&folder, &key, args.authority_passphrase_file.as_deref())?;
     if let Some(mode) = file::open_mode(&key)? {
         warn(&format!(
@@ -163,6 +206,24 @@ fn issue(args: IssueArgs) -> Result<(), super::Error> {
     let pem = authority.issue(&subject, args.days, passphrase.as_deref())?;
     file::write(&output, &pem, Readers::Owner, existing)?;
     say(&format!("{}: certificate and key; siftd cert show tells what it says\n", output.display()))
+}
+
+fn revoke(args: RevokeArgs) -> Result<(), super::Error> {
+    let folder = args.dir.unwrap_or_else(settings::own_folder);
+    let Files { key, list, .. } = Files::new(&folder);
+    let output = args.output.unwrap_or(list);
+    let authority = open_authority(&folder, &key, args.authority_passphrase_file.as_deref())?;
+    let mut serials: Vec<Vec<u8>> = args.serials.iter().map(|serial| serial.to_vec()).collect();
+    for file in &args.files {
+        serials.push(authority.serial_of(file)?);
+    }
+    let Revocation { added, revoked, end } = authority.revoke(&output, &serials, args.days)?;
+    let certificates = super::counted(revoked, "certificate");
+    say(&format!(
+        "{}: revokes {certificates}, {added} of them new; valid until {end}\n\
+         next, where it is new: `client_crl` in the [[listener]] of siftd.toml; then SIGHUP to siftd\n",
+        output.display()
+    ))
 }
 
 fn make_request(args: RequestArgs) -> Result<(), super::Error> {

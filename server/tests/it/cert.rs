@@ -242,3 +242,66 @@ fn names_that_no_client_could_ask_for_are_refused() {
     let two = ["issue", "anna", "otto", "--client", "--dir", "."];
     assert!(fail(folder.path(), &two).contains("for one user, 2 names are given"));
 }
+
+#[test]
+fn revoked_certificates_are_gathered_in_one_list() {
+    let folder = with_authority();
+    let at = |name: &str| folder.path().join(name);
+    let list = || {
+        let text = fs::read(at("authority.crl")).unwrap();
+        let lists = sift_proto::crl::lists(&text).unwrap();
+        sift_proto::crl::RevocationList::parse(&lists[0]).unwrap()
+    };
+    // nothing is revoked yet, but servers want a list
+    let said = succeed(folder.path(), &["revoke", "--dir", "."]);
+    assert!(said.contains("authority.crl: revokes 0 certificates, 0 of them new; valid until "));
+    assert_eq!(mode(&at("authority.crl")), 0o644);
+    for name in ["anna", "otto", "paul"] {
+        let file = format!("{name}.pem");
+        succeed(folder.path(), &["issue", name, "--client", "--dir", ".", "-o", &file]);
+    }
+    succeed(folder.path(), &["revoke", "anna.pem", "--dir", "."]);
+    // by its number, as people may write it who have no copy of it
+    let sheet = succeed(folder.path(), &["show", "otto.pem"]);
+    assert!(sheet.contains("known as     cn:otto\n"), "{sheet}");
+    let (_, serial) = sheet.split_once("serial       ").unwrap();
+    let serial = serial.lines().next().unwrap().to_uppercase();
+    let both = ["revoke", "anna.pem", "--serial", &serial, "--days", "30", "--dir", "."];
+    let said = succeed(folder.path(), &both);
+    assert!(said.contains("revokes 2 certificates, 1 of them new"), "{said}");
+    let read = list();
+    assert_eq!((read.revoked.len(), read.number.as_deref()), (2, Some(&[3][..])));
+    let days = (read.next_update.unwrap() - read.this_update).num_days();
+    assert_eq!(days, 30);
+    let serial_of = |name: &str| {
+        let text = fs::read(at(name)).unwrap();
+        let chain = sift_proto::identity::certificates(&text).unwrap();
+        sift_proto::x509::Certificate::parse(&chain[0]).unwrap().serial
+    };
+    assert!(read.revokes(&serial_of("anna.pem")) && read.revokes(&serial_of("otto.pem")));
+    assert!(!read.revokes(&serial_of("paul.pem")));
+}
+
+#[test]
+fn an_authority_revokes_only_what_it_can() {
+    let (ours, other) = (with_authority(), with_authority());
+    succeed(other.path(), &["issue", "eve", "--client", "--dir", "."]);
+    let eve = other.path().join("client.pem").display().to_string();
+    succeed(other.path(), &["revoke", "--dir", "."]);
+    let list = other.path().join("authority.crl").display().to_string();
+    fs::write(ours.path().join("text.crl"), "nothing").unwrap();
+    let (dir, days) = (["--dir", "."], ["--days", "36525"]);
+    for (arguments, expected) in [
+        (&[&eve[..]][..], "and only that authority can revoke it; this one is CN=Sift authority "),
+        (&["authority.pem"], "it is the authority itself"),
+        (&["nowhere.pem"], "nowhere.pem: No such file"),
+        (&["-o", &list], "not the one revocation list of CN=Sift authority "),
+        (&["-o", "text.crl"], "not the one revocation list of"),
+        (&["--serial", "xyz"], "a serial number of 1 to 20 bytes is expected"),
+        (&days, "36525 days are more than the authority itself has left"),
+    ] {
+        let complaint = fail(ours.path(), &[&["revoke"], arguments, &dir[..]].concat());
+        assert!(complaint.contains(expected), "{arguments:?}: {complaint}");
+    }
+    assert!(!ours.path().join("authority.crl").exists());
+}

@@ -185,3 +185,44 @@ async fn no_text_tells_a_passphrase() {
     assert!(matches!(&error, Error::Certificate { fault: CertificateFault::Io(_), .. }));
     assert!(!format!("{error:?}").contains("sesame"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_authority_revokes_is_refused_after_a_hangup() {
+    for level in LEVELS {
+        let fixture = Fixture::with_files();
+        fs::remove_file(fixture.outside("authority.pem")).unwrap();
+        issue(&fixture, &["authority", "--dir", "."]);
+        issue(&fixture, &["issue", "127.0.0.1", "--dir", ".", "-o", "siftd.pem", "--replace"]);
+        for name in ["anna", "otto"] {
+            let file = format!("{name}.pem");
+            issue(&fixture, &["issue", name, "--client", "--dir", ".", "-o", &file]);
+        }
+        issue(&fixture, &["revoke", "--dir", "."]);
+        let mut siftd = Running::configured(
+            &fixture,
+            &format!(
+                "[[listener]]\nport = 0\nscl = {level}\ncert = '../../siftd.pem'\n\
+                 client_ca = '../../authority.pem'\nclient_crl = ['../../authority.crl']\n"
+            ),
+        );
+        let address = siftd.address("listening, encrypted");
+        let as_user = |name: &str| {
+            let identity = fixture.outside(&format!("{name}.pem"));
+            let options = options(&fixture, address, *level).client_certificate(identity);
+            async move { Connection::connect(&options).await }
+        };
+        let mut open = Box::pin(as_user("anna")).await.unwrap();
+        let line = siftd.line("connection");
+        let (_, serial) = line.split_once("\"serial\":\"").unwrap();
+        let serial = serial.split_once('"').unwrap().0;
+        issue(&fixture, &["revoke", "--serial", serial, "--dir", "."]);
+        siftd.signal("HUP");
+        siftd.line("certificate reloaded");
+        let error = Box::pin(as_user("anna")).await.err().unwrap().to_string();
+        assert!(error.ends_with("this end's client certificate: it is revoked"), "{error}");
+        let line = siftd.line("connection refused");
+        assert!(line.contains("the client's certificate is refused: it is revoked"), "{line}");
+        Box::pin(as_user("otto")).await.unwrap();
+        count(&mut open).await;
+    }
+}
