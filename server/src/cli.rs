@@ -6,6 +6,7 @@ mod check;
 mod file;
 mod index;
 mod log;
+mod notices;
 mod passphrase;
 mod query;
 mod settings;
@@ -142,7 +143,9 @@ async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
         warn_of_everybody(&data, &open);
     }
     let shutdown = signals::shutdown()?;
-    signals::reload_at_hangup(open.iter().filter_map(Listener::reloader).collect())?;
+    let reloaders: Vec<_> = open.iter().filter_map(Listener::reloader).collect();
+    notices::tell_daily(reloaders.clone());
+    signals::reload_at_hangup(reloaders)?;
     let server =
         Server::new(Config { data, access, limits, protection, keyring, state: Some(state) });
     server.check_grants()?;

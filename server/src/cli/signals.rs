@@ -6,6 +6,8 @@ use sift_server::Reloader;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
+use super::notices;
+
 /// Ready at the first SIGINT or SIGTERM; the second ends the process at once.
 ///
 /// # Errors
@@ -23,7 +25,7 @@ pub(super) fn shutdown() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Reads certificates again at each SIGHUP. What was loaded before goes on where new files do not
+/// Reads certificates and revocation lists again at each SIGHUP. What was loaded before goes on where new files do not
 /// serve.
 ///
 /// # Errors
@@ -49,6 +51,7 @@ fn reload(reloaders: &[Reloader]) {
             }
         }
     }
+    notices::tell(reloaders);
     if reloaders.is_empty() {
         info!("SIGHUP: no listener has a certificate to reload");
     }

@@ -226,3 +226,50 @@ async fn what_an_authority_revokes_is_refused_after_a_hangup() {
         count(&mut open).await;
     }
 }
+
+#[test]
+fn certificates_that_end_are_told_at_start_and_after_a_hangup() {
+    let fixture = Fixture::new();
+    let now = std::time::SystemTime::now();
+    let from_now = |days: i64| {
+        let day = std::time::Duration::from_secs(24 * 3600);
+        let by = day * u32::try_from(days.abs()).unwrap();
+        if days < 0 { now - by } else { now + by + day / 2 }
+    };
+    let server = |name: &str, start: i64, end: i64| {
+        fixture.issue(name, |params| {
+            params.extended_key_usages = Vec::new();
+            (params.not_before, params.not_after) = (from_now(start).into(), from_now(end).into());
+        });
+    };
+    server("fine", -1, 31);
+    server("soon", -1, 29);
+    server("late", -9, -1);
+    server("early", 1, 400);
+    fixture.revoke("clients.crl", &[], from_now(-2));
+    let listeners = ["fine", "soon", "late", "early"].map(|name| {
+        format!(
+            "[[listener]]\nport = 0\ncert = '../../{name}.pem'\nclient_ca = '../../authority.pem'\n\
+             client_crl = '../../clients.crl'\n"
+        )
+    });
+    let mut siftd = Running::configured(&fixture, &listeners.concat());
+    let list = "clients.crl: the revocation list of CN=an authority expired on ";
+    for _ in 0..2 {
+        for (level, texts) in [
+            ("ERROR", &[list][..]),
+            ("WARN", &["soon.pem: CN=soon expires in 29 days, on "]),
+            ("ERROR", &["late.pem: CN=late expired on ", ": clients refuse this server"]),
+            (
+                "ERROR",
+                &["early.pem: CN=early is not valid before ", ": clients refuse this server"],
+            ),
+        ] {
+            let line = siftd.line_with(texts[0]);
+            assert!(line.contains(&format!("\"level\":\"{level}\"")), "{line}");
+            assert!(texts.iter().all(|text| line.contains(text)), "{line}");
+            assert!(!line.contains("fine.pem"), "{line}");
+        }
+        siftd.signal("HUP");
+    }
+}

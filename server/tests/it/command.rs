@@ -1,7 +1,8 @@
 //! `siftd` as a process: exit codes, signals, log lines.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::mpsc;
 
 use sift_proto::frame::Kind;
 use sift_proto::message::{ChannelReport, ChannelRequest, Status};
@@ -93,7 +94,17 @@ fn mistakes_end_with_two_and_one_line_that_says_what() {
 /// A `siftd` that is ended with its test.
 pub(crate) struct Running {
     pub(crate) child: Child,
-    log: BufReader<ChildStderr>,
+    log: mpsc::Receiver<String>,
+}
+
+/// The lines of a log, read as they come: a server whose log nobody reads stands still.
+fn lines(log: ChildStderr) -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut read = BufReader::new(log).lines().map_while(Result::ok);
+        while read.next().is_some_and(|line| sender.send(line).is_ok()) {}
+    });
+    lines
 }
 
 impl Running {
@@ -102,7 +113,7 @@ impl Running {
         let mut all = vec!["serve", "--data", &data, "--port", "0", "--log-format", "json"];
         all.extend(arguments);
         let mut child = siftd(fixture, &all).stderr(Stdio::piped()).spawn().unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
+        let log = lines(child.stderr.take().unwrap());
         Self { child, log }
     }
 
@@ -115,19 +126,19 @@ impl Running {
         );
         std::fs::write(folder.join("siftd.toml"), text).unwrap();
         let mut child = siftd(fixture, &["serve"]).stderr(Stdio::piped()).spawn().unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
+        let log = lines(child.stderr.take().unwrap());
         Self { child, log }
     }
 
     /// The next line of the log with this message.
     pub(crate) fn line(&mut self, message: &str) -> String {
-        loop {
-            let mut line = String::new();
-            assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "no `{message}` in the log");
-            if line.contains(&format!("\"message\":\"{message}\"")) {
-                return line;
-            }
-        }
+        self.line_with(&format!("\"message\":\"{message}\""))
+    }
+
+    /// The next line of the log with this text in it.
+    pub(crate) fn line_with(&mut self, text: &str) -> String {
+        let line = self.log.iter().find(|line| line.contains(text));
+        line.unwrap_or_else(|| panic!("no `{text}` in the log"))
     }
 
     pub(crate) fn address(&mut self, message: &str) -> std::net::SocketAddr {
@@ -261,7 +272,6 @@ async fn both_kinds_of_listeners_run_side_by_side() {
     peer.send(Kind::Channel, &ChannelRequest {}).await;
     let _: ChannelReport = peer.message(Kind::ChannelReport).await;
     siftd.signal("INT");
-    let mut rest = String::new();
-    siftd.log.read_to_string(&mut rest).unwrap();
+    let rest = siftd.log.iter().collect::<String>();
     assert!(rest.contains("shutting down"), "{rest}");
 }

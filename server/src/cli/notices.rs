@@ -1,0 +1,61 @@
+//! The lines of the log about certificates and revocation lists that have ended or soon will: when
+//! the server starts, when it has loaded others, and once a day.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use sift_server::{Notice, Reloader};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{error, warn};
+
+/// Often enough to be seen, seldom enough to be read.
+const PERIOD: Duration = Duration::from_secs(24 * 3600);
+
+/// Tells at once, and once a day from then on.
+pub(super) fn tell_daily(reloaders: Vec<Reloader>) {
+    tokio::spawn(repeat(PERIOD, move || tell(&reloaders)));
+}
+
+/// Tells what is to be known now. What several listeners share is told once.
+pub(super) fn tell(reloaders: &[Reloader]) {
+    let mut told = HashSet::new();
+    for notice in reloaders.iter().flat_map(Reloader::notices) {
+        if told.insert(notice.clone()) {
+            match notice {
+                Notice::Fault(text) => error!("{text}"),
+                Notice::Warning(text) => warn!("{text}"),
+            }
+        }
+    }
+}
+
+async fn repeat(period: Duration, tell: impl Fn()) {
+    let mut ticks = interval(period);
+    // a machine that slept is told once
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        tell();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn it_is_told_at_once_and_again() {
+        let (sender, told) = mpsc::channel();
+        let telling = tokio::spawn(repeat(Duration::from_millis(1), move || {
+            let _ = sender.send(());
+        }));
+        tokio::task::block_in_place(|| {
+            for _ in 0..3 {
+                told.recv_timeout(Duration::from_secs(20)).unwrap();
+            }
+        });
+        telling.abort();
+    }
+}
