@@ -128,26 +128,43 @@ pub enum Reason {
         got: String,
     },
     /// Nobody that this end trusts has signed the certificate.
-    #[error(
-        "the server's certificate is signed by an unknown authority; give the authority's certificate (--ca FILE)"
-    )]
-    UnknownAuthority,
+    #[error("the server's certificate is signed by an unknown authority, {0}")]
+    UnknownAuthority(String),
+    /// Nobody but itself has signed the certificate.
+    #[error("the server's certificate is self-signed, so no authority vouches for it; {0}")]
+    SelfSigned(String),
     /// The certificate is somebody else's.
-    #[error(
-        "the server's certificate is for {presented}, not for {expected}; connect by a name it holds, or name the one to expect (--server-name)"
-    )]
+    #[error("the server's certificate is for {presented}, not for {expected}; {advice}")]
     WrongName {
         /// The name that was connected to.
         expected: String,
         /// Those of the certificate.
         presented: String,
+        /// The way to connect nevertheless.
+        advice: String,
     },
     /// The certificate was valid once.
-    #[error("the server's certificate has expired; have it renewed, or set this machine's clock")]
-    CertificateExpired,
+    #[error(
+        "the server's certificate expired on {end}, and this machine's clock says {now}; have it \
+         renewed, or set the clock"
+    )]
+    CertificateExpired {
+        /// The end of its validity.
+        end: String,
+        /// This machine's time.
+        now: String,
+    },
     /// The certificate will be valid later.
-    #[error("the server's certificate is not valid yet; set this machine's clock")]
-    CertificateNotValidYet,
+    #[error(
+        "the server's certificate is not valid before {start}, and this machine's clock says {now}; \
+         set the clock"
+    )]
+    CertificateNotValidYet {
+        /// The begin of its validity.
+        start: String,
+        /// This machine's time.
+        now: String,
+    },
     /// Something else about the certificate.
     #[error("the server's certificate is refused: {0}")]
     CertificateRefused(String),
@@ -392,15 +409,6 @@ impl Reason {
             Status::ClientCertificateRequired => Self::ClientCertificateRequired,
             status => Self::Refused { status, message: printable(&failure.message) },
         }
-    }
-
-    /// A certificate for `presented`, where one for `expected` was due.
-    pub(crate) fn wrong_name(expected: &str, presented: &[String]) -> Self {
-        let presented = match presented {
-            [] => "nobody".to_owned(),
-            names => printable(&names.join(", ")),
-        };
-        Self::WrongName { expected: format!("`{expected}`"), presented }
     }
 }
 

@@ -6,7 +6,9 @@
 #[cfg(feature = "legacy-tls")]
 mod legacy;
 mod modern;
+mod refused;
 mod trust;
+mod verifier;
 
 use std::io;
 

@@ -13,7 +13,7 @@ use openssl::ssl::{
     SslVerifyMode, SslVersion,
 };
 use openssl::x509::verify::X509CheckFlags;
-use openssl::x509::{X509, X509VerifyResult};
+use openssl::x509::{X509, X509Ref, X509VerifyResult};
 use sift_proto::ALPN;
 use sift_proto::cipher;
 use sift_proto::identity::Identity;
@@ -21,6 +21,7 @@ use sift_proto::level::{Level, Protocol};
 use sift_proto::x509::Certificate;
 use tokio_openssl::SslStream;
 
+use super::refused::{self, Cause};
 use super::{Agreed, Asked, names, trust};
 use crate::channel::Negotiated;
 use crate::error::{Error, Reason, Result, Usage, printable};
@@ -30,12 +31,14 @@ use crate::transport::{FirstBytes, Transport};
 /// Makes connections encrypted channels.
 pub(crate) struct Connector {
     context: SslContext,
+    roots: Roots,
     name: String,
     asked: Asked,
 }
 
-/// The certificate that was not believed, DER: OpenSSL lets go of it when the handshake fails.
-type Refused = Arc<OnceLock<Vec<u8>>>;
+/// The server's certificate and the one in its chain that was not believed, DER: OpenSSL lets go of
+/// them when the handshake fails.
+type Refused = Arc<OnceLock<(Vec<u8>, Vec<u8>)>>;
 
 impl Connector {
     /// # Errors
@@ -64,7 +67,7 @@ impl Connector {
         let context = builder.build();
         let mut trial = Ssl::new(&context).map_err(setup)?;
         expect(&mut trial, &name).map_err(|_invalid| Usage::ServerName(name.clone()))?;
-        Ok(Self { context, name, asked })
+        Ok(Self { context, roots: options.roots.clone(), name, asked })
     }
 
     pub(super) async fn connect(
@@ -77,8 +80,8 @@ impl Connector {
         let refused = remember_refused(&mut ssl);
         let mut stream = SslStream::new(ssl, first).map_err(failed)?;
         if let Err(error) = Pin::new(&mut stream).connect().await {
-            let certificate = refused.get().map_or(&[][..], |der| der);
-            let reason = reason(error, stream.ssl(), &self.name, certificate, &self.asked);
+            let refused = refused.get().cloned().unwrap_or_default();
+            let reason = self.reason(error, stream.ssl(), refused);
             return Err(super::failed(stream.get_mut(), reason).await);
         }
         stream.get_mut().forget();
@@ -103,6 +106,54 @@ impl Connector {
             resumed: ssl.session_reused(),
         })?;
         Ok((Box::new(stream), negotiated))
+    }
+
+    /// Tells a failed handshake by whose fault it is. `refused` are the server's certificate and the one
+    /// that it failed for.
+    fn reason(&self, error: SslError, ssl: &SslRef, refused: (Vec<u8>, Vec<u8>)) -> Reason {
+        let Some(stack) = error.ssl_error() else {
+            return match error.into_io_error() {
+                Ok(error) if error.kind() != std::io::ErrorKind::ConnectionReset => {
+                    Reason::Io(error)
+                }
+                _ => Reason::Closed,
+            };
+        };
+        let first = stack.errors().first();
+        let code = first.map_or(0, openssl::error::Error::reason_code);
+        let text = first.and_then(openssl::error::Error::reason).unwrap_or_default();
+        if let Ok(alert) = u8::try_from(code - ALERT_REASONS) {
+            return self.asked.alert(alert, text);
+        }
+        // what is wrong with a signature comes before it in the list
+        if stack.errors().iter().any(|error| error.reason() == Some("certificate verify failed")) {
+            let (own, failed) = refused;
+            let cause = cause(ssl.verify_result(), &self.name, &failed);
+            return refused::reason(cause, &own, &self.roots);
+        }
+        match text {
+            "unsupported protocol"
+            | "version too low"
+            | "no protocols available"
+            | "wrong cipher returned"
+            | "unknown cipher returned" => self.asked.nothing_in_common(text),
+            "unexpected eof while reading" => Reason::Closed,
+            _ => Reason::Handshake(printable(&reasons(stack))),
+        }
+    }
+}
+
+/// The verdict on the server's certificate; the numbers are OpenSSL's `X509_V_ERR_...`.
+fn cause(result: X509VerifyResult, name: &str, failed: &[u8]) -> Cause {
+    let failed = Certificate::parse(failed);
+    let seconds = |time: i64| u64::try_from(time).unwrap_or(0);
+    match result.as_raw() {
+        // no issuer, self-signed, or a signature that its issuer has not made
+        2 | 7 | 18 | 19 | 20 | 21 => Cause::UnknownAuthority,
+        9 => Cause::NotValidYet(failed.map(|failed| seconds(failed.not_before.timestamp()))),
+        10 => Cause::Expired(failed.map(|failed| seconds(failed.not_after.timestamp()))),
+        62 | 64 => Cause::WrongName(name.to_owned()),
+        _ => Cause::Other(result.error_string().to_owned()),
     }
 }
 
@@ -165,9 +216,12 @@ fn remember_refused(ssl: &mut Ssl) -> Refused {
     let refused = Refused::default();
     let remembered = Arc::clone(&refused);
     ssl.set_verify_callback(SslVerifyMode::PEER, move |good, context| {
-        if !good && let Some(Ok(der)) = context.current_cert().map(|found| found.to_der()) {
+        if !good {
+            let der = |found: Option<&X509Ref>| found.and_then(|found| found.to_der().ok());
+            let own = context.chain().and_then(|chain| chain.get(0));
+            let refused = (der(own), der(context.current_cert()));
             // the first is the one that the handshake fails for
-            let _ = remembered.set(der);
+            let _ = remembered.set((refused.0.unwrap_or_default(), refused.1.unwrap_or_default()));
         }
         good
     });
@@ -189,54 +243,6 @@ fn group(key: &PKey<Public>) -> Option<u16> {
 
 /// OpenSSL's reason code of an alert that came is this and the alert's number.
 const ALERT_REASONS: i32 = 1000;
-
-/// Tells a failed handshake by whose fault it is.
-fn reason(error: SslError, ssl: &SslRef, name: &str, refused: &[u8], asked: &Asked) -> Reason {
-    let Some(stack) = error.ssl_error() else {
-        return match error.into_io_error() {
-            Ok(error) if error.kind() != std::io::ErrorKind::ConnectionReset => Reason::Io(error),
-            _ => Reason::Closed,
-        };
-    };
-    let first = stack.errors().first();
-    let code = first.map_or(0, openssl::error::Error::reason_code);
-    let text = first.and_then(openssl::error::Error::reason).unwrap_or_default();
-    if let Ok(alert) = u8::try_from(code - ALERT_REASONS) {
-        return asked.alert(alert, text);
-    }
-    // what is wrong with a signature comes before it in the list
-    if stack.errors().iter().any(|error| error.reason() == Some("certificate verify failed")) {
-        return certificate(ssl, name, refused);
-    }
-    match text {
-        "unsupported protocol"
-        | "version too low"
-        | "no protocols available"
-        | "wrong cipher returned"
-        | "unknown cipher returned" => asked.nothing_in_common(text),
-        "unexpected eof while reading" => Reason::Closed,
-        _ => Reason::Handshake(printable(&reasons(stack))),
-    }
-}
-
-/// Why the server's certificate is not believed; the numbers are OpenSSL's `X509_V_ERR_...`.
-fn certificate(ssl: &SslRef, name: &str, refused: &[u8]) -> Reason {
-    let result: X509VerifyResult = ssl.verify_result();
-    match result.as_raw() {
-        // no issuer, self-signed, or a signature that its issuer has not made
-        2 | 7 | 18 | 19 | 20 | 21 => Reason::UnknownAuthority,
-        9 => Reason::CertificateNotValidYet,
-        10 => Reason::CertificateExpired,
-        62 | 64 => {
-            let parsed = Certificate::parse(refused);
-            let names: Vec<String> = parsed
-                .map(|parsed| parsed.alternative_texts())
-                .unwrap_or_default();
-            Reason::wrong_name(name, &names)
-        }
-        _ => Reason::CertificateRefused(result.error_string().to_owned()),
-    }
-}
 
 fn reasons(stack: &ErrorStack) -> String {
     let reasons: Vec<&str> = stack.errors().iter().filter_map(|error| error.reason()).collect();

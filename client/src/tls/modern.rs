@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use rustls::client::Resumption;
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::ServerName;
 use rustls::{
@@ -15,6 +15,8 @@ use sift_proto::ALPN;
 use sift_proto::level::Protocol;
 use tokio_rustls::TlsConnector;
 
+use super::refused::{self, Cause};
+use super::verifier::{Refused, Verifier};
 use super::{Agreed, Asked, trust};
 use crate::channel::Negotiated;
 use crate::error::{Error, Reason, Result, Usage, printable};
@@ -25,6 +27,8 @@ use crate::transport::{FirstBytes, Transport};
 /// options say no.
 pub(crate) struct Connector {
     config: Arc<ClientConfig>,
+    verifier: Arc<Verifier>,
+    roots: Roots,
     name: ServerName<'static>,
     asked: Asked,
 }
@@ -37,7 +41,9 @@ impl Connector {
         let name = ServerName::try_from(name.clone())
             .map_err(|_invalid| Usage::ServerName(name.clone()))?;
         let asked = Asked::of(options)?;
-        Ok(Self { config: Arc::new(config(options, &asked)?), name, asked })
+        let (config, verifier) = config(options, &asked)?;
+        let roots = options.roots.clone();
+        Ok(Self { config: Arc::new(config), verifier, roots, name, asked })
     }
 
     pub(super) async fn connect(
@@ -60,8 +66,61 @@ impl Connector {
                 Ok((Box::new(stream), negotiated))
             }
             Err((error, mut first)) => {
-                Err(super::failed(&mut first, reason(error, &self.asked)).await)
+                let reason = self.reason(error);
+                Err(super::failed(&mut first, reason).await)
             }
+        }
+    }
+
+    /// Tells a failed handshake by whose fault it is.
+    fn reason(&self, error: io::Error) -> Reason {
+        let asked = &self.asked;
+        let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
+        else {
+            return match error.kind() {
+                io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe => Reason::Closed,
+                _ => Reason::Io(error),
+            };
+        };
+        match tls {
+            rustls::Error::InvalidCertificate(error) => match self.verifier.refused() {
+                Some(Refused { certificate, error }) => {
+                    refused::reason(self.cause(&error), &certificate, &self.roots)
+                }
+                // a signature of the handshake itself
+                None => refused::reason(self.cause(error), &[], &self.roots),
+            },
+            rustls::Error::PeerIncompatible(_) => asked.nothing_in_common(&tls.to_string()),
+            rustls::Error::AlertReceived(alert) => asked.alert((*alert).into(), &tls.to_string()),
+            rustls::Error::NoApplicationProtocol => {
+                Reason::NotSift("it does not know the protocol sift/1".to_owned())
+            }
+            other => Reason::Handshake(printable(&other.to_string())),
+        }
+    }
+
+    fn cause(&self, error: &CertificateError) -> Cause {
+        match error {
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                Cause::UnknownAuthority
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                Cause::WrongName(self.name.to_str().into_owned())
+            }
+            CertificateError::Expired => Cause::Expired(None),
+            CertificateError::ExpiredContext { not_after, .. } => {
+                Cause::Expired(Some(not_after.as_secs()))
+            }
+            CertificateError::NotValidYet => Cause::NotValidYet(None),
+            CertificateError::NotValidYetContext { not_before, .. } => {
+                Cause::NotValidYet(Some(not_before.as_secs()))
+            }
+            // webpki's word for it has no variant of its own in rustls
+            other if other.to_string().contains("CaUsedAsEndEntity") => Cause::Authority,
+            other => Cause::Other(other.to_string()),
         }
     }
 }
@@ -69,13 +128,20 @@ impl Connector {
 /// A connector has one server to keep tickets of; rustls keeps the last eight.
 const TICKETS_MAX: usize = 8;
 
-fn config(options: &ConnectOptions, asked: &Asked) -> Result<ClientConfig> {
+fn config(options: &ConnectOptions, asked: &Asked) -> Result<(ClientConfig, Arc<Verifier>)> {
+    let setup = |error: &dyn ToString| Usage::Tls(error.to_string());
     let versions: Vec<&'static SupportedProtocolVersion> =
         asked.protocols().filter_map(version).collect();
-    let builder = ClientConfig::builder_with_provider(Arc::new(provider(asked)))
+    let provider = Arc::new(provider(asked));
+    let roots = Arc::new(roots(&options.roots)?);
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
+    let verifier = verifier.build().map_err(|error| setup(&error))?;
+    let verifier = Arc::new(Verifier::new(verifier));
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&versions)
-        .map_err(|error| Usage::Tls(error.to_string()))?
-        .with_root_certificates(roots(&options.roots)?);
+        .map_err(|error| setup(&error))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::clone(&verifier) as _);
     let mut config = match &options.identity {
         None => builder.with_no_client_auth(),
         Some(own) => {
@@ -90,7 +156,7 @@ fn config(options: &ConnectOptions, asked: &Asked) -> Result<ClientConfig> {
         true => Resumption::in_memory_sessions(TICKETS_MAX),
         false => Resumption::disabled(),
     };
-    Ok(config)
+    Ok((config, verifier))
 }
 
 fn negotiated(session: &ClientConnection, asked: &Asked) -> Result<Negotiated, Reason> {
@@ -112,62 +178,6 @@ fn negotiated(session: &ClientConnection, asked: &Asked) -> Result<Negotiated, R
         server_certificate: certificate.map(|der| &der[..]),
         resumed: session.handshake_kind() == Some(HandshakeKind::Resumed),
     })
-}
-
-/// Tells a failed handshake by whose fault it is.
-fn reason(error: io::Error, asked: &Asked) -> Reason {
-    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
-        return match error.kind() {
-            io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::BrokenPipe => Reason::Closed,
-            _ => Reason::Io(error),
-        };
-    };
-    match tls {
-        rustls::Error::InvalidCertificate(error) => certificate(error),
-        rustls::Error::PeerIncompatible(_) => asked.nothing_in_common(&tls.to_string()),
-        rustls::Error::AlertReceived(alert) => asked.alert((*alert).into(), &tls.to_string()),
-        rustls::Error::NoApplicationProtocol => {
-            Reason::NotSift("it does not know the protocol sift/1".to_owned())
-        }
-        other => Reason::Handshake(printable(&other.to_string())),
-    }
-}
-
-fn certificate(error: &CertificateError) -> Reason {
-    match error {
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            Reason::UnknownAuthority
-        }
-        CertificateError::NotValidForNameContext { expected, presented } => {
-            let names: Vec<String> = presented.iter().map(|name| bare(name).to_owned()).collect();
-            Reason::wrong_name(&expected.to_str(), &names)
-        }
-        CertificateError::NotValidForName => Reason::WrongName {
-            expected: "this server".to_owned(),
-            presented: "somebody else".to_owned(),
-        },
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            Reason::CertificateExpired
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            Reason::CertificateNotValidYet
-        }
-        // webpki's word for it has no variant of its own in rustls.
-        other if other.to_string().contains("CaUsedAsEndEntity") => Reason::CertificateRefused(
-            "it is an authority's; the server needs one of its own that the authority signed"
-                .to_owned(),
-        ),
-        other => Reason::CertificateRefused(printable(&other.to_string())),
-    }
-}
-
-/// The name in what rustls shows of one: `DnsName("h")` or `IpAddress(192.0.2.1)`.
-fn bare(presented: &str) -> &str {
-    let inner = presented.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
-    inner.unwrap_or(presented).trim_matches('"')
 }
 
 /// What rustls offers, without what was not asked for.

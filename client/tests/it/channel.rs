@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, SanType};
 use rustls::crypto::aws_lc_rs::{self, cipher_suite, kx_group};
 use sift_client::{ConnectOptions, Connection, ErrorKind, Level, Reason, Roots, Status};
 use sift_proto::message::Welcome;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
-use crate::fake::{Authority, Fake, Peer, run, welcome};
+use crate::fake::{Authority, Fake, Peer, run, self_signed, welcome};
 
 async fn greeting(mut peer: Peer) {
     peer.greet().await;
@@ -248,44 +249,135 @@ fn a_password_is_not_told_before_the_channel_is_judged() {
     });
 }
 
+/// A server with a certificate of `authority`.
+async fn certified(authority: &Authority, change: impl FnOnce(&mut CertificateParams)) -> Fake {
+    let provider = aws_lc_rs::default_provider();
+    Fake::tls(authority.server(provider, rustls::ALL_VERSIONS, change), greeting).await
+}
+
 #[test]
-fn certificates_are_refused_by_name() {
+fn an_authority_that_did_not_sign_is_told_with_the_one_that_did() {
     run(async {
-        let authority = Authority::new();
-        let fake = Fake::tls(authority.ordinary(), greeting).await;
-        let stranger = Authority::new();
+        let (authority, stranger) = (Authority::new(), Authority::new());
+        let fake = certified(&authority, |_| {}).await;
+        let begin = "the server's certificate is signed by an unknown authority, CN=an authority; ";
+        let file = stranger.file().display().to_string();
         assert_eq!(
             refusal(&secure(&fake, &stranger)).await,
-            "the server's certificate is signed by an unknown authority; give the authority's \
-             certificate (--ca FILE)"
+            format!(
+                "{begin}{file} has another authority of the same name, which did not sign it; get the \
+                 one that did from the server's administrator and give that (--ca FILE)"
+            )
         );
+        let folder = tempfile::tempdir().unwrap();
+        let (_, other) = self_signed(folder.path(), IsCa::NoCa);
+        let options = secure(&fake, &authority).roots(Roots::File(other.clone()));
+        assert_eq!(
+            refusal(&options).await,
+            format!(
+                "{begin}what {} holds did not sign it: CN=rcgen self signed cert; give the \
+                 certificate of the authority that did (--ca FILE)",
+                other.display()
+            )
+        );
+    });
+}
+
+#[test]
+fn a_self_signed_certificate_can_be_trusted_unless_it_is_an_authority() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::new();
+        let begin = "the server's certificate is self-signed, so no authority vouches for it; ";
+        for is_ca in [IsCa::NoCa, IsCa::ExplicitNoCa] {
+            let (config, path) = self_signed(folder.path(), is_ca);
+            let fake = Fake::tls(config, greeting).await;
+            let file = authority.file().display().to_string();
+            assert_eq!(
+                refusal(&secure(&fake, &authority)).await,
+                format!(
+                    "{begin}it is not the one in {file}; to trust exactly this one, get it from the \
+                     server's administrator as a PEM file and give that (--ca FILE)"
+                )
+            );
+            // the hint is good
+            let options = secure(&fake, &authority).roots(Roots::File(path.clone()));
+            assert!(Connection::connect(&options).await.is_ok());
+            // an older one with the same name
+            self_signed(folder.path(), IsCa::NoCa);
+            let refusal = refusal(&options).await;
+            let expected = format!("{begin}it is not the one of that name in {}; ", path.display());
+            assert!(refusal.starts_with(&expected), "{refusal}");
+        }
+        let (config, path) = self_signed(folder.path(), IsCa::Ca(BasicConstraints::Unconstrained));
+        let fake = Fake::tls(config, greeting).await;
+        for roots in [authority.roots(), Roots::File(path)] {
+            let refusal = refusal(&secure(&fake, &authority).roots(roots)).await;
+            assert!(
+                refusal.starts_with(&format!("{begin}it says of itself that it is an authority"))
+            );
+            assert!(
+                refusal.ends_with("or self-signed with basicConstraints=CA:FALSE"),
+                "{refusal}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_wrong_name_is_told_with_the_right_ones() {
+    run(async {
+        let authority = Authority::new();
+        let fake = certified(&authority, |_| {}).await;
         let named = secure(&fake, &authority).server_name("files.example.com");
         assert_eq!(
             refusal(&named).await,
-            "the server's certificate is for localhost, 127.0.0.1, not for \
-             `files.example.com`; connect by a name it holds, or name the one to expect (--server-name)"
+            "the server's certificate is for localhost, 127.0.0.1, not for `files.example.com`; \
+             connect by one of its names, or say that `localhost` is expected (--server-name \
+             localhost)"
         );
         let named = secure(&fake, &authority).server_name("localhost");
         assert!(Connection::connect(&named).await.is_ok());
 
-        let config =
-            authority.server(aws_lc_rs::default_provider(), rustls::ALL_VERSIONS, |params| {
-                params.not_after = rcgen::date_time_ymd(2020, 1, 1)
-            });
-        let expired = Fake::tls(config, greeting).await;
+        let nameless = certified(&authority, |params| params.subject_alt_names.clear()).await;
         assert_eq!(
-            refusal(&secure(&expired, &authority)).await,
-            "the server's certificate has expired; have it renewed, or set this machine's clock"
+            refusal(&secure(&nameless, &authority)).await,
+            "the server's certificate is for no name at all, not for `127.0.0.1`; clients do not look \
+             at its subject; have the server show one with the names by which it is reached (siftd \
+             cert issue NAME...)"
         );
-        let config =
-            authority.server(aws_lc_rs::default_provider(), rustls::ALL_VERSIONS, |params| {
-                params.not_before = rcgen::date_time_ymd(2999, 1, 1)
-            });
-        let early = Fake::tls(config, greeting).await;
-        assert_eq!(
-            refusal(&secure(&early, &authority)).await,
-            "the server's certificate is not valid yet; set this machine's clock"
+        let many = certified(&authority, |params| {
+            let name = |n| SanType::DnsName(format!("*.n{n}.example").try_into().unwrap());
+            params.subject_alt_names = (0..12).map(name).collect();
+        })
+        .await;
+        let refusal = refusal(&secure(&many, &authority)).await;
+        assert!(
+            refusal.contains("*.n9.example and 2 more, not for `127.0.0.1`; connect by a name")
         );
+    });
+}
+
+#[test]
+fn a_certificate_out_of_its_time_is_told_with_both_times() {
+    run(async {
+        let authority = Authority::new();
+        let expired =
+            certified(&authority, |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1))
+                .await;
+        let refused = refusal(&secure(&expired, &authority)).await;
+        let expected = "the server's certificate expired on 2020-01-01 00:00:00 UTC, and this \
+                        machine's clock says 20";
+        assert!(refused.starts_with(expected), "{refused}");
+        assert!(refused.ends_with(" UTC; have it renewed, or set the clock"), "{refused}");
+        let early =
+            certified(&authority, |params| params.not_before = rcgen::date_time_ymd(2999, 1, 1))
+                .await;
+        let refused = refusal(&secure(&early, &authority)).await;
+        let expected = "the server's certificate is not valid before 2999-01-01 00:00:00 UTC, and \
+                        this machine's clock says 20";
+        assert!(refused.starts_with(expected), "{refused}");
+        assert!(refused.ends_with(" UTC; set the clock"), "{refused}");
     });
 }
 

@@ -234,23 +234,45 @@ impl Authority {
         let mut params = CertificateParams::new(names).unwrap();
         change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-            )
-            .unwrap();
-        config.alpn_protocols = vec![b"sift/1".to_vec()];
-        config
+        showing(provider, versions, &certificate, &key)
     }
 
     /// A server that offers everything.
     pub(crate) fn ordinary(&self) -> ServerConfig {
         self.server(aws_lc_rs::default_provider(), rustls::ALL_VERSIONS, |_| {})
     }
+}
+
+fn showing(
+    provider: CryptoProvider,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+    certificate: &rcgen::Certificate,
+    key: &KeyPair,
+) -> ServerConfig {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        )
+        .unwrap();
+    config.alpn_protocols = vec![b"sift/1".to_vec()];
+    config
+}
+
+/// A server for `localhost` and 127.0.0.1 whose certificate nobody else has signed, and the file with it.
+pub(crate) fn self_signed(folder: &std::path::Path, is_ca: rcgen::IsCa) -> (ServerConfig, PathBuf) {
+    let key = KeyPair::generate().unwrap();
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let mut params = CertificateParams::new(names).unwrap();
+    params.is_ca = is_ca;
+    let certificate = params.self_signed(&key).unwrap();
+    let path = folder.join("self.pem");
+    std::fs::write(&path, certificate.pem()).unwrap();
+    let provider = aws_lc_rs::default_provider();
+    (showing(provider, rustls::ALL_VERSIONS, &certificate, &key), path)
 }
 
 /// One frame body for the schema, one for each batch.

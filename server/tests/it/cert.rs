@@ -78,7 +78,11 @@ async fn clients_believe_what_their_authority_issued_and_nothing_else() {
 
     connect(&certificate, &ours.path().join("authority.pem")).await.unwrap();
     let refusal = connect(&certificate, &other.path().join("authority.pem")).await.unwrap_err();
-    assert!(refusal.contains("signed by an unknown authority"), "{refusal}");
+    assert!(refusal.contains("signed by an unknown authority, CN=Sift authority "), "{refusal}");
+    assert!(
+        refusal.contains("authority.pem holds did not sign it: CN=Sift authority "),
+        "{refusal}"
+    );
 
     succeed(ours.path(), &["issue", "elsewhere.example", "--dir", ".", "-o", "elsewhere.pem"]);
     let elsewhere = ours.path().join("elsewhere.pem");

@@ -51,11 +51,11 @@ impl Ports {
             .roots(Roots::File(self.fixture.outside("authority.pem")))
     }
 
-    /// Connects, which fails: the client says `text`, the log has `reason` and the peer.
+    /// Connects, which fails: the client says `text` at first, the log has `reason` and the peer.
     async fn refused(&mut self, options: ConnectOptions, text: &str, reason: &str) {
         let error = Connection::connect(&options).await.expect_err("is refused").to_string();
         let (_, told) = error.split_once(": ").expect("a host before it");
-        assert_eq!(told, text);
+        assert!(told.starts_with(text), "{told}");
         self.logged(reason);
     }
 
@@ -96,15 +96,15 @@ async fn a_server_certificate_is_not_believed() {
         ports
             .refused(
                 expired,
-                "the server's certificate has expired; have it renewed, or set this machine's clock",
+                "the server's certificate expired on 2020-01-01 00:00:00 UTC, and this machine's clock \
+                 says ",
                 "the client finds this server's certificate out of its time",
             )
             .await;
         ports
             .refused(
                 unknown,
-                "the server's certificate is signed by an unknown authority; give the authority's \
-                 certificate (--ca FILE)",
+                "the server's certificate is signed by an unknown authority, CN=an authority; ",
                 "the client does not know the authority of this server's certificate",
             )
             .await;
@@ -114,7 +114,8 @@ async fn a_server_certificate_is_not_believed() {
         .refused(
             named,
             "the server's certificate is for localhost, 127.0.0.1, not for `files.example.com`; \
-             connect by a name it holds, or name the one to expect (--server-name)",
+             connect by one of its names, or say that `localhost` is expected (--server-name \
+             localhost)",
             "the client refuses this server's certificate, BadCertificate",
         )
         .await;
@@ -180,7 +181,8 @@ async fn at_level_two_the_words_are_the_same() {
         .refused(
             named.server_name("files.example.com"),
             "the server's certificate is for localhost, 127.0.0.1, not for `files.example.com`; \
-             connect by a name it holds, or name the one to expect (--server-name)",
+             connect by one of its names, or say that `localhost` is expected (--server-name \
+             localhost)",
             "the client refuses this server's certificate, BadCertificate",
         )
         .await;
