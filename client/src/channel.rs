@@ -65,8 +65,8 @@ impl Channel {
         self.negotiated.as_ref().is_some_and(|negotiated| negotiated.resumed)
     }
 
-    /// The names in the server's certificate: DNS names, mail addresses and URIs, then the subject's
-    /// common name; none when plain.
+    /// The names in the server's certificate with their kinds, such as `dns:files.example.com`: the
+    /// alternative names, or the subject's common name where there are none at all; none when plain.
     #[must_use]
     pub fn peer_names(&self) -> &[String] {
         self.negotiated.as_ref().map_or(&[], |negotiated| &negotiated.peer_names)
