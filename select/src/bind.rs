@@ -11,6 +11,7 @@ mod operators;
 use arrow::datatypes::{DataType, Field};
 
 use crate::aggregate::Aggregate;
+use crate::alike::alike;
 use crate::expr::{Expr, ExprKind};
 use crate::file_set::PATH_COLUMN;
 use crate::plan::Item;
@@ -203,7 +204,9 @@ impl Binder<'_> {
             }
             false => "",
         };
-        let message = format!("unknown column `{}`; this file has {names}{hint}", name.text);
+        let alike = alike(&name.text, self.view.fields().map(|(_, field)| field.name().as_str()));
+        let meant = alike.map(|names| format!("; did you mean {names}?")).unwrap_or_default();
+        let message = format!("unknown column `{}`; this file has {names}{hint}{meant}", name.text);
         name.at.error(ErrorKind::UnknownColumn, message)
     }
 

@@ -17,13 +17,11 @@ use arrow::datatypes::DataType;
 pub(crate) use arguments::{Arguments, VALUE_BYTES_MAX};
 pub(crate) use text::{CONCATENATION, ILIKE, LIKE, push_lower, to_lower};
 
+use crate::alike::alike;
 use crate::bind::is_untyped;
 use crate::eval::Problem;
 use crate::expr::Expr;
 use crate::types::{INTERVAL, TIMESTAMP, digits_of, type_name};
-
-/// Names so much alike are worth a question; of 1 for the same.
-const ALIKE_MIN: f64 = 0.8;
 
 /// One entry of the table.
 #[derive(Clone, Copy)]
@@ -257,17 +255,16 @@ fn signature(function: &Function) -> String {
 }
 
 fn suggestion(name: &str) -> String {
-    let mut alike: Vec<(f64, &str)> = table()
-        .map(|function| function.name)
-        .chain(OTHERS.iter().copied())
-        .map(|known| (strsim::jaro_winkler(name, known), known))
-        .filter(|(likeness, _)| *likeness >= ALIKE_MIN)
-        .collect();
-    alike.sort_by(|(left, _), (right, _)| right.total_cmp(left));
-    alike.dedup_by_key(|(_, known)| *known);
-    let names: Vec<_> = alike.iter().take(3).map(|(_, known)| format!("`{known}`")).collect();
-    match names.is_empty() {
-        true => format!("unknown function `{name}`"),
-        false => format!("unknown function `{name}`; did you mean {}?", names.join(" or ")),
+    let known = table().map(|function| function.name).chain(OTHERS.iter().copied());
+    match alike(name, known) {
+        None => format!("unknown function `{name}`"),
+        Some(names) => format!("unknown function `{name}`; did you mean {names}?"),
     }
+}
+
+/// The complaint about a name that no function has and that is like one that some have.
+pub(crate) fn misspelled(name: &str) -> Option<String> {
+    let mut known = table().map(|function| function.name).chain(OTHERS.iter().copied());
+    let is_known = known.any(|known| known == name);
+    Some(suggestion(name)).filter(|text| !is_known && text.contains("did you mean"))
 }

@@ -27,6 +27,7 @@
 
 mod access;
 mod aggregate;
+mod alike;
 mod batches;
 #[doc(hidden)]
 pub mod bench;

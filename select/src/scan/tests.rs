@@ -132,11 +132,11 @@ fn errors_stand_behind_the_records_before_them() {
 fn binds_or_says_why_not() {
     check(
         "SELECT nme FROM 't.dat'",
-        "error: line 1, column 8: unknown column `nme`; this file has `id`, `Name`, `amount`",
+        "error: line 1, column 8: unknown column `nme`; this file has `id`, `Name`, `amount`; did you mean `Name`?",
     );
     check(
         "SELECT \"name\" FROM 't.dat'",
-        "error: line 1, column 8: unknown column `name`; this file has `id`, `Name`, `amount`",
+        "error: line 1, column 8: unknown column `name`; this file has `id`, `Name`, `amount`; did you mean `Name`?",
     );
     check(
         "SELECT id FROM 't.dat' WHERE id",

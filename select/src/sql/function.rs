@@ -5,7 +5,7 @@ use sqlparser::ast;
 use super::expr::lower_at;
 use super::place::{START, at, refuse, start, unsupported};
 use crate::syntax::{Aggregate, AggregateFunction, Expr, ExprKind};
-use crate::{ErrorKind, Result, Value};
+use crate::{ErrorKind, Result, Value, functions};
 
 /// Functions whose value depends on when or by whom they are called.
 const OF_THE_MOMENT: &[&str] = &[
@@ -58,6 +58,13 @@ pub(super) fn lower_function(function: &ast::Function, depth: usize) -> Result<E
     let ast::FunctionArgumentList { duplicate_treatment, args, clauses } = list;
     refuse(here, clauses, &format!("a clause inside {name}"))?;
     let Some(aggregate) = aggregate_function(&name) else {
+        // only aggregates have these
+        let is_aggregate_form = duplicate_treatment.is_some()
+            || filter.is_some()
+            || matches!(args[..], [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard)]);
+        if let Some(message) = functions::misspelled(&name).filter(|_| is_aggregate_form) {
+            return Err(here.error(ErrorKind::UnknownFunction, message));
+        }
         refuse(here, duplicate_treatment, &format!("DISTINCT or ALL inside {name}"))?;
         refuse(here, filter.is_some(), &format!("FILTER of {name}"))?;
         let arguments = args.iter().map(|argument| match argument {

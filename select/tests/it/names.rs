@@ -104,7 +104,10 @@ fn a_point_is_part_of_a_name_or_between_two() {
             ("*", "1, 2"),
             ("a.b + \"a.b\"", "3"),
             ("A.B", "1"),
-            ("\"A.b\"", "line 1, column 8: unknown column `A.b`; this file has `a.b`, `a.b`"),
+            (
+                "\"A.b\"",
+                "line 1, column 8: unknown column `A.b`; this file has `a.b`, `a.b`; did you mean `a.b`?",
+            ),
         ],
     );
     // in the other order

@@ -16,7 +16,7 @@
 //! error UnknownColumn
 //! SELECT ide FROM 'people'
 //! ----
-//! line 1, column 8: unknown column `ide`; this file has `id`, `name`
+//! line 1, column 8: unknown column `ide`; this file has `id`, `name`; did you mean `id`?
 //! ```
 //!
 //! A blank line ends a case. Rows come in the order of the file. In error messages `(byte N)` is
