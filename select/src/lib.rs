@@ -85,7 +85,7 @@ mod view;
 mod waiting;
 
 pub use budget::MemoryBudget;
-pub use columnar::parquet::{ParquetKey, ParquetKeys};
+pub use columnar::parquet::{ParquetKey, ParquetKeys, has_encrypted_footer};
 pub use descriptor::Descriptor;
 pub use error::{Error, ErrorKind, Result};
 pub use file_set::FileSet;

@@ -249,7 +249,8 @@ impl Transport {
         Self::Encrypted { protocol, level }
     }
 
-    fn meets(self, requirement: Requirement) -> bool {
+    /// Whether it is good enough.
+    pub(crate) fn meets(self, requirement: Requirement) -> bool {
         match (requirement, self) {
             (Requirement::None, _)
             | (_, Self::Local)

@@ -4,16 +4,17 @@
 //! it stays in the root. It is bounded in entries, depth and files.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::UNIX_EPOCH;
 
 use cap_std::fs::{Dir, DirEntry, Metadata};
 use sift_proto::frame::CONTROL_BYTES_MAX;
 use sift_proto::message::{FileEntry, FileList};
-use sift_select::{Requirement, may_wait};
+use sift_select::{Requirement, has_encrypted_footer, may_wait};
 
 use super::name::DESCRIPTOR_SUFFIX;
 use super::pattern::NamePattern;
-use super::{Catalogue, Entry, FileName};
+use super::{Catalogue, Entry, FileName, open};
 use crate::fault::Fault;
 use crate::grant::{Caller, Grant};
 
@@ -80,8 +81,11 @@ impl Catalogue {
     fn listed(&self, found: Found, caller: &Caller) -> Option<FileEntry> {
         let Found { name, metadata, grant } = found;
         let (format, requirement, is_whole) = match self.entry(&name, caller.transport) {
-            Ok(Entry { format, protected, .. }) => {
-                (format, protected.file, !protected.withholds(caller.transport))
+            Ok(entry) => {
+                let demanded = self.demanded(&entry);
+                let is_whole = caller.transport.meets(demanded)
+                    && !entry.protected.withholds(caller.transport);
+                (entry.format, demanded, is_whole)
             }
             Err(Fault::UnknownFormat(_) | Fault::NetworkEncryptUnknown(_)) => return None,
             // what protects everything hides nothing from those who may see it
@@ -103,6 +107,29 @@ impl Catalogue {
         })
     }
 }
+
+impl Catalogue {
+    /// What a file demands as a whole, as its description tells: also by what it has encrypted itself.
+    /// What cannot be read of it demands nothing.
+    fn demanded(&self, entry: &Entry) -> Requirement {
+        let demanded = entry.protected.file;
+        if demanded != Requirement::None || entry.format != PARQUET {
+            return demanded;
+        }
+        let name = entry.name.as_str();
+        let opened = open::open(&self.root.dir, name);
+        self.files_opened.fetch_add(1, Ordering::Relaxed);
+        let is_encrypted = opened.is_ok_and(|(file, _)| {
+            file.metadata().is_ok_and(|metadata| {
+                has_encrypted_footer(name, &file, metadata.len()).unwrap_or_default()
+            })
+        });
+        if is_encrypted { Requirement::Encryption } else { demanded }
+    }
+}
+
+/// The format whose files may be encrypted.
+const PARQUET: &str = "parquet";
 
 /// A file that a walk has come to.
 struct Found {

@@ -10,7 +10,8 @@ use parquet::encryption::encrypt::FileEncryptionProperties;
 use parquet::file::properties::WriterProperties;
 use sift_proto::frame::Kind;
 use sift_proto::message::{
-    DescribeRequest, Description, ExplainRequest, FetchRequest, FetchStart, Status,
+    DescribeRequest, Description, ExplainRequest, FetchRequest, FetchStart, FileList, ListRequest,
+    Status,
 };
 use sift_select::ParquetKey;
 use sift_server::{Grant, KeyRule, Keyring};
@@ -121,6 +122,11 @@ async fn what_is_encrypted_is_described_as_protected() {
     let pay = plain.message::<Description>(Kind::Description).await;
     assert!(!pay.network_encrypt);
     assert_eq!(fields(&pay), [("id".to_owned(), false), ("pay".to_owned(), true)]);
+    // a list says the same
+    plain.send(Kind::List, &ListRequest { pattern: String::new() }).await;
+    let list = plain.message::<FileList>(Kind::FileList).await.files;
+    let listed: Vec<_> = list.iter().map(|file| (&file.path[..], file.network_encrypt)).collect();
+    assert_eq!(listed, [("all.parquet", true), ("pay.parquet", false)]);
 }
 
 #[tokio::test]

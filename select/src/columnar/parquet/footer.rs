@@ -40,6 +40,22 @@ const NAMES_BYTES_MAX: usize = 16 << 20;
 /// The most row groups: Parquet numbers them in 16 bits.
 const ROW_GROUPS_MAX: usize = 32 << 10;
 
+/// The magic of a file whose footer is encrypted.
+const ENCRYPTED: &[u8; 4] = b"PARE";
+
+/// Whether the footer of a Parquet file is encrypted, and with it all of the file; by its last bytes
+/// alone.
+///
+/// # Errors
+/// `FileChanged` when the file ends before `bytes`, `Io`.
+pub fn has_encrypted_footer(name: &str, file: &File, bytes: u64) -> Result<bool> {
+    let mut magic = [0; 4];
+    match bytes.checked_sub(magic.len() as u64) {
+        None => Ok(false),
+        Some(start) => read(name, file, &mut magic, start).map(|()| magic == *ENCRYPTED),
+    }
+}
+
 /// What a footer tells.
 pub(super) struct Footer {
     pub(super) metadata: ParquetMetaData,
@@ -67,7 +83,7 @@ pub(super) fn read_footer(
     let [l0, l1, l2, l3, magic @ ..] = tail;
     let coverage = match &magic {
         b"PAR1" => Coverage::Columns,
-        b"PARE" => Coverage::Footer,
+        ENCRYPTED => Coverage::Footer,
         _ => return Err(damaged("no Parquet file: `PAR1` is missing at its end".to_owned())),
     };
     let length = u64::from(u32::from_le_bytes([l0, l1, l2, l3]));

@@ -36,6 +36,7 @@ mod thrift;
 mod turns;
 mod zones;
 
+pub use footer::has_encrypted_footer;
 pub use keys::{ParquetKey, ParquetKeys};
 pub(crate) use turns::{RECORD_BYTES, Turns};
 
