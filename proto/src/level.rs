@@ -68,6 +68,13 @@ impl Level {
         }
     }
 
+    /// The level that a channel has: the highest whose rules it meets, whatever was asked for; as
+    /// [`permits`](Self::permits). `None` is below all.
+    pub fn of_channel(protocol: Protocol, suite: u16, group: Option<u16>) -> Option<Self> {
+        let permits = |level: &&Self| level.permits(protocol, suite, group);
+        Self::ALL.iter().rev().find(permits).copied()
+    }
+
     /// The protocols that belong to this level, the best first.
     pub fn protocols(self) -> &'static [Protocol] {
         match self {

@@ -58,6 +58,24 @@ pub(crate) struct Answer<'a, W> {
     pub(crate) interrupt: &'a Interrupt,
     pub(crate) account: &'a mut Account,
     pub(crate) started: Instant,
+    /// The scan under way.
+    pub(crate) batches: Option<Batches>,
+}
+
+impl<W> Drop for Answer<'_, W> {
+    /// What was done counts, also where the client has gone and nobody waits for the rest.
+    fn drop(&mut self) {
+        self.count_scan();
+    }
+}
+
+impl<W> Answer<'_, W> {
+    /// Brings the account up to the scan.
+    fn count_scan(&mut self) {
+        if let Some(batches) = &self.batches {
+            self.account.count_scan(&batches.statistics());
+        }
+    }
 }
 
 impl<W: AsyncWrite + Unpin> Answer<'_, W> {
@@ -83,7 +101,8 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let scan = self.scan();
         let then = move |Planned { plan, is_discreet }| (scan(plan.clone()), plan, is_discreet);
         let planned = self.plan(request.sql, request.parameters, then).await?;
-        let (mut batches, plan, is_discreet) = planned;
+        let (batches, plan, is_discreet) = planned;
+        self.batches = Some(batches);
         let name = plan.source().name().to_owned();
         self.account.statistics.file_bytes = Some(plan.source().bytes());
         self.account.of_part = !plan.view().is_whole();
@@ -95,9 +114,9 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let message = std::iter::once(encoder.schema_message());
         self.writer.send_parts(Kind::Schema, message).await?;
 
-        let sent = self.batches(&mut batches, &mut encoder).await;
+        let sent = self.batches(&mut encoder).await;
         *self.encoder = sent.is_ok().then_some(encoder).filter(Encoder::is_small);
-        self.account.count_scan(&batches.statistics());
+        self.count_scan();
         match sent {
             Err(Stop::Fault(fault)) if is_discreet => return Err(fault.discreet(&name).into()),
             sent => sent?,
@@ -105,8 +124,9 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         self.finish().await
     }
 
-    async fn batches(&mut self, batches: &mut Batches, encoder: &mut Encoder) -> Result<(), Stop> {
+    async fn batches(&mut self, encoder: &mut Encoder) -> Result<(), Stop> {
         loop {
+            let Some(batches) = &mut self.batches else { return Ok(()) };
             let next = {
                 let mut next = pin!(self.interrupt.or(batches.next()));
                 match poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await {
@@ -118,8 +138,6 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
                     }
                 }
             };
-            // an answer that is dropped from here on has been accounted for
-            self.account.count_scan(&batches.statistics());
             let Some(batch) = next? else { return Ok(()) };
             let mut pieces = encoder.pieces(batch);
             while let Some(message) = pieces.next()? {
@@ -202,7 +220,8 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let planned = self.plan(request.sql, request.parameters, then).await?;
         let (mut text, scan, plan, is_discreet) = planned;
         if let Some((started, batches)) = scan {
-            text += &self.analyze(plan, started, batches, is_discreet).await?;
+            self.batches = Some(batches);
+            text += &self.analyze(plan, started, is_discreet).await?;
         }
         self.writer.send(Kind::Explanation, &Explanation { text }).await
     }
@@ -212,14 +231,12 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         &mut self,
         plan: Plan,
         started: Instant,
-        mut batches: Batches,
         is_discreet: bool,
     ) -> Result<String, Fault> {
         self.account.statistics.file_bytes = Some(plan.source().bytes());
+        let Some(batches) = &mut self.batches else { return Ok(String::new()) };
         let end = loop {
-            let next = self.interrupt.or(batches.next()).await;
-            self.account.count_scan(&batches.statistics());
-            match next {
+            match self.interrupt.or(batches.next()).await {
                 Ok(Some(_dropped)) => {}
                 Ok(None) => break Ok(()),
                 Err(fault) => break Err(fault),

@@ -278,7 +278,8 @@ impl Catalogue {
         match found {
             Some(Ok(Some(index))) => source.with_index(index),
             Some(Err(error)) => {
-                warn!(file = source.name(), %error, "an index is not used");
+                let error = error.to_string();
+                warn!(file = source.name(), error, "an index is not used");
                 source
             }
             Some(Ok(None)) | None => source,

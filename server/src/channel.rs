@@ -90,6 +90,13 @@ impl Facts {
         self.encryption.map_or(0, |encryption| encryption.level.number())
     }
 
+    /// The level that the channel has: the highest whose rules it meets; 0 on a plain one, and on one
+    /// that meets none.
+    pub(crate) fn level_met(&self) -> u8 {
+        let met = |e: Encryption| Level::of_channel(e.protocol, e.suite, e.group);
+        self.encryption.and_then(met).map_or(0, Level::number)
+    }
+
     /// The cipher as `openssl ciphers -v` tells it, blank when plain.
     pub(crate) fn cipher(&self) -> &'static str {
         self.encryption.and_then(|e| cipher::describe(e.suite)).unwrap_or_default()

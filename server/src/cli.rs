@@ -55,6 +55,11 @@ pub(crate) enum Error {
     Strict(usize),
     #[error("users {}: {fault}", path.display())]
     Users { path: PathBuf, fault: UsersFault },
+    #[error(
+        "SIFT_LOG: `{got}` is not a level of the log; give error, warn, info, debug, trace or off, or a level \
+         for a part of the program, as in `info,sift_server=debug`"
+    )]
+    Log { got: String },
     #[error(transparent)]
     Password(#[from] PasswordFault),
     #[error("the two passwords differ")]
@@ -96,7 +101,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         Command::Serve(args) => {
             entropy::draw()?;
             let settings = Settings::new(args)?;
-            log::start(settings.log_format);
+            log::start(settings.log_format)?;
             sift_server::runtime()?.block_on(serve_until_signal(settings))
         }
         Command::Cert(command) => {
@@ -128,6 +133,9 @@ async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
     let Settings { data, listeners, limits, protection, keyring, access, state, .. } = settings;
     let data = DataRoot::open(&data)?;
     let access = opened(access, &listeners)?;
+    // before anybody can know that there is somebody to send them to
+    let shutdown = signals::shutdown()?;
+    let hangup = signals::hangup()?;
     let mut open = Vec::new();
     let mut opener = Opener::default();
     for ListenerSettings { address, channels, admission } in listeners {
@@ -142,10 +150,9 @@ async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
     if access.grants.is_none() {
         warn_of_everybody(&data, &open);
     }
-    let shutdown = signals::shutdown()?;
     let reloaders: Vec<_> = open.iter().filter_map(Listener::reloader).collect();
     notices::tell_daily(reloaders.clone());
-    signals::reload_at_hangup(reloaders)?;
+    signals::reload_at(hangup, reloaders);
     let server =
         Server::new(Config { data, access, limits, protection, keyring, state: Some(state) });
     server.check_grants()?;

@@ -115,8 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let frame = match self.reader.next().await {
             Ok(Some(frame)) => frame,
             Ok(None) => {
-                let text = "the client closed the connection before Hello";
-                return Err(Stop::Gone(io::Error::new(io::ErrorKind::UnexpectedEof, text)));
+                return Err(Stop::Gone(closed("the client closed the connection before Hello")));
             }
             Err(error) => return Err(read_stop(error)),
         };
@@ -146,7 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         };
         self.writer.send(Kind::Welcome, &welcome).await?;
         self.reader.set_body_bytes_max(CONTROL_BYTES_MAX);
-        report::connected(&self.facts, &user, &hello.client);
+        report::connected(&self.facts, &user, &hello.client, hello.level);
         Ok((user, permit))
     }
 
@@ -209,6 +208,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             interrupt: &interrupt,
             account: &mut account,
             started,
+            batches: None,
         };
         let mut result =
             watched(Box::pin(answer.send(request)), &mut self.reader, &interrupt).await;
@@ -253,7 +253,7 @@ async fn watched<R: AsyncRead + Unpin>(
     };
     match heard {
         Ok(Some(frame)) => interrupt.raise(Ok(frame)),
-        Ok(None) => return Err(Stop::Gone(io::ErrorKind::UnexpectedEof.into())),
+        Ok(None) => return Err(Stop::Gone(closed("the client closed the connection"))),
         Err(error) => match read_stop(error) {
             Stop::Fault(Fault::Frame(error)) => interrupt.raise(Err(error)),
             gone => return Err(gone),
@@ -288,6 +288,14 @@ fn read_stop(error: ReadError) -> Stop {
             Stop::Gone(io::Error::new(io::ErrorKind::UnexpectedEof, error))
         }
         ReadError::Frame(error) => Stop::Fault(Fault::Frame(error)),
+        // in our words: a TLS library has a page to read about it
+        ReadError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Stop::Gone(closed("the client went away without the end of its TLS stream"))
+        }
         ReadError::Io(error) => Stop::Gone(error),
     }
+}
+
+fn closed(text: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, text)
 }

@@ -153,7 +153,8 @@ impl Grant {
             Fault::Select(_) | Fault::Descriptor(..) | Fault::Withheld { .. }
                 if !self.is_whole() =>
             {
-                tracing::error!(file = %name, reason = %fault, "a file does not open under a grant");
+                let (file, reason) = (name.as_str(), fault.to_string());
+                tracing::error!(file, reason, "a file does not open under a grant");
                 Fault::Ungranted(name.to_string())
             }
             fault => fault,

@@ -243,9 +243,7 @@ impl Transport {
     pub(crate) fn of(facts: &Facts) -> Self {
         let Some(encryption) = facts.encryption else { return Self::Plain };
         let protocol = encryption.protocol;
-        let permitted =
-            |level: &&Level| level.permits(protocol, encryption.suite, encryption.group);
-        let level = Level::ALL.iter().rev().find(permitted).copied();
+        let level = Level::of_channel(protocol, encryption.suite, encryption.group);
         Self::Encrypted { protocol, level }
     }
 

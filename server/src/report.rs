@@ -1,6 +1,6 @@
 //! The log: one line for each connection and one for each request.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -16,29 +16,41 @@ use crate::user::User;
 /// What a client calls itself is not for us to believe, nor to print at any length.
 const CLIENT_CHARS_MAX: usize = 100;
 
-/// A connection that has said Hello.
-pub(crate) fn connected(facts: &Facts, user: &User, client: &str) {
+/// A connection that has said Hello; `asked` is the level that the client asks for in it.
+pub(crate) fn connected(facts: &Facts, user: &User, client: &str, asked: u32) {
     let client: String = client.chars().take(CLIENT_CHARS_MAX).collect();
     info!(
         peer = %facts.peer,
-        level = facts.level_number(),
+        level = facts.level_met(),
+        level_asked = asked,
+        level_served = facts.level_number(),
         protocol = facts.protocol(),
         cipher = facts.cipher(),
         key_exchange = facts.key_exchange(),
-        names = ?facts.peer_names,
+        names = ?List(&facts.peer_names),
         serial = facts.peer_serial,
         user = user.name,
-        ?client,
+        client,
         "connection"
     );
 }
 
+/// Texts as a JSON list, in either form of the log.
+struct List<'a>(&'a [String]);
+
+impl fmt::Debug for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", serde_json::Value::from(self.0))
+    }
+}
+
 /// A connection that did not become a channel.
 pub(crate) fn refused(peer: SocketAddr, refused: &Refused) {
+    let reason = refused.to_string();
     match refused {
         // a port that is looked at, by a monitor perhaps
-        Refused::Silent => info!(%peer, reason = %refused, "connection refused"),
-        _ => warn!(%peer, reason = %refused, "connection refused"),
+        Refused::Silent => info!(%peer, reason, "connection refused"),
+        _ => warn!(%peer, reason, "connection refused"),
     }
 }
 
@@ -48,15 +60,20 @@ pub(crate) fn turned_away(facts: &Facts, user: &str, stop: &Stop) {
     let user: String = user.chars().take(CLIENT_CHARS_MAX).collect();
     match stop {
         Stop::Fault(fault) => {
-            warn!(%peer, ?user, status = fault.status().as_str_name(), reason = %fault, "connection refused");
+            let (status, reason) = (fault.status().as_str_name(), fault.to_string());
+            warn!(%peer, user, status, reason, "connection refused");
         }
-        Stop::Gone(error) => warn!(%peer, reason = %error, "connection refused"),
+        Stop::Gone(error) => {
+            let reason = error.to_string();
+            warn!(%peer, reason, "connection refused");
+        }
     }
 }
 
 /// A connection that ended otherwise than by the client's wish.
 pub(crate) fn ended(facts: &Facts, reason: &dyn Display) {
-    debug!(peer = %facts.peer, %reason, "connection ended");
+    let reason = reason.to_string();
+    debug!(peer = %facts.peer, reason, "connection ended");
 }
 
 /// A request that was answered, or not.
@@ -78,7 +95,7 @@ pub(crate) fn answered(
         peer = %facts.peer,
         user = user.name,
         %kind,
-        file = ?account.file,
+        file = account.file,
         status,
         reason,
         records_scanned = statistics.records_scanned,
@@ -93,7 +110,7 @@ pub(crate) fn answered(
     );
     if account.records_undecided > 0 {
         warn!(
-            file = ?account.file,
+            file = account.file,
             records = account.records_undecided,
             "the row filter of a grant has no value for some records, which are not shown"
         );
@@ -101,11 +118,12 @@ pub(crate) fn answered(
     if let Err(Stop::Fault(Fault::Select(error))) = result
         && let Some(withheld) = error.withheld()
     {
-        warn!(file = ?account.file, reason = withheld, "withheld from the user");
+        warn!(file = account.file, reason = withheld, "withheld from the user");
     }
     if let Err(Stop::Fault(fault)) = result
         && fault.status() == Status::Internal
     {
-        tracing::error!(%kind, %fault, "internal error");
+        let fault = fault.to_string();
+        tracing::error!(%kind, fault, "internal error");
     }
 }

@@ -18,7 +18,11 @@ impl Catalogue {
         let files = match self.list("", &Caller::unrestricted(Transport::Local)) {
             Ok(list) => list.files,
             Err(error) => {
-                warn!(%error, "grants are not checked; where one does not fit a file, it is refused");
+                let error = error.to_string();
+                warn!(
+                    error,
+                    "grants are not checked; where one does not fit a file, it is refused"
+                );
                 return Ok(());
             }
         };
@@ -43,7 +47,8 @@ impl Catalogue {
             // it has its own troubles, whatever is granted
             Err(error) => {
                 let error: Fault = error;
-                warn!(file = path, %error, "the grants of this file are not checked");
+                let error = error.to_string();
+                warn!(file = path, error, "the grants of this file are not checked");
                 return Ok(());
             }
         };

@@ -1,22 +1,173 @@
-//! Where the log goes: to standard error, as text or JSON.
+//! Where the log goes: to standard error, as text or as JSON, from a level up.
+//!
+//! The JSON form is written here: tracing's own has no lists, and what clients call themselves would be
+//! JSON in a text.
 
-use tracing_subscriber::EnvFilter;
+use std::fmt::{self, Write as _};
 
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, fmt as log};
+
+use super::Error;
 use super::args::LogFormat;
 
+/// Tells what is in the log.
+const VARIABLE: &str = "SIFT_LOG";
+
+/// Longest part of a wrong value that is shown, in characters.
+const SHOWN_CHARS_MAX: usize = 40;
+
 /// Sets the log up for the whole process.
-pub(super) fn start(format: LogFormat) {
-    let filter = EnvFilter::builder()
-        .with_env_var("SIFT_LOG")
-        .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
-        .from_env_lossy();
-    let log = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(filter)
-        .with_target(false);
-    // it fails where a log is set up already, and that one is as good
-    let _ = match format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
+///
+/// # Errors
+/// A `SIFT_LOG` that says nothing.
+pub(super) fn start(format: LogFormat) -> Result<(), Error> {
+    let value = std::env::var_os(VARIABLE).unwrap_or_default();
+    let filter = filter(&value.to_string_lossy())?;
+    let layer = log::layer().with_writer(std::io::stderr);
+    let log = match format {
+        LogFormat::Text => layer.with_target(false).boxed(),
+        LogFormat::Json => layer.event_format(Json).boxed(),
     };
+    // it fails where a log is set up already, and that one is as good
+    let _ = tracing_subscriber::registry().with(log.with_filter(filter)).try_init();
+    Ok(())
+}
+
+/// A level, or levels of parts of the program: `debug`, `info,sift_server=debug`.
+fn filter(text: &str) -> Result<Targets, Error> {
+    let mut filter = Targets::new().with_default(LevelFilter::INFO);
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let wrong = || Error::Log { got: part.chars().take(SHOWN_CHARS_MAX).collect() };
+        let level = |name: &str| LEVELS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        filter = match part.split_once('=') {
+            None => filter.with_default(level(part).ok_or_else(wrong)?.1),
+            Some((target, name)) if is_target(target) => {
+                filter.with_target(target, level(name).ok_or_else(wrong)?.1)
+            }
+            Some(_) => return Err(wrong()),
+        };
+    }
+    Ok(filter)
+}
+
+const LEVELS: [(&str, LevelFilter); 6] = [
+    ("off", LevelFilter::OFF),
+    ("error", LevelFilter::ERROR),
+    ("warn", LevelFilter::WARN),
+    ("info", LevelFilter::INFO),
+    ("debug", LevelFilter::DEBUG),
+    ("trace", LevelFilter::TRACE),
+];
+
+/// Whether it is a path of Rust's modules.
+fn is_target(text: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    !text.is_empty() && text.chars().all(is_word)
+}
+
+/// The fields whose text is JSON already, since tracing has no lists.
+const LISTS: [&str; 1] = ["names"];
+
+/// A line with one JSON object: `timestamp` (RFC 3339, UTC), `level`, `message`, then the fields.
+struct Json;
+
+impl<S, N> FormatEvent<S, N> for Json
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut now = String::new();
+        SystemTime.format_time(&mut Writer::new(&mut now))?;
+        let mut object = Object { text: "{".to_owned() };
+        object.text_member("timestamp", &now);
+        object.text_member("level", event.metadata().level().as_str());
+        event.record(&mut object);
+        writeln!(writer, "{}}}", object.text)
+    }
+}
+
+/// A JSON object, without its end.
+struct Object {
+    text: String,
+}
+
+impl Object {
+    fn member(&mut self, name: &str, value: &dyn fmt::Display) {
+        let separator = if self.text.len() > 1 { "," } else { "" };
+        let name = serde_json::Value::from(name);
+        let _infallible = write!(self.text, "{separator}{name}:{value}");
+    }
+
+    fn text_member(&mut self, name: &str, value: &str) {
+        self.member(name, &serde_json::Value::from(value));
+    }
+}
+
+impl Visit for Object {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let text = format!("{value:?}");
+        let is_json = |text: &str| serde_json::from_str::<serde_json::Value>(text).is_ok();
+        match LISTS.contains(&field.name()) && is_json(&text) {
+            true => self.member(field.name(), &text),
+            false => self.text_member(field.name(), &text),
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.text_member(field.name(), value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.member(field.name(), &value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.member(field.name(), &value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.member(field.name(), &value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn a_level_or_levels_of_targets() {
+        let enabled = |text: &str, target: &str, level: Level| {
+            filter(text).unwrap().would_enable(target, &level)
+        };
+        assert!(enabled("", "sift_server", Level::INFO));
+        assert!(!enabled("", "sift_server", Level::DEBUG));
+        assert!(enabled("DEBUG", "sift_server", Level::DEBUG));
+        assert!(!enabled("off", "sift_server", Level::ERROR));
+        assert!(enabled("warn, sift_server::report=debug", "sift_server::report", Level::DEBUG));
+        assert!(!enabled("warn,sift_server::report=debug", "siftd", Level::INFO));
+        for wrong in
+            ["bogus", "info,bogus", "siftd=bogus", "=info", "a b=info", "debug=siftd", "5x"]
+        {
+            let error = filter(wrong).unwrap_err().to_string();
+            assert!(error.contains("give error, warn, info, debug"), "{error}");
+        }
+    }
 }

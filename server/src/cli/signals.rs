@@ -25,20 +25,23 @@ pub(super) fn shutdown() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Reads certificates and revocation lists again at each SIGHUP. What was loaded before goes on where new files do not
-/// serve.
+/// SIGHUP, which does not end the process any more.
 ///
 /// # Errors
 /// The operating system's, if it does not let the signal be caught.
-pub(super) fn reload_at_hangup(reloaders: Vec<Reloader>) -> io::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
+pub(super) fn hangup() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
+/// Reads certificates and revocation lists again at each SIGHUP. What was loaded before goes on where
+/// new files do not serve.
+pub(super) fn reload_at(mut hangup: Signal, reloaders: Vec<Reloader>) {
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             // a key under a passphrase takes its time to open
             tokio::task::block_in_place(|| reload(&reloaders));
         }
     });
-    Ok(())
 }
 
 fn reload(reloaders: &[Reloader]) {

@@ -5,10 +5,11 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::mpsc;
 
 use sift_proto::frame::Kind;
-use sift_proto::message::{ChannelReport, ChannelRequest, Status};
+use sift_proto::message::{Cancel, ChannelReport, ChannelRequest, Status};
+use tokio::io::AsyncWriteExt as _;
 
-use crate::fixture::{Fixture, binary};
-use crate::peer::{hello, sql, tcp};
+use crate::fixture::{Fixture, PATIENCE, binary};
+use crate::peer::{client, hello, sql, tcp, tls_to};
 
 /// Without the configuration of whoever runs the tests.
 fn siftd(fixture: &Fixture, arguments: &[&str]) -> Command {
@@ -193,6 +194,170 @@ async fn it_serves_logs_and_ends_by_a_signal() {
     siftd.signal("TERM");
     assert_eq!(peer.failure().await.0, Status::ShuttingDown);
     assert_eq!(siftd.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_level_of_the_log_that_is_none_ends_the_start() {
+    let fixture = Fixture::new();
+    let data = fixture.data().display().to_string();
+    let serve = ["serve", "--data", &data, "--port", "0", "--plain", "--no-secure"];
+    for wrong in ["bogus", "info,bogus", "sift_server=bogus"] {
+        let output = siftd(&fixture, &serve).env("SIFT_LOG", wrong).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{wrong}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            text.contains("is not a level of the log; give error, warn, info, debug"),
+            "{text}"
+        );
+    }
+}
+
+/// A line of the log, whose values are plain.
+fn record(line: &str) -> serde_json::Map<String, serde_json::Value> {
+    let record: serde_json::Map<_, _> = serde_json::from_str(line).unwrap();
+    for (name, value) in &record {
+        let text = value.as_str().unwrap_or_default();
+        assert!(!text.starts_with(['"', '[', '{']), "{name} is JSON in a text: {line}");
+    }
+    // RFC 3339 in UTC: 2026-11-28T20:30:02.123456Z
+    let time = record["timestamp"].as_str().unwrap();
+    let digits: String = time.chars().filter(char::is_ascii_digit).collect();
+    let form = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect::<String>();
+    assert!(form.starts_with("0000-00-00T00:00:00") && form.ends_with('Z'), "{time}");
+    assert!(digits.starts_with("20"), "{time}");
+    record
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_json_log_has_plain_values_and_both_levels() {
+    let fixture = Fixture::with_files();
+    let certificate = fixture.certificate().display().to_string();
+    let data = fixture.data().display().to_string();
+    std::fs::create_dir_all(fixture.outside("config/sift")).unwrap();
+    let text = format!(
+        "data = '{data}'\nlog_format = 'json'\nsecure = false\ndefault_user = 'any'\n\
+         [[listener]]\nport = 0\ncert = '{certificate}'\nclient_ca = '{}'\n",
+        fixture.outside("authority.pem").display()
+    );
+    std::fs::write(fixture.outside("config/sift/siftd.toml"), text).unwrap();
+    let mut child = siftd(&fixture, &["serve"])
+        .env("SIFT_LOG", "debug")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let mut siftd = Running { child, log };
+    let address = siftd.address("listening, encrypted");
+    let me = fixture.issue("me \"at\" home", |params| {
+        let name = "ann@example.com".try_into().unwrap();
+        params.subject_alt_names.push(rcgen::SanType::Rfc822Name(name));
+    });
+
+    let options = sift_client::ConnectOptions::new(address.to_string())
+        .roots(sift_client::Roots::File(fixture.outside("authority.pem")))
+        .client_certificate(me);
+    let mut connection = sift_client::Connection::connect(&options).await.unwrap();
+    let line = record(&siftd.line("connection"));
+    assert_eq!(line["names"], serde_json::json!(["ann@example.com", "me \"at\" home"]));
+    assert!(line["client"].as_str().unwrap().starts_with("sift/"));
+    let levels = ["level", "level_asked", "level_served"].map(|name| line[name].as_u64().unwrap());
+    assert_eq!(levels, [5, 3, 3]);
+
+    let error = connection.files("a\"[").await.unwrap_err();
+    assert!(error.status().is_some());
+    assert_eq!(record(&siftd.line("request"))["file"], "a\"[");
+    // a goodbye is no event
+    drop(connection);
+    let mut connection = sift_client::Connection::connect(&options).await.unwrap();
+    connection.report().await.unwrap();
+    for message in ["connection", "request"] {
+        let mut line = String::new();
+        siftd.log.read_line(&mut line).unwrap();
+        assert_eq!(record(&line)["message"], message);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_without_a_goodbye_is_logged_in_our_words() {
+    let fixture = Fixture::with_files();
+    let mut siftd = configured_for_debug(&fixture);
+    let address = siftd.address("listening, encrypted");
+    let mut tls = tls_to(address, client(&fixture)).await.unwrap();
+    tls.welcome(hello(3)).await;
+    siftd.line("connection");
+    // the operating system ends the stream, TLS does not
+    tls.stream.get_mut().0.shutdown().await.unwrap();
+    let line = record(&siftd.line("connection ended"));
+    assert_eq!(line["reason"], "the client went away without the end of its TLS stream");
+}
+
+/// Encrypted, everybody is let in, and everything is logged.
+fn configured_for_debug(fixture: &Fixture) -> Running {
+    let (data, certificate) = (fixture.data(), fixture.certificate());
+    let arguments =
+        ["serve", "--port", "0", "--log-format", "json", "--no-secure", "--default-user", "any"];
+    let mut child = siftd(fixture, &arguments)
+        .arg("--data")
+        .arg(data)
+        .arg("--cert")
+        .arg(certificate)
+        .env("SIFT_LOG", "debug")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    Running { child, log }
+}
+
+/// Enough of a file for a scan to have something to show for it.
+const SOME_BYTES: u64 = 64 << 20;
+
+/// Waits until the process has read so much of its files.
+async fn has_read(siftd: &Running, bytes: u64) {
+    let path = format!("/proc/{}/io", siftd.child.id());
+    let read = || {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap();
+        line.parse::<u64>().unwrap()
+    };
+    let waiting = async {
+        while read() < bytes {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.expect("the scan reads on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_select_that_was_given_up_is_logged_with_what_it_had_done() {
+    let fixture = Fixture::new();
+    // an answer of one record, long after the client has given up
+    fixture.zeros("zeros.dat", 256 << 30);
+    let mut siftd = Running::start(&fixture, &["--plain", "--no-secure"]);
+    let address = siftd.address("listening, plain");
+    let select = sql("SELECT count(*) FROM 'zeros.dat' WHERE n = 0");
+    let mut bytes = 0;
+    for leaves in [false, true] {
+        let mut peer = tcp(address).await;
+        peer.welcome(hello(0)).await;
+        peer.send(Kind::Select, &select).await;
+        bytes += SOME_BYTES;
+        has_read(&siftd, bytes).await;
+        if leaves {
+            drop(peer);
+        } else {
+            peer.send(Kind::Cancel, &Cancel {}).await;
+            assert_eq!(peer.failure_after_data().await.0, Status::Cancelled);
+        }
+        let line = record(&siftd.line("request"));
+        let status = if leaves { "GONE" } else { "CANCELLED" };
+        assert_eq!(line["status"], status);
+        assert!(line["records_scanned"].as_u64().unwrap() > 0, "{line:?}");
+        assert!(line["bytes_scanned"].as_u64().unwrap() > 0, "{line:?}");
+        let text = std::fs::read_to_string(format!("/proc/{}/io", siftd.child.id())).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap();
+        bytes = line.parse().unwrap();
+    }
 }
 
 #[test]

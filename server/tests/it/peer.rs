@@ -79,7 +79,14 @@ pub(crate) async fn tls_channel(
     served: &Served,
     config: ClientConfig,
 ) -> std::io::Result<Peer<TlsStream<TcpStream>>> {
-    let tcp = TcpStream::connect(served.tls).await.unwrap();
+    tls_to(served.tls, config).await
+}
+
+pub(crate) async fn tls_to(
+    address: SocketAddr,
+    config: ClientConfig,
+) -> std::io::Result<Peer<TlsStream<TcpStream>>> {
+    let tcp = TcpStream::connect(address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
     let stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await?;
     Ok(Peer::new(stream))
