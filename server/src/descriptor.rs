@@ -106,11 +106,13 @@ impl Described {
         Ok(Source::open_with_keys(&self.name(), file, descriptor, &self.keys)?)
     }
 
-    /// Writes the descriptor beside its place and renames it. It keeps its mode and owner; a new
+    /// Writes the descriptor beside its place, at the end of links, and renames it. It keeps its mode and
+    /// owner; a new
     /// one may be read by those who may read the data file.
     pub(crate) fn replace(&self, text: &str) -> Result<(), Error> {
         let failed = |source| Error::Io { path: self.path.clone(), source };
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let path = sift_server::replaceable(&self.path).map_err(failed)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         let old = fs::metadata(&self.path).ok();
         let like = old.as_ref().unwrap_or(&self.metadata);
@@ -122,7 +124,7 @@ impl Described {
         let permissions = fs::Permissions::from_mode(like.permissions().mode() & 0o666);
         file.as_file().set_permissions(permissions).map_err(failed)?;
         file.as_file().sync_all().map_err(failed)?;
-        file.persist(&self.path).map_err(|error| failed(error.error))?;
+        file.persist(&path).map_err(|error| failed(error.error))?;
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
     }
 }

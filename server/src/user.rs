@@ -24,6 +24,7 @@ use sift_select::{Identity, Look};
 
 use crate::error::Error;
 use crate::password::{PasswordFault, PasswordHash};
+use crate::replace::replaceable;
 
 /// Most bytes of a users file.
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -175,6 +176,7 @@ impl Users {
         });
         let text = Text { user: user.collect() };
         let text = toml::to_string(&text).map_err(|error| UsersFault::Syntax(error.to_string()))?;
+        let path = &replaceable(path)?;
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),

@@ -30,7 +30,8 @@ pub(crate) enum Existing {
     Replace,
 }
 
-/// Writes a temporary file beside `path`, with its final mode from the start, and renames it.
+/// Writes a temporary file beside `path`, with its final mode from the start, and renames it. What is
+/// there and is no regular file is never replaced: a device or FIFO gets the text.
 pub(crate) fn write(
     path: &Path,
     text: &str,
@@ -41,8 +42,15 @@ pub(crate) fn write(
         Existing::Keep { hint } if is_there(&source) => Error::Exists { path: path.into(), hint },
         _ => Error::Io { path: path.into(), source },
     };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
+    if existing == Existing::Replace && is_special(path) {
+        let mut file = File::options().write(true).open(path).map_err(failed)?;
+        return file.write_all(text.as_bytes()).map_err(failed);
+    }
+    let place = match existing {
+        Existing::Keep { .. } => path.to_owned(),
+        Existing::Replace => sift_server::replaceable(path).map_err(failed)?,
+    };
+    let folder = folder_of(&place);
     fs::create_dir_all(folder).map_err(failed)?;
     // 0600 from the first moment
     let mut file =
@@ -53,10 +61,33 @@ pub(crate) fn write(
     file.write_all(text.as_bytes()).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     let moved = match existing {
-        Existing::Keep { .. } => file.persist_noclobber(path),
-        Existing::Replace => file.persist(path),
+        Existing::Keep { .. } => file.persist_noclobber(&place),
+        Existing::Replace => file.persist(&place),
     };
     moved.map(drop).map_err(|error| failed(error.error))
+}
+
+/// Refuses early what [`write()`] would refuse to replace.
+pub(crate) fn must_be_writable(path: &Path) -> Result<(), Error> {
+    let failed = |source| Error::Io { path: path.into(), source };
+    if is_special(path) {
+        return Ok(());
+    }
+    let place = sift_server::replaceable(path).map_err(failed)?;
+    match folder_of(&place) {
+        folder if folder.exists() => tempfile::tempfile_in(folder).map(drop).map_err(failed),
+        // it will be made
+        _ => Ok(()),
+    }
+}
+
+/// Whether there is a device, FIFO or socket.
+fn is_special(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn is_there(error: &io::Error) -> bool {

@@ -190,8 +190,9 @@ fn issue(args: IssueArgs) -> Result<(), super::Error> {
     let output = args.output.unwrap_or(default);
     let hint = "--replace puts the new one in its place, -o elsewhere";
     let existing = if args.replace { Existing::Replace } else { Existing::Keep { hint } };
-    if !args.replace {
-        file::must_not_exist(&output, hint)?;
+    match existing {
+        Existing::Keep { .. } => file::must_not_exist(&output, hint)?,
+        Existing::Replace => file::must_be_writable(&output)?,
     }
     let key = Files::new(&folder).key;
     let authority = open_authority(&folder, &key, args.authority_passphrase_file.as_deref())?;
