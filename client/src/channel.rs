@@ -11,7 +11,10 @@ pub(crate) struct Negotiated {
     pub(crate) protocol: Protocol,
     pub(crate) cipher: &'static str,
     pub(crate) key_exchange: &'static str,
+    /// The one asked for.
     pub(crate) level: Level,
+    /// The highest whose rules it meets.
+    pub(crate) met: Level,
     pub(crate) peer_names: Vec<String>,
     pub(crate) resumed: bool,
 }
@@ -52,7 +55,15 @@ impl Channel {
         self.negotiated.as_ref().map_or("", |negotiated| negotiated.key_exchange)
     }
 
-    /// The security level that this end asked for and the channel meets; `None` when plain.
+    /// The security level that the channel has: the highest whose rules its protocol, cipher suite
+    /// and key exchange meet, so at least the one asked for; `None` when plain. It decides what
+    /// may leave.
+    #[must_use]
+    pub fn level_met(&self) -> Option<Level> {
+        self.negotiated.as_ref().map(|negotiated| negotiated.met)
+    }
+
+    /// The security level that this end asked for; `None` when plain.
     #[must_use]
     pub fn level(&self) -> Option<Level> {
         self.negotiated.as_ref().map(|negotiated| negotiated.level)

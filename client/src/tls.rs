@@ -138,7 +138,9 @@ impl Asked {
         let parsed = server_certificate.and_then(Certificate::parse);
         let peer_names = parsed.map(|certificate| certificate.names()).unwrap_or_default();
         let peer_names = peer_names.iter().map(ToString::to_string).collect();
-        Ok(Negotiated { protocol, cipher, key_exchange, level, peer_names, resumed })
+        // what permits it is one that it has
+        let met = Level::of_channel(protocol, suite, group).unwrap_or(level);
+        Ok(Negotiated { protocol, cipher, key_exchange, level, met, peer_names, resumed })
     }
 
     /// What an alert of the server says, by its number; `text` is the library's own word for it.
