@@ -210,6 +210,16 @@ impl Wire {
     }
 }
 
+impl Drop for Wire {
+    /// Says goodbye, so that the other end need not ask itself whether it was cut off. Not waited
+    /// for: a channel that takes nothing any more gets none.
+    fn drop(&mut self) {
+        self.flush_now();
+        let mut cx = Context::from_waker(Waker::noop());
+        let _gone = Pin::new(&mut self.transport).poll_shutdown(&mut cx);
+    }
+}
+
 /// Reads until `bytes` is full.
 fn poll_fill(
     transport: &mut Transport,

@@ -41,7 +41,7 @@ fn a_plain_channel_is_blank() {
         let channel = connection.channel();
         assert!(!channel.encrypted());
         assert_eq!((channel.cipher(), channel.protocol(), channel.key_exchange()), ("", "", ""));
-        assert_eq!(channel.level(), None);
+        assert_eq!((channel.level(), channel.level_met()), (None, None));
         assert_eq!(channel.server(), "fake/1");
         assert_eq!(channel.peer_address(), fake.address);
     });
@@ -65,7 +65,30 @@ fn an_encrypted_channel_proves_itself() {
             assert_eq!(channel.key_exchange(), "X25519MLKEM768");
             assert_eq!(channel.peer_names(), ["dns:localhost", "ip:127.0.0.1"]);
             assert_eq!(channel.level(), Some(level));
+            // whatever was asked for
+            assert_eq!(channel.level_met(), Some(Level::Five));
         }
+    });
+}
+
+#[test]
+fn a_connection_that_is_dropped_says_goodbye() {
+    run(async {
+        let authority = Authority::new();
+        let (sender, mut ended) = mpsc::channel(1);
+        let fake = Fake::tls(authority.ordinary(), move |mut peer: Peer| {
+            let sender = sender.clone();
+            async move {
+                peer.greet().await;
+                // without close_notify this is an error
+                let read = peer.stream.read(&mut [0; 1]).await.map_err(|error| error.kind());
+                sender.send(read).await.unwrap();
+            }
+        })
+        .await;
+        let options = secure(&fake, &authority);
+        drop(Connection::connect(&options).await.unwrap());
+        assert_eq!(ended.recv().await.unwrap(), Ok(0));
     });
 }
 
