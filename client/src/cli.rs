@@ -4,10 +4,13 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser};
+use sift_client::ErrorKind;
 
 mod args;
 mod config;
 mod fetch;
+mod hint;
+mod interrupt;
 mod output;
 mod password;
 mod select;
@@ -39,6 +42,12 @@ impl Outcome {
 pub(crate) enum Fault {
     #[error(transparent)]
     Client(#[from] sift_client::Error),
+    /// With what may have been meant.
+    #[error("{error}; {hint}")]
+    Hinted { error: sift_client::Error, hint: String },
+    /// A signal, by its number. Whoever sent it knows why.
+    #[error("interrupted by signal {0}")]
+    Interrupted(i32),
     #[error("cannot write standard output: {0}")]
     Stdout(io::Error),
     #[error("{}: cannot {action}: {source}", path.display())]
@@ -51,8 +60,8 @@ pub(crate) enum Fault {
     NoPassword(String),
     #[error("{}: {error}", path.display())]
     Config { path: PathBuf, error: toml::de::Error },
-    #[error("{}: there is no [server.{name}], which `default` names", path.display())]
-    NoSuchDefault { path: PathBuf, name: String },
+    #[error("{}: there is no [server.{name}], which `default` names{hint}", path.display())]
+    NoSuchDefault { path: PathBuf, name: String, hint: String },
     #[error("{}: [server.{name}] scl: {error}", path.display())]
     ConfiguredLevel { path: PathBuf, name: String, error: sift_client::LevelError },
     #[error(
@@ -75,7 +84,15 @@ pub(crate) enum Fault {
 impl Fault {
     /// Whether the reader of the output has gone, which is not an error.
     pub(crate) fn is_broken_pipe(&self) -> bool {
-        matches!(self, Self::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe)
+        let error = match self {
+            Self::Stdout(error) => error,
+            Self::Client(error) => match error.kind() {
+                ErrorKind::Local { source, .. } => source,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        error.kind() == io::ErrorKind::BrokenPipe
     }
 }
 
@@ -95,28 +112,36 @@ pub(crate) fn run() -> Result<Outcome> {
 }
 
 async fn execute(args: Args) -> Result<Outcome> {
-    let options = target::options(&args.target)?;
-    let connect = || target::connect(options);
+    let target::Chosen { options, names } = target::choose(&args.target)?;
+    let connect = || target::connect(options, &names);
     match args.command {
         Command::Select(select) => {
             let query = select.query.query()?;
             let output = output::Output::check(&select.output)?;
-            select::run(&mut connect().await?, query, output, &select).await
+            let mut connection = connect().await?;
+            let selected = select::run(&mut connection, query, output, &select).await;
+            hint::of_file(selected, &mut connection).await
         }
-        Command::Fetch(fetch) => fetch::run(&mut connect().await?, &fetch).await,
+        Command::Fetch(fetch) => {
+            let target = fetch::Target::check(&fetch)?;
+            let mut connection = connect().await?;
+            let fetched = fetch::run(&mut connection, target, &fetch).await;
+            hint::of_fetch(fetched, &fetch.file, &mut connection).await
+        }
         Command::Files { pattern, output } => {
             let output = output::Output::check(&output)?;
             show::files(&mut connect().await?, pattern.as_deref().unwrap_or_default(), output).await
         }
-        Command::Describe { file } => show::describe(&mut connect().await?, &file).await,
+        Command::Describe { file } => {
+            let mut connection = connect().await?;
+            let described = show::describe(&mut connection, &file).await;
+            hint::of_file(described, &mut connection).await
+        }
         Command::Explain { query, analyze } => {
             let query = query.query()?;
             let mut connection = connect().await?;
-            let text = match analyze {
-                true => connection.explain_analyze(query).await?,
-                false => connection.explain(query).await?,
-            };
-            show::explanation(&text)
+            let explained = show::explain(&mut connection, query, analyze).await;
+            hint::of_file(explained, &mut connection).await
         }
         Command::Channel => show::channel(&mut connect().await?).await,
         Command::Completions { .. } => Ok(Outcome::Found),

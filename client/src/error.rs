@@ -329,9 +329,31 @@ pub enum Usage {
         /// The type, with its form.
         expected: &'static str,
     },
+    /// A parameter whose type there is not.
+    #[error(
+        "unknown type `{name}` of a parameter; types are {known}; a text that begins with a letter and has \
+         a colon needs its type, too, as in text:{name}:…{hint}"
+    )]
+    ParameterType {
+        /// What stands before the colon.
+        name: String,
+        /// The types.
+        known: String,
+        /// Which of them may be meant.
+        hint: String,
+    },
     /// Two transfers into one file.
     #[error("{}: another fetch is writing it", .0.display())]
     Locked(PathBuf),
+    /// A fetch that can be resumed, into a device, FIFO or socket.
+    #[error("{}: not a regular file, so a fetch into it cannot be resumed; stream its bytes", .0.display())]
+    NotRegular(PathBuf),
+    /// The part of a fetch under a name where somebody has put something else.
+    #[error(
+        "{}: it is a link, somebody else's, or not a regular file, so nothing is written to it; \
+         remove it, or give another output", .0.display()
+    )]
+    NotOwn(PathBuf),
 }
 
 impl Error {

@@ -40,6 +40,7 @@
 //! the connection then first reads what was on its way, up to 64 MiB and 5 seconds; when
 //! that is not enough the connection is closed and has to be made again.
 
+mod alike;
 mod answer;
 mod batches;
 mod channel;
@@ -49,7 +50,9 @@ mod error;
 mod fetch;
 mod ipc;
 mod options;
+mod output_file;
 mod part;
+mod place;
 mod query;
 mod stranger;
 mod tls;
@@ -57,6 +60,7 @@ mod transport;
 mod value;
 mod wire;
 
+pub use alike::nearest;
 pub use batches::{BatchStream, RecordStream};
 pub use channel::Channel;
 pub use connect::Connector;
@@ -64,6 +68,7 @@ pub use connection::Connection;
 pub use error::{Error, ErrorKind, Reason, Result, Usage, Violation};
 pub use fetch::{ChunkStream, Fetch, Fetched, Progress};
 pub use options::{ConnectOptions, Roots};
+pub use output_file::OutputFile;
 pub use query::{Query, Select, quote_column, quote_file};
 pub use sift_proto::frame::{FrameError, Kind};
 pub use sift_proto::identity::IdentityError;

@@ -14,12 +14,18 @@ const NOTHING_FOUND: u8 = 1;
 /// Exit code of an error.
 const FAILED: u8 = 2;
 
+/// A shell tells by this and the number of a signal that it has ended a command.
+const SIGNALLED: i32 = 128;
+
 fn main() -> ExitCode {
     match cli::run() {
         Ok(cli::Outcome::Found) => ExitCode::SUCCESS,
         Ok(cli::Outcome::NothingFound) => ExitCode::from(NOTHING_FOUND),
         // whoever read the output has had enough
         Err(fault) if fault.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(cli::Fault::Interrupted(signal)) => {
+            ExitCode::from(u8::try_from(SIGNALLED + signal).unwrap_or(FAILED))
+        }
         Err(fault) => {
             // nothing is left to be done when standard error is gone too
             let _gone = writeln!(std::io::stderr(), "sift: {fault}");

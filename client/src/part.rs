@@ -1,15 +1,21 @@
 //! The file that a fetch fills: `<path>.part` until it is whole, with its origin beside it.
 //!
+//! A later fetch has to find both, so everybody can guess their names. In a folder where others make
+//! files too, as /tmp is, somebody may have put a link, a FIFO or a file of his own there first: a
+//! name that is not a regular file of this user alone is an error, and is left as it is.
+//!
 //! Blocking; the caller keeps it off the runtime's threads.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::fs::{self, File, Metadata, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, Usage};
+use crate::place::{self, Place};
 
 /// Longest origin that is read back.
 const ORIGIN_BYTES_MAX: u64 = 64 << 10;
@@ -33,7 +39,10 @@ struct Sidecar {
 
 /// A file being fetched, locked against other fetches.
 pub(crate) struct Part {
+    /// The end of links.
     path: PathBuf,
+    /// What is there already.
+    old: Option<Metadata>,
     part: PathBuf,
     sidecar: PathBuf,
     file: File,
@@ -48,23 +57,27 @@ impl Part {
     /// # Errors
     /// `Local`; `Usage` when another fetch has it.
     pub(crate) fn open(path: &Path, origin: &Origin, resume: bool) -> Result<Self> {
-        if path.is_dir() {
-            return Err(Error::local("write", path, io::ErrorKind::IsADirectory.into()));
+        let failed = |error| Error::local("write", path, error);
+        let Place::Regular { path, old } = Place::of(path).map_err(failed)? else {
+            return Err(Usage::NotRegular(path.to_owned()).into());
+        };
+        if old.is_some() {
+            // what may not be written may not be replaced either
+            File::options().write(true).open(&path).map_err(failed)?;
         }
-        let (part, sidecar) = (with_suffix(path, ".part"), with_suffix(path, ".part.origin"));
-        let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(&part).map_err(|error| Error::local("create", &part, error))?;
+        let (part, sidecar) = (with_suffix(&path, ".part"), with_suffix(&path, ".part.origin"));
+        // looked at before anything is made
+        let identity = earlier(&sidecar, origin)?.filter(|_| resume).unwrap_or_default();
+        let mut file = own(&part, place::mode(old.as_ref()))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(Usage::Locked(part).into()),
             // a file system without locks: two fetches at once are then the user's to avoid
             Err(TryLockError::Error(_)) => {}
         }
-        let identity = if resume { earlier(&sidecar, origin) } else { None }.unwrap_or_default();
         let bytes = file.seek(SeekFrom::End(0)).map_err(|e| Error::local("read", &part, e))?;
-        let path = path.to_owned();
-        let part = Self { path, part, sidecar, file, origin: origin.clone(), identity, bytes };
+        let origin = origin.clone();
+        let part = Self { path, old, part, sidecar, file, origin, identity, bytes };
         if part.identity.is_empty() { part.restart() } else { Ok(part) }
     }
 
@@ -91,10 +104,10 @@ impl Part {
     pub(crate) fn begin(mut self, identity: &str) -> Result<Self> {
         identity.clone_into(&mut self.identity);
         let sidecar = Sidecar { identity: identity.to_owned(), origin: self.origin.clone() };
-        let written = toml::to_string(&sidecar)
-            .map_err(io::Error::other)
-            .and_then(|text| fs::write(&self.sidecar, text));
-        written.map_err(|error| Error::local("write", &self.sidecar, error))?;
+        let failed = |error| Error::local("write", &self.sidecar, error);
+        let text = toml::to_string(&sidecar).map_err(io::Error::other).map_err(failed)?;
+        let mut file = own(&self.sidecar, place::mode(self.old.as_ref()))?;
+        file.set_len(0).and_then(|()| file.write_all(text.as_bytes())).map_err(failed)?;
         Ok(self)
     }
 
@@ -106,13 +119,17 @@ impl Part {
 
     /// Makes the part durable and gives it its name.
     pub(crate) fn finish(self) -> Result<()> {
-        self.file.sync_all().map_err(|error| Error::local("sync", &self.part, error))?;
-        fs::rename(&self.part, &self.path).map_err(|e| Error::local("rename", &self.part, e))?;
-        if let Some(folder) = self.path.parent() {
-            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            // not every system can sync a folder; the file itself is safe
-            let _synced = File::open(folder).and_then(|folder| folder.sync_all());
+        if let Some(old) = &self.old {
+            let failed = |error| Error::local("set the mode of", &self.part, error);
+            place::take_after(old, &self.file).map_err(failed)?;
         }
+        self.file.sync_all().map_err(|error| Error::local("sync", &self.part, error))?;
+        Place::check_regular(&self.path)
+            .and_then(|()| fs::rename(&self.part, &self.path))
+            .map_err(|error| Error::local("write", &self.path, error))?;
+        // not every system can sync a folder; the file itself is safe
+        let folder = place::folder_of(&self.path);
+        let _synced = File::open(folder).and_then(|folder| folder.sync_all());
         match fs::remove_file(&self.sidecar) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(Error::local("remove", &self.sidecar, error))
@@ -133,11 +150,28 @@ impl Drop for Part {
 }
 
 /// The identity in the sidecar of an earlier fetch, if that was of the same origin.
-fn earlier(sidecar: &Path, origin: &Origin) -> Option<String> {
-    let small = fs::metadata(sidecar).ok()?.len() <= ORIGIN_BYTES_MAX;
-    let text = if small { fs::read_to_string(sidecar).ok()? } else { return None };
-    let sidecar: Sidecar = toml::from_str(&text).ok()?;
-    (sidecar.origin == *origin).then_some(sidecar.identity)
+///
+/// # Errors
+/// `Usage` for a sidecar that is not this user's alone.
+fn earlier(sidecar: &Path, origin: &Origin) -> Result<Option<String>> {
+    let file = match place::open_own(sidecar, 0, OFlags::empty()) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Err(Usage::NotOwn(sidecar.to_owned()).into()),
+        Err(_unreadable) => return Ok(None),
+    };
+    let mut text = String::new();
+    let read = file.take(ORIGIN_BYTES_MAX).read_to_string(&mut text).is_ok();
+    let sidecar: Option<Sidecar> = toml::from_str(&text).ok().filter(|_| read);
+    Ok(sidecar.filter(|sidecar| sidecar.origin == *origin).map(|sidecar| sidecar.identity))
+}
+
+/// Opens a file of a name that can be guessed, or makes it.
+fn own(path: &Path, mode: u32) -> Result<File> {
+    match place::open_own(path, mode, OFlags::CREATE) {
+        Ok(Some(file)) => Ok(file),
+        Ok(None) => Err(Usage::NotOwn(path.to_owned()).into()),
+        Err(error) => Err(Error::local("create", path, error)),
+    }
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

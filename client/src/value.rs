@@ -8,6 +8,7 @@ use arrow::datatypes::Date32Type;
 use sift_proto::message;
 use sift_proto::message::value::Kind;
 
+use crate::alike::nearest;
 use crate::error::Usage;
 
 /// Most digits of a decimal: those of Arrow's decimal128.
@@ -72,26 +73,16 @@ impl Value {
     /// `integer`, `decimal`, `float`, `boolean`, `date`, `timestamp` and `null`; or a bare value,
     /// which is an integer or a decimal where it looks like one and else a text. A text is read as
     /// what it stands beside, so `007` is a number beside numbers and keeps its zeros beside texts.
+    /// Whatever begins with a letter and has a colon needs its type, so that a type with a slip in it
+    /// is never a text: `text:http://x`, while `12:30` is a text as it stands.
     ///
     /// # Errors
-    /// [`Usage::Value`] where the value is not of its type.
+    /// [`Usage::Value`] where the value is not of its type, [`Usage::ParameterType`].
     pub fn from_argument(argument: &str) -> Result<Self, Usage> {
-        let parsed = |expected| move || wrong(argument, expected);
         match argument.split_once(':') {
-            Some(("text", text)) => Ok(Self::Text(text.to_owned())),
-            Some(("integer", text)) => {
-                text.parse().map(Self::Integer).ok().ok_or_else(parsed("an integer of 64 bits"))
+            Some((name, text)) if name.starts_with(char::is_alphabetic) => {
+                Self::of_type(name, text, argument)
             }
-            Some(("decimal", text)) => Self::decimal(text),
-            Some(("float", text)) => {
-                float(text).map(Self::Float).ok_or_else(parsed("a floating-point number"))
-            }
-            Some(("boolean", text)) => {
-                text.parse().map(Self::Boolean).ok().ok_or_else(parsed("true or false"))
-            }
-            Some(("date", text)) => Self::date(text),
-            Some(("timestamp", text)) => Self::timestamp(text),
-            Some(("null", "")) => Ok(Self::Null),
             _ if has_leading_zero(argument) => Ok(Self::Text(argument.to_owned())),
             _ => Ok(match argument.parse() {
                 Ok(integer) => Self::Integer(integer),
@@ -101,6 +92,40 @@ impl Value {
                 },
             }),
         }
+    }
+
+    fn of_type(name: &str, text: &str, argument: &str) -> Result<Self, Usage> {
+        let parsed = |expected| move || wrong(argument, expected);
+        match name {
+            "text" => Ok(Self::Text(text.to_owned())),
+            "integer" => {
+                text.parse().map(Self::Integer).ok().ok_or_else(parsed("an integer of 64 bits"))
+            }
+            "decimal" => Self::decimal(text),
+            "float" => float(text).map(Self::Float).ok_or_else(parsed("a floating-point number")),
+            "boolean" => text.parse().map(Self::Boolean).ok().ok_or_else(parsed("true or false")),
+            "date" => Self::date(text),
+            "timestamp" => Self::timestamp(text),
+            "null" if text.is_empty() => Ok(Self::Null),
+            "null" => Err(wrong(argument, "NULL, which is `null:` with nothing after it")),
+            _ => Err(unknown_type(name)),
+        }
+    }
+}
+
+/// The types of [`Value::from_argument`].
+const TYPES: [&str; 8] =
+    ["text", "integer", "decimal", "float", "boolean", "date", "timestamp", "null"];
+
+/// Most characters of an unknown type that an error shows.
+const TYPE_CHARS_MAX: usize = 40;
+
+fn unknown_type(name: &str) -> Usage {
+    let nearest = nearest(name, TYPES);
+    Usage::ParameterType {
+        name: name.chars().take(TYPE_CHARS_MAX).collect(),
+        known: TYPES.join(", "),
+        hint: nearest.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default(),
     }
 }
 
@@ -256,6 +281,9 @@ mod tests {
             ("timestamp:1969-12-31 23:59:59.999999", Value::Timestamp(-1)),
             ("boolean:true", Value::Boolean(true)),
             ("null:", Value::Null),
+            ("text:http://x", Value::Text("http://x".into())),
+            ("::1", Value::Text("::1".into())),
+            ("/a:b", Value::Text("/a:b".into())),
         ] {
             assert_eq!(Value::from_argument(argument).unwrap(), value, "{argument}");
         }
@@ -280,8 +308,25 @@ mod tests {
             "boolean:1",
             "timestamp:2024-01-01T00:00:00Z",
             "timestamp:2024-01-01T00:00:00+01:00",
+            "null:5",
+            "http://x",
+            "Integer:5",
+            "a word: and more",
         ] {
             assert!(Value::from_argument(argument).is_err(), "{argument}");
+        }
+    }
+
+    #[test]
+    fn a_type_with_a_slip_in_it_is_never_a_text() {
+        for (argument, hint) in [
+            ("intger:5", "did you mean `integer`?"),
+            ("int:5", "did you mean `integer`?"),
+            ("Date:2024-01-01", "did you mean `date`?"),
+            ("string:x", "text:string:"),
+        ] {
+            let error = Value::from_argument(argument).unwrap_err().to_string();
+            assert!(error.contains(hint), "{error}");
         }
     }
 }

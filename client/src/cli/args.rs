@@ -12,7 +12,8 @@ use super::{Fault, Result, SQL_BYTES_MAX};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 something was found, 1 nothing was found, 2 an error (which is printed to standard \
-error). A reader that closes the pipe early, as head does, is no error.
+error), 128 and the signal's number where a signal such as Ctrl-C (130) ended it. A reader that closes \
+the pipe early, as head does, is no error.
 
 Servers by name come from a configuration file, $XDG_CONFIG_HOME/sift/sift.toml or
 ~/.config/sift/sift.toml (or --config FILE):
@@ -135,7 +136,8 @@ pub(super) struct QueryArgs {
     sql: String,
     /// Value of the next parameter ($1 is the first): TYPE:VALUE with a type of text, integer,
     /// decimal, float, boolean, date, timestamp or null; or a bare VALUE, which is an integer or a
-    /// decimal if it looks like one and else a text
+    /// decimal if it looks like one and else a text. A text that begins with a letter and has a colon
+    /// needs its type: text:http://x
     #[arg(short, long = "param", value_name = "[TYPE:]VALUE", allow_hyphen_values = true)]
     parameters: Vec<String>,
 }
@@ -156,7 +158,11 @@ pub(super) struct OutputArgs {
     /// Form of the output [default: table on a terminal, else csv]
     #[arg(short, long)]
     pub(super) format: Option<Format>,
-    /// Write to this file, which appears when it is whole
+    /// Write to this file, - for standard output [default: -]
+    ///
+    /// The file appears when it is whole; until then nothing is there, or what was there before. Its
+    /// owner, group and mode are those of the file that it replaces. A device, a FIFO, and the target of
+    /// a link are written to as by a shell's `>`.
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }
@@ -179,6 +185,11 @@ pub(super) struct FetchArgs {
     /// Path below the server's data root
     pub(super) file: String,
     /// Write to this file, - for standard output [default: the file's name, here]
+    ///
+    /// The file appears when it is whole. Until then its bytes are in FILE.part, and whence they come in
+    /// FILE.part.origin, from which the same fetch goes on when it broke off; both have to be
+    /// regular files of yours. A device or a FIFO is written to as by a shell's `>`, and nothing is
+    /// resumed.
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// Fetch the bytes FIRST to LAST only, counted from 0 and both included, as in HTTP; without

@@ -5,22 +5,54 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use sift_client::{Connection, Fetch, Progress, Statistics};
+use sift_client::{Connection, Fetch, OutputFile, Progress, Statistics};
 
 use super::args::FetchArgs;
-use super::output::stderr;
+use super::output::{self, stderr};
 use super::select::{describe, rounded};
-use super::{Fault, Outcome, Result};
+use super::{Fault, Outcome, Result, interrupt};
 
 const BAR: &str = "{wide_bar} {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left";
 
-pub(super) async fn run(connection: &mut Connection, args: &FetchArgs) -> Result<Outcome> {
+/// A checked choice of output; nothing is opened yet.
+pub(super) enum Target {
+    Stdout,
+    /// It is there, and is no regular file.
+    Special(PathBuf),
+    Regular(PathBuf),
+}
+
+impl Target {
+    /// # Errors
+    /// About a file that cannot be written, or that has no name.
+    pub(super) fn check(args: &FetchArgs) -> Result<Self> {
+        let path = match &args.output {
+            None => default_target(&args.file)?,
+            given => match output::file(given.as_deref()) {
+                None => return Ok(Self::Stdout),
+                Some(path) => path.to_owned(),
+            },
+        };
+        Ok(match OutputFile::is_regular(&path)? {
+            true => Self::Regular(path),
+            false => Self::Special(path),
+        })
+    }
+}
+
+/// What a fetch has brought.
+struct Brought {
+    bytes: u64,
+    resumed: u64,
+    statistics: Statistics,
+}
+
+pub(super) async fn run(
+    connection: &mut Connection,
+    target: Target,
+    args: &FetchArgs,
+) -> Result<Outcome> {
     let started = Instant::now();
-    let target = match &args.output {
-        Some(path) if path.as_os_str() == "-" => None,
-        Some(path) => Some(path.clone()),
-        None => Some(default_target(&args.file)?),
-    };
     let mut fetch = connection.fetch(&args.file).resume(!args.no_resume);
     if let Some(range) = args.range {
         fetch = match range.end {
@@ -28,15 +60,10 @@ pub(super) async fn run(connection: &mut Connection, args: &FetchArgs) -> Result
             None => fetch.range(range.start..),
         };
     }
-    let (bytes, resumed, statistics) = match target {
-        Some(path) => {
-            let fetched = with_bar(fetch).to_file(path).await?;
-            (fetched.bytes, fetched.resumed, fetched.statistics)
-        }
-        None => {
-            let (bytes, statistics) = to_stdout(fetch).await?;
-            (bytes, 0, statistics)
-        }
+    let Brought { bytes, resumed, statistics } = match target {
+        Target::Stdout => to_stdout(fetch).await?,
+        Target::Special(path) => in_place(fetch, OutputFile::create(path)?).await?,
+        Target::Regular(path) => interrupt::or(to_file(fetch, path)).await?,
     };
     if args.stats {
         let elapsed = rounded(started.elapsed());
@@ -52,14 +79,37 @@ pub(super) async fn run(connection: &mut Connection, args: &FetchArgs) -> Result
     Ok(Outcome::Found)
 }
 
-async fn to_stdout(fetch: Fetch<'_>) -> Result<(u64, Statistics)> {
+async fn to_file(fetch: Fetch<'_>, path: PathBuf) -> Result<Brought> {
+    let file = OutputFile::create(&path)?;
+    // where no other file can be made beside it, there is none to resume from
+    if file.is_in_place() {
+        return in_place(fetch, file).await;
+    }
+    drop(file);
+    let fetched = with_bar(fetch).to_file(path).await?;
+    let (bytes, resumed, statistics) = (fetched.bytes, fetched.resumed, fetched.statistics);
+    Ok(Brought { bytes, resumed, statistics })
+}
+
+async fn in_place(fetch: Fetch<'_>, mut file: OutputFile) -> Result<Brought> {
+    let mut chunks = fetch.chunks().await?;
+    while let Some(chunk) = chunks.next().await? {
+        file.write(&chunk)?;
+    }
+    file.finish()?;
+    let statistics = chunks.statistics().copied().unwrap_or_default();
+    Ok(Brought { bytes: chunks.length(), resumed: 0, statistics })
+}
+
+async fn to_stdout(fetch: Fetch<'_>) -> Result<Brought> {
     let mut chunks = fetch.chunks().await?;
     let mut stdout = io::stdout().lock();
     while let Some(chunk) = chunks.next().await? {
         stdout.write_all(&chunk).map_err(Fault::Stdout)?;
     }
     stdout.flush().map_err(Fault::Stdout)?;
-    Ok((chunks.length(), chunks.statistics().copied().unwrap_or_default()))
+    let statistics = chunks.statistics().copied().unwrap_or_default();
+    Ok(Brought { bytes: chunks.length(), resumed: 0, statistics })
 }
 
 /// Shows progress on standard error if that is a terminal.

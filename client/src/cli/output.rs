@@ -1,15 +1,14 @@
 //! Where records go and in which form: standard output, or a file that appears when it is whole.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::writer::StreamWriter;
 use arrow::json::writer::LineDelimited;
 use arrow::json::{Writer as JsonWriter, WriterBuilder};
+use sift_client::OutputFile;
 
 use super::args::{Format, OutputArgs};
 use super::table::Table;
@@ -19,35 +18,66 @@ use super::{Fault, Result};
 /// Bytes that are gathered before they are written.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// A checked choice of output; nothing is written yet.
+/// A checked choice of output; nothing is opened yet.
 pub(super) struct Output {
     format: Format,
+    /// Standard output without one.
     file: Option<PathBuf>,
+    is_regular: bool,
+}
+
+/// The file that `-o` names; `None` for standard output.
+pub(super) fn file(output: Option<&Path>) -> Option<&Path> {
+    output.filter(|path| path.as_os_str() != "-")
 }
 
 impl Output {
     /// # Errors
-    /// [`Fault::ArrowToTerminal`].
+    /// [`Fault::ArrowToTerminal`], and about a file that cannot be written.
     pub(super) fn check(args: &OutputArgs) -> Result<Self> {
-        let to_terminal = args.output.is_none() && io::stdout().is_terminal();
+        let file = file(args.output.as_deref());
+        let to_terminal = file.is_none() && io::stdout().is_terminal();
         let format = match args.format {
             Some(Format::Arrow) if to_terminal => return Err(Fault::ArrowToTerminal),
             Some(format) => format,
             None if to_terminal => Format::Table,
             None => Format::Csv,
         };
-        Ok(Self { format, file: args.output.clone() })
+        let is_regular = file.map(OutputFile::is_regular).transpose()?.unwrap_or_default();
+        Ok(Self { format, file: file.map(Path::to_owned), is_regular })
     }
 
     /// A table on standard output.
     pub(super) fn table() -> Self {
-        Self { format: Format::Table, file: None }
+        Self { format: Format::Table, file: None, is_regular: false }
     }
 
+    /// Whether there is a file to be removed when the command does not come to its end.
+    pub(super) fn is_regular(&self) -> bool {
+        self.is_regular
+    }
+
+    /// Opens the file, if there is one: the last that can go wrong before something is asked.
+    pub(super) fn open(self) -> Result<Opened> {
+        let sink = match self.file {
+            None => Sink::Stdout(BufWriter::with_capacity(BUFFER_BYTES, io::stdout())),
+            Some(path) => Sink::File(OutputFile::create(path)?),
+        };
+        Ok(Opened { format: self.format, sink })
+    }
+}
+
+/// An output where records can go.
+pub(super) struct Opened {
+    format: Format,
+    sink: Sink,
+}
+
+impl Opened {
     /// Begins to write records of a schema.
     pub(super) fn begin(self, schema: &SchemaRef) -> Result<Records> {
-        let mut sink = Sink::open(self.file)?;
-        let form = match self.format {
+        let Self { format, mut sink } = self;
+        let form = match format {
             Format::Table => Form::Table(Table::new(schema)),
             Format::Csv => Form::Csv(Csv::begin(schema, &mut sink)?),
             Format::Jsonl => Form::Jsonl,
@@ -108,63 +138,32 @@ impl Records {
 /// Bytes on their way out.
 pub(super) enum Sink {
     Stdout(BufWriter<io::Stdout>),
-    File { writer: BufWriter<File>, part: PathBuf, path: PathBuf },
+    File(OutputFile),
 }
 
 impl Sink {
-    fn open(path: Option<PathBuf>) -> Result<Self> {
-        let Some(path) = path else {
-            return Ok(Self::Stdout(BufWriter::with_capacity(BUFFER_BYTES, io::stdout())));
-        };
-        let mut part = OsString::from(&path);
-        part.push(".part");
-        let part = PathBuf::from(part);
-        match File::create(&part) {
-            Ok(file) => {
-                Ok(Self::File { writer: BufWriter::with_capacity(BUFFER_BYTES, file), part, path })
-            }
-            Err(source) => Err(Fault::File { action: "create", path: part, source }),
-        }
-    }
-
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
         match self {
             Self::Stdout(writer) => writer.write_all(bytes).map_err(Fault::Stdout),
-            Self::File { writer, part, .. } => {
-                writer.write_all(bytes).map_err(|e| file("write", part, e))
-            }
+            Self::File(file) => Ok(file.write(bytes)?),
         }
     }
 
-    /// Shows what there is; a file can wait.
+    /// Shows what there is.
     fn flush(&mut self) -> Result<()> {
         match self {
             Self::Stdout(writer) => writer.flush().map_err(Fault::Stdout),
-            Self::File { .. } => Ok(()),
+            Self::File(file) => Ok(file.flush()?),
         }
     }
 
     fn finish(mut self) -> Result<()> {
         self.flush()?;
-        if let Self::File { writer, part, path } = &mut self {
-            writer.flush().map_err(|e| file("write", part, e))?;
-            fs::rename(&part, path).map_err(|e| file("rename", part, e))?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Sink {
-    fn drop(&mut self) {
-        // after `finish` the part has another name and nothing is removed
-        if let Self::File { part, .. } = self {
-            let _gone = fs::remove_file(part);
+        match self {
+            Self::Stdout(_) => Ok(()),
+            Self::File(file) => Ok(file.finish()?),
         }
     }
-}
-
-fn file(action: &'static str, path: &std::path::Path, source: io::Error) -> Fault {
-    Fault::File { action, path: path.to_owned(), source }
 }
 
 /// Writes bytes to standard output.

@@ -6,7 +6,7 @@ use sift_client::{Channel, Connection, Query, Statistics};
 
 use super::args::SelectArgs;
 use super::output::{Output, stderr};
-use super::{Outcome, Result};
+use super::{Outcome, Result, interrupt};
 
 pub(super) async fn run(
     connection: &mut Connection,
@@ -14,7 +14,19 @@ pub(super) async fn run(
     output: Output,
     args: &SelectArgs,
 ) -> Result<Outcome> {
+    let is_regular = output.is_regular();
+    let answer = answer(connection, query, output, args);
+    if is_regular { interrupt::or(answer).await } else { answer.await }
+}
+
+async fn answer(
+    connection: &mut Connection,
+    query: Query,
+    output: Output,
+    args: &SelectArgs,
+) -> Result<Outcome> {
     let started = Instant::now();
+    let output = output.open()?;
     let mut stream = connection.select(query).await?;
     let mut records = output.begin(stream.schema())?;
     let mut count = 0;
@@ -65,14 +77,14 @@ fn times(statistics: &Statistics) -> String {
 
 /// A channel on one line.
 pub(super) fn describe(channel: &Channel) -> String {
-    match channel.level() {
-        Some(level) => format!(
-            "{}, level {level}, {}, {}",
+    match (channel.level_met(), channel.level()) {
+        (Some(met), Some(asked)) => format!(
+            "{}, level {met} ({asked} asked for), {}, {}",
             channel.protocol(),
             channel.cipher(),
             channel.key_exchange()
         ),
-        None => "not encrypted".to_owned(),
+        _ => "not encrypted".to_owned(),
     }
 }
 

@@ -6,17 +6,24 @@ use std::sync::Arc;
 use arrow::array::{
     ArrayRef, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array,
 };
-use sift_client::{Connection, Description, FileEntry};
+use sift_client::{Connection, Description, FileEntry, Query};
 
 use super::output::{self, Output};
 use super::table::printable;
-use super::{Outcome, Result};
+use super::{Outcome, Result, interrupt};
 
 pub(super) async fn files(
     connection: &mut Connection,
     pattern: &str,
     output: Output,
 ) -> Result<Outcome> {
+    let is_regular = output.is_regular();
+    let listing = list(connection, pattern, output);
+    if is_regular { interrupt::or(listing).await } else { listing.await }
+}
+
+async fn list(connection: &mut Connection, pattern: &str, output: Output) -> Result<Outcome> {
+    let output = output.open()?;
     let files = connection.files(pattern).await?;
     let texts = |of: fn(&FileEntry) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(files.iter().map(of)))
@@ -57,7 +64,7 @@ pub(super) async fn describe(connection: &mut Connection, file: &str) -> Result<
         ),
     ];
     let batch = RecordBatch::try_from_iter(columns)?;
-    let mut records = Output::table().begin(&batch.schema())?;
+    let mut records = Output::table().open()?.begin(&batch.schema())?;
     records.batch(&batch)?;
     records.finish()?;
     Ok(Outcome::Found)
@@ -93,7 +100,15 @@ fn protections(demands: impl Iterator<Item = (bool, u32)>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(texts))
 }
 
-pub(super) fn explanation(text: &str) -> Result<Outcome> {
+pub(super) async fn explain(
+    connection: &mut Connection,
+    query: Query,
+    analyze: bool,
+) -> Result<Outcome> {
+    let text = match analyze {
+        true => connection.explain_analyze(query).await?,
+        false => connection.explain(query).await?,
+    };
     for line in text.lines() {
         output::stdout(printable(line).as_bytes())?;
         output::stdout(b"\n")?;
@@ -111,11 +126,12 @@ pub(super) async fn channel(connection: &mut Connection) -> Result<Outcome> {
         ("server", channel.server().to_owned()),
         ("encrypted", yes_no(channel.encrypted()).to_owned()),
     ];
-    if let Some(level) = channel.level() {
+    if let (Some(met), Some(asked)) = (channel.level_met(), channel.level()) {
         known.push(("protocol", channel.protocol().to_owned()));
         known.push(("cipher", channel.cipher().to_owned()));
         known.push(("key exchange", channel.key_exchange().to_owned()));
-        known.push(("level", format!("{level} asked for, {} served", channel.server_level())));
+        let served = channel.server_level();
+        known.push(("level", format!("{met}; {asked} asked for, {served} served")));
     }
     if channel.encrypted() {
         known.push(("names", names(channel.peer_names())));

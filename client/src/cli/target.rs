@@ -1,14 +1,15 @@
 //! From names and flags to the options of a connection, and to the connection.
 
+use std::collections::BTreeMap;
 use std::env;
 
 use sift_client::{
-    ConnectOptions, Connection, ErrorKind, IdentityError, LEVELS, Level, Roots, Usage,
+    ConnectOptions, Connection, ErrorKind, IdentityError, LEVELS, Level, Roots, Usage, nearest,
 };
 
 use super::args::Target;
-use super::config::Config;
-use super::{Fault, Result, password};
+use super::config::{Config, Server};
+use super::{Fault, Result, hint, password};
 
 /// Holds the passphrase of the client certificate's key.
 const PASSPHRASE: &str = "SIFT_CERT_PASSPHRASE";
@@ -16,15 +17,29 @@ const PASSPHRASE: &str = "SIFT_CERT_PASSPHRASE";
 /// The server that is asked when none is named anywhere.
 const LOCAL: &str = "localhost";
 
-/// The options of the connection. Flags go before the configuration.
-pub(super) fn options(target: &Target) -> Result<ConnectOptions> {
+/// What is to be connected to.
+pub(super) struct Chosen {
+    pub(super) options: ConnectOptions,
+    pub(super) names: Names,
+}
+
+/// The servers that there are by name, and the one that was given.
+pub(super) struct Names {
+    given: String,
+    servers: BTreeMap<String, Server>,
+}
+
+/// Chooses the server. Flags go before the configuration.
+pub(super) fn choose(target: &Target) -> Result<Chosen> {
     let config = Config::load(target.config.as_deref())?;
     // an empty environment variable is none
     let given = target.server.as_deref().filter(|name| !name.is_empty());
     let name = given.or(config.default.as_deref()).unwrap_or(LOCAL);
     let server = config.server.get(name);
     if server.is_none() && given.is_none() && config.default.is_some() {
-        return Err(Fault::NoSuchDefault { path: config.path, name: name.to_owned() });
+        let near = nearest(name, config.server.keys().map(String::as_str));
+        let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        return Err(Fault::NoSuchDefault { path: config.path, name: name.to_owned(), hint });
     }
     let mut options = ConnectOptions::new(server.map_or(name, |server| &server.address));
     if let Some(server) = server {
@@ -96,11 +111,12 @@ pub(super) fn options(target: &Target) -> Result<ConnectOptions> {
             .connect_timeout(limit.min(ConnectOptions::CONNECT_TIMEOUT))
             .handshake_timeout(limit.min(ConnectOptions::HANDSHAKE_TIMEOUT));
     }
-    Ok(options)
+    let given = name.to_owned();
+    Ok(Chosen { options, names: Names { given, servers: config.server } })
 }
 
 /// Connects. Where a passphrase is missing, whoever sits at the terminal is asked for it.
-pub(super) async fn connect(options: ConnectOptions) -> Result<Connection> {
+pub(super) async fn connect(options: ConnectOptions, names: &Names) -> Result<Connection> {
     let error = match Connection::connect(&options).await {
         Ok(connection) => return Ok(connection),
         Err(error) => error,
@@ -108,7 +124,7 @@ pub(super) async fn connect(options: ConnectOptions) -> Result<Connection> {
     let ErrorKind::Usage(Usage::Passphrase { path, error: IdentityError::NoPassphrase }) =
         error.kind()
     else {
-        return Err(error.into());
+        return Err(hint::of_server(error, &names.given, &names.servers));
     };
     match rpassword::prompt_password(format!("passphrase of {}: ", path.display())) {
         Ok(passphrase) => Ok(Connection::connect(&options.client_passphrase(passphrase)).await?),

@@ -221,6 +221,10 @@ fn errors_are_exit_code_2_with_a_prefix() {
         check(&plain(&fake, &["select", "SELECT x"]), 2, "", expected);
         let expected = "sift: --param date:soon: `soon` is not a date; give YYYY-MM-DD\n";
         check(&plain(&fake, &["select", "SELECT", "--param", "date:soon"]), 2, "", expected);
+        let slip = plain(&fake, &["select", "SELECT", "-p", "intger:5"]);
+        assert_eq!(slip.status.code(), Some(2));
+        let error = String::from_utf8(slip.stderr).unwrap();
+        assert!(error.ends_with("; did you mean `integer`?\n"), "{error}");
         for wrong in [
             &["select"][..],
             &["select", "SELECT", "--scl", "1"],
@@ -441,6 +445,56 @@ fn fetch_writes_the_file_here_or_to_standard_output() {
     });
 }
 
+/// Knows two files, and answers nothing else.
+async fn with_two_files(mut peer: Peer) {
+    peer.greet().await;
+    while let Some((kind, body)) = peer.frame().await {
+        match kind {
+            Kind::List => {
+                let request: ListRequest = prost::Message::decode(body.as_slice()).unwrap();
+                let known = |path: &str| FileEntry { path: path.into(), ..Default::default() };
+                let files = match &request.pattern[..] {
+                    "*" => vec![known("cities.csv")],
+                    "sales/*" | "**/orders.csv" => vec![known("sales/orders.csv")],
+                    _ => Vec::new(),
+                };
+                peer.send(Kind::FileList, &FileList { files }).await;
+            }
+            Kind::Fetch => {
+                let request: FetchRequest = prost::Message::decode(body.as_slice()).unwrap();
+                peer.fail(Status::UnknownFile, &format!("`{}`: unknown file", request.file)).await;
+            }
+            _ => peer.fail(Status::UnknownFile, "`citis.csv`: unknown file").await,
+        }
+    }
+}
+
+#[test]
+fn an_unknown_file_is_told_with_the_nearest_one() {
+    run(async {
+        let fake = Fake::plain(with_two_files).await;
+        let nearest = "sift: `citis.csv`: unknown file; did you mean `cities.csv`?\n";
+        check(&plain(&fake, &["select", "SELECT * FROM 'citis.csv'"]), 2, "", nearest);
+        check(&plain(&fake, &["explain", "SELECT * FROM 'citis.csv'"]), 2, "", nearest);
+        check(&plain(&fake, &["describe", "citis.csv"]), 2, "", nearest);
+        for (file, hint) in [
+            ("sales/order.csv", "did you mean `sales/orders.csv`?"),
+            ("orders.csv", "did you mean `sales/orders.csv`?"),
+            (
+                "a*.csv",
+                "a fetch is of one file, by its name: `sift files 'a*.csv'` lists those that match, to \
+                 be fetched one by one, and `sift select \"SELECT * FROM 'a*.csv'\"` selects from all \
+                 of them",
+            ),
+        ] {
+            let expected = format!("sift: `{file}`: unknown file; {hint}\n");
+            check(&plain(&fake, &["fetch", file, "-o", "-"]), 2, "", &expected);
+        }
+        let unlike = plain(&fake, &["fetch", "nothing-like-it", "-o", "-"]);
+        check(&unlike, 2, "", "sift: `nothing-like-it`: unknown file\n");
+    });
+}
+
 fn configure(folder: &Path, text: &str) -> String {
     let path = folder.join("sift.toml");
     std::fs::write(&path, text).unwrap();
@@ -481,6 +535,7 @@ fn a_configuration_that_is_wrong_says_where() {
     for (text, expected) in [
         ("[server.a]\naddress = \"a\"\nscll = 3", "unknown field `scll`"),
         ("default = \"b\"", "there is no [server.b], which `default` names"),
+        ("default = \"fiels\"\n[server.files]\naddress = \"a\"", "did you mean `files`?"),
         (
             "default = \"a\"\n[server.a]\naddress = \"a\"\nscl = 1",
             "[server.a] scl: level 1 is retired",
@@ -497,6 +552,18 @@ fn a_configuration_that_is_wrong_says_where() {
     let missing = folder.path().join("missing.toml");
     let output = sift(&["--config", missing.to_str().unwrap(), "channel"]).output().unwrap();
     assert!(String::from_utf8(output.stderr).unwrap().contains("missing.toml: cannot read: "));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_with_the_nearest_name() {
+    let folder = tempfile::tempdir().unwrap();
+    // an address that no resolver is asked for, as a misspelled name
+    let config = configure(folder.path(), "[server.\"127.0.0.1:1b\"]\naddress = \"a\"\n");
+    let output = sift(&["--config", &config, "-s", "127.0.0.1:1", "files"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8(output.stderr).unwrap();
+    let hint = "; did you mean the server `127.0.0.1:1b` of the configuration?\n";
+    assert!(error.ends_with(hint), "{error}");
 }
 
 #[test]

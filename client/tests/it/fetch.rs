@@ -289,6 +289,8 @@ fn local_faults_are_told() {
         assert!(error.starts_with(&format!("{}.part: cannot create", path.display())), "{error}");
         let error = connection.fetch("f").to_file(folder.path()).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Local { .. }), "{error}");
+        let error = connection.fetch("f").to_file("/dev/null").await.unwrap_err().to_string();
+        assert!(error.starts_with("/dev/null: not a regular file"), "{error}");
         #[expect(clippy::reversed_empty_ranges, reason = "that is what is tested")]
         let error = connection.fetch("f").range(9..5).to_file(&path).await.unwrap_err();
         assert_eq!(error.to_string(), "an empty range of bytes: 9 to 5");

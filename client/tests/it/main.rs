@@ -16,6 +16,8 @@ mod channel;
 mod cli;
 /// Fetching: chunks, files, ranges, and going on after a break.
 mod fetch;
+/// Where `sift` writes: what `-o` may replace, and what it leaves behind.
+mod output;
 /// The small requests: files, describe, explain, report.
 mod requests;
 /// Selecting: whole answers, broken ones, hostile ones, and answers that nobody wants any more.

@@ -1,0 +1,128 @@
+//! What somebody has probably meant: a file that he may see, a server that he has configured.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use sift_client::{Connection, ErrorKind, Reason, Status, nearest};
+
+use super::config::Server;
+use super::{Fault, Result};
+
+/// Adds the file that is nearest to one that the server does not know. The server is asked for the
+/// files that the user may see, so a hint tells nothing that `sift files` would not.
+pub(super) async fn of_file<T>(done: Result<T>, connection: &mut Connection) -> Result<T> {
+    let error = match done {
+        Err(Fault::Client(error)) if error.status() == Some(Status::UnknownFile) => error,
+        done => return done,
+    };
+    let name = unknown_name(&error.to_string()).map(str::to_owned);
+    let near = match name {
+        Some(name) => near_file(&name, connection).await,
+        None => None,
+    };
+    Err(hinted(error, near.map(|near| format!("did you mean `{near}`?"))))
+}
+
+/// As [`of_file`], and says what to do about several files.
+pub(super) async fn of_fetch<T>(
+    done: Result<T>,
+    file: &str,
+    connection: &mut Connection,
+) -> Result<T> {
+    match done {
+        Err(Fault::Client(error))
+            if error.status() == Some(Status::UnknownFile) && file.contains(['*', '?', '[']) =>
+        {
+            let (argument, from) = (shell(file), shell(&select_from(file)));
+            let hint = format!(
+                "a fetch is of one file, by its name: `sift files {argument}` lists those that match, to be \
+                 fetched one by one, and `sift select {from}` selects from all of them"
+            );
+            Err(hinted(error, Some(hint)))
+        }
+        done => of_file(done, connection).await,
+    }
+}
+
+/// Adds the configured server whose name is nearest to one that was taken for a host.
+pub(super) fn of_server(
+    error: sift_client::Error,
+    given: &str,
+    servers: &BTreeMap<String, Server>,
+) -> Fault {
+    let is_unreachable = matches!(
+        error.kind(),
+        ErrorKind::ClientServer { reason: Reason::Unreachable(_) | Reason::TimedOut { .. }, .. }
+    );
+    let is_misspelled = is_unreachable && !servers.contains_key(given);
+    let near = nearest(given, servers.keys().map(String::as_str)).filter(|_| is_misspelled);
+    hinted(
+        error,
+        near.map(|near| format!("did you mean the server `{near}` of the configuration?")),
+    )
+}
+
+fn hinted(error: sift_client::Error, hint: Option<String>) -> Fault {
+    match hint {
+        Some(hint) => Fault::Hinted { error, hint },
+        None => error.into(),
+    }
+}
+
+/// The file in the server's words, `` `name`: unknown file ``.
+fn unknown_name(message: &str) -> Option<&str> {
+    message.strip_prefix('`')?.strip_suffix("`: unknown file")
+}
+
+/// Looks in the file's folder, and then for a file of its name in another one. What goes wrong with
+/// that is not what was asked for.
+async fn near_file(name: &str, connection: &mut Connection) -> Option<String> {
+    let (folder, base) = name.rsplit_once('/').unwrap_or(("", name));
+    let inside = if folder.is_empty() { "*".to_owned() } else { escaped(folder) + "/*" };
+    let files = connection.files(inside).await.unwrap_or_default();
+    if let Some(near) = nearest(name, files.iter().map(|file| file.path.as_str())) {
+        return Some(near.to_owned());
+    }
+    let elsewhere = connection.files(format!("**/{}", escaped(base))).await.unwrap_or_default();
+    elsewhere.into_iter().map(|file| file.path).next()
+}
+
+/// A text as a pattern that matches it alone.
+fn escaped(text: &str) -> String {
+    let mut pattern = String::new();
+    for c in text.chars() {
+        let _infallible = match c {
+            '*' | '?' | '[' | ']' => write!(pattern, "[{c}]"),
+            c => write!(pattern, "{c}"),
+        };
+    }
+    pattern
+}
+
+fn select_from(file: &str) -> String {
+    format!("SELECT * FROM {}", sift_client::quote_file(file))
+}
+
+/// A text as one word of a shell, in apostrophes unless it has some.
+fn shell(text: &str) -> String {
+    let is_plain = |quote: &[char]| !text.contains(quote);
+    match (is_plain(&['\'']), is_plain(&['"', '$', '`', '\\', '!'])) {
+        (false, true) => format!("\"{text}\""),
+        _ => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_shell() {
+        assert_eq!(shell("a*.csv"), "'a*.csv'");
+        assert_eq!(shell(&select_from("a*.csv")), "\"SELECT * FROM 'a*.csv'\"");
+        assert_eq!(shell("it's $5"), r"'it'\''s $5'");
+        assert_eq!(escaped("a[1]*"), "a[[]1[]][*]");
+        assert_eq!(unknown_name("`a`b`: unknown file"), Some("a`b"));
+        assert_eq!(unknown_name("line 1"), None);
+    }
+}
