@@ -1,9 +1,9 @@
 //! What `sift-bench` writes as JSON: where it was measured, and every run of every cell.
 
-use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use sift_client::OutputFile;
 
 use crate::Result;
 use crate::load::{Connections, Handshakes, Outcome};
@@ -139,13 +139,14 @@ impl Document {
         Self { sift_bench: VERSION, setting: Setting::here(), cells: Vec::new(), loads: Vec::new() }
     }
 
-    /// Writes it to `path`.
+    /// Writes it to `path`, as [`OutputFile`] does.
     ///
     /// # Errors
     /// What the operating system says.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let mut text = serde_json::to_string_pretty(self)?;
-        text.push('\n');
-        Ok(fs::write(path, text)?)
+        let mut file = OutputFile::create(path)?;
+        file.write(serde_json::to_string_pretty(self)?.as_bytes())?;
+        file.write(b"\n")?;
+        Ok(file.finish()?)
     }
 }

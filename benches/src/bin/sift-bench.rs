@@ -1,7 +1,7 @@
 //! `sift-bench`: what Sift takes on this machine, beside what the machine can do.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use sift_benches::question::Ask;
 use sift_benches::server::{Security, run_as_server};
 use sift_benches::suites::Suites;
 use sift_benches::{Result, link, text};
-use sift_client::{LEVELS, Level};
+use sift_client::{LEVELS, Level, OutputFile};
 
 /// Measure Sift on this machine, beside what the machine can do.
 #[derive(Debug, Parser)]
@@ -62,6 +62,18 @@ enum Command {
         #[arg(long, short, value_name = "DIR")]
         output: PathBuf,
     },
+}
+
+impl Command {
+    /// Where every run is to be written.
+    fn json(&self) -> Option<&Path> {
+        match self {
+            Self::Generate(_) | Self::Report { .. } => None,
+            Self::Floors(Floors { json, .. }) => json.as_deref(),
+            Self::Compare(chosen) => chosen.json.as_deref(),
+            Self::Load(chosen) => chosen.json.as_deref(),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -233,6 +245,10 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode> {
+    // told now, and not when everything is measured
+    if let Some(path) = command.json() {
+        OutputFile::is_regular(path)?;
+    }
     match command {
         Command::Generate(Generate { data, formats }) => {
             for made in generate::run(&data.data, &formats, data.scale)? {

@@ -157,9 +157,11 @@ fn table(file: &Lineitem, series: &[Series], columns: usize) -> Result<String> {
 }
 
 fn channel(channel: &Channel) -> String {
-    let level = channel.level().map_or_else(|| "plain".to_owned(), |level| level.to_string());
+    let (Some(met), Some(asked)) = (channel.level_met(), channel.level()) else {
+        return "not encrypted".to_owned();
+    };
     format!(
-        "level {level}, {}, key exchange {}, {}",
+        "level {met} ({asked} asked for), {}, key exchange {}, {}",
         channel.protocol(),
         channel.key_exchange(),
         channel.cipher()
