@@ -39,7 +39,7 @@ enum To {
         writer: BufWriter<NamedTempFile>,
         /// The end of links.
         path: PathBuf,
-        old: Option<Old>,
+        old: Option<Box<Old>>,
     },
 }
 
@@ -143,7 +143,10 @@ fn open(path: &Path) -> io::Result<To> {
     };
     // what may not be written may not be replaced either
     let old = match old {
-        Some(metadata) => Some(Old { metadata, file: File::options().write(true).open(&path)? }),
+        Some(metadata) => {
+            let file = File::options().write(true).open(&path)?;
+            Some(Box::new(Old { metadata, file }))
+        }
         None => None,
     };
     let folder = place::folder_of(&path);
@@ -184,7 +187,7 @@ fn emptied(writer: &BufWriter<File>, is_old: &mut bool) -> io::Result<()> {
 }
 
 /// Puts a whole temporary file at the place of `path`.
-fn named(file: NamedTempFile, path: &Path, old: Option<Old>) -> io::Result<()> {
+fn named(file: NamedTempFile, path: &Path, old: Option<Box<Old>>) -> io::Result<()> {
     Place::check_regular(path)?;
     if let Some(old) = &old {
         place::take_after(&old.metadata, file.as_file())?;

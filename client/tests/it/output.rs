@@ -163,6 +163,9 @@ fn a_link_stays_one_and_its_target_is_written() {
     });
 }
 
+/// Puts something at a path.
+type Plant = fn(&Here, &Path);
+
 #[test]
 fn a_name_that_can_be_guessed_is_not_written_to() {
     run(async {
@@ -172,7 +175,7 @@ fn a_name_that_can_be_guessed_is_not_written_to() {
         symlink("victim", here.at("out.part")).unwrap();
         here.succeeds(&to(&SELECT, "out"));
         assert_eq!(fs::read_to_string(here.at("out")).unwrap(), CSV);
-        let plants: [(&str, fn(&Here, &Path)); 3] = [
+        let plants: [(&str, Plant); 3] = [
             ("a link", |_, at| symlink("victim", at).unwrap()),
             ("a second name", |here, at| fs::hard_link(here.at("victim"), at).unwrap()),
             ("a FIFO", |_, at| {
