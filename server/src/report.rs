@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sift_proto::frame::Kind;
 use sift_proto::message::Status;
+use sift_proto::owner::OwnerName;
 use tracing::{debug, info, warn};
 
 use crate::answer::{Account, micros};
@@ -21,9 +22,9 @@ pub(crate) fn connected(facts: &Facts, user: &User, client: &str, asked: u32) {
     let client: String = client.chars().take(CLIENT_CHARS_MAX).collect();
     info!(
         peer = %facts.peer,
-        level = facts.level_met(),
-        level_asked = asked,
-        level_served = facts.level_number(),
+        scl = facts.level_met(),
+        scl_asked = asked,
+        scl_served = facts.level_number(),
         protocol = facts.protocol(),
         cipher = facts.cipher(),
         key_exchange = facts.key_exchange(),
@@ -35,12 +36,13 @@ pub(crate) fn connected(facts: &Facts, user: &User, client: &str, asked: u32) {
     );
 }
 
-/// Texts as a JSON list, in either form of the log.
-struct List<'a>(&'a [String]);
+/// The names in a certificate as a JSON list, in either form of the log.
+struct List<'a>(&'a [OwnerName]);
 
 impl fmt::Debug for List<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", serde_json::Value::from(self.0))
+        let texts: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        write!(f, "{}", serde_json::Value::from(texts))
     }
 }
 
