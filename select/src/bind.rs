@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, Field};
 
 use crate::aggregate::Aggregate;
 use crate::alike::alike;
+use crate::cancel::spend;
 use crate::expr::{Expr, ExprKind};
 use crate::file_set::PATH_COLUMN;
 use crate::plan::Item;
@@ -174,6 +175,8 @@ impl Binder<'_> {
     /// Finds a column, if there is one: by its exact name first, then, unless quoted, without
     /// regard to case. `"a.b"` is first the column with that name, `a.b` first what is in `a`.
     fn look_up(&self, name: &Name) -> Result<Option<(usize, &Field)>> {
+        // names times columns may be many
+        spend(self.view.columns().len() + self.keys.len())?;
         let alike = self.view.fields().filter(|(_, field)| matches(name, field.name()));
         let alike: Vec<(usize, &Field)> = alike.collect();
         let fit = |field: &Field| (*field.name() == name.text, nesting::has_parts_of(name, field));

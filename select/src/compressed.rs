@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::cancel::{Stopped, spend};
 use crate::{Error, ErrorKind, Result, waiting};
 
 /// Bytes that are decompressed at a time.
@@ -137,6 +138,9 @@ impl Stream {
                 Err(error) => self.end = Some(Err(self.error(error, used))),
             }
         }
+        if spend(used).is_err() {
+            self.end = Some(Err(Stopped.into()));
+        }
         self.chunk.truncate(used);
         self.decompressed += used as u64;
     }
@@ -150,6 +154,7 @@ impl Stream {
                 Error::new(ErrorKind::FileChanged, message)
             }
             Ok(Unreadable::Io(error)) => Error::io(name, error),
+            Ok(Unreadable::Stopped) => Stopped.into(),
             Err(error) => {
                 let behind = self.decompressed + used as u64;
                 let why = match error.kind() {
@@ -193,6 +198,8 @@ enum Unreadable {
     Shortened,
     #[error(transparent)]
     Io(io::Error),
+    #[error("cancelled")]
+    Stopped,
 }
 
 impl Read for FileBytes {
@@ -200,6 +207,8 @@ impl Read for FileBytes {
         let position = self.position.load(Ordering::Relaxed);
         let left = usize::try_from(self.bytes - position).unwrap_or(usize::MAX);
         let length = left.min(buffer.len());
+        // of a file that is empty, however long it is, nothing comes out between two of these
+        spend(length).map_err(|_stopped| io::Error::other(Unreadable::Stopped))?;
         waiting::read_exact_at(&self.file, &mut buffer[..length], position).map_err(|error| {
             io::Error::other(match error.kind() {
                 io::ErrorKind::UnexpectedEof => Unreadable::Shortened,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 
+use crate::cancel::spend;
 use crate::columnar::parquet::ParquetKeys;
 use crate::columnar::{ipc, parquet};
 use crate::compressed::{Compression, Stream};
@@ -398,6 +399,7 @@ impl Text<'_> {
 
 /// Fills `buffer` with the bytes from `at` of the file that errors call `name`.
 pub(crate) fn read(name: &str, file: &File, buffer: &mut [u8], at: u64) -> Result<()> {
+    spend(1 + buffer.len() / BYTES_PER_STEP)?;
     waiting::read_exact_at(file, buffer, at).map_err(|error| match error.kind() {
         std::io::ErrorKind::UnexpectedEof => {
             let message = format!("{name}: was truncated while it was read");
@@ -406,6 +408,9 @@ pub(crate) fn read(name: &str, file: &File, buffer: &mut [u8], at: u64) -> Resul
         _ => Error::io(name, error),
     })
 }
+
+/// Bytes of a file that are read in about the time of a step.
+const BYTES_PER_STEP: usize = 16;
 
 /// Endings of names and the formats that they tell.
 const ENDINGS: &[(&str, &str)] = &[

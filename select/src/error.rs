@@ -47,6 +47,8 @@ pub enum ErrorKind {
     FileChanged,
     /// The operating system could not read the file.
     Io,
+    /// The work was not wanted any more: a [`Cancel`](crate::Cancel) was raised.
+    Cancelled,
 }
 
 impl Error {
@@ -67,14 +69,14 @@ impl Error {
         self
     }
 
-    /// With what the text does not tell, since whoever asked may not see all records.
-    pub(crate) fn withholding(mut self, details: &Self) -> Self {
+    /// With what the text does not tell, since it is not for whoever asked.
+    pub(crate) fn withholding(mut self, details: impl fmt::Display) -> Self {
         self.0.withheld = Some(details.to_string());
         self
     }
 
-    /// What the text does not tell because it is about records that whoever asked may not see: for
-    /// the administrator's log alone.
+    /// What the text does not tell because it is about records that whoever asked may not see, or
+    /// about the server's folders: for the administrator's log alone.
     pub fn withheld(&self) -> Option<&str> {
         self.0.withheld.as_deref()
     }

@@ -23,11 +23,15 @@ use arrow::error::ArrowError;
 pub(crate) use evaluated::Evaluated;
 use lazy::{Connective, case, coalesce, connective};
 
+use crate::cancel::{Stopped, spend};
 use crate::expr::{Expr, ExprKind, LiteralSet};
 use crate::functions::{Arguments, Function};
 use crate::syntax::CompareOp;
 use crate::types::{integer_at, text_at, type_name};
 use crate::{Error, ErrorKind, Source, cast, numeric};
+
+/// Steps that a node of an expression takes, however few the records are.
+const NODE_STEPS: usize = 64;
 
 /// Why an expression has no value for some record.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +45,13 @@ impl Problem {
     /// The error of a query over `source`, where it is not about one record.
     pub(crate) fn to_error(&self, source: &Source) -> Error {
         Error::new(ErrorKind::Computation, format!("{}: {}", source.name(), self.0))
+    }
+}
+
+impl From<Stopped> for Problem {
+    /// One that nobody is told.
+    fn from(_stopped: Stopped) -> Self {
+        Self("cancelled".to_owned())
     }
 }
 
@@ -110,6 +121,7 @@ pub(crate) fn first_problem(expr: &Expr, input: Input<'_>) -> Option<(usize, Pro
 }
 
 fn evaluated(expr: &Expr, input: Input<'_>) -> Result<Evaluated, Problem> {
+    spend(input.rows + NODE_STEPS)?;
     let booleans = |array: BooleanArray| Ok(Evaluated::Array(Arc::new(array)));
     match &expr.kind {
         ExprKind::Column(index) => match input.columns.get(*index) {
@@ -154,7 +166,7 @@ fn evaluated(expr: &Expr, input: Input<'_>) -> Result<Evaluated, Problem> {
             booleans(in_set(&evaluate(operand, input)?, set, *has_null))
         }
         ExprKind::Match { operand, pattern } => {
-            booleans(pattern.mask(evaluate(operand, input)?.as_string()))
+            booleans(pattern.mask(evaluate(operand, input)?.as_string())?)
         }
         ExprKind::IsNull(operand) => booleans(boolean::is_null(&evaluate(operand, input)?)?),
         ExprKind::IsTruth { operand, truth } => {

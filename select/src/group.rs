@@ -10,6 +10,7 @@ use arrow::compute::take;
 
 use crate::aggregate::{Aggregate, Members, State};
 use crate::budget::{Exceeded, MemoryBudget, Reservation};
+use crate::cancel::{look, spend};
 use crate::eval::Problem;
 use crate::expr::Expr;
 use crate::key_table::KeyTable;
@@ -17,7 +18,10 @@ use crate::plan::Item;
 use crate::{Error, ErrorKind};
 
 /// Groups of another table that are looked up at once: their keys are copied.
-const MERGED_AT_ONCE: usize = 8 << 10;
+pub(crate) const MERGED_AT_ONCE: usize = 8 << 10;
+
+/// Steps that it takes to look one up.
+pub(crate) const MERGED_STEPS: usize = 16;
 
 /// What is grouped by what.
 #[derive(Debug)]
@@ -198,6 +202,7 @@ impl GroupTable {
         match (&mut self.keys, &other.keys) {
             (Some(table), Some(more)) => {
                 for keys in more.numbers().chunks(MERGED_AT_ONCE) {
+                    spend(MERGED_STEPS * keys.len())?;
                     table.intern(more.columns(keys)?, &mut self.groups)?;
                 }
                 self.first.resize(table.len(), u64::MAX);
@@ -244,6 +249,7 @@ impl GroupTable {
         };
         let order = UInt32Array::from(order);
         for (aggregate, state) in grouping.aggregates.iter().zip(&grouping.state_of) {
+            look()?;
             let values = aggregate.finish(&self.states[*state])?;
             columns.push(take(&values, &order, None)?);
         }

@@ -7,7 +7,6 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow::array::BooleanArray;
@@ -15,6 +14,7 @@ use arrow::compute::concat_batches;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use crate::block::Block;
+use crate::cancel::{self, Cancel};
 use crate::eval::Problem;
 use crate::feed::{Feed, Place};
 use crate::group::{GroupError, GroupTable, Grouping};
@@ -29,7 +29,10 @@ pub(crate) const BATCH_RECORDS_MIN: usize = 4096;
 
 /// A unit of parallel work.
 #[derive(Debug)]
-pub struct Morsel(pub(crate) Work);
+pub struct Morsel {
+    pub(crate) work: Work,
+    pub(crate) cancel: Cancel,
+}
 
 #[derive(Debug)]
 pub(crate) enum Work {
@@ -45,7 +48,6 @@ pub(crate) struct Read {
     pub(crate) plan: Plan,
     pub(crate) feed: Arc<Feed>,
     pub(crate) gather: Arc<Gather>,
-    pub(crate) cancelled: Arc<AtomicBool>,
 }
 
 /// What came of a morsel; errors are inside.
@@ -92,24 +94,27 @@ impl Morsel {
     /// peer.
     pub fn run(self) -> Outcome {
         let start = Instant::now();
-        Outcome(match self.0 {
-            Work::Read(read) => Done::Read(read.run(start)),
-            Work::Finish(mut tail) => {
-                let result = tail.next();
-                Done::Finish { tail, result, time: start.elapsed() }
-            }
+        let Self { work, cancel } = self;
+        cancel.during(|| {
+            Outcome(match work {
+                Work::Read(read) => Done::Read(read.run(start)),
+                Work::Finish(mut tail) => {
+                    let result = tail.next();
+                    Done::Finish { tail, result, time: start.elapsed() }
+                }
+            })
         })
     }
 }
 
 impl Read {
     fn run(self, start: Instant) -> Piece {
-        if self.cancelled.load(Ordering::Relaxed) {
+        if cancel::look().is_err() {
             return Piece::default();
         }
         let mut reader = Reader::new(self.plan.bound(), &self.gather);
         let turn = self.feed.next(&mut |place, block| {
-            if self.cancelled.load(Ordering::Relaxed) {
+            if cancel::look().is_err() {
                 return ControlFlow::Break(());
             }
             reader.block(place, block)

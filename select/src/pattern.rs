@@ -5,40 +5,24 @@
 //! otherwise is refused. Named classes in brackets are of ASCII; `\w` and `\s` are of Unicode.
 
 use arrow::array::{Array, BooleanArray, StringArray};
-use arrow::buffer::BooleanBuffer;
-use regex::{Regex, RegexBuilder};
 
+use crate::cancel::Stopped;
 use crate::functions::{push_lower, to_lower};
-use crate::like::Like;
+use crate::like::{self, Like};
+use crate::regular::Regular;
 use crate::syntax::PatternLanguage;
 use crate::waiting::may_wait;
-
-/// Most bytes of a compiled pattern, and of what its search caches for each thread.
-const PROGRAM_BYTES_MAX: usize = 512 << 10;
 
 /// Most repetitions that `{n}` asks for, as in PostgreSQL.
 const REPETITIONS_MAX: u32 = 255;
 
 /// A compiled pattern.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Pattern {
     Like(Like),
     /// In lower case, for texts in lower case.
     ILike(Like),
-    Regex(Regex),
-}
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Like(left), Self::Like(right)) | (Self::ILike(left), Self::ILike(right)) => {
-                left == right
-            }
-            // the text says all: flags are part of it
-            (Self::Regex(left), Self::Regex(right)) => left.as_str() == right.as_str(),
-            _ => false,
-        }
-    }
+    Regular(Box<Regular>),
 }
 
 impl Pattern {
@@ -67,21 +51,21 @@ impl Pattern {
             }
             PatternLanguage::Similar => {
                 let regex = Translation::new(pattern, Some(escape)).translate()?;
-                compile(&format!("(?s)\\A(?:{regex})\\z"), pattern)
+                regular(&format!("(?s)\\A(?:{regex})\\z"), pattern)
             }
             PatternLanguage::Regex => {
                 let regex = Translation::new(pattern, None).translate()?;
-                compile(&format!("(?s){regex}"), pattern)
+                regular(&format!("(?s){regex}"), pattern)
             }
             PatternLanguage::RegexIgnoringCase => {
                 let regex = Translation::new(pattern, None).translate()?;
-                compile(&format!("(?si){regex}"), pattern)
+                regular(&format!("(?si){regex}"), pattern)
             }
         }
     }
 
     /// Whether `text` matches; `scratch` is memory to be used again.
-    pub(crate) fn matches(&self, text: &str, scratch: &mut String) -> bool {
+    pub(crate) fn matches(&self, text: &str, scratch: &mut String) -> Result<bool, Stopped> {
         match self {
             Self::Like(like) => like.matches(text),
             Self::ILike(like) => {
@@ -89,41 +73,26 @@ impl Pattern {
                 push_lower(text, scratch);
                 like.matches(scratch)
             }
-            Self::Regex(regex) => regex.is_match(text),
+            Self::Regular(regular) => regular.is_match(text),
         }
     }
 
     /// Where the texts match; null where they are.
-    pub(crate) fn mask(&self, texts: &StringArray) -> BooleanArray {
+    pub(crate) fn mask(&self, texts: &StringArray) -> Result<BooleanArray, Stopped> {
         let mask = match self {
-            Self::Like(like) => like.mask(texts),
-            _ => {
+            Self::Like(like) => like.mask(texts)?,
+            _ => like::mask(texts, |texts| {
                 let mut scratch = String::new();
                 let is_match = |row| self.matches(texts.value(row), &mut scratch);
-                BooleanBuffer::collect_bool(texts.len(), is_match)
-            }
+                like::try_collect(texts.len(), is_match)
+            })?,
         };
-        BooleanArray::new(mask, texts.nulls().cloned())
+        Ok(BooleanArray::new(mask, texts.nulls().cloned()))
     }
 }
 
-fn compile(regex: &str, written: &str) -> Result<Pattern, String> {
-    RegexBuilder::new(regex)
-        .size_limit(PROGRAM_BYTES_MAX)
-        .dfa_size_limit(PROGRAM_BYTES_MAX)
-        .build()
-        .map(Pattern::Regex)
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(limit) => {
-                format!("the pattern '{written}' compiles to more than {limit} bytes")
-            }
-            error => {
-                let text = error.to_string();
-                let complaint = text.lines().last().unwrap_or_default();
-                let complaint = complaint.strip_prefix("error: ").unwrap_or(complaint);
-                format!("the pattern '{written}' is no regular expression: {complaint}")
-            }
-        })
+fn regular(pattern: &str, written: &str) -> Result<Pattern, String> {
+    Regular::new(pattern, written).map(Box::new).map(Pattern::Regular)
 }
 
 /// A pattern on its way to the regex crate.

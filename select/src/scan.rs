@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use arrow::record_batch::RecordBatch;
 use crate::access::AccessPath;
 use crate::batches::Batches;
 use crate::budget::MemoryBudget;
+use crate::cancel::{Cancel, Stopped};
 use crate::feed::Feed;
 use crate::morsel::{Done, Failure, Morsel, Outcome, Piece, Read, Work};
 use crate::plan::Plan;
@@ -36,6 +36,9 @@ pub struct ScanOptions {
     /// What it costs to read a run of records apart from others, in bytes of those that are read in
     /// one go; default 16 KiB. A key is used where it costs less than what is read without it.
     pub apart_bytes: u64,
+    /// Ends the scan where it is raised; default: nobody raises it. [`step`](Scan::step) is
+    /// `Cancelled` then.
+    pub cancel: Cancel,
 }
 
 impl Default for ScanOptions {
@@ -47,6 +50,7 @@ impl Default for ScanOptions {
             spill: None,
             pruning: true,
             apart_bytes: 16 << 10,
+            cancel: Cancel::default(),
         }
     }
 }
@@ -82,12 +86,14 @@ pub enum Step {
     Done,
 }
 
-/// The state of one scan. Dropping it makes morsels that have not started end at once.
+/// The state of one scan. Dropping it makes its morsels end: those that run within milliseconds, the
+/// others at once.
 #[derive(Debug)]
 pub struct Scan {
     plan: Plan,
     feed: Arc<Feed>,
-    cancelled: Arc<AtomicBool>,
+    /// Raised when no morsel is wanted any more.
+    cancel: Cancel,
     morsels_in_flight_max: u64,
     /// Morsels handed out.
     started: u64,
@@ -140,7 +146,7 @@ impl Scan {
         };
         let mut scan = Self {
             feed,
-            cancelled: Arc::default(),
+            cancel: options.cancel.child(),
             morsels_in_flight_max: options.morsels_in_flight_max.max(1) as u64,
             started: 0,
             absorbed: 0,
@@ -172,25 +178,25 @@ impl Scan {
     /// What to do next.
     ///
     /// # Errors
-    /// `Record`, `Computation`, `FileChanged`, `Io`: the answer ends here, after the batches
-    /// that came before it in the file's order.
+    /// `Record`, `Computation`, `FileChanged`, `Io`, `Cancelled`: the answer ends here, after the
+    /// batches that came before it in the file's order.
     pub fn step(&mut self) -> Result<Step> {
+        self.end_if_cancelled();
         let held = self.started - self.absorbed + self.batches.ready() as u64;
         let has_room = held < self.morsels_in_flight_max;
         let has_turns = self.feed.turns().is_none_or(|turns| self.started < turns);
         match &mut self.state {
             State::Scanning if has_turns && has_room => {
                 self.started += 1;
-                return Ok(Step::Run(Morsel(Work::Read(Read {
+                return Ok(self.run(Work::Read(Read {
                     plan: self.plan.clone(),
                     feed: Arc::clone(&self.feed),
                     gather: Arc::clone(&self.gather),
-                    cancelled: Arc::clone(&self.cancelled),
-                }))));
+                })));
             }
             State::Finishing(tail) if has_room => {
                 if let Some(tail) = tail.take() {
-                    return Ok(Step::Run(Morsel(Work::Finish(tail))));
+                    return Ok(self.run(Work::Finish(tail)));
                 }
             }
             _ => {}
@@ -210,6 +216,8 @@ impl Scan {
 
     /// Takes the outcome of a morsel back, in any order.
     pub fn accept(&mut self, outcome: Outcome) {
+        // a morsel that was stopped has a wrong outcome
+        self.end_if_cancelled();
         match outcome.0 {
             Done::Read(piece) => {
                 let Some(turn) = piece.turn else {
@@ -226,6 +234,9 @@ impl Scan {
             }
             Done::Finish { tail, result, time } => {
                 self.statistics.scan_time += time;
+                if !matches!(self.state, State::Finishing(_)) {
+                    return;
+                }
                 match result {
                     Ok(Some(batch)) => {
                         self.append(&batch);
@@ -355,8 +366,19 @@ impl Scan {
         }
     }
 
+    fn run(&self, work: Work) -> Step {
+        Step::Run(Morsel { work, cancel: self.cancel.clone() })
+    }
+
+    fn end_if_cancelled(&mut self) {
+        let is_under_way = matches!(self.state, State::Scanning | State::Finishing(_));
+        if is_under_way && self.cancel.is_raised() {
+            self.end(Err(Stopped.into()));
+        }
+    }
+
     fn end(&mut self, result: Result<()>) {
-        self.cancelled.store(true, Ordering::Relaxed);
+        self.cancel.raise();
         self.batches.flush();
         self.state = State::Ending(result);
     }
@@ -393,7 +415,7 @@ impl Scan {
 
 impl Drop for Scan {
     fn drop(&mut self) {
-        self.cancelled.store(true, Ordering::Relaxed);
+        self.cancel.raise();
     }
 }
 

@@ -11,6 +11,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::aggregate::Aggregate;
 use crate::block::{Block, Fault, Rows};
+use crate::cancel::spend;
 use crate::eval::{self, Input, Problem};
 use crate::expr::Expr;
 use crate::extent::Gathered;
@@ -104,6 +105,9 @@ impl<'b> Selection<'b> {
         shown: &mut Vec<u32>,
         undecided: &mut u64,
     ) {
+        if spend(records.len()).is_err() {
+            return;
+        }
         let mut part = self.of(records.clone().collect());
         match part.try_show(filter) {
             Ok(()) => shown.extend(part.take_indices().into_iter().flatten()),

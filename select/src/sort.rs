@@ -12,6 +12,7 @@
 
 mod keys;
 mod merge;
+mod order;
 mod run;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::{filter, interleave_record_batch};
 
 use crate::budget::{Exceeded, MemoryBudget, Reservation};
+use crate::cancel::spend;
 use crate::eval::Problem;
 use crate::plan::{Order, Plan};
 use crate::selection::{Origin, Stop};
@@ -395,13 +397,16 @@ impl<'b> Sorted<'b> {
         order: Option<&Order>,
         batches: &'b [RecordBatch],
     ) -> Result<Self, Problem> {
-        let rows =
-            batches.iter().map(|batch| keys.rows_of(batch)).collect::<Result<Vec<_>, _>>()?;
+        let rows_of = |batch: &RecordBatch| {
+            spend(batch.num_rows())?;
+            keys.rows_of(batch)
+        };
+        let rows = batches.iter().map(rows_of).collect::<Result<Vec<_>, _>>()?;
         let each = |(batch, rows): (usize, &RecordBatch)| {
             (0..rows.num_rows()).map(move |row| (batch, row))
         };
         let mut indices: Vec<(usize, usize)> = batches.iter().enumerate().flat_map(each).collect();
-        indices.sort_unstable_by(|a, b| rows[a.0].row(a.1).cmp(&rows[b.0].row(b.1)));
+        order::sort_by(&mut indices, |a, b| rows[a.0].row(a.1).cmp(&rows[b.0].row(b.1)))?;
         if let Some(order) = order {
             let leading: Vec<_> =
                 batches.iter().map(|b| keys.leading_rows_of(b)).collect::<Result<_, _>>()?;
@@ -432,6 +437,7 @@ impl<'b> Sorted<'b> {
 
     /// Some rows as a batch of their own.
     fn batch(&self, rows: &[(usize, usize)]) -> Result<RecordBatch, Problem> {
+        spend(rows.len() + self.batches.len())?;
         let batches: Vec<&RecordBatch> = self.batches.iter().collect();
         Ok(interleave_record_batch(&batches, rows)?)
     }

@@ -9,6 +9,7 @@ use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOption
 use arrow::compute::{filter, filter_record_batch};
 
 use crate::budget::Reservation;
+use crate::cancel::spend;
 use crate::eval::{self, Input, Problem};
 use crate::group::{GroupError, GroupTables};
 use crate::key_table::KeyTable;
@@ -79,6 +80,7 @@ impl Tail {
     /// values.
     pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
+            spend(SORTED_ROWS_MAX)?;
             self.stage = match std::mem::replace(&mut self.stage, Stage::Done) {
                 Stage::Gathered => match self.groups()? {
                     Some(groups) => Stage::Groups(Box::new(groups)),

@@ -8,9 +8,15 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 use rustix::fs::fstatfs;
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
+
+use crate::cancel::briefly;
+
+/// How long work may keep a thread that has other things to do.
+const AT_ONCE_TIME: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Waiting {
@@ -24,8 +30,8 @@ thread_local! {
     static WAITING: Cell<Waiting> = const { Cell::new(Waiting::Allowed) };
 }
 
-/// Does `work` on this thread without waiting for a file system. `None` where it would have had to:
-/// then some of it was done, and what came of it is thrown away. Not to be nested: behind the inner one the
+/// Does `work` on this thread without waiting for a file system, and not for long. `None` where it
+/// would have had to: then some of it was done, and what came of it is thrown away. Not to be nested: behind the inner one the
 /// outer one may wait.
 pub fn at_once<T>(work: impl FnOnce() -> T) -> Option<T> {
     /// Allows it again, after a panic too.
@@ -37,7 +43,7 @@ pub fn at_once<T>(work: impl FnOnce() -> T) -> Option<T> {
     }
     WAITING.set(Waiting::Refused);
     let _refusal = Refusal;
-    let done = work();
+    let done = briefly(AT_ONCE_TIME, work)?;
     (WAITING.get() == Waiting::Refused).then_some(done)
 }
 

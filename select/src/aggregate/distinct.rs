@@ -7,7 +7,9 @@ use arrow::compute::{filter, is_not_null};
 use arrow::datatypes::{DataType, UInt32Type};
 
 use super::{Members, State};
+use crate::cancel::spend;
 use crate::eval::Problem;
+use crate::group::{MERGED_AT_ONCE, MERGED_STEPS};
 use crate::key_table::KeyTable;
 
 /// The pairs of group and value so far; NULL is no value.
@@ -51,11 +53,15 @@ impl Distinct {
     }
 
     pub(super) fn merge(&mut self, other: &Self, groups: &[u32]) -> Result<(), Problem> {
-        let Some((theirs, values)) = other.columns()? else { return Ok(()) };
-        let ours = UInt32Array::from_iter_values(
-            theirs.as_primitive::<UInt32Type>().values().iter().map(|g| groups[*g as usize]),
-        );
-        self.insert_pairs(Arc::new(ours), values)
+        for numbers in other.pairs.numbers().chunks(MERGED_AT_ONCE) {
+            spend(MERGED_STEPS * numbers.len())?;
+            let mut columns = other.pairs.columns(numbers)?.into_iter();
+            let Some((theirs, values)) = columns.next().zip(columns.next()) else { continue };
+            let theirs = theirs.as_primitive::<UInt32Type>().values().iter();
+            let ours = UInt32Array::from_iter_values(theirs.map(|group| groups[*group as usize]));
+            self.insert_pairs(Arc::new(ours), values)?;
+        }
+        Ok(())
     }
 
     /// Gives each value of each group to the state of the same aggregate without DISTINCT.

@@ -10,6 +10,7 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::DataType;
 
+use crate::cancel::{Stopped, spend};
 use crate::eval::{Evaluated, Problem};
 
 /// Most bytes of a text that a function makes longer than its arguments.
@@ -18,6 +19,10 @@ pub(crate) const VALUE_BYTES_MAX: usize = 1 << 20;
 /// Most bytes of a column of texts; more do not fit its offsets.
 const COLUMN_BYTES_MAX: usize = i32::MAX as usize;
 
+/// Steps of a call between which nobody looks whether its value is still wanted: some milliseconds
+/// for the slowest functions.
+const UNSEEN_STEPS_MAX: usize = 256 << 10;
+
 /// The arguments of a call, for `rows` records.
 pub(crate) struct Arguments<'a> {
     values: &'a [Evaluated],
@@ -25,6 +30,8 @@ pub(crate) struct Arguments<'a> {
     /// The type of the call.
     to: &'a DataType,
     nulls: Option<NullBuffer>,
+    /// The arguments that are texts.
+    texts: Vec<Texts<'a>>,
 }
 
 /// A column of numbers, dates or times.
@@ -52,6 +59,23 @@ impl<'a> Texts<'a> {
         self.array.value(if self.is_constant { 0 } else { row })
     }
 
+    /// Bytes of the text at a place.
+    fn length(&self, row: usize) -> usize {
+        let row = if self.is_constant { 0 } else { row };
+        usize::try_from(self.array.value_length(row)).unwrap_or(0)
+    }
+
+    /// Bytes of the texts of so many records.
+    fn bytes(&self, rows: usize) -> usize {
+        if self.is_constant {
+            return self.length(0).saturating_mul(rows);
+        }
+        match self.array.value_offsets() {
+            [first, .., last] => usize::try_from(last - first).unwrap_or(0),
+            _ => 0,
+        }
+    }
+
     /// The text at a place that may be NULL.
     pub(super) fn some(&self, row: usize) -> Option<&'a str> {
         let row = if self.is_constant { 0 } else { row };
@@ -74,7 +98,19 @@ impl<'a> Arguments<'a> {
             };
             NullBuffer::union(nulls.as_ref(), own.as_ref())
         });
-        Self { values, rows, to, nulls }
+        let texts = (0..values.len()).filter(|index| is_text(&values[*index]));
+        let texts = texts.map(|index| texts_of(&values[index])).collect();
+        Self { values, rows, to, nulls, texts }
+    }
+
+    /// Counts the steps that the call takes for all records, if they are few; else they are to be
+    /// counted record by record, by [`Meter::record`].
+    fn meter(&self) -> Result<Meter<'_>, Stopped> {
+        let steps = self.texts.iter().map(|texts| texts.bytes(self.rows));
+        let steps = steps.fold(self.rows, usize::saturating_add);
+        let is_long = steps > UNSEEN_STEPS_MAX;
+        spend(if is_long { 0 } else { steps })?;
+        Ok(Meter { texts: if is_long { &self.texts } else { &[] } })
     }
 
     pub(super) fn to(&self) -> &DataType {
@@ -103,8 +139,7 @@ impl<'a> Arguments<'a> {
     }
 
     pub(super) fn texts(&self, index: usize) -> Texts<'a> {
-        let (array, is_constant) = self.values[index].get();
-        Texts { array: array.as_string(), is_constant }
+        texts_of(&self.values[index])
     }
 
     fn is_null(&self, row: usize) -> bool {
@@ -129,9 +164,13 @@ impl<'a> Arguments<'a> {
     ) -> Result<ArrayRef, Problem> {
         let mut texts = StringBuilder::with_capacity(self.rows, self.rows * 8);
         let mut text = String::new();
+        let meter = self.meter()?;
         for row in 0..self.rows {
             text.clear();
-            if !write(row, &mut text)? {
+            meter.record(row)?;
+            let is_some = write(row, &mut text)?;
+            spend(text.len())?;
+            if !is_some {
                 texts.append_null();
                 continue;
             }
@@ -152,7 +191,9 @@ impl<'a> Arguments<'a> {
     ) -> Result<ArrayRef, Problem> {
         let texts = self.texts(0);
         let mut parts = StringBuilder::with_capacity(self.rows, self.rows * 8);
+        let meter = self.meter()?;
         for row in 0..self.rows {
+            meter.record(row)?;
             if self.is_null(row) {
                 parts.append_null();
                 continue;
@@ -174,7 +215,9 @@ impl<'a> Arguments<'a> {
         mut number: impl FnMut(usize) -> Result<T::Native, Problem>,
     ) -> Result<ArrayRef, Problem> {
         let mut numbers = PrimitiveBuilder::<T>::with_capacity(self.rows);
+        let meter = self.meter()?;
         for row in 0..self.rows {
+            meter.record(row)?;
             match self.is_null(row) {
                 true => numbers.append_null(),
                 false => numbers.append_value(number(row)?),
@@ -188,12 +231,41 @@ impl<'a> Arguments<'a> {
         &self,
         mut boolean: impl FnMut(usize) -> Result<bool, Problem>,
     ) -> Result<ArrayRef, Problem> {
-        let value = |row| match self.is_null(row) {
-            true => Ok(None),
-            false => boolean(row).map(Some),
+        let meter = self.meter()?;
+        let value = |row| {
+            meter.record(row)?;
+            match self.is_null(row) {
+                true => Ok::<_, Problem>(None),
+                false => boolean(row).map(Some),
+            }
         };
         Ok(Arc::new((0..self.rows).map(value).collect::<Result<BooleanArray, _>>()?))
     }
+}
+
+/// Counts the steps of a call that takes long.
+struct Meter<'a> {
+    /// Empty where all was counted before.
+    texts: &'a [Texts<'a>],
+}
+
+impl Meter<'_> {
+    #[inline]
+    fn record(&self, row: usize) -> Result<(), Stopped> {
+        if self.texts.is_empty() {
+            return Ok(());
+        }
+        spend(self.texts.iter().map(|texts| texts.length(row)).fold(1, usize::saturating_add))
+    }
+}
+
+fn is_text(value: &Evaluated) -> bool {
+    *value.get().0.data_type() == DataType::Utf8
+}
+
+fn texts_of(value: &Evaluated) -> Texts<'_> {
+    let (array, is_constant) = value.get();
+    Texts { array: array.as_string(), is_constant }
 }
 
 /// Adds `more` to `text`, or says that it gets too long.

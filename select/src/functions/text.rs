@@ -403,6 +403,6 @@ fn matching(arguments: &Arguments<'_>, language: PatternLanguage) -> Result<Arra
             None => Pattern::new(language, written, escape).map_err(Problem)?,
         };
         let (_, pattern) = last.insert((written, pattern));
-        Ok(pattern.matches(texts.at(row), &mut scratch))
+        Ok(pattern.matches(texts.at(row), &mut scratch)?)
     })
 }

@@ -14,10 +14,14 @@ use super::keys::Keys;
 use super::run::RunReader;
 use super::{RowFault, SORTED_ROWS_MAX};
 use crate::budget::Reservation;
+use crate::cancel::spend;
 use crate::eval::Problem;
 use crate::plan::Plan;
 use crate::selection::Origin;
 use crate::{Error, Result};
+
+/// Steps that it takes to find the next row.
+const ROW_STEPS: usize = 16;
 
 /// Where sorted batches come from.
 #[derive(Debug)]
@@ -151,6 +155,7 @@ impl Merge {
         let mut places: Vec<(usize, usize)> = Vec::new();
         self.cursors.iter_mut().for_each(|cursor| cursor.slot = None);
         while places.len() < SORTED_ROWS_MAX && self.wants_more() {
+            spend(ROW_STEPS)?;
             let Some(head) = self.heads.peek() else { break };
             let cursor = &mut self.cursors[head.cursor];
             let leading = cursor.leading.as_ref().map(|rows| rows.row(cursor.row));

@@ -1,0 +1,207 @@
+//! Regular expressions, whose matching can be given up.
+//!
+//! The regex crate takes time in proportion to the text multiplied by the compiled pattern at worst,
+//! and cannot be interrupted. So it matches only where that product is small; in a longer text
+//! the compiled pattern is followed here, all its states at once (Thompson, Regular expression
+//! search algorithm, Communications of the ACM 11(6), 1968), with a look at every few thousand
+//! steps whether the answer is still wanted. That takes as long at worst, and tens of nanoseconds a
+//! byte where few states are alive.
+
+use regex::{Regex, RegexBuilder};
+use regex_automata::nfa::thompson::{self, NFA, State, WhichCaptures};
+use regex_automata::util::primitives::StateID;
+
+use crate::cancel::{Stopped, look, spend};
+
+/// Most bytes of a compiled pattern, and of what its search caches for each thread.
+const PROGRAM_BYTES_MAX: usize = 512 << 10;
+
+/// Bytes of a text times states of a pattern that are not interrupted: at worst some tens of
+/// milliseconds.
+const UNINTERRUPTED_MAX: usize = 4 << 20;
+
+/// As above, of what is worth no look at a flag.
+const UNSEEN_MAX: usize = 64 << 10;
+
+/// A compiled pattern.
+#[derive(Clone, Debug)]
+pub(crate) struct Regular {
+    regex: Regex,
+    nfa: NFA,
+}
+
+impl PartialEq for Regular {
+    fn eq(&self, other: &Self) -> bool {
+        // the text says all: flags are part of it
+        self.regex.as_str() == other.regex.as_str()
+    }
+}
+
+impl Regular {
+    /// Compiles a pattern of the regex crate, which was `written` in another way.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn new(pattern: &str, written: &str) -> Result<Self, String> {
+        let too_long =
+            || format!("the pattern '{written}' compiles to more than {PROGRAM_BYTES_MAX} bytes");
+        let regex = RegexBuilder::new(pattern)
+            .size_limit(PROGRAM_BYTES_MAX)
+            .dfa_size_limit(PROGRAM_BYTES_MAX)
+            .build()
+            .map_err(|error| match error {
+                regex::Error::CompiledTooBig(_) => too_long(),
+                error => {
+                    let text = error.to_string();
+                    let complaint = text.lines().last().unwrap_or_default();
+                    let complaint = complaint.strip_prefix("error: ").unwrap_or(complaint);
+                    format!("the pattern '{written}' is no regular expression: {complaint}")
+                }
+            })?;
+        let config = thompson::Config::new()
+            .which_captures(WhichCaptures::None)
+            .nfa_size_limit(Some(PROGRAM_BYTES_MAX));
+        let nfa = thompson::Compiler::new().configure(config).build(pattern);
+        Ok(Self { regex, nfa: nfa.map_err(|_too_long| too_long())? })
+    }
+
+    /// Whether some part of the text matches.
+    pub(crate) fn is_match(&self, text: &str) -> Result<bool, Stopped> {
+        let work = text.len().saturating_mul(self.nfa.states().len());
+        if work > UNINTERRUPTED_MAX {
+            return Follower::new(&self.nfa).is_match(text.as_bytes());
+        }
+        if work > UNSEEN_MAX {
+            look()?;
+        }
+        Ok(self.regex.is_match(text))
+    }
+}
+
+/// The states that are alive between two bytes of a text.
+struct Follower<'n> {
+    nfa: &'n NFA,
+    /// Those that take a byte.
+    alive: Vec<StateID>,
+    next: Vec<StateID>,
+    /// By state, the place in the text, counted from 1, that it was last reached at.
+    reached: Vec<usize>,
+    /// States that are to be reached.
+    stack: Vec<StateID>,
+}
+
+impl<'n> Follower<'n> {
+    fn new(nfa: &'n NFA) -> Self {
+        let reached = vec![0; nfa.states().len()];
+        Self { nfa, alive: Vec::new(), next: Vec::new(), reached, stack: Vec::new() }
+    }
+
+    fn is_match(mut self, text: &[u8]) -> Result<bool, Stopped> {
+        if self.reach(self.nfa.start_unanchored(), text, 0)? {
+            return Ok(true);
+        }
+        for (at, byte) in text.iter().enumerate() {
+            self.alive = std::mem::replace(&mut self.next, std::mem::take(&mut self.alive));
+            self.next.clear();
+            if self.alive.is_empty() {
+                return Ok(false);
+            }
+            for index in 0..self.alive.len() {
+                let next = match self.nfa.state(self.alive[index]) {
+                    State::ByteRange { trans } if trans.matches_byte(*byte) => Some(trans.next),
+                    State::Sparse(transitions) => transitions.matches_byte(*byte),
+                    State::Dense(transitions) => transitions.matches_byte(*byte),
+                    _ => None,
+                };
+                if let Some(next) = next
+                    && self.reach(next, text, at + 1)?
+                {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Adds what can be reached at a place of the text without a byte, `next` included. Tells
+    /// whether that is a match.
+    fn reach(&mut self, next: StateID, text: &[u8], at: usize) -> Result<bool, Stopped> {
+        self.stack.push(next);
+        while let Some(state) = self.stack.pop() {
+            spend(4)?;
+            if std::mem::replace(&mut self.reached[state.as_usize()], at + 1) == at + 1 {
+                continue;
+            }
+            match self.nfa.state(state) {
+                State::ByteRange { .. } | State::Sparse(_) | State::Dense(_) => {
+                    self.next.push(state);
+                }
+                State::Look { look, next } => {
+                    if self.nfa.look_matcher().matches(*look, text, at) {
+                        self.stack.push(*next);
+                    }
+                }
+                State::Union { alternates } => self.stack.extend_from_slice(alternates),
+                State::BinaryUnion { alt1, alt2 } => self.stack.extend([*alt1, *alt2]),
+                State::Capture { next, .. } => self.stack.push(*next),
+                State::Match { .. } => return Ok(true),
+                State::Fail => {}
+            }
+        }
+        Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARTS: &[&str] = &[
+        "a",
+        "b",
+        "é",
+        ".",
+        "[ab]",
+        "[^a]",
+        "a*",
+        "(?:ab|b)+",
+        "b{2,3}",
+        "\\w",
+        "\\s",
+        "\\b",
+        "\\B",
+        "^",
+        "$",
+        "\\b{start}",
+        "\\b{end}",
+        "(?:a|)",
+        "\\A",
+        "\\z",
+        " ",
+        "(?:é.?){2}",
+        "[0-9]",
+    ];
+
+    const CHARS: &[char] = &['a', 'b', 'B', 'é', ' ', '1', '\n'];
+
+    #[test]
+    fn states_are_followed_as_the_regex_crate_does() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut matched = 0;
+        for _ in 0..5000 {
+            let flags = if random.bool() { "(?s)" } else { "(?si)" };
+            let mut pattern = flags.to_owned();
+            (0..random.usize(0..5)).for_each(|_| pattern.push_str(random.choice(PARTS).unwrap()));
+            let regular = Regular::new(&pattern, &pattern).unwrap();
+            for _ in 0..4 {
+                let mut text = String::new();
+                (0..random.usize(0..8)).for_each(|_| text.push(*random.choice(CHARS).unwrap()));
+                let expected = regular.regex.is_match(&text);
+                let got = Follower::new(&regular.nfa).is_match(text.as_bytes());
+                assert_eq!(got, Ok(expected), "{text:?} ~ {pattern:?}");
+                matched += usize::from(expected);
+            }
+        }
+        assert!((4000..18_000).contains(&matched), "{matched} of 20000 match");
+    }
+}
