@@ -5,7 +5,7 @@
 //! however that ends.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Seek, SeekFrom};
+use std::io::{self, BufReader, BufWriter, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,9 +50,19 @@ impl SpillDirectory {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    fn error(&self, error: impl std::fmt::Display) -> Error {
-        let path = self.path.display();
-        Error::new(ErrorKind::Io, format!("a sorted run in {path}: {error}"))
+    /// What went wrong with a run. Where that lies is nobody's business but the administrator's.
+    fn error(&self, error: &io::Error) -> Error {
+        let cause = error.kind();
+        let message = format!("records cannot be sorted on the server's disk: {cause}");
+        let details = format!("a sorted run in {}: {error}", self.path.display());
+        Error::new(ErrorKind::Io, message).withholding(details)
+    }
+
+    fn arrow_error(&self, error: ArrowError) -> Error {
+        self.error(&match error {
+            ArrowError::IoError(_, error) => error,
+            error => io::Error::new(io::ErrorKind::InvalidData, error),
+        })
     }
 }
 
@@ -81,12 +91,11 @@ impl Taken {
     fn add(&mut self, bytes: u64) -> Result<()> {
         self.bytes += bytes;
         let all = self.directory.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let SpillDirectory { bytes_max, key, path, .. } = &*self.directory;
+        let SpillDirectory { bytes_max, key, .. } = &*self.directory;
         if all > *bytes_max {
             let message = format!(
-                "sorted runs take more than the {bytes_max} bytes that they may in {}; select \
-                 less, add a LIMIT, or raise `{key}`",
-                path.display()
+                "sorting takes more than the {bytes_max} bytes of disk that all Selects may; \
+                 select less, add a LIMIT, or raise `{key}`"
             );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
@@ -103,27 +112,27 @@ impl Drop for Taken {
 impl Spilled {
     pub(super) fn new(directory: &Arc<SpillDirectory>, plan: &Bound) -> Result<Self> {
         let Some(order) = &plan.rows.order else {
-            return Err(directory.error("there is no order"));
+            return Err(directory.error(&io::Error::other("there is no order")));
         };
         if !may_wait() {
-            return Err(directory.error("it is not written to where nothing may wait"));
+            return Err(directory.error(&io::ErrorKind::WouldBlock.into()));
         }
         let file =
-            tempfile::tempfile_in(&directory.path).map_err(|error| directory.error(error))?;
+            tempfile::tempfile_in(&directory.path).map_err(|error| directory.error(&error))?;
         let file = BufWriter::with_capacity(BUFFER_BYTES, file);
-        let writer =
-            StreamWriter::try_new(file, &order.schema).map_err(|error| directory.error(error))?;
+        let writer = StreamWriter::try_new(file, &order.schema)
+            .map_err(|error| directory.arrow_error(error))?;
         let taken = Taken { directory: Arc::clone(directory), bytes: 0 };
         Ok(Self { directory: Arc::clone(directory), writer, taken })
     }
 
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.taken.add(super::memory_bytes(batch) as u64)?;
-        self.writer.write(batch).map_err(|error| self.directory.error(error))
+        self.writer.write(batch).map_err(|error| self.directory.arrow_error(error))
     }
 
     pub(super) fn finish(mut self) -> Result<Run> {
-        let error = |error: ArrowError| self.directory.error(error);
+        let error = |error: ArrowError| self.directory.arrow_error(error);
         self.writer.finish().map_err(error)?;
         let file = self.writer.into_inner().map_err(error)?;
         let file = file.into_inner().map_err(|e| self.directory.error(e.error()))?;
@@ -142,9 +151,10 @@ impl Run {
     /// Reads it from the start.
     pub(super) fn read(mut self) -> Result<Source> {
         let directory = Arc::clone(&self.taken.directory);
-        self.file.seek(SeekFrom::Start(0)).map_err(|error| directory.error(error))?;
+        self.file.seek(SeekFrom::Start(0)).map_err(|error| directory.error(&error))?;
         let file = BufReader::with_capacity(BUFFER_BYTES, self.file);
-        let reader = StreamReader::try_new(file, None).map_err(|error| directory.error(error))?;
+        let reader =
+            StreamReader::try_new(file, None).map_err(|error| directory.arrow_error(error))?;
         Ok(Source::File(Box::new(RunReader { reader, taken: self.taken })))
     }
 }
@@ -158,6 +168,6 @@ pub(super) struct RunReader {
 
 impl RunReader {
     pub(super) fn next(&mut self) -> Result<Option<RecordBatch>> {
-        self.reader.next().transpose().map_err(|error| self.taken.directory.error(error))
+        self.reader.next().transpose().map_err(|error| self.taken.directory.arrow_error(error))
     }
 }

@@ -168,3 +168,21 @@ fn a_scan_that_is_dropped_leaves_nothing() {
     drop(scan);
     assert_eq!((spill.bytes(), memory.bytes()), (0, 0));
 }
+
+#[test]
+fn what_fails_on_disk_is_told_without_its_place() {
+    let fixture = Fixture::new(Format::Csv);
+    let folder = fixture.folder.path().join("nowhere");
+    let options = ScanOptions {
+        memory: memory(MEMORY),
+        spill: Some(Arc::new(SpillDirectory::new(&folder, "spill_bytes_max", 1 << 30))),
+        ..ScanOptions::default()
+    };
+    let plan = fixture.plan("SELECT * FROM 'many' ORDER BY word");
+    let error = Scan::new(plan, options).collect().expect_err("no folder");
+    assert_eq!(error.kind(), ErrorKind::Io);
+    let expected = "records cannot be sorted on the server's disk: entity not found";
+    assert_eq!(error.to_string(), expected);
+    let details = error.withheld().expect("details for the log");
+    assert!(details.contains(folder.to_str().expect("a path")), "{details}");
+}
