@@ -7,6 +7,7 @@ mod file;
 mod index;
 mod log;
 mod notices;
+mod panics;
 mod passphrase;
 mod query;
 mod settings;
@@ -102,6 +103,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
             entropy::draw()?;
             let settings = Settings::new(args)?;
             log::start(settings.log_format)?;
+            panics::log();
             sift_server::runtime()?.block_on(serve_until_signal(settings))
         }
         Command::Cert(command) => {
