@@ -30,6 +30,7 @@ use crate::schedule::{self, Batches};
 use crate::server::Shared;
 use crate::user::User;
 use crate::wire::Writer;
+use crate::work::Work;
 
 /// What is planned of a text and parameters of so many bytes does not take long, if the text has been
 /// parsed and the file is open.
@@ -57,6 +58,8 @@ pub(crate) struct Answer<'a, W> {
     pub(crate) encoder: &'a mut Option<Encoder>,
     pub(crate) interrupt: &'a Interrupt,
     pub(crate) account: &'a mut Account,
+    /// Of a Select; ends with the answer.
+    pub(crate) work: Work,
     pub(crate) started: Instant,
     /// The scan under way.
     pub(crate) batches: Option<Batches>,
@@ -134,7 +137,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
                     Poll::Pending => {
                         // what there is must not wait for what is not there yet
                         self.writer.flush().await?;
-                        next.await
+                        self.work.within(next).await
                     }
                 }
             };
@@ -165,13 +168,16 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let caller = self.caller();
         let catalogue = Arc::clone(&self.shared.catalogue);
         let statements = Arc::clone(&self.shared.statements);
+        let cancel = self.work.cancel().clone();
         let planned = self.shared.jobs.run(length, move || {
-            let select = statements.parsed(&sql)?;
-            let file = select.from().to_owned();
-            let plan = catalogue.plan(&file, &select, &parameters, &caller);
-            Ok((file, plan.map(&then)))
+            cancel.during(|| {
+                let select = statements.parsed(&sql)?;
+                let file = select.from().to_owned();
+                let plan = catalogue.plan(&file, &select, &parameters, &caller);
+                Ok((file, plan.map(&then)))
+            })
         });
-        let (file, plan) = self.interrupt.or(planned).await?;
+        let (file, plan) = self.work.within(self.interrupt.or(planned)).await?;
         self.account.file = file;
         self.account.statistics.plan_micros = Some(micros(self.started.elapsed()));
         plan
@@ -179,7 +185,8 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     /// Begins the scan of a plan: what is to be read may be looked up in an index.
     fn scan(&self) -> impl Fn(Plan) -> Batches + Send + 'static {
-        let (options, morsels) = (self.shared.scan_options(), self.shared.activity.morsels());
+        let options = self.shared.scan_options(self.work.cancel());
+        let morsels = self.shared.activity.morsels();
         move |plan| Batches::begin(plan, options.clone(), Arc::clone(&morsels))
     }
 
@@ -236,7 +243,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         self.account.statistics.file_bytes = Some(plan.source().bytes());
         let Some(batches) = &mut self.batches else { return Ok(String::new()) };
         let end = loop {
-            match self.interrupt.or(batches.next()).await {
+            match self.work.within(self.interrupt.or(batches.next())).await {
                 Ok(Some(_dropped)) => {}
                 Ok(None) => break Ok(()),
                 Err(fault) => break Err(fault),

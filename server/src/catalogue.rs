@@ -24,7 +24,9 @@ use std::sync::{Arc, PoisonError};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use rustix::fs::lstat;
-use sift_select::{Descriptor, Identity, IndexFolder, Look, Source, is_local, may_wait};
+use sift_select::{
+    Descriptor, Identity, IndexFolder, Look, Source, check_wanted, is_local, may_wait,
+};
 use tracing::warn;
 
 use crate::cache::Cache;
@@ -246,6 +248,8 @@ impl Catalogue {
         })?;
         self.check_described(&entry)?;
         let source = Arc::new(self.indexed(source));
+        // what was opened when nobody wanted it any more may lack its end or its index
+        check_wanted()?;
         let is_described_for_long =
             described.as_ref().is_none_or(|described| described.look.is_settled());
         let is_settled = source.is_settled() && is_described_for_long;

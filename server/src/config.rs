@@ -68,6 +68,9 @@ pub struct Limits {
     pub idle_time: Duration,
     /// For a client to take any byte of an answer; 60 s. Then the connection is closed.
     pub write_stall_time: Duration,
+    /// For the server's work on one Select: planning, and what its batches are waited for; 600 s. Then
+    /// it is `LIMIT_EXCEEDED`. What a client takes to read the answer is not counted.
+    pub query_time: Duration,
     /// For answers under way when the server shuts down; 30 s. Then they are cut off.
     pub grace_time: Duration,
     /// Text of a Select; 64 KiB. A longer one is `LIMIT_EXCEEDED`.
@@ -114,6 +117,7 @@ impl Default for Limits {
             password_checks_max: count(4),
             idle_time: Duration::from_secs(600),
             write_stall_time: Duration::from_secs(60),
+            query_time: Duration::from_secs(600),
             grace_time: Duration::from_secs(30),
             sql_bytes_max: NonZeroU32::new(64 << 10).unwrap_or(NonZeroU32::MIN),
             morsel_bytes: count(4 << 20),

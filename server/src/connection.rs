@@ -28,6 +28,7 @@ use crate::report;
 use crate::server::Shared;
 use crate::user::User;
 use crate::wire::{ReadError, Reader, Writer};
+use crate::work::Work;
 
 /// A Hello is a name and a few words. Before it nobody may make us hold more.
 const HELLO_BYTES_MAX: u32 = 4 << 10;
@@ -199,6 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         self.writer.take_counts();
         self.shared.activity.request();
 
+        let work = Work::new(self.shared.limits.query_time);
         let answer = Answer {
             shared: self.shared,
             facts: &self.facts,
@@ -207,6 +209,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             encoder: &mut self.encoder,
             interrupt: &interrupt,
             account: &mut account,
+            work,
             started,
             batches: None,
         };

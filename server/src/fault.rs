@@ -61,6 +61,11 @@ pub(crate) enum Fault {
          granted alike"
     )]
     GrantsDiffer { pattern: String, first: String, other: String },
+    #[error(
+        "the server has worked on this for the {seconds} seconds that it may; select less, narrow \
+         WHERE, or have `query_seconds_max` raised"
+    )]
+    OutOfTime { seconds: u64 },
     #[error("${number}: {why}")]
     Parameter { number: usize, why: String },
     #[error("cancelled by the client")]
@@ -147,7 +152,9 @@ impl Fault {
             | Self::UnknownFormat(_) => Status::UnknownFile,
             Self::Pattern { .. } => Status::Syntax,
             Self::Range { .. } => Status::RangeInvalid,
-            Self::TooLarge { .. } | Self::TooMany { .. } => Status::LimitExceeded,
+            Self::TooLarge { .. } | Self::TooMany { .. } | Self::OutOfTime { .. } => {
+                Status::LimitExceeded
+            }
             Self::Parameter { .. } => Status::Parameter,
             Self::Cancelled => Status::Cancelled,
             Self::Descriptor(..) => Status::DescriptorInvalid,
@@ -211,6 +218,7 @@ fn select_status(kind: ErrorKind) -> Status {
         ErrorKind::Record => Status::RecordInvalid,
         ErrorKind::FileChanged => Status::FileChanged,
         ErrorKind::Io | ErrorKind::KeyMissing => Status::FileUnreadable,
+        ErrorKind::Cancelled => Status::Cancelled,
         _ => Status::Internal,
     }
 }

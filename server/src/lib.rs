@@ -53,6 +53,7 @@ mod survey;
 mod tls;
 mod user;
 mod wire;
+mod work;
 
 pub use access::{Access, Admission};
 pub use blocking::runtime;

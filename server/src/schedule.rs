@@ -3,20 +3,25 @@
 //!
 //! Once it has begun only [`Batches::next`] asks the scan for its next step, and it is called when the writer has
 //! taken the batch before. So a slow client holds its own outcomes, at most
-//! `morsels_in_flight_max` of them, and no thread. Dropping [`Batches`] drops the scan, and morsels
-//! that have not started end at once. A panic in a job becomes a [`Fault`]; the pool goes on.
+//! `morsels_in_flight_max` of them, and no thread. Dropping [`Batches`] drops the scan, which ends its
+//! morsels wherever they are. A panic in a job becomes a [`Fault`]; the pool goes on.
 //!
-//! A brief scan has its first steps where it is planned: waking another thread takes as long.
+//! A brief scan has its first steps where it is planned: waking another thread takes as long. If that
+//! turns out to be wrong, it is begun again on the pool.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
-use sift_select::{Morsel, Outcome, Plan, Scan, ScanOptions, Statistics, Step};
+use sift_select::{Morsel, Outcome, Plan, Scan, ScanOptions, Statistics, Step, briefly};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::fault::Fault;
+
+/// How long a scan that is called brief may take where it is planned.
+const BRIEF_TIME: Duration = Duration::from_millis(5);
 
 /// Threads of the pool that all Selects share.
 pub(crate) fn threads() -> usize {
@@ -48,14 +53,26 @@ struct Panicked;
 impl Batches {
     /// The scan of `plan`, begun: blocks on the file system. `run` counts the morsels that ran.
     pub(crate) fn begin(plan: Plan, options: ScanOptions, run: Arc<AtomicU64>) -> Self {
+        let mut batches = Self::new(plan.clone(), options.clone(), Arc::clone(&run));
+        if !batches.scan.is_brief() {
+            return batches;
+        }
+        match briefly(BRIEF_TIME, || batches.run_alone()) {
+            Some(step) => {
+                batches.ahead = Some(step);
+                batches
+            }
+            None => {
+                drop(batches);
+                Self::new(plan, options, run)
+            }
+        }
+    }
+
+    fn new(plan: Plan, options: ScanOptions, run: Arc<AtomicU64>) -> Self {
         let outcomes_max = options.morsels_in_flight_max.clamp(1, Semaphore::MAX_PERMITS);
         let scan = Scan::new(plan, options);
-        let is_brief = scan.is_brief();
-        let mut batches = Self { scan, run, outcomes_max, outcomes: None, ahead: None };
-        if is_brief {
-            batches.ahead = Some(batches.run_alone());
-        }
-        batches
+        Self { scan, run, outcomes_max, outcomes: None, ahead: None }
     }
 
     /// Runs morsels on this thread until there is something to tell.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sift_select::{IndexFolder, MemoryBudget, ScanOptions, SpillDirectory};
+use sift_select::{Cancel, IndexFolder, MemoryBudget, ScanOptions, SpillDirectory};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -96,8 +96,8 @@ impl Activity {
 }
 
 impl Shared {
-    /// How the scan of one Select works.
-    pub(crate) fn scan_options(&self) -> ScanOptions {
+    /// How the scan of one Select works, which `cancel` ends.
+    pub(crate) fn scan_options(&self, cancel: &Cancel) -> ScanOptions {
         let bytes_max = self.limits.query_memory_bytes_max.get();
         let memory = MemoryBudget::new("query_memory_bytes_max", bytes_max);
         ScanOptions {
@@ -105,6 +105,7 @@ impl Shared {
             morsels_in_flight_max: self.limits.morsels_in_flight_max.get(),
             memory: Arc::new(memory.within(Arc::clone(&self.memory))),
             spill: self.spill.clone(),
+            cancel: cancel.clone(),
             ..ScanOptions::default()
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sift_select::{FileSet, Plan, Select, Source, Value, View};
+use sift_select::{FileSet, Plan, Select, Source, Value, View, check_wanted};
 
 use super::pattern::NamePattern;
 use super::{Catalogue, Entry, FileName, covered};
@@ -86,6 +86,7 @@ impl Catalogue {
         let mut all_protected = Vec::new();
         let mut opened = Vec::new();
         for index in matching {
+            check_wanted()?;
             let (source, protected) = open(&names[index])?;
             all_protected.push(protected);
             opened.push((index, source));

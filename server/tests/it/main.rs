@@ -38,6 +38,8 @@ mod fetch;
 mod file;
 /// What users may read, and that they learn nothing of the rest.
 mod grants;
+/// Selects that take long: how they end, and that others do not wait for them.
+mod hard;
 /// `siftd index`, and what servers make of indexes.
 mod index;
 /// Servers that differ only in what is hidden answer alike, in every request and every format.
