@@ -83,7 +83,7 @@ impl Regular {
         if work > UNINTERRUPTED_MAX {
             return match self.automaton_matches(text.as_bytes())? {
                 Some(is_match) => Ok(is_match),
-                None => Follower::new(&self.nfa).is_match(text.as_bytes()),
+                None => Follower::new(&self.nfa).finds_match(text.as_bytes()),
             };
         }
         if work > UNSEEN_MAX {
@@ -139,7 +139,7 @@ impl<'n> Follower<'n> {
         Self { nfa, alive: Vec::new(), next: Vec::new(), reached, stack: Vec::new() }
     }
 
-    fn is_match(mut self, text: &[u8]) -> Result<bool, Stopped> {
+    fn finds_match(mut self, text: &[u8]) -> Result<bool, Stopped> {
         if self.reach(self.nfa.start_unanchored(), text, 0)? {
             return Ok(true);
         }
@@ -240,7 +240,7 @@ mod tests {
                 let mut text = String::new();
                 (0..random.usize(0..8)).for_each(|_| text.push(*random.choice(CHARS).unwrap()));
                 let expected = regular.regex.is_match(&text);
-                let got = Follower::new(&regular.nfa).is_match(text.as_bytes());
+                let got = Follower::new(&regular.nfa).finds_match(text.as_bytes());
                 assert_eq!(got, Ok(expected), "{text:?} ~ {pattern:?}");
                 let by_automaton = regular.automaton_matches(text.as_bytes()).unwrap();
                 assert_eq!(by_automaton.unwrap_or(expected), expected, "{text:?} ~ {pattern:?}");
