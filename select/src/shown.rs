@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::block::Block;
+use crate::cancel::check_wanted;
 use crate::data_file::{DataFile, Layout};
 use crate::file_set;
 use crate::kind::RECORDS_MAX;
@@ -138,6 +139,8 @@ fn sampled(view: &View, part: &Part) -> Result<ShownFile> {
     {
         turn.result?;
     }
+    // what was not read to its end tells nothing
+    check_wanted()?;
     if source.changed()? {
         return Err(source.changed_while_read());
     }
