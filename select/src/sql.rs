@@ -20,7 +20,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use crate::syntax::{Expr, Position, SelectSyntax};
+use crate::syntax::{Expr, ExprKind, Position, SelectSyntax};
 use crate::{Error, ErrorKind, Result};
 use clauses::lower_query;
 use dialect::SelectDialect;
@@ -103,13 +103,20 @@ impl Predicate {
         lower(&expr).map(|syntax| Self(Arc::new(syntax)))
     }
 
+    /// The predicate that is true where both are.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let terms = vec![self.syntax().clone(), other.syntax().clone()];
+        Self(Arc::new(Expr { at: self.syntax().at, kind: ExprKind::And(terms) }))
+    }
+
     pub(crate) fn syntax(&self) -> &Expr {
         &self.0
     }
 
-    /// Returns whether it is the very same, and not only one of the same text.
+    /// Returns whether both are written alike.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
     }
 }
 

@@ -77,8 +77,8 @@ pub(crate) enum Fault {
     Unreadable(String, std::io::Error),
     #[error("{0}: the file changed while it was sent")]
     Changed(String),
-    #[error("{0}: its descriptor changed while the file was opened; ask again")]
-    DescriptorChanged(String),
+    #[error("{0}: it or its descriptor changed while the file was opened; ask again")]
+    Renamed(String),
     #[error("{0}: the file changed since its first part was fetched; fetch it from the start")]
     ChangedSince(String),
     // the data may not leave on this channel
@@ -159,9 +159,7 @@ impl Fault {
             Self::Cancelled => Status::Cancelled,
             Self::Descriptor(..) => Status::DescriptorInvalid,
             Self::Unreadable(..) => Status::FileUnreadable,
-            Self::Changed(_) | Self::ChangedSince(_) | Self::DescriptorChanged(_) => {
-                Status::FileChanged
-            }
+            Self::Changed(_) | Self::ChangedSince(_) | Self::Renamed(_) => Status::FileChanged,
             Self::Protected(refusal) => match refusal.requirement {
                 Requirement::Level(_) => Status::LevelRequired,
                 Requirement::Encryption | Requirement::None => Status::NetworkEncryptRequired,

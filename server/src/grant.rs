@@ -30,6 +30,8 @@ pub struct Grant {
     files: Vec<Glob>,
     columns: Option<Vec<String>>,
     filter: Option<Predicate>,
+    /// The grants that it is joined of, if it is.
+    parts: Option<[Arc<Self>; 2]>,
 }
 
 /// Why there is no such grant.
@@ -83,7 +85,41 @@ impl Grant {
         }
         let files = files.iter().map(|glob| Glob::new(glob)).collect::<Result<_, _>>()?;
         let filter = filter.map(Predicate::parse).transpose().map_err(GrantFault::Filter)?;
-        Ok(Self { users, groups, files, columns, filter })
+        Ok(Self { users, groups, files, columns, filter, parts: None })
+    }
+
+    /// Lets read what both grants do, of a file that has two names: the columns that both list, and
+    /// the records that both filters keep. `None` if that is no column.
+    pub fn join(a: &Arc<Self>, b: &Arc<Self>) -> Option<Arc<Self>> {
+        if b.is_whole() || Arc::ptr_eq(a, b) {
+            return Some(Arc::clone(a));
+        }
+        if a.is_whole() {
+            return Some(Arc::clone(b));
+        }
+        let columns = match (&a.columns, &b.columns) {
+            (Some(a), Some(b)) => Some(a.iter().filter(|name| b.contains(name)).cloned().collect()),
+            (Some(columns), None) | (None, Some(columns)) => Some(columns.clone()),
+            (None, None) => None,
+        };
+        if columns.as_ref().is_some_and(Vec::is_empty) {
+            return None;
+        }
+        let filter = match (&a.filter, &b.filter) {
+            (Some(a), Some(b)) => Some(a.and(b)),
+            (Some(filter), None) | (None, Some(filter)) => Some(filter.clone()),
+            (None, None) => None,
+        };
+        let parts = Some([Arc::clone(a), Arc::clone(b)]);
+        Some(Arc::new(Self { columns, filter, parts, ..Self::default() }))
+    }
+
+    /// Whether it is this grant, or joined of the same ones.
+    pub(crate) fn is_same(self: &Arc<Self>, other: &Arc<Self>) -> bool {
+        match (&self.parts, &other.parts) {
+            (Some(a), Some(b)) => a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b)),
+            _ => Arc::ptr_eq(self, other),
+        }
     }
 
     /// The users that it names.
@@ -283,6 +319,11 @@ impl Caller {
         grant.cloned().ok_or_else(|| Fault::UnknownFile(file.to_string()))
     }
 
+    /// Whether no name is kept from him.
+    pub(crate) fn may_read_everything(&self) -> bool {
+        matches!(*self.grants, Grants::Everything(_))
+    }
+
     /// Whether he may read anything below a folder.
     pub(crate) fn reaches_into(&self, folder: &str) -> bool {
         self.grants.reach_into(&self.user, folder)
@@ -363,6 +404,34 @@ mod tests {
         assert_eq!(all.about("pay.csv").map(|(number, _)| number).collect::<Vec<_>>(), [1]);
         assert!(Grants::new(None).find(&user("", &[]), "x").is_some());
         assert!(Grants::new(Some(Vec::new())).find(&user("ann", &[]), "x").is_none());
+    }
+
+    #[test]
+    fn a_joined_grant_lets_read_what_both_do() {
+        let grant = |columns: &[&str], filter| {
+            let columns = (!columns.is_empty())
+                .then(|| columns.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
+            let files = ["**".to_owned()];
+            Arc::new(Grant::new(vec!["ann".to_owned()], vec![], &files, columns, filter).unwrap())
+        };
+        let (all, ab, bc, c) = (
+            grant(&[], None),
+            grant(&["a", "b"], None),
+            grant(&["b", "c"], None),
+            grant(&["c"], None),
+        );
+        let filtered = grant(&[], Some("a > 1"));
+        assert!(Arc::ptr_eq(&Grant::join(&all, &ab).unwrap(), &ab));
+        assert!(Arc::ptr_eq(&Grant::join(&ab, &all).unwrap(), &ab));
+        let joined = Grant::join(&ab, &bc).unwrap();
+        assert_eq!(joined.columns(), Some(&["b".to_owned()][..]));
+        assert!(Grant::join(&ab, &c).is_none());
+        let both = Grant::join(&ab, &filtered).unwrap();
+        assert!(!both.has_all_columns() && !both.has_all_records() && both.filters_by("a"));
+        let other = Grant::join(&filtered, &grant(&[], Some("z > 1"))).unwrap();
+        assert!(other.filters_by("a") && other.filters_by("z"));
+        assert!(joined.is_same(&Grant::join(&ab, &bc).unwrap()));
+        assert!(!joined.is_same(&Grant::join(&bc, &ab).unwrap()) && !joined.is_same(&ab));
     }
 
     #[test]

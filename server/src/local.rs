@@ -128,7 +128,7 @@ impl LocalKeys {
 pub fn open_local(path: &Path, keys: &LocalKeys) -> Result<Arc<Source>, LocalError> {
     let metadata = fs::symlink_metadata(path).map_err(|source| unreadable(path, source))?;
     let Place { catalogue, name, transport } = Place::of_file(path, metadata.is_symlink(), keys)?;
-    let entry = catalogue.entry(&FileName::parse(&name)?, transport)?;
+    let entry = catalogue.entry(&FileName::parse(&name)?, &Caller::unrestricted(transport))?;
     entry.protected.check_all(transport)?;
     Ok(catalogue.source(entry, transport)?.0)
 }
@@ -161,7 +161,7 @@ impl Place {
         };
         let catalogue = catalogue(folder, keys)?;
         let mut transport = Transport::Local;
-        for name in catalogue.names(name, &Caller::unrestricted(Transport::Local))? {
+        for (name, _) in catalogue.names(name, &Caller::unrestricted(Transport::Local))? {
             if let Transport::Local = transport {
                 transport = transport_of(&folder.join(name.as_str()))?;
             }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use sift_select::Requirement;
 
-use crate::catalogue::{Catalogue, DataRoot, FileName};
+use crate::catalogue::{Catalogue, DataRoot, FileName, Listed, Listing, Remark};
 use crate::config::Limits;
 use crate::fault::Fault;
 use crate::grant::Caller;
@@ -18,6 +18,11 @@ use crate::protect::{Protection, Transport};
 pub struct Survey {
     /// In order.
     pub files: Vec<SurveyedFile>,
+    /// What is not served though it may be meant to be: folders that cannot be read, links out of
+    /// the data root or to nothing, names that are not UTF-8.
+    pub unserved: Vec<String>,
+    /// Links to folders, and what comes of them.
+    pub linked_folders: Vec<String>,
     /// The rules of the protection that apply to no file, counted from 1.
     pub idle_rules: Vec<usize>,
 }
@@ -27,6 +32,8 @@ pub struct Survey {
 pub struct SurveyedFile {
     /// Below the data root.
     pub path: String,
+    /// The path that symbolic links lead to, if they do: the file has two names.
+    pub target: Option<String>,
     /// What the file demands of a channel.
     pub requirement: Requirement,
     /// What columns demand beyond that, in order.
@@ -44,7 +51,7 @@ pub struct SurveyError(#[from] Fault);
 /// opened, and those of Parquet, which may be encrypted.
 ///
 /// # Errors
-/// Those of a List: a folder that cannot be read, or too many files.
+/// Those of a List: a data root that cannot be read, or too many files.
 pub fn survey(
     data: DataRoot,
     limits: Limits,
@@ -54,19 +61,30 @@ pub fn survey(
     let files_opened = Arc::new(AtomicU64::new(0));
     let catalogue =
         Catalogue::new(data, limits, protection.clone(), files_opened).with_keys(keyring.clone());
-    let listed = catalogue.list("", &Caller::unrestricted(Transport::Local))?.files;
+    let anybody = Caller::unrestricted(Transport::Local);
+    let Listing { files: listed, remarks } = catalogue.listing("", &anybody)?;
     let mut used = BTreeSet::new();
     let mut files = Vec::with_capacity(listed.len());
-    for entry in listed {
-        used.extend(protection.rules_of(&entry.path));
-        files.push(file(&catalogue, entry.path));
+    for Listed { entry, target } in listed {
+        for name in [&entry.path].into_iter().chain(&target) {
+            used.extend(protection.rules_of(name));
+        }
+        files.push(file(&catalogue, &anybody, entry.path, target));
     }
+    let (linked, unserved): (Vec<_>, Vec<_>) =
+        remarks.iter().partition(|remark| remark.is_served());
+    let told = |remarks: Vec<&Remark>| remarks.into_iter().map(ToString::to_string).collect();
     let idle_rules = (1..=protection.rules.len()).filter(|number| !used.contains(number)).collect();
-    Ok(Survey { files, idle_rules })
+    Ok(Survey { files, unserved: told(unserved), linked_folders: told(linked), idle_rules })
 }
 
-fn file(catalogue: &Catalogue, path: String) -> SurveyedFile {
-    let entry = FileName::parse(&path).and_then(|name| catalogue.entry(&name, Transport::Local));
+fn file(
+    catalogue: &Catalogue,
+    anybody: &Caller,
+    path: String,
+    target: Option<String>,
+) -> SurveyedFile {
+    let entry = FileName::parse(&path).and_then(|name| catalogue.entry(&name, anybody));
     match entry {
         Ok(entry) => {
             let known = entry.protected.clone();
@@ -78,10 +96,11 @@ fn file(catalogue: &Catalogue, path: String) -> SurveyedFile {
                 false => (known, None),
             };
             let (requirement, columns) = (protected.file, protected.columns());
-            SurveyedFile { path, requirement, columns, problem }
+            SurveyedFile { path, target, requirement, columns, problem }
         }
         Err(fault) => SurveyedFile {
             path,
+            target,
             requirement: Requirement::Encryption,
             columns: Vec::new(),
             problem: Some(fault.to_string()),

@@ -1,9 +1,12 @@
 //! The description of a file: what is granted of it, and nothing that tells how much is not.
 
+use std::sync::Arc;
+
 use sift_proto::message::{Description, Field};
 use sift_select::{Requirement, View, type_name};
 
-use super::{Catalogue, Entry, FileName};
+use super::entry::Entry;
+use super::{Catalogue, FileName, while_renamed};
 use crate::fault::Fault;
 use crate::grant::{Caller, Grant};
 use crate::protect::{Protected, Transport};
@@ -12,13 +15,17 @@ impl Catalogue {
     /// Tells a file's format, columns and protection.
     pub(crate) fn describe(&self, file: &str, caller: &Caller) -> Result<Description, Fault> {
         let name = FileName::parse(file)?;
-        let grant = caller.grant(&name)?;
+        while_renamed(|| self.describe_file(&name, caller))
+    }
+
+    fn describe_file(&self, name: &FileName, caller: &Caller) -> Result<Description, Fault> {
         let transport = caller.transport;
-        let entry = self.entry(&name, transport).map_err(|fault| grant.withheld(&name, fault))?;
-        let mut description = description(&name, &entry, &grant, transport);
+        let entry = self.entry(name, caller)?;
+        let grant = Arc::clone(&entry.grant);
+        let mut description = description(name, &entry, &grant, transport);
         // that it is protected is no secret, but the names of columns may come out of the data
         if entry.protected.check_file(transport).is_ok() {
-            match self.view(&name, entry, &grant, transport) {
+            match self.view(name, entry, &grant, transport) {
                 Ok((view, protected)) => {
                     demand(&mut description, protected.file);
                     describe_columns(&mut description, &view, &protected);

@@ -1,39 +1,110 @@
 //! The files below the data root that match a pattern.
 //!
 //! The walk does not go into folders by symbolic links, so it ends; a link to a file is listed if
-//! it stays in the root. It is bounded in entries, depth and files.
+//! the caller may know of what it leads to. It is bounded in entries, depth and files.
+//!
+//! A folder below the root that cannot be read has no files for a list, which is of what can be
+//! had. A Select over a pattern that reaches into it fails: its answer would look whole.
 
+use std::fmt::{self, Display};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::UNIX_EPOCH;
 
-use cap_std::fs::{Dir, DirEntry, Metadata};
+use rustix::fs::FileType;
 use sift_proto::frame::CONTROL_BYTES_MAX;
 use sift_proto::message::{FileEntry, FileList};
 use sift_select::{Requirement, has_encrypted_footer, may_wait};
+use tracing::warn;
 
+use super::entry::{Entry, Placed};
 use super::name::DESCRIPTOR_SUFFIX;
 use super::pattern::NamePattern;
-use super::{Catalogue, Entry, FileName, open};
+use super::tree::{Lost, Node, Spelling, Way, is_missing};
+use super::version::bytes;
+use super::{Catalogue, FileName};
 use crate::fault::Fault;
 use crate::grant::{Caller, Grant};
 
+/// Files that the caller may read, and what a walk has to remark.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    /// In order.
+    pub(crate) files: Vec<Listed>,
+    pub(crate) remarks: Vec<Remark>,
+}
+
+/// A file as a list shows it.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) entry: FileEntry,
+    /// The name that symbolic links lead to, if it is another one.
+    pub(crate) target: Option<String>,
+}
+
+/// What an administrator should know of an entry.
+#[derive(Debug)]
+pub(crate) enum Remark {
+    /// A folder that cannot be read, or an entry that cannot be looked at.
+    Unread { path: String, why: String },
+    /// Entries of a folder with names that are not UTF-8, which no request can name.
+    Unnamed { folder: String, entries: usize },
+    /// A symbolic link that is not one to a data file.
+    Link { path: String, end: LinkEnd },
+}
+
+/// The end of a symbolic link.
+#[derive(Debug)]
+pub(crate) enum LinkEnd {
+    /// Below the data root; empty for the root itself.
+    Folder(String),
+    Outside,
+    Nowhere,
+}
+
+impl Remark {
+    /// Whether files are served by way of the entry.
+    pub(crate) fn is_served(&self) -> bool {
+        matches!(self, Self::Link { end: LinkEnd::Folder(_), .. })
+    }
+}
+
+impl Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unread { path, why } => write!(f, "{path}: not served: {why}"),
+            Self::Unnamed { folder, entries } => {
+                let folder = if folder.is_empty() { "the data root" } else { folder };
+                write!(f, "{folder}: not served: {entries} names that are not UTF-8")
+            }
+            Self::Link { path, end: LinkEnd::Folder(folder) } => {
+                let folder = if folder.is_empty() { "the data root" } else { folder };
+                write!(
+                    f,
+                    "{path}: a link to {folder}; a file that is named through it needs a \
+                    grant, and has the protection, by both of its names"
+                )
+            }
+            Self::Link { path, end: LinkEnd::Outside } => {
+                write!(f, "{path}: not served: a link that leads out of the data root")
+            }
+            Self::Link { path, end: LinkEnd::Nowhere } => {
+                write!(f, "{path}: not served: a link that leads nowhere")
+            }
+        }
+    }
+}
+
 impl Catalogue {
     /// The files that match `pattern`, all for the empty one, and that the caller may read, in
-    /// order.
+    /// order. The log tells of folders that cannot be read.
     pub(crate) fn list(&self, pattern: &str, caller: &Caller) -> Result<FileList, Fault> {
-        let mut files = Vec::new();
-        let max = self.limits.list_files_max.get();
-        self.walk(pattern, caller, Unreadable::Skip, &mut |found| {
-            if let Some(entry) = self.listed(found, caller) {
-                if files.len() >= max {
-                    return Err(Fault::TooMany { what: "files", max });
-                }
-                files.push(entry);
-            }
-            Ok(())
-        })?;
-        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let Listing { files, remarks } = self.listing(pattern, caller)?;
+        let mut unread = remarks.iter().filter(|remark| matches!(remark, Remark::Unread { .. }));
+        if let Some(first) = unread.next() {
+            warn!(others = unread.count(), "{first}");
+        }
+        let files = files.into_iter().map(|listed| listed.entry).collect();
         let list = FileList { files };
         let bytes = prost::Message::encoded_len(&list);
         if bytes > CONTROL_BYTES_MAX as usize {
@@ -43,25 +114,49 @@ impl Catalogue {
         Ok(list)
     }
 
-    /// The names that match `pattern` of data files that the caller may read, in order. None that
-    /// may be one is left out: what is wrong with it is told when it is opened.
-    pub(crate) fn names(&self, pattern: &str, caller: &Caller) -> Result<Vec<FileName>, Fault> {
+    /// As [`list`](Self::list), with what there is to remark.
+    pub(crate) fn listing(&self, pattern: &str, caller: &Caller) -> Result<Listing, Fault> {
+        let mut files = Vec::new();
+        let max = self.limits.list_files_max.get();
+        let remarks = self.walk(pattern, caller, Unread::Remark, &mut |file| {
+            let target = file.target.as_ref().map(ToString::to_string);
+            if let Some(entry) = self.listed(file, caller) {
+                if files.len() >= max {
+                    return Err(Fault::TooMany { what: "files", max });
+                }
+                files.push(Listed { entry, target });
+            }
+            Ok(())
+        })?;
+        files.sort_by(|a, b| a.entry.path.cmp(&b.entry.path));
+        Ok(Listing { files, remarks })
+    }
+
+    /// The names that match `pattern` of data files that the caller may read, in order, and what he
+    /// may read of them. None that may be one is left out: what is wrong with it is told when it is
+    /// opened.
+    pub(crate) fn names(
+        &self,
+        pattern: &str,
+        caller: &Caller,
+    ) -> Result<Vec<(FileName, Arc<Grant>)>, Fault> {
         if !may_wait() {
             return Err(Fault::Internal("folders are not read where nothing may wait"));
         }
         let mut names = Vec::new();
         let max = self.limits.list_files_max.get();
-        self.walk(pattern, caller, Unreadable::Refuse, &mut |Found { name, .. }| {
-            if let Err(Fault::UnknownFormat(_)) = self.entry(&name, caller.transport) {
+        self.walk(pattern, caller, Unread::Refuse, &mut |file| {
+            let found = (file.name.clone(), Arc::clone(&file.grant));
+            if let Err(Fault::UnknownFormat(_)) = self.described(file, caller.transport) {
                 return Ok(());
             }
             if names.len() >= max {
                 return Err(Fault::TooMany { what: "files", max });
             }
-            names.push(name);
+            names.push(found);
             Ok(())
         })?;
-        names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        names.sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
         Ok(names)
     }
 
@@ -69,18 +164,25 @@ impl Catalogue {
         &self,
         pattern: &str,
         caller: &Caller,
-        unreadable: Unreadable,
-        visit: &mut dyn FnMut(Found) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        unread: Unread,
+        visit: &mut dyn FnMut(Placed) -> Result<(), Fault>,
+    ) -> Result<Vec<Remark>, Fault> {
         let pattern = NamePattern::parse(pattern)?;
-        let mut walk = Walk { catalogue: self, caller, pattern, entries: 0, unreadable, visit };
-        walk.folder(&self.root.dir, "", 0)
+        let remarks = Vec::new();
+        let mut walk =
+            Walk { catalogue: self, caller, pattern, entries: 0, unread, remarks, visit };
+        let root = &self.root.tree.root;
+        // without the root there is nothing
+        let entries = walk.read(root).map_err(|why| why.fault("."))?;
+        walk.folder(root, entries, "", 0)?;
+        Ok(walk.remarks)
     }
 
     /// A file as a list shows it, if it does.
-    fn listed(&self, found: Found, caller: &Caller) -> Option<FileEntry> {
-        let Found { name, metadata, grant } = found;
-        let (format, requirement, is_whole) = match self.entry(&name, caller.transport) {
+    fn listed(&self, file: Placed, caller: &Caller) -> Option<FileEntry> {
+        let path = file.name.to_string();
+        let (stat, grant) = (file.way.end.stat, Arc::clone(&file.grant));
+        let (format, requirement, is_whole) = match self.described(file, caller.transport) {
             Ok(entry) => {
                 let demanded = self.demanded(&entry);
                 let is_whole = caller.transport.meets(demanded)
@@ -93,14 +195,13 @@ impl Catalogue {
         };
         // how long the file is, and when it changed, tells of what may not be seen
         let is_whole = is_whole && grant.is_whole();
-        let modified = metadata.modified().ok().and_then(|time| {
-            let since = time.into_std().duration_since(UNIX_EPOCH).ok()?;
-            i64::try_from(since.as_micros()).ok()
-        });
+        let modified = i64::from(stat.st_mtime).checked_mul(1_000_000);
+        let micros = i64::try_from(stat.st_mtime_nsec / 1000).unwrap_or_default();
+        let modified = modified.map(|modified| (modified + micros).max(0));
         Some(FileEntry {
-            path: name.to_string(),
+            path,
             format: format.to_owned(),
-            bytes: is_whole.then_some(metadata.len()),
+            bytes: is_whole.then_some(bytes(&stat)),
             modified: modified.filter(|_| is_whole),
             network_encrypt: requirement.network_encrypt(),
             scl_min: requirement.scl_min().map_or(0, u32::from),
@@ -116,12 +217,12 @@ impl Catalogue {
         if demanded != Requirement::None || entry.format != PARQUET {
             return demanded;
         }
-        let name = entry.name.as_str();
-        let opened = open::open(&self.root.dir, name);
+        let opened = self.root.tree.open(&entry.way.end);
         self.files_opened.fetch_add(1, Ordering::Relaxed);
-        let is_encrypted = opened.is_ok_and(|(file, _)| {
-            file.metadata().is_ok_and(|metadata| {
-                has_encrypted_footer(name, &file, metadata.len()).unwrap_or_default()
+        let is_encrypted = opened.is_ok_and(|opened| {
+            opened.is_some_and(|(file, stat)| {
+                let name = entry.name.as_str();
+                has_encrypted_footer(name, &file, bytes(&stat)).unwrap_or_default()
             })
         });
         if is_encrypted { Requirement::Encryption } else { demanded }
@@ -131,18 +232,11 @@ impl Catalogue {
 /// The format whose files may be encrypted.
 const PARQUET: &str = "parquet";
 
-/// A file that a walk has come to.
-struct Found {
-    name: FileName,
-    metadata: Metadata,
-    grant: Arc<Grant>,
-}
-
 /// What becomes of a folder that may not be read.
-#[derive(Clone, Copy)]
-enum Unreadable {
+#[derive(Clone, Copy, PartialEq)]
+enum Unread {
     /// It has no files for us.
-    Skip,
+    Remark,
     /// There might be files in it that are asked for.
     Refuse,
 }
@@ -152,50 +246,112 @@ struct Walk<'a> {
     caller: &'a Caller,
     pattern: Option<NamePattern>,
     entries: usize,
-    unreadable: Unreadable,
-    visit: &'a mut dyn FnMut(Found) -> Result<(), Fault>,
+    unread: Unread,
+    remarks: Vec<Remark>,
+    visit: &'a mut dyn FnMut(Placed) -> Result<(), Fault>,
+}
+
+/// The entries of a folder that can be named.
+struct Entries {
+    named: Vec<(String, FileType)>,
+    unnamed: usize,
+}
+
+/// Why a folder is not read.
+enum Failed {
+    Io(io::Error),
+    TooMany(usize),
+}
+
+impl Failed {
+    fn fault(self, path: &str) -> Fault {
+        match self {
+            Self::Io(error) => Fault::Unreadable(path.to_owned(), error),
+            Self::TooMany(max) => {
+                Fault::TooMany { what: "entries in the folders of the data root", max }
+            }
+        }
+    }
 }
 
 impl Walk<'_> {
-    fn folder(&mut self, dir: &Dir, prefix: &str, depth: usize) -> Result<(), Fault> {
-        let limits = &self.catalogue.limits;
-        let unreadable = |error| {
-            let name = if prefix.is_empty() { "." } else { prefix.trim_end_matches('/') };
-            Fault::Unreadable(name.to_owned(), error)
-        };
-        for entry in dir.entries().map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?;
-            self.entries += 1;
-            if self.entries > limits.list_entries_max.get() {
-                let max = limits.list_entries_max.get();
-                return Err(Fault::TooMany {
-                    what: "entries in the folders of the data root",
-                    max,
-                });
-            }
-            // no Select could name it
-            let Ok(name) = entry.file_name().into_string() else { continue };
+    fn folder(
+        &mut self,
+        folder: &Arc<Node>,
+        entries: Entries,
+        prefix: &str,
+        depth: usize,
+    ) -> Result<(), Fault> {
+        if entries.unnamed > 0 {
+            let folder = prefix.trim_end_matches('/').to_owned();
+            self.remarks.push(Remark::Unnamed { folder, entries: entries.unnamed });
+        }
+        for (name, kind) in entries.named {
             let path = format!("{prefix}{name}");
-            let Ok(kind) = entry.file_type() else { continue };
-            if kind.is_dir() {
-                let reaches = |pattern: &NamePattern| pattern.reaches_into(&path);
-                if !self.caller.reaches_into(&path) || !self.pattern.as_ref().is_none_or(reaches) {
-                    continue;
-                }
-                if depth + 1 >= limits.list_depth_max.get() {
-                    let max = limits.list_depth_max.get();
-                    return Err(Fault::TooMany { what: "folders within folders", max });
-                }
-                match (entry.open_dir(), self.unreadable) {
-                    (Ok(inner), _) => self.folder(&inner, &format!("{path}/"), depth + 1)?,
-                    (Err(_), Unreadable::Skip) => {}
-                    (Err(error), Unreadable::Refuse) => return Err(Fault::Unreadable(path, error)),
-                }
+            // some file systems do not tell
+            let is_folder = kind == FileType::Directory
+                || kind == FileType::Unknown
+                    && (self.catalogue.root.tree.node(folder, &name))
+                        .is_ok_and(|node| node.kind() == FileType::Directory);
+            if is_folder {
+                self.inner(folder, &name, path, depth)?;
             } else if self.matches(&path) {
-                self.file(&entry, path)?;
+                self.file(folder, &name, path)?;
             }
         }
         Ok(())
+    }
+
+    /// Walks through a folder within another one.
+    fn inner(
+        &mut self,
+        folder: &Arc<Node>,
+        name: &str,
+        path: String,
+        depth: usize,
+    ) -> Result<(), Fault> {
+        let reaches = |pattern: &NamePattern| pattern.reaches_into(&path);
+        if !self.caller.reaches_into(&path) || !self.pattern.as_ref().is_none_or(reaches) {
+            return Ok(());
+        }
+        let max = self.catalogue.limits.list_depth_max.get();
+        if depth + 1 >= max {
+            return Err(Fault::TooMany { what: "folders within folders", max });
+        }
+        let opened = self.catalogue.root.tree.folder(folder, name).map_err(Failed::Io);
+        let read = opened.and_then(|inner| Ok((self.read(&inner)?, inner)));
+        match read {
+            Ok((entries, inner)) => self.folder(&inner, entries, &format!("{path}/"), depth + 1),
+            // it was there, and is not, or is not a folder any more
+            Err(Failed::Io(error)) if is_missing(&error) => Ok(()),
+            Err(Failed::Io(error)) if self.unread == Unread::Remark => {
+                self.remarks.push(Remark::Unread { path, why: error.to_string() });
+                Ok(())
+            }
+            Err(why) => Err(why.fault(&path)),
+        }
+    }
+
+    /// Reads a folder whole, so that one that fails halfway is not half listed.
+    fn read(&mut self, folder: &Node) -> Result<Entries, Failed> {
+        let max = self.catalogue.limits.list_entries_max.get();
+        let mut entries = Entries { named: Vec::new(), unnamed: 0 };
+        for entry in folder.entries().map_err(Failed::Io)? {
+            let entry = entry.map_err(|error| Failed::Io(error.into()))?;
+            let name = entry.file_name().to_str();
+            if matches!(name, Ok("." | "..")) {
+                continue;
+            }
+            self.entries += 1;
+            if self.entries > max {
+                return Err(Failed::TooMany(max));
+            }
+            match name {
+                Ok(name) => entries.named.push((name.to_owned(), entry.file_type())),
+                Err(_) => entries.unnamed += 1,
+            }
+        }
+        Ok(entries)
     }
 
     fn matches(&self, path: &str) -> bool {
@@ -203,19 +359,30 @@ impl Walk<'_> {
             && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(path))
     }
 
-    fn file(&mut self, entry: &DirEntry, path: String) -> Result<(), Fault> {
+    fn file(&mut self, folder: &Arc<Node>, leaf: &str, path: String) -> Result<(), Fault> {
         let Ok(name) = FileName::parse(&path) else { return Ok(()) };
         let Ok(grant) = self.caller.grant(&name) else { return Ok(()) };
-        // through a link it may lead anywhere: to a device, or out of the root, which is an error
-        let metadata = if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
-            self.catalogue.root.dir.metadata(&path)
-        } else {
-            entry.metadata()
-        };
-        let Ok(metadata) = metadata else { return Ok(()) };
-        if !metadata.is_file() {
-            return Ok(());
+        let way = self.catalogue.root.tree.find(folder, leaf, Spelling::Listed);
+        self.remark(&path, way.as_ref());
+        match self.catalogue.placed(name, way, grant, self.caller) {
+            Ok(file) => (self.visit)(file),
+            Err(fault @ Fault::Unreadable(..)) if self.unread == Unread::Refuse => Err(fault),
+            // through a link it may lead anywhere: to a device, or out of the root
+            Err(_) => Ok(()),
         }
-        (self.visit)(Found { name, metadata, grant })
+    }
+
+    fn remark(&mut self, path: &str, way: Result<&Way, &Lost>) {
+        let path = path.to_owned();
+        let link = |path, end| Remark::Link { path, end };
+        self.remarks.push(match way {
+            Ok(way) if way.end.kind() == FileType::Directory => {
+                link(path, LinkEnd::Folder(way.end.path()))
+            }
+            Ok(_) | Err(Lost::Nowhere { by_link: false }) => return,
+            Err(Lost::Nowhere { by_link: true }) => link(path, LinkEnd::Nowhere),
+            Err(Lost::Outside) => link(path, LinkEnd::Outside),
+            Err(Lost::Unreadable { error, .. }) => Remark::Unread { path, why: error.to_string() },
+        });
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use sift_select::{FileSet, Plan, Select, Source, Value, View, check_wanted};
 
+use super::entry::Entry;
 use super::pattern::NamePattern;
-use super::{Catalogue, Entry, FileName, covered};
+use super::{Catalogue, FileName, covered, while_renamed};
 use crate::fault::Fault;
 use crate::grant::{Caller, Grant};
 use crate::protect::{Protected, Transport};
@@ -42,9 +43,8 @@ impl Catalogue {
         parameters: &[Value],
         caller: &Caller,
     ) -> Result<Planned, Fault> {
-        let grant = caller.grant(name)?;
         let transport = caller.transport;
-        let (source, protected) = self.asked(name, select, &grant, transport)?;
+        let (source, protected, grant) = self.asked(name, select, caller)?;
         let withheld = |error: sift_select::Error| grant.withheld(name, error.into());
         let view = grant.view(source).map_err(withheld)?;
         let is_discreet = protected.withholds(transport);
@@ -63,18 +63,17 @@ impl Catalogue {
         caller: &Caller,
     ) -> Result<Planned, Fault> {
         let names = self.names(pattern, caller)?;
-        let Some(first) = names.first() else {
+        let Some((first, grant)) = names.first() else {
             return Err(Fault::UnknownFile(pattern.to_owned()));
         };
-        let grant = caller.grant(first)?;
         let withheld = |fault| grant.withheld(first, fault);
-        for name in &names {
-            if !Arc::ptr_eq(&grant, &caller.grant(name)?) {
+        for (name, other) in &names {
+            if !grant.is_same(other) {
                 let (first, other) = (first.to_string(), name.to_string());
                 return Err(Fault::GrantsDiffer { pattern: pattern.to_owned(), first, other });
             }
         }
-        let files = FileSet::new(pattern, names.iter().map(ToString::to_string).collect());
+        let files = FileSet::new(pattern, names.iter().map(|(name, _)| name.to_string()).collect());
         let files = files.map_err(|error| withheld(error.into()))?;
         let matching = files.matching(select, parameters);
         let max = self.limits.pattern_files_max.get();
@@ -82,12 +81,16 @@ impl Catalogue {
             return Err(Fault::TooMany { what: "files of a pattern", max });
         }
 
-        let open = |name: &FileName| self.asked(name, select, &grant, caller.transport);
+        let open = |name: &FileName| match self.asked(name, select, caller)? {
+            (source, protected, by) if by.is_same(grant) => Ok((source, protected)),
+            // a link has another target than when the folder was read
+            _ => Err(Fault::Renamed(name.to_string())),
+        };
         let mut all_protected = Vec::new();
         let mut opened = Vec::new();
         for index in matching {
             check_wanted()?;
-            let (source, protected) = open(&names[index])?;
+            let (source, protected) = open(&names[index].0)?;
             all_protected.push(protected);
             opened.push((index, source));
         }
@@ -107,31 +110,35 @@ impl Catalogue {
         Ok(Planned { plan, is_discreet })
     }
 
-    /// A file, opened to be asked.
+    /// A file, opened to be asked, and what may be read of it.
     fn asked(
         &self,
         name: &FileName,
         select: &Select,
-        grant: &Grant,
-        transport: Transport,
-    ) -> Result<(Arc<Source>, Protected), Fault> {
-        let withheld = |fault| grant.withheld(name, fault);
+        caller: &Caller,
+    ) -> Result<(Arc<Source>, Protected, Arc<Grant>), Fault> {
+        let transport = caller.transport;
         // by the text, so that nothing is opened in vain, and again with what the file has encrypted;
         // then exactly, by what is bound
-        let opened = match self.known(name) {
+        let grant = caller.grant(name)?;
+        let (opened, grant) = match self.known(name) {
             Some(kept) => {
-                kept.protected.check_mentions(select, grant, transport)?;
-                covered(&kept.source, kept.protected.clone(), transport)
+                kept.protected.check_mentions(select, &grant, transport)?;
+                (covered(&kept.source, kept.protected.clone(), transport), grant)
             }
-            None => {
-                let entry = self.entry(name, transport).map_err(withheld)?;
-                entry.protected.check_mentions(select, grant, transport)?;
-                self.source(entry, transport)
-            }
+            None => while_renamed(|| {
+                let entry = self.entry(name, caller)?;
+                let grant = Arc::clone(&entry.grant);
+                entry.protected.check_mentions(select, &grant, transport)?;
+                match self.source(entry, transport) {
+                    Err(Fault::Renamed(name)) => Err(Fault::Renamed(name)),
+                    opened => Ok((opened, grant)),
+                }
+            })?,
         };
-        let (source, protected) = opened.map_err(withheld)?;
-        protected.check_mentions(select, grant, transport)?;
-        Ok((source, protected))
+        let (source, protected) = opened.map_err(|fault| grant.withheld(name, fault))?;
+        protected.check_mentions(select, &grant, transport)?;
+        Ok((source, protected, grant))
     }
 
     /// What a grant lets see of a file.

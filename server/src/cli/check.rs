@@ -20,6 +20,9 @@ use reach::Reach;
 /// Names that are told of a list before it is cut short.
 const NAMES_MAX: usize = 5;
 
+/// Links that are told before the list is cut short.
+const LINKS_MAX: usize = 20;
+
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     /// The configuration file
@@ -129,12 +132,21 @@ impl Sheet {
             Ok(root) => root,
             Err(error) => return self.error(error),
         };
-        let Survey { files, idle_rules } =
+        let Survey { files, unserved, linked_folders, idle_rules } =
             match survey(root, settings.limits.clone(), &settings.protection, &settings.keyring) {
                 Ok(survey) => survey,
                 Err(error) => return self.error(error),
             };
         self.line(format_args!("data {folder}: {} files", files.len()));
+        self.links(&files, linked_folders);
+        for (shown, complaint) in unserved.iter().enumerate() {
+            if shown == NAMES_MAX {
+                let more = unserved.len() - shown;
+                self.warn(format_args!("{more} more entries are not served"));
+                break;
+            }
+            self.warn(complaint);
+        }
         for problem in files.iter().filter_map(|file| file.problem.as_ref()) {
             self.error(problem);
         }
@@ -151,6 +163,24 @@ impl Sheet {
             self.out_of_reach(file, &reaches);
         }
         self.access(settings, &readable);
+    }
+
+    /// Names that lead to others.
+    fn links(&mut self, files: &[SurveyedFile], folders: Vec<String>) {
+        let links = files.iter().filter_map(|file| {
+            let target = file.target.as_ref()?;
+            Some(format!(
+                "{}: a link to {target}; it needs a grant, and has the protection, by both names",
+                file.path
+            ))
+        });
+        let links: Vec<String> = links.chain(folders).collect();
+        for link in links.iter().take(LINKS_MAX) {
+            self.line(link);
+        }
+        if links.len() > LINKS_MAX {
+            self.line(format_args!("    and {} more links", links.len() - LINKS_MAX));
+        }
     }
 
     /// What a listener serves and what it does not.

@@ -1,12 +1,13 @@
 //! Files that a request cannot reach, by whatever name.
 
-use std::os::unix::fs::symlink;
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use sift_proto::frame::Kind;
 use sift_proto::message::{DescribeRequest, FetchRequest, FileList, ListRequest, Status};
 use sift_server::Limits;
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, unprivileged};
 use crate::peer::{self, sql};
 
 /// A data root with ways out of it.
@@ -122,6 +123,52 @@ async fn what_is_no_data_file_cannot_be_had() {
         assert_eq!(status, Status::UnknownFile, "{text}");
         assert!(text.contains(expected), "{name}: {text}");
     }
+}
+
+#[test]
+fn an_unreadable_folder_is_no_error_for_the_rest() {
+    let fixture = Fixture::with_files();
+    fixture.write("closed/a.csv", "a\n1\n");
+    fixture.write("open/closed/a.csv", "a\n1\n");
+    fixture.write("open/b.csv", "a\n1\n");
+    for folder in ["closed", "open/closed"] {
+        std::fs::set_permissions(fixture.data().join(folder), Permissions::from_mode(0o000))
+            .unwrap();
+    }
+    let asked = async {
+        let served = fixture.serve().await;
+        let mut peer = peer::tls(&served).await;
+        peer.send(Kind::List, &ListRequest { pattern: String::new() }).await;
+        let list: FileList = peer.message(Kind::FileList).await;
+        let paths: Vec<_> = list.files.iter().map(|file| &file.path[..]).collect();
+        assert_eq!(paths, ["cities.csv", "open/b.csv", "sales/numbers.dat"]);
+        for pattern in ["*.csv", "open/*.csv", "s*/*"] {
+            assert_ne!(
+                peer.select(&sql(format!("SELECT * FROM '{pattern}'"))).await.batch.num_rows(),
+                0
+            );
+        }
+        // there may be files in them that are asked for
+        for (name, folder) in [
+            ("**/*.csv", "closed: "),
+            ("open/*/*.csv", "open/closed: "),
+            ("closed/a.csv", "closed/a.csv: "),
+        ] {
+            let (status, text) = peer.select_refused(&sql(format!("SELECT * FROM '{name}'"))).await;
+            assert_eq!(status, Status::FileUnreadable, "{text}");
+            assert!(text.contains(folder) && text.contains("Permission denied"), "{text}");
+        }
+        served.fixture
+    };
+    unprivileged(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let fixture = runtime.block_on(asked);
+        // or the folder of the test stays
+        for folder in ["closed", "open/closed"] {
+            std::fs::set_permissions(fixture.data().join(folder), Permissions::from_mode(0o700))
+                .unwrap();
+        }
+    });
 }
 
 #[tokio::test]

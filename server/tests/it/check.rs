@@ -1,10 +1,10 @@
 //! `siftd check`: what it finds, and what its exit code tells.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
-use crate::fixture::{Fixture, binary};
+use crate::fixture::{Fixture, binary, unprivileged};
 
 /// A configuration with an encrypted and a plain listener, and some lines more.
 fn fixture(more: &str) -> Fixture {
@@ -112,6 +112,46 @@ fn what_each_user_may_read_is_told() {
     let (code, text) = check(&fixture, &[]);
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("error: grant 2") && text.contains("unknown column"), "{text}");
+}
+
+#[test]
+fn what_is_not_served_and_what_has_two_names_is_told() {
+    let fixture = fixture(
+        "[[grant]]\nusers = ['any']\nfiles = ['sub/**']\ncolumns = ['city']\n\
+         [[grant]]\nusers = ['any']\nfiles = ['cities.csv']\n",
+    );
+    fixture.write("closed/a.csv", "a\n1\n");
+    let data = fixture.data();
+    fs::create_dir(data.join("sub")).unwrap();
+    for (link, target) in [
+        ("sub/up", ".."),
+        ("sub/cities.csv", "../cities.csv"),
+        ("sub/a.csv", "../sales/b.csv"),
+        ("sub/out.csv", "/etc/hosts"),
+        ("sub/none.csv", "none.csv"),
+    ] {
+        symlink(target, data.join(link)).unwrap();
+    }
+    fixture.write("sales/b.csv", "city\nOslo\n");
+    fs::set_permissions(data.join("closed"), fs::Permissions::from_mode(0o000)).unwrap();
+    unprivileged(move || {
+        let (code, text) = check(&fixture, &[]);
+        fs::set_permissions(data.join("closed"), fs::Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(code, Some(0), "{text}");
+        for line in [
+            "5 files\n",
+            "\nwarning: closed: not served: Permission denied (os error 13)\n",
+            "\nwarning: sub/out.csv: not served: a link that leads out of the data root\n",
+            "\nwarning: sub/none.csv: not served: a link that leads nowhere\n",
+            "\nsub/cities.csv: a link to cities.csv; it needs a grant, and has the protection, by both",
+            "\nsub/up: a link to the data root; a file that is named through it needs a grant, and has",
+            "\nwarning: user any may not read sub/a.csv: it is a link to sales/b.csv, of which nothing",
+            "\nuser any may read 2 of 5 files\n",
+            "\n    sub/cities.csv: columns city; all records; any channel\n",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+    });
 }
 
 #[test]

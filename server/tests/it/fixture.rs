@@ -12,6 +12,10 @@ use rcgen::{
     DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair,
     RevokedCertParams, SerialNumber,
 };
+use rustix::thread::{
+    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, set_capabilities,
+    set_capabilities_secure_bits,
+};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use sift_proto::level::Level;
@@ -249,6 +253,23 @@ impl Served {
     pub(crate) async fn stopped(self) {
         timeout(PATIENCE, self.serving).await.expect("the server goes down").unwrap();
     }
+}
+
+/// Runs `test` in a thread that may read only what its permissions say, as root too; so may what it
+/// starts.
+pub(crate) fn unprivileged(test: impl FnOnce() + Send + 'static) {
+    let run = || {
+        // whoever is not root has nothing to give up
+        let _kept = set_capabilities_secure_bits(CapabilitiesSecureBits::NO_ROOT);
+        let none = CapabilitySet::empty();
+        set_capabilities(
+            None,
+            CapabilitySets { effective: none, permitted: none, inheritable: none },
+        )
+        .unwrap();
+        test();
+    };
+    std::thread::spawn(run).join().unwrap();
 }
 
 /// Resident memory of this process, bytes.

@@ -48,6 +48,8 @@ mod interference;
 mod leak;
 /// Bounds in number and time, and the way down.
 mod limits;
+/// Files with two names: what symbolic links lead to.
+mod links;
 /// Who is let in.
 mod login;
 /// Every level of the server times every level of the client.
@@ -60,6 +62,8 @@ mod peers;
 mod protection;
 /// `siftd query`: the same scan without a server and without protection.
 mod query;
+/// Files and folders that are renamed while they are asked for.
+mod renames;
 /// The answer to each kind of request.
 mod requests;
 /// Every status that the server can send, and what provokes it.

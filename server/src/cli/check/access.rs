@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use sift_server::{
     Access, Admission, Config, DataRoot, Grant, Requirement, Server, SurveyedFile, User, Users,
@@ -31,13 +32,14 @@ impl Sheet {
         };
         self.grants(grants, &users, &settings.listeners, files);
         self.fit(settings);
+        let grants: Vec<Arc<Grant>> = grants.iter().cloned().map(Arc::new).collect();
         for user in people(&users, &settings.listeners) {
             let lets_in = |listener: &&ListenerSettings| match &listener.admission {
                 Admission::LogIn => users.contains(&user.name),
                 Admission::Everybody(name) => *name == user.name,
             };
             let reaches = settings.listeners.iter().filter(lets_in).map(Reach::of);
-            self.user(&user, grants, &reaches.collect::<Vec<_>>(), files);
+            self.user(&user, &grants, &reaches.collect::<Vec<_>>(), files);
         }
     }
 
@@ -112,15 +114,32 @@ impl Sheet {
     }
 
     /// What one user may read; `reaches` are those of the listeners that let him in.
-    fn user(&mut self, user: &User, grants: &[Grant], reaches: &[Reach], files: &[&SurveyedFile]) {
+    fn user(
+        &mut self,
+        user: &User,
+        grants: &[Arc<Grant>],
+        reaches: &[Reach],
+        files: &[&SurveyedFile],
+    ) {
         let name = &user.name;
-        let granted: Vec<(&SurveyedFile, &Grant)> = files
-            .iter()
-            .filter_map(|file| {
-                let deciding = |grant: &&Grant| grant.is_for(user) && grant.covers(&file.path);
-                Some((*file, grants.iter().find(deciding)?))
-            })
-            .collect();
+        let deciding =
+            |path: &str| grants.iter().find(|grant| grant.is_for(user) && grant.covers(path));
+        let mut granted: Vec<(&SurveyedFile, Arc<Grant>)> = Vec::new();
+        for file in files {
+            let Some(grant) = deciding(&file.path) else { continue };
+            let Some(target) = &file.target else {
+                granted.push((*file, Arc::clone(grant)));
+                continue;
+            };
+            match deciding(target).and_then(|there| Grant::join(grant, there)) {
+                Some(grant) => granted.push((*file, grant)),
+                None => self.warn(format_args!(
+                    "user {name} may not read {}: it is a link to {target}, of which nothing that \
+                     the grant of the link lets read is granted to {name}",
+                    file.path
+                )),
+            }
+        }
         if granted.is_empty() {
             return self.warn(format_args!("user {name} may read none of the files"));
         }

@@ -1,0 +1,227 @@
+//! A file before it is opened: where its name leads, who may know of it, and what describes and
+//! protects it.
+//!
+//! A file that symbolic links lead to has two names, and counts as both: each has to be granted, and
+//! the protection of each holds.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use sift_select::{Descriptor, Look, Source, is_local, may_wait};
+use tracing::warn;
+
+use super::name::DESCRIPTOR_SUFFIX;
+use super::tree::{Lost, Node, Spelling, Way};
+use super::version::{bytes, identity};
+use super::{Catalogue, FileName};
+use crate::fault::Fault;
+use crate::grant::{Caller, Grant};
+use crate::protect::{Protected, Transport};
+
+/// A descriptor of more bytes is none.
+const DESCRIPTOR_BYTES_MAX: u64 = 1 << 20;
+
+/// A descriptor.
+#[derive(Debug)]
+pub(super) struct Described {
+    pub(super) descriptor: Descriptor,
+    /// At its file, before it was read.
+    pub(super) look: Look,
+}
+
+/// A regular file that the caller may know of.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) name: FileName,
+    pub(super) way: Way,
+    /// The name that symbolic links lead to, if it is another one.
+    pub(super) target: Option<FileName>,
+    /// What may be read of it by all of its names.
+    pub(super) grant: Arc<Grant>,
+}
+
+/// A file that has not been opened: what is known by its name and its descriptor.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(super) name: FileName,
+    pub(crate) format: &'static str,
+    pub(crate) bytes: u64,
+    pub(crate) protected: Protected,
+    pub(crate) grant: Arc<Grant>,
+    pub(super) way: Way,
+    pub(super) described: Option<Arc<Described>>,
+    /// The file that symbolic links lead to, and its descriptor.
+    pub(super) target: Option<(FileName, Option<Arc<Described>>)>,
+}
+
+impl Entry {
+    pub(crate) fn has_descriptor(&self) -> bool {
+        self.described.is_some()
+    }
+}
+
+impl Catalogue {
+    /// What may be known of a file on any channel.
+    pub(crate) fn entry(&self, name: &FileName, caller: &Caller) -> Result<Entry, Fault> {
+        if !may_wait() {
+            return Err(Fault::Internal("a file cannot be looked for without waiting"));
+        }
+        // before the file system is asked
+        let grant = caller.grant(name)?;
+        let way = self.root.tree.find(&self.root.tree.root, name.as_str(), Spelling::Exact);
+        self.described(self.placed(name.clone(), way, grant, caller)?, caller.transport)
+    }
+
+    /// Checks that the caller may know of what was found by a name that is granted to him.
+    pub(super) fn placed(
+        &self,
+        name: FileName,
+        way: Result<Way, Lost>,
+        grant: Arc<Grant>,
+        caller: &Caller,
+    ) -> Result<Placed, Fault> {
+        let unknown = || Fault::UnknownFile(name.to_string());
+        let way = match way {
+            Ok(way) => way,
+            Err(Lost::Nowhere { .. }) => return Err(unknown()),
+            Err(Lost::Outside) => return Err(Fault::Outside(name.to_string())),
+            // that would tell of a name that may not be granted to him
+            Err(Lost::Unreadable { error, by_link: true }) if !caller.may_read_everything() => {
+                warn!(file = %name, %error, "a symbolic link leads to what cannot be read");
+                return Err(unknown());
+            }
+            Err(Lost::Unreadable { error, .. }) => {
+                return Err(Fault::Unreadable(name.to_string(), error));
+            }
+        };
+        let mut target = None;
+        let mut grant = grant;
+        if !way.links.is_empty() {
+            // what has no name as a data file is neither granted nor protected
+            let leads_to = FileName::parse(&way.end.path()).map_err(|_not_a_name| unknown())?;
+            if leads_to != name {
+                let there = caller.grant(&leads_to).map_err(|_not_granted| unknown())?;
+                grant = Grant::join(&grant, &there).ok_or_else(unknown)?;
+                target = Some(leads_to);
+            }
+        }
+        match way.end.is_regular() {
+            true => Ok(Placed { name, way, target, grant }),
+            false => Err(Fault::NotRegular(name.to_string())),
+        }
+    }
+
+    /// Adds what the descriptors say.
+    pub(super) fn described(&self, file: Placed, transport: Transport) -> Result<Entry, Fault> {
+        let Placed { name, way, target, grant } = file;
+        let described = self.descriptions(&name, &way, target.as_ref(), transport);
+        let (described, at_target) = described.map_err(|fault| grant.withheld(&name, fault))?;
+        let descriptor = described.as_ref().map(|described| &described.descriptor);
+        let Some(format) = Source::format_of(name.as_str(), descriptor) else {
+            return Err(Fault::UnknownFormat(name.to_string()));
+        };
+        let mut protected = self.protection.of(&name, descriptor);
+        if let Some(target) = &target {
+            let descriptor = at_target.as_ref().map(|described| &described.descriptor);
+            protected.join(self.protection.of(target, descriptor));
+        }
+        let bytes = bytes(&way.end.stat);
+        let target = target.map(|target| (target, at_target));
+        Ok(Entry { name, format, bytes, protected, grant, way, described, target })
+    }
+
+    /// The descriptor of a file, and that of the file that links lead to.
+    #[expect(clippy::type_complexity, reason = "a pair of what `descriptor` returns")]
+    fn descriptions(
+        &self,
+        name: &FileName,
+        way: &Way,
+        target: Option<&FileName>,
+        transport: Transport,
+    ) -> Result<(Option<Arc<Described>>, Option<Arc<Described>>), Fault> {
+        let unknown = |fault| match transport {
+            // who cannot read the rule has to assume the strictest
+            Transport::Plain | Transport::Mount { .. } => {
+                Fault::NetworkEncryptUnknown(name.to_string())
+            }
+            Transport::Encrypted { .. } | Transport::Local => fault,
+        };
+        let own = self.descriptor(&way.own, name).map_err(unknown)?;
+        let at_target = match target {
+            Some(target) => self.descriptor(&way.end, target).map_err(unknown)?,
+            None => None,
+        };
+        Ok((own, at_target))
+    }
+
+    /// Reads the descriptor that stands beside `file`, which is called `name`.
+    fn descriptor(&self, file: &Node, name: &FileName) -> Result<Option<Arc<Described>>, Fault> {
+        let path = name.descriptor();
+        let refuse = |why: &str| Fault::Descriptor(path.clone(), why.to_owned());
+        let failed = |error: std::io::Error| Fault::Descriptor(path.clone(), error.to_string());
+        let node = match self.beside(file) {
+            Ok(Some(way)) => way.end,
+            Ok(None) => return Ok(None),
+            Err(Lost::Nowhere { .. }) => return Err(refuse("the link leads nowhere")),
+            Err(Lost::Outside) => return Err(refuse("leads out of the data root")),
+            Err(Lost::Unreadable { error, .. }) => return Err(failed(error)),
+        };
+        if !node.is_regular() {
+            return Err(refuse("not a regular file"));
+        }
+        if let Some(known) = self.descriptors.find(&path, &identity(&node.stat)) {
+            return Ok(Some(known));
+        }
+        let Some((file, _)) = self.root.tree.open(&node).map_err(failed)? else {
+            return Err(Fault::Renamed(name.to_string()));
+        };
+        let look = Look::settled(&file).map_err(failed)?;
+        let can_be_kept = look.is_settled() && is_local(&file);
+        let mut text = String::new();
+        let read = file.take(DESCRIPTOR_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+        if read as u64 > DESCRIPTOR_BYTES_MAX {
+            let why = format!("more than {DESCRIPTOR_BYTES_MAX} bytes, which no layout needs");
+            return Err(Fault::Descriptor(path, why));
+        }
+        let descriptor = Descriptor::parse(&path, &text)?;
+        let described = Arc::new(Described { descriptor, look });
+        if can_be_kept {
+            self.descriptors.keep(&path, look.identity(), Arc::clone(&described));
+        }
+        Ok(Some(described))
+    }
+
+    /// Finds the descriptor that stands beside a file; whatever case it is written in, where the
+    /// file system ignores that. A link that leads nowhere is not a missing descriptor.
+    fn beside(&self, file: &Node) -> Result<Option<Way>, Lost> {
+        let Some((folder, name)) = &file.above else { return Ok(None) };
+        let name = format!("{name}{DESCRIPTOR_SUFFIX}");
+        match self.root.tree.find(folder, &name, Spelling::Any) {
+            Ok(way) => Ok(Some(way)),
+            Err(Lost::Nowhere { by_link: false }) => Ok(None),
+            Err(lost) => Err(lost),
+        }
+    }
+
+    /// Whether the descriptors of a file are still what they were.
+    pub(super) fn is_described(&self, entry: &Entry) -> bool {
+        self.is_described_by(&entry.way.own, entry.described.as_deref())
+            && entry
+                .target
+                .iter()
+                .all(|(_, by)| self.is_described_by(&entry.way.end, by.as_deref()))
+    }
+
+    /// Whether the descriptor beside `file` is still this one, or still missing.
+    fn is_described_by(&self, file: &Node, described: Option<&Described>) -> bool {
+        match (self.beside(file), described) {
+            (Ok(None), None) => true,
+            // opening asks the server of a network mount again
+            (Ok(Some(way)), Some(described)) => match self.root.tree.open(&way.end) {
+                Ok(Some((file, _))) => described.look.holds(&file).unwrap_or(false),
+                Ok(None) | Err(_) => false,
+            },
+            _ => false,
+        }
+    }
+}
