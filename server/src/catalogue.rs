@@ -424,6 +424,60 @@ mod tests {
         symlink("a.csv", path("link.csv")).unwrap();
     }
 
+    thread_local! {
+        /// The data root of [`exchanging`].
+        static EXCHANGED: std::cell::RefCell<PathBuf> = const { std::cell::RefCell::new(PathBuf::new()) };
+    }
+
+    /// The answer of a file system while somebody exchanges two files at the worst moments:
+    /// `x.csv` is the protected one whenever it is looked for, and the open one whenever its
+    /// descriptor is. The protected one has a descriptor at every moment.
+    fn exchanging(
+        folder: &File,
+        name: &str,
+        flags: rustix::fs::OFlags,
+    ) -> Result<std::os::fd::OwnedFd, Errno> {
+        use rustix::fs::{CWD, Mode, OFlags, RenameFlags, openat, renameat_with};
+        let root = EXCHANGED.with_borrow(Clone::clone);
+        let path = |name: &str| root.join(name);
+        let (described, is_secret) = (path("x.csv.toml"), path("x.csv.toml").exists());
+        let exchange = || {
+            let (x, vault) = (path("x.csv"), path("vault.csv"));
+            renameat_with(CWD, x, CWD, vault, RenameFlags::EXCHANGE).unwrap();
+        };
+        if name == "x.csv" && !is_secret {
+            fs::hard_link(path("vault.csv.toml"), described).unwrap();
+            exchange();
+        } else if name == "x.csv.toml" && is_secret {
+            exchange();
+            fs::remove_file(described).unwrap();
+        }
+        openat(folder, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+    }
+
+    #[test]
+    fn what_is_exchanged_and_exchanged_back_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("x.csv"), "a\n1\n").unwrap();
+        fs::write(path("vault.csv"), "a\n2\n").unwrap();
+        fs::write(path("vault.csv.toml"), "scl_min = 4\n").unwrap();
+        EXCHANGED.set(folder.path().to_owned());
+        let mut root = DataRoot::open(folder.path()).unwrap();
+        root.tree.look_up = exchanging;
+        let catalogue =
+            Catalogue::new(root, Limits::default(), Protection::default(), Arc::default());
+        let name = FileName::parse("x.csv").unwrap();
+        let entry = catalogue.entry(&name, &plain()).unwrap();
+        assert!(!entry.has_descriptor(), "the one is looked for, the other is described");
+        let fault = catalogue.source(entry, Transport::Plain).unwrap_err();
+        assert!(matches!(fault, Fault::Renamed(_)), "{fault}");
+        let fault = catalogue.open(&name, &plain()).unwrap_err();
+        assert!(matches!(fault, Fault::Renamed(_)), "{fault}");
+        let fault = catalogue.describe("x.csv", &plain()).unwrap_err();
+        assert!(matches!(fault, Fault::Renamed(_)), "{fault}");
+    }
+
     #[test]
     fn what_comes_between_the_look_and_the_opening_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
