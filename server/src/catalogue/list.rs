@@ -195,14 +195,13 @@ impl Catalogue {
         };
         // how long the file is, and when it changed, tells of what may not be seen
         let is_whole = is_whole && grant.is_whole();
-        let modified = i64::from(stat.st_mtime).checked_mul(1_000_000);
-        let micros = i64::try_from(stat.st_mtime_nsec / 1000).unwrap_or_default();
-        let modified = modified.map(|modified| (modified + micros).max(0));
+        let modified =
+            i128::from(stat.st_mtime) * 1_000_000 + i128::from(stat.st_mtime_nsec) / 1000;
         Some(FileEntry {
             path,
             format: format.to_owned(),
             bytes: is_whole.then_some(bytes(&stat)),
-            modified: modified.filter(|_| is_whole),
+            modified: i64::try_from(modified.max(0)).ok().filter(|_| is_whole),
             network_encrypt: requirement.network_encrypt(),
             scl_min: requirement.scl_min().map_or(0, u32::from),
         })
