@@ -89,13 +89,13 @@ pub(crate) enum Item {
 }
 
 /// An expression and where it stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Expr {
     pub(crate) at: Position,
     pub(crate) kind: ExprKind,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ExprKind {
     Column {
         /// Table or alias before the point.
@@ -260,7 +260,7 @@ impl fmt::Display for CastTarget {
 }
 
 /// An aggregate as written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Aggregate {
     pub(crate) function: AggregateFunction,
     /// Of equal values only one counts.
