@@ -175,7 +175,7 @@ async fn it_serves_logs_and_ends_by_a_signal() {
     let mut peer = tcp(address).await;
     peer.welcome(hello(0)).await;
     let line = siftd.line("connection");
-    assert!(line.contains("\"level\":0") && line.contains("a test"), "{line}");
+    assert!(line.contains("\"scl\":0") && line.contains("a test"), "{line}");
 
     peer.select(&sql("SELECT city FROM 'cities.csv' WHERE pop > 1000000")).await;
     let line = siftd.line("request");
