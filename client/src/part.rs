@@ -9,6 +9,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -74,6 +75,10 @@ impl Part {
             Err(TryLockError::WouldBlock) => return Err(Usage::Locked(part).into()),
             // a file system without locks: two fetches at once are then the user's to avoid
             Err(TryLockError::Error(_)) => {}
+        }
+        // one that ended meanwhile has given the file its name
+        if !is_at(&file, &part) {
+            return Err(Usage::Locked(part).into());
         }
         let bytes = file.seek(SeekFrom::End(0)).map_err(|e| Error::local("read", &part, e))?;
         let origin = origin.clone();
@@ -163,6 +168,13 @@ fn earlier(sidecar: &Path, origin: &Origin) -> Result<Option<String>> {
     let read = file.take(ORIGIN_BYTES_MAX).read_to_string(&mut text).is_ok();
     let sidecar: Option<Sidecar> = toml::from_str(&text).ok().filter(|_| read);
     Ok(sidecar.filter(|sidecar| sidecar.origin == *origin).map(|sidecar| sidecar.identity))
+}
+
+/// Returns whether the open file is the one that has this name.
+fn is_at(file: &File, path: &Path) -> bool {
+    let of = |metadata: Metadata| (metadata.dev(), metadata.ino());
+    file.metadata()
+        .is_ok_and(|open| fs::symlink_metadata(path).is_ok_and(|named| of(open) == of(named)))
 }
 
 /// Opens a file of a name that can be guessed, or makes it.

@@ -4,13 +4,13 @@
 const ALIKE_MIN: f64 = 0.8;
 
 /// Longest name that is compared, in bytes; comparing takes the product of both lengths.
-const NAME_BYTES_MAX: usize = 128;
+const NAME_BYTES_MAX: usize = 64;
 
 /// Shortest name in which one letter that differs, is missing or has changed places is a slip.
 const SLIP_BYTES_MIN: usize = 3;
 
 /// Most known names that are compared.
-const KNOWN_MAX: usize = 1000;
+const KNOWN_MAX: usize = 256;
 
 /// Most names that are worth a question.
 const NAMES_MAX: usize = 3;

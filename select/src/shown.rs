@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::block::Block;
-use crate::cancel::check_wanted;
+use crate::cancel::{Stopped, check_wanted};
 use crate::data_file::{DataFile, Layout};
 use crate::file_set;
 use crate::kind::RECORDS_MAX;
@@ -19,7 +19,7 @@ use crate::selection::Selection;
 use crate::source::{Part, Source};
 use crate::view::View;
 use crate::waiting::may_wait;
-use crate::{Error, ErrorKind, Predicate, Result, csv, json};
+use crate::{Predicate, Result, csv, json};
 
 /// Bytes that are read at a time.
 const TURN_BYTES: usize = 1 << 20;
@@ -98,8 +98,7 @@ fn shown_file(view: &View, part: &Part) -> Result<ShownFile> {
         return Ok(shown.clone());
     }
     if !may_wait() {
-        let message = format!("{}: it cannot be read without waiting", file.name);
-        return Err(Error::new(ErrorKind::Io, message));
+        return Err(Stopped.into());
     }
     let shown = sampled(view, part)?;
     let mut kept = lock();

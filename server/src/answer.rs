@@ -3,7 +3,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -169,18 +169,22 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let catalogue = Arc::clone(&self.shared.catalogue);
         let statements = Arc::clone(&self.shared.statements);
         let cancel = self.work.cancel().clone();
+        let file = Arc::new(OnceLock::new());
+        let named = Arc::clone(&file);
         let planned = self.shared.jobs.run(length, move || {
             cancel.during(|| {
                 let select = statements.parsed(&sql)?;
-                let file = select.from().to_owned();
-                let plan = catalogue.plan(&file, &select, &parameters, &caller);
-                Ok((file, plan.map(&then)))
+                let file = named.get_or_init(|| select.from().to_owned());
+                catalogue.plan(file, &select, &parameters, &caller).map(&then)
             })
         });
-        let (file, plan) = self.work.within(self.interrupt.or(planned)).await?;
-        self.account.file = file;
+        let planned = self.work.within(self.interrupt.or(planned)).await;
+        // the log names the file of a Select that failed here, too
+        if let Some(file) = file.get() {
+            self.account.file.clone_from(file);
+        }
         self.account.statistics.plan_micros = Some(micros(self.started.elapsed()));
-        plan
+        planned
     }
 
     /// Begins the scan of a plan: what is to be read may be looked up in an index.
@@ -203,8 +207,9 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         self.account.file.clone_from(&request.pattern);
         let catalogue = Arc::clone(&self.shared.catalogue);
         let caller = self.caller();
-        let list = blocking(move || catalogue.list(&request.pattern, &caller));
-        let list = self.interrupt.or(list).await?;
+        let cancel = self.work.cancel().clone();
+        let list = blocking(move || cancel.during(|| catalogue.list(&request.pattern, &caller)));
+        let list = self.work.within(self.interrupt.or(list)).await?;
         self.writer.send(Kind::FileList, &list).await
     }
 
@@ -212,8 +217,10 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         self.account.file.clone_from(&request.file);
         let catalogue = Arc::clone(&self.shared.catalogue);
         let caller = self.caller();
-        let described = blocking(move || catalogue.describe(&request.file, &caller));
-        let description = self.interrupt.or(described).await?;
+        let cancel = self.work.cancel().clone();
+        let described =
+            blocking(move || cancel.during(|| catalogue.describe(&request.file, &caller)));
+        let description = self.work.within(self.interrupt.or(described)).await?;
         self.writer.send(Kind::Description, &description).await
     }
 

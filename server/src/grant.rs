@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use glob::{MatchOptions, Pattern};
-use sift_select::{Predicate, Source, View};
+use sift_select::{ErrorKind, Predicate, Source, View};
 
 use crate::catalogue::FileName;
 use crate::fault::Fault;
@@ -186,6 +186,8 @@ impl Grant {
     /// the others, so it goes to the log.
     pub(crate) fn withheld(&self, name: &FileName, fault: Fault) -> Fault {
         match fault {
+            // of work that nobody waits for nothing is told
+            Fault::Select(error) if error.kind() == ErrorKind::Cancelled => Fault::Select(error),
             Fault::Select(_) | Fault::Descriptor(..) | Fault::Withheld { .. }
                 if !self.is_whole() =>
             {

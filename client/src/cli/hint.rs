@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use sift_client::{Connection, ErrorKind, Reason, Status, nearest};
+use tokio::time::timeout;
 
 use super::config::Server;
 use super::{Fault, Result};
+
+/// Longest time that a hint is looked for.
+const NEAR_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Adds the file that is nearest to one that the server does not know. The server is asked for the
 /// files that the user may see, so a hint tells nothing that `sift files` would not.
@@ -77,6 +82,10 @@ fn unknown_name(message: &str) -> Option<&str> {
 /// Looks in the file's folder, and then for a file of its name in another one. What goes wrong with
 /// that is not what was asked for.
 async fn near_file(name: &str, connection: &mut Connection) -> Option<String> {
+    timeout(NEAR_TIME_MAX, any_near_file(name, connection)).await.ok().flatten()
+}
+
+async fn any_near_file(name: &str, connection: &mut Connection) -> Option<String> {
     let (folder, base) = name.rsplit_once('/').unwrap_or(("", name));
     let inside = if folder.is_empty() { "*".to_owned() } else { escaped(folder) + "/*" };
     let files = connection.files(inside).await.unwrap_or_default();

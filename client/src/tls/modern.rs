@@ -86,7 +86,7 @@ impl Connector {
             };
         };
         match tls {
-            rustls::Error::InvalidCertificate(error) => match self.verifier.refused() {
+            rustls::Error::InvalidCertificate(error) => match self.verifier.take_refused() {
                 Some(Refused { certificate, error }) => {
                     refused::reason(self.cause(&error), &certificate, &self.roots)
                 }

@@ -27,9 +27,9 @@ impl Verifier {
         Self { inner, refused: Mutex::new(None) }
     }
 
-    /// The certificate that was refused last, with its own error.
-    pub(super) fn refused(&self) -> Option<Refused> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Takes the certificate that was refused last, with its own error.
+    pub(super) fn take_refused(&self) -> Option<Refused> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

@@ -31,7 +31,10 @@ impl Catalogue {
                     describe_columns(&mut description, &view, &protected);
                 }
                 // all of it is encrypted where it lies
-                Err(Fault::Protected(refusal)) => demand(&mut description, refusal.requirement),
+                Err(Fault::Protected(refusal)) => {
+                    demand(&mut description, refusal.requirement);
+                    description.bytes = None;
+                }
                 Err(fault) => return Err(fault),
             }
         }

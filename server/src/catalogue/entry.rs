@@ -84,6 +84,8 @@ impl Catalogue {
         let way = match way {
             Ok(way) => way,
             Err(Lost::Nowhere { .. }) => return Err(unknown()),
+            // that would tell of a link that may not be granted to him
+            Err(Lost::Outside) if !caller.may_read_everything() => return Err(unknown()),
             Err(Lost::Outside) => return Err(Fault::Outside(name.to_string())),
             // that would tell of a name that may not be granted to him
             Err(Lost::Unreadable { error, by_link: true }) if !caller.may_read_everything() => {

@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use rustix::fs::FileType;
 use sift_proto::frame::CONTROL_BYTES_MAX;
 use sift_proto::message::{FileEntry, FileList};
-use sift_select::{Requirement, has_encrypted_footer, may_wait};
+use sift_select::{Requirement, check_wanted, has_encrypted_footer, may_wait};
 use tracing::warn;
 
 use super::entry::{Entry, Placed};
@@ -22,6 +22,7 @@ use super::name::DESCRIPTOR_SUFFIX;
 use super::pattern::NamePattern;
 use super::tree::{Lost, Node, Spelling, Way, is_missing};
 use super::version::bytes;
+use super::watch::Watch;
 use super::{Catalogue, FileName};
 use crate::fault::Fault;
 use crate::grant::{Caller, Grant};
@@ -102,7 +103,7 @@ impl Catalogue {
         let Listing { files, remarks } = self.listing(pattern, caller)?;
         let mut unread = remarks.iter().filter(|remark| matches!(remark, Remark::Unread { .. }));
         if let Some(first) = unread.next() {
-            warn!(others = unread.count(), "{first}");
+            warn!(folder = %first, others = unread.count(), "a folder is not listed");
         }
         let files = files.into_iter().map(|listed| listed.entry).collect();
         let list = FileList { files };
@@ -182,6 +183,9 @@ impl Catalogue {
     fn listed(&self, file: Placed, caller: &Caller) -> Option<FileEntry> {
         let path = file.name.to_string();
         let (stat, grant) = (file.way.end.stat, Arc::clone(&file.grant));
+        // a file that takes another's name for a moment is not to be told of by that name
+        let watch = grant.is_whole().then(|| Watch::begin(&self.root.tree, &file.way));
+        let watch = watch.and_then(|watch| watch.ok().flatten());
         let (format, requirement, is_whole) = match self.described(file, caller.transport) {
             Ok(entry) => {
                 let demanded = self.demanded(&entry);
@@ -194,7 +198,7 @@ impl Catalogue {
             Err(_) => ("", Requirement::Encryption, false),
         };
         // how long the file is, and when it changed, tells of what may not be seen
-        let is_whole = is_whole && grant.is_whole();
+        let is_whole = is_whole && watch.is_some_and(|watch| watch.holds(&self.root.tree));
         let modified =
             i128::from(stat.st_mtime) * 1_000_000 + i128::from(stat.st_mtime_nsec) / 1000;
         Some(FileEntry {
@@ -317,6 +321,7 @@ impl Walk<'_> {
         if depth + 1 >= max {
             return Err(Fault::TooMany { what: "folders within folders", max });
         }
+        check_wanted()?;
         let opened = self.catalogue.root.tree.folder(folder, name).map_err(Failed::Io);
         let read = opened.and_then(|inner| Ok((self.read(&inner)?, inner)));
         match read {
@@ -361,6 +366,7 @@ impl Walk<'_> {
     fn file(&mut self, folder: &Arc<Node>, leaf: &str, path: String) -> Result<(), Fault> {
         let Ok(name) = FileName::parse(&path) else { return Ok(()) };
         let Ok(grant) = self.caller.grant(&name) else { return Ok(()) };
+        check_wanted()?;
         let way = self.catalogue.root.tree.find(folder, leaf, Spelling::Listed);
         self.remark(&path, way.as_ref());
         match self.catalogue.placed(name, way, grant, self.caller) {

@@ -103,14 +103,30 @@ pub(crate) fn must_not_exist(path: &Path, hint: &'static str) -> Result<(), Erro
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    read_most(path, BYTES_MAX)
+}
+
+/// Reads a file of at most `bytes_max`.
+pub(crate) fn read_most(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(bytes_max as u64 + 1).read_to_end(&mut bytes))
         .map_err(|source| Error::Io { path: path.into(), source })?;
-    if bytes.len() > BYTES_MAX {
-        return Err(Error::TooLarge { path: path.into(), got: bytes.len(), bytes_max: BYTES_MAX });
+    if bytes.len() > bytes_max {
+        return Err(Error::TooLarge { path: path.into(), got: bytes.len(), bytes_max });
     }
     Ok(bytes)
+}
+
+/// Waits until no other process changes files in the folder of `path` by this function. The turn
+/// lasts as long as the returned file is open.
+pub(crate) fn turn(path: &Path) -> Result<File, Error> {
+    let folder = folder_of(path);
+    let failed = |source| Error::Io { path: folder.into(), source };
+    fs::create_dir_all(folder).map_err(failed)?;
+    let file = File::open(folder).map_err(failed)?;
+    file.lock().map_err(failed)?;
+    Ok(file)
 }
 
 /// All certificates in a PEM file, one at least.

@@ -19,6 +19,9 @@ use super::file::{self, Existing, Readers};
 /// RFC 5280, section 4.1.2.2.
 const SERIAL_BYTES_MAX: usize = 20;
 
+/// The longest list, as of servers: about 400,000 certificates.
+const LIST_BYTES_MAX: usize = 16 << 20;
+
 /// The outcome for a list.
 #[derive(Debug)]
 pub(crate) struct Revocation {
@@ -76,6 +79,8 @@ impl Authority {
         days: Option<u32>,
     ) -> Result<Revocation, Error> {
         let validity = self.validity(days, None)?;
+        // two that revoke at once would each leave out what the other adds
+        let _turn = file::turn(path)?;
         let earlier = self.earlier(path)?;
         let now = Utc::now();
         let (mut entries, number) = match earlier {
@@ -108,6 +113,13 @@ impl Authority {
             },
         };
         let pem = list.signed_by(&self.issuer)?.pem()?;
+        if pem.len() > LIST_BYTES_MAX {
+            return Err(Error::TooLarge {
+                path: path.into(),
+                got: pem.len(),
+                bytes_max: LIST_BYTES_MAX,
+            });
+        }
         file::write(path, &pem, Readers::Everybody, Existing::Replace)?;
         Ok(Revocation {
             added: entries.len() - before,
@@ -121,7 +133,7 @@ impl Authority {
         if path.symlink_metadata().is_err() {
             return Ok(None);
         }
-        let lists = crl::lists(&file::read(path)?)
+        let lists = crl::lists(&file::read_most(path, LIST_BYTES_MAX)?)
             .map_err(|error| Error::Identity { path: path.into(), error })?;
         let list = match &lists[..] {
             [list] => RevocationList::parse(list),

@@ -34,12 +34,12 @@ pub(crate) enum Command {
     /// The server listens on this machine only, unless --listen says otherwise.
     ///
     /// At the first signal answers under way are finished and new requests are refused; the second
-    /// one ends the server at once. SIGHUP has it read its certificates, their keys and the
-    /// authorities of clients again. The log goes to standard error; SIFT_LOG sets what is in it: off,
+    /// one ends the server at once. SIGHUP has it read its certificates, their keys, the authorities
+    /// of clients and their revocation lists again. The log goes to standard error; SIFT_LOG sets what is in it: off,
     /// error, warn, info (the default), debug or trace, for a part of the program as in
     /// `info,sift_server=debug`.
     Serve(ServeArgs),
-    /// Make and show certificates: an authority of your own, what it issues, a signing request
+    /// Make, show and revoke certificates: an authority of your own, what it issues, a signing request
     #[command(subcommand)]
     Cert(CertCommand),
     /// Protect files and columns, and describe text files: writes the descriptors beside them

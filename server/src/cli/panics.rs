@@ -16,7 +16,7 @@ pub(crate) fn log() {
         error!(
             thread = thread.name().unwrap_or_default(),
             location,
-            message = bounded(message(panic)),
+            reason = bounded(message(panic)),
             "panic"
         );
     }));

@@ -11,7 +11,10 @@ use prost::Message;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use sift_proto::frame::Kind;
 use sift_proto::level::Level;
-use sift_proto::message::{DescribeRequest, ExplainRequest, FetchRequest, ListRequest, Status};
+use sift_proto::message::{
+    DescribeRequest, Description, ExplainRequest, FetchRequest, FileList, Finished, ListRequest,
+    Status,
+};
 use sift_server::{Access, Grant, Limits, TlsOptions};
 use tokio::net::TcpStream;
 
@@ -27,13 +30,13 @@ const ATTACK_TIME: Duration = Duration::from_millis(1500);
 
 const PROTECTED: &str = "network_encrypt = true\n";
 
+/// Is longer than [`open`], so that its length tells it, too.
 fn secret() -> String {
-    format!("id,{MARK}\n1,{MARK}\n")
+    format!("id,{MARK}\n1,{MARK}\n2,{MARK}\n")
 }
 
-/// Has the same length, so that a name is all that tells them apart.
 fn open() -> String {
-    secret().replace(MARK, "WHATEVERS")
+    "id,WHATEVERS\n1,WHATEVERS\n".to_owned()
 }
 
 fn exchange(a: &Path, b: &Path) {
@@ -136,31 +139,54 @@ fn fixture() -> Fixture {
     fixture
 }
 
-/// Asks about a file in every way, and looks at all that comes.
-async fn ask(peer: &mut Peer<TcpStream>, file: &str) {
+/// Asks about a file in every way, and looks at all that comes. Returns the number of Selects and
+/// fetches that came to their end.
+async fn ask(peer: &mut Peer<TcpStream>, file: &str) -> usize {
+    let mut answered = 0;
     let select = format!("SELECT * FROM '{file}'");
     let explain = ExplainRequest { sql: select.clone(), parameters: Vec::new(), analyze: true };
     let folder = file.rsplit_once('/').map_or("*", |(folder, _)| folder);
     let pattern = format!("SELECT * FROM '{folder}/*.csv'");
-    answer(peer, Kind::Select, &sql(&select)).await;
-    answer(peer, Kind::Select, &sql(pattern)).await;
+    answered += answer(peer, Kind::Select, &sql(&select)).await;
+    answered += answer(peer, Kind::Select, &sql(pattern)).await;
     let fetch = FetchRequest { file: file.to_owned(), ..FetchRequest::default() };
-    answer(peer, Kind::Fetch, &fetch).await;
-    answer(peer, Kind::Describe, &DescribeRequest { file: file.to_owned() }).await;
-    answer(peer, Kind::Explain, &explain).await;
-    answer(peer, Kind::List, &ListRequest::default()).await;
+    answered += answer(peer, Kind::Fetch, &fetch).await;
+    answered += answer(peer, Kind::Describe, &DescribeRequest { file: file.to_owned() }).await;
+    answered += answer(peer, Kind::Explain, &explain).await;
+    answered += answer(peer, Kind::List, &ListRequest::default()).await;
     let leaks = peer.received.windows(MARK.len()).any(|window| window == MARK.as_bytes());
     assert!(!leaks, "{file}: {}", String::from_utf8_lossy(&peer.received));
     peer.received.clear();
+    answered
 }
 
-async fn answer(peer: &mut Peer<TcpStream>, kind: Kind, request: &impl Message) {
+/// Asks once, and looks whether the length of a secret file is told. Returns 1 for an answer with an
+/// end marker.
+async fn answer(peer: &mut Peer<TcpStream>, kind: Kind, request: &impl Message) -> usize {
     peer.send(kind, request).await;
+    let secret = Some(secret().len() as u64);
     loop {
-        match peer.next().await.expect("a frame").kind {
-            Kind::Schema | Kind::Batch | Kind::FetchStart | Kind::Chunk => {}
-            _ => return,
+        let frame = peer.next().await.expect("a frame");
+        match frame.kind {
+            Kind::Schema | Kind::Batch | Kind::FetchStart | Kind::Chunk => continue,
+            Kind::Failure => return 0,
+            Kind::FileList => {
+                let list = FileList::decode(&frame.body[..]).unwrap();
+                assert!(list.files.iter().all(|file| file.bytes != secret), "{list:?}");
+            }
+            Kind::Description => {
+                let told = Description::decode(&frame.body[..]).unwrap();
+                assert!(told.bytes != secret, "{told:?}");
+            }
+            Kind::Finished => {
+                let finished = Finished::decode(&frame.body[..]).unwrap();
+                let told = finished.statistics.unwrap_or_default();
+                assert!(told.file_bytes != secret, "{told:?}");
+                return 1;
+            }
+            _ => {}
         }
+        return 0;
     }
 }
 
@@ -182,17 +208,16 @@ async fn attack(work: [fn(&Path); 2], names: &[&str]) {
         let mut peer = peer::plain(&served).await;
         let attacks = work.map(|work| Attack::begin(&served.fixture.data(), work));
         let begun = Instant::now();
-        let mut asked = 0;
+        let mut answered = 0;
         while begun.elapsed() < ATTACK_TIME {
             for name in names {
-                ask(&mut peer, name).await;
-                asked += 1;
+                answered += ask(&mut peer, name).await;
             }
         }
         for attack in attacks {
             assert!(attack.end() > 10);
         }
-        assert!(asked > 0);
+        assert!(answered > 0);
 
         // in the end everything is where it was
         for (name, status) in [
