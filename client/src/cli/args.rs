@@ -161,8 +161,8 @@ pub(super) struct OutputArgs {
     /// Write to this file, - for standard output [default: -]
     ///
     /// The file appears when it is complete. Until then, the path has no file, or still the old
-    /// one. The new file has the owner, group and mode of the file that it replaces. A device, a
-    /// FIFO, and the target of a link are written to as by a shell's `>`.
+    /// one. The new file has the owner, group and mode of the file that it replaces. A link is
+    /// followed as by a shell's `>`; a device or a FIFO is written to directly.
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }
