@@ -279,8 +279,7 @@ pub(crate) fn resident_bytes() -> u64 {
     line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
 }
 
-/// Whether `path` is there; for processes that tests start.
-/// Writes into a file where it is, and sets its time of modification back.
+/// Writes into an existing file, and sets its time of modification back.
 pub(crate) fn write_unseen(path: &Path, bytes: &[u8], at: u64) {
     let file = File::options().write(true).open(path).unwrap();
     let modified = file.metadata().unwrap().modified().unwrap();
