@@ -139,10 +139,10 @@ impl Document {
         Self { sift_bench: VERSION, setting: Setting::here(), cells: Vec::new(), loads: Vec::new() }
     }
 
-    /// Writes it to `path`, as [`OutputFile`] does.
+    /// Writes it to `path` with [`OutputFile`].
     ///
     /// # Errors
-    /// What the operating system says.
+    /// An error of the operating system.
     pub fn write(&self, path: &Path) -> Result<()> {
         let mut file = OutputFile::create(path)?;
         file.write(serde_json::to_string_pretty(self)?.as_bytes())?;

@@ -1,20 +1,21 @@
-//! The known name that a misspelled one was probably meant to be.
+//! A suggestion for a misspelled name: the known name that is nearest to it.
 
-/// Less alike is not meant: 1 is the same, 0 has nothing in common.
+/// The minimal similarity of a suggestion: 1 means equal, 0 means nothing in common.
 const SIMILARITY_MIN: f64 = 0.6;
 
-/// Longest name that is compared, in characters; comparing takes the product of both lengths.
+/// The maximal length of a compared name, in characters. The time is proportional to the product of
+/// both lengths.
 const NAME_CHARS_MAX: usize = 128;
 
-/// Most known names that are compared.
+/// The maximal number of known names that are compared.
 const KNOWN_MAX: usize = 1000;
 
-/// Fewest characters of which the start of a known name is meant.
+/// The minimal number of characters that count as the start of a known name.
 const START_CHARS_MIN: usize = 3;
 
-/// Returns the one of the `known` names that `name` was probably meant to be: the one with the
-/// fewest letters that differ, are missing or have changed places, in capitals or not; or the one
-/// that begins with it.
+/// Returns the known name that `name` was probably meant to be, ignoring case. That is the name
+/// with the fewest letters that differ, are missing or are exchanged, or a name that begins with
+/// `name`.
 pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let is_short = |name: &str| name.chars().nth(NAME_CHARS_MAX).is_none();
     if !is_short(name) {

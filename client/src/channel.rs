@@ -11,9 +11,9 @@ pub(crate) struct Negotiated {
     pub(crate) protocol: Protocol,
     pub(crate) cipher: &'static str,
     pub(crate) key_exchange: &'static str,
-    /// The one asked for.
+    /// The level that was asked for.
     pub(crate) level: Level,
-    /// The highest whose rules it meets.
+    /// The highest level whose rules it fulfils.
     pub(crate) met: Level,
     pub(crate) peer_names: Vec<String>,
     pub(crate) resumed: bool,
@@ -55,15 +55,16 @@ impl Channel {
         self.negotiated.as_ref().map_or("", |negotiated| negotiated.key_exchange)
     }
 
-    /// The security level that the channel has: the highest whose rules its protocol, cipher suite
-    /// and key exchange meet, so at least the one asked for; `None` when plain. It decides what
-    /// may leave.
+    /// Returns the security level of the channel; `None` if it is not encrypted. This is the
+    /// highest level whose rules for protocol, cipher suite and key exchange the channel fulfils,
+    /// and at least the level that was asked for. The server decides by this level which data it
+    /// sends.
     #[must_use]
     pub fn level_met(&self) -> Option<Level> {
         self.negotiated.as_ref().map(|negotiated| negotiated.met)
     }
 
-    /// The security level that this end asked for; `None` when plain.
+    /// Returns the security level that this end asked for; `None` if the channel is not encrypted.
     #[must_use]
     pub fn level(&self) -> Option<Level> {
         self.negotiated.as_ref().map(|negotiated| negotiated.level)
@@ -76,8 +77,9 @@ impl Channel {
         self.negotiated.as_ref().is_some_and(|negotiated| negotiated.resumed)
     }
 
-    /// The names in the server's certificate with their kinds, such as `dns:files.example.com`: the
-    /// alternative names, or the subject's common name where there are none at all; none when plain.
+    /// Returns the names in the server's certificate with their kinds, such as
+    /// `dns:files.example.com`. They are the alternative names, or the subject's common name if the
+    /// certificate has no alternative names. The list is empty if the channel is not encrypted.
     #[must_use]
     pub fn peer_names(&self) -> &[String] {
         self.negotiated.as_ref().map_or(&[], |negotiated| &negotiated.peer_names)

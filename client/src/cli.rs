@@ -42,10 +42,10 @@ impl Outcome {
 pub(crate) enum Fault {
     #[error(transparent)]
     Client(#[from] sift_client::Error),
-    /// With what may have been meant.
+    /// An error with a hint about what was probably meant.
     #[error("{error}; {hint}")]
     Hinted { error: sift_client::Error, hint: String },
-    /// A signal, by its number. Whoever sent it knows why.
+    /// A signal, by its number. The sender of the signal knows the reason.
     #[error("interrupted by signal {0}")]
     Interrupted(i32),
     #[error("cannot write standard output: {0}")]

@@ -130,7 +130,7 @@ pub enum Reason {
     /// Nobody that this end trusts has signed the certificate.
     #[error("the server's certificate is signed by an unknown authority, {0}")]
     UnknownAuthority(String),
-    /// Nobody but itself has signed the certificate.
+    /// The certificate is signed only by itself.
     #[error("the server's certificate is self-signed, so no authority vouches for it; {0}")]
     SelfSigned(String),
     /// The certificate is somebody else's.
@@ -140,7 +140,7 @@ pub enum Reason {
         expected: String,
         /// Those of the certificate.
         presented: String,
-        /// The way to connect nevertheless.
+        /// A way to connect nevertheless.
         advice: String,
     },
     /// The certificate was valid once.
@@ -151,7 +151,7 @@ pub enum Reason {
     CertificateExpired {
         /// The end of its validity.
         end: String,
-        /// This machine's time.
+        /// The time of this machine.
         now: String,
     },
     /// The certificate will be valid later.
@@ -160,9 +160,9 @@ pub enum Reason {
          set the clock"
     )]
     CertificateNotValidYet {
-        /// The begin of its validity.
+        /// The start of its validity.
         start: String,
-        /// This machine's time.
+        /// The time of this machine.
         now: String,
     },
     /// Something else about the certificate.
@@ -329,26 +329,27 @@ pub enum Usage {
         /// The type, with its form.
         expected: &'static str,
     },
-    /// A parameter whose type there is not.
+    /// A parameter with an unknown type.
     #[error(
         "unknown type `{name}` of a parameter; types are {known}; a text that begins with a letter and has \
          a colon needs its type, too, as in text:{name}:…{hint}"
     )]
     ParameterType {
-        /// What stands before the colon.
+        /// The text before the colon.
         name: String,
-        /// The types.
+        /// The known types.
         known: String,
-        /// Which of them may be meant.
+        /// A suggestion for the type that was meant.
         hint: String,
     },
     /// Two transfers into one file.
     #[error("{}: another fetch is writing it", .0.display())]
     Locked(PathBuf),
-    /// A fetch that can be resumed, into a device, FIFO or socket.
+    /// The target of a fetch that can be resumed is a device, FIFO or socket.
     #[error("{}: not a regular file, so a fetch into it cannot be resumed; stream its bytes", .0.display())]
     NotRegular(PathBuf),
-    /// The part of a fetch under a name where somebody has put something else.
+    /// The name for the part of a fetch belongs to somebody else's file, a link, or something that
+    /// is not a regular file.
     #[error(
         "{}: it is a link, somebody else's, or not a regular file, so nothing is written to it; \
          remove it, or give another output", .0.display()

@@ -31,14 +31,14 @@
 //!
 //! # What holds
 //!
-//! With encryption asked for (the default) nothing is ever sent in the clear, and no channel is
-//! used that does not meet the level. An answer that ends without its end marker is an error, never
-//! a short answer. Nothing that a server says makes this end panic, wait without a time-out, or keep
-//! more than a few frames (of at most 8 MiB) and what was decoded from one.
+//! With encryption (the default), nothing is ever sent in the clear, and every channel fulfils the
+//! rules of the level. An answer without its end marker is an error, never a short answer. Whatever
+//! a server sends, this end does not panic, does not wait without a time-out, and does not keep
+//! more than a few frames (of at most 8 MiB) and the data that was decoded from one frame.
 //!
-//! Dropping a stream cancels its query: Cancel is sent at once, without waiting. The next request on
-//! the connection then first reads what was on its way, up to 64 MiB and 5 seconds; when
-//! that is not enough the connection is closed and has to be made again.
+//! Dropping a stream cancels its query: Cancel is sent at once, without waiting. The next request
+//! on the connection first reads the data that was already on its way, up to 64 MiB and 5 seconds.
+//! If that is not enough, the connection is closed and has to be made again.
 
 mod alike;
 mod answer;

@@ -14,7 +14,7 @@ const NOTHING_FOUND: u8 = 1;
 /// Exit code of an error.
 const FAILED: u8 = 2;
 
-/// A shell tells by this and the number of a signal that it has ended a command.
+/// The base of the exit status after a signal: shells add the number of the signal to it.
 const SIGNALLED: i32 = 128;
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! A file as a shell's `>` would write it, except that it appears when it is whole.
+//! An output file that behaves like a shell's `>`, except that it appears only when it is complete.
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, BufWriter, Seek as _, Write};
@@ -10,20 +10,21 @@ use tempfile::NamedTempFile;
 use crate::error::{Error, Result};
 use crate::place::{self, Place};
 
-/// Bytes that are gathered before they are written.
+/// The size of the write buffer.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// A file being written.
+/// A file that is being written.
 ///
-/// Until [`finish`](Self::finish) the bytes are in a file of the same folder whose name nobody can
-/// guess; dropped before, that is removed and what was there stays as it was. A file that is replaced
-/// leaves its owner, group and mode to the new one, but not its other names (hard links); a new one
-/// has the mode that the umask gives. At the end of a link it is the file there that is replaced, or
-/// made. A device, FIFO or socket is never replaced: the bytes go into it as they come. So they do
-/// into a file in a folder where the caller may not make another one.
+/// Until [`finish`](Self::finish), the bytes are in a file in the same folder, with a name that
+/// nobody can guess. If the `OutputFile` is dropped before, this file is removed, and the old file
+/// stays as it was. A new file takes the owner, group and mode of the file that it replaces, but
+/// not its other names (hard links). Without an old file, it has the mode that the umask gives. If
+/// the path is a link, the file at its end is replaced or made. A device, FIFO or socket is never
+/// replaced: the bytes are written into it directly. The same is true for a file in a folder where
+/// the caller may not make another file.
 #[derive(Debug)]
 pub struct OutputFile {
-    /// As the caller gave it.
+    /// The path that the caller gave.
     path: PathBuf,
     to: To,
 }
@@ -32,12 +33,12 @@ pub struct OutputFile {
 enum To {
     InPlace {
         writer: BufWriter<File>,
-        /// Its old content is still there.
+        /// Says whether the old content is still there.
         is_old: bool,
     },
     Temporary {
         writer: BufWriter<NamedTempFile>,
-        /// The end of links.
+        /// The path after all links.
         path: PathBuf,
         old: Option<Box<Old>>,
     },
@@ -51,11 +52,11 @@ struct Old {
 }
 
 impl OutputFile {
-    /// Opens the place where `path` leads to; a FIFO waits for its reader. What is there stays as it is
-    /// until the first byte is written.
+    /// Opens the output at `path`. Opening a FIFO waits for its reader. An old file does not change
+    /// before the first byte is written.
     ///
     /// # Errors
-    /// `Local`: a folder, or a place where the caller may not write.
+    /// `Local`: a folder, or a path where the caller may not write.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         match open(&path) {
@@ -64,12 +65,12 @@ impl OutputFile {
         }
     }
 
-    /// Tells what [`create`](Self::create) would complain about, without leaving anything behind;
-    /// and whether `path` leads to a regular file, or to none yet. A device, FIFO or socket is not
+    /// Checks whether [`create`](Self::create) would fail, and leaves nothing behind. Returns
+    /// whether `path` leads to a regular file or to no file yet. A device, FIFO or socket is not
     /// opened.
     ///
     /// # Errors
-    /// As [`create`](Self::create).
+    /// The errors of [`create`](Self::create).
     pub fn is_regular(path: impl Into<PathBuf>) -> Result<bool> {
         let path = path.into();
         match Place::of(&path) {
@@ -79,14 +80,14 @@ impl OutputFile {
         }
     }
 
-    /// Whether bytes go to where they stay as they come, and nothing of this machine is left to be
-    /// removed.
+    /// Returns whether bytes are written directly to their final place. Then there is no temporary
+    /// file to be removed.
     #[must_use]
     pub fn is_in_place(&self) -> bool {
         matches!(self.to, To::InPlace { .. })
     }
 
-    /// Adds bytes.
+    /// Writes bytes.
     ///
     /// # Errors
     /// `Local`.
@@ -100,7 +101,7 @@ impl OutputFile {
         written.map_err(|error| Error::local("write", &self.path, error))
     }
 
-    /// Hands on what was gathered, to whoever reads at the other end of a FIFO.
+    /// Writes the buffered bytes, so that a reader at the other end of a FIFO receives them.
     ///
     /// # Errors
     /// `Local`.
@@ -113,10 +114,11 @@ impl OutputFile {
         }
     }
 
-    /// Gives the file its name.
+    /// Completes the file and gives it its name.
     ///
     /// # Errors
-    /// `Local`; then what was there before is still there.
+    /// `Local`. A file that is replaced by a new one then stays as it was; a file that is written
+    /// directly may be incomplete.
     pub fn finish(self) -> Result<()> {
         let Self { path, to } = self;
         let finished = match to {
@@ -141,7 +143,7 @@ fn open(path: &Path) -> io::Result<To> {
         Place::Special(path) => return in_place(File::options().write(true).open(path)?),
         Place::Regular { path, old } => (path, old),
     };
-    // what may not be written may not be replaced either
+    // a file that may not be written may not be replaced either
     let old = match old {
         Some(metadata) => {
             let file = File::options().write(true).open(&path)?;
@@ -161,13 +163,14 @@ fn open(path: &Path) -> io::Result<To> {
             Ok(To::Temporary { writer: BufWriter::with_capacity(BUFFER_BYTES, file), path, old })
         }
         (Err(error), Some(old)) if may_not(&error) => in_place(old.file),
-        // without the temporary name, which means nothing to anybody
+        // without the temporary name, which means nothing to the user
         (Err(error), _) => Err(error.kind().into()),
     }
 }
 
-/// Whether the folder lets nobody make or rename files where one may be written all the same: it
-/// is somebody else's, or the file is a mount of its own.
+/// Returns whether the error means that no file may be made or renamed here, although an existing
+/// file may still be writable. That is so in somebody else's folder, or if the file is a mount of
+/// its own.
 fn may_not(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -178,7 +181,7 @@ fn may_not(error: &io::Error) -> bool {
     )
 }
 
-/// Empties a regular file, once.
+/// Empties a regular file before its first new byte.
 fn emptied(writer: &BufWriter<File>, is_old: &mut bool) -> io::Result<()> {
     match std::mem::take(is_old) {
         true => writer.get_ref().set_len(0),
@@ -186,7 +189,7 @@ fn emptied(writer: &BufWriter<File>, is_old: &mut bool) -> io::Result<()> {
     }
 }
 
-/// Puts a whole temporary file at the place of `path`.
+/// Moves a complete temporary file to `path`.
 fn named(file: NamedTempFile, path: &Path, old: Option<Box<Old>>) -> io::Result<()> {
     Place::check_regular(path)?;
     if let Some(old) = &old {

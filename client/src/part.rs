@@ -1,10 +1,12 @@
-//! The file that a fetch fills: `<path>.part` until it is whole, with its origin beside it.
+//! The file that a fetch fills: `<path>.part` until it is complete, with its origin in a file
+//! beside it.
 //!
-//! A later fetch has to find both, so everybody can guess their names. In a folder where others make
-//! files too, as /tmp is, somebody may have put a link, a FIFO or a file of his own there first: a
-//! name that is not a regular file of this user alone is an error, and is left as it is.
+//! A later fetch has to find both, so everybody can guess their names. In a folder where others can
+//! make files, such as /tmp, somebody may have put a link, a FIFO or another file there first. It
+//! is an error if the name does not belong to a regular file of this user without other names. Such
+//! a file is left as it is.
 //!
-//! Blocking; the caller keeps it off the runtime's threads.
+//! The functions block; the caller keeps them off the threads of the runtime.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, TryLockError};
@@ -40,9 +42,9 @@ struct Sidecar {
 
 /// A file being fetched, locked against other fetches.
 pub(crate) struct Part {
-    /// The end of links.
+    /// The path after all links.
     path: PathBuf,
-    /// What is there already.
+    /// The old file at this path.
     old: Option<Metadata>,
     part: PathBuf,
     sidecar: PathBuf,
@@ -63,11 +65,11 @@ impl Part {
             return Err(Usage::NotRegular(path.to_owned()).into());
         };
         if old.is_some() {
-            // what may not be written may not be replaced either
+            // a file that may not be written may not be replaced either
             File::options().write(true).open(&path).map_err(failed)?;
         }
         let (part, sidecar) = (with_suffix(&path, ".part"), with_suffix(&path, ".part.origin"));
-        // looked at before anything is made
+        // checked before anything is made
         let identity = earlier(&sidecar, origin)?.filter(|_| resume).unwrap_or_default();
         let mut file = own(&part, place::mode(old.as_ref()))?;
         match file.try_lock() {
@@ -132,7 +134,7 @@ impl Part {
         Place::check_regular(&self.path)
             .and_then(|()| fs::rename(&self.part, &self.path))
             .map_err(|error| Error::local("write", &self.path, error))?;
-        // not every system can sync a folder; the file itself is safe
+        // not every system can sync a folder, and the file itself is already safe
         let folder = place::folder_of(&self.path);
         let _synced = File::open(folder).and_then(|folder| folder.sync_all());
         match fs::remove_file(&self.sidecar) {
@@ -154,10 +156,10 @@ impl Drop for Part {
     }
 }
 
-/// The identity in the sidecar of an earlier fetch, if that was of the same origin.
+/// Reads the identity in the sidecar of an earlier fetch, if that fetch had the same origin.
 ///
 /// # Errors
-/// `Usage` for a sidecar that is not this user's alone.
+/// `Usage` for a sidecar that is not this user's own regular file.
 fn earlier(sidecar: &Path, origin: &Origin) -> Result<Option<String>> {
     let file = match place::open_own(sidecar, 0, OFlags::empty()) {
         Ok(Some(file)) => file,
@@ -177,7 +179,7 @@ fn is_at(file: &File, path: &Path) -> bool {
         .is_ok_and(|open| fs::symlink_metadata(path).is_ok_and(|named| of(open) == of(named)))
 }
 
-/// Opens a file of a name that can be guessed, or makes it.
+/// Opens a file whose name can be guessed, or makes it.
 fn own(path: &Path, mode: u32) -> Result<File> {
     match place::open_own(path, mode, OFlags::CREATE) {
         Ok(Some(file)) => Ok(file),

@@ -1,5 +1,5 @@
-//! The file that an output path means: links are followed as by a shell's `>`, and what is no
-//! regular file is never replaced.
+//! The file that an output path leads to. Links are followed as by a shell's `>`, and only a
+//! regular file is ever replaced.
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io;
@@ -8,30 +8,30 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-/// Links on the way to a file; the kernel follows as many.
+/// The maximal number of links on the way to a file; the kernel has the same limit.
 const LINKS_MAX: usize = 40;
 
-/// The mode of a new file, before the umask takes away from it.
+/// The mode of a new file before the umask is applied.
 const MODE_NEW: u32 = 0o666;
 
-/// The mode of a file that will replace another one, until it has that one's mode.
+/// The mode of a file that will replace another one, until it takes over the old mode.
 const MODE_PRIVATE: u32 = 0o600;
 
-/// The file that an output path means.
+/// The file that an output path leads to.
 pub(crate) enum Place {
-    /// A device, FIFO or socket, or what a link of /proc such as /dev/stdout leads to.
+    /// A device, FIFO or socket, or the target of a link in /proc, such as /dev/stdout.
     Special(PathBuf),
-    /// A regular file, or none yet, at a path whose last part is not a link.
+    /// A regular file, or no file yet, at a path whose last part is not a link.
     Regular { path: PathBuf, old: Option<Metadata> },
 }
 
 impl Place {
-    /// Looks at what `path` leads to. Opens nothing.
+    /// Looks at the target of `path`. It opens nothing.
     ///
     /// # Errors
-    /// The operating system's, and for a folder.
+    /// An error of the operating system, or that the target is a folder.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        // it is the kernel that follows the links here: it knows which of them it would refuse
+        // the kernel follows the links here, because it knows which links it refuses
         let old = match fs::metadata(path) {
             Ok(old) if old.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             Ok(old) if !old.is_file() => return Ok(Self::Special(path.to_owned())),
@@ -48,11 +48,11 @@ impl Place {
         })
     }
 
-    /// Checks that what is about to be replaced by a file for `path` is a regular file still, or
-    /// nothing.
+    /// Checks that `path`, which a new file is about to replace, is still a regular file or does
+    /// not exist.
     ///
     /// # Errors
-    /// That it is not.
+    /// It is something else.
     pub(crate) fn check_regular(path: &Path) -> io::Result<()> {
         match path.symlink_metadata() {
             Ok(now) if !now.is_file() => {
@@ -64,7 +64,7 @@ impl Place {
     }
 }
 
-/// The path that links lead to from `path`, whether or not there is a file; `None` for a link of
+/// Follows the links from `path`, even if there is no file at the end. Returns `None` for a link in
 /// /proc, which leads to an open file and not to a name.
 fn target(path: &Path) -> io::Result<Option<PathBuf>> {
     let mut path = path.to_owned();
@@ -90,7 +90,7 @@ fn target(path: &Path) -> io::Result<Option<PathBuf>> {
     Err(rustix::io::Errno::LOOP.into())
 }
 
-/// The folder that a file is in.
+/// Returns the folder of a file.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -98,34 +98,36 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// The mode to create a file with that will be at the place of `old`.
+/// Returns the mode for making a file that will replace `old`.
 pub(crate) fn mode(old: Option<&Metadata>) -> u32 {
     if old.is_some() { MODE_PRIVATE } else { MODE_NEW }
 }
 
-/// Gives a file the owner, the group and the mode of the one that it replaces, as far as its owner
-/// may.
+/// Gives a file the owner, group and mode of the file that it replaces, as far as the caller may
+/// change them.
 ///
 /// # Errors
-/// The operating system's about the mode.
+/// An error of the operating system about the mode.
 pub(crate) fn take_after(old: &Metadata, file: &File) -> io::Result<()> {
     let mut mode = old.mode() & 0o777;
     let owned = fchown(file, Some(old.uid()), Some(old.gid()));
     if owned.or_else(|_| fchown(file, None, Some(old.gid()))).is_err() {
-        // another group may no more than everybody
+        // another group must not get more rights than everybody
         mode = (mode & !0o070) | ((mode & 0o007) << 3);
     }
     file.set_permissions(Permissions::from_mode(mode))
 }
 
-/// Opens a file whose name others can guess, to read and to write; makes it unless it is there.
-/// In a folder where others may make files, it must not be theirs, nor lead to another file.
+/// Opens a file with a name that others can guess, for reading and writing. With `CREATE` in
+/// `flags`, it makes a missing file. In a folder where others can make files, they must not replace
+/// it by their own file or by a link.
 ///
 /// # Errors
-/// `Ok(None)` where the file is somebody else's, a link, has a second name, or is not regular; the
+/// `Ok(None)` if the file is somebody else's, is a link, has a second name, or is not regular.
+/// Errors of the operating system.
 /// operating system's.
 pub(crate) fn open_own(path: &Path, mode: u32, flags: OFlags) -> io::Result<Option<File>> {
-    // a FIFO without a reader is not waited for
+    // does not wait at a FIFO without a reader
     let flags = flags | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::from_raw_mode(mode)) {
         Ok(file) => File::from(file),
@@ -168,7 +170,7 @@ mod tests {
             assert!(Place::of(&wrong).is_err(), "{}", wrong.display());
         }
         assert!(matches!(Place::of(Path::new("/dev/null")).unwrap(), Place::Special(_)));
-        // whatever it is open on
+        // a link in /proc, whatever standard output is
         assert!(matches!(Place::of(Path::new("/proc/self/fd/1")).unwrap(), Place::Special(_)));
         let open = File::create(at("open")).unwrap();
         let link = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&open));

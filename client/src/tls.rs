@@ -138,7 +138,7 @@ impl Asked {
         let parsed = server_certificate.and_then(Certificate::parse);
         let peer_names = parsed.map(|certificate| certificate.names()).unwrap_or_default();
         let peer_names = peer_names.iter().map(ToString::to_string).collect();
-        // what permits it is one that it has
+        // a channel that the level permits has at least this level
         let met = Level::of_channel(protocol, suite, group).unwrap_or(level);
         Ok(Negotiated { protocol, cipher, key_exchange, level, met, peer_names, resumed })
     }

@@ -69,15 +69,16 @@ impl Value {
         micros(text).map(Self::Timestamp).ok_or_else(|| wrong(text, expected))
     }
 
-    /// A value as people write it on a command line: `TYPE:VALUE`, where the type is one of `text`,
-    /// `integer`, `decimal`, `float`, `boolean`, `date`, `timestamp` and `null`; or a bare value,
-    /// which is an integer or a decimal where it looks like one and else a text. A text is read as
-    /// what it stands beside, so `007` is a number beside numbers and keeps its zeros beside texts.
-    /// Whatever begins with a letter and has a colon needs its type, so that a type with a slip in it
-    /// is never a text: `text:http://x`, while `12:30` is a text as it stands.
+    /// Reads a value as people write it on a command line. It is `TYPE:VALUE`, where the type is
+    /// one of `text`, `integer`, `decimal`, `float`, `boolean`, `date`, `timestamp` and `null`, or
+    /// a bare value. A bare value is an integer or a decimal if it looks like one, and otherwise a
+    /// text. A text is converted to the type that it is compared with, so `007` is a number beside
+    /// numbers and keeps its zeros beside texts. An argument that begins with a letter and has a
+    /// colon needs its type, so a misspelled type never becomes a text: `text:http://x`. But
+    /// `12:30` is a text without a type.
     ///
     /// # Errors
-    /// [`Usage::Value`] where the value is not of its type, [`Usage::ParameterType`].
+    /// [`Usage::Value`] if the value does not have its type, [`Usage::ParameterType`].
     pub fn from_argument(argument: &str) -> Result<Self, Usage> {
         match argument.split_once(':') {
             Some((name, text)) if name.starts_with(char::is_alphabetic) => {
@@ -113,11 +114,11 @@ impl Value {
     }
 }
 
-/// The types of [`Value::from_argument`].
+/// The types that [`Value::from_argument`] accepts.
 const TYPES: [&str; 8] =
     ["text", "integer", "decimal", "float", "boolean", "date", "timestamp", "null"];
 
-/// Most characters of an unknown type that an error shows.
+/// The maximal number of characters of an unknown type that an error shows.
 const TYPE_CHARS_MAX: usize = 40;
 
 fn unknown_type(name: &str) -> Usage {

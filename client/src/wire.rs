@@ -211,8 +211,9 @@ impl Wire {
 }
 
 impl Drop for Wire {
-    /// Says goodbye, so that the other end need not ask itself whether it was cut off. Not waited
-    /// for: a channel that takes nothing any more gets none.
+    /// Sends the TLS closing message (close_notify), so that the other end knows that the
+    /// connection was not cut off. It does not wait: if the channel accepts no more bytes, nothing
+    /// is sent.
     fn drop(&mut self) {
         self.flush_now();
         let mut cx = Context::from_waker(Waker::noop());

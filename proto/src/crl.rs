@@ -1,6 +1,7 @@
-//! A reader of certificate revocation lists: issuer, validity, and the certificates that are revoked.
+//! A reader of certificate revocation lists: issuer, validity, and the revoked certificates.
 //!
-//! Only reading, as in `x509.rs`: a TLS library decides who is refused. RFC 5280, section 5.
+//! As in `x509.rs`, this file only reads. A TLS library decides who is refused. RFC 5280, section
+//! 5.
 
 use chrono::{DateTime, Utc};
 use rustls_pki_types::CertificateRevocationListDer;
@@ -10,33 +11,33 @@ use crate::der::{BIT_STRING, ENUMERATED, GENERALIZED_TIME, INTEGER, Reader, SEQU
 use crate::identity::IdentityError;
 use crate::x509::{Name, context, extensions, name, time};
 
-/// One list, read.
+/// A revocation list that has been read.
 #[derive(Debug)]
 pub struct RevocationList {
-    /// The authority whose certificates it is about.
+    /// The authority that issued the certificates and signed the list.
     pub issuer: Name,
-    /// The time at which it was made.
+    /// The time at which the list was made.
     pub this_update: DateTime<Utc>,
-    /// The time at which the next one is due; after that this one says nothing any more.
+    /// The time at which the next list is due. After it, this list is no longer valid.
     pub next_update: Option<DateTime<Utc>>,
-    /// Its number, big-endian; later lists have greater ones.
+    /// Its number, big-endian. Later lists have greater numbers.
     pub number: Option<Vec<u8>>,
-    /// The revoked certificates, in its order.
+    /// The revoked certificates, in the order of the list.
     pub revoked: Vec<Revoked>,
 }
 
 /// One revoked certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revoked {
-    /// The serial number, the contents of an INTEGER.
+    /// The serial number: the contents of an INTEGER.
     pub serial: Vec<u8>,
     /// The time of the revocation.
     pub time: DateTime<Utc>,
-    /// The reason, by the numbers of RFC 5280, section 5.3.1.
+    /// The reason: a number of RFC 5280, section 5.3.1.
     pub reason: Option<u8>,
 }
 
-/// All lists in a PEM text, in their order.
+/// Returns all lists in a PEM text, in their order.
 ///
 /// # Errors
 /// `Pem`.
@@ -47,7 +48,7 @@ pub fn lists(text: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, 
 }
 
 impl RevocationList {
-    /// `None` where `der` is not one whole list.
+    /// Reads a list; `None` if `der` is not exactly one complete list.
     pub fn parse(der: &[u8]) -> Option<Self> {
         let mut list = Reader::only(der, SEQUENCE)?;
         let mut reader = list.open(SEQUENCE)?;
@@ -80,7 +81,7 @@ impl RevocationList {
         whole.then_some(Self { issuer, this_update, next_update, number, revoked })
     }
 
-    /// Looks for a serial number, the contents of an INTEGER, among those that are revoked.
+    /// Returns whether the list contains a serial number (the contents of an INTEGER).
     pub fn revokes(&self, serial: &[u8]) -> bool {
         self.revoked.iter().any(|revoked| revoked.serial == serial)
     }
@@ -142,7 +143,7 @@ mod tests {
         assert_eq!(list.revoked.len(), 2);
         assert_eq!(list.revoked[0].reason, Some(1));
         assert_eq!(list.revoked[0].time.to_string(), "2026-01-02 00:00:00 UTC");
-        // a number is positive
+        // a serial number is positive, so DER adds a zero byte before 0x80
         assert!(list.revokes(&[1, 2]) && list.revokes(&[0, 0x80]) && !list.revokes(&[1]));
         assert!(RevocationList::parse(&sample(&[])).unwrap().revoked.is_empty());
     }

@@ -59,12 +59,13 @@ impl<'a> Reader<'a> {
         reader.is_empty().then_some(Self(value))
     }
 
-    /// The contents of the one element that `bytes` are.
+    /// Returns the contents of the element; `None` if `bytes` are not exactly one element with this
+    /// tag.
     pub fn only_element(bytes: &'a [u8], tag: u8) -> Option<&'a [u8]> {
         Self::only(bytes, tag).map(|Self(contents)| contents)
     }
 
-    /// The tag of the next element, if there is one.
+    /// Returns the tag of the next element, if there is one.
     pub fn peek(&self) -> Option<u8> {
         self.0.first().copied()
     }

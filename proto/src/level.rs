@@ -68,8 +68,9 @@ impl Level {
         }
     }
 
-    /// The level that a channel has: the highest whose rules it meets, whatever was asked for; as
-    /// [`permits`](Self::permits). `None` is below all.
+    /// Returns the level of a channel: the highest level that [permits](Self::permits) its
+    /// parameters. The level that was asked for does not matter. `None` means that the channel is
+    /// below all levels.
     pub fn of_channel(protocol: Protocol, suite: u16, group: Option<u16>) -> Option<Self> {
         let permits = |level: &&Self| level.permits(protocol, suite, group);
         Self::ALL.iter().rev().find(permits).copied()

@@ -1,9 +1,9 @@
-//! The names in a certificate that identify its owner, and the names that an administrator writes
-//! to mean one of them.
+//! The names in a certificate that identify its owner, and the names with which an administrator
+//! refers to them.
 //!
 //! A name has a kind: `dns:files.example.com`, `mail:ann@example.com`, `uri:urn:ann`,
-//! `ip:10.0.0.7`, `cn:Ann`. Names are compared as a whole: `*` stands for itself. DNS names and the
-//! domains of mail addresses are compared without case, a DNS name without the dot at its end.
+//! `ip:10.0.0.7`, `cn:Ann`. Names are compared as a whole: `*` is not a wildcard. DNS names and the
+//! domains of mail addresses are compared without case. A dot at the end of a DNS name is ignored.
 //! RFC 5280, sections 4.2.1.6 and 7; RFC 2818, section 3.1.
 
 use std::fmt;
@@ -25,18 +25,18 @@ pub enum NameKind {
     Common,
 }
 
-/// One name of a certificate's owner. It is shown as `dns:files.example.com`.
+/// One name of a certificate's owner. It is displayed as `dns:files.example.com`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct OwnerName {
-    /// The kind, which is the place in the certificate.
+    /// The kind: the part of the certificate that contains the name.
     pub kind: NameKind,
     /// The name itself, without control characters.
     pub text: String,
 }
 
-/// A name as an administrator writes it, with its kind or without one.
+/// A name as an administrator writes it, with or without a kind.
 ///
-/// Without one it means a name of any kind but `ip:`.
+/// Without a kind, it means a name of any kind except `ip:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateName {
     kind: Option<NameKind>,
@@ -47,21 +47,21 @@ pub struct CertificateName {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameFault {
-    /// No name, or none after its kind.
+    /// There is no name, or no name after its kind.
     #[error("`{0}`: a name is expected, such as `mail:ann@example.com`")]
     Empty(String),
-    /// A control character, which no name that counts has.
+    /// The name contains a control character. No name of an owner contains one.
     #[error("`{0}`: control characters do not belong in a name")]
     Control(String),
-    /// A kind that other programs write in another way.
+    /// The kind is the word of another program.
     #[error("`{got}` is no kind of name; write `{expected}:`")]
     Kind {
-        /// The kind as it was written.
+        /// The kind that was written.
         got: String,
         /// The kind that is accepted.
         expected: NameKind,
     },
-    /// Characters that names of this kind do not have.
+    /// The name contains characters that names of this kind cannot contain.
     #[error(
         "`{kind}:{text}`: names of this kind are ASCII; write an international one in its ASCII form, \
          xn--…"
@@ -72,10 +72,10 @@ pub enum NameFault {
         /// The name.
         text: String,
     },
-    /// No mail address.
+    /// The name is not a mail address.
     #[error("`mail:{0}`: a mail address is expected, `mail:NAME@DOMAIN`")]
     Mail(String),
-    /// No IP address.
+    /// The name is not an IP address.
     #[error("`ip:{0}`: an IP address is expected")]
     Ip(String),
 }
@@ -112,18 +112,18 @@ impl NameKind {
     }
 }
 
-/// A DNS name without the dot at its end.
+/// Returns a DNS name without the dot at its end.
 fn absolute(name: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
 }
 
 impl CertificateName {
-    /// Tells if it means `name`.
+    /// Returns whether it means `name`.
     pub fn means(&self, name: &OwnerName) -> bool {
         self.has_kind(name.kind) && name.kind.same(&self.text, &name.text)
     }
 
-    /// Tells if there is a name that both mean.
+    /// Returns whether there is a name that both mean.
     pub fn overlaps(&self, other: &Self) -> bool {
         NameKind::ALL.into_iter().any(|kind| {
             self.has_kind(kind) && other.has_kind(kind) && kind.same(&self.text, &other.text)
@@ -138,7 +138,8 @@ impl CertificateName {
 impl FromStr for CertificateName {
     type Err = NameFault;
 
-    /// A text before the first `:` that is no kind belongs to the name, as in `urn:ann`.
+    /// Parses a name. If the text before the first `:` is not a kind, it is a part of the name, as
+    /// in `urn:ann`.
     fn from_str(text: &str) -> Result<Self, NameFault> {
         let is = |word: &str, prefix: &str| word.eq_ignore_ascii_case(prefix);
         let (prefix, rest) = text.split_once(':').unwrap_or(("", text));
@@ -187,14 +188,14 @@ impl fmt::Display for OwnerName {
     }
 }
 
-/// The same text in quotes, for the log.
+/// The displayed text in quotes, for the log.
 impl fmt::Debug for OwnerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.to_string())
     }
 }
 
-/// The text as it was written; it parses again as the same name.
+/// The text as it was written. It parses to the same name again.
 impl fmt::Display for CertificateName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
@@ -242,9 +243,9 @@ mod tests {
             ("cn:uri:x", &["cn:uri:x"], "uri:x"),
             ("ip:0:0::1", &["ip:::1"], "ip:::2"),
             ("ip:10.0.0.7", &["ip:10.0.0.7"], "cn:10.0.0.7"),
-            // an address is an identity only where the kind says so
+            // an address is an identity only with the kind `ip:`
             ("10.0.0.7", &["cn:10.0.0.7"], "ip:10.0.0.7"),
-            // a wildcard stands for itself
+            // `*` is not a wildcard
             ("dns:*.example.com", &["dns:*.example.com"], "dns:a.example.com"),
             ("dns:a.example.com", &["dns:a.example.com"], "dns:*.example.com"),
             ("cn:Zoë", &["cn:Zoë"], "cn:Zoe"),

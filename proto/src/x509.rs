@@ -21,7 +21,7 @@ pub struct Certificate {
     pub subject: Name,
     /// Who signed it.
     pub issuer: Name,
-    /// Its number among those of its issuer, the contents of an INTEGER.
+    /// The serial number, which its issuer gave it: the contents of an INTEGER.
     pub serial: Vec<u8>,
     /// When its validity begins.
     pub not_before: DateTime<Utc>,
@@ -114,9 +114,10 @@ impl Certificate {
         (certificate.is_empty() && reader.is_empty()).then_some(parsed)
     }
 
-    /// The names that identify its owner, each once: DNS names, mail addresses, URIs and IP addresses
-    /// among the alternative names. The subject's common name counts only in a certificate without the
-    /// extension for alternative names. What is no plain text is left out.
+    /// Returns the names that identify its owner, each once. They are the DNS names, mail
+    /// addresses, URIs and IP addresses among the alternative names. The subject's common name
+    /// counts only in a certificate without the extension for alternative names. Names that are not
+    /// plain text are left out.
     pub fn names(&self) -> Vec<OwnerName> {
         let mut names: Vec<OwnerName> = match &self.alternative_names {
             Some(alternative) => alternative.iter().filter_map(AlternativeName::owner).collect(),
@@ -127,24 +128,26 @@ impl Certificate {
         names
     }
 
-    /// The alternative names as people write them, for messages.
+    /// Returns the alternative names as people write them, for messages.
     pub fn alternative_texts(&self) -> Vec<String> {
         self.alternative_names.iter().flatten().map(ToString::to_string).collect()
     }
 
-    /// Compares the names of subject and issuer: only those that sign themselves have the same.
+    /// Compares the names of subject and issuer. They are equal only in a certificate that was
+    /// issued by its own subject.
     pub fn is_self_issued(&self) -> bool {
         self.subject.der == self.issuer.der
     }
 
-    /// The most specific common name, which is the last one: directories name containers by others.
+    /// Returns the last common name, which is the most specific one. In directories, the earlier
+    /// ones name containers.
     fn common_name(&self) -> Option<OwnerName> {
         let mut attributes = self.subject.attributes.iter().rev();
         let attribute = attributes.find(|attribute| attribute.kind == COMMON_NAME)?;
         let text = match attribute.tag {
             UTF8_STRING => plain_text(&attribute.value),
             PRINTABLE_STRING | IA5_STRING => ascii_text(&attribute.value),
-            // the bytes of other kinds of strings would be read as another text
+            // the bytes of other string types would be read as another text
             _ => None,
         }?;
         Some(OwnerName { kind: NameKind::Common, text })
@@ -161,7 +164,8 @@ impl Certificate {
                 }
                 [0x55, 0x1d, 17] => {
                     let names = alternative_names(value)?;
-                    // RFC 5280 forbids a second one; programs would differ in which of them holds
+                    // RFC 5280 forbids a second extension, and programs would disagree about which
+                    // of them counts
                     if self.alternative_names.replace(names).is_some() {
                         return None;
                     }
@@ -192,7 +196,8 @@ impl AlternativeName {
     }
 }
 
-/// The object identifier and the contents of each extension; `None` ends a list that is not one.
+/// Returns the object identifier and the contents of each extension. A final `None` item means that
+/// the rest is not a list of extensions.
 pub(crate) fn extensions(mut list: Reader<'_>) -> impl Iterator<Item = Option<(&[u8], &[u8])>> {
     let mut broken = false;
     std::iter::from_fn(move || {
@@ -312,7 +317,7 @@ fn plain_text(bytes: &[u8]) -> Option<String> {
     plain.then(|| text.to_owned())
 }
 
-/// Plain text in ASCII, which is all that an IA5String or a PrintableString holds.
+/// Returns plain text in ASCII. An IA5String or a PrintableString contains nothing else.
 fn ascii_text(bytes: &[u8]) -> Option<String> {
     plain_text(bytes).filter(|text| text.is_ascii())
 }
@@ -367,13 +372,13 @@ impl fmt::Display for Name {
     }
 }
 
-/// A time in seconds since 1970 as [`Certificate`]'s times are shown.
+/// Formats a time in seconds since 1970 like the times of a [`Certificate`].
 pub fn time_text(seconds: u64) -> String {
     let time = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     time.map_or_else(|| "a time beyond all calendars".to_owned(), |time| time.to_string())
 }
 
-/// A serial number as other programs write it: hexadecimal digits, without zeros in front.
+/// Formats a serial number as other programs write it: hexadecimal digits without leading zeros.
 pub fn serial_text(serial: &[u8]) -> String {
     let digits: String = serial.iter().map(|byte| format!("{byte:02x}")).collect();
     match digits.trim_start_matches('0') {

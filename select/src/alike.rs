@@ -1,22 +1,24 @@
-//! The known names that a misspelled one was probably meant to be.
+//! Suggestions for a misspelled name: the known names that are similar to it.
 
-/// Names so much alike are worth a question; of 1 for the same.
+/// The minimal similarity of a suggestion; 1 means equal.
 const ALIKE_MIN: f64 = 0.8;
 
-/// Longest name that is compared, in bytes; comparing takes the product of both lengths.
+/// The maximal length of a compared name, in bytes. The time is proportional to the product of both
+/// lengths.
 const NAME_BYTES_MAX: usize = 64;
 
-/// Shortest name in which one letter that differs, is missing or has changed places is a slip.
+/// The minimal length of a name in which one wrong, missing or exchanged letter counts as a typing
+/// error.
 const SLIP_BYTES_MIN: usize = 3;
 
-/// Most known names that are compared.
+/// The maximal number of known names that are compared.
 const KNOWN_MAX: usize = 256;
 
-/// Most names that are worth a question.
+/// The maximal number of suggestions.
 const NAMES_MAX: usize = 3;
 
-/// Returns `` `a` or `b` ``, the known names that are most like `name`, in capitals or not; `None`
-/// where none is.
+/// Returns the known names that are most similar to `name` as `` `a` or `b` ``, ignoring case;
+/// `None` if no name is similar.
 pub(crate) fn alike<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<String> {
     if name.len() > NAME_BYTES_MAX {
         return None;
@@ -34,7 +36,8 @@ pub(crate) fn alike<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Opt
     Some(names.collect::<Vec<_>>().join(" or ")).filter(|names| !names.is_empty())
 }
 
-/// How much alike two names are: 1 for the same. One slip of the hand makes no other name.
+/// Returns the similarity of two names; 1 means equal. A single typing error always counts as
+/// similar.
 fn likeness(name: &str, known: &str) -> f64 {
     let is_slip = name.len() >= SLIP_BYTES_MIN && strsim::osa_distance(name, known) <= 1;
     let likeness = strsim::jaro_winkler(name, known);

@@ -1,8 +1,9 @@
-//! Batches on their way out: small ones are put together.
+//! The batches of a result: small ones are joined, and batches of a partial view are cut again.
 //!
-//! Threads and morsels decide where batches end, and hidden records and columns have their share in
-//! that. So in a view that is not whole batches are cut anew, by the records in them alone, and made
-//! of nothing but the values of those: what lies in the memory of a NULL may be of another record.
+//! Threads and morsels decide where batches end, and hidden records and columns influence that. So
+//! in a view that is not whole, batches are cut again, depending only on the records in them. They
+//! are also rebuilt from the values of these records only, because the memory under a NULL may
+//! contain a value of another record.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,27 +18,27 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use crate::View;
 use crate::morsel::BATCH_RECORDS_MIN;
 
-/// So long may selected records wait for others before they are given out as they are.
+/// The maximal time that selected records wait for others before they are given out.
 const BATCH_WAIT_MAX: Duration = Duration::from_millis(20);
 
-/// A batch that is cut anew ends with the record whose values make it so long, or before.
+/// The size of a batch that is cut again: it ends at the latest with the record that reaches it.
 const CUT_BYTES_MAX: usize = 1 << 20;
 
-/// Batches of an answer, in order.
+/// The batches of a result, in order.
 #[derive(Debug)]
 pub(crate) struct Batches {
     ready: VecDeque<RecordBatch>,
     pending: Vec<RecordBatch>,
     pending_records: usize,
-    /// Bytes of their values, where batches are cut anew.
+    /// The bytes of the pending values, if batches are cut again.
     pending_bytes: usize,
-    /// When records last became ready; `None` before the first.
+    /// The time when records last became ready; `None` before the first.
     last: Option<Instant>,
     cuts: bool,
 }
 
 impl Batches {
-    /// Batches of an answer over `view`.
+    /// Makes the batches of a result over `view`.
     pub(crate) fn new(view: &View) -> Self {
         Self {
             ready: VecDeque::new(),
@@ -63,8 +64,9 @@ impl Batches {
         }
     }
 
-    /// Gives out what has waited long enough, the first records at once. Time tells how many
-    /// records were read, so batches that are cut anew wait until they are full.
+    /// Makes pending records ready if they have waited long enough; the first records do not wait.
+    /// The time would reveal how many records were read, so batches that are cut again wait until
+    /// they are full.
     pub(crate) fn flush_if_due(&mut self) {
         let is_due = self.last.is_none_or(|last| last.elapsed() >= BATCH_WAIT_MAX);
         if is_due && !self.cuts {
@@ -72,7 +74,7 @@ impl Batches {
         }
     }
 
-    /// Gives out what there is.
+    /// Makes all pending records ready.
     pub(crate) fn flush(&mut self) {
         let pending = std::mem::take(&mut self.pending);
         let records = std::mem::take(&mut self.pending_records);
@@ -88,17 +90,17 @@ impl Batches {
         };
         match together {
             Ok(batch) => self.ready.push_back(batch),
-            // they are too large for one, which those that are cut are not
+            // they are too large for one batch; batches that are cut again never are
             Err(_) => self.ready.extend(pending),
         }
     }
 
-    /// Number of batches that can be given out.
+    /// Returns the number of ready batches.
     pub(crate) fn ready(&self) -> usize {
         self.ready.len()
     }
 
-    /// The next one.
+    /// Removes and returns the next ready batch.
     pub(crate) fn pop(&mut self) -> Option<RecordBatch> {
         self.ready.pop_front()
     }
@@ -108,7 +110,7 @@ impl Batches {
         self.pending.push(batch);
     }
 
-    /// Adds the records; a batch ends where it has enough of them, or of their bytes.
+    /// Adds records. A batch ends when it has enough records or bytes.
     fn cut(&mut self, mut batch: RecordBatch) {
         while batch.num_rows() > 0 {
             let rows = batch.num_rows().min(BATCH_RECORDS_MIN - self.pending_records);
@@ -127,7 +129,8 @@ impl Batches {
     }
 }
 
-/// The first of `rows` that together have so many bytes, and those bytes; all where they have less.
+/// Returns the number of first rows that together have at least `bytes_max` bytes, and their bytes.
+/// If all `rows` have fewer bytes, it returns all of them.
 fn until(batch: &RecordBatch, rows: usize, bytes_max: usize) -> (usize, usize) {
     let mut bytes = 0;
     for row in 0..rows {
@@ -139,7 +142,7 @@ fn until(batch: &RecordBatch, rows: usize, bytes_max: usize) -> (usize, usize) {
     (rows, bytes)
 }
 
-/// Bytes of the values of some rows.
+/// Returns the number of bytes of the values in some rows.
 fn bytes_of(batch: &RecordBatch, rows: std::ops::Range<usize>) -> usize {
     let of_texts = |offsets: &[i32]| {
         let bytes = offsets[rows.end] - offsets[rows.start];
@@ -153,7 +156,7 @@ fn bytes_of(batch: &RecordBatch, rows: std::ops::Range<usize>) -> usize {
     batch.columns().iter().map(of_column).sum()
 }
 
-/// One batch of the values of several.
+/// Builds one batch from the values of several batches.
 fn made_anew(
     schema: &SchemaRef,
     batches: &[RecordBatch],
@@ -196,7 +199,8 @@ mod tests {
 
     use super::*;
 
-    /// Records that differ in length; every seventh is NULL, with something in its memory.
+    /// Makes records of different lengths. Every seventh record has NULLs, with `under_null` in the
+    /// memory of the number.
     fn records(rows: std::ops::Range<i64>, under_null: i64) -> RecordBatch {
         let is_null = |row: &i64| row % 7 == 0;
         let nulls = NullBuffer::from_iter(rows.clone().map(|row| !is_null(&row)));
@@ -220,7 +224,7 @@ mod tests {
         RecordBatch::try_new(Arc::new(schema), columns).unwrap()
     }
 
-    /// The batches that come of records which arrive in pieces of these lengths.
+    /// Returns the batches from records that arrive in pieces of these lengths.
     fn cut(lengths: &[i64], under_null: i64) -> Vec<RecordBatch> {
         let mut batches = Batches {
             ready: VecDeque::new(),
@@ -233,7 +237,7 @@ mod tests {
         let (mut at, mut lengths) = (0, lengths.iter().cycle());
         while at < 20_000 {
             let end = 20_000.min(at + lengths.next().unwrap());
-            // as of a longer one, whose first records are hidden
+            // each piece is a slice of a longer batch whose first records are hidden
             batches.push(
                 records(at - 3..end, under_null).slice(3, usize::try_from(end - at).unwrap()),
             );
@@ -244,7 +248,7 @@ mod tests {
         batches.ready.into()
     }
 
-    /// The bytes of all buffers.
+    /// Returns the bytes of all buffers.
     fn memory(batch: &RecordBatch) -> Vec<Vec<u8>> {
         let data = batch.columns().iter().map(|column| column.to_data());
         data.flat_map(|data| {

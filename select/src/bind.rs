@@ -175,7 +175,7 @@ impl Binder<'_> {
     /// Finds a column, if there is one: by its exact name first, then, unless quoted, without
     /// regard to case. `"a.b"` is first the column with that name, `a.b` first what is in `a`.
     fn look_up(&self, name: &Name) -> Result<Option<(usize, &Field)>> {
-        // names times columns may be many
+        // the number of names multiplied by the number of columns may be large
         spend(self.view.columns().len() + self.keys.len())?;
         let alike = self.view.fields().filter(|(_, field)| matches(name, field.name()));
         let alike: Vec<(usize, &Field)> = alike.collect();

@@ -136,8 +136,9 @@ impl Fault {
         self.error_at(file, &format!("record {record}{byte}"))
     }
 
-    /// As [`to_error`](Self::to_error) in a view that is not whole, where only the records that it
-    /// shows are counted: a byte would tell how long the hidden parts are.
+    /// Makes the error like [`to_error`](Self::to_error), but for a view that is not whole. It
+    /// counts only the records that the view shows, because a byte offset would reveal the length
+    /// of hidden parts.
     pub(crate) fn to_error_in_view(&self, file: &str, records_before: u64, view: &View) -> Error {
         let record = records_before + self.record as u64 + 1;
         let which = if view.has_all_records() { "" } else { " of those that you may see" };

@@ -1,10 +1,11 @@
-//! Work that ends before its end: nobody wants it any more, or it takes longer than was thought.
+//! Cancellation: work that stops early, because nobody wants its result any more or because it
+//! takes longer than its time limit.
 //!
-//! All work on a Select counts its steps by [`spend`]: a step takes about as long as one byte of a
-//! text, some nanoseconds. Every [`LOOK_STEPS`] it looks whether it has to end. What `spend` refuses
-//! is given up at once, and everything that has come of it by then is wrong: the one who cancelled,
-//! or who wanted it to be brief, throws it away. So it is no error of a record, and nothing that
-//! outlives the Select may be kept of it.
+//! All work on a Select counts its steps with [`spend`]. One step takes about as long as one byte
+//! of a text: some nanoseconds. Every [`LOOK_STEPS`] steps, `spend` checks whether the work has to
+//! stop. If so, the work stops at once, and everything that it has computed is wrong. Whoever
+//! cancelled the work, or limited its time, throws the result away. So a stop is not an error of a
+//! record, and nothing from stopped work may be kept after the Select.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -13,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, ErrorKind, Result};
 
-/// Steps between two looks: a tenth of a millisecond, about.
+/// The number of steps between two checks: about a tenth of a millisecond.
 const LOOK_STEPS: usize = 64 << 10;
 
-/// Ends work, wherever it runs. Clones are the same flag.
+/// A flag that stops work on any thread. Clones are the same flag.
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Arc<Flag>);
 
@@ -27,24 +28,25 @@ struct Flag {
 }
 
 impl Cancel {
-    /// Ends the work, soon: it cannot be taken back.
+    /// Stops the work soon. This cannot be undone.
     pub fn raise(&self) {
         self.0.is_raised.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether it was raised, or one that it is a [child](Self::child) of.
+    /// Returns whether this flag, or a flag that it is a [child](Self::child) of, was raised.
     pub fn is_raised(&self) -> bool {
         let Flag { is_raised, parent } = &*self.0;
         is_raised.load(Ordering::Relaxed) || parent.as_ref().is_some_and(Self::is_raised)
     }
 
-    /// A flag for a part of the work: raised with this one, and by itself alone.
+    /// Returns a flag for a part of the work. It is raised with this flag, and can also be raised
+    /// alone.
     #[must_use]
     pub fn child(&self) -> Self {
         Self(Arc::new(Flag { is_raised: AtomicBool::new(false), parent: Some(self.clone()) }))
     }
 
-    /// Does work that this flag ends. What it returns after that is wrong.
+    /// Does work that this flag can stop. After the flag is raised, the result is wrong.
     pub fn during<T>(&self, work: impl FnOnce() -> T) -> T {
         let outer = CANCEL.replace(Some(self.clone()));
         let _restored = Restore(|| drop(CANCEL.replace(outer.clone())));
@@ -53,7 +55,7 @@ impl Cancel {
     }
 }
 
-/// The work has to end.
+/// The work has to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stopped;
 
@@ -63,7 +65,7 @@ impl From<Stopped> for Error {
     }
 }
 
-/// How long work may take.
+/// The time limit of the work on this thread.
 #[derive(Clone, Copy)]
 enum Brief {
     No,
@@ -74,11 +76,11 @@ enum Brief {
 thread_local! {
     static CANCEL: RefCell<Option<Cancel>> = const { RefCell::new(None) };
     static BRIEF: Cell<Brief> = const { Cell::new(Brief::No) };
-    /// Steps since the last look.
+    /// The number of steps since the last check.
     static UNSEEN: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Runs when it is dropped, after a panic too.
+/// Runs a function when it is dropped, also after a panic.
 struct Restore<F: FnMut()>(F);
 
 impl<F: FnMut()> Drop for Restore<F> {
@@ -87,8 +89,8 @@ impl<F: FnMut()> Drop for Restore<F> {
     }
 }
 
-/// Does work that takes no longer than `time`, about. `None` where it would: then some of it was
-/// done, and what came of it is thrown away.
+/// Does work with a time limit of about `time`. Returns `None` if the work takes longer: then some
+/// of it was done, and its result is thrown away.
 pub fn briefly<T>(time: Duration, work: impl FnOnce() -> T) -> Option<T> {
     let outer = BRIEF.get();
     let end = Instant::now() + time;
@@ -113,10 +115,11 @@ pub(crate) fn spend(steps: usize) -> Result<(), Stopped> {
     if unseen < LOOK_STEPS { Ok(()) } else { look() }
 }
 
-/// Looks whether the work on this thread has to end, for work of which one step may take long.
+/// Checks whether the work on this thread has to stop. Call it directly where one step may take
+/// long.
 #[cold]
 pub(crate) fn look() -> Result<(), Stopped> {
-    // so that the next step looks again: what has to end does not go on
+    // the next step checks again, so stopped work cannot continue
     UNSEEN.set(LOOK_STEPS);
     match BRIEF.get() {
         Brief::No => {}
@@ -133,7 +136,7 @@ pub(crate) fn look() -> Result<(), Stopped> {
     Ok(())
 }
 
-/// Makes sure that the work on this thread is wanted.
+/// Checks that the work on this thread is still wanted.
 ///
 /// # Errors
 /// `Cancelled`.
@@ -174,7 +177,7 @@ mod tests {
         assert_eq!(briefly(hour, look), Some(Ok(())));
         assert_eq!(briefly(Duration::ZERO, look), None);
         let nested = || briefly(Duration::ZERO, || spend(LOOK_STEPS));
-        // the outer one goes on
+        // the outer work continues
         assert_eq!(briefly(hour, || (nested(), look())), Some((None, Ok(()))));
         assert_eq!(briefly(Duration::ZERO, || (briefly(hour, look), look())), None);
         assert_eq!(look(), Ok(()));

@@ -207,7 +207,7 @@ impl Read for FileBytes {
         let position = self.position.load(Ordering::Relaxed);
         let left = usize::try_from(self.bytes - position).unwrap_or(usize::MAX);
         let length = left.min(buffer.len());
-        // of a file that is empty, however long it is, nothing comes out between two of these
+        // a very long file may decompress to nothing, so the steps are counted here
         spend(length).map_err(|_stopped| io::Error::other(Unreadable::Stopped))?;
         waiting::read_exact_at(&self.file, &mut buffer[..length], position).map_err(|error| {
             io::Error::other(match error.kind() {

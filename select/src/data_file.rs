@@ -34,7 +34,7 @@ pub(crate) struct DataFile {
     pub(crate) keys: Vec<KeySpec>,
     /// Whether its descriptor promises that records are only ever appended.
     pub(crate) append_only: bool,
-    /// The same file as views show it.
+    /// The cached layouts of the file for views.
     pub(crate) shown: Shown,
 }
 
@@ -136,7 +136,7 @@ impl DataFile {
         })
     }
 
-    /// The same open file with another layout of the same records, without its keys.
+    /// Returns the same open file with another layout of the same records, without its keys.
     pub(crate) fn with_layout(&self, layout: Layout) -> Self {
         let schema = match &layout {
             Layout::Csv(layout) => layout.schema(),
@@ -154,7 +154,7 @@ impl DataFile {
         }
     }
 
-    /// Returns whether the first records tell the types of some columns.
+    /// Returns whether the types of some columns come from the first records.
     pub(crate) fn infers_types(&self) -> bool {
         match &self.layout {
             Layout::Csv(layout) => layout.infers_types(),
@@ -409,7 +409,7 @@ pub(crate) fn read(name: &str, file: &File, buffer: &mut [u8], at: u64) -> Resul
     })
 }
 
-/// Bytes of a file that are read in about the time of a step.
+/// The number of bytes of a file that are read in about the time of one step.
 const BYTES_PER_STEP: usize = 16;
 
 /// Endings of names and the formats that they tell.

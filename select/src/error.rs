@@ -69,14 +69,14 @@ impl Error {
         self
     }
 
-    /// With what the text does not tell, since it is not for whoever asked.
+    /// Adds details that are only for the log, not for the client.
     pub(crate) fn withholding(mut self, details: impl fmt::Display) -> Self {
         self.0.withheld = Some(details.to_string());
         self
     }
 
-    /// What the text does not tell because it is about records that whoever asked may not see, or
-    /// about the server's folders: for the administrator's log alone.
+    /// Returns details that the text leaves out. They are about records that the client may not
+    /// see, or about the server's folders. They are only for the administrator's log.
     pub fn withheld(&self) -> Option<&str> {
         self.0.withheld.as_deref()
     }

@@ -30,7 +30,7 @@ use crate::syntax::CompareOp;
 use crate::types::{integer_at, text_at, type_name};
 use crate::{Error, ErrorKind, Source, cast, numeric};
 
-/// Steps that a node of an expression takes, however few the records are.
+/// The number of steps for one node of an expression, in addition to its records.
 const NODE_STEPS: usize = 64;
 
 /// Why an expression has no value for some record.
@@ -49,7 +49,7 @@ impl Problem {
 }
 
 impl From<Stopped> for Problem {
-    /// One that nobody is told.
+    /// The text is never shown.
     fn from(_stopped: Stopped) -> Self {
         Self("cancelled".to_owned())
     }

@@ -152,19 +152,19 @@ impl FileSet {
     }
 }
 
-/// The columns that files of one schema have.
+/// The common columns of files with one schema.
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
-    /// The file that was added first.
+    /// The name of the file that was added first.
     first: String,
     fields: Vec<Field>,
 }
 
 impl Columns {
-    /// Adds those of a file; errors call all files `pattern`.
+    /// Adds the columns of a file. Errors use `pattern` as the name of the whole set.
     ///
     /// # Errors
-    /// `Unsupported` when they are not those of the files before.
+    /// `Unsupported` if they differ from the columns of the earlier files.
     pub(crate) fn add(&mut self, pattern: &str, file: &str, schema: &Schema) -> Result<()> {
         let refuse = |message: String| Err(Error::new(ErrorKind::Unsupported, message));
         if self.first.is_empty() {
@@ -199,7 +199,8 @@ impl Columns {
         Ok(())
     }
 
-    /// The schema of all files, with columns that none of them has behind theirs.
+    /// Returns the schema of all files. The columns `others`, which are in none of the files, come
+    /// last.
     pub(crate) fn schema(self, others: impl Iterator<Item = Arc<Field>>) -> Arc<Schema> {
         let fields = self.fields.into_iter().map(Arc::new).chain(others);
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))

@@ -262,7 +262,7 @@ fn suggestion(name: &str) -> String {
     }
 }
 
-/// The complaint about a name that no function has and that is like one that some have.
+/// Returns the message for an unknown function name, if a known name is similar to it.
 pub(crate) fn misspelled(name: &str) -> Option<String> {
     let mut known = table().map(|function| function.name).chain(OTHERS.iter().copied());
     let is_known = known.any(|known| known == name);

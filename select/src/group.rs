@@ -20,7 +20,7 @@ use crate::{Error, ErrorKind};
 /// Groups of another table that are looked up at once: their keys are copied.
 pub(crate) const MERGED_AT_ONCE: usize = 8 << 10;
 
-/// Steps that it takes to look one up.
+/// The number of steps to look up a key.
 pub(crate) const MERGED_STEPS: usize = 16;
 
 /// What is grouped by what.

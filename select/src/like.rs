@@ -1,13 +1,14 @@
 //! Patterns of LIKE.
 //!
-//! Between its `%` a pattern is a list of pieces, and between two pieces stands a gap of at least so
-//! many characters: a `_` beside a `%` belongs to the gap. A text matches when the first piece
-//! starts it, the last ends it and the others stand between them in order: found greedily from the
-//! left, which is exact because an earlier place never rules out a later match. A piece that is a
-//! literal is found by substring search, one with `_` in it as [`Mixed`] tells. So the time is linear
-//! in the text and in the pattern, but for what `Mixed` says of pieces with `_` that all but match
-//! again and again. Of a column of texts a pattern that starts with `%` is matched only with those
-//! that have its longest literal, which is searched in all of them at once.
+//! The `%` of a pattern separate its pieces. Between two pieces is a gap with a minimal number of
+//! characters, because a `_` beside a `%` belongs to the gap. A text matches if it starts with the
+//! first piece, ends with the last piece, and contains the others between them in order. The pieces
+//! are found greedily from the left. This is exact, because an earlier position never excludes a
+//! later match. A piece without `_` is found by substring search, and a piece with `_` as [`Mixed`]
+//! describes. So the time is linear in the text and in the pattern. The exception, described in
+//! `Mixed`, is a piece with `_` that almost matches many times. If a pattern starts with `%`, its
+//! longest literal is searched in all texts of a column at once, and only the texts that contain it
+//! are matched.
 
 mod automaton;
 mod mixed;
@@ -21,8 +22,7 @@ use memchr::memmem::Finder;
 use crate::cancel::{Stopped, spend};
 use mixed::Mixed;
 
-/// Bytes of texts that are matched between two looks whether somebody still wants to know, but for
-/// a single text that has more.
+/// The number of bytes of texts between two checks for a cancellation. A single text may be longer.
 const AT_ONCE_BYTES: usize = 256 << 10;
 
 /// A compiled pattern.
@@ -33,12 +33,13 @@ pub(crate) struct Like {
     rest: Option<Rest>,
 }
 
-/// What stands behind the first `%`.
+/// The part of a pattern after the first `%`.
 #[derive(Clone, Debug, PartialEq)]
 struct Rest {
-    /// None is empty; each with the characters that stand before it at least.
+    /// The pieces between two `%`, none of them empty, each with the minimal number of characters
+    /// before it.
     middle: Vec<(usize, Piece)>,
-    /// Characters before the last piece, at least.
+    /// The minimal number of characters before the last piece.
     gap: usize,
     last: Piece,
 }
@@ -133,7 +134,7 @@ impl Like {
         (!longest.needle().is_empty()).then_some(longest)
     }
 
-    /// The start of a text that alone tells whether it matches.
+    /// Returns the prefix that alone decides whether a text matches.
     fn whole_prefix(&self) -> Option<&[u8]> {
         let Rest { middle, gap, last } = self.rest.as_ref()?;
         match &self.first {
@@ -179,7 +180,7 @@ impl Like {
     }
 }
 
-/// What `of` tells of some texts one behind the other, of some hundred thousand bytes at a time.
+/// Joins the masks that `of` returns for consecutive texts, some hundred thousand bytes at a time.
 pub(crate) fn mask(
     texts: &StringArray,
     of: impl Fn(&StringArray) -> Result<BooleanBuffer, Stopped>,
@@ -198,7 +199,8 @@ pub(crate) fn mask(
     Ok(mask.map_or_else(|| BooleanBuffer::new_unset(0), |mut mask| mask.finish()))
 }
 
-/// Texts one behind the other with so many bytes that looking between them costs nothing, or one.
+/// Returns ranges of consecutive texts. A range is so long that a check for a cancellation after it
+/// costs almost nothing. A very long text is a range of its own.
 fn runs(texts: &StringArray) -> impl Iterator<Item = Range<usize>> {
     let offsets = texts.value_offsets();
     let mut start = 0;
@@ -213,7 +215,7 @@ fn runs(texts: &StringArray) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// Booleans of so many rows.
+/// Collects one boolean for each row.
 pub(crate) fn try_collect(
     rows: usize,
     mut of: impl FnMut(usize) -> Result<bool, Stopped>,
@@ -229,19 +231,20 @@ pub(crate) fn try_collect(
     all.map(|()| mask)
 }
 
-/// The number of `_` that a piece begins with, and the rest of it.
+/// Returns the number of `_` at the start of a piece, and the rest of the piece.
 fn without_any_before(piece: &[Option<char>]) -> (usize, &[Option<char>]) {
     let any = piece.iter().take_while(|character| character.is_none()).count();
     (any, &piece[any..])
 }
 
-/// The piece without the `_` that it ends with, and their number.
+/// Returns the piece without the `_` at its end, and their number.
 fn without_any_behind(piece: &[Option<char>]) -> (&[Option<char>], usize) {
     let any = piece.iter().rev().take_while(|character| character.is_none()).count();
     (&piece[..piece.len() - any], any)
 }
 
-/// The byte behind so many characters from the byte `at` on; `None` where there are fewer.
+/// Returns the byte offset `characters` characters after the byte offset `at`; `None` if the text
+/// is shorter.
 fn behind(text: &str, at: usize, characters: usize) -> Option<usize> {
     let Some(last) = characters.checked_sub(1) else { return Some(at) };
     let mut rest = text[at..].chars();

@@ -162,7 +162,7 @@ impl Plan {
         }
         let source = view.source();
         let record_bytes = rows.record_bytes(&conjuncts, source, source.record_bytes_min());
-        // how long the records are is not told to whoever may not see all of them
+        // the length of the records is not told to a reader who may not see all of them
         let told = match view.is_whole() {
             true => record_bytes,
             false => rows.record_bytes(&conjuncts, source, 1),
@@ -251,7 +251,7 @@ impl Rows {
         }
     }
 
-    /// See [`Bound::record_bytes`]; the texts of a record take `texts_bytes`.
+    /// Does the same as [`Bound::record_bytes`], with `texts_bytes` for the texts of a record.
     fn record_bytes(&self, conjuncts: &[Conjunct], source: &Source, texts_bytes: usize) -> usize {
         let width = |data_type: &DataType| data_type.primitive_width().unwrap_or(4);
         let decoded =

@@ -1,13 +1,13 @@
-//! Regular expressions, whose matching can be given up.
+//! Regular expressions, whose matching can be cancelled.
 //!
-//! The regex crate takes time in proportion to the text multiplied by the compiled pattern at worst,
-//! and cannot be interrupted. So it matches only where that product is small; in a longer text the
-//! compiled pattern is followed here, with a look at every few thousand steps whether the answer is
-//! still wanted. First by an automaton that is made on the way, which takes few nanoseconds a byte
-//! and gives up where it would get large; then, or where a pattern has borders of words, which such
-//! automata do not know, by all states of the pattern at once (Thompson, Regular expression search
-//! algorithm, Communications of the ACM 11(6), 1968). That takes as long as text and pattern
-//! multiplied at worst.
+//! At worst, the regex crate takes time in proportion to the length of the text multiplied by the
+//! size of the compiled pattern, and it cannot be interrupted. So it is used only if this product
+//! is small. For a longer text, this file runs the compiled pattern itself and regularly checks
+//! whether the result is still wanted. It first uses a lazy DFA, which takes a few nanoseconds for
+//! a byte and gives up if it gets too large. After that, or if the pattern has word boundaries,
+//! which a lazy DFA does not support, it follows all states of the pattern at once (Thompson,
+//! Regular expression search algorithm, Communications of the ACM 11(6), 1968). At worst, that
+//! takes time in proportion to the product of text and pattern.
 
 use regex::{Regex, RegexBuilder};
 use regex_automata::Input;
@@ -17,14 +17,14 @@ use regex_automata::util::primitives::StateID;
 
 use crate::cancel::{Stopped, look, spend};
 
-/// Most bytes of a compiled pattern, and of what its search caches for each thread.
+/// The maximal size of a compiled pattern in bytes, and of the cache of a search on each thread.
 const PROGRAM_BYTES_MAX: usize = 512 << 10;
 
-/// Bytes of a text times states of a pattern that are not interrupted: at worst some tens of
-/// milliseconds.
+/// The maximal product of the bytes of a text and the states of a pattern for a search that cannot
+/// be interrupted. At worst, such a search takes some tens of milliseconds.
 const UNINTERRUPTED_MAX: usize = 4 << 20;
 
-/// As above, of what is worth no look at a flag.
+/// The maximal product, as above, that is searched without a check for a cancellation.
 const UNSEEN_MAX: usize = 64 << 10;
 
 /// A compiled pattern.
@@ -32,22 +32,23 @@ const UNSEEN_MAX: usize = 64 << 10;
 pub(crate) struct Regular {
     regex: Regex,
     nfa: NFA,
-    /// `None` where there can be none.
+    /// `None` if the DFA cannot be built.
     dfa: Option<Box<DFA>>,
 }
 
 impl PartialEq for Regular {
     fn eq(&self, other: &Self) -> bool {
-        // the text says all: flags are part of it
+        // the text of the pattern contains its flags, so it is enough
         self.regex.as_str() == other.regex.as_str()
     }
 }
 
 impl Regular {
-    /// Compiles a pattern of the regex crate, which was `written` in another way.
+    /// Compiles a pattern in the syntax of the regex crate. `written` is the text in the Select,
+    /// for messages.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A description of the fault in the pattern.
     pub(crate) fn new(pattern: &str, written: &str) -> Result<Self, String> {
         let too_long =
             || format!("the pattern '{written}' compiles to more than {PROGRAM_BYTES_MAX} bytes");
@@ -77,7 +78,7 @@ impl Regular {
         Ok(Self { regex, nfa, dfa: dfa.ok().map(Box::new) })
     }
 
-    /// Whether some part of the text matches.
+    /// Returns whether some part of the text matches.
     pub(crate) fn is_match(&self, text: &str) -> Result<bool, Stopped> {
         let work = text.len().saturating_mul(self.nfa.states().len());
         if work > UNINTERRUPTED_MAX {
@@ -92,14 +93,15 @@ impl Regular {
         Ok(self.regex.is_match(text))
     }
 
-    /// As [`is_match`](Self::is_match); `None` where there is no automaton, or it gets too large.
+    /// Does the same as [`is_match`](Self::is_match) with the DFA; `None` if there is no DFA, or if
+    /// it gets too large.
     fn automaton_matches(&self, text: &[u8]) -> Result<Option<bool>, Stopped> {
         let Some(dfa) = &self.dfa else { return Ok(None) };
         let mut cache = dfa.create_cache();
         let Ok(mut state) = dfa.start_state_forward(&mut cache, &Input::new(text)) else {
             return Ok(None);
         };
-        // each byte may make a state of all those of the pattern
+        // each byte may create a DFA state from all states of the pattern
         let unseen = UNSEEN_MAX / self.nfa.states().len().max(1) + 1;
         for bytes in text.chunks(unseen) {
             look()?;
@@ -121,15 +123,15 @@ impl Regular {
     }
 }
 
-/// The states that are alive between two bytes of a text.
+/// The active states between two bytes of a text.
 struct Follower<'n> {
     nfa: &'n NFA,
-    /// Those that take a byte.
+    /// The active states that consume a byte.
     alive: Vec<StateID>,
     next: Vec<StateID>,
-    /// By state, the place in the text, counted from 1, that it was last reached at.
+    /// For each state, the last position in the text, counted from 1, where it was reached.
     reached: Vec<usize>,
-    /// States that are to be reached.
+    /// States that have not been visited yet.
     stack: Vec<StateID>,
 }
 
@@ -166,8 +168,8 @@ impl<'n> Follower<'n> {
         Ok(false)
     }
 
-    /// Adds what can be reached at a place of the text without a byte, `next` included. Tells
-    /// whether that is a match.
+    /// Adds all states that can be reached from `next` at this position without reading a byte.
+    /// Returns whether one of them is a match.
     fn reach(&mut self, next: StateID, text: &[u8], at: usize) -> Result<bool, Stopped> {
         self.stack.push(next);
         while let Some(state) = self.stack.pop() {

@@ -36,8 +36,8 @@ pub struct ScanOptions {
     /// What it costs to read a run of records apart from others, in bytes of those that are read in
     /// one go; default 16 KiB. A key is used where it costs less than what is read without it.
     pub apart_bytes: u64,
-    /// Ends the scan where it is raised; default: nobody raises it. [`step`](Scan::step) is
-    /// `Cancelled` then.
+    /// A flag that stops the scan when it is raised. [`step`](Scan::step) then returns `Cancelled`.
+    /// The default is a flag that nobody raises.
     pub cancel: Cancel,
 }
 
@@ -86,13 +86,13 @@ pub enum Step {
     Done,
 }
 
-/// The state of one scan. Dropping it makes its morsels end: those that run within milliseconds, the
+/// The state of one scan. Dropping it stops its morsels: running ones within milliseconds, the
 /// others at once.
 #[derive(Debug)]
 pub struct Scan {
     plan: Plan,
     feed: Arc<Feed>,
-    /// Raised when no morsel is wanted any more.
+    /// A flag that is raised when no morsel is wanted any more.
     cancel: Cancel,
     morsels_in_flight_max: u64,
     /// Morsels handed out.
@@ -175,11 +175,11 @@ impl Scan {
         self.is_brief
     }
 
-    /// What to do next.
+    /// Returns what to do next.
     ///
     /// # Errors
-    /// `Record`, `Computation`, `FileChanged`, `Io`, `Cancelled`: the answer ends here, after the
-    /// batches that came before it in the file's order.
+    /// `Record`, `Computation`, `FileChanged`, `Io`, `Cancelled`: the result ends here, after the
+    /// batches that precede the error in the order of the file.
     pub fn step(&mut self) -> Result<Step> {
         self.end_if_cancelled();
         let held = self.started - self.absorbed + self.batches.ready() as u64;
@@ -216,7 +216,7 @@ impl Scan {
 
     /// Takes the outcome of a morsel back, in any order.
     pub fn accept(&mut self, outcome: Outcome) {
-        // a morsel that was stopped has a wrong outcome
+        // the outcome of a stopped morsel is wrong
         self.end_if_cancelled();
         match outcome.0 {
             Done::Read(piece) => {
@@ -395,8 +395,8 @@ impl Scan {
         Error::new(ErrorKind::Record, message).withholding(&error)
     }
 
-    /// An error of a part of the file as a whole, as far as it may be told: damage is told with
-    /// lengths.
+    /// Returns an error of a whole part of the file, without what the reader may not see. Errors
+    /// about damage contain lengths.
     fn unreadable(&self, error: Error, origin: &Origin) -> Error {
         if self.plan.view().is_whole() || error.kind() != ErrorKind::Record {
             return error;

@@ -1,11 +1,11 @@
-//! Columns and types by the records that a view shows, where nobody has declared them.
+//! The columns and types of a file from the records that a view shows, if nobody has declared them.
 //!
-//! When a file is opened, its first records tell its columns and types, whoever may see those. How
-//! far they go depends on their lengths. Both would tell of what a view hides: a hidden text among
-//! numbers makes a column a text. So the columns of a view that is not whole are told anew, by the
-//! first [`RECORDS_MAX`] records that it shows, however long they are. The columns that the row
-//! filter reads keep their types, or which records it shows would change with them. Columns whose
-//! values are withheld are texts.
+//! When a file is opened, its first records determine its columns and types, even if a reader may
+//! not see these records. The number of these records depends on their lengths. Both would reveal
+//! something about hidden records: a hidden text among numbers makes a column a text. So the
+//! columns of a view that is not whole are determined again, from the first [`RECORDS_MAX`] records
+//! that it shows, however long they are. The columns that the row filter reads keep their types,
+//! because other types would change which records it shows. Columns with withheld values are texts.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,17 +21,17 @@ use crate::view::View;
 use crate::waiting::may_wait;
 use crate::{Predicate, Result, csv, json};
 
-/// Bytes that are read at a time.
+/// The number of bytes that are read at a time.
 const TURN_BYTES: usize = 1 << 20;
 
-/// Views for which a file keeps its layout; the oldest goes first.
+/// The maximal number of views for which a file caches its layout. The oldest is removed first.
 const KEPT_MAX: usize = 16;
 
-/// A file as several views show it.
+/// The cached layouts of a file for several views.
 #[derive(Debug, Default)]
 pub(crate) struct Shown(Mutex<Vec<(By, ShownFile)>>);
 
-/// What of a view decides how it shows a file.
+/// The parts of a view that determine the layout of a file.
 #[derive(Clone, Debug)]
 struct By {
     filter: Option<Predicate>,
@@ -54,15 +54,15 @@ impl By {
     }
 }
 
-/// A file with the layout that a view shows.
+/// A file with the layout for a view.
 #[derive(Clone, Debug)]
 struct ShownFile {
     file: Arc<DataFile>,
-    /// Whether the view shows any record of it.
+    /// Says whether the view shows at least one record of the file.
     has_records: bool,
 }
 
-/// The source of a view, with the columns and types that its records tell.
+/// Returns the source of a view, with columns and types from its own records.
 ///
 /// # Errors
 /// `Io`, `FileChanged`, `Descriptor`; `Unsupported` when the files do not have one schema.
@@ -70,7 +70,7 @@ pub(crate) fn source(view: &View) -> Result<Source> {
     let source = view.source();
     let shown = source.parts.iter().map(|part| Ok((part, shown_file(view, part)?)));
     let mut shown: Vec<(&Part, ShownFile)> = shown.collect::<Result<_>>()?;
-    // types are not known without records; where there are none, all files are alike
+    // without records there are no types; if no file has records, one file represents all
     if shown.iter().any(|(_, file)| file.has_records) {
         shown.retain(|(_, file)| file.has_records);
     } else {
@@ -138,7 +138,7 @@ fn sampled(view: &View, part: &Part) -> Result<ShownFile> {
     {
         turn.result?;
     }
-    // what was not read to its end tells nothing
+    // a sample that was cancelled is not used
     check_wanted()?;
     if source.changed()? {
         return Err(source.changed_while_read());
@@ -152,7 +152,7 @@ fn sampled(view: &View, part: &Part) -> Result<ShownFile> {
         (Sampler::Json(sample), Layout::Json(layout)) => {
             Layout::Json(layout.with_types_of(&part.file.name, sample, kept, withheld)?)
         }
-        // others do not infer
+        // other formats do not infer types
         _ => return Ok(ShownFile { file: Arc::clone(&part.file), has_records: true }),
     };
     let file = Arc::new(part.file.with_layout(layout));

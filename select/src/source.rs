@@ -218,12 +218,12 @@ impl Source {
         self.parts.iter().any(is_inferred)
     }
 
-    /// Returns whether the first records tell the types of some columns.
+    /// Returns whether the types of some columns come from the first records.
     pub(crate) fn infers_types(&self) -> bool {
         self.parts.iter().any(|part| part.file.infers_types())
     }
 
-    /// The same source of other files, which have the schema.
+    /// Returns the same source with other files, which have this schema.
     pub(crate) fn with_parts(&self, schema: SchemaRef, parts: Vec<Part>) -> Self {
         Self { schema, parts, ..self.clone() }
     }

@@ -103,7 +103,7 @@ impl Predicate {
         lower(&expr).map(|syntax| Self(Arc::new(syntax)))
     }
 
-    /// The predicate that is true where both are.
+    /// Returns the predicate that is true if both are true.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let terms = vec![self.syntax().clone(), other.syntax().clone()];
@@ -114,7 +114,7 @@ impl Predicate {
         &self.0
     }
 
-    /// Returns whether both are written alike.
+    /// Returns whether both have the same syntax.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
     }

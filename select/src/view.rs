@@ -1,15 +1,17 @@
-//! What somebody may see of a source: some of its columns, and the records that a row filter keeps.
+//! The view of a source that a reader has: some of its columns, and the records that a row filter
+//! keeps.
 //!
-//! To a Select over a view a column outside of it does not exist, and a record that the row filter
-//! does not keep is not in the file: it can be neither selected nor counted, and nothing in it can
-//! fail the Select. True keeps; false and null drop, and so does a record for which the filter has
-//! no value because a field does not decode or a computation fails: only what is known to be
-//! visible is shown.
+//! For a Select over a view, a column outside the view does not exist, and a record that the row
+//! filter drops is not in the file. Such a record can neither be selected nor counted, and nothing
+//! in it can make the Select fail. True keeps a record; false and null drop it. A record for which
+//! the filter has no value, because a field does not decode or a computation fails, is dropped,
+//! too: only a record that is certainly visible is shown.
 //!
-//! Bytes tell how long the hidden parts are, and how work is cut tells it too. So a view that is
-//! not [whole](View::is_whole) has no byte offsets in its errors, no bytes and no zones in EXPLAIN,
-//! and its batches are cut by what is in them alone. [`Statistics`](crate::Statistics) count the
-//! work on hidden parts too: they are for whoever may see all.
+//! Byte positions reveal the length of hidden parts, and so does the division of work. So a view
+//! that is not [whole](View::is_whole) has no byte offsets in its errors and no bytes and no zones
+//! in EXPLAIN, and its batches depend only on the records in them.
+//! [`Statistics`](crate::Statistics) also count the work on hidden parts. They are only for readers
+//! who may see everything.
 
 use std::sync::Arc;
 
@@ -28,14 +30,15 @@ pub struct View {
     source: Arc<Source>,
     /// Ascending.
     columns: Arc<[usize]>,
-    /// The list that they are of; `None` is whatever there is.
+    /// The names from which `columns` were chosen; `None` for all columns.
     names: Option<Arc<[String]>>,
     filter: Option<Arc<RowFilter>>,
-    /// The columns whose values may not be told; `None` if all may.
+    /// The columns whose values may not be shown; `None` if all may be shown.
     withheld: Option<Arc<[String]>>,
 }
 
-/// What a record has to meet to be there at all, bound to all columns of the source.
+/// The condition that a record must fulfil to exist in the view, bound to all columns of the
+/// source.
 #[derive(Debug)]
 pub(crate) struct RowFilter {
     pub(crate) predicate: Predicate,
@@ -44,13 +47,14 @@ pub(crate) struct RowFilter {
 }
 
 impl View {
-    /// The columns of `source` that have one of these names exactly (`None`: all), and the records
-    /// that `filter` keeps (`None`: all). The filter may use columns that are not to be seen.
+    /// Makes a view with the columns of `source` that have exactly one of these names (`None`:
+    /// all), and with the records that `filter` keeps (`None`: all). The filter may use columns
+    /// that are not in the view.
     ///
     /// # Errors
     /// `UnknownColumn`, `TypeMismatch`, `Unsupported`, `KeyMissing` about the filter, and
-    /// `UnknownColumn` when none of the columns is there, or several have one of the names. They are for whoever made
-    /// the rule, not for whoever is under it.
+    /// `UnknownColumn` when none of the columns is there, or several have one of the names. They
+    /// are for the administrator who wrote the rule, not for the reader.
     pub fn new(
         source: Arc<Source>,
         columns: Option<&[String]>,
@@ -76,9 +80,9 @@ impl View {
         Ok(Self { columns: visible, names, filter: filter.map(Arc::new), ..all })
     }
 
-    /// The same view for a reader who may not see the values of some columns, and of what later
-    /// records may have beside the columns. It still has those columns: refusing plans that touch
-    /// them is up to the caller.
+    /// Returns the same view for a reader who may not see the values of some columns. The reader
+    /// may not see the further fields of later records either. The view still has those columns:
+    /// the caller has to refuse plans that use them.
     #[must_use]
     pub fn with_columns_withheld(self, is_withheld: impl Fn(&str) -> bool) -> Self {
         let names = self.fields().map(|(_, field)| field.name());
@@ -86,16 +90,17 @@ impl View {
         Self { withheld: Some(withheld), ..self }
     }
 
-    /// The columns whose values may not be told.
+    /// Returns the columns whose values may not be shown.
     pub(crate) fn withheld(&self) -> &[String] {
         self.withheld.as_deref().unwrap_or_default()
     }
 
-    /// The same view with columns and types that its own records tell. The first records of a file
-    /// tell them where nobody has declared them, hidden records and long hidden values among them.
-    /// In a view that is not whole the first 10,000 records that it shows do; the columns of the row
-    /// filter keep their types, and withheld ones are texts. Reads the file until it has so many;
-    /// what came of it is kept with the open file.
+    /// Returns the same view with columns and types from its own records. Without a declaration,
+    /// columns and types come from the first records of a file, which may include hidden records
+    /// and long hidden values. In a view that is not whole, they come from the first 10,000 records
+    /// that the view shows. The columns of the row filter keep their types, and withheld columns
+    /// become texts. This reads the file until it has enough records. The result is cached with the
+    /// open file.
     ///
     /// # Errors
     /// `Io`, `FileChanged`, `Descriptor`; `Unsupported` when the files do not have one schema then.
@@ -111,18 +116,18 @@ impl View {
     }
 
     /// Returns whether nothing of the source is hidden from the reader: no column, no record and no
-    /// value. Only then may he be told of bytes.
+    /// value. Only then may the reader see byte counts and offsets.
     pub fn is_whole(&self) -> bool {
         self.has_all_values() && self.has_all_records()
     }
 
     /// Returns whether no column and no value of a column is hidden from the reader. Only then may
-    /// he be told where in a record its values lie.
+    /// the reader see the position of a value in a record.
     pub fn has_all_values(&self) -> bool {
         self.has_all_columns() && self.withheld.is_none()
     }
 
-    /// What it is a view of.
+    /// Returns the source of the view.
     pub fn source(&self) -> &Arc<Source> {
         &self.source
     }
@@ -148,7 +153,7 @@ impl View {
         self.names.is_some()
     }
 
-    /// The columns of it that are in a list of names.
+    /// Returns those columns of the view that are in a list of names.
     fn columns_of(&self, names: Option<&[String]>) -> Arc<[usize]> {
         let Some(names) = names else { return Arc::clone(&self.columns) };
         let named = self.fields().filter(|(_, field)| names.contains(field.name()));

@@ -15,7 +15,7 @@ use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 use crate::cancel::briefly;
 
-/// How long work may keep a thread that has other things to do.
+/// The maximal time for work on a thread that has other things to do.
 const AT_ONCE_TIME: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,11 +30,11 @@ thread_local! {
     static WAITING: Cell<Waiting> = const { Cell::new(Waiting::Allowed) };
 }
 
-/// Does `work` on this thread without waiting for a file system, and not for long. `None` where it
-/// would have had to: then some of it was done, and what came of it is thrown away. Not to be nested: behind the inner one the
-/// outer one may wait.
+/// Does `work` on this thread without waiting for a file system, and only for a short time. Returns
+/// `None` if that is not possible: then some of it was done, and its result is thrown away. Calls
+/// must not be nested: after the inner call, the outer one could wait.
 pub fn at_once<T>(work: impl FnOnce() -> T) -> Option<T> {
-    /// Allows it again, after a panic too.
+    /// Allows waiting again, also after a panic.
     struct Refusal;
     impl Drop for Refusal {
         fn drop(&mut self) {

@@ -44,7 +44,8 @@ pub(crate) struct Account {
     pub(crate) statistics: Statistics,
     /// Records that a row filter had no value for.
     pub(crate) records_undecided: u64,
-    /// The client may not see all of the file, so it is not told what was done with the rest.
+    /// Says that the client may not see all of the file. Then it is not told how much work was done
+    /// on the rest.
     of_part: bool,
 }
 
@@ -58,7 +59,7 @@ pub(crate) struct Answer<'a, W> {
     pub(crate) encoder: &'a mut Option<Encoder>,
     pub(crate) interrupt: &'a Interrupt,
     pub(crate) account: &'a mut Account,
-    /// Of a Select; ends with the answer.
+    /// The work on a Select; it ends with the answer.
     pub(crate) work: Work,
     pub(crate) started: Instant,
     /// The scan under way.
@@ -66,14 +67,14 @@ pub(crate) struct Answer<'a, W> {
 }
 
 impl<W> Drop for Answer<'_, W> {
-    /// What was done counts, also where the client has gone and nobody waits for the rest.
+    /// Counts the work that was done, even if the client has left.
     fn drop(&mut self) {
         self.count_scan();
     }
 }
 
 impl<W> Answer<'_, W> {
-    /// Brings the account up to the scan.
+    /// Adds the statistics of the scan to the account.
     fn count_scan(&mut self) {
         if let Some(batches) = &self.batches {
             self.account.count_scan(&batches.statistics());
@@ -298,7 +299,7 @@ impl Account {
     }
 }
 
-/// Leaves out what tells how much there is that may not be seen.
+/// Returns the statistics without the values that depend on hidden parts.
 fn of_part(statistics: &Statistics) -> Statistics {
     let Statistics { records_selected, bytes_sent, send_micros, total_micros, .. } = *statistics;
     Statistics { records_selected, bytes_sent, send_micros, total_micros, ..Statistics::default() }

@@ -1,10 +1,9 @@
-//! The files of a server: which names there are, what opens them, and what protects them.
+//! The files of a server: their names, how they are opened, and what protects them.
 //!
-//! Everything is opened from the folder that it stands in, from the data root on, so no path,
-//! symbolic link or pattern leads out of it. Only regular files with a known format exist here;
-//! their descriptors do not.
-//! All of it but looking again at a file that is open blocks on the file system, and belongs into
-//! `blocking.rs`.
+//! Every entry is opened from the folder that contains it, beginning at the data root. So no path,
+//! symbolic link or pattern leads out of the root. Only regular files with a known format exist
+//! here; their descriptors do not. Almost everything here blocks on the file system and belongs
+//! into `blocking.rs`. The exception is another look at a file that is open.
 
 mod check;
 mod describe;
@@ -47,11 +46,12 @@ pub(crate) use name::FileName;
 pub(crate) use pattern::NamePattern;
 pub(crate) use plan::Planned;
 
-/// Times that a file is opened anew whose name or descriptor changes meanwhile. One that is replaced
-/// is replaced by the second time; one that still changes then is being renamed all the time.
+/// The maximal number of attempts to open a file whose name or descriptor changes in the meantime.
+/// A single replacement has ended before the second attempt. If the file still changes after that,
+/// somebody renames it all the time.
 const OPENINGS_MAX: usize = 4;
 
-/// The folder of the data files, opened: renaming it does not change what is served.
+/// The open folder of the data files. Renaming it does not change which files are served.
 #[derive(Debug)]
 pub struct DataRoot {
     tree: Tree,
@@ -167,12 +167,12 @@ impl Catalogue {
         })
     }
 
-    /// Opens what may be known of a file, if the file as a whole may leave, which may be known only
-    /// then. What its columns demand is still to be checked.
+    /// Opens a file whose existence the caller may know. It first checks that the file as a whole
+    /// may be sent on this transport. The caller still has to check the protection of the columns.
     ///
     /// # Errors
-    /// `Renamed` also where the file, or a folder on the way to it, is another one by now: what was
-    /// opened is what was judged.
+    /// `Renamed` also if the file, or a folder on the way to it, has been replaced: only the file
+    /// whose entry was checked is opened.
     pub(crate) fn source(
         &self,
         entry: Entry,
@@ -195,19 +195,19 @@ impl Catalogue {
         let keys = self.keyring.of(name.as_str());
         let descriptor = described.as_ref().map(|described| described.descriptor.clone());
         let opened = Source::open_with_keys(name.as_str(), file, descriptor, &keys);
-        // what is wrong with another file is not told either
+        // a fault of a replacement is not told either
         self.check_unchanged(&entry, &watch)?;
         let source = opened.map_err(|error| match protected.withholds(transport) {
             true => Fault::from(error).discreet(name.as_str()),
             false => error.into(),
         })?;
         let source = Arc::new(self.indexed(source));
-        // what was opened when nobody wanted it any more may lack its end or its index
+        // a source whose opening was cancelled may lack its end or its index
         check_wanted()?;
         let is_described_for_long =
             described.as_ref().is_none_or(|described| described.look.is_settled());
         let is_settled = source.is_settled() && is_described_for_long;
-        // what could have changed without a trace is opened again
+        // a file that can change without a trace is opened again
         if let Some(file) = source.identity().filter(|_| is_settled) {
             let version = SourceVersion { file, ..version };
             let (source, protected) = (Arc::clone(&source), protected.clone());
@@ -226,7 +226,7 @@ impl Catalogue {
         let descriptor = match self.root.tree.near(&name.descriptor()) {
             Ok(stat) => Some(identity(&stat)),
             Err(Errno::NOENT) => None,
-            // it may be elsewhere
+            // a symbolic link may lead to it
             Err(_) => return None,
         };
         let file = identity(&stat);
@@ -248,7 +248,7 @@ impl Catalogue {
         }
     }
 
-    /// Opens the data of the very file that was looked at, and begins to watch its name.
+    /// Opens the data of exactly the file that was looked at, and begins to watch its name.
     fn open_data(&self, entry: &Entry) -> Result<(File, Identity, Watch), Fault> {
         let unreadable = |error| Fault::Unreadable(entry.name.to_string(), error);
         let renamed = || Fault::Renamed(entry.name.to_string());
@@ -260,11 +260,12 @@ impl Catalogue {
         Ok((file, identity(&stat), watch))
     }
 
-    /// Checks that the descriptors of a file are still what they were, while its name leads to it.
-    /// To be asked after the look at its data that later changes are told by: who protects a file
-    /// and then writes what is to be protected finds it protected.
+    /// Checks that the descriptors of a file are unchanged and that its name still leads to it.
+    /// Call it after the look at the data that later changes are compared with. Then an
+    /// administrator who first protects a file and then writes secret data can rely on the
+    /// protection.
     fn check_unchanged(&self, entry: &Entry, watch: &Watch) -> Result<(), Fault> {
-        // in this order: the descriptors are those of the time when the name led to the file
+        // this order ensures that the descriptors are from the time when the name led to the file
         match self.is_described(entry) && watch.holds(&self.root.tree) {
             true => Ok(()),
             false => Err(Fault::Renamed(entry.name.to_string())),
@@ -272,7 +273,7 @@ impl Catalogue {
     }
 }
 
-/// Does `work` again while names or descriptors change under it.
+/// Repeats `work` while names or descriptors change in the meantime.
 fn while_renamed<T>(work: impl Fn() -> Result<T, Fault>) -> Result<T, Fault> {
     for _ in 1..OPENINGS_MAX {
         match work() {
@@ -429,9 +430,9 @@ mod tests {
         static EXCHANGED: std::cell::RefCell<PathBuf> = const { std::cell::RefCell::new(PathBuf::new()) };
     }
 
-    /// The answer of a file system while somebody exchanges two files at the worst moments:
-    /// `x.csv` is the protected one whenever it is looked for, and the open one whenever its
-    /// descriptor is. The protected one has a descriptor at every moment.
+    /// The lookup of a file system while somebody exchanges two files at the worst moments. `x.csv`
+    /// is the protected file when it is looked for, and the open file when its descriptor is looked
+    /// for. The protected file has a descriptor at every moment.
     fn exchanging(
         folder: &File,
         name: &str,

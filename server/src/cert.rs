@@ -1,7 +1,7 @@
-//! Certificates without another tool: a local authority, what it issues and revokes, a request for a
-//! public authority, and what is in a file.
+//! Certificates without another tool: a local authority, the certificates that it issues and
+//! revokes, a request to a public authority, and the contents of a file.
 //!
-//! No text that is made here, for a person or for the log, has a byte of a private key in it.
+//! No text from here, for a person or for the log, contains a byte of a private key.
 
 pub(crate) mod authority;
 pub(crate) mod file;
@@ -21,9 +21,9 @@ use sift_proto::identity::IdentityError;
 /// A bit more than ten years.
 pub(crate) const AUTHORITY_DAYS: u32 = 3653;
 
-/// A year, and a month to renew it in. Clients do not ask whether a server's certificate is revoked, so
-/// its end is what limits the harm of a stolen key. More than 825 days Apple's platforms do not accept,
-/// even from an authority of one's own.
+/// The default validity of a certificate: a year, and a month for the renewal. Clients do not check
+/// whether a server's certificate is revoked, so only its end limits the harm of a stolen key.
+/// Apple's platforms do not accept more than 825 days, even from a private authority.
 pub(crate) const LEAF_DAYS: u32 = 398;
 
 /// A century; what comes after is a mistyped number.
@@ -118,7 +118,8 @@ impl Validity {
         Self { start, end: start + i64::from(days) * DAY_SECONDS }
     }
 
-    /// Until `days` from now, or until `end`, which it cannot outlive.
+    /// Returns a validity of `days`, else of `default` days, else until `end`. It never lasts
+    /// longer than `end`.
     fn within(days: Option<u32>, default: Option<u32>, end: DateTime<Utc>) -> Result<Self, Error> {
         let Some(wanted) = days.or(default) else {
             let start = Self::days(0).start;

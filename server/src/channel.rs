@@ -45,7 +45,8 @@ pub(crate) struct Facts {
     pub(crate) encryption: Option<Encryption>,
     /// The names in the client's certificate, which was verified; none without one.
     pub(crate) peer_names: Vec<OwnerName>,
-    /// The serial number of that certificate, by which it can be revoked; blank without one.
+    /// The serial number of the peer's certificate, which identifies it for a revocation; empty
+    /// without a certificate.
     pub(crate) peer_serial: String,
 }
 
@@ -90,8 +91,8 @@ impl Facts {
         self.encryption.map_or(0, |encryption| encryption.level.number())
     }
 
-    /// The level that the channel has: the highest whose rules it meets; 0 on a plain one, and on one
-    /// that meets none.
+    /// Returns the level of the channel: the highest level whose rules it fulfils. It is 0 for a
+    /// channel in the clear and for a channel that fulfils the rules of no level.
     pub(crate) fn level_met(&self) -> u8 {
         let met = |e: Encryption| Level::of_channel(e.protocol, e.suite, e.group);
         self.encryption.and_then(met).map_or(0, Level::number)

@@ -135,7 +135,7 @@ async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
     let Settings { data, listeners, limits, protection, keyring, access, state, .. } = settings;
     let data = DataRoot::open(&data)?;
     let access = opened(access, &listeners)?;
-    // before anybody can know that there is somebody to send them to
+    // before any listener is open, so that no signal is missed
     let shutdown = signals::shutdown()?;
     let hangup = signals::hangup()?;
     let mut open = Vec::new();

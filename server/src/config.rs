@@ -68,8 +68,9 @@ pub struct Limits {
     pub idle_time: Duration,
     /// For a client to take any byte of an answer; 60 s. Then the connection is closed.
     pub write_stall_time: Duration,
-    /// For the server's work on one Select: planning, and what its batches are waited for; 600 s. Then
-    /// it is `LIMIT_EXCEEDED`. What a client takes to read the answer is not counted.
+    /// The maximal time for the server's work on one Select: for planning, and for waiting for each
+    /// batch; 600 s. A longer Select ends with `LIMIT_EXCEEDED`. The time in which a client reads
+    /// the answer is not counted.
     pub query_time: Duration,
     /// For answers under way when the server shuts down; 30 s. Then they are cut off.
     pub grace_time: Duration,
@@ -158,7 +159,7 @@ impl Listener {
         Self::with_tls(address, TlsOptions::new(certificate, level)).await
     }
 
-    /// Listens for clients that speak TLS as `options` say. Port 0 is any free one.
+    /// Listens for clients with TLS, as `options` describe it. Port 0 means any free port.
     ///
     /// # Errors
     /// `Certificate`, `ClientAuthorities`, `RevocationList`, `Random`, `Listen`.

@@ -291,7 +291,7 @@ fn read_stop(error: ReadError) -> Stop {
             Stop::Gone(io::Error::new(io::ErrorKind::UnexpectedEof, error))
         }
         ReadError::Frame(error) => Stop::Fault(Fault::Frame(error)),
-        // in our words: a TLS library has a page to read about it
+        // a short text, because the TLS library's own text refers to a web page
         ReadError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Stop::Gone(closed("the client went away without the end of its TLS stream"))
         }

@@ -106,9 +106,9 @@ impl Described {
         Ok(Source::open_with_keys(&self.name(), file, descriptor, &self.keys)?)
     }
 
-    /// Writes the descriptor beside its place, at the end of links, and renames it. It keeps its mode and
-    /// owner; a new
-    /// one may be read by those who may read the data file.
+    /// Replaces the descriptor, at the end of its links, by renaming a new file. The new descriptor
+    /// has the mode and owner of the old one. If there is no old one, everybody who may read the
+    /// data file may read it.
     pub(crate) fn replace(&self, text: &str) -> Result<(), Error> {
         let failed = |source| Error::Io { path: self.path.clone(), source };
         let path = sift_server::replaceable(&self.path).map_err(failed)?;

@@ -37,12 +37,12 @@ pub enum Error {
         /// What is wrong with it.
         fault: CertificateFault,
     },
-    /// A PEM file with revocation lists of client certificates.
+    /// A PEM file with revocation lists of client certificates is faulty.
     #[error("revocation lists of client certificates {}: {fault}", path.display())]
     RevocationList {
-        /// The PEM file as it was given.
+        /// The path of the PEM file as it was given.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         fault: CertificateFault,
     },
     /// The file with the users.
@@ -103,16 +103,16 @@ pub enum CertificateFault {
     /// There is no CERTIFICATE section where authorities are expected.
     #[error("no certificate in it; the authorities' certificates are expected")]
     NoAuthority,
-    /// There is no X509 CRL section where revocation lists are expected.
+    /// A file of revocation lists has no X509 CRL section.
     #[error(
         "no revocation list in it; PEM with BEGIN X509 CRL is expected, which `openssl crl -inform der` \
          makes of another form"
     )]
     NoRevocationList,
-    /// A section that is not a revocation list.
+    /// A section is not a revocation list.
     #[error("revocation list {number} does not parse")]
     RevocationList {
-        /// Which, from 1.
+        /// The number of the section, from 1.
         number: usize,
     },
     /// Key and certificate do not serve.

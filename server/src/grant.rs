@@ -30,7 +30,7 @@ pub struct Grant {
     files: Vec<Glob>,
     columns: Option<Vec<String>>,
     filter: Option<Predicate>,
-    /// The grants that it is joined of, if it is.
+    /// The two grants that this grant joins, if it is a joined one.
     parts: Option<[Arc<Self>; 2]>,
 }
 
@@ -88,8 +88,8 @@ impl Grant {
         Ok(Self { users, groups, files, columns, filter, parts: None })
     }
 
-    /// Lets read what both grants do, of a file that has two names: the columns that both list, and
-    /// the records that both filters keep. `None` if that is no column.
+    /// Joins the grants for the two names of a file. The result covers the columns that both list,
+    /// and the records that both filters keep. Returns `None` if there is no such column.
     pub fn join(a: &Arc<Self>, b: &Arc<Self>) -> Option<Arc<Self>> {
         if b.is_whole() || Arc::ptr_eq(a, b) {
             return Some(Arc::clone(a));
@@ -114,7 +114,7 @@ impl Grant {
         Some(Arc::new(Self { columns, filter, parts, ..Self::default() }))
     }
 
-    /// Whether it is this grant, or joined of the same ones.
+    /// Returns whether it is this grant, or joins the same two grants.
     pub(crate) fn is_same(self: &Arc<Self>, other: &Arc<Self>) -> bool {
         match (&self.parts, &other.parts) {
             (Some(a), Some(b)) => a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b)),
@@ -321,7 +321,7 @@ impl Caller {
         grant.cloned().ok_or_else(|| Fault::UnknownFile(file.to_string()))
     }
 
-    /// Whether no name is kept from him.
+    /// Returns whether the caller may read every file.
     pub(crate) fn may_read_everything(&self) -> bool {
         matches!(*self.grants, Grants::Everything(_))
     }

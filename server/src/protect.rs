@@ -193,7 +193,7 @@ impl Protected {
         self.check_all(transport).is_err()
     }
 
-    /// Whether a column demands more than the transport has.
+    /// Returns whether a column requires more than the transport has.
     pub(crate) fn withholds_column(&self, name: &str, transport: Transport) -> bool {
         !transport.meets(self.column(name))
     }
@@ -247,7 +247,7 @@ impl Transport {
         Self::Encrypted { protocol, level }
     }
 
-    /// Whether it is good enough.
+    /// Returns whether the transport fulfils a requirement.
     pub(crate) fn meets(self, requirement: Requirement) -> bool {
         match (requirement, self) {
             (Requirement::None, _)

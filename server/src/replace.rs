@@ -1,13 +1,15 @@
-//! Where a file is put that takes the place of another one by renaming.
+//! The path for a file that replaces another file by renaming.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Returns the path at the end of the symbolic links of `path`, where a regular file is, or nothing yet.
+/// Follows the symbolic links of `path`. Returns the path of the regular file at their end, or
+/// `path` itself if it does not exist.
 ///
 /// # Errors
-/// The operating system's, and that something else is there, which is never replaced.
+/// An error of the operating system. Anything else than a regular file, and a link to nothing, is
+/// never replaced.
 pub fn replaceable(path: &Path) -> io::Result<PathBuf> {
     let refused = |text: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     match fs::metadata(path) {

@@ -17,7 +17,7 @@ use crate::user::User;
 /// What a client calls itself is not for us to believe, nor to print at any length.
 const CLIENT_CHARS_MAX: usize = 100;
 
-/// A connection that has said Hello; `asked` is the level that the client asks for in it.
+/// Logs a connection after its Hello. `asked` is the level that the client asks for in the Hello.
 pub(crate) fn connected(facts: &Facts, user: &User, client: &str, asked: u32) {
     let client: String = client.chars().take(CLIENT_CHARS_MAX).collect();
     info!(
@@ -36,7 +36,7 @@ pub(crate) fn connected(facts: &Facts, user: &User, client: &str, asked: u32) {
     );
 }
 
-/// The names in a certificate as a JSON list, in either form of the log.
+/// The names in a certificate, which both forms of the log show as a JSON list.
 struct List<'a>(&'a [OwnerName]);
 
 impl fmt::Debug for List<'_> {

@@ -1,13 +1,13 @@
-//! The only file that joins tokio to rayon: a scan is pulled from the asynchronous side, its
-//! morsels run on the pool.
+//! The only file that joins tokio to rayon: the asynchronous side pulls a scan, and its morsels run
+//! on the pool.
 //!
-//! Once it has begun only [`Batches::next`] asks the scan for its next step, and it is called when the writer has
-//! taken the batch before. So a slow client holds its own outcomes, at most
-//! `morsels_in_flight_max` of them, and no thread. Dropping [`Batches`] drops the scan, which ends its
-//! morsels wherever they are. A panic in a job becomes a [`Fault`]; the pool goes on.
+//! After its begin, only [`Batches::next`] asks a scan for its next step. It is called when the
+//! writer has taken the batch before. So a slow client holds its own outcomes, at most
+//! `morsels_in_flight_max` of them, and no thread. Dropping [`Batches`] drops the scan, which stops
+//! its morsels wherever they run. A panic in a job becomes a [`Fault`]; the pool continues.
 //!
-//! A brief scan has its first steps where it is planned: waking another thread takes as long. If that
-//! turns out to be wrong, it is begun again on the pool.
+//! A brief scan runs its first steps on the thread that planned it, because waking another thread
+//! takes as long. If these steps take too long, the scan starts again on the pool.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::fault::Fault;
 
-/// How long a scan that is called brief may take where it is planned.
+/// The maximal time of the first steps of a brief scan on the thread that planned it.
 const BRIEF_TIME: Duration = Duration::from_millis(5);
 
 /// Threads of the pool that all Selects share.

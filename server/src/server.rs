@@ -96,7 +96,7 @@ impl Activity {
 }
 
 impl Shared {
-    /// How the scan of one Select works, which `cancel` ends.
+    /// Returns the options for the scan of one Select, which `cancel` stops.
     pub(crate) fn scan_options(&self, cancel: &Cancel) -> ScanOptions {
         let bytes_max = self.limits.query_memory_bytes_max.get();
         let memory = MemoryBudget::new("query_memory_bytes_max", bytes_max);

@@ -18,10 +18,10 @@ use crate::protect::{Protection, Transport};
 pub struct Survey {
     /// In order.
     pub files: Vec<SurveyedFile>,
-    /// What is not served though it may be meant to be: folders that cannot be read, links out of
-    /// the data root or to nothing, names that are not UTF-8.
+    /// Entries that are not served, although that is perhaps not intended: folders that cannot be
+    /// read, links out of the data root or to nothing, names that are not UTF-8.
     pub unserved: Vec<String>,
-    /// Links to folders, and what comes of them.
+    /// Links to folders, and their effect.
     pub linked_folders: Vec<String>,
     /// The rules of the protection that apply to no file, counted from 1.
     pub idle_rules: Vec<usize>,
@@ -32,11 +32,11 @@ pub struct Survey {
 pub struct SurveyedFile {
     /// Below the data root.
     pub path: String,
-    /// The path that symbolic links lead to, if they do: the file has two names.
+    /// The path that symbolic links lead to, if the file has two names because of them.
     pub target: Option<String>,
-    /// What the file demands of a channel.
+    /// The requirement of the file for a channel.
     pub requirement: Requirement,
-    /// What columns demand beyond that, in order.
+    /// The columns with a stricter requirement, in order.
     pub columns: Vec<(String, Requirement)>,
     /// Why nobody can select from it, where that is so: most often the descriptor.
     pub problem: Option<String>,
@@ -47,11 +47,11 @@ pub struct SurveyedFile {
 #[error(transparent)]
 pub struct SurveyError(#[from] Fault);
 
-/// Looks at every file below `data`, within the limits of a List. Files with a descriptor are
-/// opened, and those of Parquet, which may be encrypted.
+/// Looks at every file below `data`, within the limits of a List. It opens files with a descriptor,
+/// and Parquet files, which may be encrypted.
 ///
 /// # Errors
-/// Those of a List: a data root that cannot be read, or too many files.
+/// The errors of a List: a data root that cannot be read, or too many files.
 pub fn survey(
     data: DataRoot,
     limits: Limits,

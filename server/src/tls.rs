@@ -45,7 +45,8 @@ pub(crate) struct Acceptor {
     loaded: RwLock<Loaded>,
 }
 
-/// A library that was configured by the files of a listener, and their dates. Cheap to clone.
+/// A TLS library, configured with the files of a listener, and the dates in these files. Cheap to
+/// clone.
 #[derive(Clone, Debug)]
 struct Loaded {
     library: Library,
@@ -79,7 +80,8 @@ pub(crate) struct Negotiated {
 }
 
 impl TlsOptions {
-    /// Opens all files that they name, and tells what an administrator should know of them.
+    /// Opens every file that the options name, and returns what an administrator should know about
+    /// them.
     ///
     /// # Errors
     /// `Certificate`, `ClientAuthorities`, `RevocationList`, `Random`.
@@ -145,8 +147,9 @@ impl Reloader {
         &self.0.options.certificate
     }
 
-    /// Channels from now on have what is in the files now; open ones stay as they are, and no earlier
-    /// session is resumed. Where the files do not serve, what was loaded last goes on.
+    /// Loads the files again for new connections. Open connections stay as they are, and no earlier
+    /// session is resumed. If the files cannot be used, the files that were loaded last stay in
+    /// use.
     ///
     /// # Errors
     /// `Certificate`, `ClientAuthorities`, `RevocationList`, `Random`.
@@ -154,7 +157,7 @@ impl Reloader {
         self.0.reload()
     }
 
-    /// Tells what an administrator should know now of the files that were loaded last.
+    /// Returns what an administrator should know now about the files that were loaded last.
     pub fn notices(&self) -> Vec<Notice> {
         self.0.loaded().dates.notices(self.0.options.clock.date())
     }

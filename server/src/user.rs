@@ -1,6 +1,6 @@
-//! The users file: who may log in, and by what.
+//! The users file: who may log in, and with which password or certificate.
 //!
-//! TOML, written by `siftd user`, whole or not at all and readable by its owner alone:
+//! It is TOML, written by `siftd user`: always as a whole, and readable only by its owner.
 //!
 //! ```toml
 //! [[user]]
@@ -10,8 +10,8 @@
 //! certificate = ["mail:ann@example.com"]   # names in a client certificate that need no password
 //! ```
 //!
-//! A server looks at it again when it has changed; one that cannot be read any more changes
-//! nothing but the log.
+//! A server reads it again when it has changed. If it can no longer be read, the users stay as they
+//! were, and the log tells the fault.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -90,12 +90,12 @@ pub enum UsersFault {
         /// And who else.
         second: String,
     },
-    /// A name in a certificate that none can have.
+    /// The name of a certificate is not possible.
     #[error("user `{name}`: certificate {fault}")]
     Certificate {
-        /// Whose.
+        /// The user.
         name: String,
-        /// What is wrong with it.
+        /// The fault in the name.
         fault: NameFault,
     },
     /// A password, or its hash.

@@ -1,8 +1,8 @@
-//! The server's time for one Select, and what ends its work.
+//! The time limit of one Select, and the flag that stops its work.
 //!
-//! Counted is the time that a client waits for the server: planning, opening files included, and then
-//! for each batch as long as it is not there. What the client takes to read the answer is not
-//! counted; that has a bound of its own for each wait.
+//! The counted time is the time in which the client waits for the server: for planning, including
+//! opening the files, and then for each batch. The time in which the client reads the answer is not
+//! counted. It has its own limit for each wait.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::fault::Fault;
 
-/// What one Select may still take. Dropping it ends the work.
+/// The remaining time of one Select. Dropping it stops the work.
 #[derive(Debug)]
 pub(crate) struct Work {
     max: Duration,
@@ -20,17 +20,17 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Work that may take so long altogether.
+    /// Starts the time limit: the work may take `max` altogether.
     pub(crate) fn new(max: Duration) -> Self {
         Self { max, left: max, cancel: Cancel::default() }
     }
 
-    /// What ends it.
+    /// Returns the flag that stops the work.
     pub(crate) fn cancel(&self) -> &Cancel {
         &self.cancel
     }
 
-    /// Waits for a part of the work, as long as there is time.
+    /// Waits for a part of the work while there is time left.
     pub(crate) async fn within<T>(
         &mut self,
         part: impl Future<Output = Result<T, Fault>>,
@@ -66,7 +66,7 @@ mod tests {
         let fault = work.within(pending::<Result<(), Fault>>()).await.unwrap_err();
         assert_eq!(fault.status(), Status::LimitExceeded);
         assert!(work.cancel().is_raised());
-        // what is there needs no time
+        // a result that is already there needs no time
         assert_eq!(work.within(ready(Ok(7))).await.unwrap(), 7);
         let work = Work::new(Duration::MAX);
         let cancel = work.cancel().clone();

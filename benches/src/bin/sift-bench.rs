@@ -65,7 +65,7 @@ enum Command {
 }
 
 impl Command {
-    /// Where every run is to be written.
+    /// Returns the file for the results of all runs.
     fn json(&self) -> Option<&Path> {
         match self {
             Self::Generate(_) | Self::Report { .. } => None,
@@ -245,7 +245,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode> {
-    // told now, and not when everything is measured
+    // a wrong path is reported now and not after all measurements
     if let Some(path) = command.json() {
         OutputFile::is_regular(path)?;
     }

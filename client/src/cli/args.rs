@@ -136,8 +136,8 @@ pub(super) struct QueryArgs {
     sql: String,
     /// Value of the next parameter ($1 is the first): TYPE:VALUE with a type of text, integer,
     /// decimal, float, boolean, date, timestamp or null; or a bare VALUE, which is an integer or a
-    /// decimal if it looks like one and else a text. A text that begins with a letter and has a colon
-    /// needs its type: text:http://x
+    /// decimal if it looks like one, and otherwise a text. A text that begins with a letter and has
+    /// a colon needs its type: text:http://x
     #[arg(short, long = "param", value_name = "[TYPE:]VALUE", allow_hyphen_values = true)]
     parameters: Vec<String>,
 }
@@ -160,9 +160,9 @@ pub(super) struct OutputArgs {
     pub(super) format: Option<Format>,
     /// Write to this file, - for standard output [default: -]
     ///
-    /// The file appears when it is whole; until then nothing is there, or what was there before. Its
-    /// owner, group and mode are those of the file that it replaces. A device, a FIFO, and the target of
-    /// a link are written to as by a shell's `>`.
+    /// The file appears when it is complete. Until then, the path has no file, or still the old
+    /// one. The new file has the owner, group and mode of the file that it replaces. A link is
+    /// followed as by a shell's `>`; a device or a FIFO is written to directly.
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }
@@ -186,10 +186,10 @@ pub(super) struct FetchArgs {
     pub(super) file: String,
     /// Write to this file, - for standard output [default: the file's name, here]
     ///
-    /// The file appears when it is whole. Until then its bytes are in FILE.part, and whence they come in
-    /// FILE.part.origin, from which the same fetch goes on when it broke off; both have to be
-    /// regular files of yours. A device or a FIFO is written to as by a shell's `>`, and nothing is
-    /// resumed.
+    /// The file appears when it is complete. Until then, its bytes are in FILE.part and their
+    /// origin is in FILE.part.origin. If the fetch is interrupted, the same fetch resumes from
+    /// these files; both have to be regular files of yours. A device or a FIFO is written to as by
+    /// a shell's `>`, and such a fetch cannot be resumed.
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// Fetch the bytes FIRST to LAST only, counted from 0 and both included, as in HTTP; without

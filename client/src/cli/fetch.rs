@@ -14,17 +14,17 @@ use super::{Fault, Outcome, Result, interrupt};
 
 const BAR: &str = "{wide_bar} {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left";
 
-/// A checked choice of output; nothing is opened yet.
+/// A checked output; nothing is opened yet.
 pub(super) enum Target {
     Stdout,
-    /// It is there, and is no regular file.
+    /// An existing file that is not regular.
     Special(PathBuf),
     Regular(PathBuf),
 }
 
 impl Target {
     /// # Errors
-    /// About a file that cannot be written, or that has no name.
+    /// A file that cannot be written, or that has no name.
     pub(super) fn check(args: &FetchArgs) -> Result<Self> {
         let path = match &args.output {
             None => default_target(&args.file)?,
@@ -40,7 +40,7 @@ impl Target {
     }
 }
 
-/// What a fetch has brought.
+/// The result of a fetch.
 struct Brought {
     bytes: u64,
     resumed: u64,
@@ -81,7 +81,7 @@ pub(super) async fn run(
 
 async fn to_file(fetch: Fetch<'_>, path: PathBuf) -> Result<Brought> {
     let file = OutputFile::create(&path)?;
-    // where no other file can be made beside it, there is none to resume from
+    // without a second file in the folder, a fetch cannot be resumed
     if file.is_in_place() {
         return in_place(fetch, file).await;
     }

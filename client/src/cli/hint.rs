@@ -1,4 +1,4 @@
-//! What somebody has probably meant: a file that he may see, a server that he has configured.
+//! Hints about what the user probably meant: a file that the user may see, or a configured server.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,11 +10,11 @@ use tokio::time::timeout;
 use super::config::Server;
 use super::{Fault, Result};
 
-/// Longest time that a hint is looked for.
+/// The longest time that a hint may take.
 const NEAR_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Adds the file that is nearest to one that the server does not know. The server is asked for the
-/// files that the user may see, so a hint tells nothing that `sift files` would not.
+/// Adds a hint with the file that is nearest to an unknown file. It asks the server for the files
+/// that the user may see, so a hint reveals only what `sift files` shows.
 pub(super) async fn of_file<T>(done: Result<T>, connection: &mut Connection) -> Result<T> {
     let error = match done {
         Err(Fault::Client(error)) if error.status() == Some(Status::UnknownFile) => error,
@@ -28,7 +28,7 @@ pub(super) async fn of_file<T>(done: Result<T>, connection: &mut Connection) -> 
     Err(hinted(error, near.map(|near| format!("did you mean `{near}`?"))))
 }
 
-/// As [`of_file`], and says what to do about several files.
+/// Adds the same hint as [`of_file`], or a hint about a fetch of several files.
 pub(super) async fn of_fetch<T>(
     done: Result<T>,
     file: &str,
@@ -49,7 +49,7 @@ pub(super) async fn of_fetch<T>(
     }
 }
 
-/// Adds the configured server whose name is nearest to one that was taken for a host.
+/// Adds a hint with the configured server whose name is nearest to a name that was used as a host.
 pub(super) fn of_server(
     error: sift_client::Error,
     given: &str,
@@ -74,13 +74,13 @@ fn hinted(error: sift_client::Error, hint: Option<String>) -> Fault {
     }
 }
 
-/// The file in the server's words, `` `name`: unknown file ``.
+/// Returns the file name in the server's message `` `name`: unknown file ``.
 fn unknown_name(message: &str) -> Option<&str> {
     message.strip_prefix('`')?.strip_suffix("`: unknown file")
 }
 
-/// Looks in the file's folder, and then for a file of its name in another one. What goes wrong with
-/// that is not what was asked for.
+/// Looks for the nearest name in the file's folder, and then for a file with the same name in
+/// another folder. An error here gives no hint.
 async fn near_file(name: &str, connection: &mut Connection) -> Option<String> {
     timeout(NEAR_TIME_MAX, any_near_file(name, connection)).await.ok().flatten()
 }
@@ -96,7 +96,7 @@ async fn any_near_file(name: &str, connection: &mut Connection) -> Option<String
     elsewhere.into_iter().map(|file| file.path).next()
 }
 
-/// A text as a pattern that matches it alone.
+/// Returns a pattern that matches only this text.
 fn escaped(text: &str) -> String {
     let mut pattern = String::new();
     for c in text.chars() {
@@ -112,7 +112,8 @@ fn select_from(file: &str) -> String {
     format!("SELECT * FROM {}", sift_client::quote_file(file))
 }
 
-/// A text as one word of a shell, in apostrophes unless it has some.
+/// Quotes a text as one word for a shell: in apostrophes, or in double quotes if it contains an
+/// apostrophe and nothing that double quotes do not protect.
 fn shell(text: &str) -> String {
     let is_plain = |quote: &[char]| !text.contains(quote);
     match (is_plain(&['\'']), is_plain(&['"', '$', '`', '\\', '!'])) {

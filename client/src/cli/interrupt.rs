@@ -1,6 +1,7 @@
-//! Ctrl-C and the other signals that end a command: what it has half written is removed before.
+//! Ctrl-C and the other signals that end a command: half-written files are removed first.
 //!
-//! Only a command that has such a file catches them; any other one ends at once, as the system has it.
+//! Only a command with such a file catches the signals. Any other command ends at once, which is
+//! the default of the system.
 
 use std::fs;
 use std::future::Future;
@@ -9,15 +10,15 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Fault, Result};
 
-/// Does `work`, or drops it half done at a signal.
+/// Does `work`, or drops it when a signal arrives.
 ///
 /// # Errors
-/// Those of `work`, and [`Fault::Interrupted`].
+/// The errors of `work`, and [`Fault::Interrupted`].
 pub(super) async fn or<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let caught = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let [interrupt, terminate, hangup] = caught.map(raised);
     tokio::select! {
-        // they are caught before the work begins
+        // polled in this order, so the signals are caught before the work begins
         biased;
         kind = interrupt => Err(Fault::Interrupted(kind.as_raw_value())),
         kind = terminate => Err(Fault::Interrupted(kind.as_raw_value())),
@@ -26,8 +27,8 @@ pub(super) async fn or<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     }
 }
 
-/// Waits for a signal; for ever if it cannot be caught, or whoever started the command has it
-/// ignored, as nohup does.
+/// Waits for a signal. It waits for ever if the signal cannot be caught, or if it is ignored
+/// because the command was started so, for example with nohup.
 async fn raised(kind: SignalKind) -> SignalKind {
     if !is_ignored(kind)
         && let Ok(mut signal) = signal(kind)
@@ -38,7 +39,7 @@ async fn raised(kind: SignalKind) -> SignalKind {
     std::future::pending().await
 }
 
-/// Whether the process ignores a signal, as the kernel tells it.
+/// Returns whether the process ignores a signal, according to the kernel.
 fn is_ignored(kind: SignalKind) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

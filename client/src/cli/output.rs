@@ -18,22 +18,22 @@ use super::{Fault, Result};
 /// Bytes that are gathered before they are written.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// A checked choice of output; nothing is opened yet.
+/// A checked output; nothing is opened yet.
 pub(super) struct Output {
     format: Format,
-    /// Standard output without one.
+    /// The file; `None` for standard output.
     file: Option<PathBuf>,
     is_regular: bool,
 }
 
-/// The file that `-o` names; `None` for standard output.
+/// Returns the file that `-o` names; `None` for standard output.
 pub(super) fn file(output: Option<&Path>) -> Option<&Path> {
     output.filter(|path| path.as_os_str() != "-")
 }
 
 impl Output {
     /// # Errors
-    /// [`Fault::ArrowToTerminal`], and about a file that cannot be written.
+    /// [`Fault::ArrowToTerminal`], or a file that cannot be written.
     pub(super) fn check(args: &OutputArgs) -> Result<Self> {
         let file = file(args.output.as_deref());
         let to_terminal = file.is_none() && io::stdout().is_terminal();
@@ -47,17 +47,18 @@ impl Output {
         Ok(Self { format, file: file.map(Path::to_owned), is_regular })
     }
 
-    /// A table on standard output.
+    /// Returns a table on standard output.
     pub(super) fn table() -> Self {
         Self { format: Format::Table, file: None, is_regular: false }
     }
 
-    /// Whether there is a file to be removed when the command does not come to its end.
+    /// Returns whether there is a file that must be removed if the command does not complete.
     pub(super) fn is_regular(&self) -> bool {
         self.is_regular
     }
 
-    /// Opens the file, if there is one: the last that can go wrong before something is asked.
+    /// Opens the file, if there is one. This is the last step that can fail before the request is
+    /// sent.
     pub(super) fn open(self) -> Result<Opened> {
         let sink = match self.file {
             None => Sink::Stdout(BufWriter::with_capacity(BUFFER_BYTES, io::stdout())),
@@ -67,7 +68,7 @@ impl Output {
     }
 }
 
-/// An output where records can go.
+/// An open output for records.
 pub(super) struct Opened {
     format: Format,
     sink: Sink,
@@ -149,7 +150,7 @@ impl Sink {
         }
     }
 
-    /// Shows what there is.
+    /// Writes the buffered records.
     fn flush(&mut self) -> Result<()> {
         match self {
             Self::Stdout(writer) => writer.flush().map_err(Fault::Stdout),

@@ -17,22 +17,22 @@ const PASSPHRASE: &str = "SIFT_CERT_PASSPHRASE";
 /// The server that is asked when none is named anywhere.
 const LOCAL: &str = "localhost";
 
-/// What is to be connected to.
+/// The chosen server.
 pub(super) struct Chosen {
     pub(super) options: ConnectOptions,
     pub(super) names: Names,
 }
 
-/// The servers that there are by name, and the one that was given.
+/// The configured servers by name, and the name that was given.
 pub(super) struct Names {
     given: String,
     servers: BTreeMap<String, Server>,
 }
 
-/// Chooses the server. Flags go before the configuration.
+/// Chooses the server. Flags take precedence over the configuration.
 pub(super) fn choose(target: &Target) -> Result<Chosen> {
     let config = Config::load(target.config.as_deref())?;
-    // an empty environment variable is none
+    // an empty environment variable counts as not set
     let given = target.server.as_deref().filter(|name| !name.is_empty());
     let name = given.or(config.default.as_deref()).unwrap_or(LOCAL);
     let server = config.server.get(name);

@@ -36,8 +36,8 @@ pub(crate) struct Connector {
     asked: Asked,
 }
 
-/// The server's certificate and the one in its chain that was not believed, DER: OpenSSL lets go of
-/// them when the handshake fails.
+/// The server's certificate, and the certificate in its chain that was refused, both DER. OpenSSL
+/// frees them when the handshake fails.
 type Refused = Arc<OnceLock<(Vec<u8>, Vec<u8>)>>;
 
 impl Connector {
@@ -108,8 +108,8 @@ impl Connector {
         Ok((Box::new(stream), negotiated))
     }
 
-    /// Tells a failed handshake by whose fault it is. `refused` are the server's certificate and the one
-    /// that it failed for.
+    /// Translates the error of a failed handshake into a reason. `refused` contains the server's
+    /// certificate and the certificate that caused the failure.
     fn reason(&self, error: SslError, ssl: &SslRef, refused: (Vec<u8>, Vec<u8>)) -> Reason {
         let Some(stack) = error.ssl_error() else {
             return match error.into_io_error() {
@@ -125,7 +125,7 @@ impl Connector {
         if let Ok(alert) = u8::try_from(code - ALERT_REASONS) {
             return self.asked.alert(alert, text);
         }
-        // what is wrong with a signature comes before it in the list
+        // an error about a signature may precede it in the list
         if stack.errors().iter().any(|error| error.reason() == Some("certificate verify failed")) {
             let (own, failed) = refused;
             let cause = cause(ssl.verify_result(), &self.name, &failed);
@@ -143,12 +143,12 @@ impl Connector {
     }
 }
 
-/// The verdict on the server's certificate; the numbers are OpenSSL's `X509_V_ERR_...`.
+/// Translates the verdict on the server's certificate. The numbers are OpenSSL's `X509_V_ERR_...`.
 fn cause(result: X509VerifyResult, name: &str, failed: &[u8]) -> Cause {
     let failed = Certificate::parse(failed);
     let seconds = |time: i64| u64::try_from(time).unwrap_or(0);
     match result.as_raw() {
-        // no issuer, self-signed, or a signature that its issuer has not made
+        // no issuer, self-signed, or a signature that is not from the issuer
         2 | 7 | 18 | 19 | 20 | 21 => Cause::UnknownAuthority,
         9 => Cause::NotValidYet(failed.map(|failed| seconds(failed.not_before.timestamp()))),
         10 => Cause::Expired(failed.map(|failed| seconds(failed.not_after.timestamp()))),

@@ -72,7 +72,7 @@ impl Connector {
         }
     }
 
-    /// Tells a failed handshake by whose fault it is.
+    /// Translates the error of a failed handshake into a reason.
     fn reason(&self, error: io::Error) -> Reason {
         let asked = &self.asked;
         let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
@@ -90,7 +90,7 @@ impl Connector {
                 Some(Refused { certificate, error }) => {
                     refused::reason(self.cause(&error), &certificate, &self.roots)
                 }
-                // a signature of the handshake itself
+                // the error is about a signature of the handshake, not about a certificate
                 None => refused::reason(self.cause(error), &[], &self.roots),
             },
             rustls::Error::PeerIncompatible(_) => asked.nothing_in_common(&tls.to_string()),
@@ -118,7 +118,7 @@ impl Connector {
             CertificateError::NotValidYetContext { not_before, .. } => {
                 Cause::NotValidYet(Some(not_before.as_secs()))
             }
-            // webpki's word for it has no variant of its own in rustls
+            // rustls has no variant for this error of webpki
             other if other.to_string().contains("CaUsedAsEndEntity") => Cause::Authority,
             other => Cause::Other(other.to_string()),
         }

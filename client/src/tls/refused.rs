@@ -1,5 +1,5 @@
-//! The reason why the server's certificate is not believed, and a hint: the verdict of a TLS library,
-//! put together with the contents of the certificate and with the authorities that this end trusts.
+//! The reason why the server's certificate is refused, with a hint. It combines the verdict of a
+//! TLS library with the contents of the certificate and with the authorities that this end trusts.
 
 use sift_proto::x509::{Certificate, Name, time_text};
 
@@ -9,24 +9,24 @@ use crate::options::Roots;
 
 /// The verdict of a TLS library.
 pub(super) enum Cause {
-    /// None of the authorities has signed it.
+    /// No trusted authority has signed it.
     UnknownAuthority,
-    /// It is for others. The name that was expected.
+    /// It is for other names. The value is the name that was expected.
     WrongName(String),
-    /// It, or one in its chain, ended at that second since 1970.
+    /// It, or a certificate in its chain, ended at this second since 1970.
     Expired(Option<u64>),
-    /// It, or one in its chain, begins at that second since 1970.
+    /// It, or a certificate in its chain, begins at this second since 1970.
     NotValidYet(Option<u64>),
-    /// It is an authority's.
+    /// It is the certificate of an authority.
     Authority,
-    /// Something else, in the library's words.
+    /// Another reason, in the words of the library.
     Other(String),
 }
 
-/// Names of a certificate that are told before the list is cut short.
+/// The maximal number of names of a certificate in a message.
 const NAMES_MAX: usize = 10;
 
-/// The reason for the person who connects. `shown` is the server's certificate, DER.
+/// Returns the reason for the user. `shown` is the server's certificate, DER.
 pub(super) fn reason(cause: Cause, shown: &[u8], roots: &Roots) -> Reason {
     let certificate = Certificate::parse(shown);
     match (cause, certificate) {
@@ -61,7 +61,8 @@ pub(super) fn reason(cause: Cause, shown: &[u8], roots: &Roots) -> Reason {
     }
 }
 
-/// Libraries take no authority for a server, whoever trusts it.
+/// The hint about an authority's certificate: TLS libraries never accept it as a server's
+/// certificate.
 const SELF_SIGNED_AUTHORITY: &str = "it says of itself that it is an authority, and such a one is \
     not believed to be a server, even if it is given as --ca; have the server show another one: by \
     an authority of your own (`siftd cert authority`, then `siftd cert issue NAME...`), or \
@@ -130,7 +131,7 @@ fn wrong_name(expected: &str, shown: &Certificate) -> Reason {
     Reason::WrongName { expected: format!("`{}`", printable(expected)), presented, advice }
 }
 
-/// Looks for an authority with this name among those that are trusted.
+/// Returns whether a trusted authority has this name.
 fn has_name(roots: &Roots, name: &Name) -> bool {
     certificates(roots).iter().any(|trusted| trusted.subject.der == name.der)
 }
@@ -139,7 +140,8 @@ fn subjects(roots: &Roots) -> Vec<String> {
     certificates(roots).iter().map(|trusted| trusted.subject.to_string()).collect()
 }
 
-/// Read again, for a message only: it may have changed meanwhile.
+/// Reads the trusted certificates again, only for a message. The file may have changed in the
+/// meantime.
 fn certificates(roots: &Roots) -> Vec<Certificate> {
     let authorities = trust::authorities(roots).unwrap_or_default();
     authorities.iter().filter_map(|der| Certificate::parse(der)).collect()

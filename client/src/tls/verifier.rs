@@ -1,5 +1,5 @@
-//! The verifier of rustls, with a memory for the certificate that it refused: after a failed handshake
-//! nothing else tells what the server showed.
+//! A verifier of rustls that stores the certificate that it refused. After a failed handshake,
+//! nothing else tells which certificate the server showed.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,14 +8,14 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, SignatureScheme};
 
-/// Verifies all connections of a connector.
+/// The verifier for all connections of a connector.
 #[derive(Debug)]
 pub(super) struct Verifier {
     inner: Arc<WebPkiServerVerifier>,
     refused: Mutex<Option<Refused>>,
 }
 
-/// A certificate, DER, and what is wrong with it.
+/// A certificate, DER, and its fault.
 #[derive(Clone, Debug)]
 pub(super) struct Refused {
     pub(super) certificate: Vec<u8>,
@@ -27,7 +27,7 @@ impl Verifier {
         Self { inner, refused: Mutex::new(None) }
     }
 
-    /// Takes the certificate that was refused last, with its own error.
+    /// Takes the certificate that was refused last, with its error.
     pub(super) fn take_refused(&self) -> Option<Refused> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

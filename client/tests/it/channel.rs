@@ -65,7 +65,7 @@ fn an_encrypted_channel_proves_itself() {
             assert_eq!(channel.key_exchange(), "X25519MLKEM768");
             assert_eq!(channel.peer_names(), ["dns:localhost", "ip:127.0.0.1"]);
             assert_eq!(channel.level(), Some(level));
-            // whatever was asked for
+            // independent of the level that was asked for
             assert_eq!(channel.level_met(), Some(Level::Five));
         }
     });
@@ -80,7 +80,7 @@ fn a_connection_that_is_dropped_says_goodbye() {
             let sender = sender.clone();
             async move {
                 peer.greet().await;
-                // without close_notify this is an error
+                // the read fails without close_notify
                 let read = peer.stream.read(&mut [0; 1]).await.map_err(|error| error.kind());
                 sender.send(read).await.unwrap();
             }
@@ -272,7 +272,7 @@ fn a_password_is_not_told_before_the_channel_is_judged() {
     });
 }
 
-/// A server with a certificate of `authority`.
+/// Starts a server with a certificate of `authority`.
 async fn certified(authority: &Authority, change: impl FnOnce(&mut CertificateParams)) -> Fake {
     let provider = aws_lc_rs::default_provider();
     Fake::tls(authority.server(provider, rustls::ALL_VERSIONS, change), greeting).await
@@ -323,10 +323,10 @@ fn a_self_signed_certificate_can_be_trusted_unless_it_is_an_authority() {
                      server's administrator as a PEM file and give that (--ca FILE)"
                 )
             );
-            // the hint is good
+            // following the hint works
             let options = secure(&fake, &authority).roots(Roots::File(path.clone()));
             assert!(Connection::connect(&options).await.is_ok());
-            // an older one with the same name
+            // an older certificate with the same name
             self_signed(folder.path(), IsCa::NoCa);
             let refusal = refusal(&options).await;
             let expected = format!("{begin}it is not the one of that name in {}; ", path.display());

@@ -445,7 +445,7 @@ fn fetch_writes_the_file_here_or_to_standard_output() {
     });
 }
 
-/// Knows two files, and answers nothing else.
+/// Answers with two files, and ignores everything else.
 async fn with_two_files(mut peer: Peer) {
     peer.greet().await;
     while let Some((kind, body)) = peer.frame().await {
@@ -557,7 +557,7 @@ fn a_configuration_that_is_wrong_says_where() {
 #[test]
 fn a_server_that_is_not_there_is_told_with_the_nearest_name() {
     let folder = tempfile::tempdir().unwrap();
-    // an address that no resolver is asked for, as a misspelled name
+    // the misspelled name is an address, so no resolver is asked
     let config = configure(folder.path(), "[server.\"127.0.0.1:1b\"]\naddress = \"a\"\n");
     let output = sift(&["--config", &config, "-s", "127.0.0.1:1", "files"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));

@@ -262,7 +262,8 @@ fn showing(
     config
 }
 
-/// A server for `localhost` and 127.0.0.1 whose certificate nobody else has signed, and the file with it.
+/// Makes a server for `localhost` and 127.0.0.1 with a self-signed certificate. Returns it with the
+/// file of the certificate.
 pub(crate) fn self_signed(folder: &std::path::Path, is_ca: rcgen::IsCa) -> (ServerConfig, PathBuf) {
     let key = KeyPair::generate().unwrap();
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];

@@ -16,7 +16,7 @@ mod channel;
 mod cli;
 /// Fetching: chunks, files, ranges, and going on after a break.
 mod fetch;
-/// Where `sift` writes: what `-o` may replace, and what it leaves behind.
+/// The output of `sift`: which files `-o` may replace, and which files it leaves behind.
 mod output;
 /// The small requests: files, describe, explain, report.
 mod requests;

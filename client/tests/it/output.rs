@@ -1,4 +1,5 @@
-//! Where `sift` writes: what `-o` may replace, what it leaves behind, and who may plant what.
+//! The output of `sift`: which files `-o` may replace, which files it leaves behind, and files that
+//! others planted.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink};
@@ -21,7 +22,7 @@ id,customer,price,day
 4,Zoë,1.00,
 ";
 
-/// Answers everything: a Select with four orders, a fetch with ten digits, a list with nothing.
+/// Answers all requests: a Select with four orders, a fetch with ten digits, a list with nothing.
 async fn answering(mut peer: Peer) {
     peer.greet().await;
     while let Some((kind, _)) = peer.frame().await {
@@ -103,7 +104,7 @@ fn to<'a>(command: &[&'a str], output: &'a str) -> Vec<&'a str> {
     [command, &["-o", output]].concat()
 }
 
-/// Whether the test may make devices, as root may.
+/// Makes a null device. Returns whether the test may do that, which usually needs root.
 fn make_null(path: &Path) -> bool {
     let made = Command::new("mknod").arg(path).args(["c", "1", "3"]).stderr(Stdio::null()).status();
     made.is_ok_and(|status| status.success()) && fs::write(path, "").is_ok()
@@ -150,7 +151,7 @@ fn a_link_stays_one_and_its_target_is_written() {
         fs::create_dir(here.at("in")).unwrap();
         for (command, expected) in [(&SELECT[..], CSV), (&FETCH, "0123456789")] {
             symlink("in/target", here.at("link")).unwrap();
-            // its target is made, and then replaced
+            // the target of the link is made, and then replaced
             for _ in 0..2 {
                 here.succeeds(&to(command, "link"));
                 assert!(here.at("link").is_symlink());
@@ -163,7 +164,7 @@ fn a_link_stays_one_and_its_target_is_written() {
     });
 }
 
-/// Puts something at a path.
+/// A function that puts something at a path.
 type Plant = fn(&Here, &Path);
 
 #[test]
@@ -200,7 +201,7 @@ fn a_name_that_can_be_guessed_is_not_written_to() {
 
 #[test]
 fn what_cannot_be_written_is_told_before_anything_is_asked() {
-    // nobody listens there
+    // no server listens at this address
     let here = Here::new("127.0.0.1:1");
     fs::create_dir(here.at("dir")).unwrap();
     fs::write(here.at("file"), "").unwrap();
@@ -211,7 +212,7 @@ fn what_cannot_be_written_is_told_before_anything_is_asked() {
             assert!(error.starts_with(&format!("sift: {wrong}: cannot write: ")), "{error}");
         }
     }
-    // root may write everywhere
+    // not checked for root, who may write everywhere
     fs::set_permissions(here.at("file"), fs::Permissions::from_mode(0o444)).unwrap();
     if fs::OpenOptions::new().write(true).open(here.at("file")).is_err() {
         let error = here.fails(&to(&SELECT, "file"));
@@ -271,7 +272,7 @@ fn an_answer_that_breaks_off_leaves_what_was_there() {
     });
 }
 
-/// Whether whoever runs the tests has the signal ignored, which `sift` then does, too.
+/// Returns whether the parent of the tests ignores the signal; then `sift` ignores it, too.
 fn is_ignored(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
@@ -281,7 +282,7 @@ fn is_ignored(signal: i32) -> bool {
 #[test]
 fn a_signal_leaves_nothing_behind() {
     run(async {
-        // tells that half of an answer is sent
+        // signals that half of an answer is sent
         let (sender, mut begun) = mpsc::channel(1);
         let sender = Arc::new(Mutex::new(sender));
         let fake = Fake::plain(move |mut peer: Peer| {
@@ -331,7 +332,7 @@ fn a_file_of_a_program_appears_when_it_is_whole() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "old");
     file.finish().unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "new");
-    // what has come there meanwhile is not replaced
+    // something that has appeared at the path in the meantime is not replaced
     let file = OutputFile::create(&path).unwrap();
     fs::remove_file(&path).unwrap();
     symlink("elsewhere", &path).unwrap();

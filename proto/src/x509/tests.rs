@@ -24,7 +24,7 @@ fn both_kinds_of_time_and_of_address() {
     assert_eq!(parsed.subject.to_string(), "CN=a\\u{1b}[31m");
 }
 
-/// The names of a certificate with these parameters.
+/// Returns the names of a certificate with the changed parameters.
 fn names(change: impl FnOnce(&mut CertificateParams)) -> Vec<String> {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
@@ -34,7 +34,7 @@ fn names(change: impl FnOnce(&mut CertificateParams)) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
-/// An extension for alternative names with these contents.
+/// Returns an extension for alternative names with these contents.
 fn alternative(contents: &[u8]) -> CustomExtension {
     CustomExtension::from_oid_content(&[2, 5, 29, 17], contents.to_vec())
 }
@@ -69,7 +69,7 @@ fn a_common_name_counts_only_without_alternative_names() {
         params.subject_alt_names.push(dns);
     });
     assert_eq!(found, ["dns:b.example"]);
-    // none at all, another kind, bytes that are not ASCII, a NUL, an empty one
+    // no names, another kind, bytes that are not ASCII, a NUL, an empty name
     for contents in [
         &[0x30, 0][..],
         &[0x30, 4, 0x88, 2, 0x2a, 3],
@@ -100,7 +100,7 @@ fn only_strings_that_everybody_reads_alike_are_common_names() {
     assert_eq!(found(DnValue::Utf8String("Zoë".to_owned())), ["cn:Zoë"]);
     assert_eq!(found(DnValue::PrintableString("ann".try_into().unwrap())), ["cn:ann"]);
     assert_eq!(found(DnValue::Ia5String(Ia5String::try_from("ann").unwrap())), ["cn:ann"]);
-    // one character whose two bytes are those of another name
+    // one character whose two bytes are the text of another name
     let wide = BmpString::try_from("\u{6161}").unwrap();
     let universal = UniversalString::try_from("ann").unwrap();
     for value in [
@@ -120,7 +120,8 @@ fn only_strings_that_everybody_reads_alike_are_common_names() {
 
 #[test]
 fn of_several_common_names_the_most_specific_counts() {
-    // rcgen writes each attribute once: the names of a directory, CN=Users and CN=Ann, byte by byte
+    // rcgen writes each attribute only once, so the name with CN=Users and CN=Ann is built from
+    // bytes
     let attribute = |text: &[u8]| {
         let length = u8::try_from(text.len()).unwrap();
         let mut der = vec![0x31, length + 9, 0x30, length + 7, 6, 3, 0x55, 4, 3, 0x0c, length];

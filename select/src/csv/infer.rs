@@ -4,16 +4,16 @@ use crate::kind::{Kind, RECORDS_MAX, Shape};
 
 use super::{Block, Layout};
 
-/// The type of a field by the values that it has had.
+/// The type of a field, inferred from its values so far.
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    /// What all values have in common; `None` before the first.
+    /// The common shape of all values; `None` before the first.
     shape: Option<Shape>,
     scratch: Vec<u8>,
 }
 
 impl Seen {
-    /// Takes in a value; returns whether others may still change the type.
+    /// Takes a value into account. Returns whether later values can still change the type.
     fn note(&mut self, block: &Block<'_>, record: usize, column: usize) -> bool {
         if let Some(text) = block.value(record, column, &mut self.scratch) {
             let next = Shape::of(text);
@@ -35,12 +35,12 @@ pub(super) fn kind(sample: &Block<'_>, column: usize) -> Kind {
     seen.kind()
 }
 
-/// The types of all fields by records that are taken in one by one.
+/// The types of all fields, inferred from records one by one.
 #[derive(Debug)]
 pub(crate) struct Sampler(Vec<Seen>);
 
 impl Sampler {
-    /// Takes in a record of a block.
+    /// Takes a record of a block into account.
     pub(crate) fn record(&mut self, block: &Block<'_>, record: usize) {
         for (column, seen) in self.0.iter_mut().enumerate() {
             if seen.shape != Some(Shape::Text) {
@@ -51,18 +51,18 @@ impl Sampler {
 }
 
 impl Layout {
-    /// Returns whether the first records tell the types of some fields.
+    /// Returns whether the types of some fields come from the first records.
     pub(crate) fn infers_types(&self) -> bool {
         self.fields.iter().any(|field| !field.declared)
     }
 
-    /// A sampler of records with this layout.
+    /// Returns an empty sampler for records with this layout.
     pub(crate) fn sampler(&self) -> Sampler {
         Sampler(vec![Seen::default(); self.fields.len()])
     }
 
-    /// The same layout with types by a sample. Declared types stay, and those of `kept` columns;
-    /// columns of `withheld` names are texts.
+    /// Returns the same layout with types from a sample. Declared types and the types of `kept`
+    /// columns stay. Columns with `withheld` names become texts.
     pub(crate) fn with_types_of(
         &self,
         sample: &Sampler,

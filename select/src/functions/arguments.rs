@@ -19,8 +19,8 @@ pub(crate) const VALUE_BYTES_MAX: usize = 1 << 20;
 /// Most bytes of a column of texts; more do not fit its offsets.
 const COLUMN_BYTES_MAX: usize = i32::MAX as usize;
 
-/// Steps of a call between which nobody looks whether its value is still wanted: some milliseconds
-/// for the slowest functions.
+/// The maximal number of steps of a call without a check for a cancellation: some milliseconds for
+/// the slowest functions.
 const UNSEEN_STEPS_MAX: usize = 256 << 10;
 
 /// The arguments of a call, for `rows` records.
@@ -59,13 +59,13 @@ impl<'a> Texts<'a> {
         self.array.value(if self.is_constant { 0 } else { row })
     }
 
-    /// Bytes of the text at a place.
+    /// Returns the number of bytes of the text in a row.
     fn length(&self, row: usize) -> usize {
         let row = if self.is_constant { 0 } else { row };
         usize::try_from(self.array.value_length(row)).unwrap_or(0)
     }
 
-    /// Bytes of the texts of so many records.
+    /// Returns the number of bytes of the texts in the first `rows` rows.
     fn bytes(&self, rows: usize) -> usize {
         if self.is_constant {
             return self.length(0).saturating_mul(rows);
@@ -103,8 +103,8 @@ impl<'a> Arguments<'a> {
         Self { values, rows, to, nulls, texts }
     }
 
-    /// Counts the steps that the call takes for all records, if they are few; else they are to be
-    /// counted record by record, by [`Meter::record`].
+    /// Counts the steps of the call for all records, if they are few. If they are many, the caller
+    /// has to count them record by record with [`Meter::record`].
     fn meter(&self) -> Result<Meter<'_>, Stopped> {
         let steps = self.texts.iter().map(|texts| texts.bytes(self.rows));
         let steps = steps.fold(self.rows, usize::saturating_add);
@@ -243,9 +243,9 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// Counts the steps of a call that takes long.
+/// A counter for the steps of a long call.
 struct Meter<'a> {
-    /// Empty where all was counted before.
+    /// Empty if all steps were counted before.
     texts: &'a [Texts<'a>],
 }
 

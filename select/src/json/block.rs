@@ -171,11 +171,11 @@ impl Block<'_> {
         self.start + self.starts.get(record).map_or(0, |&start| u64::from(start))
     }
 
-    /// Takes a record into a sample.
+    /// Adds a record to a sample.
     pub(crate) fn sample(&self, record: usize, sample: &mut Sample) {
         let start = self.starts[record] as usize;
         let end = memchr::memchr(b'\n', &self.bytes[start..]).map_or(start, |end| start + end);
-        // a record of a block is sound
+        // a record of a block has already been parsed, so there is no error
         let _ = sample.record(&self.bytes[start..end]);
     }
 

@@ -98,7 +98,7 @@ impl Layout {
         self.is_inferred
     }
 
-    /// Returns whether the first records tell the types of some columns.
+    /// Returns whether the types of some columns come from the first records.
     pub(crate) fn infers_types(&self) -> bool {
         self.is_inferred || self.fields.iter().any(|field| !field.declared)
     }

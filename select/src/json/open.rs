@@ -73,8 +73,9 @@ impl Layout {
 }
 
 impl Layout {
-    /// The same layout with columns and types by a sample. Declared ones stay, and so do `kept`
-    /// columns; columns of `withheld` names are texts. Errors call the file `name`.
+    /// Returns the same layout with columns and types from a sample. Declared columns and `kept`
+    /// columns stay. Columns with `withheld` names become texts. Errors use `name` as the name of
+    /// the file.
     ///
     /// # Errors
     /// `Descriptor` when the members of the sample cannot be columns.
@@ -107,7 +108,7 @@ impl Layout {
             match (fields.iter_mut().find(|found| found.name == field.name), member) {
                 (Some(found), _) => found.kind = field.kind,
                 (None, Some(member)) => fields.push(Field { member, ..field.clone() }),
-                // beyond the most members that are known there is none
+                // the sample already has the maximal number of members
                 (None, None) => {}
             }
         }
@@ -116,10 +117,10 @@ impl Layout {
         Ok(Self { descriptor: self.descriptor.clone(), fields, tree, ..*self })
     }
 
-    /// The names that lead to a field.
+    /// Returns the names on the path to a field.
     fn names(&self, field: &Field) -> Vec<String> {
         let path = self.tree.path(field.member);
-        // names are from records that are UTF-8
+        // the names come from records in UTF-8
         path.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
     }
 }

@@ -1,9 +1,9 @@
-//! A piece of a pattern as a machine that reads a text once, character by character.
+//! An automaton for a piece of a pattern. It reads a text once, character by character.
 //!
-//! Shift-And: bit `i` of the state tells whether the last characters of the text so far are the
-//! first `i + 1` of the piece. A character of the text moves the bits on by one, and leaves those
-//! whose character it may be. Baeza-Yates and Gonnet, A new approach to text searching,
-//! Communications of the ACM 35(10), 1992.
+//! Shift-And: bit `i` of the state is set if the last characters of the text so far match the first
+//! `i + 1` characters of the piece. Each character of the text shifts the bits by one, and keeps
+//! the bits of the positions where the piece allows this character. Baeza-Yates and Gonnet, A new
+//! approach to text searching, Communications of the ACM 35(10), 1992.
 
 use std::collections::HashMap;
 
@@ -17,11 +17,11 @@ const BITS: usize = u64::BITS as usize;
 /// A piece with at least one character.
 #[derive(Clone, Debug)]
 pub(super) struct Automaton {
-    /// The bits that any character leaves.
+    /// The bits that are kept for every character: the positions of `_`.
     any: Vec<u64>,
-    /// For each other character the words in which it leaves bits, and those.
+    /// For each literal character, the words in which it keeps bits, and these bits.
     literal: HashMap<char, Vec<(usize, u64)>, RandomState>,
-    /// The bit of the last character.
+    /// The word and the bit of the last character.
     last: (usize, u64),
 }
 
@@ -55,9 +55,10 @@ impl Automaton {
         Self { any, literal, last: (last / BITS, 1 << (last % BITS)) }
     }
 
-    /// Where the piece ends at its first place in `text`.
+    /// Returns the end of the first occurrence of the piece in `text`.
     pub(super) fn find(&self, text: &str) -> Result<Option<usize>, Stopped> {
-        // one word more at the start, of which the last bit is always set: a place may be anywhere
+        // one more word at the start, whose last bit is always set: the piece may start at any
+        // character
         let words = self.any.len();
         let mut state = vec![0_u64; words + 1];
         state[0] = 1 << (BITS - 1);

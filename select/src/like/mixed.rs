@@ -1,10 +1,11 @@
-//! A piece of a pattern with `_` in it: literals, and numbers of characters between them.
+//! A piece of a pattern with `_` in it: literals, and numbers of any characters between them.
 //!
-//! It is sought by its longest literal: where that is, the rest is compared. On texts that have the
-//! literal often, and the rest of the piece nowhere, comparing could take as long as text and piece
-//! are long, multiplied. So it is only done until it has cost as much as a few passes over the text;
-//! then an [`Automaton`] takes over, which takes a step for 64 characters of the piece for each
-//! character of the text, whatever they are.
+//! The search looks for the longest literal of the piece and compares the rest of the piece there.
+//! In a text with many such literals, but without the rest, this could take time in proportion to
+//! the length of the text multiplied by the length of the piece. So the search stops comparing when
+//! that has cost as much as a few passes over the text. Then an [`Automaton`] takes over. For each
+//! character of the text it takes one step for every 64 characters of the piece, whatever the
+//! characters are.
 
 use std::sync::OnceLock;
 
@@ -14,11 +15,11 @@ use super::automaton::Automaton;
 use super::behind;
 use crate::cancel::Stopped;
 
-/// Passes over the text that comparing may cost: more than an ordinary text takes, and as much as
-/// the automaton does for a short piece.
+/// The number of passes over the text that comparing may cost. An ordinary text needs fewer, and
+/// the automaton costs as much for a short piece.
 const PASSES_MAX: usize = 8;
 
-/// What comparing may cost in any text, in bytes: making an automaton costs more.
+/// The number of bytes that may be compared in any text: making an automaton costs more.
 const COMPARED_BYTES_MIN: usize = 4 << 10;
 
 /// A piece with at least one `_`.
@@ -27,24 +28,24 @@ pub(super) struct Mixed {
     runs: Vec<Run>,
     characters: usize,
     anchor: Anchor,
-    /// Made when it is first needed.
+    /// The automaton, made when it is first needed.
     automaton: OnceLock<Automaton>,
 }
 
-/// Neighbours of a kind.
+/// Consecutive characters of the same kind.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Run {
-    /// Not empty.
+    /// A literal text, not empty.
     Literal(Box<str>),
-    /// So many `_`, at least one.
+    /// A number of `_`, at least one.
     Any(usize),
 }
 
-/// The longest literal of a piece; empty where there is none.
+/// The longest literal of a piece; empty if there is none.
 #[derive(Clone, Debug)]
 struct Anchor {
     finder: Box<Finder<'static>>,
-    /// Characters of the piece before it.
+    /// The number of characters of the piece before the literal.
     before: usize,
 }
 
@@ -55,7 +56,7 @@ impl PartialEq for Mixed {
 }
 
 impl Mixed {
-    /// `None` is `_`.
+    /// Makes a piece from its characters; `None` is `_`.
     pub(super) fn new(characters: &[Option<char>]) -> Self {
         let runs = characters.chunk_by(|left, right| left.is_some() == right.is_some());
         let runs = runs.map(|run| match run.iter().copied().collect::<Option<String>>() {
@@ -67,12 +68,12 @@ impl Mixed {
         Self { runs, characters: characters.len(), anchor, automaton: OnceLock::new() }
     }
 
-    /// What every text that has the piece contains.
+    /// Returns a literal that every text with the piece contains.
     pub(super) fn literal(&self) -> &Finder<'static> {
         &self.anchor.finder
     }
 
-    /// What the piece begins with.
+    /// Returns the literal at the start of the piece.
     pub(super) fn prefix_literal(&self) -> &str {
         match self.runs.first() {
             Some(Run::Literal(literal)) => literal,
@@ -80,7 +81,7 @@ impl Mixed {
         }
     }
 
-    /// Where the piece ends if it starts `text`.
+    /// Returns the end of the piece, if `text` starts with it.
     pub(super) fn prefix(&self, text: &str) -> Option<usize> {
         self.runs.iter().try_fold(0, |at, run| match run {
             Run::Literal(literal) => text[at..].starts_with(&**literal).then(|| at + literal.len()),
@@ -94,7 +95,8 @@ impl Mixed {
         start.is_some_and(|start| self.prefix(&text[start..]).is_some())
     }
 
-    /// Where the piece, which begins with a literal, ends at its first place in `text`.
+    /// Returns the end of the first occurrence of the piece in `text`. The piece must begin with a
+    /// literal.
     pub(super) fn find(&self, text: &str) -> Result<Option<usize>, Stopped> {
         let bytes = text.as_bytes();
         let Anchor { finder, before } = &self.anchor;
@@ -106,7 +108,7 @@ impl Mixed {
             if let Some(end) = start.and_then(|start| Some(start + self.prefix(&text[start..])?)) {
                 return Ok(Some(end));
             }
-            // as if all of the piece had been compared
+            // counts as if the whole piece had been compared
             match left.checked_sub(self.characters) {
                 Some(rest) => left = rest,
                 None => return self.automaton().find(text),
@@ -121,7 +123,7 @@ impl Mixed {
     }
 }
 
-/// The byte so many characters before the byte `place`.
+/// Returns the byte offset `characters` characters before the byte offset `place`.
 fn start(text: &str, place: usize, characters: usize) -> Option<usize> {
     let Some(last) = characters.checked_sub(1) else { return Some(place) };
     text[..place].char_indices().nth_back(last).map(|(start, _)| start)

@@ -1,4 +1,4 @@
-//! Patterns of one text, and of texts that are hard for them.
+//! Tests of patterns with single texts, and with texts that are hard for them.
 
 use arrow::array::{Array, StringArray};
 
@@ -82,7 +82,7 @@ fn random_text(random: &mut fastrand::Rng, length: usize) -> String {
     (0..length).map(|_| *random.choice(CHARS).unwrap()).collect()
 }
 
-/// What LIKE means, in words of somebody else.
+/// Translates a pattern into a regular expression, which serves as an independent oracle.
 fn regex_of(pattern: &str) -> Regex {
     let mut regex = "(?s)\\A".to_owned();
     let mut chars = pattern.chars();

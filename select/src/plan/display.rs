@@ -58,8 +58,9 @@ impl Display for Plan {
 }
 
 impl Plan {
-    /// What EXPLAIN ANALYZE tells beside the plan: what a scan of it did, on up to so many threads,
-    /// and in which time. Of a view that is not whole, nothing that depends on its hidden parts.
+    /// Returns the lines that EXPLAIN ANALYZE adds to the plan: the work of its scan, the maximal
+    /// number of threads, and the time. In a view that is not whole, nothing in them depends on
+    /// hidden parts.
     pub fn analysis(&self, did: &Statistics, threads: usize, time: Duration) -> String {
         let Statistics { records_scanned, records_selected, .. } = did;
         let millis = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1000.0);

@@ -20,7 +20,7 @@ use crate::plan::Plan;
 use crate::selection::Origin;
 use crate::{Error, Result};
 
-/// Steps that it takes to find the next row.
+/// The number of steps to find the next row.
 const ROW_STEPS: usize = 16;
 
 /// Where sorted batches come from.

@@ -1,16 +1,16 @@
-//! Sorting that can be given up: pieces are sorted one by one, then merged pair by pair.
+//! Sorting that can be cancelled: pieces are sorted one by one, then merged in pairs.
 
 use std::cmp::Ordering;
 
 use crate::cancel::{Stopped, spend};
 
-/// Items that are sorted in one go: about a millisecond.
+/// The number of items that are sorted without a check: this takes about a millisecond.
 const PIECE_ITEMS: usize = 16 << 10;
 
-/// Steps that a comparison takes, about.
+/// The number of steps of one comparison, about.
 const COMPARE_STEPS: usize = 8;
 
-/// Sorts items; the order of equal ones is any.
+/// Sorts items. Equal items may come in any order.
 pub(super) fn sort_by<T: Copy>(
     items: &mut Vec<T>,
     compare: impl Fn(&T, &T) -> Ordering,

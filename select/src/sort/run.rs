@@ -50,7 +50,8 @@ impl SpillDirectory {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// What went wrong with a run. Where that lies is nobody's business but the administrator's.
+    /// Makes the error for a fault of a run. Only the administrator's log tells the path of the
+    /// run.
     fn error(&self, error: &io::Error) -> Error {
         let cause = error.kind();
         let message = format!("records cannot be sorted on the server's disk: {cause}");

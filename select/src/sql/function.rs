@@ -58,7 +58,7 @@ pub(super) fn lower_function(function: &ast::Function, depth: usize) -> Result<E
     let ast::FunctionArgumentList { duplicate_treatment, args, clauses } = list;
     refuse(here, clauses, &format!("a clause inside {name}"))?;
     let Some(aggregate) = aggregate_function(&name) else {
-        // only aggregates have these
+        // only calls of aggregates have such parts
         let is_aggregate_form = duplicate_treatment.is_some()
             || filter.is_some()
             || matches!(args[..], [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard)]);

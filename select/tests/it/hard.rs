@@ -1,5 +1,5 @@
-//! Texts, patterns and functions that are hard for one another: none takes minutes, and all of it
-//! ends when it is cancelled.
+//! Texts, patterns and functions that are hard for one another. None of them takes minutes, and all
+//! of them stop when they are cancelled.
 
 use std::fs::File;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -17,13 +17,14 @@ use crate::engine::{self, QUICK_RUNS};
 
 const MIB: usize = 1 << 20;
 
-/// What takes as long as text and pattern multiplied takes minutes, everything here seconds.
+/// The time limit of a test. A time in proportion to the product of text and pattern would be
+/// minutes; everything here takes seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 static POOL: LazyLock<ThreadPool> =
     LazyLock::new(|| ThreadPoolBuilder::new().num_threads(2).build().expect("threads"));
 
-/// Records of a text and of a pattern.
+/// A file whose records contain a text and a pattern.
 struct Fixture {
     folder: TempDir,
     source: Arc<Source>,
@@ -133,7 +134,7 @@ fn functions_of_texts_are_linear() {
     }
 }
 
-/// Runs a Select that takes long, and cancels it when it has run for a while.
+/// Runs a slow Select, and cancels it after a while.
 fn cancelled(fixture: &Fixture, sql: &str, parameters: &[Value], options: ScanOptions) {
     let cancel = options.cancel.clone();
     let mut scan = Scan::new(fixture.plan(sql, parameters), options);

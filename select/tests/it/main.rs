@@ -28,7 +28,7 @@ mod engine;
 mod files;
 /// Random rows and expressions.
 mod generate;
-/// Texts, patterns and functions that are hard for one another, and the end of such work.
+/// Texts, patterns and functions that are hard for one another, and the cancellation of such work.
 mod hard;
 /// What an index rules out, and indexes that are wrong.
 mod index;

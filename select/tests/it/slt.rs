@@ -1,8 +1,9 @@
-//! Cases as text: SQL and its answer or its exact error, for every format, one and several
-//! threads, tiny and default morsels.
+//! SQL test cases as text: a Select and its rows or its exact error. They run for every format,
+//! with one and with several threads, and with tiny and default morsels.
 //!
-//! The files in `tests/slt` are in the manner of sqllogictest, with a harness of our own: its crate
-//! has no parameters of a Select and matches errors by pattern only, and brings 88 others.
+//! The files in `tests/slt` have the format of sqllogictest, with a harness of our own. The crate
+//! sqllogictest has no parameters of a Select, matches errors only by pattern, and has 88
+//! dependencies.
 //!
 //! ```text
 //! # a comment
@@ -19,8 +20,8 @@
 //! line 1, column 8: unknown column `ide`; this file has `id`, `name`; did you mean `id`?
 //! ```
 //!
-//! A blank line ends a case. Rows come in the order of the file. In error messages `(byte N)` is
-//! left out, since it depends on the format.
+//! A blank line ends a case. Rows are in the order of the file. In error messages, `(byte N)` is
+//! left out because it depends on the format.
 
 use std::fmt::Write as _;
 use std::path::Path;

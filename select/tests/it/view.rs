@@ -287,7 +287,7 @@ fn errors_have_no_bytes_where_columns_are_hidden() {
     }
 }
 
-/// What is hidden decides neither about types nor about columns.
+/// Hidden records and columns do not influence types and columns.
 #[test]
 fn types_come_from_the_records_that_are_shown() {
     let columns = |view: View, sql: &str| {
@@ -301,7 +301,7 @@ fn types_come_from_the_records_that_are_shown() {
     let bobs = view(source(csv, "t.csv"), None, Some("who = 'bob'"));
     let told = columns(bobs, "SELECT * FROM 'f'");
     assert_eq!(told.unwrap(), "id int64, who utf8, a utf8, b date");
-    // the filter's columns keep the types by which it was written
+    // the columns of the filter keep the types that it was written for
     let small = view(source(csv, "t.csv"), None, Some("a < 'b' AND id < 3"));
     assert_eq!(columns(small, "SELECT a, id FROM 'f'").unwrap(), "a utf8, id int64");
     let nobodys = view(source(csv, "t.csv"), None, Some("who = 'eve'"));
@@ -315,11 +315,11 @@ fn types_come_from_the_records_that_are_shown() {
     assert_eq!(told.unwrap(), "who utf8, a int64, b boolean");
     let error = columns(anns(), "SELECT c FROM 'f'").unwrap_err();
     assert!(error.contains("unknown column `c`; this file has `who`, `a`, `b`"), "{error}");
-    // a column of the filter is there, whatever the records have that it shows
+    // a column of the filter exists even if none of the shown records has it
     let others = view(source(json, "t.jsonl"), None, Some("c IS NULL"));
     let told = columns(others, "SELECT * FROM 'f'");
     assert_eq!(told.unwrap(), "who utf8, a int64, b boolean, c int64");
-    // how long hidden columns are does not decide how many records tell types
+    // the length of hidden columns does not change how many records determine the types
     let long = (0..1200)
         .map(|id| format!("{id},{},{}\n", if id < 1100 { "5" } else { "x" }, "h".repeat(2000)));
     let long = format!("id,a,hidden\n{}", long.collect::<String>());
@@ -328,7 +328,7 @@ fn types_come_from_the_records_that_are_shown() {
     let withheld =
         view(source(&long, "t.csv"), None, None).with_columns_withheld(|name| name == "hidden");
     assert_eq!(columns(withheld, "SELECT id, a FROM 'f'").unwrap(), "id int64, a utf8");
-    // who may see all has the first megabyte, as ever
+    // in a whole view, the first megabyte determines the types
     let all = view(source(&long, "t.csv"), None, None);
     assert_eq!(columns(all, "SELECT id, a FROM 'f' LIMIT 1").unwrap(), "id int64, a int64");
 }

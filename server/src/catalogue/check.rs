@@ -56,7 +56,7 @@ impl Catalogue {
             warn!(file = path, column, "a grant names a column that the file does not have");
         }
         match grant.view(source) {
-            // that may be mended while the server runs, and until then the file is refused
+            // the key may be added while the server runs; until then the file is refused
             Err(error) if error.kind() == ErrorKind::KeyMissing => {
                 warn!(file = path, %error, "the row filter of a grant reads a column without key");
                 Ok(())

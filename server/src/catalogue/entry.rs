@@ -1,8 +1,8 @@
-//! A file before it is opened: where its name leads, who may know of it, and what describes and
-//! protects it.
+//! A file before it is opened: where its name leads, who may know about it, what describes it and
+//! what protects it.
 //!
-//! A file that symbolic links lead to has two names, and counts as both: each has to be granted, and
-//! the protection of each holds.
+//! A file that symbolic links lead to has two names. Both names need a grant, and the protection of
+//! both names applies.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -18,29 +18,29 @@ use crate::fault::Fault;
 use crate::grant::{Caller, Grant};
 use crate::protect::{Protected, Transport};
 
-/// A descriptor of more bytes is none.
+/// The maximal size of a descriptor.
 const DESCRIPTOR_BYTES_MAX: u64 = 1 << 20;
 
-/// A descriptor.
+/// A descriptor that has been read.
 #[derive(Debug)]
 pub(super) struct Described {
     pub(super) descriptor: Descriptor,
-    /// At its file, before it was read.
+    /// The look at its file, from before it was read.
     pub(super) look: Look,
 }
 
-/// A regular file that the caller may know of.
+/// A regular file that the caller may know about.
 #[derive(Debug)]
 pub(super) struct Placed {
     pub(super) name: FileName,
     pub(super) way: Way,
-    /// The name that symbolic links lead to, if it is another one.
+    /// The name that symbolic links lead to, if it is another name.
     pub(super) target: Option<FileName>,
-    /// What may be read of it by all of its names.
+    /// The grant that is common to all of its names.
     pub(super) grant: Arc<Grant>,
 }
 
-/// A file that has not been opened: what is known by its name and its descriptor.
+/// A file that has not been opened: the facts that its name and its descriptor tell.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(super) name: FileName,
@@ -61,18 +61,19 @@ impl Entry {
 }
 
 impl Catalogue {
-    /// What may be known of a file on any channel.
+    /// Returns the facts about a file that the caller may know on any transport.
     pub(crate) fn entry(&self, name: &FileName, caller: &Caller) -> Result<Entry, Fault> {
         if !may_wait() {
             return Err(Fault::Internal("a file cannot be looked for without waiting"));
         }
-        // before the file system is asked
+        // the grant is checked before the file system is asked
         let grant = caller.grant(name)?;
         let way = self.root.tree.find(&self.root.tree.root, name.as_str(), Spelling::Exact);
         self.described(self.placed(name.clone(), way, grant, caller)?, caller.transport)
     }
 
-    /// Checks that the caller may know of what was found by a name that is granted to him.
+    /// Checks that the caller may know about the file that was found. `grant` is the grant for
+    /// `name`.
     pub(super) fn placed(
         &self,
         name: FileName,
@@ -87,7 +88,7 @@ impl Catalogue {
             // that would tell of a link that may not be granted to him
             Err(Lost::Outside) if !caller.may_read_everything() => return Err(unknown()),
             Err(Lost::Outside) => return Err(Fault::Outside(name.to_string())),
-            // that would tell of a name that may not be granted to him
+            // the error would tell about a name that may not be granted to the caller
             Err(Lost::Unreadable { error, by_link: true }) if !caller.may_read_everything() => {
                 warn!(file = %name, %error, "a symbolic link leads to what cannot be read");
                 return Err(unknown());
@@ -99,7 +100,7 @@ impl Catalogue {
         let mut target = None;
         let mut grant = grant;
         if !way.links.is_empty() {
-            // what has no name as a data file is neither granted nor protected
+            // only a name of a data file can be granted or protected
             let leads_to = FileName::parse(&way.end.path()).map_err(|_not_a_name| unknown())?;
             if leads_to != name {
                 let there = caller.grant(&leads_to).map_err(|_not_granted| unknown())?;
@@ -113,7 +114,7 @@ impl Catalogue {
         }
     }
 
-    /// Adds what the descriptors say.
+    /// Adds the contents of the descriptors.
     pub(super) fn described(&self, file: Placed, transport: Transport) -> Result<Entry, Fault> {
         let Placed { name, way, target, grant } = file;
         let described = self.descriptions(&name, &way, target.as_ref(), transport);
@@ -132,7 +133,7 @@ impl Catalogue {
         Ok(Entry { name, format, bytes, protected, grant, way, described, target })
     }
 
-    /// The descriptor of a file, and that of the file that links lead to.
+    /// Returns the descriptor of a file, and the descriptor of the file that links lead to.
     #[expect(clippy::type_complexity, reason = "a pair of what `descriptor` returns")]
     fn descriptions(
         &self,
@@ -142,7 +143,7 @@ impl Catalogue {
         transport: Transport,
     ) -> Result<(Option<Arc<Described>>, Option<Arc<Described>>), Fault> {
         let unknown = |fault| match transport {
-            // who cannot read the rule has to assume the strictest
+            // without the descriptor, the strictest protection has to be assumed
             Transport::Plain | Transport::Mount { .. } => {
                 Fault::NetworkEncryptUnknown(name.to_string())
             }
@@ -156,7 +157,7 @@ impl Catalogue {
         Ok((own, at_target))
     }
 
-    /// Reads the descriptor that stands beside `file`, which is called `name`.
+    /// Reads the descriptor beside `file`, which has the name `name`.
     fn descriptor(&self, file: &Node, name: &FileName) -> Result<Option<Arc<Described>>, Fault> {
         let path = name.descriptor();
         let refuse = |why: &str| Fault::Descriptor(path.clone(), why.to_owned());
@@ -193,8 +194,8 @@ impl Catalogue {
         Ok(Some(described))
     }
 
-    /// Finds the descriptor that stands beside a file; whatever case it is written in, where the
-    /// file system ignores that. A link that leads nowhere is not a missing descriptor.
+    /// Finds the descriptor beside a file. On a file system that ignores case, it finds the
+    /// descriptor in any case. A link that leads nowhere is an error, not a missing descriptor.
     fn beside(&self, file: &Node) -> Result<Option<Way>, Lost> {
         let Some((folder, name)) = &file.above else { return Ok(None) };
         let name = format!("{name}{DESCRIPTOR_SUFFIX}");
@@ -205,7 +206,7 @@ impl Catalogue {
         }
     }
 
-    /// Whether the descriptors of a file are still what they were.
+    /// Returns whether the descriptors of a file are unchanged.
     pub(super) fn is_described(&self, entry: &Entry) -> bool {
         self.is_described_by(&entry.way.own, entry.described.as_deref())
             && entry
@@ -214,11 +215,11 @@ impl Catalogue {
                 .all(|(_, by)| self.is_described_by(&entry.way.end, by.as_deref()))
     }
 
-    /// Whether the descriptor beside `file` is still this one, or still missing.
+    /// Returns whether the descriptor beside `file` is unchanged, or still missing.
     fn is_described_by(&self, file: &Node, described: Option<&Described>) -> bool {
         match (self.beside(file), described) {
             (Ok(None), None) => true,
-            // opening asks the server of a network mount again
+            // on a network mount, opening the file asks the server again
             (Ok(Some(way)), Some(described)) => match self.root.tree.open(&way.end) {
                 Ok(Some((file, _))) => described.look.holds(&file).unwrap_or(false),
                 Ok(None) | Err(_) => false,

@@ -1,10 +1,12 @@
 //! The files below the data root that match a pattern.
 //!
-//! The walk does not go into folders by symbolic links, so it ends; a link to a file is listed if
-//! the caller may know of what it leads to. It is bounded in entries, depth and files.
+//! The walk does not follow symbolic links to folders, so it ends. A link to a file is listed if
+//! the caller may know about its target. The number of entries, the depth and the number of files
+//! are limited.
 //!
-//! A folder below the root that cannot be read has no files for a list, which is of what can be
-//! had. A Select over a pattern that reaches into it fails: its answer would look whole.
+//! A folder below the root that cannot be read counts as empty in a list, because a list shows the
+//! files that can be read. A Select over a pattern that reaches into such a folder fails, because
+//! its result would look complete.
 
 use std::fmt::{self, Display};
 use std::io;
@@ -27,10 +29,10 @@ use super::{Catalogue, FileName};
 use crate::fault::Fault;
 use crate::grant::{Caller, Grant};
 
-/// Files that the caller may read, and what a walk has to remark.
+/// The files that the caller may read, and the remarks about the other entries.
 #[derive(Debug)]
 pub(crate) struct Listing {
-    /// In order.
+    /// Sorted by path.
     pub(crate) files: Vec<Listed>,
     pub(crate) remarks: Vec<Remark>,
 }
@@ -39,32 +41,32 @@ pub(crate) struct Listing {
 #[derive(Debug)]
 pub(crate) struct Listed {
     pub(crate) entry: FileEntry,
-    /// The name that symbolic links lead to, if it is another one.
+    /// The name that symbolic links lead to, if it is another name.
     pub(crate) target: Option<String>,
 }
 
-/// What an administrator should know of an entry.
+/// A fact about an entry that an administrator should know.
 #[derive(Debug)]
 pub(crate) enum Remark {
     /// A folder that cannot be read, or an entry that cannot be looked at.
     Unread { path: String, why: String },
-    /// Entries of a folder with names that are not UTF-8, which no request can name.
+    /// Entries of a folder whose names are not UTF-8, so no request can name them.
     Unnamed { folder: String, entries: usize },
-    /// A symbolic link that is not one to a data file.
+    /// A symbolic link that does not lead to a data file.
     Link { path: String, end: LinkEnd },
 }
 
-/// The end of a symbolic link.
+/// The target of a symbolic link.
 #[derive(Debug)]
 pub(crate) enum LinkEnd {
-    /// Below the data root; empty for the root itself.
+    /// A folder below the data root; empty for the root itself.
     Folder(String),
     Outside,
     Nowhere,
 }
 
 impl Remark {
-    /// Whether files are served by way of the entry.
+    /// Returns whether files are served through the entry.
     pub(crate) fn is_served(&self) -> bool {
         matches!(self, Self::Link { end: LinkEnd::Folder(_), .. })
     }
@@ -97,8 +99,8 @@ impl Display for Remark {
 }
 
 impl Catalogue {
-    /// The files that match `pattern`, all for the empty one, and that the caller may read, in
-    /// order. The log tells of folders that cannot be read.
+    /// Returns the files that match `pattern` and that the caller may read, sorted by path. An
+    /// empty pattern matches all files. Folders that cannot be read are logged.
     pub(crate) fn list(&self, pattern: &str, caller: &Caller) -> Result<FileList, Fault> {
         let Listing { files, remarks } = self.listing(pattern, caller)?;
         let mut unread = remarks.iter().filter(|remark| matches!(remark, Remark::Unread { .. }));
@@ -115,7 +117,7 @@ impl Catalogue {
         Ok(list)
     }
 
-    /// As [`list`](Self::list), with what there is to remark.
+    /// Returns the same files as [`list`](Self::list), with the remarks about other entries.
     pub(crate) fn listing(&self, pattern: &str, caller: &Caller) -> Result<Listing, Fault> {
         let mut files = Vec::new();
         let max = self.limits.list_files_max.get();
@@ -133,9 +135,9 @@ impl Catalogue {
         Ok(Listing { files, remarks })
     }
 
-    /// The names that match `pattern` of data files that the caller may read, in order, and what he
-    /// may read of them. None that may be one is left out: what is wrong with it is told when it is
-    /// opened.
+    /// Returns the data files that match `pattern` and that the caller may read, with their grants,
+    /// sorted by name. A file with a fault is included: its fault is reported when it is opened.
+    /// Only files that are certainly not data files are left out.
     pub(crate) fn names(
         &self,
         pattern: &str,
@@ -173,7 +175,7 @@ impl Catalogue {
         let mut walk =
             Walk { catalogue: self, caller, pattern, entries: 0, unread, remarks, visit };
         let root = &self.root.tree.root;
-        // without the root there is nothing
+        // if the root cannot be read, the walk fails
         let entries = walk.read(root).map_err(|why| why.fault("."))?;
         walk.folder(root, entries, "", 0)?;
         Ok(walk.remarks)
@@ -194,10 +196,11 @@ impl Catalogue {
                 (entry.format, demanded, is_whole)
             }
             Err(Fault::UnknownFormat(_) | Fault::NetworkEncryptUnknown(_)) => return None,
-            // what protects everything hides nothing from those who may see it
+            // with a fault, the whole file requires encryption; callers who get here may still see
+            // its name
             Err(_) => ("", Requirement::Encryption, false),
         };
-        // how long the file is, and when it changed, tells of what may not be seen
+        // the size and the time of change tell something about hidden parts
         let is_whole = is_whole && watch.is_some_and(|watch| watch.holds(&self.root.tree));
         let modified =
             i128::from(stat.st_mtime) * 1_000_000 + i128::from(stat.st_mtime_nsec) / 1000;
@@ -213,8 +216,9 @@ impl Catalogue {
 }
 
 impl Catalogue {
-    /// What a file demands as a whole, as its description tells: also by what it has encrypted itself.
-    /// What cannot be read of it demands nothing.
+    /// Returns the protection that a file as a whole requires, as its description shows it. It
+    /// includes the encryption of the file's own footer. A footer that cannot be read requires
+    /// nothing.
     fn demanded(&self, entry: &Entry) -> Requirement {
         let demanded = entry.protected.file;
         if demanded != Requirement::None || entry.format != PARQUET {
@@ -232,10 +236,10 @@ impl Catalogue {
     }
 }
 
-/// The format whose files may be encrypted.
+/// The only format whose files can be encrypted.
 const PARQUET: &str = "parquet";
 
-/// What becomes of a folder that may not be read.
+/// The treatment of a folder that cannot be read.
 #[derive(Clone, Copy, PartialEq)]
 enum Unread {
     /// It has no files for us.
@@ -254,13 +258,13 @@ struct Walk<'a> {
     visit: &'a mut dyn FnMut(Placed) -> Result<(), Fault>,
 }
 
-/// The entries of a folder that can be named.
+/// The entries of a folder: those with a name in UTF-8, and the number of the others.
 struct Entries {
     named: Vec<(String, FileType)>,
     unnamed: usize,
 }
 
-/// Why a folder is not read.
+/// The reason why a folder is not read.
 enum Failed {
     Io(io::Error),
     TooMany(usize),
@@ -291,7 +295,7 @@ impl Walk<'_> {
         }
         for (name, kind) in entries.named {
             let path = format!("{prefix}{name}");
-            // some file systems do not tell
+            // some file systems do not report the kind
             let is_folder = kind == FileType::Directory
                 || kind == FileType::Unknown
                     && (self.catalogue.root.tree.node(folder, &name))
@@ -305,7 +309,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Walks through a folder within another one.
+    /// Walks through a folder inside another folder.
     fn inner(
         &mut self,
         folder: &Arc<Node>,
@@ -326,7 +330,7 @@ impl Walk<'_> {
         let read = opened.and_then(|inner| Ok((self.read(&inner)?, inner)));
         match read {
             Ok((entries, inner)) => self.folder(&inner, entries, &format!("{path}/"), depth + 1),
-            // it was there, and is not, or is not a folder any more
+            // it was removed or replaced in the meantime
             Err(Failed::Io(error)) if is_missing(&error) => Ok(()),
             Err(Failed::Io(error)) if self.unread == Unread::Remark => {
                 self.remarks.push(Remark::Unread { path, why: error.to_string() });
@@ -336,7 +340,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Reads a folder whole, so that one that fails halfway is not half listed.
+    /// Reads all entries of a folder first, so that a folder that fails halfway is not listed in
+    /// part.
     fn read(&mut self, folder: &Node) -> Result<Entries, Failed> {
         let max = self.catalogue.limits.list_entries_max.get();
         let mut entries = Entries { named: Vec::new(), unnamed: 0 };
@@ -372,7 +377,7 @@ impl Walk<'_> {
         match self.catalogue.placed(name, way, grant, self.caller) {
             Ok(file) => (self.visit)(file),
             Err(fault @ Fault::Unreadable(..)) if self.unread == Unread::Refuse => Err(fault),
-            // through a link it may lead anywhere: to a device, or out of the root
+            // a link may lead anywhere, for example to a device or out of the root
             Err(_) => Ok(()),
         }
     }

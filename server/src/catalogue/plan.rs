@@ -83,7 +83,7 @@ impl Catalogue {
 
         let open = |name: &FileName| match self.asked(name, select, caller)? {
             (source, protected, by) if by.is_same(grant) => Ok((source, protected)),
-            // a link has another target than when the folder was read
+            // a link leads to another file than when the folder was read
             _ => Err(Fault::Renamed(name.to_string())),
         };
         let mut all_protected = Vec::new();
@@ -110,7 +110,7 @@ impl Catalogue {
         Ok(Planned { plan, is_discreet })
     }
 
-    /// A file, opened to be asked, and what may be read of it.
+    /// Opens a file for a Select. Returns it with its protection and the caller's grant.
     fn asked(
         &self,
         name: &FileName,
@@ -158,7 +158,7 @@ impl Catalogue {
     }
 }
 
-/// A view on a transport, which may not meet the demands of all columns of its files.
+/// Returns the view for a transport that may not fulfil the requirements of all columns.
 fn shown(view: View, files: &[Protected], transport: Transport) -> sift_select::Result<View> {
     let view = match files.iter().any(|file| file.withholds(transport)) {
         true => view.with_columns_withheld(|name| {

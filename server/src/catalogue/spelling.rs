@@ -1,11 +1,12 @@
-//! The spelling of names, on file systems that find one entry by several.
+//! The spelling of names on file systems that find one entry by several names.
 //!
-//! Some ignore case, or how Unicode composes a letter; some have short names (`ORDERS~1.CSV`), drop
-//! points and blanks at the end, or open streams (`a.csv::$DATA`). A grant goes by the name, so a
-//! file has the one that its folder lists, and no other. Reading the folder tells, but takes the
-//! longer the more is in it: half a microsecond an entry. It is read where the file system may find
-//! an entry by another name. The file systems of Linux itself ([`BY_CASE`]) do that for some folders
-//! at most, and then for the other case too, so that is asked first: two microseconds.
+//! Some file systems ignore case, or the way in which Unicode composes a letter. Some have short
+//! names (`ORDERS~1.CSV`), drop dots and spaces at the end, or open streams (`a.csv::$DATA`). A
+//! grant is for a name, so a file has only the name that its folder lists. Reading the folder shows
+//! this name, but costs half a microsecond for each entry of the folder. The folder is read only if
+//! the file system may find an entry by another name. The file systems of Linux itself
+//! ([`BY_CASE`]) ignore case in some folders at most. There the name in the other case is looked up
+//! first, which takes two microseconds.
 //!
 //! Sources: Documentation/filesystems/ext4 and fs/unicode of Linux (`casefold`), xfs.mkfs(8)
 //! (`version=ci`), zfsprops(7) (`casesensitivity`, `normalization`).
@@ -18,9 +19,10 @@ use rustix::io::Errno;
 
 use super::tree::{Node, Tree, is_same};
 
-/// File systems that find an entry by its name alone, or by every name that is the same but for
-/// case, by their numbers in linux/magic.h: ext2 to ext4, XFS, Btrfs, F2FS, tmpfs, overlayfs, ramfs,
-/// bcachefs. ZFS is none of them: it can compose letters and heed case.
+/// File systems that find an entry only by its own name, or also by names that differ in case only.
+/// They are the numbers of linux/magic.h for ext2 to ext4, XFS, Btrfs, F2FS, tmpfs, overlayfs,
+/// ramfs and bcachefs. ZFS is not in the list: it can ignore how letters are composed and still
+/// respect case.
 const BY_CASE: [u32; 8] = [
     0xef53,
     0x5846_5342,
@@ -32,7 +34,7 @@ const BY_CASE: [u32; 8] = [
     0xca45_1a4e,
 ];
 
-/// Whether the entry that was found by `name` has this very name.
+/// Returns whether the entry that was found by `name` has exactly this name.
 pub(super) fn is_exact(
     tree: &Tree,
     folder: &Arc<Node>,
@@ -50,7 +52,7 @@ pub(super) fn is_exact(
     Ok(false)
 }
 
-/// Whether it is sure that the folder has no second name for the entry.
+/// Returns whether the folder certainly has no second name for the entry.
 fn heeds_case(tree: &Tree, folder: &Arc<Node>, name: &str, found: &Node) -> bool {
     #[expect(
         clippy::cast_possible_truncation,
@@ -63,14 +65,14 @@ fn heeds_case(tree: &Tree, folder: &Arc<Node>, name: &str, found: &Node) -> bool
     }
     match (tree.look_up)(&folder.file, &respelled(name), OFlags::PATH) {
         Err(Errno::NOENT) => true,
-        // a hard link, or the same entry
+        // the same entry, unless it is a hard link
         Ok(file) => fstat(file).is_ok_and(|stat| !is_same(&stat, &found.stat)),
         Err(_) => false,
     }
 }
 
-/// The name in the other case; without letters that have one, with a soft hyphen, which whatever
-/// ignores case in all of Unicode ignores too.
+/// Returns the name with the case of its ASCII letters changed. Without such letters, it adds a
+/// soft hyphen: a file system that ignores case in all of Unicode ignores that, too.
 fn respelled(name: &str) -> String {
     let flip = |c: char| match c {
         'a'..='z' => c.to_ascii_uppercase(),
@@ -95,7 +97,7 @@ mod tests {
     use crate::grant::Caller;
     use crate::protect::{Protection, Transport};
 
-    /// The answer of a file system that ignores the case of ASCII letters.
+    /// Looks up a name as a file system does that ignores the case of ASCII letters.
     fn ignoring_case(folder: &File, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
         let open = |name: &str, flags| {
             openat(folder, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
@@ -116,7 +118,7 @@ mod tests {
         for name in ["orders.csv", "Sub/Orders.csv", "Sub/2024/1.csv"] {
             fs::write(path(name), "a\n1\n").unwrap();
         }
-        // it is found, so it protects
+        // this file is found as the descriptor, so it protects the data
         fs::write(path("Sub/2024/1.CSV.TOML"), "scl_min = 4\n").unwrap();
         symlink("sub/orders.CSV", path("link.csv")).unwrap();
         symlink("Sub/Orders.csv", path("exact.csv")).unwrap();

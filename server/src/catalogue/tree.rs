@@ -1,10 +1,10 @@
-//! The entries below the data root: each is opened from the folder that it stands in.
+//! The entries below the data root. Each entry is opened from the folder that contains it.
 //!
 //! A name is followed from the root, one folder after the other, and each symbolic link on the way
-//! is read, so nothing leads out of the root, and the name that links lead to is known. What is
-//! opened later, a descriptor or the data, is opened from the folder that is held here, whatever
-//! the folder is called by then. Nothing here waits for a file: until [`Tree::open`] entries are
-//! opened with `O_PATH`, which reads nothing.
+//! is read. So nothing leads out of the root, and the name to which links lead is known. A
+//! descriptor or the data is later opened from the folder that is held open here, even if the
+//! folder has been renamed. Nothing here waits for a file: until [`Tree::open`], entries are opened
+//! with `O_PATH`, which reads nothing.
 
 use std::fs::File;
 use std::io;
@@ -20,59 +20,59 @@ use rustix::io::Errno;
 
 use super::spelling;
 
-/// Links that a name may lead through, as many as Linux follows.
+/// The maximal number of links on the way of a name; Linux has the same limit.
 const LINKS_MAX: usize = 40;
 
-/// Opens what a folder has by a name; a symbolic link is not followed.
+/// Opens an entry of a folder by its name. It does not follow a symbolic link.
 pub(super) type LookUp = fn(&File, &str, OFlags) -> Result<OwnedFd, Errno>;
 
-/// All that is below a folder.
+/// Everything below a folder.
 #[derive(Debug)]
 pub(super) struct Tree {
     pub(super) root: Arc<Node>,
-    /// The file system's answer to a name; tests have others.
+    /// The file system's lookup; tests replace it.
     pub(super) look_up: LookUp,
 }
 
-/// An entry of a folder, opened without being read.
+/// An entry of a folder, opened with `O_PATH`.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) file: File,
     pub(super) stat: Stat,
-    /// The folder that it was found in and its name there; none of the root.
+    /// The folder that contains the entry, and its name there; `None` for the root.
     pub(super) above: Option<(Arc<Self>, String)>,
 }
 
-/// What a name leads to.
+/// The result of following a name.
 #[derive(Debug)]
 pub(super) struct Way {
-    /// The entry of the name itself: the file, or a link.
+    /// The entry of the name itself: the file or a link.
     pub(super) own: Arc<Node>,
     /// The symbolic links on the way, in order.
     pub(super) links: Vec<Arc<Node>>,
-    /// The end of the way, which is not a link.
+    /// The last entry, which is not a link.
     pub(super) end: Arc<Node>,
 }
 
-/// Why a name leads to nothing.
+/// The reason why a name leads to nothing.
 #[derive(Debug)]
 pub(super) enum Lost {
-    /// There is no such entry, or it is spelled otherwise.
+    /// There is no such entry, or its spelling is different.
     Nowhere { by_link: bool },
     /// A symbolic link leads out of the data root.
     Outside,
-    /// The operating system's refusal.
+    /// The operating system returned an error.
     Unreadable { error: io::Error, by_link: bool },
 }
 
-/// How a name has to be written.
+/// The spelling that is required of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spelling {
-    /// As the entries of the folders are.
+    /// Exactly the spelling of the entries in the folders.
     Exact,
-    /// It is that of an entry.
+    /// The name was read from the folder, so its spelling is right.
     Listed,
-    /// So that the file system finds it.
+    /// Any spelling that the file system finds.
     Any,
 }
 
@@ -85,8 +85,9 @@ impl Tree {
         Ok(Self { root: Arc::new(Node { file, stat, above: None }), look_up })
     }
 
-    /// Looks at a regular file without holding the way to it; `NOENT` if there is nothing. No
-    /// symbolic link is followed, and a kernel without openat2 (Linux 5.6) finds nothing in folders.
+    /// Looks at a regular file without opening the folders on its way. Returns `NOENT` if there is
+    /// nothing. It follows no symbolic link. On a kernel without openat2 (before Linux 5.6) it
+    /// finds no files in folders.
     pub(super) fn near(&self, path: &str) -> Result<Stat, Errno> {
         let root = &self.root.file;
         let stat = if path.contains('/') {
@@ -108,7 +109,7 @@ impl Tree {
         spelling: Spelling,
     ) -> Result<Way, Lost> {
         let mut folder = Arc::clone(from);
-        // the next part is the last
+        // in reverse order: `pop` returns the next part
         let mut parts: Vec<String> = path.rsplit('/').map(str::to_owned).collect();
         let mut own = None;
         let mut links = Vec::new();
@@ -124,7 +125,7 @@ impl Tree {
                 _ => {}
             }
             let spelling = match spelling {
-                // what links say was not listed
+                // the names in a link were not read from a folder
                 Spelling::Listed if by_link => Spelling::Exact,
                 spelling => spelling,
             };
@@ -154,7 +155,7 @@ impl Tree {
         Ok(Way { own: own.unwrap_or_else(|| Arc::clone(&folder)), links, end: folder })
     }
 
-    /// Opens the entry `name` of a folder, if it is spelled so.
+    /// Opens the entry `name` of a folder, if the spelling is right.
     fn enter(
         &self,
         folder: &Arc<Node>,
@@ -167,8 +168,8 @@ impl Tree {
         if is_it { Ok(node) } else { Err(Errno::NOENT.into()) }
     }
 
-    /// Opens an entry that is probably a folder: asked for one, the kernel mounts what is to be
-    /// mounted there.
+    /// Opens an entry that is probably a folder. It asks for a folder, because only then the kernel
+    /// mounts what is mounted there on demand.
     pub(super) fn folder(&self, folder: &Arc<Node>, name: &str) -> io::Result<Arc<Node>> {
         match self.opened(folder, name, OFlags::PATH | OFlags::DIRECTORY) {
             Err(Errno::NOTDIR | Errno::LOOP) => self.node(folder, name),
@@ -176,7 +177,7 @@ impl Tree {
         }
     }
 
-    /// Opens an entry of whatever kind.
+    /// Opens an entry of any kind.
     pub(super) fn node(&self, folder: &Arc<Node>, name: &str) -> io::Result<Arc<Node>> {
         Ok(self.opened(folder, name, OFlags::PATH)?)
     }
@@ -187,7 +188,7 @@ impl Tree {
         Ok(Arc::new(Node { file, stat, above: Some((Arc::clone(folder), name.to_owned())) }))
     }
 
-    /// Opens the data of a regular file; `None` if its name is that of another file by now.
+    /// Opens the data of a regular file; `None` if the name now leads to another file.
     pub(super) fn open(&self, node: &Node) -> io::Result<Option<(File, Stat)>> {
         let Some((folder, name)) = &node.above else { return Ok(None) };
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -200,7 +201,7 @@ impl Tree {
         Ok(is_same(&stat, &node.stat).then_some((file, stat)))
     }
 
-    /// Whether the name of an entry still leads to it.
+    /// Returns whether the name of an entry still leads to it.
     pub(super) fn has(&self, node: &Node) -> bool {
         let Some((folder, name)) = &node.above else { return true };
         let found = (self.look_up)(&folder.file, name, OFlags::PATH);
@@ -217,7 +218,8 @@ impl Node {
         is_regular(&self.stat)
     }
 
-    /// The path below the root, by the names that were found; empty of the root itself.
+    /// Returns the path below the root, with the names that were found. It is empty for the root
+    /// itself.
     pub(super) fn path(&self) -> String {
         match &self.above {
             None => String::new(),
@@ -228,7 +230,7 @@ impl Node {
         }
     }
 
-    /// Opens a folder to read what is in it.
+    /// Opens a folder to read its entries.
     pub(super) fn entries(&self) -> io::Result<Dir> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Dir::new(openat(&self.file, ".", flags, Mode::empty())?)?)
@@ -244,7 +246,7 @@ impl Lost {
     }
 }
 
-/// Whether there is nothing by a name.
+/// Returns whether the error says that there is no such entry.
 pub(super) fn is_missing(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
     matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
@@ -254,7 +256,7 @@ fn look_up(folder: &File, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     openat(folder, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
 }
 
-/// The text of a symbolic link, if it can be followed.
+/// Returns the text of a symbolic link that can be followed.
 fn link_text(link: &Node) -> Result<String, Lost> {
     let nowhere = Lost::Nowhere { by_link: true };
     let text = match readlinkat(&link.file, "", Vec::new()) {
@@ -264,7 +266,7 @@ fn link_text(link: &Node) -> Result<String, Lost> {
     match text.into_string() {
         Ok(text) if text.starts_with('/') => Err(Lost::Outside),
         Ok(text) if !text.is_empty() => Ok(text),
-        // no grant and no protection could name what it leads to
+        // no grant and no protection could name the target
         Ok(_) | Err(_) => Err(nowhere),
     }
 }

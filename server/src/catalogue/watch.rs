@@ -1,13 +1,14 @@
-//! The proof that a name led to one file for a while, whatever was renamed in the meantime.
+//! The proof that a name led to the same file for some time, even if entries were renamed in the
+//! meantime.
 //!
-//! A descriptor and its data file have two names, so between two looks both can be exchanged for
-//! others and exchanged back. Whoever renames an entry stamps the folder that it stands in, and the
-//! entry itself: so an entry was where it is if it is there before and after, and one of the two has
-//! the same stamps. Both are asked since a file may be written all the time, and a folder may get new
-//! files all the time. Where both change all the time nothing is proved.
+//! A descriptor and its data file are two entries. Between two looks, both can be exchanged for
+//! others and exchanged back. A rename changes the time stamps of the entry and of its folder. So
+//! an entry did not move if it is there before and after, and either the entry or its folder has
+//! the same stamps as before. One of the two is enough, because a file may be written all the time,
+//! and a folder may get new files all the time. If both change all the time, there is no proof.
 //!
-//! What is not seen: on FAT the entry is not stamped, and of a network mount the stamps may be older
-//! than the file.
+//! Two things are not noticed: FAT does not stamp a renamed entry, and on a network mount the
+//! stamps may be older than the file.
 
 use std::io;
 use std::sync::Arc;
@@ -16,10 +17,10 @@ use sift_select::Look;
 
 use super::tree::{Node, Tree, Way};
 
-/// The looks at all entries on a way.
+/// The looks at all entries on the way to a file.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// A folder stands before what is in it.
+    /// Each folder is before the entries in it.
     steps: Vec<Step>,
 }
 
@@ -27,14 +28,14 @@ pub(super) struct Watch {
 struct Step {
     node: Arc<Node>,
     look: Look,
-    /// The index of the folder; none of the root.
+    /// The index of the folder; `None` for the root.
     above: Option<usize>,
 }
 
 impl Watch {
-    /// Begins to watch, after every stamp on the way is old enough for a later one to differ, which
-    /// takes a tick of the clock where something was just renamed. `None` if the name leads to
-    /// something else by now.
+    /// Begins to watch. It first waits until every stamp on the way is so old that a later stamp
+    /// differs. That takes one tick of the clock if something was just renamed. Returns `None` if
+    /// the name already leads to another file.
     pub(super) fn begin(tree: &Tree, way: &Way) -> io::Result<Option<Self>> {
         let mut watch = Self { steps: Vec::new() };
         for node in way.links.iter().chain([&way.end]) {
@@ -68,7 +69,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Whether the name has led to the file since the watch began.
+    /// Returns whether the name has led to the file since the watch began.
     pub(super) fn holds(&self, tree: &Tree) -> bool {
         let is_as_before = |step: &Step| step.look.holds(&step.node.file).unwrap_or(false);
         self.steps.iter().all(|step| match step.above {

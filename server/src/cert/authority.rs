@@ -30,7 +30,7 @@ pub(crate) struct Authority {
 pub(crate) struct Files {
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
-    /// Its revocation list, once it has revoked something.
+    /// Its revocation list, if it has revoked a certificate.
     pub(crate) list: PathBuf,
 }
 
@@ -136,8 +136,8 @@ impl Authority {
         Ok(certificate.pem() + &file::key_pem(&key, passphrase)?)
     }
 
-    /// From when to when something that it signs is valid: for `days`, else for `default` days or as
-    /// long as the authority itself.
+    /// Returns the validity of something that it signs: `days`, else `default` days, else the time
+    /// until the end of the authority.
     pub(super) fn validity(
         &self,
         days: Option<u32>,

@@ -30,8 +30,9 @@ pub(crate) enum Existing {
     Replace,
 }
 
-/// Writes a temporary file beside `path`, with its final mode from the start, and renames it. What is
-/// there and is no regular file is never replaced: a device or FIFO gets the text.
+/// Writes a temporary file beside `path`, with its final mode from the start, and renames it. Only
+/// a regular file is ever replaced; with `Existing::Replace`, a text for a device or FIFO is
+/// written into it.
 pub(crate) fn write(
     path: &Path,
     text: &str,
@@ -67,7 +68,7 @@ pub(crate) fn write(
     moved.map(drop).map_err(|error| failed(error.error))
 }
 
-/// Refuses early what [`write()`] would refuse to replace.
+/// Refuses early if [`write()`] would refuse to replace the file.
 pub(crate) fn must_be_writable(path: &Path) -> Result<(), Error> {
     let failed = |source| Error::Io { path: path.into(), source };
     if is_special(path) {
@@ -76,12 +77,12 @@ pub(crate) fn must_be_writable(path: &Path) -> Result<(), Error> {
     let place = sift_server::replaceable(path).map_err(failed)?;
     match folder_of(&place) {
         folder if folder.exists() => tempfile::tempfile_in(folder).map(drop).map_err(failed),
-        // it will be made
+        // the folder will be made
         _ => Ok(()),
     }
 }
 
-/// Whether there is a device, FIFO or socket.
+/// Returns whether the path is a device, FIFO or socket.
 fn is_special(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir())
 }

@@ -1,5 +1,5 @@
-//! The revocation list of an authority of one's own: certificates are added to those that it has
-//! revoked before, and the list is signed anew.
+//! The revocation list of a private authority: certificates are added to the list, and it is signed
+//! again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,24 +16,24 @@ use super::Error;
 use super::authority::Authority;
 use super::file::{self, Existing, Readers};
 
-/// RFC 5280, section 4.1.2.2.
+/// The maximal length of a serial number (RFC 5280, section 4.1.2.2).
 const SERIAL_BYTES_MAX: usize = 20;
 
-/// The longest list, as of servers: about 400,000 certificates.
+/// The maximal length of a list, in bytes, as servers read it: about 400,000 certificates.
 const LIST_BYTES_MAX: usize = 16 << 20;
 
-/// The outcome for a list.
+/// The result of a revocation.
 #[derive(Debug)]
 pub(crate) struct Revocation {
-    /// Certificates that were not revoked before.
+    /// The number of certificates that were not revoked before.
     pub(crate) added: usize,
-    /// All of the list.
+    /// The number of all certificates in the list.
     pub(crate) revoked: usize,
     /// The end of the list.
     pub(crate) end: DateTime<Utc>,
 }
 
-/// The serial number in hexadecimal digits, which may have colons between them.
+/// Parses a serial number in hexadecimal digits, which may have colons between them.
 pub(crate) fn parse_serial(text: &str) -> Result<Arc<[u8]>, String> {
     let digits: String = text.chars().filter(|c| *c != ':').collect();
     let digits = digits.trim_start_matches('0');
@@ -50,7 +50,8 @@ pub(crate) fn parse_serial(text: &str) -> Result<Arc<[u8]>, String> {
 }
 
 impl Authority {
-    /// The serial number of the first certificate in a file, which this authority must have signed.
+    /// Returns the serial number of the first certificate in a file. Its issuer must be this
+    /// authority.
     pub(crate) fn serial_of(&self, path: &Path) -> Result<Vec<u8>, Error> {
         let chain = file::certificates(path, &file::read(path)?)?;
         let certificate = chain
@@ -70,8 +71,8 @@ impl Authority {
         Ok(magnitude(&certificate.serial).to_vec())
     }
 
-    /// Writes the list in `path` anew, with `serials` added. It ends after `days`, or with the
-    /// authority.
+    /// Writes the list in `path` again, with `serials` added. The list ends after `days`, or else
+    /// with the authority.
     pub(crate) fn revoke(
         &self,
         path: &Path,
@@ -128,7 +129,7 @@ impl Authority {
         })
     }
 
-    /// The list that is in `path`, if there is one.
+    /// Reads the list in `path`, if there is one.
     fn earlier(&self, path: &Path) -> Result<Option<RevocationList>, Error> {
         if path.symlink_metadata().is_err() {
             return Ok(None);
@@ -149,14 +150,14 @@ impl Authority {
     }
 }
 
-/// The number without the zeros in front, of which DER has one where a bit would be a sign.
+/// Returns the number without leading zeros. DER adds one where the first bit would be a sign.
 fn magnitude(integer: &[u8]) -> &[u8] {
     let start = integer.iter().position(|byte| *byte != 0).unwrap_or(integer.len());
     integer.get(start..).unwrap_or_default()
 }
 
-/// The number after that of the list before; those of other programs can be longer, and then the
-/// time has the last word.
+/// Returns the number for the next list. The number of a list from another program may be too long
+/// for this; then the time in seconds is used instead.
 fn next(number: &[u8]) -> u64 {
     let bytes = magnitude(number);
     let number = bytes.iter().try_fold(0_u64, |number, byte| {
@@ -166,7 +167,7 @@ fn next(number: &[u8]) -> u64 {
     number.and_then(|number| number.checked_add(1)).unwrap_or_else(seconds)
 }
 
-/// RFC 5280, section 5.3.1.
+/// Translates a reason of RFC 5280, section 5.3.1.
 fn reason(number: u8) -> Option<RevocationReason> {
     Some(match number {
         1 => RevocationReason::KeyCompromise,

@@ -30,14 +30,14 @@ pub(crate) enum Command {
     /// Serve the files below a folder until SIGINT or SIGTERM
     ///
     /// Channels are encrypted unless --plain is given, and users log in (siftd user add) unless
-    /// --no-secure is. Each may read what a `[[grant]]` of the configuration says, by default nothing.
-    /// The server listens on this machine only, unless --listen says otherwise.
+    /// --no-secure is given. Each user may read what a `[[grant]]` of the configuration allows, by
+    /// default nothing. The server listens on this machine only, unless --listen says otherwise.
     ///
-    /// At the first signal answers under way are finished and new requests are refused; the second
-    /// one ends the server at once. SIGHUP has it read its certificates, their keys, the authorities
-    /// of clients and their revocation lists again. The log goes to standard error; SIFT_LOG sets what is in it: off,
-    /// error, warn, info (the default), debug or trace, for a part of the program as in
-    /// `info,sift_server=debug`.
+    /// At the first signal, answers under way are finished and new requests are refused; the second
+    /// signal ends the server at once. At SIGHUP it reads its certificates, their keys, the
+    /// authorities of clients and their revocation lists again. The log goes to standard error.
+    /// SIFT_LOG sets its level: off, error, warn, info (the default), debug or trace, also for a
+    /// part of the program, as in `info,sift_server=debug`.
     Serve(ServeArgs),
     /// Make, show and revoke certificates: an authority of your own, what it issues, a signing request
     #[command(subcommand)]

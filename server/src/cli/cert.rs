@@ -26,19 +26,21 @@ pub(crate) enum CertCommand {
     /// Certificate and a new key go to one file that you alone can read. `siftd serve` finds it where
     /// it is by default; it has to run as you, or be given the file (--cert).
     Issue(IssueArgs),
-    /// Revoke certificates of clients: adds them to authority.crl, which servers take as `client_crl`
+    /// Revoke certificates of clients: adds them to authority.crl, which servers take as
+    /// `client_crl`
     ///
-    /// What was revoked before stays revoked. Without a certificate the list is only signed anew, and
-    /// made if it is not there. Servers read the list when they start and at SIGHUP; from then on they
-    /// refuse what it names, and a connection that is open stays open. The list can go to servers that
-    /// do not have the authority's key.
+    /// Certificates that were revoked before stay revoked. Without a certificate, the list is only
+    /// signed again, or made if there is none. Servers read the list when they start and at SIGHUP.
+    /// From then on they refuse the certificates that it names; a connection that is open stays
+    /// open. The list can be given to servers that do not have the authority's key.
     Revoke(RevokeArgs),
     /// Make a key and a signing request for an authority that others run: siftd.key and siftd.csr
     Request(RequestArgs),
     /// Tell what is in a PEM file
     ///
-    /// Subject, names, issuer, serial number, validity, key and SHA-256 fingerprint of each certificate. The exit
-    /// code is 2 if one is out of its time or the key in the file is not the certificate's.
+    /// Subject, names, issuer, serial number, validity, key and SHA-256 fingerprint of each
+    /// certificate. The exit code is 2 if a certificate is out of its time or if the key in the
+    /// file does not belong to the certificate.
     Show {
         /// A certificate, a chain, or a chain and its key
         #[arg(value_name = "FILE")]
@@ -86,8 +88,8 @@ pub(crate) struct IssueArgs {
 
     /// Days that it is valid [default: 398, or until the authority ends]
     ///
-    /// Its end limits the harm of a stolen key; that of a client can be revoked earlier (siftd cert
-    /// revoke). Apple's platforms accept no more than 825.
+    /// Its end limits the harm of a stolen key; a client's certificate can also be revoked earlier
+    /// (siftd cert revoke). Apple's platforms accept no more than 825.
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=i64::from(DAYS_MAX)))]
     days: Option<u32>,
 
@@ -111,7 +113,7 @@ pub(crate) struct IssueArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RevokeArgs {
-    /// The certificates, a PEM file each; a key in it is not needed
+    /// The certificates, a PEM file each; a key in the file is not needed
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -126,8 +128,8 @@ pub(crate) struct RevokeArgs {
 
     /// Days that the list is valid [default: until the authority ends]
     ///
-    /// After that servers refuse all clients of the authority until they have a newer list: a server
-    /// that is cut off from news does not go on with old ones.
+    /// After that, servers refuse all clients of the authority until they have a newer list. So a
+    /// server that gets no new lists does not continue with an old one.
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=i64::from(DAYS_MAX)))]
     days: Option<u32>,
 
@@ -140,7 +142,7 @@ pub(crate) struct RevokeArgs {
     authority_passphrase_file: Option<PathBuf>,
 }
 
-/// The number itself; clap would take a `Vec` for several values.
+/// A serial number; clap would take a `Vec` for several values.
 type Serial = std::sync::Arc<[u8]>;
 
 #[derive(Debug, Args)]

@@ -20,7 +20,7 @@ use reach::Reach;
 /// Names that are told of a list before it is cut short.
 const NAMES_MAX: usize = 5;
 
-/// Links that are told before the list is cut short.
+/// The maximal number of links in a message.
 const LINKS_MAX: usize = 20;
 
 #[derive(Debug, Args)]
@@ -165,7 +165,7 @@ impl Sheet {
         self.access(settings, &readable);
     }
 
-    /// Names that lead to others.
+    /// Reports the names that lead to others.
     fn links(&mut self, files: &[SurveyedFile], folders: Vec<String>) {
         let links = files.iter().filter_map(|file| {
             let target = file.target.as_ref()?;

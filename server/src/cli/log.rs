@@ -1,7 +1,7 @@
-//! Where the log goes: to standard error, as text or as JSON, from a level up.
+//! The log on standard error, as text or as JSON, from a level on.
 //!
-//! The JSON form is written here: tracing's own has no lists, and what clients call themselves would be
-//! JSON in a text.
+//! The JSON form is written here. The JSON of tracing has no lists, and shows a text from a client
+//! as JSON inside a text.
 
 use std::fmt::{self, Write as _};
 
@@ -20,16 +20,16 @@ use tracing_subscriber::{Layer as _, fmt as log};
 use super::Error;
 use super::args::LogFormat;
 
-/// Tells what is in the log.
+/// The environment variable with the level of the log.
 const VARIABLE: &str = "SIFT_LOG";
 
-/// Longest part of a wrong value that is shown, in characters.
+/// The maximal number of characters of a wrong value that an error shows.
 const SHOWN_CHARS_MAX: usize = 40;
 
-/// Sets the log up for the whole process.
+/// Sets up the log for the whole process.
 ///
 /// # Errors
-/// A `SIFT_LOG` that says nothing.
+/// A `SIFT_LOG` that is not a level.
 pub(super) fn start(format: LogFormat) -> Result<(), Error> {
     let value = std::env::var_os(VARIABLE).unwrap_or_default();
     let filter = filter(&value.to_string_lossy())?;
@@ -38,7 +38,7 @@ pub(super) fn start(format: LogFormat) -> Result<(), Error> {
         LogFormat::Text => layer.with_target(false).boxed(),
         LogFormat::Json => layer.event_format(Json).boxed(),
     };
-    // it fails where a log is set up already, and that one is as good
+    // it fails if a log is already set up, which then stays in use
     let _ = tracing_subscriber::registry().with(log.with_filter(filter)).try_init();
     Ok(())
 }
@@ -69,16 +69,17 @@ const LEVELS: [(&str, LevelFilter); 6] = [
     ("trace", LevelFilter::TRACE),
 ];
 
-/// Whether it is a path of Rust's modules.
+/// Returns whether the text is a module path of Rust.
 fn is_target(text: &str) -> bool {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
     !text.is_empty() && text.chars().all(is_word)
 }
 
-/// The fields whose text is JSON already, since tracing has no lists.
+/// The fields whose text is already JSON, because tracing has no lists.
 const LISTS: [&str; 1] = ["names"];
 
-/// A line with one JSON object: `timestamp` (RFC 3339, UTC), `level`, `message`, then the fields.
+/// Formats a line as one JSON object: `timestamp` (RFC 3339, UTC), `level`, `message`, then the
+/// fields.
 struct Json;
 
 impl<S, N> FormatEvent<S, N> for Json
@@ -102,7 +103,7 @@ where
     }
 }
 
-/// A JSON object, without its end.
+/// A JSON object, without the closing brace.
 struct Object {
     text: String,
 }

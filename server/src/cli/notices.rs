@@ -1,5 +1,5 @@
-//! The lines of the log about certificates and revocation lists that have ended or soon will: when
-//! the server starts, when it has loaded others, and once a day.
+//! The lines of the log about certificates and revocation lists that have ended or soon will. They
+//! are written when the server starts, after it has loaded new files, and once a day.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use sift_server::{Notice, Reloader};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, warn};
 
-/// Often enough to be seen, seldom enough to be read.
+/// The time between two notices: often enough to be noticed, rarely enough to be read.
 const PERIOD: Duration = Duration::from_secs(24 * 3600);
 
-/// Tells at once, and once a day from then on.
+/// Logs the notices now and then once a day.
 pub(super) fn tell_daily(reloaders: Vec<Reloader>) {
     tokio::spawn(repeat(PERIOD, move || tell(&reloaders)));
 }
 
-/// Tells what is to be known now. What several listeners share is told once.
+/// Logs the notices of this moment. A notice that several listeners share is logged once.
 pub(super) fn tell(reloaders: &[Reloader]) {
     let mut told = HashSet::new();
     for notice in reloaders.iter().flat_map(Reloader::notices) {
@@ -31,7 +31,7 @@ pub(super) fn tell(reloaders: &[Reloader]) {
 
 async fn repeat(period: Duration, tell: impl Fn()) {
     let mut ticks = interval(period);
-    // a machine that slept is told once
+    // after sleep, the machine logs the missed notices only once
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;

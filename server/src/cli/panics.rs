@@ -1,14 +1,15 @@
-//! Panics as lines of the log. Those of Arrow and Parquet at damaged files are caught where they are
-//! called, and the standard library would print them between the lines.
+//! Panics as lines of the log. Panics of Arrow and Parquet on damaged files are caught by the
+//! caller, but the standard library would still print them between the lines of the log.
 
 use std::panic::{self, PanicHookInfo};
 
 use tracing::error;
 
-/// What a panic says may quote a file; a log line is not to outgrow a screen.
+/// The maximal length of a panic message, which may quote a file. A log line should fit on a
+/// screen.
 const MESSAGE_BYTES_MAX: usize = 500;
 
-/// Logs panics from now on, caught or not.
+/// Logs panics from now on, even if they are caught.
 pub(crate) fn log() {
     panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();

@@ -201,7 +201,7 @@ struct FileListener {
     client_crl: Option<Paths>,
 }
 
-/// One path or several.
+/// One path or several paths.
 #[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "expected a path or a list of paths")]
 enum Paths {

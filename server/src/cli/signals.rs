@@ -25,20 +25,20 @@ pub(super) fn shutdown() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// SIGHUP, which does not end the process any more.
+/// Catches SIGHUP, which no longer ends the process after that.
 ///
 /// # Errors
-/// The operating system's, if it does not let the signal be caught.
+/// An error of the operating system, if it does not let the signal be caught.
 pub(super) fn hangup() -> io::Result<Signal> {
     signal(SignalKind::hangup())
 }
 
-/// Reads certificates and revocation lists again at each SIGHUP. What was loaded before goes on where
-/// new files do not serve.
+/// Reads certificates and revocation lists again at each SIGHUP. If the new files cannot be used,
+/// the earlier ones stay in use.
 pub(super) fn reload_at(mut hangup: Signal, reloaders: Vec<Reloader>) {
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            // a key under a passphrase takes its time to open
+            // opening a key with a passphrase takes time
             tokio::task::block_in_place(|| reload(&reloaders));
         }
     });

@@ -53,11 +53,11 @@ pub(crate) struct AddArgs {
     /// A name in a client certificate that logs the user in without a password; may be given
     /// several times
     ///
-    /// Names are those that `siftd cert show` tells. A kind may come first: dns:files.example.com,
-    /// mail:ann@example.com, uri:urn:ann, cn:Ann, ip:10.0.0.7; without one a name is of any kind but
-    /// ip:. The common name (cn:) counts only in a certificate without alternative names. Names are
-    /// compared as a whole, without patterns; the case of DNS names and mail domains makes no
-    /// difference. The listener needs `client_ca`.
+    /// The names are those that `siftd cert show` tells. A kind may come first:
+    /// dns:files.example.com, mail:ann@example.com, uri:urn:ann, cn:Ann, ip:10.0.0.7. Without a
+    /// kind, a name is of any kind except ip:. The common name (cn:) counts only in a certificate
+    /// without alternative names. Names are compared as a whole, without patterns. The case of DNS
+    /// names and mail domains makes no difference. The listener needs `client_ca`.
     #[arg(long = "certificate", value_name = "[KIND:]NAME")]
     certificates: Vec<CertificateName>,
 

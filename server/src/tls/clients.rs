@@ -1,8 +1,8 @@
-//! The verdict on a client's certificate, by the authorities and the revocation lists of a listener,
-//! and until when that verdict holds.
+//! The verification of a client's certificate with the authorities and the revocation lists of a
+//! listener, and the time until which the verdict is valid.
 //!
-//! rustls verifies a chain up to an authority and does not look at the authority's own dates; here
-//! one that is out of its time counts for nothing.
+//! rustls verifies a chain up to an authority, but does not look at the authority's own dates. Here
+//! an authority outside its dates does not count.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,11 +23,11 @@ use crate::error::{CertificateFault, Error};
 pub(super) struct Clients {
     verifier: Arc<dyn ClientCertVerifier>,
     maker: Maker,
-    /// From when to when each authority is valid, seconds since 1970.
+    /// The first and the last second of each authority's validity, since 1970.
     spans: Vec<(u64, u64)>,
-    /// The end of the first of the revocation lists.
+    /// The earliest end of a revocation list.
     lists_end: u64,
-    /// A verifier with some of the authorities, and with which.
+    /// A verifier with only some of the authorities, and which authorities it has.
     partial: Mutex<Option<Partial>>,
 }
 
@@ -42,7 +42,7 @@ struct Maker {
     provider: Arc<CryptoProvider>,
 }
 
-/// A revocation list that says nothing about a certificate, in an administrator's words.
+/// A revocation list that does not decide about a certificate. The text is for an administrator.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Unknown(String);
@@ -65,7 +65,7 @@ impl Clients {
             verifier =
                 maker.verifier(|_| true).map_err(|fault| Error::RevocationList { path, fault })?;
         }
-        // one that does not parse here has no dates that could be over
+        // an authority that does not parse here has no dates, so it cannot expire
         let spans = maker.authorities.iter().map(|der| span(der).unwrap_or((0, u64::MAX)));
         let spans = spans.collect();
         let ends = maker.lists.iter().map(|der| list_end(der));
@@ -77,7 +77,7 @@ impl Clients {
         &*self.verifier
     }
 
-    /// Verifies a chain at a time. The verdict holds until the second that is returned, unless
+    /// Verifies a chain at the time `now`. The verdict is valid until the returned second, unless
     /// other files are loaded.
     pub(super) fn verify(
         &self,
@@ -104,12 +104,13 @@ impl Clients {
         let authorities = self.spans.iter().zip(valid);
         let authorities = authorities.filter_map(|((_, end), valid)| valid.then_some(*end));
         let chain = std::iter::once(end_entity).chain(intermediates);
-        // without dates a verdict holds for this handshake alone
+        // a certificate without dates has a verdict for this handshake only
         let chain = chain.map(|der| span(der).map_or(0, |(_, end)| end));
         Ok(chain.chain(authorities).min().unwrap_or(seconds).min(self.lists_end))
     }
 
-    /// The verifier with the authorities that are `valid`; the last one that was made is kept.
+    /// Returns the verifier with the authorities that are `valid`. The verifier that was made last
+    /// is cached.
     fn partial(&self, valid: Vec<bool>) -> Result<Arc<dyn ClientCertVerifier>, CertificateError> {
         let mut kept = self.partial.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((with, verifier)) = &*kept
@@ -118,7 +119,7 @@ impl Clients {
             return Ok(Arc::clone(verifier));
         }
         let made = self.maker.verifier(|number| valid.get(number) == Some(&true));
-        // without any authority there is no verifier
+        // a verifier needs at least one authority
         let verifier = made.map_err(|_no_authority| CertificateError::Expired)?;
         *kept = Some((valid, Arc::clone(&verifier)));
         Ok(verifier)
@@ -148,8 +149,8 @@ impl Maker {
     }
 }
 
-/// Turns a fault of a revocation list into an error whose alert says nothing about the client's
-/// authority: it is nothing that the client could mend.
+/// Turns a fault of a revocation list into an error whose alert does not mention the client's
+/// authority. The client cannot repair such a fault.
 fn told(error: rustls::Error) -> rustls::Error {
     let text = match &error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownRevocationStatus) => {
@@ -170,7 +171,7 @@ fn told(error: rustls::Error) -> rustls::Error {
     CertificateError::Other(OtherError(Arc::new(Unknown(text)))).into()
 }
 
-/// From when to when a certificate is valid; `None` where it does not parse.
+/// Returns the first and the last second of a certificate's validity; `None` if it does not parse.
 pub(super) fn span(der: &[u8]) -> Option<(u64, u64)> {
     let certificate = Certificate::parse(der)?;
     Some((pem::seconds(certificate.not_before), pem::seconds(certificate.not_after)))

@@ -1,4 +1,4 @@
-//! The time by which certificates, revocation lists and tickets are judged.
+//! The clock for the dates of certificates, revocation lists and tickets.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use chrono::{DateTime, Utc};
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 
-/// A clock: the system's, or one of the caller's own.
+/// A clock: the system's clock, or a function of the caller.
 #[derive(Clone, Default)]
 pub struct Clock(Option<Arc<dyn Fn() -> SystemTime + Send + Sync>>);
 
 impl Clock {
-    /// A clock that shows what `now` returns.
+    /// Returns a clock that shows the time that `now` returns.
     pub fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(now)))
     }
@@ -39,7 +39,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// Two clocks are equal if they are the same one.
+/// Two clocks are equal if they are both the system's clock, or the same function.
 impl PartialEq for Clock {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {

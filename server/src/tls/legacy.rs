@@ -1,8 +1,8 @@
-//! Level 2, TLS 1.1 and 1.2 for old peers, by OpenSSL: a context with exactly the level's protocols,
-//! suites and key exchanges, and what a handshake of it came to.
+//! Level 2: TLS 1.1 and 1.2 for old peers, by OpenSSL. This file makes a context with exactly the
+//! protocols, suites and key exchanges of the level, and reports the result of a handshake.
 //!
-//! Sessions are not resumed: an old peer that connects seldom is not worth a cache or a ticket key. So
-//! the certificate of a client is verified at each of its connections.
+//! Sessions are not resumed: an old peer that connects rarely does not justify a cache or a ticket
+//! key. So the certificate of a client is verified on each of its connections.
 
 use std::path::Path;
 use std::pin::Pin;
@@ -96,10 +96,11 @@ fn ask_clients(
     Ok(())
 }
 
-/// Refuses what the revocation lists in a PEM file name; each authority in a chain needs one.
+/// Refuses the certificates that the revocation lists in a PEM file name. Each authority in a chain
+/// needs a list.
 fn revoke(builder: &mut SslContextBuilder, path: &Path) -> Result<(), CertificateFault> {
     if path.to_str().is_none() {
-        // what opens it would panic
+        // the OpenSSL binding would panic when it opens the file
         return Err(CertificateFault::OpenSsl("its path is not UTF-8".to_owned()));
     }
     let store = builder.cert_store_mut();

@@ -25,7 +25,7 @@ use super::session::Session;
 use super::{Accepted, Negotiated, Offered, TlsOptions};
 use crate::error::Error;
 
-/// The parts of a configuration. Each connection has a configuration of its own, since its tickets
+/// The parts of a TLS configuration. Each connection has its own configuration, because its tickets
 /// and its client's certificate belong together.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -60,7 +60,7 @@ impl Server {
             clock: options.clock.clone(),
             own_end: own_end.unwrap_or(0),
         };
-        // what could be wrong with one configuration would be wrong with each
+        // a fault in one configuration would be in every configuration
         server.config().map_err(|error| own(error.into()))?;
         Ok(server)
     }
@@ -80,7 +80,8 @@ impl Server {
         let mut config = builder.with_cert_resolver(Arc::clone(&self.certificate));
         config.alpn_protocols = vec![ALPN.to_vec()];
         config.ticketer = session;
-        // sessions go on by tickets alone: what a server stores has no end in rustls
+        // sessions are resumed by tickets only: rustls does not limit the age of sessions that a
+        // server stores
         config.session_storage = Arc::new(NoServerSessionStorage {});
         Ok(config)
     }
@@ -157,7 +158,8 @@ fn certificate_fault(error: &CertificateError) -> String {
         CertificateError::ExpiredContext { not_after, .. } => {
             format!("it has expired, on {}", time_text(not_after.as_secs()))
         }
-        // rustls tells the time of a certificate's end
+        // rustls reports the end of a certificate with its date, so this error comes from
+        // `Clients::verify`
         CertificateError::Expired => super::AUTHORITY_OUT_OF_TIME.to_owned(),
         CertificateError::NotValidYetContext { not_before, .. } => {
             format!("it is not valid yet, but from {} on", time_text(not_before.as_secs()))

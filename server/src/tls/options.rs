@@ -79,14 +79,15 @@ impl TlsOptions {
     }
 
     /// Refuses the client certificates that revocation lists in PEM files name. Each authority in a
-    /// client's chain needs a list that has not ended: without one its certificates are refused.
+    /// client's chain needs a list that has not ended. Without such a list, the certificates of
+    /// this authority are refused.
     #[must_use]
     pub fn revocation_lists(mut self, paths: Vec<PathBuf>) -> Self {
         self.revocation_lists = paths;
         self
     }
 
-    /// The clock by which certificates and tickets are judged; the system's by default.
+    /// Sets the clock for the dates of certificates and tickets. The default is the system's clock.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;

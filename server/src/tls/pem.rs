@@ -16,23 +16,23 @@ use crate::error::{CertificateFault, Error};
 /// Longer than anybody types.
 const PASSPHRASE_BYTES_MAX: usize = 1 << 10;
 
-/// The list of an authority that has revoked 200,000 certificates.
+/// Enough for the list of an authority that has revoked 200,000 certificates.
 const LISTS_BYTES_MAX: usize = 16 << 20;
 
 type Lists = Vec<CertificateRevocationListDer<'static>>;
 
-/// The contents of the files that are about clients.
+/// The contents of the files about clients.
 pub(super) struct ClientFiles {
     /// The file of the authorities.
     pub(super) path: PathBuf,
     pub(super) authorities: Vec<CertificateDer<'static>>,
-    /// By their files.
+    /// The revocation lists of each file.
     pub(super) lists: Vec<(PathBuf, Lists)>,
     pub(super) asked: ClientCertificates,
 }
 
 impl ClientFiles {
-    /// `None` where clients are not asked for a certificate.
+    /// Reads the files; `None` if clients are not asked for a certificate.
     ///
     /// # Errors
     /// `ClientAuthorities`, `RevocationList`.
@@ -61,7 +61,7 @@ pub(super) fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, C
     if found.is_empty() { Err(CertificateFault::NoAuthority) } else { Ok(found) }
 }
 
-/// The revocation lists in a file, one at least.
+/// Reads the revocation lists in a file; there must be at least one.
 fn lists(path: &Path) -> Result<Lists, CertificateFault> {
     let found = crl::lists(&bounded(path, LISTS_BYTES_MAX)?)?;
     if found.is_empty() {
@@ -73,7 +73,7 @@ fn lists(path: &Path) -> Result<Lists, CertificateFault> {
     }
 }
 
-/// Seconds since 1970, 0 before.
+/// Returns the seconds since 1970; 0 for an earlier time.
 pub(super) fn seconds(time: DateTime<Utc>) -> u64 {
     u64::try_from(time.timestamp()).unwrap_or(0)
 }

@@ -1,12 +1,13 @@
-//! One connection's part in resumption: its tickets say from when to when the verdict of the full
-//! handshake holds, and none is taken beyond that.
+//! The resumption of one connection's session. A ticket contains the time in which the verdict of
+//! the full handshake is valid, and no ticket is accepted outside that time.
 //!
-//! A resumed session has the certificates of its first handshake, and rustls does not look at them
-//! again. So each ticket begins with the time of that first handshake and the end of its verdict:
-//! that of both chains, of the client's authorities and their revocation lists, a day later at the
-//! most. A resumed connection writes the same bounds into its own tickets. A ticket out of its bounds
-//! does not open: the handshake becomes a full one, and the certificate is verified as it is now. A
-//! ticket opens only with the configuration that it was made with, so other files end all of them.
+//! A resumed session has the certificates of its first handshake, and rustls does not verify them
+//! again. So each ticket begins with the time of that first handshake and with the end of its
+//! verdict. The end is the earliest end of both chains, of the client's authorities and of their
+//! revocation lists, and at most one day after the handshake. A resumed connection writes the same
+//! bounds into its own tickets. A ticket outside its bounds is not decrypted: the handshake becomes
+//! a full one, which verifies the certificate again. A ticket is decrypted only with the
+//! configuration that encrypted it, so a reload of the files ends all tickets.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,7 +21,7 @@ use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
 use super::clients::Clients;
 use super::clock::Clock;
 
-/// Longest time from a full handshake to the last that goes on from it.
+/// The longest time from a full handshake to the last handshake that resumes its session.
 const RESUMPTION_SECONDS_MAX: u64 = 24 * 3600;
 
 /// The tickets and the verifier of one connection.
@@ -29,13 +30,13 @@ pub(super) struct Session {
     clients: Option<Arc<Clients>>,
     tickets: Arc<dyn ProducesTickets>,
     clock: Clock,
-    /// The end of the server's own chain.
+    /// The end of the server's own chain, in seconds since 1970.
     own_end: u64,
-    /// The bounds of the full handshake, once they are known.
+    /// The bounds of the full handshake, after they are known.
     bounds: Mutex<Option<Bounds>>,
 }
 
-/// The first and the last second of a verdict, since 1970.
+/// The first and the last second for which a verdict is valid, since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Bounds {
     start: u64,
@@ -60,7 +61,7 @@ impl Session {
         *self.bounds.lock().unwrap_or_else(PoisonError::into_inner) = Some(bounds);
     }
 
-    /// The bounds that are set, or those of a client without a certificate.
+    /// Returns the known bounds, or the bounds for a client without a certificate.
     fn bounds(&self, now: u64) -> Bounds {
         let known = *self.bounds.lock().unwrap_or_else(PoisonError::into_inner);
         known.unwrap_or_else(|| Bounds::after(now, self.own_end))
@@ -72,7 +73,7 @@ impl Session {
 }
 
 impl Bounds {
-    /// A full handshake was at `start`, and what it verified holds until `end`.
+    /// Returns the bounds after a full handshake at `start` whose verdict is valid until `end`.
     fn after(start: u64, end: u64) -> Self {
         Self { start, end: end.min(start.saturating_add(RESUMPTION_SECONDS_MAX)) }
     }
@@ -87,7 +88,7 @@ impl ProducesTickets for Session {
         self.tickets.enabled()
     }
 
-    /// A client has no use for a ticket that would not be taken.
+    /// Ends with the bounds: a client has no use for a ticket that would be refused.
     fn lifetime(&self) -> u32 {
         let left = self.now().map_or(0, |now| self.bounds(now).end.saturating_sub(now));
         self.tickets.lifetime().min(u32::try_from(left).unwrap_or(u32::MAX))
@@ -116,7 +117,7 @@ impl ProducesTickets for Session {
     }
 }
 
-/// The verifier of the listener's clients, which notes until when its verdict holds.
+/// The verifier of the listener's clients. It stores the bounds of its verdict.
 impl ClientCertVerifier for Session {
     fn offer_client_auth(&self) -> bool {
         self.verifier().is_some_and(ClientCertVerifier::offer_client_auth)
@@ -195,11 +196,11 @@ mod tests {
         time.fetch_add(1, Ordering::Relaxed);
         let late = connection();
         assert!(late.decrypt(&ticket).is_none());
-        // what follows is a full handshake with a chain of its own
+        // the next handshake is a full one with its own bounds
         let ticket = late.encrypt(b"a session").unwrap();
         time.fetch_add(RESUMPTION_SECONDS_MAX, Ordering::Relaxed);
         assert!(connection().decrypt(&ticket).is_some());
-        // a clock that was set back has not seen that handshake yet
+        // after the clock is set back, that handshake is in the future
         time.store(999_999, Ordering::Relaxed);
         assert!(connection().decrypt(&ticket).is_none());
         assert!(connection().decrypt(b"").is_none());

@@ -1,5 +1,5 @@
-//! The dates in the files of a listener: its own chain, the authorities of its clients and their
-//! revocation lists; and the notices about them for an administrator.
+//! The dates in the files of a listener, and the notices about them for an administrator. The files
+//! contain the server's own chain, the authorities of its clients and their revocation lists.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -14,19 +14,19 @@ use super::TlsOptions;
 use super::pem::{self, ClientFiles};
 use crate::error::Error;
 
-/// Days before its end from which something is warned of: time to renew it.
+/// The days before an end when the warnings begin: enough time for a renewal.
 const WARNING_DAYS: i64 = 30;
 
-/// Something that an administrator should know of a listener's files.
+/// Something that an administrator should know about a listener's files.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Notice {
     /// Connections fail because of it.
     Fault(String),
-    /// It works, and will not for long, or is not what was meant.
+    /// It works, but will end soon or is probably not intended.
     Warning(String),
 }
 
-/// The dates of a listener's files, as they were loaded.
+/// The dates in a listener's files when they were loaded.
 #[derive(Clone, Debug)]
 pub(super) struct Dates {
     dates: Vec<Dated>,
@@ -34,7 +34,7 @@ pub(super) struct Dates {
     notices: Vec<Notice>,
 }
 
-/// One certificate or list.
+/// The dates of one certificate or revocation list.
 #[derive(Clone, Debug)]
 struct Dated {
     path: PathBuf,
@@ -113,7 +113,7 @@ impl Dates {
         }));
     }
 
-    /// Returns all that is to be said at `now`.
+    /// Returns the notices that are due at `now`.
     pub(super) fn notices(&self, now: DateTime<Utc>) -> Vec<Notice> {
         let timely = self.dates.iter().filter_map(|dated| dated.notice(now));
         timely.chain(self.notices.iter().cloned()).collect()
@@ -136,16 +136,16 @@ impl Dated {
             return None;
         };
         Some(match role {
-            // a bundle may have old ones
+            // a bundle may contain old authorities
             Role::Authority => Notice::Warning(text),
-            // nobody looks at the beginning of a list
+            // nobody checks the start of a list
             Role::List if now < *start => Notice::Warning(text),
             Role::Own | Role::List => Notice::Fault(text),
         })
     }
 
-    /// The time before its end in which it is warned of. A list is renewed much more often than a
-    /// certificate, so a third of its time is early enough.
+    /// Returns the time before the end in which there is a warning. A list is renewed much more
+    /// often than a certificate, so the last third of its validity is enough.
     fn warned(&self) -> TimeDelta {
         let days = TimeDelta::days(WARNING_DAYS);
         match self.role {

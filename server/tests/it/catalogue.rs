@@ -148,7 +148,7 @@ fn an_unreadable_folder_is_no_error_for_the_rest() {
                 0
             );
         }
-        // there may be files in them that are asked for
+        // these folders may contain files that match
         for (name, folder) in [
             ("**/*.csv", "closed: "),
             ("open/*/*.csv", "open/closed: "),
@@ -163,7 +163,7 @@ fn an_unreadable_folder_is_no_error_for_the_rest() {
     unprivileged(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let fixture = runtime.block_on(asked);
-        // or the folder of the test stays
+        // otherwise the folder of the test cannot be removed
         for folder in ["closed", "open/closed"] {
             std::fs::set_permissions(fixture.data().join(folder), Permissions::from_mode(0o700))
                 .unwrap();

@@ -256,7 +256,7 @@ fn revoked_certificates_are_gathered_in_one_list() {
         let lists = sift_proto::crl::lists(&text).unwrap();
         sift_proto::crl::RevocationList::parse(&lists[0]).unwrap()
     };
-    // nothing is revoked yet, but servers want a list
+    // a server needs a list even if nothing is revoked
     let said = succeed(folder.path(), &["revoke", "--dir", "."]);
     assert!(said.contains("authority.crl: revokes 0 certificates, 0 of them new; valid until "));
     assert_eq!(mode(&at("authority.crl")), 0o644);
@@ -265,7 +265,7 @@ fn revoked_certificates_are_gathered_in_one_list() {
         succeed(folder.path(), &["issue", name, "--client", "--dir", ".", "-o", &file]);
     }
     succeed(folder.path(), &["revoke", "anna.pem", "--dir", "."]);
-    // by its number, as people may write it who have no copy of it
+    // by its serial number, for people who have no copy of the certificate
     let sheet = succeed(folder.path(), &["show", "otto.pem"]);
     assert!(sheet.contains("known as     cn:otto\n"), "{sheet}");
     let (_, serial) = sheet.split_once("serial       ").unwrap();

@@ -41,7 +41,7 @@ async fn count(connection: &mut Connection) {
     assert!(stream.next().await.unwrap().is_none());
 }
 
-/// A server certificate for 127.0.0.1 and the given name, in place of `siftd.pem`.
+/// Replaces `siftd.pem` by a server certificate for 127.0.0.1 and the given name.
 fn replace(fixture: &Fixture, name: &str) {
     let made = fixture.issue(name, |params| {
         params.extended_key_usages = Vec::new();

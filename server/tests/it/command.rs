@@ -98,7 +98,7 @@ pub(crate) struct Running {
     log: mpsc::Receiver<String>,
 }
 
-/// The lines of a log, read as they come: a server whose log nobody reads stands still.
+/// Reads the lines of a log at once: a server blocks if nobody reads its log.
 fn lines(log: ChildStderr) -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel();
     std::thread::spawn(move || {
@@ -138,7 +138,7 @@ impl Running {
         self.line_with(&format!("\"message\":\"{message}\""))
     }
 
-    /// The next line of the log with this text in it.
+    /// Returns the next line of the log that contains this text.
     pub(crate) fn line_with(&mut self, text: &str) -> String {
         let line = self.log.iter().find(|line| line.contains(text));
         line.unwrap_or_else(|| panic!("no `{text}` in the log"))
@@ -214,7 +214,7 @@ fn a_level_of_the_log_that_is_none_ends_the_start() {
     }
 }
 
-/// A line of the log, whose values are plain.
+/// Parses a line of the JSON log, and checks that its values are plain.
 fn record(line: &str) -> serde_json::Map<String, serde_json::Value> {
     let record: serde_json::Map<_, _> = serde_json::from_str(line).unwrap();
     for (name, value) in &record {
@@ -263,7 +263,7 @@ async fn the_json_log_has_plain_values_and_both_levels() {
     let error = connection.files("a\"[").await.unwrap_err();
     assert!(error.status().is_some());
     assert_eq!(record(&siftd.line("request"))["file"], "a\"[");
-    // a goodbye is no event
+    // the closing message of TLS is not logged
     drop(connection);
     let mut connection = sift_client::Connection::connect(&options).await.unwrap();
     connection.report().await.unwrap();
@@ -280,13 +280,13 @@ async fn who_leaves_without_a_goodbye_is_logged_in_our_words() {
     let mut tls = tls_to(address, client(&fixture)).await.unwrap();
     tls.welcome(hello(3)).await;
     siftd.line("connection");
-    // the operating system ends the stream, TLS does not
+    // the stream ends in TCP, without the closing message of TLS
     tls.stream.get_mut().0.shutdown().await.unwrap();
     let line = record(&siftd.line("connection ended"));
     assert_eq!(line["reason"], "the client went away without the end of its TLS stream");
 }
 
-/// Encrypted, everybody is let in, and everything is logged.
+/// Starts an encrypted server without log-in that logs everything.
 fn configured_for_debug(fixture: &Fixture) -> Running {
     let (data, certificate) = (fixture.data(), fixture.certificate());
     let arguments =
@@ -296,10 +296,10 @@ fn configured_for_debug(fixture: &Fixture) -> Running {
     Running::of(siftd.env("SIFT_LOG", "debug"))
 }
 
-/// Enough of a file for a scan to have something to show for it.
+/// The number of bytes after which a scan has visible statistics.
 const SOME_BYTES: u64 = 64 << 20;
 
-/// Waits until the process has read so much of its files.
+/// Waits until the process has read this number of bytes from its files.
 async fn has_read(siftd: &Running, bytes: u64) {
     let path = format!("/proc/{}/io", siftd.child.id());
     let read = || {
@@ -318,7 +318,7 @@ async fn has_read(siftd: &Running, bytes: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_select_that_was_given_up_is_logged_with_what_it_had_done() {
     let fixture = Fixture::new();
-    // an answer of one record, long after the client has given up
+    // the answer has one record, which comes long after the client has given up
     fixture.zeros("zeros.dat", 256 << 30);
     let mut siftd = Running::start(&fixture, &["--plain", "--no-secure"]);
     let address = siftd.address("listening, plain");

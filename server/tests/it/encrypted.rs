@@ -122,7 +122,7 @@ async fn what_is_encrypted_is_described_as_protected() {
     let pay = plain.message::<Description>(Kind::Description).await;
     assert!(!pay.network_encrypt);
     assert_eq!(fields(&pay), [("id".to_owned(), false), ("pay".to_owned(), true)]);
-    // a list says the same
+    // a list tells the same
     plain.send(Kind::List, &ListRequest { pattern: String::new() }).await;
     let list = plain.message::<FileList>(Kind::FileList).await.files;
     let listed: Vec<_> = list.iter().map(|file| (&file.path[..], file.network_encrypt)).collect();
@@ -160,7 +160,7 @@ async fn a_key_that_is_missing_or_another_is_told() {
     assert_eq!(refused, (Status::RecordInvalid, why.to_owned()));
 }
 
-/// Which columns a row filter reads is not for those who are under it.
+/// A reader under a row filter is not told which columns the filter reads.
 #[tokio::test]
 async fn a_key_that_a_row_filter_lacks_is_told_to_nobody() {
     let fixture = fixture(&[("footer", FOOTER)]);

@@ -87,8 +87,8 @@ impl Fixture {
         path
     }
 
-    /// A revocation list of the authority beside the data root, which names the certificates in some
-    /// files and is valid until `end`.
+    /// Makes a revocation list of the authority beside the data root. It names the certificates in
+    /// some files and is valid until `end`.
     pub(crate) fn revoke(&self, name: &str, revoked: &[&Path], end: SystemTime) -> PathBuf {
         let revoked = revoked.iter().map(|path| {
             let der = CertificateDer::from_pem_file(path).unwrap();
@@ -255,11 +255,11 @@ impl Served {
     }
 }
 
-/// Runs `test` in a thread that may read only what its permissions say, as root too; so may what it
-/// starts.
+/// Runs `test` in a thread that may read only what file permissions allow, even as root. The same
+/// is true for everything that it starts.
 pub(crate) fn unprivileged(test: impl FnOnce() + Send + 'static) {
     let run = || {
-        // whoever is not root has nothing to give up
+        // a user who is not root has no capabilities to drop
         let _kept = set_capabilities_secure_bits(CapabilitiesSecureBits::NO_ROOT);
         let none = CapabilitySet::empty();
         set_capabilities(
@@ -279,8 +279,7 @@ pub(crate) fn resident_bytes() -> u64 {
     line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() * 1024
 }
 
-/// Whether `path` is there; for processes that tests start.
-/// Writes into a file where it is, and sets its time of modification back.
+/// Writes into an existing file, and sets its time of modification back.
 pub(crate) fn write_unseen(path: &Path, bytes: &[u8], at: u64) {
     let file = File::options().write(true).open(path).unwrap();
     let modified = file.metadata().unwrap().modified().unwrap();

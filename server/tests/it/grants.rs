@@ -124,7 +124,7 @@ async fn each_lists_what_he_may_read() {
     assert_eq!(files(&mut peer::user(&served, "bob").await, "").await.len(), 4);
     assert_eq!(files(&mut peer::user(&served, "eve").await, "**/*").await, []);
     let guest = files(&mut peer::plain(&served).await, "*").await;
-    // how long the file is tells of the columns that he may not see
+    // the length of the file depends on columns that the guest may not see
     assert_eq!(guest, [("orders.csv".to_owned(), None)]);
 }
 

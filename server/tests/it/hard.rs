@@ -1,5 +1,5 @@
-//! Selects that take minutes if nobody ends them: they end when they are cancelled, when the client
-//! leaves and when their time is over, and nobody waits for them meanwhile.
+//! Selects that would take minutes. They stop when they are cancelled, when the client leaves and
+//! when their time is over, and other clients do not wait for them.
 
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use crate::fixture::{Fixture, PATIENCE, Served};
 use crate::peer::{self, Peer, sql};
 
-/// A text of one mebibyte, a pattern that all but matches everywhere in it, and both in many records;
-/// and a small file.
+/// Serves a file with many records, each with a text of one mebibyte and a pattern that almost
+/// matches everywhere in it, and a small file.
 async fn hard(limits: Limits) -> Served {
     let fixture = Fixture::with_files();
     let near_miss = format!("%{}_b%", "a".repeat(128 << 10));
@@ -29,7 +29,7 @@ async fn hard(limits: Limits) -> Served {
 
 const MATCHED: &str = "SELECT count(*) FROM 'hard.jsonl' WHERE t LIKE p";
 
-/// That the pool, whatever has held it, answers within seconds.
+/// Checks that the pool answers within seconds.
 async fn is_free<S: AsyncRead + AsyncWrite + Unpin>(peer: &mut Peer<S>) {
     let started = Instant::now();
     peer.select(&sql("SELECT sum(n) FROM 'many.dat'")).await;
@@ -111,7 +111,7 @@ async fn the_time_of_a_client_that_reads_slowly_is_its_own() {
             Kind::Failure => panic!("{:?} after {frames} frames", started.elapsed()),
             _ => frames += 1,
         }
-        // longer than the server may work, altogether
+        // together, these waits are longer than the time limit of the work
         if frames < 4 {
             let read_later = Instant::now() + Duration::from_millis(500);
             tokio::time::sleep_until(read_later.into()).await;
@@ -120,7 +120,7 @@ async fn the_time_of_a_client_that_reads_slowly_is_its_own() {
     assert!(started.elapsed() > Duration::from_secs(1));
 }
 
-/// One thread for all connections: whoever holds it holds all of them.
+/// All connections share one thread here: work that blocks it blocks all of them.
 #[tokio::test]
 async fn connections_do_not_wait_for_what_only_looks_brief() {
     let served = hard(Limits::default()).await;

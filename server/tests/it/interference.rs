@@ -1,9 +1,9 @@
-//! Servers that differ only in what is hidden answer alike.
+//! Servers that differ only in hidden data give the same answers.
 //!
-//! Each server has the same visible records. What is not granted, or may not leave on the channel,
-//! differs: its values, how many there are, how they are spread, how long they are, whether they
-//! are NULL, and whether they decode. A few thousand requests of every kind go to all servers, and
-//! all frames of the answers are compared byte by byte. Only times are left out.
+//! Each server has the same visible records. The data that is not granted, or that may not be sent
+//! on the channel, differs: in its values, its number of records, their positions, their lengths,
+//! their NULLs, and in whether they decode. A few thousand requests of every kind go to all
+//! servers, and all frames of the answers are compared byte by byte. Only times are left out.
 
 mod questions;
 mod world;
@@ -25,16 +25,16 @@ use crate::peer::{self, Peer, sql};
 use questions::Questions;
 use world::{Hidden, World};
 
-/// How something is hidden, and from whom.
+/// The way in which data is hidden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hiding {
-    /// Ann may see the records of `owner = 'ann'`.
+    /// Ann may see only the records with `owner = 'ann'`.
     Rows,
-    /// Ann may not see `salary` and `memo`.
+    /// Ann may not see the columns `salary` and `memo`.
     Columns,
-    /// Both.
+    /// Both at once.
     Both,
-    /// `salary` and `memo` may not leave in the clear.
+    /// The columns `salary` and `memo` may not be sent in the clear.
     Channel,
 }
 
@@ -75,7 +75,7 @@ fn grants() -> Vec<Grant> {
     ]
 }
 
-/// A server with the files of every kind of hiding.
+/// Starts a server with the files for every kind of hiding.
 async fn serve(hidden: Hidden) -> Served {
     let fixture = Fixture::new();
     for hiding in Hiding::ALL {
@@ -83,7 +83,7 @@ async fn serve(hidden: Hidden) -> Served {
         world.write(&fixture, hiding.folder());
     }
     let users = fixture.users(&[("ann", &[])]);
-    // small morsels, so that hidden records decide much about where they end
+    // small morsels, so that hidden records influence where they end
     let limits = Limits { morsel_bytes: NonZeroUsize::new(16 << 10).unwrap(), ..Limits::default() };
     let options = TlsOptions::new(fixture.certificate(), Level::Three);
     fixture.serve_access(options, limits, Access::secure(users, grants())).await
@@ -99,7 +99,7 @@ enum Request {
     Fetch(FetchRequest),
 }
 
-/// The frames of an answer, without times.
+/// Returns the frames of an answer, without times.
 async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     peer: &mut Peer<S>,
     request: &Request,
@@ -140,7 +140,7 @@ fn timeless(frame: Frame) -> Vec<u8> {
     }
 }
 
-/// Asks all servers the same and compares what they say.
+/// Sends the same requests to all servers and compares the answers.
 async fn compare<S: AsyncRead + AsyncWrite + Unpin>(
     peers: &mut [Peer<S>],
     hidden: &[Hidden],
@@ -182,7 +182,7 @@ struct Tally {
     frames: usize,
 }
 
-/// Every request about the files of one folder.
+/// Returns all requests about the files of one folder.
 fn requests(hiding: Hiding, seed: u64) -> Vec<Request> {
     let mut questions = Questions::new(seed, hiding.hides_columns());
     let mut requests = Vec::new();
@@ -234,7 +234,7 @@ async fn servers_that_differ_in_what_is_hidden_answer_alike() {
                 compare(&mut peers, &Hidden::ALL, &requests).await
             }
         };
-        // many are answered, with batches; some have to fail
+        // many requests are answered with batches, and some have to fail
         assert!(tally.answers > tally.requests / 3, "{hiding:?}: {tally:?}");
         assert!(tally.failures > tally.requests / 50, "{hiding:?}: {tally:?}");
         assert!(tally.frames > tally.requests * 3 / 2, "{hiding:?}: {tally:?}");

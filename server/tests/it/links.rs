@@ -1,4 +1,5 @@
-//! Symbolic links within the data root: a file with two names is granted, and protected, by both.
+//! Symbolic links within the data root: a file with two names needs a grant for both, and has the
+//! protection of both.
 
 use std::os::unix::fs::symlink;
 
@@ -57,7 +58,7 @@ async fn served() -> Served {
     fixture.serve_users(users, grants).await
 }
 
-/// All answers are those for a name that never was.
+/// Checks that all answers are the same as for a name that never existed.
 async fn is_unknown<S: AsyncRead + AsyncWrite + Unpin>(peer: &mut Peer<S>, name: &str) {
     let unknown = (Status::UnknownFile, format!("`{name}`: unknown file"));
     let select = format!("SELECT * FROM '{name}'");
@@ -96,7 +97,7 @@ async fn a_link_to_what_is_not_granted_does_not_exist() {
     let paths: Vec<_> = list.files.iter().map(|file| &file.path[..]).collect();
     let expected = ["keys.csv", "orders.csv", "sub/keys.csv", "sub/narrow.csv", "sub/orders.csv"];
     assert_eq!(paths, expected);
-    // how long it is is not told by one name if it is not by the other
+    // the length is told only if both names are granted as a whole
     for file in &list.files {
         assert_eq!(file.bytes.is_some(), file.path.ends_with("keys.csv"), "{}", file.path);
     }
@@ -112,7 +113,7 @@ async fn a_link_shows_what_both_names_do() {
         ("sub/up/orders.csv", &["id", "price"], &[2, 3]),
         ("sub/up/sub/orders.csv", &["id", "price"], &[2, 3]),
         ("sub/narrow.csv", &["id"], &[2]),
-        // by its own name sub/up/sub/narrow.csv, which another grant is for
+        // its own name is sub/up/sub/narrow.csv, for which there is another grant
         ("sub/up/sub/narrow.csv", &["id", "price"], &[2, 3]),
     ] {
         for _ in 0..2 {
@@ -131,7 +132,7 @@ async fn a_link_shows_what_both_names_do() {
     }
     let (status, text) = ann.select_refused(&sql("SELECT card FROM 'sub/narrow.csv'")).await;
     assert_eq!(status, Status::UnknownColumn, "{text}");
-    // files that are granted by different pairs are not granted alike
+    // files with different pairs of grants cannot be selected together
     let (_, text) = ann.select_refused(&sql("SELECT id FROM 'sub/*r*.csv'")).await;
     assert!(text.contains("you may not see the same of"), "{text}");
     let one = ann.select(&sql("SELECT id FROM 'sub/ord*.csv'")).await;
@@ -147,7 +148,7 @@ async fn the_protection_of_the_target_holds_for_the_link() {
         assert_eq!(status, Status::NetworkEncryptRequired, "{text}");
         guest.select(&sql(format!("SELECT n FROM '{name}'"))).await;
     }
-    // a descriptor that a link does not lead to is not one that is missing
+    // a descriptor that is a link to nothing does not count as missing
     symlink("nothing", served.fixture.data().join("orders.csv.toml")).unwrap();
     let (status, _) = guest.select_refused(&sql("SELECT id FROM 'sub/orders.csv'")).await;
     assert_eq!(status, Status::NetworkEncryptRequired);

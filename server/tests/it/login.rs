@@ -231,7 +231,7 @@ async fn a_name_of_the_wrong_kind_is_nobody() {
     let ip = |address: &str| vec![SanType::IpAddress(address.parse().unwrap())];
     for (common, alternative, expected) in [
         ("bob", vec![], Some("bob")),
-        // whoever has other names has no common name
+        // with alternative names, the common name does not count
         ("bob", dns("cat.example.com"), None),
         ("bob", ip("10.0.0.8"), None),
         ("Bob", vec![], None),
@@ -246,7 +246,7 @@ async fn a_name_of_the_wrong_kind_is_nobody() {
         ("10.0.0.7", vec![], None),
         ("any.example.com", vec![], Some("any")),
         ("x", dns("any.example.com"), Some("any")),
-        // one certificate, two users
+        // one certificate with the names of two users
         ("x", [dns("any.example.com"), mail("ann@example.com")].concat(), None),
     ] {
         let shown = format!("{common} {alternative:?}");

@@ -38,17 +38,18 @@ mod fetch;
 mod file;
 /// What users may read, and that they learn nothing of the rest.
 mod grants;
-/// Selects that take long: how they end, and that others do not wait for them.
+/// Selects that take long: they stop, and other clients do not wait for them.
 mod hard;
 /// `siftd index`, and what servers make of indexes.
 mod index;
-/// Servers that differ only in what is hidden answer alike, in every request and every format.
+/// Servers that differ only in hidden data give the same answers, to every request and in every
+/// format.
 mod interference;
 /// Whatever is asked on whatever channel, no byte of a protected value leaves on one that may not have it.
 mod leak;
 /// Bounds in number and time, and the way down.
 mod limits;
-/// Files with two names: what symbolic links lead to.
+/// Files with two names because of symbolic links.
 mod links;
 /// Who is let in.
 mod login;
@@ -62,7 +63,7 @@ mod peers;
 mod protection;
 /// `siftd query`: the same scan without a server and without protection.
 mod query;
-/// Files and folders that are renamed while they are asked for.
+/// Files and folders that are renamed while they are requested.
 mod renames;
 /// The answer to each kind of request.
 mod requests;
@@ -70,7 +71,7 @@ mod requests;
 mod statuses;
 /// `siftd user`: the users file.
 mod user;
-/// Client certificates, authorities and revocation lists under a clock that is moved.
+/// Client certificates, authorities and revocation lists with a clock that the test sets.
 mod validity;
 /// Peers of the wrong kind: what the client learns, and what the log says.
 mod wrong_peers;

@@ -1,5 +1,5 @@
-//! Renames as fast as two threads can: what is protected, or not granted, at every moment leaves at
-//! none.
+//! Renames as fast as two threads can make them: data that is protected, or not granted, at every
+//! moment is never sent.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -21,11 +21,11 @@ use tokio::net::TcpStream;
 use crate::fixture::Fixture;
 use crate::peer::{self, Peer, sql};
 
-/// Stands in every protected value, and nowhere else.
+/// The mark in every protected value; no other value contains it.
 const MARK: &str = "WATERMARK";
 
-/// Long enough for thousands of renames and, of a server that judges one file and opens another,
-/// for several leaks.
+/// The time of an attack: enough for thousands of renames. A server that checks one file and opens
+/// another would leak several times.
 const ATTACK_TIME: Duration = Duration::from_millis(1500);
 
 const PROTECTED: &str = "network_encrypt = true\n";
@@ -43,19 +43,19 @@ fn exchange(a: &Path, b: &Path) {
     renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE).unwrap();
 }
 
-/// Makes a symbolic link, or has it lead elsewhere.
+/// Makes a symbolic link, or changes its target.
 fn lead(link: &Path, target: &str) {
     let beside = link.with_extension("new");
     symlink(target, &beside).unwrap();
     fs::rename(beside, link).unwrap();
 }
 
-/// Folders, one with a protected file and its descriptor, take each other's names.
+/// Two folders exchange their names; one has a protected file and its descriptor.
 fn folders(data: &Path) {
     exchange(&data.join("a"), &data.join("b"));
 }
 
-/// A link leads to one folder and to the other, and another one to a file of each.
+/// One link leads to one folder and then to the other; another link leads to a file in each.
 fn links(data: &Path) {
     for to in ["vault", "public"] {
         lead(&data.join("link"), to);
@@ -63,7 +63,7 @@ fn links(data: &Path) {
     }
 }
 
-/// A protected file takes a name in the clear and gives it back. It is never without a descriptor.
+/// A protected file takes the name of an open file and gives it back. It always has a descriptor.
 fn files(data: &Path) {
     let (x, vault) = (data.join("x.csv"), data.join("vault.csv"));
     let described = data.join("x.csv.toml");
@@ -73,7 +73,7 @@ fn files(data: &Path) {
     fs::remove_file(described).unwrap();
 }
 
-/// A file that is not granted comes into a folder after that has lost the name that is.
+/// A file that is not granted moves into a folder after this folder has lost the granted name.
 fn granted(data: &Path) {
     let (granted, closed) = (data.join("granted"), data.join("closed"));
     exchange(&granted, &closed);
@@ -82,7 +82,7 @@ fn granted(data: &Path) {
     exchange(&granted, &closed);
 }
 
-/// Does `work` again and again in another thread, until it is dropped.
+/// A thread that repeats `work` until it is dropped.
 struct Attack {
     is_over: std::sync::Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<u64>>,
@@ -103,7 +103,7 @@ impl Attack {
         Self { is_over, thread: Some(thread) }
     }
 
-    /// Rounds of renames that there were.
+    /// Ends the attack and returns the number of its rounds.
     fn end(mut self) -> u64 {
         self.is_over.store(true, Ordering::Relaxed);
         self.thread.take().unwrap().join().unwrap()
@@ -139,8 +139,8 @@ fn fixture() -> Fixture {
     fixture
 }
 
-/// Asks about a file in every way, and looks at all that comes. Returns the number of Selects and
-/// fetches that came to their end.
+/// Sends every kind of request about a file, and checks all answers. Returns the number of Selects
+/// and fetches that were answered.
 async fn ask(peer: &mut Peer<TcpStream>, file: &str) -> usize {
     let mut answered = 0;
     let select = format!("SELECT * FROM '{file}'");
@@ -190,7 +190,8 @@ async fn answer(peer: &mut Peer<TcpStream>, kind: Kind, request: &impl Message) 
     }
 }
 
-/// Asks about files while two threads rename them, with files that are kept open and without.
+/// Sends requests about files while two threads rename them, with a large and with a small cache of
+/// open files.
 async fn attack(work: [fn(&Path); 2], names: &[&str]) {
     for sources_max in [64, 1] {
         let fixture = fixture();
@@ -219,7 +220,7 @@ async fn attack(work: [fn(&Path); 2], names: &[&str]) {
         }
         assert!(answered > 0);
 
-        // in the end everything is where it was
+        // in the end, every file has its own name again
         for (name, status) in [
             ("vault/x.csv", Status::NetworkEncryptRequired),
             ("vault.csv", Status::NetworkEncryptRequired),

@@ -1,5 +1,5 @@
-//! Client certificates under a clock that is moved: their ends, those of their authorities and of
-//! revocation lists, at first and at resumed connections.
+//! Client certificates with a clock that the test sets: their ends, and the ends of their
+//! authorities and revocation lists, for new and for resumed sessions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ use crate::peer::{client_with, hello, tls_channel};
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
 
-/// The server's time, which begins at that of this machine.
+/// The server's clock, which starts at the time of this machine.
 #[derive(Clone)]
 struct Time {
     start: SystemTime,
@@ -35,7 +35,7 @@ struct Time {
 
 impl Time {
     fn new() -> Self {
-        // certificates have whole seconds
+        // the times in certificates are whole seconds
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let start = UNIX_EPOCH + Duration::from_secs(seconds);
         Self { start, passed: Arc::default() }
@@ -54,7 +54,7 @@ impl Time {
         self.passed.store(seconds, Ordering::Relaxed);
     }
 
-    /// Sets an end that many seconds from the start.
+    /// Returns a change of the parameters that sets the end to `seconds` after the start.
     fn ends(&self, seconds: u64) -> impl FnOnce(&mut CertificateParams) {
         let end = self.at(seconds).into();
         move |params| params.not_after = end
@@ -67,14 +67,14 @@ fn options(fixture: &Fixture, time: &Time) -> TlsOptions {
         .clock(time.clock())
 }
 
-/// Connects to the end of Hello: how the handshake went, or what the client hears.
+/// Connects and sends Hello. Returns the kind of the handshake, or the error that the client sees.
 async fn connect(served: &Served, config: &ClientConfig) -> Result<HandshakeKind, String> {
     let mut peer = match tls_channel(served, config.clone()).await {
         Ok(peer) => peer,
         Err(error) => return Err(error.to_string()),
     };
     peer.send(Kind::Hello, &hello(3)).await;
-    // a server of TLS 1.3 looks at the certificate when the client is through with its handshake
+    // with TLS 1.3, the server verifies the certificate after the client has ended its handshake
     match peer.stream.read(&mut [0]).await {
         Ok(0) => Err("closed".to_owned()),
         Ok(_) => Ok(peer.stream.get_ref().1.handshake_kind().unwrap()),
@@ -90,14 +90,16 @@ async fn resumed(served: &Served, config: &ClientConfig) {
     assert_eq!(connect(served, config).await, Ok(HandshakeKind::Resumed));
 }
 
-/// Files with an authority of their own: its certificate, and a client's with the chain to it.
+/// Files with an authority of its own: the authority's certificate, and a client's certificate with
+/// its chain.
 struct Chain {
     authority: PathBuf,
     client: PathBuf,
 }
 
 impl Chain {
-    /// The ends of the authority, of the intermediate one and of the client's certificate.
+    /// Makes the files. `ends` are the ends of the authority, the intermediate authority and the
+    /// client.
     fn new(fixture: &Fixture, time: &Time, ends: [u64; 3]) -> Self {
         let authority = |name: &str, end: u64| {
             let mut params = CertificateParams::default();
@@ -137,7 +139,7 @@ async fn an_expired_certificate_goes_on_by_no_ticket() {
         time.set(HOUR);
         resumed(&served, &config).await;
         time.set(HOUR + 1);
-        // the second time there is perhaps no ticket left
+        // at the second time, there may be no ticket left
         for _ in 0..2 {
             let refusal = connect(&served, &config).await.unwrap_err();
             assert!(refusal.contains("CertificateExpired"), "{refusal}");
@@ -211,7 +213,7 @@ async fn a_chain_of_resumed_sessions_ends_a_day_after_its_first() {
             full(&served, &config).await;
             time.set(2 * DAY);
             resumed(&served, &config).await;
-            // a clock that is set back before the first handshake
+            // the clock is set back to a time before the first handshake
             time.set(0);
             full(&served, &config).await;
         }
@@ -240,7 +242,7 @@ async fn no_session_outlives_the_certificate_of_the_server() {
             full(&served, &config).await;
             time.set(HOUR);
             resumed(&served, &config).await;
-            // the client's own clock stands still, so that it sees nothing wrong
+            // the client's own clock does not change, so the client sees valid certificates
             time.set(HOUR + 1);
             full(&served, &config).await;
         }
@@ -262,7 +264,7 @@ async fn other_files_end_all_sessions() {
         resumed(&served, &config).await;
         fs::copy(stranger.outside("authority.pem"), &authority).unwrap();
         served.reloader.reload().unwrap();
-        // it has the same name
+        // the other authority has the same name
         let refusal = connect(&served, &config).await.unwrap_err();
         assert!(refusal.contains("DecryptError"), "{refusal}");
         fs::write(&authority, &own).unwrap();
@@ -294,7 +296,7 @@ async fn a_revoked_certificate_is_refused_from_the_next_reload_on() {
         assert!(refusal.contains("CertificateRevoked"), "{refusal}");
         full(&served, &bob_config).await;
 
-        // a file that does not serve changes nothing
+        // a file that cannot be used changes nothing
         fs::write(served.fixture.outside("clients.crl"), "nothing").unwrap();
         let error = served.reloader.reload().unwrap_err().to_string();
         assert!(error.contains("clients.crl: no revocation list in it"), "{error}");
@@ -322,7 +324,7 @@ async fn a_list_that_ended_or_is_missing_lets_nobody_in() {
         let refusal = connect(&served, &config).await.unwrap_err();
         assert!(refusal.contains("CertificateUnknown"), "{refusal}");
 
-        // the same name, another key: a list of somebody else
+        // a list of another authority with the same name but another key
         time.set(0);
         let own = fs::read(&list).unwrap();
         fs::copy(&theirs, &list).unwrap();

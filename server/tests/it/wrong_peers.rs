@@ -51,7 +51,8 @@ impl Ports {
             .roots(Roots::File(self.fixture.outside("authority.pem")))
     }
 
-    /// Connects, which fails: the client says `text` at first, the log has `reason` and the peer.
+    /// Connects and expects a failure: the client's message begins with `text`, and the log has
+    /// `reason` and the peer.
     async fn refused(&mut self, options: ConnectOptions, text: &str, reason: &str) {
         let error = Connection::connect(&options).await.expect_err("is refused").to_string();
         let (_, told) = error.split_once(": ").expect("a host before it");

@@ -40,11 +40,11 @@ const NAMES_BYTES_MAX: usize = 16 << 20;
 /// The most row groups: Parquet numbers them in 16 bits.
 const ROW_GROUPS_MAX: usize = 32 << 10;
 
-/// The magic of a file whose footer is encrypted.
+/// The magic bytes of a file with an encrypted footer.
 const ENCRYPTED: &[u8; 4] = b"PARE";
 
-/// Whether the footer of a Parquet file is encrypted, and with it all of the file; by its last bytes
-/// alone.
+/// Returns whether the footer of a Parquet file is encrypted, which protects the whole file. It
+/// reads only the last bytes of the file.
 ///
 /// # Errors
 /// `FileChanged` when the file ends before `bytes`, `Io`.

@@ -12,7 +12,7 @@ impl Questions {
         Self { random: Rng::with_seed(seed), hides_columns }
     }
 
-    /// A Select over a file. Not all can be answered.
+    /// Returns a random Select over a file. Some of them cannot be answered.
     pub(super) fn next(&mut self, file: &str) -> String {
         let filter = match self.random.u8(0..3) {
             0 => String::new(),
@@ -58,7 +58,7 @@ impl Questions {
             2 => format!("id < {}", number.unsigned_abs() * 3),
             3 => "note LIKE '%ababab%'".to_owned(),
             4 => format!("amount BETWEEN {number} AND {}", i32::from(number) + 200),
-            // fails where the divisor is zero
+            // fails if the divisor is zero
             5 => format!("100 / (id - {number}) < 3"),
             6 => format!("{} AND {}", self.predicate(), self.predicate()),
             7 => format!("({} OR {})", self.predicate(), self.predicate()),
@@ -69,7 +69,7 @@ impl Questions {
     fn column(&mut self) -> String {
         let columns = ["id", "owner", "city", "amount", "note"];
         match self.random.u8(0..20) {
-            // not to be seen, or not to be touched
+            // a hidden column, or a column that does not exist
             0 if self.hides_columns => "salary".to_owned(),
             1 => "nowhere".to_owned(),
             _ => columns[self.random.usize(0..columns.len())].to_owned(),

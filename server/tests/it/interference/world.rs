@@ -1,4 +1,4 @@
-//! Files in every format, of records that somebody may see and of others between them.
+//! Files in every format, with visible records and hidden records between them.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use parquet::file::properties::WriterProperties;
 use super::Hiding;
 use crate::fixture::Fixture;
 
-/// The columns that somebody may see from whom others are hidden.
+/// The columns that are visible even if others are hidden.
 pub(super) const SEEN: &[&str] = &["id", "owner", "city", "amount", "note"];
 
 /// The files of a folder.
@@ -26,17 +26,17 @@ pub(super) const FILES: &[&str] = &[
     "inferred.jsonl",
 ];
 
-/// Records of Ann's.
+/// The number of Ann's records.
 const RECORDS: i64 = 3000;
 
-/// What is hidden.
+/// The hidden data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hidden {
-    /// Next to nothing.
+    /// One hidden record.
     Little,
     /// Many records, long values.
     Much,
-    /// Records in clumps, values that do not decode.
+    /// Groups of records, and values that do not decode.
     Undecodable,
     /// NULLs.
     Null,
@@ -46,7 +46,7 @@ impl Hidden {
     pub(super) const ALL: [Self; 4] = [Self::Little, Self::Much, Self::Undecodable, Self::Null];
 }
 
-/// One record; numbers as the text formats hold them.
+/// One record, with numbers as the text formats write them.
 #[derive(Clone, Debug)]
 struct Record {
     id: i64,
@@ -58,7 +58,7 @@ struct Record {
     memo: Option<String>,
 }
 
-/// The records of a folder's files.
+/// The records of the files in a folder.
 pub(super) struct World {
     records: Vec<Record>,
     memo_bytes: usize,
@@ -66,7 +66,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(hidden: Hidden, hiding: Hiding) -> Self {
-        // the same for every server
+        // the visible records are the same for every server
         let mut seen = Rng::with_seed(1);
         let mut random = Rng::with_seed(hidden as u64 + 2);
         let mut records = Vec::new();
@@ -82,7 +82,7 @@ impl World {
             }
             records.push(record);
         }
-        // how long a hidden field is has to be hidden too
+        // the length of `memo` differs only where `memo` itself is hidden
         let is_long = hiding.hides_columns() && hidden == Hidden::Much;
         Self { records, memo_bytes: if is_long { 60 } else { 20 } }
     }
@@ -122,7 +122,8 @@ impl World {
         text
     }
 
-    /// Without a descriptor: types are by the first records, which are text where Ann's are not.
+    /// Returns a CSV file without a descriptor. Its types come from the first records, where hidden
+    /// values are texts and Ann's values are not.
     fn inferred(&self) -> String {
         let mut text = "id,owner,city,amount,salary,memo\n".to_owned();
         for Record { id, owner, city, amount, salary, memo, .. } in &self.records {
@@ -134,7 +135,7 @@ impl World {
         text
     }
 
-    /// The same, with members that visible records do not have.
+    /// Returns the same records as JSON Lines, with members that visible records do not have.
     fn inferred_jsonl(&self) -> String {
         let mut text = String::new();
         for Record { id, owner, city, salary, memo, .. } in &self.records {
@@ -182,7 +183,7 @@ impl World {
         text
     }
 
-    /// The bytes and the descriptor.
+    /// Returns the bytes and the descriptor.
     fn fixed(&self, protects: bool) -> (Vec<u8>, String) {
         let memo_bytes = self.memo_bytes;
         let fields = [
@@ -274,7 +275,7 @@ impl World {
     }
 }
 
-/// Hidden records before Ann's record `id`.
+/// Returns the number of hidden records before Ann's record `id`.
 fn between(hidden: Hidden, id: i64, random: &mut Rng) -> usize {
     match hidden {
         Hidden::Little => usize::from(id == 7),
