@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         }
         Err(fault) => {
             // nothing is left to be done when standard error is gone too
-            let _gone = writeln!(std::io::stderr(), "sift: {fault}");
+            let _gone = writeln!(std::io::stderr(), "sift: {}", fault.shown());
             ExitCode::from(FAILED)
         }
     }

@@ -64,7 +64,10 @@ impl Part {
         let Place::Regular { path, old } = Place::of(path).map_err(failed)? else {
             return Err(Usage::NotRegular(path.to_owned()).into());
         };
-        if old.is_some() {
+        if let Some(old) = &old {
+            if place::is_kept_by_folder(&path, old).map_err(failed)? {
+                return Err(Usage::NotOwn(path).into());
+            }
             // a file that may not be written may not be replaced either
             File::options().write(true).open(&path).map_err(failed)?;
         }

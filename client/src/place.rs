@@ -11,6 +11,9 @@ use rustix::fs::{Mode, OFlags};
 /// The maximal number of links on the way to a file; the kernel has the same limit.
 const LINKS_MAX: usize = 40;
 
+/// The bit of a folder's mode by which only owners rename and remove files.
+const STICKY: u32 = 0o1000;
+
 /// The mode of a new file before the umask is applied.
 const MODE_NEW: u32 = 0o666;
 
@@ -96,6 +99,14 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
+}
+
+/// Returns whether the folder keeps others from replacing `old` by another file, as /tmp does.
+pub(crate) fn is_kept_by_folder(path: &Path, old: &Metadata) -> io::Result<bool> {
+    let folder = fs::metadata(folder_of(path))?;
+    let me = rustix::process::geteuid();
+    let is_mine = me.is_root() || [old.uid(), folder.uid()].contains(&me.as_raw());
+    Ok(folder.mode() & STICKY != 0 && !is_mine)
 }
 
 /// Returns the mode for making a file that will replace `old`.

@@ -6,10 +6,12 @@
 //! contain a value of another record.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::{Array, ArrayRef, AsArray, MutableArrayData, make_array};
+use arrow::buffer::NullBuffer;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
@@ -143,14 +145,24 @@ fn until(batch: &RecordBatch, rows: usize, bytes_max: usize) -> (usize, usize) {
 }
 
 /// Returns the number of bytes of the values in some rows.
-fn bytes_of(batch: &RecordBatch, rows: std::ops::Range<usize>) -> usize {
-    let of_texts = |offsets: &[i32]| {
-        let bytes = offsets[rows.end] - offsets[rows.start];
-        usize::try_from(bytes).unwrap_or(0) + 4 * rows.len()
+fn bytes_of(batch: &RecordBatch, rows: Range<usize>) -> usize {
+    // what lies under a NULL may be of another record
+    let of_texts = |offsets: &[i32], nulls: Option<&NullBuffer>| {
+        let length = |rows: Range<usize>| {
+            usize::try_from(offsets[rows.end] - offsets[rows.start]).unwrap_or(0)
+        };
+        let bytes = match nulls.filter(|nulls| nulls.null_count() > 0) {
+            None => length(rows.clone()),
+            Some(nulls) => {
+                let valid = rows.clone().filter(|row| nulls.is_valid(*row));
+                valid.map(|row| length(row..row + 1)).sum()
+            }
+        };
+        bytes + 4 * rows.len()
     };
     let of_column = |column: &ArrayRef| match column.data_type() {
-        DataType::Utf8 => of_texts(column.as_string::<i32>().value_offsets()),
-        DataType::Binary => of_texts(column.as_binary::<i32>().value_offsets()),
+        DataType::Utf8 => of_texts(column.as_string::<i32>().value_offsets(), column.nulls()),
+        DataType::Binary => of_texts(column.as_binary::<i32>().value_offsets(), column.nulls()),
         other => other.primitive_width().unwrap_or(1) * rows.len(),
     };
     batch.columns().iter().map(of_column).sum()
@@ -201,7 +213,7 @@ mod tests {
 
     /// Makes records of different lengths. Every seventh record has NULLs, with `under_null` in the
     /// memory of the number.
-    fn records(rows: std::ops::Range<i64>, under_null: i64) -> RecordBatch {
+    fn records(rows: Range<i64>, under_null: i64) -> RecordBatch {
         let is_null = |row: &i64| row % 7 == 0;
         let nulls = NullBuffer::from_iter(rows.clone().map(|row| !is_null(&row)));
         let numbers = rows.clone().map(|row| if is_null(&row) { under_null } else { row });

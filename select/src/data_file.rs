@@ -36,6 +36,8 @@ pub(crate) struct DataFile {
     pub(crate) append_only: bool,
     /// The cached layouts of the file for views.
     pub(crate) shown: Shown,
+    /// True if a view has determined the layout.
+    of_view: bool,
 }
 
 /// How the records of the file are laid out.
@@ -133,11 +135,13 @@ impl DataFile {
             keys,
             append_only,
             shown,
+            of_view: false,
         })
     }
 
-    /// Returns the same open file with another layout of the same records, without its keys.
-    pub(crate) fn with_layout(&self, layout: Layout) -> Self {
+    /// Returns the same open file with the layout for a view, which shows records of it or none. It
+    /// has no keys.
+    pub(crate) fn of_view(&self, layout: Layout, has_records: bool) -> Self {
         let schema = match &layout {
             Layout::Csv(layout) => layout.schema(),
             Layout::Json(layout) => layout.schema(),
@@ -150,12 +154,17 @@ impl DataFile {
             layout,
             keys: Vec::new(),
             shown: Shown::default(),
+            has_records,
+            of_view: true,
             ..*self
         }
     }
 
-    /// Returns whether the types of some columns come from the first records.
+    /// Returns whether the types of some columns come from the first records, whoever may see those.
     pub(crate) fn infers_types(&self) -> bool {
+        if self.of_view {
+            return false;
+        }
         match &self.layout {
             Layout::Csv(layout) => layout.infers_types(),
             Layout::Json(layout) => layout.infers_types(),

@@ -108,47 +108,74 @@ impl FileSet {
         (0..self.names.len()).filter(may_match).collect()
     }
 
-    /// Those of them that were opened, each with its index, as one source. `first` is one of the
-    /// files, which tells the columns if there are no records in any of `opened`.
+    /// Returns the opened files, each with its index, as one source. `first` is one of the files; it
+    /// determines the columns if none of `opened` has records.
     ///
     /// # Errors
-    /// `Unsupported` when they are not of one schema, or have a column that is in the name too.
+    /// `Unsupported` when they do not have one schema, or have a column that is in the name too.
     ///
     /// # Panics
     /// When an index is not one of [`names`](Self::names).
     pub fn source(&self, first: &Source, opened: Vec<(usize, Arc<Source>)>) -> Result<Source> {
-        let refuse = |message: String| Err(Error::new(ErrorKind::Unsupported, message));
-        // of a CSV file without records no types are known
-        let opened: Vec<_> =
-            opened.into_iter().filter(|(_, source)| source.has_records()).collect();
-        let with_records = opened.first().map(|(_, source)| Arc::clone(source));
-        let first = with_records.as_deref().unwrap_or(first);
-        let fields = first.schema().fields();
+        let first = self.source_of(0, first)?;
+        let opened = opened.into_iter().map(|(index, source)| self.source_of(index, &source));
+        self.joined(&first, &opened.collect::<Result<Vec<_>>>()?)
+    }
+
+    /// Returns one opened file, with its index, as a source that has the columns of its name too.
+    ///
+    /// # Errors
+    /// `Unsupported` when a column is in the name too.
+    ///
+    /// # Panics
+    /// When the index is not one of [`names`](Self::names).
+    pub fn source_of(&self, index: usize, source: &Source) -> Result<Source> {
+        let fields = source.schema().fields();
         for key in &self.fields[..self.fields.len() - 1] {
             if fields.iter().any(|field| field.name().eq_ignore_ascii_case(key.name())) {
-                let (file, key) = (first.name(), key.name());
-                return refuse(format!(
+                let (file, key) = (source.name(), key.name());
+                let message = format!(
                     "{}: `{key}` is a column of {file} and a folder of its path too; rename the \
                      folder, or select from its files alone",
                     self.pattern
-                ));
+                );
+                return Err(Error::new(ErrorKind::Unsupported, message));
             }
         }
-        let mut parts = Vec::with_capacity(opened.len());
+        let constants = &self.constants[index];
+        let parts = source.parts.iter();
+        let parts = parts.map(|part| Part { constants: Arc::clone(constants), ..part.clone() });
+        let fields = fields.iter().chain(&self.fields).cloned().collect::<Vec<_>>();
+        let schema = Arc::new(Schema::new(fields));
+        Ok(Source::of_parts(source.name(), schema, parts.collect(), self.names.len()))
+    }
+
+    /// Returns sources of [`source_of`](Self::source_of) as one source. `first` is one of them; it
+    /// determines the columns if none of `sources` has records.
+    ///
+    /// # Errors
+    /// `Unsupported` when they do not have one schema.
+    pub fn joined(&self, first: &Source, sources: &[Source]) -> Result<Source> {
+        // the types of a text file without records are not known
+        let sources: Vec<&Source> = sources.iter().filter(|source| source.has_records()).collect();
         let mut columns = Columns::default();
-        columns.add(&self.pattern, first.name(), first.schema())?;
-        for (index, source) in opened {
-            columns.add(&self.pattern, source.name(), source.schema())?;
-            let constants = Arc::clone(&self.constants[index]);
-            parts.extend(
-                source
-                    .parts
-                    .iter()
-                    .map(|part| Part { constants: Arc::clone(&constants), ..part.clone() }),
-            );
+        let mut parts = Vec::with_capacity(sources.len());
+        for source in &sources {
+            columns.add(&self.pattern, source.name(), &self.schema_of_file(source))?;
+            parts.extend(source.parts.iter().cloned());
+        }
+        if sources.is_empty() {
+            columns.add(&self.pattern, first.name(), &self.schema_of_file(first))?;
         }
         let schema = columns.schema(self.fields.iter().cloned());
         Ok(Source::of_parts(&self.pattern, schema, parts, self.names.len()))
+    }
+
+    /// Returns the columns that a source has without those of its name.
+    fn schema_of_file(&self, source: &Source) -> Schema {
+        let fields = source.schema().fields();
+        let of_file = fields.len().saturating_sub(self.fields.len());
+        Schema::new(fields.iter().take(of_file).cloned().collect::<Vec<_>>())
     }
 }
 

@@ -5,7 +5,8 @@
 //! something about hidden records: a hidden text among numbers makes a column a text. So the
 //! columns of a view that is not whole are determined again, from the first [`RECORDS_MAX`] records
 //! that it shows, however long they are. The columns that the row filter reads keep their types,
-//! because other types would change which records it shows. Columns with withheld values are texts.
+//! because other types would change which records it shows. Hidden columns of CSV are texts, and
+//! hidden members of JSON Lines are not columns.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,19 +30,21 @@ const KEPT_MAX: usize = 16;
 
 /// The cached layouts of a file for several views.
 #[derive(Debug, Default)]
-pub(crate) struct Shown(Mutex<Vec<(By, ShownFile)>>);
+pub(crate) struct Shown(Mutex<Vec<(By, Arc<DataFile>)>>);
 
 /// The parts of a view that determine the layout of a file.
 #[derive(Clone, Debug)]
 struct By {
     filter: Option<Predicate>,
+    names: Option<Vec<String>>,
     withheld: Vec<String>,
 }
 
 impl By {
     fn of(view: &View) -> Self {
         let filter = view.row_filter().map(|filter| filter.predicate.clone());
-        Self { filter, withheld: view.withheld().to_vec() }
+        let names = view.names().map(<[String]>::to_vec);
+        Self { filter, names, withheld: view.withheld().to_vec() }
     }
 
     fn is(&self, other: &Self) -> bool {
@@ -50,16 +53,8 @@ impl By {
             (Some(filter), Some(other)) => filter.is(other),
             _ => false,
         };
-        is_same && self.withheld == other.withheld
+        is_same && self.names == other.names && self.withheld == other.withheld
     }
-}
-
-/// A file with the layout for a view.
-#[derive(Clone, Debug)]
-struct ShownFile {
-    file: Arc<DataFile>,
-    /// Says whether the view shows at least one record of the file.
-    has_records: bool,
 }
 
 /// Returns the source of a view, with columns and types from its own records.
@@ -68,17 +63,10 @@ struct ShownFile {
 /// `Io`, `FileChanged`, `Descriptor`; `Unsupported` when the files do not have one schema.
 pub(crate) fn source(view: &View) -> Result<Source> {
     let source = view.source();
-    let shown = source.parts.iter().map(|part| Ok((part, shown_file(view, part)?)));
-    let mut shown: Vec<(&Part, ShownFile)> = shown.collect::<Result<_>>()?;
-    // without records there are no types; if no file has records, one file represents all
-    if shown.iter().any(|(_, file)| file.has_records) {
-        shown.retain(|(_, file)| file.has_records);
-    } else {
-        shown.truncate(1);
-    }
     let mut columns = file_set::Columns::default();
-    let mut parts = Vec::with_capacity(shown.len());
-    for (part, ShownFile { file, .. }) in shown {
+    let mut parts = Vec::with_capacity(source.parts.len());
+    for part in &source.parts {
+        let file = shown_file(view, part)?;
         columns.add(source.name(), &file.name, &file.schema)?;
         parts.push(Part { file, index: None, ..part.clone() });
     }
@@ -87,15 +75,15 @@ pub(crate) fn source(view: &View) -> Result<Source> {
     Ok(source.with_parts(columns.schema(constants), parts))
 }
 
-fn shown_file(view: &View, part: &Part) -> Result<ShownFile> {
+fn shown_file(view: &View, part: &Part) -> Result<Arc<DataFile>> {
     let file = &part.file;
     if !file.infers_types() {
-        return Ok(ShownFile { file: Arc::clone(file), has_records: true });
+        return Ok(Arc::clone(file));
     }
     let by = By::of(view);
     let lock = || file.shown.0.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, shown)) = lock().iter().find(|(kept, _)| kept.is(&by)) {
-        return Ok(shown.clone());
+        return Ok(Arc::clone(shown));
     }
     if !may_wait() {
         return Err(Stopped.into());
@@ -105,12 +93,12 @@ fn shown_file(view: &View, part: &Part) -> Result<ShownFile> {
     if kept.len() == KEPT_MAX {
         kept.remove(0);
     }
-    kept.push((by, shown.clone()));
+    kept.push((by, Arc::clone(&shown)));
     Ok(shown)
 }
 
 /// Reads a file until a view has shown enough records of it.
-fn sampled(view: &View, part: &Part) -> Result<ShownFile> {
+fn sampled(view: &View, part: &Part) -> Result<Arc<DataFile>> {
     let filter = view.row_filter();
     let source = view.source().with_parts(Arc::clone(view.source().schema()), vec![part.clone()]);
     let columns = source.schema().fields().len();
@@ -144,19 +132,18 @@ fn sampled(view: &View, part: &Part) -> Result<ShownFile> {
         return Err(source.changed_while_read());
     }
     let kept = filter.map_or(&[][..], |filter| &filter.columns);
-    let withheld = |name: &str| view.withheld().iter().any(|withheld| withheld == name);
+    let shows = |name: &str| view.shows(name);
     let layout = match (sampler, &part.file.layout) {
         (Sampler::Csv(sampler), Layout::Csv(layout)) => {
-            Layout::Csv(layout.with_types_of(&sampler, kept, withheld))
+            Layout::Csv(layout.with_types_of(&sampler, kept, shows))
         }
         (Sampler::Json(sample), Layout::Json(layout)) => {
-            Layout::Json(layout.with_types_of(&part.file.name, sample, kept, withheld)?)
+            Layout::Json(layout.with_types_of(&part.file.name, sample, kept, shows)?)
         }
         // other formats do not infer types
-        _ => return Ok(ShownFile { file: Arc::clone(&part.file), has_records: true }),
+        _ => return Ok(Arc::clone(&part.file)),
     };
-    let file = Arc::new(part.file.with_layout(layout));
-    Ok(ShownFile { file, has_records: records > 0 })
+    Ok(Arc::new(part.file.of_view(layout, records > 0)))
 }
 
 enum Sampler {

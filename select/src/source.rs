@@ -210,7 +210,7 @@ impl Source {
 
     /// Returns whether its columns are the members of the first records, so that later ones may
     /// have others.
-    pub(crate) fn infers_columns(&self) -> bool {
+    pub fn infers_columns(&self) -> bool {
         let is_inferred = |part: &Part| match &part.file.layout {
             Layout::Json(layout) => layout.is_inferred(),
             _ => false,
@@ -229,7 +229,7 @@ impl Source {
     }
 
     /// Whether there is anything behind a header.
-    pub(crate) fn has_records(&self) -> bool {
+    pub fn has_records(&self) -> bool {
         self.parts.iter().any(|part| part.file.has_records())
     }
 

@@ -19,7 +19,7 @@ use arrow::datatypes::Field;
 
 use crate::bind::{Binder, Scope};
 use crate::expr::Expr;
-use crate::{Error, ErrorKind, Predicate, Result, Source, shown};
+use crate::{Error, ErrorKind, Predicate, Result, Source, are_related, shown};
 
 /// What errors call the place of a row filter.
 const CLAUSE: &str = "a row filter";
@@ -83,16 +83,30 @@ impl View {
     /// Returns the same view for a reader who may not see the values of some columns. The reader
     /// may not see the further fields of later records either. The view still has those columns:
     /// the caller has to refuse plans that use them.
+    ///
+    /// `names` ignore case. They also stand for columns inside the named ones, and around them, by
+    /// dotted names.
     #[must_use]
-    pub fn with_columns_withheld(self, is_withheld: impl Fn(&str) -> bool) -> Self {
-        let names = self.fields().map(|(_, field)| field.name());
-        let withheld = names.filter(|name| is_withheld(name)).cloned().collect();
-        Self { withheld: Some(withheld), ..self }
+    pub fn with_columns_withheld(self, names: Vec<String>) -> Self {
+        let names = names.into_iter().map(|name| name.to_lowercase());
+        Self { withheld: Some(names.collect()), ..self }
     }
 
-    /// Returns the columns whose values may not be shown.
+    /// Returns the names of columns whose values may not be shown, in lower case.
     pub(crate) fn withheld(&self) -> &[String] {
         self.withheld.as_deref().unwrap_or_default()
+    }
+
+    /// Returns the names of the columns that may be shown; `None` for all.
+    pub(crate) fn names(&self) -> Option<&[String]> {
+        self.names.as_deref()
+    }
+
+    /// Returns whether values of a column with this name may be shown.
+    pub(crate) fn shows(&self, name: &str) -> bool {
+        let lower = name.to_lowercase();
+        self.names.as_ref().is_none_or(|names| names.iter().any(|known| known == name))
+            && !self.withheld().iter().any(|withheld| are_related(withheld, &lower))
     }
 
     /// Returns the same view with columns and types from its own records. Without a declaration,
@@ -137,9 +151,11 @@ impl View {
         &self.columns
     }
 
-    /// Whether no column is hidden.
+    /// Returns whether no column is hidden. A list of names hides the members of later records too,
+    /// where the first records determine the columns.
     pub fn has_all_columns(&self) -> bool {
         self.columns.len() == self.source.listed_columns()
+            && !(self.names.is_some() && self.source.infers_columns())
     }
 
     /// Whether there is no row filter.

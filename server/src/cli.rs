@@ -14,6 +14,7 @@ mod settings;
 mod signals;
 mod user;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -123,9 +124,27 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     }
 }
 
+/// Returns a text for a terminal: without control characters, which a descriptor or the name of a
+/// file may have, but for tabs and the ends of lines.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+    let is_misleading = |c: char| {
+        c.is_control() && !matches!(c, '\n' | '\t')
+            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(is_misleading) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |c: char| match is_misleading(c) {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    Cow::Owned(text.chars().map(escape).collect())
+}
+
 /// To standard output; a reader that went away has what it wanted.
 fn print(text: &[u8]) -> io::Result<()> {
-    match io::stdout().write_all(text) {
+    let text = String::from_utf8_lossy(text);
+    match io::stdout().write_all(shown(&text).as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
@@ -196,7 +215,7 @@ fn announce(listener: &Listener, admission: &Admission) {
         Admission::Everybody(name) => format!("none, everybody is `{name}`"),
     };
     match listener.level() {
-        Some(level) => info!(%address, level = level.number(), login, "listening, encrypted"),
+        Some(level) => info!(%address, scl = level.number(), login, "listening, encrypted"),
         None => info!(%address, login, "listening, plain"),
     }
     if listener.level().is_none() && !address.ip().is_loopback() {

@@ -131,11 +131,16 @@ impl Described {
 
 fn read(path: &Path) -> Result<Option<String>, Error> {
     let failed = |source| Error::Io { path: path.into(), source };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => return Err(Error::NotRegular { path: path.into() }),
+        // a link to nothing is not a missing descriptor: servers take it for one that they cannot read
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+            return Ok(None);
+        }
         Err(error) => return Err(failed(error)),
-    };
+    }
+    let file = File::open(path).map_err(failed)?;
     let mut text = String::new();
     let read = file.take(BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
     match read as u64 > BYTES_MAX {

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // with standard error closed there is nobody to tell
-            let _ = writeln!(std::io::stderr(), "siftd: {error}");
+            let _ = writeln!(std::io::stderr(), "siftd: {}", cli::shown(&error.to_string()));
             ExitCode::from(error.exit_code())
         }
     }

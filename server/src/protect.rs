@@ -193,9 +193,10 @@ impl Protected {
         self.check_all(transport).is_err()
     }
 
-    /// Returns whether a column requires more than the transport has.
-    pub(crate) fn withholds_column(&self, name: &str, transport: Transport) -> bool {
-        !transport.meets(self.column(name))
+    /// Returns the columns that demand more than the transport has.
+    pub(crate) fn columns_withheld(&self, transport: Transport) -> impl Iterator<Item = &str> {
+        let columns = self.columns.iter().filter(move |(_, demand)| !transport.meets(*demand));
+        columns.map(|(name, _)| name.as_str())
     }
 
     fn check_where(

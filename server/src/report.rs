@@ -63,7 +63,8 @@ pub(crate) fn turned_away(facts: &Facts, user: &str, stop: &Stop) {
     match stop {
         Stop::Fault(fault) => {
             let (status, reason) = (fault.status().as_str_name(), fault.to_string());
-            warn!(%peer, user, status, reason, "connection refused");
+            let (names, serial) = (List(&facts.peer_names), &facts.peer_serial[..]);
+            warn!(%peer, user, ?names, serial, status, reason, "connection refused");
         }
         Stop::Gone(error) => {
             let reason = error.to_string();

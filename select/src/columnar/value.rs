@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, make_array};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, StringArray, make_array};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Date64Type, Decimal128Type, TimeUnit, TimestampNanosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use crate::block::quote;
 use crate::numeric::bits;
 use crate::types::{TIMESTAMP, type_name};
 
@@ -59,6 +60,7 @@ pub(super) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, (usiz
     let array = &without_zone(array);
     let converted = match array.data_type() {
         from if from == to => Arc::clone(array),
+        DataType::Binary if *to == DataType::Utf8 => texts(array.as_binary::<i32>())?,
         DataType::Date64 => {
             let millis = array.as_primitive::<Date64Type>();
             let inexact =
@@ -83,6 +85,22 @@ pub(super) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, (usiz
         check_digits(&converted, *precision)?;
     }
     Ok(converted)
+}
+
+/// Bytes as texts. One that is not a text fails its own row alone, and none under a NULL.
+fn texts(array: &BinaryArray) -> Result<ArrayRef, (usize, String)> {
+    let (offsets, values, nulls) = array.clone().into_parts();
+    if let Ok(texts) = StringArray::try_new(offsets, values, nulls) {
+        return Ok(Arc::new(texts));
+    }
+    let texts = array.iter().enumerate().map(text).collect::<Result<StringArray, _>>()?;
+    Ok(Arc::new(texts))
+}
+
+fn text((row, bytes): (usize, Option<&[u8]>)) -> Result<Option<&str>, (usize, String)> {
+    let Some(bytes) = bytes else { return Ok(None) };
+    let text = std::str::from_utf8(bytes);
+    text.map(Some).map_err(|_invalid| (row, format!("{} is not UTF-8", quote(bytes))))
 }
 
 /// Times of a zone are stored as those of UTC.

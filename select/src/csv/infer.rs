@@ -62,17 +62,17 @@ impl Layout {
     }
 
     /// Returns the same layout with types from a sample. Declared types and the types of `kept`
-    /// columns stay. Columns with `withheld` names become texts.
+    /// columns stay. A column with a name that `shows` refuses becomes a text.
     pub(crate) fn with_types_of(
         &self,
         sample: &Sampler,
         kept: &[usize],
-        withheld: impl Fn(&str) -> bool,
+        shows: impl Fn(&str) -> bool,
     ) -> Self {
         let mut layout = self.clone();
         for (column, (field, seen)) in layout.fields.iter_mut().zip(&sample.0).enumerate() {
             if !field.declared && !kept.contains(&column) {
-                field.kind = if withheld(&field.name) { Kind::Text } else { seen.kind() };
+                field.kind = if shows(&field.name) { seen.kind() } else { Kind::Text };
             }
         }
         layout

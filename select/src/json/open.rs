@@ -38,7 +38,7 @@ impl Layout {
         let fields = match is_complete {
             true => the_declared(&descriptor, declared, &mut sample)?,
             false => {
-                let fields = the_inferred(name, &descriptor, &sample)?;
+                let fields = the_inferred(name, &descriptor, &sample, |_| true)?;
                 // of a file without records nobody knows the members yet
                 if !bytes.trim_ascii().is_empty() {
                     check_protected(&descriptor, &declared, &fields)?;
@@ -74,8 +74,8 @@ impl Layout {
 
 impl Layout {
     /// Returns the same layout with columns and types from a sample. Declared columns and `kept`
-    /// columns stay. Columns with `withheld` names become texts. Errors use `name` as the name of
-    /// the file.
+    /// columns stay. A member with a name that `shows` refuses is not a column, and of a declared
+    /// one the type is text. Errors use `name` as the name of the file.
     ///
     /// # Errors
     /// `Descriptor` when the members of the sample cannot be columns.
@@ -84,14 +84,14 @@ impl Layout {
         name: &str,
         mut sample: Sample,
         kept: &[usize],
-        withheld: impl Fn(&str) -> bool,
+        shows: impl Fn(&str) -> bool,
     ) -> Result<Self> {
         if !self.is_inferred {
             let mut layout = self.clone();
             for (column, field) in layout.fields.iter_mut().enumerate() {
                 if !field.declared && !kept.contains(&column) {
                     let member = insert(&mut sample.tree, &self.names(field));
-                    let member = member.filter(|_| !withheld(&field.name));
+                    let member = member.filter(|_| shows(&field.name));
                     field.kind = member.map_or(Kind::Text, |member| sample.kind(member));
                 }
             }
@@ -100,10 +100,7 @@ impl Layout {
         let kept: Vec<&Field> = kept.iter().filter_map(|column| self.fields.get(*column)).collect();
         let members: Vec<_> =
             kept.iter().map(|field| insert(&mut sample.tree, &self.names(field))).collect();
-        let mut fields = the_inferred(name, &self.descriptor, &sample)?;
-        for field in fields.iter_mut().filter(|field| withheld(&field.name)) {
-            field.kind = Kind::Text;
-        }
+        let mut fields = the_inferred(name, &self.descriptor, &sample, shows)?;
         for (field, member) in kept.into_iter().zip(members) {
             match (fields.iter_mut().find(|found| found.name == field.name), member) {
                 (Some(found), _) => found.kind = field.kind,
@@ -159,7 +156,12 @@ fn is_json(line: &[u8]) -> bool {
 }
 
 /// The leaves of the first records.
-fn the_inferred(name: &str, descriptor: &str, sample: &Sample) -> Result<Vec<Field>> {
+fn the_inferred(
+    name: &str,
+    descriptor: &str,
+    sample: &Sample,
+    shows: impl Fn(&str) -> bool,
+) -> Result<Vec<Field>> {
     let refuse = |message| Err(Error::new(ErrorKind::Descriptor, message));
     if sample.too_many {
         return refuse(format!(
@@ -174,7 +176,7 @@ fn the_inferred(name: &str, descriptor: &str, sample: &Sample) -> Result<Vec<Fie
         declared: false,
         member,
     });
-    let fields: Vec<Field> = fields.collect();
+    let fields: Vec<Field> = fields.filter(|field| shows(&field.name)).collect();
     let mut names = HashSet::new();
     match fields.iter().find(|field| !names.insert(&field.name)) {
         None => Ok(fields),

@@ -4,6 +4,11 @@
 use std::fs::File;
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::DataType;
+use arrow::ipc::writer::FileWriter;
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 use sift_select::{
     Error, ErrorKind, Plan, Predicate, Result, Scan, ScanOptions, Select, Source, Statistics, Step,
     View,
@@ -275,7 +280,7 @@ fn errors_have_no_bytes_where_columns_are_hidden() {
     let columns = Some(&["id", "price"][..]);
     let some = view(source(&text, "orders.csv"), columns, None);
     let withheld = view(source(&text, "orders.csv"), None, None);
-    let withheld = withheld.with_columns_withheld(|name| name == "note");
+    let withheld = withheld.with_columns_withheld(vec!["note".to_owned()]);
     let both = view(source(&text, "orders.csv"), columns, Some("owner <> 'bob' OR id = 2"));
     for (view, place) in
         [(some, "record 4"), (withheld, "record 4"), (both, "record 3 of those that you may see")]
@@ -319,6 +324,12 @@ fn types_come_from_the_records_that_are_shown() {
     let others = view(source(json, "t.jsonl"), None, Some("c IS NULL"));
     let told = columns(others, "SELECT * FROM 'f'");
     assert_eq!(told.unwrap(), "who utf8, a int64, b boolean, c int64");
+    // a list of columns hides the members of later records, even if the first ones have no others
+    let later = "{\"id\": 1}\n{\"id\": 2}\n".repeat(6000) + "{\"id\": 3, \"card\": 007}\n";
+    let listed = view(source(&later, "t.jsonl"), Some(&["id"]), None);
+    assert!(!listed.is_whole());
+    let error = columns(listed, "SELECT id FROM 'f' OFFSET 11999").unwrap_err();
+    assert_eq!(error, "t.jsonl: a record cannot be told from the next");
     // the length of hidden columns does not change how many records determine the types
     let long = (0..1200)
         .map(|id| format!("{id},{},{}\n", if id < 1100 { "5" } else { "x" }, "h".repeat(2000)));
@@ -326,7 +337,7 @@ fn types_come_from_the_records_that_are_shown() {
     let seen = view(source(&long, "t.csv"), Some(&["id", "a"]), None);
     assert_eq!(columns(seen, "SELECT * FROM 'f'").unwrap(), "id int64, a utf8");
     let withheld =
-        view(source(&long, "t.csv"), None, None).with_columns_withheld(|name| name == "hidden");
+        view(source(&long, "t.csv"), None, None).with_columns_withheld(vec!["Hidden".to_owned()]);
     assert_eq!(columns(withheld, "SELECT id, a FROM 'f'").unwrap(), "id int64, a utf8");
     // in a whole view, the first megabyte determines the types
     let all = view(source(&long, "t.csv"), None, None);
@@ -383,4 +394,69 @@ fn a_row_filter_is_an_expression_of_the_file() {
     assert!(bound("id + 1").contains("a row filter needs a boolean, got int64"));
     assert!(bound("count(*) > 1").contains("count may not stand in a row filter"));
     assert!(bound("o.id > 1").contains("unknown table `o`"));
+}
+
+/// Files by columns whose hidden records have bytes that are not texts, in the values that are
+/// selected or in those that the row filter reads.
+#[test]
+fn hidden_bytes_that_are_not_texts_fail_nothing() {
+    const PLACEHOLDER: &[u8] = b"ZZbadZZ";
+    let owners = ["ann", "ZZbadZZ", "ann", "bob", "ann", "bob"];
+    let notes = [Some("a"), Some("h"), Some("b"), Some("ZZbadZZ"), None, Some("h")];
+    let owners: ArrayRef = Arc::new(StringArray::from(owners.to_vec()));
+    let notes: ArrayRef = Arc::new(StringArray::from(notes.to_vec()));
+    let large = arrow::compute::cast(&notes, &DataType::LargeUtf8).expect("texts");
+    let codes = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8));
+    let codes = arrow::compute::cast(&notes, &codes).expect("codes");
+    let batch = RecordBatch::try_from_iter_with_nullable([
+        ("owner", owners, true),
+        ("note", notes, true),
+        ("large", large, true),
+        ("codes", codes, true),
+    ])
+    .expect("a batch");
+    let arrow = {
+        let mut writer = FileWriter::try_new(Vec::new(), &batch.schema()).expect("a writer");
+        writer.write(&batch).expect("a batch");
+        writer.into_inner().expect("a file")
+    };
+    let parquet = |dictionary| {
+        let properties = WriterProperties::builder().set_dictionary_enabled(dictionary).build();
+        let mut writer =
+            ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).expect("a writer");
+        writer.write(&batch).expect("a batch");
+        writer.into_inner().expect("a file")
+    };
+    let files = [("t.arrow", arrow), ("t.parquet", parquet(true)), ("t.parquet", parquet(false))];
+    for (name, mut bytes) in files {
+        let mut replaced = 0;
+        for at in 0..bytes.len() - PLACEHOLDER.len() {
+            if &bytes[at..at + PLACEHOLDER.len()] == PLACEHOLDER {
+                bytes[at + 2..at + 5].copy_from_slice(b"\xFF\xFE\xFD");
+                replaced += 1;
+            }
+        }
+        assert!(replaced > 1, "{name}");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).expect("write the file");
+        let open =
+            || Arc::new(Source::open(name, File::open(&path).expect(name), None).expect(name));
+        let anns = view(open(), None, Some("owner = 'ann'"));
+        for column in ["note", "large", "codes"] {
+            let found = rows(&anns, &format!("SELECT {column} FROM 'f'"));
+            assert_eq!(found, ["'a'", "'b'", "NULL"], "{name} {column}");
+        }
+        assert_eq!(rows(&anns, "SELECT count(*) FROM 'f' WHERE note <> 'h'"), ["2"], "{name}");
+        // whoever sees the record is told that it fails, after those before it
+        let all = view(open(), None, None);
+        assert_eq!(rows(&all, "SELECT note FROM 'f' LIMIT 3"), ["'a'", "'h'", "'b'"], "{name}");
+        let error = refused(&all, "SELECT note FROM 'f'").to_string();
+        assert!(
+            error.contains("record 4, field `note`: ") && error.contains("is not UTF-8"),
+            "{error}"
+        );
+        let error = refused(&all, "SELECT owner FROM 'f'").to_string();
+        assert!(error.contains("record 2, field `owner`: "), "{error}");
+    }
 }

@@ -55,7 +55,13 @@ impl Catalogue {
         for column in grant.columns_missing(&source) {
             warn!(file = path, column, "a grant names a column that the file does not have");
         }
+        let may_get_columns = source.infers_columns();
         match grant.view(source) {
+            // later records may have the members; until then the file is refused
+            Err(error) if may_get_columns && error.kind() == ErrorKind::UnknownColumn => {
+                warn!(file = path, %error, "a grant names members that the first records lack");
+                Ok(())
+            }
             // the key may be added while the server runs; until then the file is refused
             Err(error) if error.kind() == ErrorKind::KeyMissing => {
                 warn!(file = path, %error, "the row filter of a grant reads a column without key");

@@ -94,11 +94,30 @@ impl Catalogue {
             all_protected.push(protected);
             opened.push((index, source));
         }
-        let first = match opened.first() {
-            Some((_, source)) => Arc::clone(source),
-            None => open(first)?.0,
+        let mut first = None;
+        if opened.is_empty() {
+            let (source, protected) = open(&names[0].0)?;
+            all_protected.push(protected);
+            first = Some((0, source));
+        }
+        // each file by itself first: what is hidden in one does not decide whether they fit together
+        let shown_of = |(index, source): &(usize, Arc<Source>)| {
+            let source = files.source_of(*index, source)?;
+            if !source.has_records() {
+                return Ok(source);
+            }
+            let view = grant.view(Arc::new(source))?;
+            Ok(shown(view, &all_protected, caller.transport)?.source().as_ref().clone())
         };
-        let source = files.source(&first, opened).map_err(|error| withheld(error.into()))?;
+        let of_none = first.as_ref().map(&shown_of).transpose();
+        let sources = opened.iter().map(shown_of).collect::<sift_select::Result<Vec<_>>>();
+        let (of_none, sources) = of_none
+            .and_then(|of_none| Ok((of_none, sources?)))
+            .map_err(|error| withheld(error.into()))?;
+        let Some(first) = of_none.as_ref().or(sources.first()) else {
+            return Err(Fault::UnknownFile(pattern.to_owned()));
+        };
+        let source = files.joined(first, &sources).map_err(|error| withheld(error.into()))?;
         let view = grant.view(Arc::new(source)).map_err(|error| withheld(error.into()))?;
         let is_discreet = all_protected.iter().any(|p| p.withholds(caller.transport));
         let view = shown(view, &all_protected, caller.transport);
@@ -161,9 +180,10 @@ impl Catalogue {
 /// Returns the view for a transport that may not fulfil the requirements of all columns.
 fn shown(view: View, files: &[Protected], transport: Transport) -> sift_select::Result<View> {
     let view = match files.iter().any(|file| file.withholds(transport)) {
-        true => view.with_columns_withheld(|name| {
-            files.iter().any(|file| file.withholds_column(name, transport))
-        }),
+        true => {
+            let names = files.iter().flat_map(|file| file.columns_withheld(transport));
+            view.with_columns_withheld(names.map(str::to_owned).collect())
+        }
         false => view,
     };
     view.with_types_of_shown()

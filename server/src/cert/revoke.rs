@@ -27,6 +27,8 @@ const LIST_BYTES_MAX: usize = 16 << 20;
 pub(crate) struct Revocation {
     /// The number of certificates that were not revoked before.
     pub(crate) added: usize,
+    /// True if there was no earlier list.
+    pub(crate) is_new: bool,
     /// The number of all certificates in the list.
     pub(crate) revoked: usize,
     /// The end of the list.
@@ -76,13 +78,19 @@ impl Authority {
     pub(crate) fn revoke(
         &self,
         path: &Path,
+        own: &Path,
         serials: &[Vec<u8>],
         days: Option<u32>,
     ) -> Result<Revocation, Error> {
         let validity = self.validity(days, None)?;
         // two that revoke at once would each leave out what the other adds
         let _turn = file::turn(path)?;
-        let earlier = self.earlier(path)?;
+        let earlier = match self.earlier(path)? {
+            // a list in another place goes on from the authority's own
+            None if path != own => self.earlier(own)?,
+            earlier => earlier,
+        };
+        let is_new = earlier.is_none();
         let now = Utc::now();
         let (mut entries, number) = match earlier {
             Some(list) => (list.revoked, list.number.unwrap_or_default()),
@@ -124,6 +132,7 @@ impl Authority {
         file::write(path, &pem, Readers::Everybody, Existing::Replace)?;
         Ok(Revocation {
             added: entries.len() - before,
+            is_new,
             revoked: entries.len(),
             end: DateTime::from_timestamp(validity.end, 0).unwrap_or(now),
         })

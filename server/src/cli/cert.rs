@@ -214,17 +214,22 @@ fn issue(args: IssueArgs) -> Result<(), super::Error> {
 fn revoke(args: RevokeArgs) -> Result<(), super::Error> {
     let folder = args.dir.unwrap_or_else(settings::own_folder);
     let Files { key, list, .. } = Files::new(&folder);
-    let output = args.output.unwrap_or(list);
+    let output = args.output.unwrap_or_else(|| list.clone());
     let authority = open_authority(&folder, &key, args.authority_passphrase_file.as_deref())?;
     let mut serials: Vec<Vec<u8>> = args.serials.iter().map(|serial| serial.to_vec()).collect();
     for file in &args.files {
         serials.push(authority.serial_of(file)?);
     }
-    let Revocation { added, revoked, end } = authority.revoke(&output, &serials, args.days)?;
+    let Revocation { added, is_new, revoked, end } =
+        authority.revoke(&output, &list, &serials, args.days)?;
     let certificates = super::counted(revoked, "certificate");
+    let note = match is_new {
+        true => "it is a new list, without what any other list revokes\n",
+        false => "",
+    };
     say(&format!(
         "{}: revokes {certificates}, {added} of them new; valid until {end}\n\
-         next, where it is new: `client_crl` in the [[listener]] of siftd.toml; then SIGHUP to siftd\n",
+         {note}next, where it is new: `client_crl` in the [[listener]] of siftd.toml; then SIGHUP to siftd\n",
         output.display()
     ))
 }

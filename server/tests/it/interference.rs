@@ -202,6 +202,12 @@ fn requests(hiding: Hiding, seed: u64) -> Vec<Request> {
             }
         }
     }
+    for pattern in ["p/*.csv", "q/*.jsonl"] {
+        let files = format!("{}/{pattern}", hiding.folder());
+        for _ in 0..QUESTIONS_PER_FILE {
+            requests.push(Request::Select(sql(questions.next(&files))));
+        }
+    }
     for pattern in ["", "**/*.csv", "rows/*", "columns/*", "both/?.jsonl", "channel/*"] {
         requests.push(Request::List(ListRequest { pattern: pattern.to_owned() }));
     }

@@ -1,15 +1,11 @@
 //! One column of a record batch: its buffers as an Arrow array, checked by Arrow.
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayData, ArrayRef, AsArray, LargeStringArray, StringArray, UInt64Array, make_array,
-};
+use arrow::array::{Array, ArrayData, ArrayRef, AsArray, UInt64Array, make_array};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow::compute::{cast, concat, take};
 use arrow::datatypes::{DataType, Int64Type};
-use arrow::error::ArrowError;
 
 use super::buffers::Message;
 use super::schema::{Leaf, Shape};
@@ -81,7 +77,12 @@ fn values(
     };
     let parts = dictionary.messages.iter();
     let parts = parts.map(|part| array(data_type, part, &[shape], 0, None, input));
-    let parts: Vec<ArrayRef> = parts.collect::<Result<_, String>>()?;
+    let mut parts: Vec<ArrayRef> = parts.collect::<Result<_, String>>()?;
+    // some parts may have bytes that are not texts
+    if parts.iter().any(|part| part.data_type() != parts[0].data_type()) {
+        let bytes = parts.iter().map(|part| cast(part, &DataType::Binary));
+        parts = bytes.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+    }
     let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
     let values = concat(&parts).map_err(|error| error.to_string())?;
     Ok(ArrayRef::clone(dictionary.values.get_or_init(|| values)))
@@ -124,26 +125,17 @@ fn array(
             .build();
         data.map(make_array)
     };
-    // what stands in place of NULL need not be a text
-    let array = build(data_type).or_else(|error| match data_type {
-        DataType::Utf8 if nulls.is_some() => {
-            let bytes = build(&DataType::Binary)?;
-            let texts = bytes.as_binary::<i32>().iter().map(text);
-            Ok(Arc::new(texts.collect::<Result<StringArray, _>>()?) as ArrayRef)
-        }
-        DataType::LargeUtf8 if nulls.is_some() => {
-            let bytes = build(&DataType::LargeBinary)?;
-            let texts = bytes.as_binary::<i64>().iter().map(text);
-            Ok(Arc::new(texts.collect::<Result<LargeStringArray, _>>()?))
-        }
-        _ => Err(error),
+    // which bytes are not texts is told row by row: those under a NULL fail nothing
+    let array = build(data_type).or_else(|error| {
+        let bytes = match data_type {
+            DataType::Utf8 => DataType::Binary,
+            DataType::LargeUtf8 => DataType::LargeBinary,
+            DataType::Utf8View => DataType::BinaryView,
+            _ => return Err(error),
+        };
+        cast(&build(&bytes)?, &DataType::Binary)
     });
     array.map_err(|error| format!("its buffers are damaged: {error}"))
-}
-
-fn text(bytes: Option<&[u8]>) -> Result<Option<&str>, ArrowError> {
-    let text = bytes.map(std::str::from_utf8).transpose();
-    text.map_err(|error| ArrowError::InvalidArgumentError(format!("a text is not UTF-8: {error}")))
 }
 
 /// The views of texts or bytes, where there is NULL those of an empty one.

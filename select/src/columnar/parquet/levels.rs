@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use parquet::basic::{ConvertedType, Repetition, Type as Physical};
+use parquet::basic::{Repetition, Type as Physical};
 use parquet::errors::Result;
 use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor, Type};
 
@@ -18,15 +18,10 @@ pub(super) fn for_decoder(
 ) -> Result<ColumnDescPtr> {
     let (definition, repetition) = (column.max_def_level(), column.max_rep_level());
     let nullable = if definition > 0 { Repetition::OPTIONAL } else { Repetition::REQUIRED };
-    // all else that a type says is told apart after decoding
-    let converted = match column.converted_type() {
-        ConvertedType::UTF8 => ConvertedType::UTF8,
-        _ => ConvertedType::NONE,
-    };
+    // all that the type says is checked after decoding, for the records that are wanted
     let values = Type::primitive_type_builder(column.name(), physical)
         .with_repetition(nullable)
         .with_length(length)
-        .with_converted_type(converted)
         .build()?;
     let path = column.path().clone();
     Ok(Arc::new(ColumnDescriptor::new(Arc::new(values), definition, repetition, path)))

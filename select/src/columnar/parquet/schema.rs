@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Int32Array, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array};
 use arrow::datatypes::{DataType, Field, Fields, Int32Type, TimeUnit};
 use parquet::arrow::array_reader::{
     ArrayReader, PrimitiveArrayReader, make_byte_array_reader, make_fixed_len_byte_array_reader,
@@ -20,7 +20,6 @@ use parquet::errors::Result as ParquetResult;
 use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor, SchemaDescriptor, Type};
 
 use super::{int96, levels};
-use crate::block::quote;
 use crate::columnar::column::Path;
 use crate::columnar::value::{convert, selected_type};
 
@@ -134,9 +133,7 @@ impl Column {
             (DataType::Int16, _) => Decoded::Within(-0x8000..0x8000),
             (DataType::UInt8, _) => Decoded::Within(0..0x100),
             (DataType::UInt16, _) => Decoded::Within(0..0x1_0000),
-            (DataType::Utf8, _) if descriptor.converted_type() != ConvertedType::UTF8 => {
-                Decoded::Text
-            }
+            (DataType::Utf8, _) => Decoded::Text,
             _ => Decoded::As(stored.clone()),
         };
         let field = path.field(to.clone());
@@ -340,7 +337,14 @@ impl Leaf {
         let is_timestamp = matches!(self.to, DataType::Timestamp(..));
         let is_micros = matches!(self.stored, DataType::Timestamp(TimeUnit::Microsecond, _));
         let is_decimal = matches!(self.stored, DataType::Decimal128(..));
-        (is_micros || !is_timestamp) && !is_decimal && matches!(&self.decoded, Decoded::As(_))
+        // a text that is none is damage where the file says that all are texts
+        let is_text = self.descriptor.converted_type() == ConvertedType::UTF8;
+        let is_sound = match &self.decoded {
+            Decoded::As(_) => true,
+            Decoded::Text => is_text,
+            Decoded::Within(_) | Decoded::Int96 => false,
+        };
+        (is_micros || !is_timestamp) && !is_decimal && is_sound
     }
 
     /// What Selects see of what was decoded; the error is the first row that has no value, and why.
@@ -351,7 +355,7 @@ impl Leaf {
                 within(array.as_primitive::<Int32Type>(), range)?;
                 convert(array, &self.to)
             }
-            Decoded::Text => text(array.as_binary::<i32>()),
+            Decoded::Text => convert(array, &self.to),
             Decoded::Int96 => int96::timestamps(array.as_fixed_size_binary()),
         }
     }
@@ -364,20 +368,6 @@ fn within(array: &Int32Array, range: &Range<i32>) -> Result<(), (usize, String)>
         Some(row) => {
             let (value, range) = (array.value(row), (range.start, range.end - 1));
             Err((row, format!("{value} is not from {} to {}, as its type is", range.0, range.1)))
-        }
-    }
-}
-
-fn text(array: &BinaryArray) -> Result<ArrayRef, (usize, String)> {
-    let (offsets, values, nulls) = array.clone().into_parts();
-    match StringArray::try_new(offsets, values, nulls) {
-        Ok(texts) => Ok(std::sync::Arc::new(texts)),
-        Err(error) => {
-            let is_bad = |row: &usize| std::str::from_utf8(array.value(*row)).is_err();
-            Err(match (0..array.len()).find(is_bad) {
-                Some(row) => (row, format!("{} is not UTF-8", quote(array.value(row)))),
-                None => (0, error.to_string()),
-            })
         }
     }
 }

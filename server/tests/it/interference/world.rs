@@ -102,10 +102,23 @@ impl World {
         write("a.jsonl", self.jsonl().into_bytes(), &declared);
         write("inferred.csv", self.inferred().into_bytes(), &descriptor(false, protects));
         write("inferred.jsonl", self.inferred_jsonl().into_bytes(), &descriptor(false, protects));
+        // files of a pattern that fit together as far as somebody sees them
+        write("p/a.csv", self.part(0).inferred().into_bytes(), &descriptor(false, protects));
+        write("p/b.csv", self.part(1).inferred().into_bytes(), &descriptor(false, protects));
+        let members = descriptor(false, protects);
+        write("q/a.jsonl", self.part(0).inferred_jsonl().into_bytes(), &members);
+        write("q/b.jsonl", self.part(1).inferred_jsonl().into_bytes(), &members);
         let (bytes, layout) = self.fixed(protects);
         write("a.dat", bytes, &layout);
         write("a.parquet", self.parquet(), &descriptor(false, protects));
         write("a.arrow", self.arrow(), &descriptor(false, protects));
+    }
+
+    /// One half of the records.
+    fn part(&self, number: usize) -> Self {
+        let halves = self.records.chunks(self.records.len().div_ceil(2));
+        let records = halves.map(<[Record]>::to_vec).nth(number).unwrap();
+        Self { records, memo_bytes: self.memo_bytes }
     }
 
     fn csv(&self) -> String {
