@@ -82,8 +82,8 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// Returns the text for a terminal, without control characters. Its later lines are indented, so
-    /// the words of a server, or the name of a file, cannot look like another message.
+    /// Returns the text for a terminal, without control characters. Its later lines are indented,
+    /// so the words of a server, or the name of a file, cannot look like another message.
     pub(crate) fn shown(&self) -> String {
         let text = self.to_string();
         let lines: Vec<_> = text.lines().map(table::printable).collect();

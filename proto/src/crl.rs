@@ -1,7 +1,7 @@
 //! A reader of certificate revocation lists: issuer, validity, and the revoked certificates.
 //!
-//! As in `x509.rs`, this file only reads. A TLS library decides who is refused. RFC 5280, section
-//! 5.
+//! This file only reads, like `x509.rs`; a TLS library decides who is refused. The format is in RFC
+//! 5280, section 5.
 
 use chrono::{DateTime, Utc};
 use rustls_pki_types::CertificateRevocationListDer;

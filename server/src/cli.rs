@@ -19,6 +19,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::CommandFactory;
+use sift_proto::terminal::printable;
 use sift_server::{
     Access, Admission, Config, DataRoot, Listener, PasswordFault, Server, UsersFault, UsersFile,
     entropy,
@@ -124,21 +125,9 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     }
 }
 
-/// Returns a text for a terminal: without control characters, which a descriptor or the name of a
-/// file may have, but for tabs and the ends of lines.
+/// Returns a text for a terminal, which may have several lines.
 pub(crate) fn shown(text: &str) -> Cow<'_, str> {
-    let is_misleading = |c: char| {
-        c.is_control() && !matches!(c, '\n' | '\t')
-            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(is_misleading) {
-        return Cow::Borrowed(text);
-    }
-    let escape = |c: char| match is_misleading(c) {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    Cow::Owned(text.chars().map(escape).collect())
+    printable(text, &['\n', '\t'])
 }
 
 /// To standard output; a reader that went away has what it wanted.

@@ -111,17 +111,5 @@ fn value(array: &dyn Array, formatter: &ArrayFormatter<'_>, row: usize) -> Resul
 
 /// A text on one line that cannot steer the terminal.
 pub(super) fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_misleading) {
-        return Cow::Borrowed(text);
-    }
-    let escape = |c: char| match is_misleading(c) {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    Cow::Owned(text.chars().map(escape).collect())
-}
-
-/// Returns whether a character moves the cursor, starts a line or changes the direction of a text.
-fn is_misleading(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    sift_proto::terminal::printable(text, &[])
 }
