@@ -86,21 +86,18 @@ impl Catalogue {
             // a link leads to another file than when the folder was read
             _ => Err(Fault::Renamed(name.to_string())),
         };
+        let none_match = matching.is_empty();
+        // the columns of an answer without files are those of the first
+        let wanted = if none_match { vec![0] } else { matching };
         let mut all_protected = Vec::new();
         let mut opened = Vec::new();
-        for index in matching {
+        for index in wanted {
             check_wanted()?;
             let (source, protected) = open(&names[index].0)?;
             all_protected.push(protected);
             opened.push((index, source));
         }
-        let mut first = None;
-        if opened.is_empty() {
-            let (source, protected) = open(&names[0].0)?;
-            all_protected.push(protected);
-            first = Some((0, source));
-        }
-        // each file by itself first: what is hidden in one does not decide whether they fit together
+        // hidden parts of a file do not decide whether the files fit together
         let shown_of = |(index, source): &(usize, Arc<Source>)| {
             let source = files.source_of(*index, source)?;
             if !source.has_records() {
@@ -109,15 +106,13 @@ impl Catalogue {
             let view = grant.view(Arc::new(source))?;
             Ok(shown(view, &all_protected, caller.transport)?.source().as_ref().clone())
         };
-        let of_none = first.as_ref().map(&shown_of).transpose();
         let sources = opened.iter().map(shown_of).collect::<sift_select::Result<Vec<_>>>();
-        let (of_none, sources) = of_none
-            .and_then(|of_none| Ok((of_none, sources?)))
-            .map_err(|error| withheld(error.into()))?;
-        let Some(first) = of_none.as_ref().or(sources.first()) else {
+        let sources = sources.map_err(|error| withheld(error.into()))?;
+        let Some(first) = sources.first() else {
             return Err(Fault::UnknownFile(pattern.to_owned()));
         };
-        let source = files.joined(first, &sources).map_err(|error| withheld(error.into()))?;
+        let joined = files.joined(first, if none_match { &[] } else { &sources });
+        let source = joined.map_err(|error| withheld(error.into()))?;
         let view = grant.view(Arc::new(source)).map_err(|error| withheld(error.into()))?;
         let is_discreet = all_protected.iter().any(|p| p.withholds(caller.transport));
         let view = shown(view, &all_protected, caller.transport);
