@@ -3,9 +3,8 @@
 //! Zones of an index fall out where WHERE is true for none of their records, or where OFFSET passes
 //! over all of them and computing them could not have failed. Of a view with a row filter all is
 //! read: neither a count nor the time of an answer may tell of records that are not to be seen.
-//! Where a key of the index tells the records that are wanted, and reading those one by one costs
-//! less than the zones that are left, they alone are read. Records behind those of the index are
-//! read anyway.
+//! If a key of the index finds the wanted records, and reading them one by one costs less than the
+//! remaining zones, only these records are read. Records after those of the index are always read.
 
 mod keyed;
 mod search;

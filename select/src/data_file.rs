@@ -160,7 +160,7 @@ impl DataFile {
         }
     }
 
-    /// Returns whether the types of some columns come from the first records, whoever may see those.
+    /// Returns whether the types of some columns come from the first records, hidden ones included.
     pub(crate) fn infers_types(&self) -> bool {
         if self.of_view {
             return false;

@@ -189,7 +189,7 @@ impl Expr {
         fails || self.children().any(Self::is_fallible)
     }
 
-    /// Whether it compares numbers or times as they are, which never fails and costs next to
+    /// Returns whether it only compares numbers or times, which never fails and costs almost
     /// nothing.
     pub(crate) fn is_simple(&self) -> bool {
         let is_value = |expr: &Self| {

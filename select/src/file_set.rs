@@ -108,8 +108,8 @@ impl FileSet {
         (0..self.names.len()).filter(may_match).collect()
     }
 
-    /// Returns the opened files, each with its index, as one source. `first` is one of the files; it
-    /// determines the columns if none of `opened` has records.
+    /// Returns the opened files, each with its index, as one source. `first` is one of the files.
+    /// It determines the columns if none of `opened` has records.
     ///
     /// # Errors
     /// `Unsupported` when they do not have one schema, or have a column that is in the name too.

@@ -8,8 +8,8 @@
 //! therefore waits for both before a byte is read: after that, every change gives the file another
 //! identity.
 //!
-//! What does not show: a change after root has set the clock back, where it gets the very stamp of
-//! the one before; stores into a shared mapping, of which Linux stamps the first into a page until
+//! Some changes do not show: a change after root has set the clock back, if it gets the stamp of the
+//! one before; stores into a shared mapping, of which Linux stamps the first into a page until
 //! that is written back (tmpfs stamps none, and POSIX asks for no more than a stamp at `msync`);
 //! direct writes (`O_DIRECT`) that had begun before; and a write whose times are set back before
 //! the last name of the file is removed, all within one scan. Network file systems have clocks of
@@ -249,7 +249,7 @@ fn is_one_of(file: &File, magics: &[u32]) -> bool {
 const EXACT: [u32; 7] =
     [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x2fc1_2fc1, 0x0102_1994, 0x794c_7630];
 
-/// Those of [`EXACT`] where finding data waits for a writer. On XFS and ZFS reading waits.
+/// The file systems of [`EXACT`] where `SEEK_DATA` waits for a writer. On XFS and ZFS reading waits.
 const LOCKED: [u32; 5] = [0xef53, 0x9123_683e, 0xf2f5_2010, 0x0102_1994, 0x794c_7630];
 
 const RAMFS: u32 = 0x8584_58f6;

@@ -62,8 +62,8 @@ pub(crate) struct Conjunct {
     pub(crate) columns: Vec<usize>,
     /// Those of them that nothing behind it reads.
     pub(crate) spent: Vec<usize>,
-    /// Whether it is evaluated for the same records as the one before it: leaving out those that
-    /// this drops would cost more.
+    /// True if it is evaluated on the same records as the previous conjunct, because filtering first
+    /// costs more.
     pub(crate) joined: bool,
     /// As written.
     pub(crate) text: String,
@@ -222,8 +222,8 @@ impl Bound {
         wanted.min(records.saturating_mul(self.source().record_bytes_min()))
     }
 
-    /// Whether little is made of a part of the file with so many bytes, and records where they are
-    /// known.
+    /// Returns whether a part of the file makes little work: it has `bytes`, and `records` if their
+    /// number is known.
     pub(crate) fn is_brief(&self, bytes: u64, records: Option<u64>) -> bool {
         let records = records.unwrap_or(bytes / (self.source().record_bytes_min() as u64).max(1));
         bytes <= BRIEF_BYTES_MAX

@@ -169,8 +169,9 @@ impl Scan {
         scan
     }
 
-    /// Whether all of it takes no longer than waking another thread, about: it reads and makes
-    /// little, as far as that is known before. Never of columns, nor of compressed text.
+    /// Returns whether the whole scan takes about as long as waking another thread: it is known in
+    /// advance that it reads and makes little. A scan of a file by columns, or of compressed text,
+    /// is never brief.
     pub fn is_brief(&self) -> bool {
         self.is_brief
     }

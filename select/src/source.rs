@@ -51,7 +51,7 @@ impl Source {
     /// column is none of them, the other columns can be selected.
     ///
     /// # Errors
-    /// As those of [`open`](Self::open); `KeyMissing` when all of the file is encrypted and the key
+    /// The errors of [`open`](Self::open); `KeyMissing` when all of the file is encrypted and the key
     /// is missing; `Record` when it is another than the file was encrypted by.
     pub fn open_with_keys(
         name: &str,

@@ -104,8 +104,8 @@ struct Kept {
     index: Option<PathBuf>,
     /// Without what the file itself has encrypted.
     protected: Protected,
-    /// Whether looking at it is enough to see a change, and takes no time: it is on this machine,
-    /// and no symbolic links lead to it.
+    /// True if a stat shows every change and does not wait: the file is on this machine, and no
+    /// symbolic links lead to it.
     is_near: bool,
 }
 

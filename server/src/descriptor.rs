@@ -134,7 +134,7 @@ fn read(path: &Path) -> Result<Option<String>, Error> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
         Ok(_) => return Err(Error::NotRegular { path: path.into() }),
-        // a link to nothing is not a missing descriptor: servers take it for one that they cannot read
+        // a link to nothing is not a missing descriptor; a server treats it as unreadable
         Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
             return Ok(None);
         }

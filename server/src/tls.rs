@@ -122,7 +122,8 @@ impl Acceptor {
         offered: Offered,
     ) -> Result<Accepted, String> {
         let level = self.options.level;
-        match self.loaded().library {
+        let Loaded { library, .. } = self.loaded();
+        match library {
             Library::Rustls(server) => modern::accept(&server, tcp, level, offered).await,
             #[cfg(feature = "legacy-tls")]
             Library::OpenSsl(context) => {

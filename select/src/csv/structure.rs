@@ -1,7 +1,8 @@
 //! The structural pass: where fields and records end, 64 bytes at a time.
 //!
-//! As simdjson does (Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019), each 64
-//! bytes become bit masks of quotes, delimiters, line feeds and carriage returns; the prefix XOR of
+//! The method is that of simdjson (Langdale and Lemire, "Parsing gigabytes of JSON per second",
+//! 2019). Each 64 bytes become bit masks of quotes, delimiters, line feeds and carriage returns; the
+//! prefix XOR of
 //! the quotes tells what is inside of them, and the bits that remain become positions. Whether
 //! every quote and every carriage return stands where the strict rule allows one is decided on the
 //! same masks, so a field that nobody asks for is checked as well.

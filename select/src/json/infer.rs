@@ -44,8 +44,8 @@ impl Sample {
         }
     }
 
-    /// Whether a member has, or had before there were others, values that are no objects; NULL
-    /// counts where there is nothing else.
+    /// Returns whether a member is a column: it has values that are not objects. NULL counts if the
+    /// member has no other values.
     pub(super) fn is_leaf(&self, member: usize) -> bool {
         self.seen_of(member) != Seen::Nothing || self.tree.object_of(member).is_none()
     }

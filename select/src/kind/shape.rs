@@ -5,8 +5,8 @@
 //! number, date, timestamp, else text. Leading zeros and `+` make text: such a field is a code.
 //! `NaN` and `inf` are floats.
 //!
-//! What a value would have made of the type, had it been looked at, is what decides whether it is
-//! read when it comes later: [`value::is_plain_number`] is asked here and where values are decoded.
+//! A value gets the same verdict in the sample and after it: [`value::is_plain_number`] decides here
+//! and where values are decoded.
 
 use super::value::DIGITS_MAX;
 use super::{Kind, value};

@@ -3,7 +3,7 @@
 use rustix::fs::Stat;
 use sift_select::Identity;
 
-/// The identities of all files that a source was made of. A file whose owner changed, or whose mode did,
+/// The identities of all files that a source was made of. A file whose owner or mode changed
 /// is opened again too: it may not be readable any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SourceVersion {

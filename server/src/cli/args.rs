@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// SIFT_LOG sets its level: off, error, warn, info (the default), debug or trace, also for a
     /// part of the program, as in `info,sift_server=debug`.
     Serve(ServeArgs),
-    /// Make, show and revoke certificates: an authority of your own, what it issues, a signing request
+    /// Make, show and revoke certificates: an authority of your own, what it issues, requests
     #[command(subcommand)]
     Cert(CertCommand),
     /// Protect files and columns, and describe text files: writes the descriptors beside them

@@ -25,8 +25,8 @@ const PROGRESS_TIME: Duration = Duration::from_millis(100);
 pub(crate) enum IndexCommand {
     /// Read files and note what is in each part of them
     ///
-    /// Of each zone of about a megabyte the least and greatest value of each column and the number
-    /// of NULLs are kept, so that a Select does not read the zones that WHERE rules out. The keys
+    /// Keeps the least and greatest value of each column, and its number of NULLs, for every zone of
+    /// about a megabyte, so that a Select does not read the zones that WHERE rules out. The keys
     /// that a descriptor declares as `[[key]]` are sorted, so that a few records are found and read
     /// alone. An index is used as long as its file and the layout in its descriptor are what they
     /// were; afterwards it is as if there were none. A new name, mode or owner of the file is a

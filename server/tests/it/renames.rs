@@ -160,8 +160,8 @@ async fn ask(peer: &mut Peer<TcpStream>, file: &str) -> usize {
     answered
 }
 
-/// Asks once, and looks whether the length of a secret file is told. Returns 1 for an answer with an
-/// end marker.
+/// Asks once, and checks that no answer tells the length of a secret file. Returns 1 for an answer
+/// with an end marker.
 async fn answer(peer: &mut Peer<TcpStream>, kind: Kind, request: &impl Message) -> usize {
     peer.send(kind, request).await;
     let secret = Some(secret().len() as u64);

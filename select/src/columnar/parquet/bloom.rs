@@ -28,8 +28,8 @@ const HEADER_BYTES: usize = 64;
 const BLOCK_BYTES: usize = 32;
 const WORD_BYTES: usize = 4;
 
-/// Whether a column chunk has no value equal to this one, which is of the column's type; `false`
-/// where that is not known.
+/// Returns whether a column chunk surely has no value equal to this one, which has the column's
+/// type.
 pub(super) fn lacks(
     file: &DataFile,
     chunk: &ColumnChunkMetaData,

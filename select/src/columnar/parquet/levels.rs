@@ -1,6 +1,6 @@
 //! The description of a column that the parquet crate's decoders get.
 //!
-//! Those decoders give a null mask only to a column that is itself optional. A required column in
+//! The decoders give a null mask only to a column that is itself optional. A required column in
 //! an optional group has no value where the group is NULL, so it is described as optional too. The
 //! levels stay those of the file: they decide how its pages are decoded.
 
