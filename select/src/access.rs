@@ -14,13 +14,13 @@ use arrow::buffer::BooleanBuffer;
 
 use crate::columnar::parquet;
 use crate::data_file::Layout;
-use crate::eval;
 use crate::extent::Extent;
 use crate::index::Index;
 use crate::plan::Bound;
-use crate::prune::{self, ColumnStatistics, Statistics};
 use crate::source::Part;
+use crate::statistics::{ColumnStatistics, PruningStatistics};
 use crate::waiting::may_wait;
+use crate::{eval, prune};
 pub(crate) use keyed::Keyed;
 
 /// Half of what zones are by default.
@@ -73,7 +73,7 @@ impl AccessPath {
         for (part, all) in parts.iter().zip(all.extents) {
             let extents = match &part.index {
                 Some(index) => {
-                    let known = KnownPart { index, part };
+                    let known = KnownPart { statistics: &**index, part };
                     let mut extents =
                         path.indexed(plan, &known, &mut offset, morsel_bytes, apart_bytes);
                     extents.extend(index.tail(&part.file));
@@ -102,19 +102,20 @@ impl AccessPath {
         self.pruned_by.iter().copied().chain(by_keys).sum::<u64>() + self.skipped
     }
 
-    /// What is left by what the file claims of its parts.
-    fn claimed(&mut self, plan: &Bound, file: &Part, layout: &parquet::Layout) -> Vec<Extent> {
-        let of_file = file.file.schema.fields().len();
-        let constant = |column: usize, records: &[u64]| {
-            constant(file.constants.get(column.checked_sub(of_file)?)?, records)
-        };
-        let kept = layout.kept(&plan.conjuncts, &file.file, &constant);
-        for (all, pruned) in self.pruned_by.iter_mut().zip(kept.pruned_by) {
-            *all += pruned;
-        }
-        self.zones += kept.zones;
-        self.zones_read += kept.zones_read;
-        let extents = kept.records.into_iter();
+    /// What is left by the statistics of a Parquet file: of its row groups, then by their Bloom
+    /// filters, then by the pages of those that are left.
+    fn claimed(&mut self, plan: &Bound, part: &Part, layout: &parquet::Layout) -> Vec<Extent> {
+        let groups = layout.row_groups(part.file.raw());
+        let groups_count = groups.records().len();
+        let groups = self.retained(plan, part, groups);
+        // filters are read for those only that are left
+        let groups = self.retained(plan, part, groups.with_bloom_filters());
+        let groups_pruned = groups_count - groups.records().len();
+        let zones = groups.divided(&plan.filter_columns().collect::<Vec<_>>());
+        self.zones += groups_pruned + zones.records().len();
+        let zones = self.retained(plan, part, zones);
+        self.zones_read += zones.records().len();
+        let extents = zones.ranges().into_iter();
         let extents = extents.map(|bytes| Extent {
             first_record: bytes.start,
             records: Some(bytes.end - bytes.start),
@@ -123,27 +124,44 @@ impl AccessPath {
         extents.collect()
     }
 
+    /// The zones that no conjunct rules out; counts the records of the others.
+    fn retained<'a>(
+        &mut self,
+        plan: &Bound,
+        part: &Part,
+        zones: parquet::Zones<'a>,
+    ) -> parquet::Zones<'a> {
+        let known = KnownPart { statistics: &zones, part };
+        let rulings = prune::rulings(&plan.conjuncts, &known);
+        for (records, ruling) in zones.records().iter().zip(&rulings) {
+            if let Some(pruned_by) = ruling.and_then(|by| self.pruned_by.get_mut(by)) {
+                *pruned_by += records;
+            }
+        }
+        zones.retained(|zone| rulings.get(zone).is_some_and(Option::is_none))
+    }
+
     /// What is left by a key where one tells more than zones do, and by the zones otherwise.
     fn indexed(
         &mut self,
         plan: &Bound,
-        known: &KnownPart<'_>,
+        known: &KnownPart<'_, Index>,
         offset: &mut Offset,
         morsel_bytes: usize,
         apart_bytes: u64,
     ) -> Vec<Extent> {
-        let little = LITTLE_BYTES.min(known.index.zone_bytes());
+        let little = LITTLE_BYTES.min(known.statistics.zone_bytes());
         // what the zones tell is not worth finding out where a key leaves less than one of them
         let by_key = self.keyed(plan, known, little, apart_bytes);
         if let Some(extents) = by_key {
             offset.end();
             return extents;
         }
-        if known.index.zone_count() > ZONES_AT_ONCE_MAX && !may_wait() {
+        if known.statistics.zone_count() > ZONES_AT_ONCE_MAX && !may_wait() {
             return Vec::new();
         }
         let rulings = prune::rulings(&plan.conjuncts, known);
-        let zones = known.index.zones().zip(&rulings).filter(|(_, ruling)| ruling.is_none());
+        let zones = known.statistics.zones().zip(&rulings).filter(|(_, ruling)| ruling.is_none());
         let bytes = zones.map(|((_, extent), _)| extent.len()).sum();
         let by_key = match bytes > little {
             true => self.keyed(plan, known, bytes, apart_bytes),
@@ -162,11 +180,11 @@ impl AccessPath {
     fn keyed(
         &mut self,
         plan: &Bound,
-        known: &KnownPart<'_>,
+        known: &KnownPart<'_, Index>,
         bytes_max: u64,
         apart_bytes: u64,
     ) -> Option<Vec<Extent>> {
-        let (keyed, extents) = Keyed::of(plan, known.index, known, bytes_max, apart_bytes)?;
+        let (keyed, extents) = Keyed::of(plan, known.statistics, known, bytes_max, apart_bytes)?;
         self.keyed.push(keyed);
         Some(extents)
     }
@@ -175,12 +193,12 @@ impl AccessPath {
     fn zoned(
         &mut self,
         plan: &Bound,
-        known: &KnownPart<'_>,
+        known: &KnownPart<'_, Index>,
         rulings: &[Option<usize>],
         offset: &mut Offset,
         morsel_bytes: usize,
     ) -> Vec<Extent> {
-        let KnownPart { index, part } = known;
+        let KnownPart { statistics: index, part } = known;
         let computes = known.decodes(&plan.rows.columns);
         let bytes_max = match part.file.record_bytes() {
             Some(_) => u64::MAX,
@@ -244,15 +262,15 @@ impl Offset {
 }
 
 /// What is known of a file and of its name.
-struct KnownPart<'a> {
-    index: &'a Index,
+struct KnownPart<'a, S> {
+    statistics: &'a S,
     part: &'a Part,
 }
 
-impl KnownPart<'_> {
+impl<S: PruningStatistics> KnownPart<'_, S> {
     /// Of each zone whether all these columns decode.
     fn decodes(&self, columns: &[usize]) -> BooleanBuffer {
-        let zones = self.index.records().len();
+        let zones = self.statistics.records().len();
         columns.iter().fold(BooleanBuffer::new_set(zones), |all, column| {
             match self.column(*column) {
                 Some(known) => &all & &known.decodes,
@@ -277,16 +295,20 @@ fn constant(value: &ArrayRef, records: &[u64]) -> Option<ColumnStatistics> {
     })
 }
 
-impl Statistics for KnownPart<'_> {
+impl<S: PruningStatistics> PruningStatistics for KnownPart<'_, S> {
     fn records(&self) -> &[u64] {
-        self.index.records()
+        self.statistics.records()
     }
 
     fn column(&self, column: usize) -> Option<ColumnStatistics> {
         let of_file = self.part.file.schema.fields().len();
         match column.checked_sub(of_file) {
-            None => self.index.column(column),
-            Some(index) => constant(self.part.constants.get(index)?, self.index.records()),
+            None => self.statistics.column(column),
+            Some(index) => constant(self.part.constants.get(index)?, self.records()),
         }
+    }
+
+    fn lacks(&self, column: usize, value: &ArrayRef) -> Option<BooleanBuffer> {
+        self.statistics.lacks(column, value)
     }
 }

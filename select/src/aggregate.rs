@@ -14,11 +14,11 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, Int64Array, PrimitiveArray};
 use arrow::datatypes::DataType;
 
-use crate::eval::Problem;
+use crate::common_type::quotient_scale;
 use crate::expr::{Expr, ExprKind};
+use crate::problem::Problem;
 use crate::syntax::AggregateFunction;
-use crate::types::{quotient_scale, type_name};
-use crate::value::DECIMAL_DIGITS_MAX;
+use crate::types::{DECIMAL_DIGITS_MAX, type_name};
 use distinct::Distinct;
 use extreme::Extremes;
 use sum::Sums;

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::ArrayRef;
 
-use crate::block::Rows;
 use crate::csv::Structure;
+use crate::feed::Feed;
+use crate::record::Rows;
 use crate::{Result, Source};
 
 /// Number of fields of CSV records, found in blocks of `block_bytes`.
@@ -32,7 +33,7 @@ pub fn decode(
     threads: usize,
     each: impl Fn(&ArrayRef) -> u64 + Sync,
 ) -> Result<u64> {
-    let feed = source.feed(4 << 20);
+    let feed = Feed::new(&source.files(), 4 << 20);
     let sum = AtomicU64::new(0);
     std::thread::scope(|scope| {
         let run = || {

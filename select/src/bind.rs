@@ -4,6 +4,7 @@
 //! interchangeable: whole numbers of any width compute in 64 bits, and decimals have at most 38
 //! digits. A text literal has no type of its own: it takes that of the other operand.
 
+pub(crate) mod arithmetic;
 mod coerce;
 mod forms;
 mod operators;
@@ -16,8 +17,8 @@ use crate::cancel::spend;
 use crate::expr::{Expr, ExprKind};
 use crate::file_set::PATH_COLUMN;
 use crate::plan::Item;
-use crate::syntax::{self, Name, Position};
-use crate::{Error, ErrorKind, Result, Value, View, nesting, types};
+use crate::syntax::{Name, Position};
+use crate::{Error, ErrorKind, Result, Value, View, nesting, syntax, types};
 pub(crate) use coerce::is_untyped;
 use coerce::{coerce, fold, literal, unify};
 use operators::{arithmetic, between, compare, in_list, matching, negate, plus};
@@ -157,7 +158,7 @@ impl Binder<'_> {
             _ => self.find(name)?,
         };
         if !types::is_selectable(field.data_type()) {
-            return Err(types::not_selectable(field, name.at));
+            return Err(arithmetic::not_selectable(field, name.at));
         }
         Ok(Expr { data_type: field.data_type().clone(), kind: ExprKind::Column(index) })
     }
@@ -179,7 +180,8 @@ impl Binder<'_> {
         spend(self.view.columns().len() + self.keys.len())?;
         let alike = self.view.fields().filter(|(_, field)| matches(name, field.name()));
         let alike: Vec<(usize, &Field)> = alike.collect();
-        let fit = |field: &Field| (*field.name() == name.text, nesting::has_parts_of(name, field));
+        let fit =
+            |field: &Field| (*field.name() == name.text, nesting::has_parts(field, &name.lengths));
         let is_better = |(ours, theirs): ((bool, bool), (bool, bool))| {
             ours != theirs && ours.0 >= theirs.0 && ours.1 >= theirs.1
         };

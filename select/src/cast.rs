@@ -18,11 +18,13 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 
 use crate::calendar::DAY_MICROS;
-use crate::eval::Problem;
+use crate::common_type::digits_of;
 use crate::input::{boolean, interval, number, time};
 use crate::numeric::quotient;
+use crate::problem::Problem;
 use crate::render::render;
-use crate::types::{TIMESTAMP, decimal_to_float, digits_of, type_name};
+use crate::scalar::decimal_to_float;
+use crate::types::{TIMESTAMP, type_name};
 
 /// Digits of a float that count when it becomes a decimal: of 64 bits, and of 32 bits.
 const FLOAT_DIGITS: usize = 15;

@@ -6,14 +6,14 @@
 //! However the bytes are asked for, they are decompressed in chunks of one size, so that what comes
 //! before an error does not depend on who asks.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::cancel::{Stopped, spend};
-use crate::{Error, ErrorKind, Result, waiting};
+use crate::raw_file::RawFile;
+use crate::{Error, ErrorKind, Result};
 
 /// Bytes that are decompressed at a time.
 const CHUNK_BYTES: usize = 128 << 10;
@@ -47,7 +47,7 @@ impl Compression {
 
 /// The bytes in a compressed file.
 pub(crate) struct Stream {
-    name: String,
+    file: Arc<RawFile>,
     decoder: Box<dyn Read + Send>,
     /// Where the decoder is in the file.
     position: Arc<AtomicU64>,
@@ -61,22 +61,17 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// From the start of a file that has `bytes`; errors call it `name`.
+    /// From the start of a file.
     ///
     /// # Errors
     /// `Io` when there is no memory for a decoder.
-    pub(crate) fn new(
-        name: &str,
-        file: Arc<File>,
-        bytes: u64,
-        compression: Compression,
-    ) -> Result<Self> {
+    pub(crate) fn new(file: Arc<RawFile>, compression: Compression) -> Result<Self> {
         let position = Arc::new(AtomicU64::new(0));
-        let file = FileBytes { file, position: Arc::clone(&position), bytes };
-        let decoder = decoder(BufReader::with_capacity(READ_BYTES, file), compression);
+        let bytes = FileBytes { file: Arc::clone(&file), position: Arc::clone(&position) };
+        let decoder = decoder(BufReader::with_capacity(READ_BYTES, bytes), compression);
         Ok(Self {
-            name: name.to_owned(),
-            decoder: decoder.map_err(|error| Error::io(name, error))?,
+            decoder: decoder.map_err(|error| Error::io(file.name(), error))?,
+            file,
             position,
             chunk: Vec::new(),
             given: 0,
@@ -147,14 +142,9 @@ impl Stream {
 
     /// What stopped the decoder behind so many bytes of the chunk.
     fn error(&self, error: io::Error, used: usize) -> Error {
-        let name = &self.name;
+        let name = self.file.name();
         match error.downcast::<Unreadable>() {
-            Ok(Unreadable::Shortened) => {
-                let message = format!("{name}: was truncated while it was read");
-                Error::new(ErrorKind::FileChanged, message)
-            }
-            Ok(Unreadable::Io(error)) => Error::io(name, error),
-            Ok(Unreadable::Stopped) => Stopped.into(),
+            Ok(Unreadable(error)) => error,
             Err(error) => {
                 let behind = self.decompressed + used as u64;
                 let why = match error.kind() {
@@ -186,35 +176,24 @@ fn decoder(
 
 /// The bytes of a file as it was when it was opened.
 struct FileBytes {
-    file: Arc<File>,
+    file: Arc<RawFile>,
     position: Arc<AtomicU64>,
-    bytes: u64,
 }
 
-/// Why compressed bytes cannot be read.
+/// The reason why compressed bytes cannot be read.
 #[derive(Debug, thiserror::Error)]
-enum Unreadable {
-    #[error("the file is shorter than it was")]
-    Shortened,
-    #[error(transparent)]
-    Io(io::Error),
-    #[error("cancelled")]
-    Stopped,
-}
+#[error(transparent)]
+struct Unreadable(Error);
 
 impl Read for FileBytes {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let unreadable = |error| io::Error::other(Unreadable(error));
         let position = self.position.load(Ordering::Relaxed);
-        let left = usize::try_from(self.bytes - position).unwrap_or(usize::MAX);
+        let left = usize::try_from(self.file.bytes() - position).unwrap_or(usize::MAX);
         let length = left.min(buffer.len());
         // a very long file may decompress to nothing, so the steps are counted here
-        spend(length).map_err(|_stopped| io::Error::other(Unreadable::Stopped))?;
-        waiting::read_exact_at(&self.file, &mut buffer[..length], position).map_err(|error| {
-            io::Error::other(match error.kind() {
-                io::ErrorKind::UnexpectedEof => Unreadable::Shortened,
-                _ => Unreadable::Io(error),
-            })
-        })?;
+        spend(length).map_err(|stopped| unreadable(stopped.into()))?;
+        self.file.read(&mut buffer[..length], position).map_err(unreadable)?;
         self.position.fetch_add(length as u64, Ordering::Relaxed);
         Ok(length)
     }

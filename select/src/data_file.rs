@@ -1,41 +1,34 @@
 //! One opened data file and how to read it.
 
 use std::fs::File;
-use std::io::ErrorKind::{InvalidInput, ReadOnlyFilesystem};
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 
-use crate::cancel::spend;
 use crate::columnar::parquet::ParquetKeys;
 use crate::columnar::{ipc, parquet};
 use crate::compressed::{Compression, Stream};
-use crate::descriptor::{self, Descriptor};
+use crate::descriptor::Descriptor;
 use crate::extent::Extent;
 use crate::identity::{Identity, Look};
-use crate::index::{KeyColumn, KeyEncoder, KeySpec};
-use crate::shown::Shown;
-use crate::{Error, ErrorKind, Result, csv, fixed, json, waiting};
+use crate::key_spec::{KeyColumn, KeySpec, is_ordered};
+use crate::raw_file::RawFile;
+use crate::{Error, ErrorKind, Result, csv, descriptor, fixed, json};
 
 /// An opened file, its descriptor and its schema.
 #[derive(Debug)]
 pub(crate) struct DataFile {
-    pub(crate) name: String,
-    file: Arc<File>,
+    file: Arc<RawFile>,
     pub(crate) compression: Option<Compression>,
     /// Whether there is anything behind a header.
     has_records: bool,
-    /// Before a byte of it was read.
-    pub(crate) look: Look,
     pub(crate) schema: Schema,
     pub(crate) layout: Layout,
     /// The keys that its descriptor declares.
     pub(crate) keys: Vec<KeySpec>,
     /// Whether its descriptor promises that records are only ever appended.
     pub(crate) append_only: bool,
-    /// The cached layouts of the file for views.
-    pub(crate) shown: Shown,
     /// True if a view has determined the layout.
     of_view: bool,
 }
@@ -70,9 +63,9 @@ impl DataFile {
         // one that grows all the time would be waited for in vain
         let look = if append_only { Look::new(&file) } else { Look::settled(&file) };
         let look = look.map_err(|error| Error::io(name, error))?;
-        let (file, bytes) = (Arc::new(file), look.identity().bytes);
-        let text =
-            Text { name, file: &file, bytes, compression: compression_of(name, &descriptor) };
+        let file = Arc::new(RawFile::new(name, file, look));
+        let bytes = file.bytes();
+        let text = Text { file: &file, compression: compression_of(name, &descriptor) };
         let first_bytes = |bytes_max| text.first_bytes(bytes_max);
         let (schema, layout) = match described(name, descriptor)? {
             descriptor::Layout::Fixed(layout) => {
@@ -84,7 +77,7 @@ impl DataFile {
                 (layout.schema(), Layout::Csv(layout))
             }
             descriptor::Layout::Parquet(fields) => {
-                let layout = parquet::Layout::open(name, &file, bytes, parquet_keys)?;
+                let layout = parquet::Layout::open(&file, parquet_keys)?;
                 let schema = layout.schema();
                 check_fields(name, &schema, &fields).map_err(|error| {
                     match layout.is_encrypted() {
@@ -99,7 +92,7 @@ impl DataFile {
                 (schema, Layout::Parquet(layout))
             }
             descriptor::Layout::Arrow(fields) => {
-                let layout = ipc::Layout::open(name, &file, bytes)?;
+                let layout = ipc::Layout::open(&file)?;
                 let schema = layout.schema();
                 check_fields(name, &schema, &fields)?;
                 (schema, Layout::Arrow(layout))
@@ -122,19 +115,14 @@ impl DataFile {
             let message = format!("{name}.toml: a compressed file has no `[[key]]`");
             return Err(Error::new(ErrorKind::Descriptor, message));
         }
-        let name = name.to_owned();
-        let shown = Shown::default();
         Ok(Self {
-            name,
             file,
             compression,
             has_records,
-            look,
             schema,
             layout,
             keys,
             append_only,
-            shown,
             of_view: false,
         })
     }
@@ -148,12 +136,10 @@ impl DataFile {
             Layout::Fixed(_) | Layout::Parquet(_) | Layout::Arrow(_) => self.schema.clone(),
         };
         Self {
-            name: self.name.clone(),
             file: Arc::clone(&self.file),
             schema,
             layout,
             keys: Vec::new(),
-            shown: Shown::default(),
             has_records,
             of_view: true,
             ..*self
@@ -195,39 +181,35 @@ impl DataFile {
         with_compression(format, self.compression)
     }
 
-    /// Returns what the file was when it was opened.
-    pub(crate) fn identity(&self) -> Identity {
-        self.look.identity()
+    /// Returns the file as it lies.
+    pub(crate) fn raw(&self) -> &Arc<RawFile> {
+        &self.file
     }
 
-    /// Returns whether the file is no longer what it was when it was opened, or might not be, or,
-    /// if records are only ever appended to it, does not begin so any more. To be asked when a scan
-    /// is through: what was read may be a mixture then.
+    /// Returns the name that errors call the file.
+    pub(crate) fn name(&self) -> &str {
+        self.file.name()
+    }
+
+    /// Returns what the file was when it was opened.
+    pub(crate) fn identity(&self) -> Identity {
+        self.file.identity()
+    }
+
+    /// Returns whether the file is no longer what it was when it was opened, or might not be. If
+    /// records are only ever appended to it, growth does not count. Ask this after a scan: if it is
+    /// true, what was read may be a mixture.
     ///
     /// # Errors
     /// `Io`
     pub(crate) fn changed(&self) -> Result<bool> {
-        let error = |error| Error::io(&self.name, error);
         if self.append_only {
-            let now = Identity::from(&self.file.metadata().map_err(error)?);
+            let now = self.file.identity_now()?;
             if now == self.identity() || now.bytes > self.identity().bytes {
                 return Ok(false);
             }
         }
-        Ok(!self.look.holds(&self.file).map_err(error)?)
-    }
-
-    /// Has the kernel write back what others have stored into mappings of the file: it stamps the
-    /// next store into a page only then.
-    ///
-    /// # Errors
-    /// `Io`
-    pub(crate) fn write_back(&self) -> Result<()> {
-        match self.file.sync_data() {
-            // a file system that nobody can write to has nothing to write back
-            Err(error) if matches!(error.kind(), InvalidInput | ReadOnlyFilesystem) => Ok(()),
-            synced => synced.map_err(|error| Error::io(&self.name, error)),
-        }
+        Ok(!self.file.is_unchanged()?)
     }
 
     /// Whether there is anything behind a header.
@@ -339,7 +321,7 @@ impl DataFile {
         for column in columns {
             if let Some(which) = layout.key_missing(*column) {
                 let column = self.schema.field(*column).name();
-                let message = format!("{}: column `{column}` is encrypted by {which}", self.name);
+                let message = format!("{}: column `{column}` is encrypted by {which}", self.name());
                 return Err(Error::new(ErrorKind::KeyMissing, message));
             }
         }
@@ -351,8 +333,7 @@ impl DataFile {
     /// # Errors
     /// `Io`
     pub(crate) fn stream(&self, compression: Compression, start: u64) -> Result<Stream> {
-        let file = Arc::clone(&self.file);
-        let mut stream = Stream::new(&self.name, file, self.identity().bytes, compression)?;
+        let mut stream = Stream::new(Arc::clone(&self.file), compression)?;
         stream.skip(start);
         Ok(stream)
     }
@@ -362,15 +343,13 @@ impl DataFile {
     /// # Errors
     /// `FileChanged` when the file ends before; `Io`.
     pub(crate) fn read(&self, buffer: &mut [u8], at: u64) -> Result<()> {
-        read(&self.name, &self.file, buffer, at)
+        self.file.read(buffer, at)
     }
 }
 
 /// The bytes of a text file, compressed or not.
 struct Text<'a> {
-    name: &'a str,
-    file: &'a Arc<File>,
-    bytes: u64,
+    file: &'a Arc<RawFile>,
     compression: Option<Compression>,
 }
 
@@ -379,13 +358,12 @@ impl Text<'_> {
     /// count, if there are any: what is wrong is told when a scan comes to it.
     fn first_bytes(&self, bytes_max: usize) -> Result<Vec<u8>> {
         let Some(compression) = self.compression else {
-            let length = usize::try_from(self.bytes).unwrap_or(usize::MAX).min(bytes_max);
+            let length = usize::try_from(self.file.bytes()).unwrap_or(usize::MAX).min(bytes_max);
             let mut bytes = vec![0; length];
-            read(self.name, self.file, &mut bytes, 0)?;
+            self.file.read(&mut bytes, 0)?;
             return Ok(bytes);
         };
-        let file = Arc::clone(self.file);
-        let mut stream = Stream::new(self.name, file, self.bytes, compression)?;
+        let mut stream = Stream::new(Arc::clone(self.file), compression)?;
         let mut bytes = vec![0; bytes_max];
         let (used, end) = stream.read(&mut bytes);
         bytes.truncate(used);
@@ -398,28 +376,13 @@ impl Text<'_> {
 
     fn goes_beyond(&self, start: u64) -> Result<bool> {
         if self.compression.is_none() {
-            return Ok(self.bytes > start);
+            return Ok(self.file.bytes() > start);
         }
         // it is in the sample, so it is small
         let start = usize::try_from(start).unwrap_or(usize::MAX - 1);
         Ok(self.first_bytes(start + 1)?.len() > start)
     }
 }
-
-/// Fills `buffer` with the bytes from `at` of the file that errors call `name`.
-pub(crate) fn read(name: &str, file: &File, buffer: &mut [u8], at: u64) -> Result<()> {
-    spend(1 + buffer.len() / BYTES_PER_STEP)?;
-    waiting::read_exact_at(file, buffer, at).map_err(|error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => {
-            let message = format!("{name}: was truncated while it was read");
-            Error::new(ErrorKind::FileChanged, message)
-        }
-        _ => Error::io(name, error),
-    })
-}
-
-/// The number of bytes of a file that are read in about the time of one step.
-const BYTES_PER_STEP: usize = 16;
 
 /// Endings of names and the formats that they tell.
 const ENDINGS: &[(&str, &str)] = &[
@@ -517,7 +480,7 @@ fn key_specs(name: &str, schema: &Schema, declared: &[descriptor::Key]) -> Resul
             Ok(KeyColumn { column: index, descending: *descending })
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
-        if KeyEncoder::new(&columns, schema).is_none() {
+        if columns.iter().any(|key| !is_ordered(schema.field(key.column).data_type())) {
             return Err(error(key, "a column of it has values without an order".to_owned()));
         }
         Ok(KeySpec { name: key.name.clone(), columns, unique: key.unique })

@@ -17,59 +17,20 @@ use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::kernels::zip::zip;
 use arrow::compute::kernels::{boolean, cmp};
 use arrow::compute::{nullif, prep_null_mask_filter};
-use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
+use crate::cancel::spend;
+use crate::expr::{Expr, ExprKind, LiteralSet};
+use crate::functions::{Arguments, Function};
+use crate::problem::Problem;
+use crate::syntax::CompareOp;
+use crate::types::{integer_at, text_at};
+use crate::{cast, numeric};
 pub(crate) use evaluated::Evaluated;
 use lazy::{Connective, case, coalesce, connective};
 
-use crate::cancel::{Stopped, spend};
-use crate::expr::{Expr, ExprKind, LiteralSet};
-use crate::functions::{Arguments, Function};
-use crate::syntax::CompareOp;
-use crate::types::{integer_at, text_at, type_name};
-use crate::{Error, ErrorKind, Source, cast, numeric};
-
 /// The number of steps for one node of an expression, in addition to its records.
 const NODE_STEPS: usize = 64;
-
-/// Why an expression has no value for some record.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Problem(pub(crate) String);
-
-impl Problem {
-    pub(crate) fn out_of_range(data_type: &DataType) -> Self {
-        Self(format!("out of range for {}", type_name(data_type)))
-    }
-
-    /// The error of a query over `source`, where it is not about one record.
-    pub(crate) fn to_error(&self, source: &Source) -> Error {
-        Error::new(ErrorKind::Computation, format!("{}: {}", source.name(), self.0))
-    }
-}
-
-impl From<Stopped> for Problem {
-    /// The text is never shown.
-    fn from(_stopped: Stopped) -> Self {
-        Self("cancelled".to_owned())
-    }
-}
-
-impl From<ArrowError> for Problem {
-    fn from(error: ArrowError) -> Self {
-        match error {
-            ArrowError::DivideByZero => Self("division by zero".to_owned()),
-            ArrowError::ArithmeticOverflow(text) => {
-                let text = text.strip_prefix("Overflow happened on: ").unwrap_or(&text);
-                Self(format!("out of range: {text}"))
-            }
-            ArrowError::InvalidArgumentError(text) | ArrowError::CastError(text) => {
-                Self(format!("out of range: {text}"))
-            }
-            other => Self(other.to_string()),
-        }
-    }
-}
 
 /// The columns of some records.
 #[derive(Clone, Copy, Debug)]

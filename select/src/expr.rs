@@ -10,7 +10,7 @@ use arrow::datatypes::DataType;
 use crate::functions::Function;
 use crate::pattern::Pattern;
 use crate::syntax::{ArithmeticOp, CompareOp};
-use crate::{Value, cast, types};
+use crate::{Value, cast, scalar};
 
 /// A bound expression. Equal ones have the same value for every record.
 #[derive(Clone, Debug, PartialEq)]
@@ -142,7 +142,7 @@ impl LiteralSet {
             Self::Integers(set) => set.iter().map(integer).collect(),
             Self::Texts(set) => set.iter().map(|text| Some(Value::Text(text.clone()))).collect(),
         };
-        values.into_iter().map(|value| Some(types::scalar(&value?, to)?.into_inner()))
+        values.into_iter().map(|value| Some(scalar::scalar(&value?, to)?.into_inner()))
     }
 
     pub(crate) fn len(&self) -> usize {

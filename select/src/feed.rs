@@ -9,9 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::block::Block;
-use crate::extent::{Extent, Sweep};
-use crate::selection::Origin;
-use crate::source::{Part, Source};
+use crate::data_file::DataFile;
+use crate::extent::{Extent, Gathered, Sweep};
 use crate::{Result, csv, json};
 use file::FileFeed;
 
@@ -29,9 +28,8 @@ pub(crate) struct Feed {
 /// A sweep of one of the files.
 #[derive(Debug)]
 struct SweepFeed {
-    /// Index of the file among those of the source.
-    index: usize,
-    part: Part,
+    /// Index of the file.
+    file: usize,
     feed: FileFeed,
 }
 
@@ -54,14 +52,26 @@ impl fmt::Debug for Buffers {
 
 /// Where a block comes from.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'a> {
+pub(crate) struct Place {
     /// Number of the turn.
     pub(crate) turn: u64,
-    pub(crate) part: &'a Part,
+    /// Index of the file.
+    pub(crate) file: usize,
+}
+
+/// Where the records of a turn come from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    /// Index of the file.
+    pub(crate) file: usize,
+    /// Records of that file before the turn, of those in the view.
+    pub(crate) records_before: u64,
+    /// Where the records of the turn lie, if not one behind the other.
+    pub(crate) gathered: Option<Gathered>,
 }
 
 /// What is done with a block.
-type Each<'a> = dyn FnMut(Place<'_>, &Block<'_>) -> ControlFlow<()> + 'a;
+type Each<'a> = dyn FnMut(Place, &Block<'_>) -> ControlFlow<()> + 'a;
 
 /// What came of one turn.
 #[derive(Debug)]
@@ -83,35 +93,37 @@ impl Turn {
     }
 }
 
-impl Source {
-    /// A feed from the start of the first file. A turn reads about `morsel_bytes`, at most 64 MiB and at
-    /// least one record of a fixed-length file; a turn of a CSV file may have no records, when one
-    /// goes through all of it.
-    pub(crate) fn feed(&self, morsel_bytes: usize) -> Feed {
-        let all = self.parts.iter().map(|part| vec![part.file.all()]).collect();
-        self.feed_of(all, morsel_bytes)
+impl Feed {
+    /// Hands out some files, each from the start to the end; see [`Feed::of_extents`].
+    pub(crate) fn new(files: &[Arc<DataFile>], morsel_bytes: usize) -> Self {
+        let all = files.iter().map(|file| vec![file.all()]).collect();
+        Self::of_extents(files, all, morsel_bytes)
     }
 
-    /// As [`feed`](Self::feed), of these extents of each of its files alone, which come in order.
-    pub(crate) fn feed_of(&self, extents: Vec<Vec<Extent>>, morsel_bytes: usize) -> Feed {
+    /// Hands out the extents of each file, which come in order. A turn reads about `morsel_bytes`,
+    /// at most 64 MiB and at least one record of a fixed-length file. A turn of a CSV file may have
+    /// no records, if one record goes through all of it.
+    pub(crate) fn of_extents(
+        files: &[Arc<DataFile>],
+        extents: Vec<Vec<Extent>>,
+        morsel_bytes: usize,
+    ) -> Self {
         let buffers = Arc::new(Buffers::default());
         let mut sweeps = Vec::new();
-        for (index, (part, extents)) in self.parts.iter().zip(extents).enumerate() {
-            for sweep in Sweep::of(extents, part.file.can_be_gathered()) {
-                let file = Arc::clone(&part.file);
-                let feed = FileFeed::new(file, sweep, morsel_bytes, Arc::clone(&buffers));
-                sweeps.push(SweepFeed { index, part: part.clone(), feed });
+        for (index, (file, extents)) in files.iter().zip(extents).enumerate() {
+            for sweep in Sweep::of(extents, file.can_be_gathered()) {
+                let feed =
+                    FileFeed::new(Arc::clone(file), sweep, morsel_bytes, Arc::clone(&buffers));
+                sweeps.push(SweepFeed { file: index, feed });
             }
         }
         let starts = std::iter::once(OnceLock::from(0));
         let starts = starts.chain(sweeps.iter().map(|_| OnceLock::new())).collect();
-        let feed = Feed { sweeps, starts, current: AtomicUsize::new(0) };
+        let feed = Self { sweeps, starts, current: AtomicUsize::new(0) };
         feed.settle(0);
         feed
     }
-}
 
-impl Feed {
     /// Number of turns, once it is known: at the latest when the last of them has been taken.
     pub(crate) fn turns(&self) -> Option<u64> {
         self.starts.last()?.get().copied()
@@ -127,15 +139,15 @@ impl Feed {
     pub(crate) fn next(&self, each: &mut Each<'_>) -> Option<Turn> {
         let first = self.current.load(Ordering::Acquire);
         for (place, sweep) in self.sweeps.iter().enumerate().skip(first) {
-            let SweepFeed { index, part, feed } = sweep;
+            let SweepFeed { file, feed } = sweep;
             // the sweeps before have ended, so it is known
             let start = *self.starts[place].get()?;
             let mut each =
-                |turn, block: &Block<'_>| each(Place { turn: start + turn, part }, block);
+                |turn, block: &Block<'_>| each(Place { turn: start + turn, file: *file }, block);
             let turn = feed.next(&mut each);
             self.settle(place);
             if let Some(turn) = turn {
-                let (number, origin) = (start + turn.number, feed.origin(turn.number, *index));
+                let (number, origin) = (start + turn.number, feed.origin(turn.number, *file));
                 return Some(Turn { number, origin, ..turn });
             }
             self.current.fetch_max(place + 1, Ordering::Release);

@@ -14,11 +14,11 @@ use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 
 use crate::bind::{Binder, Scope};
-use crate::eval::{self, Input};
+use crate::eval::Input;
 use crate::kind::value;
 use crate::plan::where_terms;
 use crate::source::Part;
-use crate::{Error, ErrorKind, Result, Select, Source, Value, View, types};
+use crate::{Error, ErrorKind, Result, Select, Source, Value, View, eval, scalar, types};
 use folders::{Folder, folders};
 
 /// The column that has the path of the file.
@@ -269,7 +269,7 @@ fn typed(values: &[Option<&str>]) -> (DataType, Vec<ArrayRef>) {
     ];
     for (data_type, values) in kinds {
         let arrays = values.and_then(|values| {
-            let array = |value| Some(types::scalar(value, &data_type)?.into_inner());
+            let array = |value| Some(scalar::scalar(value, &data_type)?.into_inner());
             values.iter().map(array).collect::<Option<Vec<ArrayRef>>>()
         });
         if let Some(arrays) = arrays {

@@ -19,9 +19,10 @@ pub(crate) use text::{CONCATENATION, ILIKE, LIKE, push_lower, to_lower};
 
 use crate::alike::alike;
 use crate::bind::is_untyped;
-use crate::eval::Problem;
+use crate::common_type::digits_of;
 use crate::expr::Expr;
-use crate::types::{INTERVAL, TIMESTAMP, digits_of, type_name};
+use crate::problem::Problem;
+use crate::types::{INTERVAL, TIMESTAMP, type_name};
 
 /// One entry of the table.
 #[derive(Clone, Copy)]

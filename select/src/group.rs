@@ -11,10 +11,10 @@ use arrow::compute::take;
 use crate::aggregate::{Aggregate, Members, State};
 use crate::budget::{Exceeded, MemoryBudget, Reservation};
 use crate::cancel::{look, spend};
-use crate::eval::Problem;
 use crate::expr::Expr;
 use crate::key_table::KeyTable;
 use crate::plan::Item;
+use crate::problem::Problem;
 use crate::{Error, ErrorKind};
 
 /// Groups of another table that are looked up at once: their keys are copied.

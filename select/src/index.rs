@@ -20,14 +20,14 @@ use crate::Result;
 use crate::data_file::DataFile;
 use crate::extent::Extent;
 use crate::identity::Identity;
-use crate::prune::ColumnStatistics;
+use crate::key_spec::KeySpec;
+use crate::statistics::{ColumnStatistics, PruningStatistics};
 use key::PageFile;
 
 pub(crate) use bounds::text_after;
 pub use build::BuildOptions;
 pub use folder::{IndexContents, IndexFolder, IndexedFile};
 pub(crate) use key::{AT_ONCE_MAX, End, Entries, Entry, Key, KeyEncoder, KeyRange, after};
-pub use key::{KeyColumn, KeySpec};
 pub(crate) use store::{decode_body, decode_page, encode_page};
 
 /// What is known of the records of one file.
@@ -73,11 +73,6 @@ impl Index {
         self.records.iter().sum()
     }
 
-    /// Number of records of each zone.
-    pub(crate) fn records(&self) -> &[u64] {
-        &self.records
-    }
-
     /// The keys that it was built with.
     pub fn key_specs(&self) -> impl Iterator<Item = &KeySpec> {
         self.keys.iter().map(|key| &key.spec)
@@ -90,10 +85,6 @@ impl Index {
     /// The file of the pages of all keys.
     fn pages(&self) -> Option<&PageFile> {
         self.keys.first().map(|key| &*key.file)
-    }
-
-    pub(crate) fn column(&self, column: usize) -> Option<ColumnStatistics> {
-        self.columns.get(column).cloned()
     }
 
     /// Bytes of all zones.
@@ -166,6 +157,16 @@ impl Index {
             });
         let has_keys = self.keys.iter().all(|key| key.is_consistent(self.record_count()));
         has_places && has_columns && has_keys
+    }
+}
+
+impl PruningStatistics for Index {
+    fn records(&self) -> &[u64] {
+        &self.records
+    }
+
+    fn column(&self, column: usize) -> Option<ColumnStatistics> {
+        self.columns.get(column).cloned()
     }
 }
 

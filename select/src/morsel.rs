@@ -14,15 +14,15 @@ use arrow::compute::concat_batches;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use crate::block::Block;
-use crate::cancel::{self, Cancel};
-use crate::eval::Problem;
-use crate::feed::{Feed, Place};
+use crate::cancel::Cancel;
+use crate::feed::{Feed, Origin, Place};
 use crate::group::{GroupError, GroupTable, Grouping};
 use crate::plan::{Bound, Item, Order, Plan};
-use crate::selection::{Origin, Selection, Stop};
+use crate::problem::Problem;
+use crate::selection::{Selection, Stop};
 use crate::sort::Sorter;
 use crate::tail::{Gather, Tail};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, cancel};
 
 /// Smaller batches are put together until they have so many records.
 pub(crate) const BATCH_RECORDS_MIN: usize = 4096;
@@ -194,9 +194,11 @@ impl<'p> Reader<'p> {
         self.piece
     }
 
-    fn block(&mut self, place: Place<'_>, block: &Block<'_>) -> ControlFlow<()> {
+    fn block(&mut self, place: Place, block: &Block<'_>) -> ControlFlow<()> {
         let columns = self.plan.source().schema().fields().len();
-        let mut shown = Selection::new(block, &place.part.constants, columns);
+        let part = self.plan.source().parts.get(place.file);
+        let constants = part.map_or(&[][..], |part| &part.constants);
+        let mut shown = Selection::new(block, constants, columns);
         if let Some(filter) = self.plan.view.row_filter() {
             self.piece.undecided += shown.show(filter);
         }
@@ -285,7 +287,9 @@ impl<'p> Reader<'p> {
         let arguments = grouping.states().map(|aggregate| selection.argument(aggregate));
         let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
         let error = |error| match error {
-            GroupError::Problem(problem) => Trouble::Query(problem.to_error(self.plan.source())),
+            GroupError::Problem(problem) => {
+                Trouble::Query(problem.to_error(self.plan.source().name()))
+            }
             GroupError::Memory(error) => Trouble::Query(error),
         };
         let mut table = match (self.groups.take(), &self.gather.groups) {
@@ -317,7 +321,8 @@ impl<'p> Reader<'p> {
         selection.decode(&order.columns)?;
         let keys = selection.keys(order, items)?;
         let positions = selection.positions(start);
-        let problem = |problem: Problem| Trouble::Query(problem.to_error(self.plan.source()));
+        let problem =
+            |problem: Problem| Trouble::Query(problem.to_error(self.plan.source().name()));
         if let Some(mask) = sorter.candidates(&keys, &positions).map_err(problem)? {
             selection.narrow(&mask)?;
         }

@@ -5,8 +5,6 @@ use std::collections::HashMap;
 
 use arrow::datatypes::Field;
 
-use crate::syntax::Name;
-
 /// The key of the note in the metadata of a field.
 const LENGTHS: &str = "name_lengths";
 
@@ -24,12 +22,11 @@ pub(crate) fn without_note(field: &Field) -> Option<Field> {
     has_note.then(|| field.clone().with_metadata(HashMap::new()))
 }
 
-/// Returns whether a name is written in the parts of a column's name, which is the same but for
-/// case.
-pub(crate) fn has_parts_of(name: &Name, field: &Field) -> bool {
+/// Returns whether the parts of a field's name have these lengths, in bytes.
+pub(crate) fn has_parts(field: &Field, lengths: &[usize]) -> bool {
     match field.metadata().get(LENGTHS) {
-        None => name.lengths.len() == 1,
-        Some(lengths) => *lengths == text(&name.lengths),
+        None => lengths.len() == 1,
+        Some(noted) => *noted == text(lengths),
     }
 }
 

@@ -14,12 +14,13 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 
 use crate::calendar::{DATES, TIMESTAMPS};
-use crate::eval::Problem;
 use crate::interval::Interval;
+use crate::problem::Problem;
 use crate::syntax::ArithmeticOp;
-use crate::value::DECIMAL_DIGITS_MAX;
+use crate::types::DECIMAL_DIGITS_MAX;
+use crate::types::bits;
 
-/// `left op right`, of the types that [`types::arithmetic`](crate::types::arithmetic) gives.
+/// `left op right`, of the types that [`types::arithmetic`](crate::bind::arithmetic::arithmetic) gives.
 pub(crate) fn arithmetic(
     op: ArithmeticOp,
     left: &dyn Datum,
@@ -137,12 +138,6 @@ fn small_decimals(
         (ArithmeticOp::Subtract, ..) => pairs(left, right, |l, r| l * f1 - r * f2),
         _ => None,
     }
-}
-
-/// How many bits the largest takes beside its sign: all are from -2^bits to 2^bits.
-pub(crate) fn bits(values: &[i128]) -> u32 {
-    let all = values.iter().fold(0, |all, value| all | (value ^ (value >> 127)));
-    i128::BITS - all.leading_zeros()
 }
 
 /// Applies `op` to each pair, also to what stands in place of NULL; one side at least has a value

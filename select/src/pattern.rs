@@ -8,7 +8,8 @@ use arrow::array::{Array, BooleanArray, StringArray};
 
 use crate::cancel::Stopped;
 use crate::functions::{push_lower, to_lower};
-use crate::like::{self, Like};
+use crate::like;
+use crate::like::Like;
 use crate::regular::Regular;
 use crate::syntax::PatternLanguage;
 use crate::waiting::may_wait;

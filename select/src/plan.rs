@@ -13,8 +13,8 @@ use arrow::datatypes::{DataType, SchemaRef};
 use crate::bind::{Binder, Scope};
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::group::Grouping;
-use crate::syntax::{self, SelectSyntax};
-use crate::{ErrorKind, Result, Select, Source, Value, View};
+use crate::syntax::SelectSyntax;
+use crate::{ErrorKind, Result, Select, Source, Value, View, syntax};
 use rows::rows;
 
 /// Most columns of an answer.

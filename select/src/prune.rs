@@ -14,44 +14,17 @@
 mod range;
 mod truth;
 
-use arrow::array::{ArrayRef, UInt64Array};
 use arrow::buffer::BooleanBuffer;
 
 use crate::plan::Conjunct;
+use crate::statistics::PruningStatistics;
 use truth::Truth;
 
-/// What is known of the containers of a file.
-pub(crate) trait Statistics {
-    /// Records of each container.
-    fn records(&self) -> &[u64];
-
-    /// What is known of a column of the source; `None` is nothing, not even whether it decodes.
-    fn column(&self, column: usize) -> Option<ColumnStatistics>;
-
-    /// Of each container whether no record of it has this value in a column; `None` is unknown.
-    /// The value is one of the column's type.
-    fn lacks(&self, _column: usize, _value: &ArrayRef) -> Option<BooleanBuffer> {
-        None
-    }
-}
-
-/// What is known of a column, one value a container.
-#[derive(Clone, Debug)]
-pub(crate) struct ColumnStatistics {
-    /// No value is less, in the order that WHERE compares in: NaN is above all floats, texts are
-    /// ordered by bytes. Of the column's type; null is unknown. It need not be a value of the
-    /// column.
-    pub(crate) min: ArrayRef,
-    /// No value is greater; likewise.
-    pub(crate) max: ArrayRef,
-    /// Records that have NULL; null is unknown.
-    pub(crate) null_counts: UInt64Array,
-    /// Whether every record is known to decode.
-    pub(crate) decodes: BooleanBuffer,
-}
-
 /// Of each container the first conjunct that rules it out, by its index.
-pub(crate) fn rulings(conjuncts: &[Conjunct], statistics: &dyn Statistics) -> Vec<Option<usize>> {
+pub(crate) fn rulings(
+    conjuncts: &[Conjunct],
+    statistics: &dyn PruningStatistics,
+) -> Vec<Option<usize>> {
     let containers = statistics.records().len();
     let mut rulings = vec![None; containers];
     // where no conjunct so far can have failed

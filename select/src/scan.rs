@@ -11,10 +11,10 @@ use crate::access::AccessPath;
 use crate::batches::Batches;
 use crate::budget::MemoryBudget;
 use crate::cancel::{Cancel, Stopped};
-use crate::feed::Feed;
+use crate::feed::{Feed, Origin};
 use crate::morsel::{Done, Failure, Morsel, Outcome, Piece, Read, Work};
 use crate::plan::Plan;
-use crate::selection::{Origin, Stop};
+use crate::selection::Stop;
 use crate::sort::SpillDirectory;
 use crate::tail::{Gather, Tail};
 use crate::{Error, ErrorKind, Result};
@@ -138,7 +138,7 @@ impl Scan {
         let offset_left = bound.offset - path.skipped;
         let records = path.extents.iter().flatten().map(|extent| extent.records);
         let records: Option<u64> = records.sum();
-        let feed = Arc::new(plan.source().feed_of(path.extents, morsel_bytes));
+        let feed = Arc::new(Feed::of_extents(&plan.source().files(), path.extents, morsel_bytes));
         let is_brief = feed.bytes_max().is_some_and(|bytes| bound.is_brief(bytes, records));
         let (gather, failure) = match Gather::new(&plan, &options) {
             Ok(gather) => (gather, None),
@@ -391,7 +391,7 @@ impl Scan {
         if self.plan.view().is_whole() {
             return error;
         }
-        let file = self.plan.source().name_of(origin.part);
+        let file = self.plan.source().name_of(origin.file);
         let message = format!("{file}: a record cannot be told from the next");
         Error::new(ErrorKind::Record, message).withholding(&error)
     }
@@ -402,7 +402,7 @@ impl Scan {
         if self.plan.view().is_whole() || error.kind() != ErrorKind::Record {
             return error;
         }
-        let file = self.plan.source().name_of(origin.part);
+        let file = self.plan.source().name_of(origin.file);
         let message = format!("{file}: a part of the file is damaged");
         Error::new(ErrorKind::Record, message).withholding(&error)
     }

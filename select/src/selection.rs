@@ -10,15 +10,17 @@ use arrow::compute::filter;
 use arrow::record_batch::RecordBatch;
 
 use crate::aggregate::Aggregate;
-use crate::block::{Block, Fault, Rows};
+use crate::block::Block;
 use crate::cancel::spend;
-use crate::eval::{self, Input, Problem};
+use crate::eval::Input;
 use crate::expr::Expr;
-use crate::extent::Gathered;
+use crate::feed::Origin;
 use crate::group::Argument;
-use crate::plan::{self, Conjunct, Item, Order, Plan};
+use crate::plan::{Conjunct, Item, Order, Plan};
+use crate::problem::Problem;
+use crate::record::{RecordFault, Rows};
 use crate::view::RowFilter;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, eval, plan};
 
 /// The records of a block that are still wanted, and what is decoded of them.
 #[derive(Clone)]
@@ -279,7 +281,10 @@ impl<'b> Selection<'b> {
         let record = self.record(row);
         let byte = self.block.byte_of(record);
         let text = format!("{} in `{text}`", problem.0);
-        Stop { kind: ErrorKind::Computation, fault: Fault { record, byte, field: None, text } }
+        Stop {
+            kind: ErrorKind::Computation,
+            fault: RecordFault { record, byte, field: None, text },
+        }
     }
 
     /// Keeps the records where `mask` is true.
@@ -343,32 +348,26 @@ struct Undecided;
 #[derive(Debug)]
 pub(crate) struct Stop {
     pub(crate) kind: ErrorKind,
-    pub(crate) fault: Fault,
-}
-
-/// Where the records of a turn come from.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Origin {
-    /// Index of the file among those of the source.
-    pub(crate) part: usize,
-    /// Records of that file before the turn, of those in the view.
-    pub(crate) records_before: u64,
-    /// Where the records of the turn lie, if not one behind the other.
-    pub(crate) gathered: Option<Gathered>,
+    pub(crate) fault: RecordFault,
 }
 
 impl Stop {
     /// The error for people; the record counts from `origin`.
     pub(crate) fn to_error(&self, plan: &Plan, origin: &Origin) -> Error {
-        let Origin { part, records_before, gathered } = origin;
-        let file = plan.source().name_of(*part);
+        let Origin { file, records_before, gathered } = origin;
+        let file = plan.source().name_of(*file);
         let (fault, records_before) = match gathered {
             Some(gathered) => (&self.fault.placed(gathered), 0),
             None => (&self.fault, *records_before),
         };
         let error = match plan.view() {
             view if view.is_whole() => fault.to_error(file, records_before),
-            view => fault.to_error_in_view(file, records_before, view),
+            // counts the records that the view shows: a byte offset reveals the length of hidden parts
+            view => {
+                let record = records_before + fault.record as u64 + 1;
+                let which = if view.has_all_records() { "" } else { " of those that you may see" };
+                fault.to_error_at(file, &format!("record {record}{which}"))
+            }
         };
         error.with_kind(self.kind)
     }

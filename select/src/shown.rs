@@ -14,13 +14,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::block::Block;
 use crate::cancel::{Stopped, check_wanted};
 use crate::data_file::{DataFile, Layout};
-use crate::file_set;
+use crate::feed::Feed;
 use crate::kind::RECORDS_MAX;
 use crate::selection::Selection;
 use crate::source::{Part, Source};
 use crate::view::View;
 use crate::waiting::may_wait;
-use crate::{Predicate, Result, csv, json};
+use crate::{Predicate, Result, csv, file_set, json};
 
 /// The number of bytes that are read at a time.
 const TURN_BYTES: usize = 1 << 20;
@@ -67,7 +67,7 @@ pub(crate) fn source(view: &View) -> Result<Source> {
     let mut parts = Vec::with_capacity(source.parts.len());
     for part in &source.parts {
         let file = shown_file(view, part)?;
-        columns.add(source.name(), &file.name, &file.schema)?;
+        columns.add(source.name(), file.name(), &file.schema)?;
         parts.push(Part { file, index: None, ..part.clone() });
     }
     let of_file = source.parts.first().map_or(0, |part| part.file.schema.fields().len());
@@ -81,7 +81,7 @@ fn shown_file(view: &View, part: &Part) -> Result<Arc<DataFile>> {
         return Ok(Arc::clone(file));
     }
     let by = By::of(view);
-    let lock = || file.shown.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let lock = || part.shown.0.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, shown)) = lock().iter().find(|(kept, _)| kept.is(&by)) {
         return Ok(Arc::clone(shown));
     }
@@ -102,15 +102,15 @@ fn sampled(view: &View, part: &Part) -> Result<Arc<DataFile>> {
     let filter = view.row_filter();
     let source = view.source().with_parts(Arc::clone(view.source().schema()), vec![part.clone()]);
     let columns = source.schema().fields().len();
-    let feed = source.feed(TURN_BYTES);
+    let feed = Feed::new(&[Arc::clone(&part.file)], TURN_BYTES);
     let mut sampler = match &part.file.layout {
         Layout::Csv(layout) => Sampler::Csv(layout.sampler()),
         _ => Sampler::Json(json::Sample::default()),
     };
     let mut records = 0;
     while records < RECORDS_MAX
-        && let Some(turn) = feed.next(&mut |place, block| {
-            let mut shown = Selection::new(block, &place.part.constants, columns);
+        && let Some(turn) = feed.next(&mut |_, block| {
+            let mut shown = Selection::new(block, &part.constants, columns);
             if let Some(filter) = filter {
                 shown.show(filter);
             }
@@ -138,7 +138,7 @@ fn sampled(view: &View, part: &Part) -> Result<Arc<DataFile>> {
             Layout::Csv(layout.with_types_of(&sampler, kept, shows))
         }
         (Sampler::Json(sample), Layout::Json(layout)) => {
-            Layout::Json(layout.with_types_of(&part.file.name, sample, kept, shows)?)
+            Layout::Json(layout.with_types_of(part.file.name(), sample, kept, shows)?)
         }
         // other formats do not infer types
         _ => return Ok(Arc::clone(&part.file)),

@@ -23,9 +23,10 @@ use arrow::compute::{filter, interleave_record_batch};
 
 use crate::budget::{Exceeded, MemoryBudget, Reservation};
 use crate::cancel::spend;
-use crate::eval::Problem;
+use crate::feed::Origin;
 use crate::plan::{Order, Plan};
-use crate::selection::{Origin, Stop};
+use crate::problem::Problem;
+use crate::selection::Stop;
 use crate::{Error, ErrorKind, Result};
 use keys::Keys;
 use merge::{Faults, Source};
@@ -346,7 +347,7 @@ impl Sorter {
     }
 
     fn computation(&self, problem: &Problem) -> Error {
-        problem.to_error(self.plan.source())
+        problem.to_error(self.plan.source().name())
     }
 }
 

@@ -10,7 +10,9 @@ use crate::columnar::parquet::ParquetKeys;
 use crate::data_file::{DataFile, Layout};
 use crate::descriptor::Descriptor;
 use crate::identity::Identity;
-use crate::index::{Index, KeySpec};
+use crate::index::Index;
+use crate::key_spec::KeySpec;
+use crate::shown::Shown;
 use crate::{Error, ErrorKind, Result};
 
 /// One or more opened files, their descriptors and their schema.
@@ -34,6 +36,8 @@ pub(crate) struct Part {
     pub(crate) constants: Arc<[ArrayRef]>,
     /// Of this very file as it was opened.
     pub(crate) index: Option<Arc<Index>>,
+    /// The cached layouts of the file for views.
+    pub(crate) shown: Arc<Shown>,
 }
 
 impl Source {
@@ -61,7 +65,8 @@ impl Source {
     ) -> Result<Self> {
         let file = Arc::new(DataFile::open(name, file, descriptor, keys)?);
         let schema = Arc::new(file.schema.clone());
-        let parts = vec![Part { file, constants: Arc::default(), index: None }];
+        let parts =
+            vec![Part { file, constants: Arc::default(), index: None, shown: Arc::default() }];
         Ok(Self { name: name.to_owned(), schema, parts, files: 1, has_path: false })
     }
 
@@ -76,6 +81,11 @@ impl Source {
             part.index = Some(Arc::new(index));
         }
         indexed
+    }
+
+    /// Its files in order.
+    pub(crate) fn files(&self) -> Vec<Arc<DataFile>> {
+        self.parts.iter().map(|part| Arc::clone(&part.file)).collect()
     }
 
     /// Several files, of `files` that `name` matches; the last column is their path.
@@ -100,7 +110,7 @@ impl Source {
 
     /// What errors call one of its files.
     pub(crate) fn name_of(&self, part: usize) -> &str {
-        self.parts.get(part).map_or(&self.name, |part| &part.file.name)
+        self.parts.get(part).map_or(&self.name, |part| part.file.name())
     }
 
     /// The columns, in the file's order; those that files have in their names come last.
@@ -138,7 +148,7 @@ impl Source {
     /// Returns whether every change since a file was opened gives it another identity: one of the
     /// same identity is unchanged. Several files have none.
     pub fn is_settled(&self) -> bool {
-        matches!(self.parts.as_slice(), [part] if part.file.look.is_settled())
+        matches!(self.parts.as_slice(), [part] if part.file.raw().look().is_settled())
     }
 
     /// Returns whether records are only ever appended to all of its files, by their descriptors.

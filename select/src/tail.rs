@@ -10,14 +10,15 @@ use arrow::compute::{filter, filter_record_batch};
 
 use crate::budget::Reservation;
 use crate::cancel::spend;
-use crate::eval::{self, Input, Problem};
+use crate::eval::Input;
+use crate::feed::Origin;
 use crate::group::{GroupError, GroupTables};
 use crate::key_table::KeyTable;
 use crate::plan::{Item, Plan};
+use crate::problem::Problem;
 use crate::scan::ScanOptions;
-use crate::selection::Origin;
 use crate::sort::{Merge, SORTED_ROWS_MAX, Sorter};
-use crate::{Error, Result};
+use crate::{Error, Result, eval};
 
 /// What the morsels of a scan gather.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub(crate) struct Gather {
 impl Gather {
     pub(crate) fn new(plan: &Plan, options: &ScanOptions) -> Result<Self> {
         let sorter = Sorter::new(plan, &options.memory, options.spill.clone())
-            .map_err(|problem| problem.to_error(plan.source()))?;
+            .map_err(|problem| problem.to_error(plan.source().name()))?;
         let grouping = plan.bound().rows.grouping.as_ref();
         let groups = grouping.map(|_| GroupTables::new(Arc::clone(&options.memory)));
         Ok(Self { groups, sorter })
@@ -141,7 +142,7 @@ impl Tail {
     }
 
     fn error(&self, problem: &Problem) -> Error {
-        problem.to_error(self.plan.source())
+        problem.to_error(self.plan.source().name())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::input::{number, time};
 use crate::interval::Interval;
+use crate::types::DECIMAL_DIGITS_MAX;
 
 /// One typed value.
 #[derive(Clone, Debug)]
@@ -70,9 +71,6 @@ impl From<&str> for Value {
         Self::Text(value.to_owned())
     }
 }
-
-/// Most digits of a decimal, as in Arrow's `Decimal128`.
-pub(crate) const DECIMAL_DIGITS_MAX: u8 = 38;
 
 impl Value {
     /// The number that a literal writes: whole numbers of 64 bits as integers, others as decimals.

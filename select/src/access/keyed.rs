@@ -10,7 +10,7 @@ use crate::expr::ExprKind;
 use crate::extent::Extent;
 use crate::index::{AT_ONCE_MAX, End, Entries, Entry, Index, Key, KeyRange};
 use crate::plan::{Bound, Conjunct, Order};
-use crate::prune::Statistics;
+use crate::statistics::PruningStatistics;
 use crate::waiting::may_wait;
 
 /// Places of records that are looked up at most: 10 MB of them.
@@ -39,7 +39,7 @@ impl Keyed {
     pub(super) fn of(
         plan: &Bound,
         index: &Index,
-        statistics: &dyn Statistics,
+        statistics: &dyn PruningStatistics,
         bytes_max: u64,
         apart_bytes: u64,
     ) -> Option<(Self, Vec<Extent>)> {
@@ -57,7 +57,7 @@ impl Keyed {
 }
 
 /// How many of the first conjuncts cannot fail for a record of the index.
-fn sound_conjuncts(plan: &Bound, statistics: &dyn Statistics) -> usize {
+fn sound_conjuncts(plan: &Bound, statistics: &dyn PruningStatistics) -> usize {
     let decodes = |column: &usize| {
         let known = statistics.column(*column);
         known.is_some_and(|known| known.decodes.count_set_bits() == known.decodes.len())

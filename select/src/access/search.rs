@@ -14,7 +14,7 @@ use crate::index::{Key, KeyEncoder, KeyRange, after, text_after};
 use crate::pattern::Pattern;
 use crate::plan::Conjunct;
 use crate::syntax::CompareOp;
-use crate::{Value, types};
+use crate::{Value, scalar};
 
 /// Ranges of a key, at most; a list of more values bounds nothing.
 const RANGES_MAX: usize = 1024;
@@ -185,7 +185,7 @@ impl Column {
             ExprKind::Match { operand, pattern: Pattern::Like(like) } if self.is(operand) => {
                 let (prefix, is_all) = like.prefix()?;
                 let bound = |text: &str, side| {
-                    let text = types::scalar(&Value::Text(text.to_owned()), &DataType::Utf8)?;
+                    let text = scalar::scalar(&Value::Text(text.to_owned()), &DataType::Utf8)?;
                     self.range(encoder, encoder.value(self.place, &text.into_inner())?, side)
                 };
                 let low = bound(&prefix, Side::AtLeast)?;

@@ -8,9 +8,9 @@ use arrow::datatypes::{DataType, UInt32Type};
 
 use super::{Members, State};
 use crate::cancel::spend;
-use crate::eval::Problem;
 use crate::group::{MERGED_AT_ONCE, MERGED_STEPS};
 use crate::key_table::KeyTable;
+use crate::problem::Problem;
 
 /// The pairs of group and value so far; NULL is no value.
 #[derive(Debug)]

@@ -14,8 +14,8 @@ use arrow::datatypes::{
 };
 
 use super::Members;
-use crate::eval::Problem;
 use crate::numeric;
+use crate::problem::Problem;
 
 /// The best value of each group so far.
 #[derive(Debug)]

@@ -7,9 +7,9 @@ use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 
 use super::exact_sum::ExactSum;
 use super::{Members, exact_scale};
-use crate::eval::Problem;
 use crate::numeric::quotient;
-use crate::value::DECIMAL_DIGITS_MAX;
+use crate::problem::Problem;
+use crate::types::DECIMAL_DIGITS_MAX;
 
 /// A sum for each group.
 #[derive(Debug)]

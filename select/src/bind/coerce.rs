@@ -10,12 +10,12 @@ use super::mismatch;
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::input::number;
 use crate::syntax::Position;
-use crate::types::{self, type_name};
-use crate::{Error, Result, Value, eval};
+use crate::types::type_name;
+use crate::{Error, Result, Value, common_type, eval, scalar};
 
 /// A literal of its own type; NULL is a text until something coerces it.
 pub(super) fn literal(value: Value, at: Position) -> Result<Expr> {
-    let data_type = types::type_of(&value);
+    let data_type = scalar::type_of(&value);
     let is_untyped = matches!(value, Value::Text(_) | Value::Null);
     literal_of(&value, &data_type, is_untyped)
         .ok_or_else(|| mismatch(at, format!("the value does not fit {}", type_name(&data_type))))
@@ -26,7 +26,7 @@ pub(super) fn typed_literal(value: &Value, data_type: &DataType) -> Option<Expr>
 }
 
 fn literal_of(value: &Value, data_type: &DataType, is_untyped: bool) -> Option<Expr> {
-    let scalar = types::scalar(value, data_type)?;
+    let scalar = scalar::scalar(value, data_type)?;
     let kind = ExprKind::Literal(Literal { value: value.clone(), scalar, is_untyped });
     Some(Expr { data_type: data_type.clone(), kind })
 }
@@ -71,7 +71,7 @@ pub(super) fn coerce(expr: Expr, to: &DataType) -> std::result::Result<Expr, Str
 /// as good as the digits that no decimal has.
 fn coerce_compared(expr: Expr, to: &DataType) -> std::result::Result<Expr, String> {
     if let ExprKind::Literal(Literal { value, .. }) = &expr.kind
-        && let Some(scalar) = types::beyond(value, to)
+        && let Some(scalar) = scalar::beyond(value, to)
     {
         let kind = ExprKind::Literal(Literal { value: value.clone(), scalar, is_untyped: false });
         return Ok(Expr { data_type: to.clone(), kind });
@@ -91,15 +91,15 @@ impl Purpose {
     /// Returns whether a literal gives way to the type.
     fn fits(self, value: &Value, to: &DataType) -> bool {
         match self {
-            Self::Compare => types::compares_as(value, to),
-            Self::Merge => types::holds(value, to),
+            Self::Compare => scalar::compares_as(value, to),
+            Self::Merge => scalar::holds(value, to),
         }
     }
 
     fn common(self, types: impl IntoIterator<Item = DataType>) -> Option<Option<DataType>> {
         match self {
-            Self::Compare => types::common(types),
-            Self::Merge => types::merged(types),
+            Self::Compare => common_type::common(types),
+            Self::Merge => common_type::merged(types),
         }
     }
 }
@@ -136,7 +136,7 @@ pub(super) fn compare_alike(operands: &[Expr]) -> bool {
     // exact numbers compare alike whatever their digits, but a text beside them is read as one of
     // them
     let family = |of: Option<DataType>| match of {
-        Some(of) if !has_untyped && types::digits_of(&of).is_some() => Some(DataType::Int64),
+        Some(of) if !has_untyped && common_type::digits_of(&of).is_some() => Some(DataType::Int64),
         of => of,
     };
     let all = family(common_type(operands, Purpose::Compare));
@@ -172,7 +172,7 @@ pub(super) fn unify_values(
 
 /// Brings an expression to the type of a value that it may become.
 fn coerce_merged(expr: Expr, to: &DataType) -> std::result::Result<Expr, String> {
-    let narrows = *to == DataType::Float32 && types::digits_of(&expr.data_type).is_some();
+    let narrows = *to == DataType::Float32 && common_type::digits_of(&expr.data_type).is_some();
     if narrows && !expr.is_literal() {
         return Ok(fold(Expr { data_type: to.clone(), kind: ExprKind::Cast(Box::new(expr)) }));
     }
@@ -202,7 +202,7 @@ fn common_type(operands: &[Expr], purpose: Purpose) -> Option<DataType> {
             return Some(DataType::Utf8);
         };
         let texts = operands.iter().filter_map(|operand| number_beside(operand, &common));
-        let numbers = texts.map(|number| types::type_of(&number)).collect::<Vec<_>>();
+        let numbers = texts.map(|number| scalar::type_of(&number)).collect::<Vec<_>>();
         return purpose.common(numbers.into_iter().chain([common]))?;
     };
     let mut target = fixed_type;
@@ -210,7 +210,7 @@ fn common_type(operands: &[Expr], purpose: Purpose) -> Option<DataType> {
         let ExprKind::Literal(Literal { value, .. }) = &operand.kind else { continue };
         let (value, data_type) = match number_beside(operand, &target) {
             Some(number) => {
-                let data_type = types::type_of(&number);
+                let data_type = scalar::type_of(&number);
                 (number, data_type)
             }
             None if is_untyped(operand) => continue,
@@ -255,7 +255,7 @@ pub(super) fn fold(expr: Expr) -> Expr {
         return expr;
     }
     let Ok(array) = eval::constant(&expr) else { return expr };
-    let value = types::value_at(&array, 0);
+    let value = scalar::value_at(&array, 0);
     let scalar = Scalar::new(array);
     match value {
         Some(value) => {

@@ -9,13 +9,13 @@ use super::coerce::{
 };
 use super::operators::{arithmetic, compare};
 use super::{Binder, mismatch};
-use crate::cast;
+use crate::common_type::digits_of;
 use crate::expr::{Expr, ExprKind, Literal};
-use crate::functions::{self, CONCATENATION, Takes, Unresolved};
+use crate::functions::{CONCATENATION, Takes, Unresolved};
 use crate::input::number;
-use crate::syntax::{self, ArithmeticOp, CastTarget, CompareOp, Position};
-use crate::types::{self, TIMESTAMP, digits_of, type_name};
-use crate::{ErrorKind, Result, Value};
+use crate::syntax::{ArithmeticOp, CastTarget, CompareOp, Position};
+use crate::types::{TIMESTAMP, type_name};
+use crate::{ErrorKind, Result, Value, cast, functions, scalar, syntax};
 
 impl Binder<'_> {
     pub(super) fn case(
@@ -121,7 +121,7 @@ fn cast_to_numeric(operand: Expr, at: Position) -> Result<Expr> {
     let to = match (&operand.kind, &operand.data_type) {
         (ExprKind::Literal(Literal { value: Value::Null, .. }), _) => DataType::Decimal128(1, 0),
         (ExprKind::Literal(Literal { value: Value::Text(text), .. }), _) => {
-            let number = number::exact(text).and_then(|number| types::decimal_of(&number));
+            let number = number::exact(text).and_then(|number| scalar::decimal_of(&number));
             number.ok_or_else(|| mismatch(at, format!("'{text}' is no decimal")))?
         }
         (_, from) => match digits_of(from) {

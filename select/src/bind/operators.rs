@@ -6,6 +6,7 @@ use std::fmt;
 use arrow::array::Datum;
 use arrow::datatypes::DataType;
 
+use super::arithmetic::{Operand, arithmetic as rule};
 use super::coerce::{
     coerce, compare_alike, is_untyped, literal, number_beside, unify, unify_lookup,
 };
@@ -14,8 +15,8 @@ use crate::expr::{Expr, ExprKind, Literal, LiteralSet};
 use crate::functions::{ILIKE, LIKE};
 use crate::pattern::Pattern;
 use crate::syntax::{ArithmeticOp, CompareOp, PatternLanguage, Position};
-use crate::types::{self, INTERVAL, type_name};
-use crate::{ErrorKind, Result, Value};
+use crate::types::{INTERVAL, type_name};
+use crate::{ErrorKind, Result, Value, common_type, scalar, types};
 
 /// Shorter lists are compared value by value.
 const SET_LENGTH_MIN: usize = 8;
@@ -35,7 +36,7 @@ pub(super) fn negate(operand: Expr, at: Position) -> Result<Expr> {
 
 /// A number as it is.
 pub(super) fn plus(operand: Expr, at: Position) -> Result<Expr> {
-    match types::is_number(&operand.data_type) {
+    match common_type::is_number(&operand.data_type) {
         true => Ok(operand),
         false => Err(mismatch(at, format!("+ does not take {}", type_name(&operand.data_type)))),
     }
@@ -85,7 +86,7 @@ pub(super) fn arithmetic(op: ArithmeticOp, left: Expr, right: Expr, at: Position
     }
     let typed_beside = |operand: &Expr, other: &Expr| match number_beside(operand, &other.data_type)
     {
-        Some(number) => types::decimal_of(&number).unwrap_or_else(|| untyped_beside(other)),
+        Some(number) => scalar::decimal_of(&number).unwrap_or_else(|| untyped_beside(other)),
         None => untyped_beside(other),
     };
     let to_left = is_untyped(&left).then(|| typed_beside(&left, &right));
@@ -99,7 +100,7 @@ pub(super) fn arithmetic(op: ArithmeticOp, left: Expr, right: Expr, at: Position
     let (left, right) = (coerced(left, to_left)?, coerced(right, to_right)?);
 
     let Some((left_type, right_type, data_type)) =
-        types::arithmetic(op, &operand_type(&left), &operand_type(&right))
+        rule(op, &operand_type(&left), &operand_type(&right))
     else {
         return Err(refused(&left, &right));
     };
@@ -114,14 +115,14 @@ pub(super) fn arithmetic(op: ArithmeticOp, left: Expr, right: Expr, at: Position
 
 /// The type of an operand, for a whole-number literal as narrow as its digits: `price * 2` needs
 /// one digit more than `price`, not nineteen.
-fn operand_type(expr: &Expr) -> types::Operand {
+fn operand_type(expr: &Expr) -> Operand {
     let digits = match &expr.kind {
         ExprKind::Literal(Literal { value: Value::Integer(value), .. }) => {
             Some(value.unsigned_abs().checked_ilog10().map_or(1, |log| log + 1))
         }
         _ => None,
     };
-    types::Operand {
+    Operand {
         data_type: expr.data_type.clone(),
         whole_digits: digits.and_then(|digits| u8::try_from(digits).ok()),
     }

@@ -2,8 +2,8 @@
 
 use arrow::datatypes::{DataType, Field};
 
-use crate::block::Fault;
 use crate::nesting;
+use crate::record::RecordFault;
 
 /// A column of a file, decoded by way of a `Leaf`.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ pub(super) fn fault<Leaf>(
     columns: &[Column<Leaf>],
     column: usize,
     (record, text): (usize, String),
-) -> Fault {
+) -> RecordFault {
     let field = columns.get(column).map(|column| column.field.name().clone());
-    Fault { record, byte: None, field, text }
+    RecordFault { record, byte: None, field, text }
 }

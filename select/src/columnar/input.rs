@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::data_file::DataFile;
+use crate::raw_file::RawFile;
 use crate::{Error, ErrorKind};
 
 /// The most bytes of pages and buffers that the columns of a turn hold together: a few compressed
@@ -14,14 +14,14 @@ const HELD_BYTES_MAX: u64 = 512 << 20;
 /// A file, and what was read of it.
 #[derive(Debug)]
 pub(super) struct Input {
-    pub(super) file: Arc<DataFile>,
+    pub(super) file: Arc<RawFile>,
     bytes: AtomicU64,
     held: AtomicU64,
     failure: Mutex<Option<Error>>,
 }
 
 impl Input {
-    pub(super) fn new(file: Arc<DataFile>) -> Self {
+    pub(super) fn new(file: Arc<RawFile>) -> Self {
         Self { file, bytes: AtomicU64::new(0), held: AtomicU64::new(0), failure: Mutex::new(None) }
     }
 
@@ -41,7 +41,7 @@ impl Input {
 
     /// Keeps that something is too large, `LimitExceeded`, and gives the complaint.
     pub(super) fn refuse(&self, complaint: &str) -> String {
-        let message = format!("{}: {complaint}", self.file.name);
+        let message = format!("{}: {complaint}", self.file.name());
         self.fail(Error::new(ErrorKind::LimitExceeded, message));
         complaint.to_owned()
     }

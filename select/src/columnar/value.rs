@@ -11,9 +11,8 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Date64Type, Decimal128Type, TimeUnit, TimestampNanosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use crate::block::quote;
-use crate::numeric::bits;
-use crate::types::{TIMESTAMP, type_name};
+use crate::record::quote;
+use crate::types::{TIMESTAMP, bits, type_name};
 
 const DAY_MILLIS: i64 = 86_400_000;
 

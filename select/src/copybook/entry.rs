@@ -3,11 +3,10 @@
 //! Clauses that lay out the record are read, those that do not are passed over, and whatever else
 //! stands there is refused by name.
 
-use crate::Result;
-
 use super::picture::Picture;
 use super::source::Word;
 use super::{Position, Source};
+use crate::Result;
 
 /// One data description entry.
 #[derive(Clone, Debug)]

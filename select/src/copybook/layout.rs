@@ -5,13 +5,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::Result;
-use crate::fixed::RECORD_BYTES_MAX;
-
 use super::entry::{Item, SignClause, Usage};
 use super::field::{Coding, Field};
 use super::picture::Picture;
 use super::{CopybookOptions, Position, Source};
+use crate::Result;
+use crate::fixed::RECORD_BYTES_MAX;
 
 /// The most fields: as many as a descriptor may have.
 const FIELDS_MAX: usize = 16 << 10;

@@ -5,9 +5,8 @@
 //! to the next column that is 1 more than a multiple of 8. In free format all of a line is text. In
 //! both `*>` begins a comment. A comma or semicolon before a space is a space.
 
-use crate::Result;
-
 use super::{Position, Source};
+use crate::Result;
 
 /// Where in a line of a copybook the text is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

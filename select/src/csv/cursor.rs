@@ -7,9 +7,8 @@
 
 use std::ops::ControlFlow;
 
-use crate::block::{Fault, Piece};
-
 use super::{Block, Layout, RECORD_BYTES_MAX, Structure};
+use crate::record::{Piece, RecordFault};
 
 /// The state between two turns.
 #[derive(Debug, Default)]
@@ -112,7 +111,7 @@ impl Layout {
             if block.fault.is_none() {
                 let text = if rest.len() > RECORD_BYTES_MAX { too_long() } else { unclosed() };
                 let byte = block.start;
-                block.fault = Some(Fault { record: 0, byte: Some(byte), field: None, text });
+                block.fault = Some(RecordFault { record: 0, byte: Some(byte), field: None, text });
             }
             // it is the last anyway
             let _ = each(block);
@@ -180,7 +179,7 @@ impl Scratch {
         }
         .map(|(field, text)| {
             let byte = start + from as u64;
-            Fault { record: block.firsts.len(), byte: Some(byte), field, text }
+            RecordFault { record: block.firsts.len(), byte: Some(byte), field, text }
         });
         if bytes.len() > RECORD_BYTES_MAX {
             cut_too_long(&mut block);
@@ -200,7 +199,7 @@ fn cut_too_long(block: &mut Block<'_>) {
     if let Some(record) = block.firsts.iter().position(|first| length(first) > RECORD_BYTES_MAX) {
         let byte = block.byte_of(record);
         block.firsts = &block.firsts[..record];
-        block.fault = Some(Fault { record, byte: Some(byte), field: None, text: too_long() });
+        block.fault = Some(RecordFault { record, byte: Some(byte), field: None, text: too_long() });
     }
 }
 
@@ -226,7 +225,7 @@ pub(super) fn misplaced(bytes: &[u8], at: usize) -> String {
         _ => {
             let from = &bytes[at..];
             let length = from.iter().take(20).take_while(|&&byte| byte != b'\n').count();
-            let found = crate::block::quote(&from[..length]);
+            let found = crate::record::quote(&from[..length]);
             format!(
                 "{found} follows a closing quote, expected a delimiter or the end of the record"
             )

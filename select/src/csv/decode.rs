@@ -2,10 +2,10 @@
 
 use arrow::array::ArrayRef;
 
-use crate::block::Rows;
-use crate::kind::{self, Cells, Numbers};
-
 use super::Block;
+use crate::kind;
+use crate::kind::{Cells, Numbers};
+use crate::record::Rows;
 
 /// The column of those rows; the error is the first record that does not decode.
 pub(super) fn column(block: &Block<'_>, column: usize, rows: Rows<'_>) -> Result<ArrayRef, usize> {

@@ -1,8 +1,7 @@
 //! The type of a field by the values of the first records.
 
-use crate::kind::{Kind, RECORDS_MAX, Shape};
-
 use super::{Block, Layout};
+use crate::kind::{Kind, RECORDS_MAX, Shape};
 
 /// The type of a field, inferred from its values so far.
 #[derive(Clone, Debug, Default)]

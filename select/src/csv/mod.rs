@@ -32,8 +32,8 @@ pub(crate) use structure::Structure;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Field as ArrowField, Schema};
 
-use crate::block::{Fault, Rows, quote};
 use crate::kind::Kind;
+use crate::record::{RecordFault, Rows, quote};
 
 /// The longest record; also the bound of what is kept between two turns.
 pub(crate) const RECORD_BYTES_MAX: usize = 4 << 20;
@@ -109,7 +109,7 @@ pub(crate) struct Block<'a> {
     firsts: &'a [u32],
     /// Where `bytes` start in the file.
     start: u64,
-    fault: Option<Fault>,
+    fault: Option<RecordFault>,
 }
 
 impl Block<'_> {
@@ -117,7 +117,7 @@ impl Block<'_> {
         self.firsts.len()
     }
 
-    pub(crate) fn fault(&self) -> Option<&Fault> {
+    pub(crate) fn fault(&self) -> Option<&RecordFault> {
         self.fault.as_ref()
     }
 
@@ -127,7 +127,7 @@ impl Block<'_> {
     }
 
     /// One column of those rows.
-    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, Fault> {
+    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
         decode::column(self, column, rows).map_err(|record| {
             let field = &self.layout.fields[column];
             let descriptor = &self.layout.descriptor;
@@ -139,7 +139,7 @@ impl Block<'_> {
                     "{shown} is not {kind}, the type by the first records; declare the field's type in {descriptor}"
                 ),
             };
-            Fault { record, byte: Some(self.byte_of(record)), field: Some(field.name.clone()), text }
+            RecordFault { record, byte: Some(self.byte_of(record)), field: Some(field.name.clone()), text }
         })
     }
 

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::kind::Kind;
-use crate::{Error, ErrorKind, Result};
-
 use super::cursor::{Scratch, is_blank, misplaced};
 use super::{Field, Layout, Options, RECORD_BYTES_MAX, infer, without_line_end};
+use crate::kind::Kind;
+use crate::{Error, ErrorKind, Result};
 
 /// Bytes of the sample, or more where the header alone is longer.
 const SAMPLE_BYTES: usize = 1 << 20;

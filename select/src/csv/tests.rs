@@ -3,9 +3,8 @@ use std::ops::ControlFlow;
 
 use arrow::array::{Array, AsArray};
 
-use crate::block::Rows;
-
 use super::*;
+use crate::record::Rows;
 
 type Record = Vec<Option<String>>;
 

@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::Result;
-
 use super::keys::Keys;
 use super::{Requirements, parse_fields, parse_name, parse_requirement};
+use crate::Result;
 
 /// The keys of the file.
 pub(super) const KEYS: &[&str] = &[];

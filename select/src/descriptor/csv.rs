@@ -2,12 +2,10 @@
 
 use std::collections::HashSet;
 
-use crate::Result;
-use crate::csv;
-use crate::kind::Kind;
-
 use super::keys::Keys;
 use super::{Requirements, parse_fields, parse_name, parse_requirement};
+use crate::kind::Kind;
+use crate::{Result, csv};
 
 /// The keys of the file.
 pub(super) const KEYS: &[&str] = &["csv"];

@@ -5,11 +5,10 @@ mod storage;
 
 use std::collections::HashSet;
 
-use crate::fixed::{self, ByteOrder, Encoding, NullWhen, Terminator};
-use crate::{Requirement, Result};
-
 use super::keys::Keys;
 use super::{Requirements, parse_fields, parse_name, parse_requirement};
+use crate::fixed::{ByteOrder, Encoding, NullWhen, Terminator};
+use crate::{Requirement, Result, fixed};
 
 /// The keys of the file.
 pub(super) const KEYS: &[&str] =

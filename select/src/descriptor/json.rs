@@ -2,13 +2,11 @@
 
 use std::collections::HashSet;
 
-use crate::csv;
-use crate::json::Declared;
-use crate::kind::Kind;
-use crate::{Error, ErrorKind, Requirement, Result};
-
 use super::keys::Keys;
 use super::{Requirements, parse_fields, parse_name, parse_requirement};
+use crate::json::Declared;
+use crate::kind::Kind;
+use crate::{Error, ErrorKind, Requirement, Result, csv};
 
 /// The words for the type of a field.
 const WORDS: &str = "boolean, int64, float64, decimal(p,s), date, timestamp, text, json";

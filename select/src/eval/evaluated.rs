@@ -3,8 +3,8 @@
 use arrow::array::{Array, ArrayRef, Datum, Scalar, UInt32Array, new_null_array};
 use arrow::compute::take;
 
-use super::Problem;
 use crate::numeric;
+use crate::problem::Problem;
 
 /// A value for each record, or one for all.
 #[derive(Clone, Debug)]

@@ -10,9 +10,10 @@ use arrow::compute::{filter, interleave};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
-use super::{Evaluated, Input, Problem, certain, evaluate, evaluate_boolean, evaluated};
+use super::{Evaluated, Input, certain, evaluate, evaluate_boolean, evaluated};
 use crate::expr::Expr;
 use crate::numeric;
+use crate::problem::Problem;
 
 #[derive(Clone, Copy)]
 pub(super) enum Connective {

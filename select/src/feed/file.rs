@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
-use super::{Buffer, Buffers, Turn, lock, stream};
-use crate::block::{Block, Piece};
+use super::{Buffer, Buffers, Origin, Turn, lock, stream};
+use crate::block::Block;
 use crate::columnar::{ipc, parquet};
 use crate::compressed::Compression;
 use crate::data_file::{DataFile, Layout};
 use crate::extent::{Extent, Gathered, Sweep};
 use crate::fixed::PADDING_BYTES;
-use crate::selection::Origin;
+use crate::record::Piece;
 use crate::{Result, csv, fixed, json};
 
 /// Bytes that are read and decoded at a time: they stay in the second-level cache between the read,
@@ -124,14 +124,14 @@ impl FileFeed {
         Self { file, bytes, first_record, turns, morsel, order, buffers }
     }
 
-    /// Where the records of a turn come from, where that is known; `part` is the index of the file.
-    pub(super) fn origin(&self, turn: u64, part: usize) -> Option<Origin> {
+    /// Where the records of a turn come from, where that is known; `file` is its index.
+    pub(super) fn origin(&self, turn: u64, file: usize) -> Option<Origin> {
         if let Order::Gathered(_, gathered) = &self.order {
             let gathered = gathered.get(usize::try_from(turn).ok()?).cloned();
-            return Some(Origin { part, records_before: 0, gathered });
+            return Some(Origin { file, records_before: 0, gathered });
         }
         let records_before = self.first_record;
-        (turn == 0).then_some(Origin { part, records_before, gathered: None })
+        (turn == 0).then_some(Origin { file, records_before, gathered: None })
     }
 
     /// Number of turns, once it is known.
@@ -179,7 +179,7 @@ impl FileFeed {
                 (number < self.turns).then(|| {
                     let mut turn = Turn::new(number);
                     let each = &mut |block: ipc::Block<'_>| each(number, &Block::Arrow(block));
-                    turn.result = layout.blocks(number, &self.file, &mut turn.bytes, each);
+                    turn.result = layout.blocks(number, self.file.raw(), &mut turn.bytes, each);
                     turn
                 })
             }
@@ -189,7 +189,7 @@ impl FileFeed {
                     let mut turn = Turn::new(number);
                     let each =
                         &mut |block: parquet::Block<'_>| each(number, &Block::Parquet(block));
-                    turn.result = records.blocks(layout, &self.file, &mut turn.bytes, each);
+                    turn.result = records.blocks(layout, self.file.raw(), &mut turn.bytes, each);
                     turn
                 })
             }

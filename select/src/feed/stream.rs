@@ -8,9 +8,9 @@ use std::sync::{Mutex, OnceLock};
 
 use super::{Turn, lock};
 use crate::Result;
-use crate::block::Piece;
 use crate::compressed::Stream;
 use crate::csv::RECORD_BYTES_MAX;
+use crate::record::Piece;
 
 /// Hands out a stream piece by piece.
 #[derive(Default)]

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 
-use crate::block::Rows;
-use crate::{Descriptor, ErrorKind};
-
 use super::*;
+use crate::columnar::parquet::ParquetKeys;
+use crate::record::Rows;
+use crate::{Descriptor, ErrorKind};
 
 /// Records that types are inferred from.
 const SAMPLED: usize = 10_000;
@@ -30,10 +30,11 @@ impl Temporary {
         Self { _folder: folder, name: name.to_owned(), path }
     }
 
-    fn open(&self, descriptor: &str) -> Result<Arc<Source>> {
+    fn open(&self, descriptor: &str) -> Result<Arc<DataFile>> {
         let descriptor = (!descriptor.is_empty())
             .then(|| Descriptor::parse(&format!("{}.toml", self.name), descriptor).unwrap());
-        Source::open(&self.name, File::open(&self.path).unwrap(), descriptor).map(Arc::new)
+        let (file, keys) = (File::open(&self.path).unwrap(), ParquetKeys::default());
+        DataFile::open(&self.name, file, descriptor, &keys).map(Arc::new)
     }
 
     fn complaint(&self, descriptor: &str) -> (ErrorKind, String) {
@@ -43,8 +44,8 @@ impl Temporary {
 }
 
 /// Column 0 of all, by several threads, in the order of the turns; and the bytes read.
-fn numbers(source: &Arc<Source>, morsel_bytes: usize) -> (Vec<i64>, u64) {
-    let feed = source.feed(morsel_bytes);
+fn numbers(file: &Arc<DataFile>, morsel_bytes: usize) -> (Vec<i64>, u64) {
+    let feed = Feed::new(&[Arc::clone(file)], morsel_bytes);
     let mut turns: Vec<(u64, u64, Vec<i64>)> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| take_turns(&feed))).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
@@ -87,7 +88,7 @@ fn turns_of_any_size_are_the_file_in_its_order() {
     for morsel_bytes in [1, 5, 7, 100, 4096, 1 << 20] {
         assert_eq!(numbers(&fixed, morsel_bytes), (expected.clone(), 14_000));
         let (values, bytes) = numbers(&csv, morsel_bytes);
-        assert_eq!((values, bytes), (expected.clone(), csv.bytes() - 11));
+        assert_eq!((values, bytes), (expected.clone(), csv.identity().bytes - 11));
     }
 }
 
@@ -165,7 +166,8 @@ fn a_file_that_is_cut_while_it_is_read() {
         // what came on top is not read
         assert_eq!(numbers(&source, 100).0, [1, 2]);
         File::options().write(true).open(&file.path).unwrap().set_len(3).unwrap();
-        let turn = source.feed(100).next(&mut |_, _| panic!("a block of what is gone"));
+        let turn = Feed::new(&[Arc::clone(&source)], 100)
+            .next(&mut |_, _| panic!("a block of what is gone"));
         let error = turn.unwrap().result.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::FileChanged);
         assert_eq!(error.to_string(), format!("{}: was truncated while it was read", file.name));
@@ -179,7 +181,7 @@ fn types_by_the_first_records() {
         -20,\"-2.25\",1e3,1969-12-31,1969-12-31T23:59:59.25Z,False,08,1,,\"\",1\n";
     let source = Temporary::new("t.csv", text).open("").unwrap();
     let types: Vec<_> =
-        source.schema().fields().iter().map(|field| field.data_type().clone()).collect();
+        source.schema.fields().iter().map(|field| field.data_type().clone()).collect();
     let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
     use DataType::{Boolean, Date32, Decimal128, Float64, Int64, Utf8};
     assert_eq!(
@@ -198,13 +200,13 @@ fn types_by_the_first_records() {
             Decimal128(38, 0)
         ]
     );
-    assert_eq!(source.schema().field(9).name(), "column10");
+    assert_eq!(source.schema.field(9).name(), "column10");
     assert_eq!(source.storage(1), "text, field 2, decimal(18,2) by the first records");
     let mut rows = 0;
-    let turn = source.feed(1 << 20).next(&mut |_, block| {
+    let turn = Feed::new(&[Arc::clone(&source)], 1 << 20).next(&mut |_, block| {
         let columns: Vec<usize> = (0..11).collect();
         let batch = RecordBatch::try_new(
-            Arc::clone(source.schema()),
+            Arc::new(source.schema.clone()),
             block.decode(&columns, Rows::All).unwrap(),
         );
         let batch = batch.unwrap();
@@ -215,7 +217,7 @@ fn types_by_the_first_records() {
         assert_eq!(batch.column(9).as_string::<i32>().value(1), "");
         ControlFlow::Continue(())
     });
-    assert_eq!((turn.unwrap().bytes, rows), (source.bytes() - 21, 2));
+    assert_eq!((turn.unwrap().bytes, rows), (source.identity().bytes - 21, 2));
 }
 
 #[test]
@@ -223,7 +225,7 @@ fn a_value_that_does_not_fit_its_type_is_told_with_the_remedy() {
     let complaint = |file: &Temporary, descriptor: &str| {
         let source = file.open(descriptor).unwrap();
         let mut found = None;
-        let turn = source.feed(1 << 26).next(&mut |_, block| {
+        let turn = Feed::new(&[Arc::clone(&source)], 1 << 26).next(&mut |_, block| {
             found = block.decode(&[0], Rows::All).err();
             if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });

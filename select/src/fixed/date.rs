@@ -15,11 +15,10 @@
 
 use std::fmt;
 
-use crate::calendar::{DAY_MICROS, days_since_epoch};
-
 use super::encoding::Encoding;
 use super::number;
 use super::storage::ByteOrder;
+use crate::calendar::{DAY_MICROS, days_since_epoch};
 
 /// The longest format: the 26 characters of a timestamp of Db2, and some.
 const CHARS_MAX: usize = 32;

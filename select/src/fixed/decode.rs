@@ -11,10 +11,9 @@ use arrow::datatypes::{
     Int64Type, TimestampMicrosecondType,
 };
 
-use crate::block::{Rows, quote};
-use crate::text::Texts;
-
 use super::{Block, ByteOrder, Field, NullWhen, Storage, encoding, number};
+use crate::record::{Rows, quote};
+use crate::text::Texts;
 
 /// The field of those rows; the error is the first record that does not decode.
 pub(super) fn column(block: &Block<'_>, field: &Field, rows: Rows<'_>) -> Result<ArrayRef, usize> {

@@ -23,7 +23,7 @@ use std::fmt;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Field as ArrowField, Schema};
 
-use crate::block::{Fault, Rows, quote};
+use crate::record::{RecordFault, Rows, quote};
 
 pub(crate) use date::{Coding, Format, Moment};
 pub use encoding::Encoding;
@@ -125,7 +125,7 @@ pub(crate) struct Block<'a> {
     records: usize,
     /// Where the first record starts in the file.
     start: u64,
-    fault: Option<Fault>,
+    fault: Option<RecordFault>,
 }
 
 impl<'a> Block<'a> {
@@ -145,7 +145,7 @@ impl<'a> Block<'a> {
         self.records
     }
 
-    pub(crate) fn fault(&self) -> Option<&Fault> {
+    pub(crate) fn fault(&self) -> Option<&RecordFault> {
         self.fault.as_ref()
     }
 
@@ -154,12 +154,12 @@ impl<'a> Block<'a> {
     }
 
     /// One column of those rows.
-    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, Fault> {
+    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
         let field = &self.layout.fields[column];
         decode::column(self, field, rows).map_err(|record| {
             let start = record * self.layout.stride + field.offset;
             let bytes = self.bytes.get(start..start + field.length).unwrap_or_default();
-            Fault {
+            RecordFault {
                 record,
                 byte: Some(self.byte_of(record)),
                 field: Some(field.name.clone()),
@@ -178,7 +178,7 @@ impl<'a> Block<'a> {
         }
     }
 
-    fn wrong_terminator(&self, record: usize) -> Fault {
+    fn wrong_terminator(&self, record: usize) -> RecordFault {
         let expected = self.layout.terminator.bytes();
         let end = (record + 1) * self.layout.stride;
         let found = self.bytes.get(end - expected.len()..end).unwrap_or_default();
@@ -188,7 +188,7 @@ impl<'a> Block<'a> {
             quote(expected),
             self.layout.stride - expected.len()
         );
-        Fault { record, byte: Some(self.byte_of(record)), field: None, text }
+        RecordFault { record, byte: Some(self.byte_of(record)), field: None, text }
     }
 }
 

@@ -7,9 +7,8 @@
 //! The eight digits at once are the well-known multiplication of Johnny Lee and Daniel Lemire
 //! ("Quickly parsing eight digits", 2018), with each byte checked to be a digit before.
 
-use crate::calendar::days_since_epoch;
-
 use super::storage::{ByteOrder, Place, Sign, SignKind};
+use crate::calendar::days_since_epoch;
 
 /// Eight zeros as characters: what the functions over characters are generic in.
 pub(super) const ASCII: u64 = 0x3030_3030_3030_3030;

@@ -11,7 +11,8 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::DataType;
 
 use crate::cancel::{Stopped, spend};
-use crate::eval::{Evaluated, Problem};
+use crate::eval::Evaluated;
+use crate::problem::Problem;
 
 /// Most bytes of a text that a function makes longer than its arguments.
 pub(crate) const VALUE_BYTES_MAX: usize = 1 << 20;

@@ -6,11 +6,12 @@ use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 
 use super::arguments::Arguments;
 use super::{Function, Gives, Takes};
-use crate::eval::Problem;
+use crate::common_type::decimal;
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::numeric::quotient;
-use crate::types::decimal;
-use crate::value::{DECIMAL_DIGITS_MAX, Value};
+use crate::problem::Problem;
+use crate::types::DECIMAL_DIGITS_MAX;
+use crate::value::Value;
 
 const FLOAT: Gives = Gives::Float;
 

@@ -11,8 +11,8 @@ use memchr::memmem;
 
 use super::arguments::{Arguments, push};
 use super::{Function, Gives, Grows, Takes};
-use crate::eval::Problem;
 use crate::pattern::Pattern;
+use crate::problem::Problem;
 use crate::syntax::PatternLanguage;
 
 const TEXT: Gives = Gives::Text;

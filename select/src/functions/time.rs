@@ -9,10 +9,12 @@ use arrow::datatypes::{
 use super::arguments::Arguments;
 use super::{Function, Gives, Takes};
 use crate::calendar::{DATES, DAY_MICROS, TIMESTAMPS, civil_of_days, days_in_month, days_of_civil};
-use crate::eval::Problem;
+use crate::common_type::decimal;
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::interval::Interval;
-use crate::types::{TIMESTAMP, decimal, decimal_to_float};
+use crate::problem::Problem;
+use crate::scalar::decimal_to_float;
+use crate::types::TIMESTAMP;
 use crate::value::Value;
 
 const HOUR_MICROS: i64 = 3_600_000_000;

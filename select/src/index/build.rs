@@ -9,10 +9,12 @@ use arrow::datatypes::DataType;
 
 use super::bounds::{Bounds, to_array};
 use super::{Index, end_checksum, key_build};
-use crate::block::{Block, Fault, Rows};
+use crate::block::Block;
 use crate::budget::MemoryBudget;
-use crate::prune::ColumnStatistics;
+use crate::feed::Feed;
+use crate::record::{RecordFault, Rows};
 use crate::sort::SpillDirectory;
+use crate::statistics::ColumnStatistics;
 use crate::{Error, ErrorKind, Result, Source};
 
 /// Bytes that a thread takes at a time.
@@ -68,7 +70,7 @@ struct Piece {
     turn: u64,
     zones: Vec<Zone>,
     /// A record that cannot be told from the next.
-    fault: Option<Fault>,
+    fault: Option<RecordFault>,
     result: Result<()>,
 }
 
@@ -91,7 +93,7 @@ impl Index {
             let message = format!("{name}: {} files have no index", source.format());
             return Err(Error::new(ErrorKind::Unsupported, message));
         };
-        part.file.write_back()?;
+        part.file.raw().write_back()?;
         let zones = zones(source, options.zone_bytes, options.progress)?;
         let fields = source.schema().fields().iter().enumerate();
         let columns = fields.map(|(column, field)| {
@@ -102,7 +104,7 @@ impl Index {
         });
         let mut index = Self {
             identity: part.file.identity(),
-            is_settled: part.file.look.is_settled(),
+            is_settled: part.file.raw().look().is_settled(),
             name: name.to_owned(),
             layout,
             columns: columns.collect::<Result<_>>()?,
@@ -137,7 +139,7 @@ fn column_statistics(
 
 /// All zones of the file, in order.
 fn zones(source: &Source, zone_bytes: u64, progress: &(dyn Fn(u64) + Sync)) -> Result<Vec<Zone>> {
-    let feed = source.feed(MORSEL_BYTES);
+    let feed = Feed::new(&source.files(), MORSEL_BYTES);
     let columns = source.schema().fields().len();
     let pieces = Mutex::new(Vec::new());
     let work = || {

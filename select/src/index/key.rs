@@ -11,46 +11,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, new_null_array};
-use arrow::compute::SortOptions;
 use arrow::datatypes::Schema;
 use arrow::row::{RowConverter, Rows, SortField};
 
 use super::store;
 use crate::extent::Extent;
-use crate::waiting::{self, may_wait};
-use crate::{numeric, types};
+use crate::key_spec::{KeyColumn, KeySpec, is_ordered};
+use crate::waiting::may_wait;
+use crate::{numeric, waiting};
 
 /// The longest encoding of a record's columns. Records with a longer one have no key.
 pub(super) const KEY_BYTES_MAX: usize = 1 << 10;
 
 /// Entries that are looked up without asking for time.
 pub(crate) const AT_ONCE_MAX: u64 = 4 << 10;
-
-/// A key as a descriptor declares it, with the columns of its file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeySpec {
-    /// What it is called.
-    pub name: String,
-    /// Its columns in order.
-    pub columns: Vec<KeyColumn>,
-    /// Whether no two records have the same values; those with a NULL are never the same.
-    pub unique: bool,
-}
-
-/// A column of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyColumn {
-    /// Index in the schema of the file.
-    pub column: usize,
-    /// Greatest first; NULL before them.
-    pub descending: bool,
-}
-
-impl KeyColumn {
-    pub(crate) fn options(self) -> SortOptions {
-        SortOptions { descending: self.descending, nulls_first: self.descending }
-    }
-}
 
 /// A key that was built.
 #[derive(Clone, Debug)]
@@ -329,7 +303,7 @@ impl KeyEncoder {
         let mut fields = Vec::new();
         for column in columns {
             let data_type = schema.fields().get(column.column)?.data_type();
-            if !types::is_selectable(data_type) || *data_type == types::INTERVAL {
+            if !is_ordered(data_type) {
                 return None;
             }
             fields.push(SortField::new_with_options(data_type.clone(), column.options()));

@@ -9,10 +9,13 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt64Arra
 use arrow::datatypes::{Int64Type, UInt64Type};
 
 use super::build::{BuildOptions, MORSEL_BYTES};
-use super::key::{Directory, Entry, KEY_BYTES_MAX, Key, KeyEncoder, KeySpec, Page, PageFile};
+use super::key::{Directory, Entry, KEY_BYTES_MAX, Key, KeyEncoder, Page, PageFile};
 use super::{Index, store};
-use crate::block::{Block, Rows};
+use crate::block::Block;
+use crate::feed::Feed;
+use crate::key_spec::KeySpec;
 use crate::plan::{Order, Plan};
+use crate::record::Rows;
 use crate::sort::{Merge, Sorter};
 use crate::{Error, ErrorKind, Result, Select, Source};
 
@@ -68,12 +71,12 @@ fn sorted(
 ) -> Result<Merge> {
     let plan = plan(source, spec)?;
     let sorter = Sorter::new(&plan, &options.memory, options.spill.clone())
-        .map_err(|problem| problem.to_error(source))?;
+        .map_err(|problem| problem.to_error(source.name()))?;
     let (Some(sorter), Some(order)) = (sorter, &plan.bound().rows.order) else {
         return Err(Error::new(ErrorKind::Unsupported, "a key without an order"));
     };
     let columns: Vec<usize> = spec.columns.iter().map(|column| column.column).collect();
-    let feed = source.feed(MORSEL_BYTES);
+    let feed = Feed::new(&source.files(), MORSEL_BYTES);
     let failures = Mutex::new(Vec::new());
     let work = || {
         loop {

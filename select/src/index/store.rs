@@ -17,14 +17,14 @@ use bincode::config::{self, Configuration};
 use bincode::{Decode, Encode};
 use flate2::Crc;
 
-use super::bounds::{self, Bound};
+use super::bounds::Bound;
 use super::key::{
-    Directory, EachEntry, Entry, KEY_BYTES_MAX, Key, KeyColumn, KeyEncoder, KeyRange, KeySpec,
-    Page, PageFile,
+    Directory, EachEntry, Entry, KEY_BYTES_MAX, Key, KeyEncoder, KeyRange, Page, PageFile,
 };
-use super::{Index, IndexContents};
+use super::{Index, IndexContents, bounds};
 use crate::identity::Identity;
-use crate::prune::ColumnStatistics;
+use crate::key_spec::{KeyColumn, KeySpec};
+use crate::statistics::ColumnStatistics;
 
 const MAGIC: &[u8; 8] = b"siftidx\0";
 

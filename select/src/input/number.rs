@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use super::trim;
 use crate::Value;
-use crate::value::DECIMAL_DIGITS_MAX;
+use crate::types::DECIMAL_DIGITS_MAX;
 
 /// Furthest that an exponent moves the point of a decimal.
 const EXPONENT_MAX: u32 = 1000;

@@ -4,14 +4,13 @@ use std::ops::{ControlFlow, Range};
 
 use arrow::array::ArrayRef;
 
-use crate::block::{Fault, Piece, Rows, quote};
-use crate::kind::Kind;
-
 use super::decode::Cell;
 use super::infer::Sample;
 use super::syntax::{Cursor, Wrong, unescaped};
 use super::walk::Unlisted;
 use super::{Layout, RECORD_BYTES_MAX, decode, walk};
+use crate::kind::Kind;
+use crate::record::{Piece, RecordFault, Rows, quote};
 
 /// The places that a block holds at most: records of many members come in blocks of fewer records.
 const PLACES_MAX: usize = 1 << 20;
@@ -33,7 +32,7 @@ pub(crate) struct Block<'a> {
     unlisted: &'a [u32],
     /// Where `bytes` start in the file.
     start: u64,
-    fault: Option<Fault>,
+    fault: Option<RecordFault>,
 }
 
 /// Memory for taking blocks apart, reused from one to the next.
@@ -68,7 +67,7 @@ impl Layout {
         if piece.whole < piece.used {
             let (mut block, _) = scratch.block(self, b"", 0, piece.start + piece.whole as u64);
             let byte = Some(block.start);
-            block.fault = Some(Fault { record: 0, byte, field: None, text: too_long() });
+            block.fault = Some(RecordFault { record: 0, byte, field: None, text: too_long() });
             // it is the last anyway
             let _ = each(block);
         }
@@ -108,7 +107,12 @@ impl Scratch {
                     Err(text) => {
                         self.places.truncate(places);
                         let byte = Some(start + at as u64);
-                        fault = Some(Fault { record: self.starts.len(), byte, field: None, text });
+                        fault = Some(RecordFault {
+                            record: self.starts.len(),
+                            byte,
+                            field: None,
+                            text,
+                        });
                         break;
                     }
                 }
@@ -163,7 +167,7 @@ impl Block<'_> {
         self.starts.len()
     }
 
-    pub(crate) fn fault(&self) -> Option<&Fault> {
+    pub(crate) fn fault(&self) -> Option<&RecordFault> {
         self.fault.as_ref()
     }
 
@@ -189,7 +193,7 @@ impl Block<'_> {
     }
 
     /// One column of those rows.
-    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, Fault> {
+    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
         let field = &self.layout.fields[column];
         decode::column(self, field, rows).map_err(|record| {
             let text = match decode::cell(self, record, field, &mut Vec::new()) {
@@ -202,7 +206,7 @@ impl Block<'_> {
                 _ => self.misfit(record, column),
             };
             let byte = Some(self.byte_of(record));
-            Fault { record, byte, field: Some(field.name.clone()), text }
+            RecordFault { record, byte, field: Some(field.name.clone()), text }
         })
     }
 
@@ -210,7 +214,7 @@ impl Block<'_> {
     ///
     /// # Errors
     /// The fault of the first that has a member which is no column.
-    pub(crate) fn check_listed(&self, rows: Rows<'_>) -> Result<(), Fault> {
+    pub(crate) fn check_listed(&self, rows: Rows<'_>) -> Result<(), RecordFault> {
         let is_asked = |record: &&u32| match rows {
             Rows::All => true,
             Rows::Selected(rows) => rows.binary_search(record).is_ok(),
@@ -223,7 +227,7 @@ impl Block<'_> {
 
     /// The fault of a record that has a member which is no column.
     #[cold]
-    fn unlisted_member(&self, record: usize) -> Fault {
+    fn unlisted_member(&self, record: usize) -> RecordFault {
         let start = self.starts[record] as usize;
         let end = memchr::memchr(b'\n', &self.bytes[start..]).map_or(start, |end| start + end);
         let tree = &self.layout.tree;
@@ -241,7 +245,7 @@ impl Block<'_> {
              or declare all with their types in {}",
             self.layout.descriptor
         );
-        Fault { record, byte: Some(self.byte_of(record)), field: Some(path.join(".")), text }
+        RecordFault { record, byte: Some(self.byte_of(record)), field: Some(path.join(".")), text }
     }
 
     /// Why a value has not the type of its column.

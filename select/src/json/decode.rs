@@ -2,11 +2,11 @@
 
 use arrow::array::ArrayRef;
 
-use crate::block::Rows;
-use crate::kind::{self, Cells, Kind, Numbers};
-
 use super::syntax::{Cursor, DEPTH_MAX, unescaped};
 use super::{Block, Field, number};
+use crate::kind;
+use crate::kind::{Cells, Kind, Numbers};
+use crate::record::Rows;
 
 /// The column of those rows; the error is the first record that does not decode.
 pub(super) fn column(block: &Block<'_>, field: &Field, rows: Rows<'_>) -> Result<ArrayRef, usize> {

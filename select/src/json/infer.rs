@@ -4,10 +4,9 @@
 //! more than one of these are found, or arrays, it is text, and a value that is no string is a
 //! fault when somebody asks for it: the descriptor's "json" takes them all.
 
-use crate::kind::{Kind, Shape};
-
 use super::syntax::{Cursor, DEPTH_MAX, OBJECT_GOES_ON, Result, unescaped};
 use super::tree::{TOP, Tree};
+use crate::kind::{Kind, Shape};
 
 /// What is known of members by records.
 #[derive(Debug, Default)]

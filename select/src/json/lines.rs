@@ -5,9 +5,8 @@
 
 use std::ops::Range;
 
-use crate::block::Piece;
-
 use super::RECORD_BYTES_MAX;
+use crate::record::Piece;
 
 /// Bytes that are read behind the range at a time.
 const TAIL_BYTES: usize = 16 << 10;

@@ -4,15 +4,14 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
-use crate::block::Piece;
-use crate::kind::{Kind, RECORDS_MAX};
-use crate::{Error, ErrorKind, Result};
-
 use super::block::Scratch;
 use super::infer::Sample;
 use super::syntax::{Cursor, DEPTH_MAX};
 use super::tree::{MEMBERS_MAX, TOP, Tree};
 use super::{Declared, Field, Layout, RECORD_BYTES_MAX};
+use crate::kind::{Kind, RECORDS_MAX};
+use crate::record::Piece;
+use crate::{Error, ErrorKind, Result};
 
 /// Bytes of the sample, or more where the first record alone is longer.
 const SAMPLE_BYTES: usize = 1 << 20;

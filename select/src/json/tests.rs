@@ -4,9 +4,8 @@ use arrow::array::{Array, AsArray};
 use fastrand::Rng;
 use serde_json::Value;
 
-use crate::block::Rows;
-
 use super::*;
+use crate::record::Rows;
 
 /// The texts of the columns of each record, and the fault behind them: its record, byte and text.
 #[derive(Clone, Debug, PartialEq)]
@@ -232,7 +231,7 @@ fn many_members_make_small_blocks() {
     let layout = layout(&text, &[("m1", Kind::Json)]);
     let (mut records, mut blocks) = (0, 0);
     let mut scratch = Scratch::default();
-    let piece = crate::block::Piece { start: 0, whole: text.len(), used: text.len() };
+    let piece = crate::record::Piece { start: 0, whole: text.len(), used: text.len() };
     layout.blocks(&piece, &text, 1 << 20, &mut scratch, &mut |block| {
         records += block.records();
         blocks += 1;

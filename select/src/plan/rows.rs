@@ -10,11 +10,11 @@ use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 
 use super::{COLUMNS_MAX, Item, Order, Rows, SortKey, columns, name};
-use crate::bind::{self, Binder, Scope, not_grouped};
+use crate::bind::{Binder, Scope, arithmetic, not_grouped};
 use crate::expr::{Expr, ExprKind};
 use crate::group::Grouping;
-use crate::syntax::{self, Distinct, Position, SelectSyntax};
-use crate::{Error, ErrorKind, Result, Value, nesting, types};
+use crate::syntax::{Distinct, Position, SelectSyntax};
+use crate::{Error, ErrorKind, Result, Value, bind, nesting, syntax, types};
 
 /// Binds what comes after WHERE. `rows_max` is what OFFSET and LIMIT want.
 pub(super) fn rows(
@@ -139,7 +139,7 @@ fn bind_item(binder: &mut Binder<'_>, projected: &Projected<'_>) -> Result<(Fiel
         Projected::Column { index, at } => {
             let field = binder.view.source().schema().field(*index);
             if !types::is_selectable(field.data_type()) {
-                return Err(types::not_selectable(field, *at));
+                return Err(arithmetic::not_selectable(field, *at));
             }
             let text = field.name().clone();
             let data_type = field.data_type().clone();

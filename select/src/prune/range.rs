@@ -8,8 +8,8 @@ use arrow::compute::kernels::cmp;
 use arrow::compute::kernels::comparison::starts_with;
 use arrow::datatypes::DataType;
 
-use super::Statistics;
 use crate::expr::{Expr, ExprKind, LiteralSet};
+use crate::statistics::PruningStatistics;
 use crate::types::{integer_at, text_at};
 use crate::{cast, eval, numeric};
 
@@ -27,14 +27,14 @@ pub(super) struct Range {
 
 impl Range {
     /// `None` where nothing is known.
-    pub(super) fn of(expr: &Expr, statistics: &dyn Statistics) -> Option<Self> {
+    pub(super) fn of(expr: &Expr, statistics: &dyn PruningStatistics) -> Option<Self> {
         let Self { min, max, may_be_value, may_be_null } = Self::stored(expr, statistics)?;
         let (min, max) = (numeric::comparable(min), numeric::comparable(max));
         Some(Self { min, max, may_be_value, may_be_null })
     }
 
     /// As the column has them, so that they can be cast.
-    fn stored(expr: &Expr, statistics: &dyn Statistics) -> Option<Self> {
+    fn stored(expr: &Expr, statistics: &dyn PruningStatistics) -> Option<Self> {
         let containers = statistics.records().len();
         match &expr.kind {
             ExprKind::Column(column) => Self::of_column(*column, statistics),
@@ -64,7 +64,7 @@ impl Range {
         }
     }
 
-    fn of_column(column: usize, statistics: &dyn Statistics) -> Option<Self> {
+    fn of_column(column: usize, statistics: &dyn PruningStatistics) -> Option<Self> {
         let known = statistics.column(column)?;
         let records = statistics.records();
         let nulls = &known.null_counts;

@@ -9,9 +9,10 @@ use arrow::datatypes::{DataType, Field, Schema};
 use fastrand::Rng;
 
 use super::*;
-use crate::eval::{self, Input};
+use crate::eval::Input;
+use crate::statistics::ColumnStatistics;
 use crate::types::TIMESTAMP;
-use crate::{Plan, Select, Source, numeric};
+use crate::{Plan, Select, Source, eval, numeric};
 
 /// Columns of some containers, in memory, and what may be known of them.
 struct Containers {
@@ -22,7 +23,7 @@ struct Containers {
     columns: Vec<Option<ColumnStatistics>>,
 }
 
-impl Statistics for Containers {
+impl PruningStatistics for Containers {
     fn records(&self) -> &[u64] {
         &self.records
     }
@@ -75,7 +76,7 @@ impl Containers {
 }
 
 /// Of each container whether it is not ruled out.
-fn may_match(conjuncts: &[Conjunct], statistics: &dyn Statistics) -> BooleanBuffer {
+fn may_match(conjuncts: &[Conjunct], statistics: &dyn PruningStatistics) -> BooleanBuffer {
     rulings(conjuncts, statistics).iter().map(Option::is_none).collect()
 }
 

@@ -6,11 +6,11 @@ use arrow::compute::kernels::{boolean, cmp};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
-use super::Statistics;
 use super::range::{Range, may};
 use crate::Value;
 use crate::expr::{Expr, ExprKind, Literal, LiteralSet};
 use crate::pattern::Pattern;
+use crate::statistics::PruningStatistics;
 use crate::syntax::CompareOp;
 
 /// Values of a list of which each is looked up by itself, at most.
@@ -27,12 +27,12 @@ pub(super) struct Truth {
 
 impl Truth {
     /// Of a boolean expression.
-    pub(super) fn of(expr: &Expr, statistics: &dyn Statistics) -> Self {
+    pub(super) fn of(expr: &Expr, statistics: &dyn PruningStatistics) -> Self {
         let containers = statistics.records().len();
         Self::known(expr, statistics).unwrap_or_else(|| Self::unknown(containers))
     }
 
-    fn known(expr: &Expr, statistics: &dyn Statistics) -> Option<Self> {
+    fn known(expr: &Expr, statistics: &dyn PruningStatistics) -> Option<Self> {
         let range = |expr: &Expr| Range::of(expr, statistics);
         let containers = statistics.records().len();
         match &expr.kind {
@@ -127,7 +127,11 @@ impl Truth {
     }
 
     /// Of each container whether a column lacks a constant.
-    fn lacks(column: &Expr, value: &Expr, statistics: &dyn Statistics) -> Option<BooleanBuffer> {
+    fn lacks(
+        column: &Expr,
+        value: &Expr,
+        statistics: &dyn PruningStatistics,
+    ) -> Option<BooleanBuffer> {
         let ExprKind::Column(column) = column.kind else { return None };
         statistics.lacks(column, &value.constant()?)
     }
@@ -136,7 +140,7 @@ impl Truth {
     fn lacks_all(
         operand: &Expr,
         set: &LiteralSet,
-        statistics: &dyn Statistics,
+        statistics: &dyn PruningStatistics,
     ) -> Option<BooleanBuffer> {
         let ExprKind::Column(column) = operand.kind else { return None };
         if set.len() > LOOKED_UP_MAX {
@@ -242,7 +246,7 @@ impl Truth {
     /// Whether an expression may have a value, and whether it may be NULL.
     fn presence(
         expr: &Expr,
-        statistics: &dyn Statistics,
+        statistics: &dyn PruningStatistics,
     ) -> Option<(BooleanBuffer, BooleanBuffer)> {
         if let Some(range) = Range::of(expr, statistics) {
             return Some((range.may_be_value, range.may_be_null));

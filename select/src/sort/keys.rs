@@ -8,9 +8,10 @@ use arrow::compute::{SortOptions, is_null, or, take};
 use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, Rows, SortField};
 
-use crate::eval::{Problem, is_true};
+use crate::eval::is_true;
 use crate::numeric;
 use crate::plan::Order;
+use crate::problem::Problem;
 
 /// Makes the keys of one order.
 #[derive(Debug)]

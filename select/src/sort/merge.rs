@@ -15,9 +15,9 @@ use super::run::RunReader;
 use super::{RowFault, SORTED_ROWS_MAX};
 use crate::budget::Reservation;
 use crate::cancel::spend;
-use crate::eval::Problem;
+use crate::feed::Origin;
 use crate::plan::Plan;
-use crate::selection::Origin;
+use crate::problem::Problem;
 use crate::{Error, Result};
 
 /// The number of steps to find the next row.
@@ -101,7 +101,7 @@ impl Merge {
         faults: Faults,
         reservation: Reservation,
     ) -> Result<Self> {
-        let problem = |problem: &Problem| problem.to_error(plan.source());
+        let problem = |problem: &Problem| problem.to_error(plan.source().name());
         let Some(order) = &plan.bound().rows.order else {
             return Err(problem(&Problem("there is no order".to_owned())));
         };
@@ -228,7 +228,7 @@ impl Merge {
     }
 
     fn error(&self, problem: &Problem) -> Error {
-        problem.to_error(self.plan.source())
+        problem.to_error(self.plan.source().name())
     }
 }
 

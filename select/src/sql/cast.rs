@@ -5,8 +5,7 @@ use sqlparser::ast;
 
 use super::place::{refuse, unsupported};
 use crate::syntax::{CastTarget, Expr, ExprKind, Position};
-use crate::types::{INTERVAL, TIMESTAMP};
-use crate::value::DECIMAL_DIGITS_MAX;
+use crate::types::{DECIMAL_DIGITS_MAX, INTERVAL, TIMESTAMP};
 use crate::{ErrorKind, Result};
 
 /// The longest length that `varchar(n)` takes, as in PostgreSQL.

@@ -4,8 +4,8 @@ use sqlparser::ast;
 
 use super::cast::lower_cast;
 use super::place::{at, refuse, start, unsupported};
-use crate::input::interval::{self, Unit};
-use crate::input::trim;
+use crate::input::interval::Unit;
+use crate::input::{interval, trim};
 use crate::syntax::{Expr, ExprKind, Position};
 use crate::{ErrorKind, Result, Value};
 

@@ -3,8 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{Aggregate, Expr, ExprKind, Name, PatternLanguage};
-use crate::Value;
-use crate::types;
+use crate::{Value, scalar};
 
 impl Display for Name {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -163,9 +162,9 @@ fn literal(value: &Value, f: &mut Formatter<'_>) -> fmt::Result {
                 Value::Date(_) => "DATE ",
                 Value::Timestamp(_) => "TIMESTAMP ",
                 Value::Interval(_) => "INTERVAL ",
-                _ => return f.write_str(&types::text_of(value)),
+                _ => return f.write_str(&scalar::text_of(value)),
             };
-            write!(f, "{prefix}'{}'", types::text_of(value))
+            write!(f, "{prefix}'{}'", scalar::text_of(value))
         }
     }
 }

@@ -26,8 +26,8 @@ use super::column::fault;
 use super::input::Input;
 use super::value::convert;
 use crate::Result;
-use crate::block::{Fault, Rows};
-use crate::data_file::DataFile;
+use crate::raw_file::RawFile;
+use crate::record::{RecordFault, Rows};
 use buffers::Message;
 use schema::Column;
 
@@ -82,7 +82,7 @@ impl Layout {
     pub(crate) fn blocks(
         &self,
         number: u64,
-        file: &Arc<DataFile>,
+        file: &Arc<RawFile>,
         bytes: &mut u64,
         each: &mut dyn FnMut(Block<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
@@ -124,7 +124,7 @@ impl Block<'_> {
     }
 
     /// One column of those rows.
-    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, Fault> {
+    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
         self.decode_rows(column, rows)
             .map_err(|complaint| fault(&self.layout.columns, column, complaint))
     }

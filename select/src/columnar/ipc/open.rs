@@ -1,6 +1,5 @@
 //! The footer of an Arrow file, and the metadata of its messages: read once, bounded and checked.
 
-use std::fs::File;
 use std::ops::Range;
 use std::panic::catch_unwind;
 use std::sync::OnceLock;
@@ -9,7 +8,7 @@ use arrow::ipc;
 
 use super::buffers::Message;
 use super::{Dictionary, Layout, schema};
-use crate::data_file::read;
+use crate::raw_file::RawFile;
 use crate::{Error, ErrorKind, Result};
 
 const MAGIC: &[u8; 6] = b"ARROW1";
@@ -21,19 +20,18 @@ const TAIL_BYTES: usize = 10;
 const METADATA_BYTES_MAX: u64 = 256 << 20;
 
 impl Layout {
-    /// Reads the footer of `file`, which has `bytes` bytes, and what its messages say of
-    /// themselves.
+    /// Reads the footer of `file`, and what its messages say of themselves.
     ///
     /// # Errors
     /// `Record` when it is no Arrow file or damaged, `LimitExceeded`, `Io`.
-    pub(crate) fn open(name: &str, file: &File, bytes: u64) -> Result<Self> {
-        let opener = Opener { name, file, bytes };
+    pub(crate) fn open(file: &RawFile) -> Result<Self> {
+        let opener = Opener { file };
         let footer = opener.footer()?;
         let damaged = || opener.damaged("its footer is damaged");
         let footer = ipc::root_as_footer(&footer).map_err(|_invalid| damaged())?;
         let described = footer.schema().ok_or_else(damaged)?;
         if described.endianness() != ipc::Endianness::Little {
-            let message = format!("{name}: its numbers are big-endian, which is not read");
+            let message = format!("{}: its numbers are big-endian, which is not read", file.name());
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         // Arrow panics at types that it does not know
@@ -75,25 +73,24 @@ impl Layout {
 }
 
 struct Opener<'a> {
-    name: &'a str,
-    file: &'a File,
-    bytes: u64,
+    file: &'a RawFile,
 }
 
 impl Opener<'_> {
     fn footer(&self) -> Result<Vec<u8>> {
-        let Some(tail_start) = self.bytes.checked_sub(TAIL_BYTES as u64) else {
-            return Err(self.damaged(&format!("{} bytes are no Arrow file", self.bytes)));
+        let Some(tail_start) = self.file.bytes().checked_sub(TAIL_BYTES as u64) else {
+            return Err(self.damaged(&format!("{} bytes are no Arrow file", self.file.bytes())));
         };
         let mut tail = [0; TAIL_BYTES];
-        read(self.name, self.file, &mut tail, tail_start)?;
+        self.file.read(&mut tail, tail_start)?;
         let [l0, l1, l2, l3, magic @ ..] = tail;
         if magic != *MAGIC {
             return Err(self.damaged("no Arrow file: `ARROW1` is missing at its end"));
         }
         let length = u64::from(u32::from_le_bytes([l0, l1, l2, l3]));
         let Some(start) = tail_start.checked_sub(length) else {
-            let text = format!("its footer would have {length} bytes, the file has {}", self.bytes);
+            let text =
+                format!("its footer would have {length} bytes, the file has {}", self.file.bytes());
             return Err(self.damaged(&text));
         };
         self.read(start..tail_start, &mut METADATA_BYTES_MAX.clone())
@@ -121,7 +118,7 @@ impl Opener<'_> {
             let start = u64::try_from(block.offset()).ok()?;
             let body = start.checked_add(u64::try_from(block.metaDataLength()).ok()?)?;
             let end = body.checked_add(u64::try_from(block.bodyLength()).ok()?)?;
-            (end <= self.bytes).then_some((start..body, body..end))
+            (end <= self.file.bytes()).then_some((start..body, body..end))
         };
         let damaged = || self.damaged("a message is not within the file");
         let (metadata, body) = place().ok_or_else(damaged)?;
@@ -144,17 +141,17 @@ impl Opener<'_> {
         let Some(rest) = left.checked_sub(length) else {
             let message = format!(
                 "{}: more than {METADATA_BYTES_MAX} bytes of metadata, which is the most accepted",
-                self.name
+                self.file.name()
             );
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         };
         *left = rest;
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
-        read(self.name, self.file, &mut bytes, place.start)?;
+        self.file.read(&mut bytes, place.start)?;
         Ok(bytes)
     }
 
     fn damaged(&self, complaint: &str) -> Error {
-        Error::new(ErrorKind::Record, format!("{}: {complaint}", self.name))
+        Error::new(ErrorKind::Record, format!("{}: {complaint}", self.file.name()))
     }
 }

@@ -15,7 +15,7 @@ use super::cipher::{ChunkCipher, Module, module_bytes};
 use super::footer::contained;
 use super::schema::Leaf;
 use super::thrift::{Kind, Reader};
-use crate::data_file::DataFile;
+use crate::raw_file::RawFile;
 use crate::types::{integer_at, text_at};
 
 /// The largest filter that is read; one of a row group of a million values has two megabytes.
@@ -31,7 +31,7 @@ const WORD_BYTES: usize = 4;
 /// Returns whether a column chunk surely has no value equal to this one, which has the column's
 /// type.
 pub(super) fn lacks(
-    file: &DataFile,
+    file: &RawFile,
     chunk: &ColumnChunkMetaData,
     cipher: Option<ChunkCipher>,
     leaf: &Leaf,
@@ -47,12 +47,12 @@ pub(super) fn lacks(
 
 /// The header of a filter and its bits; `None` where they cannot be read.
 fn read(
-    file: &DataFile,
+    file: &RawFile,
     chunk: &ColumnChunkMetaData,
     cipher: Option<ChunkCipher>,
 ) -> Option<Vec<u8>> {
     let start = u64::try_from(chunk.bloom_filter_offset()?).ok()?;
-    let left = usize::try_from(file.identity().bytes.checked_sub(start)?).unwrap_or(usize::MAX);
+    let left = usize::try_from(file.bytes().checked_sub(start)?).unwrap_or(usize::MAX);
     let bytes = |length: usize| {
         let mut bytes = vec![0; length];
         let is_within = length <= left.min(FILTER_BYTES_MAX);

@@ -14,7 +14,8 @@ use parquet::file::metadata::{ColumnChunkMetaData, FileMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
 
-use super::bound::{self, Bound};
+use super::bound;
+use super::bound::Bound;
 use super::schema::Leaf;
 
 /// Least and greatest value of a column in some records, and how many of them are NULL.

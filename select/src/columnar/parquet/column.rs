@@ -19,8 +19,8 @@ use super::decoding::Decoding;
 use super::footer::contained;
 use super::pages::{Given, Pages};
 use super::schema::Leaf;
-use crate::block::Rows;
 use crate::columnar::input::Input;
+use crate::record::Rows;
 
 /// With more runs than one in so many records a block is decoded whole: near what the parquet
 /// crate's own reader takes for short.

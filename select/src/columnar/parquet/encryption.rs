@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::cipher::{ChunkCipher, Module, Place, SIGNATURE_BYTES, Scheme};
 use super::keys::{ParquetKey, ParquetKeys};
 use super::thrift::{Field, Kind, Reader, put_field, put_list};
-use crate::block::quote;
+use crate::record::quote;
 
 /// Who opens what of a file.
 #[derive(Debug)]

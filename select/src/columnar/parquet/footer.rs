@@ -19,7 +19,7 @@ use super::cipher::{ChunkCipher, Module};
 use super::encryption::{Coverage, Encryption, Fault, open_columns, open_footer};
 use super::keys::ParquetKeys;
 use super::thrift::{Kind, Reader};
-use crate::data_file::read;
+use crate::raw_file::{RawFile, read};
 use crate::{Error, ErrorKind, Result};
 
 /// The length of the metadata and the magic.
@@ -63,23 +63,19 @@ pub(super) struct Footer {
     pub(super) encryption: Option<Encryption>,
 }
 
-/// Reads the footer of `file`, which has `bytes` bytes, with its page index where it has one.
+/// Reads the footer of `file`, with its page index where it has one.
 ///
 /// # Errors
 /// `Record` when it is no Parquet file, its metadata is damaged, or a key is another; `KeyMissing`
 /// when its metadata is encrypted and its key is missing; `LimitExceeded`; `Io`.
-pub(super) fn read_footer(
-    name: &str,
-    file: &File,
-    bytes: u64,
-    keys: &ParquetKeys,
-) -> Result<Footer> {
+pub(super) fn read_footer(file: &RawFile, keys: &ParquetKeys) -> Result<Footer> {
+    let (name, bytes) = (file.name(), file.bytes());
     let damaged = |complaint: String| Error::new(ErrorKind::Record, format!("{name}: {complaint}"));
     let Some(tail_start) = bytes.checked_sub(TAIL_BYTES as u64) else {
         return Err(damaged(format!("{bytes} bytes are no Parquet file")));
     };
     let mut tail = [0; TAIL_BYTES];
-    read(name, file, &mut tail, tail_start)?;
+    file.read(&mut tail, tail_start)?;
     let [l0, l1, l2, l3, magic @ ..] = tail;
     let coverage = match &magic {
         b"PAR1" => Coverage::Columns,
@@ -99,7 +95,7 @@ pub(super) fn read_footer(
         return Err(Error::new(ErrorKind::LimitExceeded, message));
     }
     let mut buffer = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
-    read(name, file, &mut buffer, start)?;
+    file.read(&mut buffer, start)?;
     let bounded = |metadata: &[u8]| {
         check(metadata)
             .ok_or_else(|| damaged("its metadata is damaged, or beyond every bound".into()))
@@ -134,7 +130,7 @@ pub(super) fn read_footer(
         })
     };
     // an index only saves reading, so a file without a good one is read without
-    let metadata = match with_page_index(decode()?, encryption.as_ref(), name, file, bytes) {
+    let metadata = match with_page_index(decode()?, encryption.as_ref(), file) {
         Some(metadata) => metadata,
         None => decode()?,
     };
@@ -154,9 +150,7 @@ fn without_statistics(metadata: &[u8]) -> Option<ParquetMetaData> {
 fn with_page_index(
     metadata: ParquetMetaData,
     encryption: Option<&Encryption>,
-    name: &str,
-    file: &File,
-    bytes: u64,
+    file: &RawFile,
 ) -> Option<ParquetMetaData> {
     let mut places = Vec::new();
     for (group, row_group) in metadata.row_groups().iter().enumerate() {
@@ -173,7 +167,7 @@ fn with_page_index(
             }
         }
     }
-    let source = Indexes { name, file, bytes, places };
+    let source = Indexes { file, places };
     let with_index = contained(|| {
         let reader = ParquetMetaDataReader::new_with_metadata(metadata);
         let mut reader = reader.with_page_index_policy(PageIndexPolicy::Optional);
@@ -261,10 +255,7 @@ fn check_element(reader: &mut Reader<'_>) -> Option<(usize, usize)> {
 
 /// The page index, as the parquet crate asks for it: all of it at once.
 struct Indexes<'a> {
-    name: &'a str,
-    file: &'a File,
-    /// Of the file.
-    bytes: u64,
+    file: &'a RawFile,
     places: Vec<IndexPlace>,
 }
 
@@ -298,7 +289,7 @@ impl Indexes<'_> {
 
 impl Length for Indexes<'_> {
     fn len(&self) -> u64 {
-        self.bytes
+        self.file.bytes()
     }
 }
 
@@ -310,12 +301,14 @@ impl ChunkReader for Indexes<'_> {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
-        let is_inside = start.checked_add(length as u64).is_some_and(|end| end <= self.bytes);
+        let is_inside =
+            start.checked_add(length as u64).is_some_and(|end| end <= self.file.bytes());
         if !is_inside || length as u64 > METADATA_BYTES_MAX {
             return Err(ParquetError::General("a page index out of bounds".to_owned()));
         }
         let mut bytes = vec![0; length];
-        read(self.name, self.file, &mut bytes, start)
+        self.file
+            .read(&mut bytes, start)
             .map_err(|error| ParquetError::External(Box::new(error)))?;
         match self.open(&mut bytes, start) {
             Some(()) => Ok(bytes.into()),

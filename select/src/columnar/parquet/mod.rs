@@ -39,9 +39,9 @@ mod zones;
 pub use footer::has_encrypted_footer;
 pub use keys::{ParquetKey, ParquetKeys};
 pub(crate) use turns::{RECORD_BYTES, Turns};
+pub(crate) use zones::Zones;
 
 use std::cell::RefCell;
-use std::fs::File;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -52,7 +52,8 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use super::column::fault;
 use super::input::Input;
-use crate::block::{Fault, Rows};
+use crate::raw_file::RawFile;
+use crate::record::{RecordFault, Rows};
 use crate::{Error, ErrorKind, Result};
 use cipher::ChunkCipher;
 use column::Column;
@@ -77,13 +78,14 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Reads the metadata of `file`, which has `bytes` bytes.
+    /// Reads the metadata of `file`.
     ///
     /// # Errors
     /// `Record` when it is no Parquet file, damaged, or encrypted by another key than it says;
     /// `KeyMissing` when its metadata is encrypted and none of `keys` is the key; `Io`.
-    pub(crate) fn open(name: &str, file: &File, bytes: u64, keys: &ParquetKeys) -> Result<Self> {
-        let Footer { metadata, encryption } = footer::read_footer(name, file, bytes, keys)?;
+    pub(crate) fn open(file: &RawFile, keys: &ParquetKeys) -> Result<Self> {
+        let Footer { metadata, encryption } = footer::read_footer(file, keys)?;
+        let name = file.name();
         let columns = schema::columns(metadata.file_metadata().schema_descr());
         let damaged = |text: &str| Error::new(ErrorKind::Record, format!("{name}: {text}"));
         let leaves = metadata.file_metadata().schema_descr().num_columns();
@@ -259,7 +261,7 @@ impl Block<'_> {
     }
 
     /// One column of those rows.
-    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, Fault> {
+    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
         self.decode_rows(column, rows)
             .map_err(|complaint| fault(&self.layout.columns, column, complaint))
     }
@@ -281,7 +283,7 @@ impl Block<'_> {
     fn column(&self, column: usize) -> Result<Column, String> {
         let leaf = self.layout.columns.get(column).and_then(|column| column.leaf.clone());
         let leaf: Leaf = leaf.ok_or("its type is not read")?;
-        let (metadata, file_bytes) = (&self.layout.metadata, self.input.file.identity().bytes);
+        let (metadata, file_bytes) = (&self.layout.metadata, self.input.file.bytes());
         let chunk = Chunk::new(metadata, self.group, leaf.index, file_bytes);
         let chunk = chunk.ok_or("its column chunk is not within the file")?;
         let cipher = self.layout.cipher(self.group, leaf.index)?;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::{Block, Layout, records};
 use crate::Result;
 use crate::columnar::input::Input;
-use crate::data_file::DataFile;
+use crate::raw_file::RawFile;
 
 /// Bytes that a record is taken to have where a morsel is given in bytes: the few columns that are
 /// asked for, decoded.
@@ -88,7 +88,7 @@ impl Turn {
     pub(crate) fn blocks(
         &self,
         layout: &Layout,
-        file: &Arc<DataFile>,
+        file: &Arc<RawFile>,
         bytes: &mut u64,
         each: &mut dyn FnMut(Block<'_>) -> ControlFlow<()>,
     ) -> Result<()> {

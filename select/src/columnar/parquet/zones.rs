@@ -1,6 +1,5 @@
-//! Which records of a file WHERE may be true for, by what the file claims of its row groups, then
-//! of the pages of those that are left; where values are looked up, by the Bloom filters of row
-//! groups.
+//! The statistics that a file has of its row groups and of their pages, and the Bloom filters of
+//! its row groups.
 //!
 //! Pages of different columns hold different records, so where the pages of any column in WHERE
 //! begin, a zone begins; neighbours are joined until a zone has [`RECORDS_MIN`], for each that is
@@ -14,23 +13,11 @@ use arrow::buffer::BooleanBuffer;
 use super::claims::{Claim, bounds};
 use super::schema::Leaf;
 use super::{Chunk, Layout, bloom, records};
-use crate::data_file::DataFile;
-use crate::plan::Conjunct;
-use crate::prune::{self, ColumnStatistics, Statistics};
+use crate::raw_file::RawFile;
+use crate::statistics::{ColumnStatistics, PruningStatistics};
 
 /// Records of a zone at least, if its row group has so many.
 const RECORDS_MIN: u64 = 4096;
-
-/// What is left of a file, and what ruled out the rest.
-pub(crate) struct Kept {
-    /// Records of the file, in order.
-    pub(crate) records: Vec<Range<u64>>,
-    /// Records that each conjunct ruled out.
-    pub(crate) pruned_by: Vec<u64>,
-    /// Row groups, or zones within those that were left.
-    pub(crate) zones: usize,
-    pub(crate) zones_read: usize,
-}
 
 /// Some records of a row group.
 #[derive(Clone, Debug)]
@@ -42,59 +29,31 @@ struct Zone {
     first: u64,
 }
 
+/// Zones of a file, and statistics of each: row groups, or parts of them that pages determine.
+pub(crate) struct Zones<'a> {
+    layout: &'a Layout,
+    file: &'a RawFile,
+    zones: Vec<Zone>,
+    /// The number of records of each zone.
+    counts: Vec<u64>,
+    source: StatisticsSource,
+}
+
+/// The part of a file that has the statistics.
+#[derive(Clone, Copy)]
+enum StatisticsSource {
+    /// Those of row groups in the footer.
+    Footer,
+    /// Those of row groups in the footer, and their Bloom filters.
+    BloomFilters,
+    /// Those of pages in the page index.
+    PageIndex,
+}
+
 impl Layout {
-    /// The records that all `conjuncts` may be true for; `constant` tells what is known of columns
-    /// that the file does not have.
-    pub(crate) fn kept<'a>(
-        &'a self,
-        conjuncts: &[Conjunct],
-        file: &DataFile,
-        constant: &dyn Fn(usize, &[u64]) -> Option<ColumnStatistics>,
-    ) -> Kept {
-        let file_bytes = file.identity().bytes;
-        let mut pruned_by = vec![0; conjuncts.len()];
-        let mut keep = |zones: Vec<Zone>, filters, claims: &Claims<'a, '_>| {
-            let counts: Vec<u64> = zones.iter().map(Zone::len).collect();
-            let known =
-                Known { layout: self, zones: &zones, counts: &counts, claims, constant, filters };
-            let rulings = prune::rulings(conjuncts, &known);
-            for (zone, ruling) in zones.iter().zip(&rulings) {
-                if let Some(pruned) = ruling.and_then(|by| pruned_by.get_mut(by)) {
-                    *pruned += zone.len();
-                }
-            }
-            zones
-                .into_iter()
-                .zip(rulings)
-                .filter(|(_, by)| by.is_none())
-                .map(|(zone, _)| zone)
-                .collect::<Vec<Zone>>()
-        };
-        let groups = self.groups();
-        let groups_count = groups.len();
-        let of_group = |zones: &[Zone], column: usize| {
-            let claim = |zone: &Zone| self.claim_of_chunk(zone.group, column, file_bytes);
-            zones.iter().map(|zone| claim(zone).unwrap_or_default()).collect()
-        };
-        let groups_left = keep(groups, None, &of_group);
-        // only of those that are left are filters read
-        let groups_left = keep(groups_left, Some(file), &of_group);
-        let groups_pruned = groups_count - groups_left.len();
-        let columns: Vec<usize> =
-            conjuncts.iter().flat_map(|conjunct| conjunct.columns.iter().copied()).collect();
-        let zones: Vec<Zone> = groups_left
-            .iter()
-            .flat_map(|group| self.zones_of(group, &columns, file_bytes))
-            .collect();
-        let zones_count = zones.len();
-        let zones_left =
-            keep(zones, None, &|zones, column| self.claims_of_zones(zones, column, file_bytes));
-        Kept {
-            zones: groups_pruned + zones_count,
-            zones_read: zones_left.len(),
-            records: joined(&zones_left),
-            pruned_by,
-        }
+    /// Returns the row groups that have records, with the statistics of the footer.
+    pub(crate) fn row_groups<'a>(&'a self, file: &'a RawFile) -> Zones<'a> {
+        Zones::new(self, file, self.groups(), StatisticsSource::Footer)
     }
 
     fn groups(&self) -> Vec<Zone> {
@@ -240,47 +199,74 @@ impl Zone {
     }
 }
 
-/// As ranges of records of the file, neighbours in one.
-fn joined(zones: &[Zone]) -> Vec<Range<u64>> {
-    let mut joined: Vec<Range<u64>> = Vec::new();
-    for zone in zones {
-        let (start, end) = (zone.first + zone.records.start, zone.first + zone.records.end);
-        match joined.last_mut() {
-            Some(last) if last.end == start => last.end = end,
-            _ => joined.push(start..end),
+impl<'a> Zones<'a> {
+    fn new(
+        layout: &'a Layout,
+        file: &'a RawFile,
+        zones: Vec<Zone>,
+        source: StatisticsSource,
+    ) -> Self {
+        let counts = zones.iter().map(Zone::len).collect();
+        Self { layout, file, zones, counts, source }
+    }
+
+    /// Returns the zones whose index `is_kept`.
+    pub(crate) fn retained(self, is_kept: impl Fn(usize) -> bool) -> Self {
+        let zones = self.zones.into_iter().enumerate();
+        let zones = zones.filter(|(index, _)| is_kept(*index)).map(|(_, zone)| zone).collect();
+        Self::new(self.layout, self.file, zones, self.source)
+    }
+
+    /// Returns the same row groups, with their Bloom filters too. Filters are read when a value is
+    /// looked up.
+    pub(crate) fn with_bloom_filters(self) -> Self {
+        Self { source: StatisticsSource::BloomFilters, ..self }
+    }
+
+    /// Divides row groups where pages of some columns begin, with the statistics of these pages.
+    pub(crate) fn divided(self, columns: &[usize]) -> Self {
+        let Self { layout, file, zones: groups, .. } = self;
+        let zones = groups.iter().flat_map(|group| layout.zones_of(group, columns, file.bytes()));
+        Self::new(layout, file, zones.collect(), StatisticsSource::PageIndex)
+    }
+
+    /// Returns the records of the file in the zones, as ranges; neighbours are in one.
+    pub(crate) fn ranges(&self) -> Vec<Range<u64>> {
+        let mut ranges: Vec<Range<u64>> = Vec::new();
+        for zone in &self.zones {
+            let (start, end) = (zone.first + zone.records.start, zone.first + zone.records.end);
+            match ranges.last_mut() {
+                Some(last) if last.end == start => last.end = end,
+                _ => ranges.push(start..end),
+            }
+        }
+        ranges
+    }
+
+    fn claims(&self, column: usize) -> Vec<Claim<'a>> {
+        let (layout, bytes) = (self.layout, self.file.bytes());
+        match self.source {
+            StatisticsSource::Footer | StatisticsSource::BloomFilters => {
+                let claim = |zone: &Zone| layout.claim_of_chunk(zone.group, column, bytes);
+                self.zones.iter().map(|zone| claim(zone).unwrap_or_default()).collect()
+            }
+            StatisticsSource::PageIndex => layout.claims_of_zones(&self.zones, column, bytes),
         }
     }
-    joined
 }
 
-/// Tells what is claimed of a column in each of some zones.
-type Claims<'m, 'k> = dyn Fn(&[Zone], usize) -> Vec<Claim<'m>> + 'k;
-
-/// What is known of zones.
-struct Known<'m, 'a> {
-    layout: &'a Layout,
-    zones: &'a [Zone],
-    counts: &'a [u64],
-    claims: &'a Claims<'m, 'a>,
-    constant: &'a dyn Fn(usize, &[u64]) -> Option<ColumnStatistics>,
-    /// Whose filters are asked, of zones that are row groups.
-    filters: Option<&'a DataFile>,
-}
-
-impl Statistics for Known<'_, '_> {
+impl PruningStatistics for Zones<'_> {
     fn records(&self) -> &[u64] {
-        self.counts
+        &self.counts
     }
 
     fn column(&self, column: usize) -> Option<ColumnStatistics> {
-        let Some(of_file) = self.layout.columns.get(column) else {
-            return (self.constant)(column, self.counts);
-        };
-        let leaf = of_file.leaf.as_ref()?;
-        let claims = (self.claims)(self.zones, column);
+        let column_of_file = self.layout.columns.get(column)?;
+        let leaf = column_of_file.leaf.as_ref()?;
+        let claims = self.claims(column);
         let (min, max): (ArrayRef, ArrayRef) = bounds(&claims, leaf);
         // a column that cannot be NULL may claim nothing
-        let required = (!of_file.field.is_nullable()).then_some(0);
+        let required = (!column_of_file.field.is_nullable()).then_some(0);
         let null_counts: UInt64Array =
             claims.iter().map(|claim| claim.nulls.or(required)).collect();
         let always = leaf.decodes_always();
@@ -296,14 +282,15 @@ impl Statistics for Known<'_, '_> {
     }
 
     fn lacks(&self, column: usize, value: &ArrayRef) -> Option<BooleanBuffer> {
-        let (file, leaf) = (self.filters?, self.layout.columns.get(column)?.leaf.as_ref()?);
+        let StatisticsSource::BloomFilters = self.source else { return None };
+        let leaf = self.layout.columns.get(column)?.leaf.as_ref()?;
         let lacks = self.zones.iter().map(|zone| {
             let group = self.layout.metadata.row_groups().get(zone.group);
             let chunk = group.and_then(|group| group.columns().get(leaf.index));
             let cipher = self.layout.cipher(zone.group, leaf.index);
             chunk
                 .zip(cipher.ok())
-                .is_some_and(|(chunk, cipher)| bloom::lacks(file, chunk, cipher, leaf, value))
+                .is_some_and(|(chunk, cipher)| bloom::lacks(self.file, chunk, cipher, leaf, value))
         });
         Some(lacks.collect())
     }

@@ -2,11 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use crate::Result;
-use crate::fixed::{self, ByteOrder, Coding, Format, Moment, Sign, SignKind, Storage};
-
-use super::super::keys::Keys;
 use super::{Defaults, parse_order, parse_pivot};
+use crate::descriptor::keys::Keys;
+use crate::fixed::{ByteOrder, Coding, Format, Moment, Sign, SignKind, Storage};
+use crate::{Result, fixed};
 
 /// The `type` of a field.
 #[derive(Clone, Copy, PartialEq)]
