@@ -2,6 +2,6 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sift_select::property;
+use sift_files::property;
 
 fuzz_target!(|text: &str| property::copybooks_make_descriptors(text));

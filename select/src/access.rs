@@ -12,16 +12,16 @@ mod search;
 use arrow::array::{Array, ArrayRef, UInt64Array};
 use arrow::buffer::BooleanBuffer;
 
-use crate::columnar::parquet;
-use crate::data_file::Layout;
-use crate::extent::Extent;
 use crate::index::Index;
 use crate::plan::Bound;
 use crate::source::Part;
-use crate::statistics::{ColumnStatistics, PruningStatistics};
-use crate::waiting::may_wait;
 use crate::{eval, prune};
 pub(crate) use keyed::Keyed;
+use sift_files::data_file::Layout;
+use sift_files::io::extent::Extent;
+use sift_files::io::waiting::may_wait;
+use sift_files::parquet;
+use sift_files::statistics::{ColumnStatistics, PruningStatistics};
 
 /// Half of what zones are by default.
 const LITTLE_BYTES: u64 = 512 << 10;
@@ -162,7 +162,7 @@ impl AccessPath {
         }
         let rulings = prune::rulings(&plan.conjuncts, known);
         let zones = known.statistics.zones().zip(&rulings).filter(|(_, ruling)| ruling.is_none());
-        let bytes = zones.map(|((_, extent), _)| extent.len()).sum();
+        let bytes = zones.map(|((_, extent), _)| extent.byte_len()).sum();
         let by_key = match bytes > little {
             true => self.keyed(plan, known, bytes, apart_bytes),
             false => None,
@@ -219,7 +219,7 @@ impl AccessPath {
             match extents.last_mut() {
                 Some(last)
                     if last.bytes.end == extent.bytes.start
-                        && last.len() + extent.len() <= bytes_max =>
+                        && last.byte_len() + extent.byte_len() <= bytes_max =>
                 {
                     last.extend_to(&extent);
                 }

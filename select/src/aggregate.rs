@@ -18,9 +18,9 @@ use crate::common_type::quotient_scale;
 use crate::expr::{Expr, ExprKind};
 use crate::problem::Problem;
 use crate::syntax::AggregateFunction;
-use crate::types::{DECIMAL_DIGITS_MAX, type_name};
 use distinct::Distinct;
 use extreme::Extremes;
+use sift_files::types::{DECIMAL_DIGITS_MAX, type_name};
 use sum::Sums;
 
 /// A bound aggregate. Equal ones have the same value for every group.

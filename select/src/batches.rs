@@ -17,8 +17,8 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
-use crate::View;
 use crate::morsel::BATCH_RECORDS_MIN;
+use crate::view::View;
 
 /// The maximal time that selected records wait for others before they are given out.
 const BATCH_WAIT_MAX: Duration = Duration::from_millis(20);

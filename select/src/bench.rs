@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::ArrayRef;
 
-use crate::csv::Structure;
-use crate::feed::Feed;
-use crate::record::Rows;
-use crate::{Result, Source};
+use crate::Result;
+use crate::source::Source;
+use sift_files::csv::Structure;
+use sift_files::feed::Feed;
+use sift_files::record::Rows;
 
 /// Number of fields of CSV records, found in blocks of `block_bytes`.
 pub fn structure(bytes: &[u8], block_bytes: usize) -> usize {

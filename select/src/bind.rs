@@ -13,15 +13,18 @@ use arrow::datatypes::{DataType, Field};
 
 use crate::aggregate::Aggregate;
 use crate::alike::alike;
-use crate::cancel::spend;
 use crate::expr::{Expr, ExprKind};
 use crate::file_set::PATH_COLUMN;
 use crate::plan::Item;
 use crate::syntax::{Name, Position};
-use crate::{Error, ErrorKind, Result, Value, View, nesting, syntax, types};
+use crate::value::Value;
+use crate::view::View;
+use crate::{Error, ErrorKind, Result, syntax};
 pub(crate) use coerce::is_untyped;
 use coerce::{coerce, fold, literal, unify};
 use operators::{arithmetic, between, compare, in_list, matching, negate, plus};
+use sift_files::cancel::spend;
+use sift_files::{nesting, types};
 
 /// What names and parameters mean.
 #[derive(Debug)]

@@ -17,14 +17,14 @@ use arrow::datatypes::{
 };
 use arrow::error::ArrowError;
 
-use crate::calendar::DAY_MICROS;
 use crate::common_type::digits_of;
 use crate::input::{boolean, interval, number, time};
 use crate::numeric::quotient;
 use crate::problem::Problem;
 use crate::render::render;
 use crate::scalar::decimal_to_float;
-use crate::types::{TIMESTAMP, type_name};
+use sift_files::calendar::DAY_MICROS;
+use sift_files::types::{TIMESTAMP, type_name};
 
 /// Digits of a float that count when it becomes a decimal: of 64 bits, and of 32 bits.
 const FLOAT_DIGITS: usize = 15;

@@ -2,7 +2,7 @@
 
 use arrow::datatypes::DataType;
 
-use crate::types::{DECIMAL_DIGITS_MAX, TIMESTAMP};
+use sift_files::types::{DECIMAL_DIGITS_MAX, TIMESTAMP};
 
 /// Least digits after the point of a quotient or an average.
 const QUOTIENT_SCALE_MIN: u8 = 16;

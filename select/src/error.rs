@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use sift_files::cancel::Stopped;
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -47,7 +49,7 @@ pub enum ErrorKind {
     FileChanged,
     /// The operating system could not read the file.
     Io,
-    /// The work was not wanted any more: a [`Cancel`](crate::Cancel) was raised.
+    /// The work was not wanted any more: a [`Cancel`](sift_files::cancel::Cancel) was raised.
     Cancelled,
 }
 
@@ -84,6 +86,36 @@ impl Error {
     /// Whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+}
+
+impl From<sift_files::Error> for Error {
+    fn from(error: sift_files::Error) -> Self {
+        let kind = error.kind().into();
+        let (message, source) = error.into_parts();
+        Self(Box::new(Inner { kind, message, withheld: None, source }))
+    }
+}
+
+impl From<sift_files::ErrorKind> for ErrorKind {
+    fn from(kind: sift_files::ErrorKind) -> Self {
+        use sift_files::ErrorKind as Of;
+        match kind {
+            Of::Unsupported => Self::Unsupported,
+            Of::LimitExceeded => Self::LimitExceeded,
+            Of::Descriptor => Self::Descriptor,
+            Of::Record => Self::Record,
+            Of::KeyMissing => Self::KeyMissing,
+            Of::FileChanged => Self::FileChanged,
+            Of::Io => Self::Io,
+            Of::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl From<Stopped> for Error {
+    fn from(_stopped: Stopped) -> Self {
+        Self::new(ErrorKind::Cancelled, "cancelled")
     }
 }
 

@@ -19,15 +19,15 @@ use arrow::compute::kernels::{boolean, cmp};
 use arrow::compute::{nullif, prep_null_mask_filter};
 use arrow::error::ArrowError;
 
-use crate::cancel::spend;
 use crate::expr::{Expr, ExprKind, LiteralSet};
 use crate::functions::{Arguments, Function};
 use crate::problem::Problem;
 use crate::syntax::CompareOp;
-use crate::types::{integer_at, text_at};
 use crate::{cast, numeric};
 pub(crate) use evaluated::Evaluated;
 use lazy::{Connective, case, coalesce, connective};
+use sift_files::cancel::spend;
+use sift_files::types::{integer_at, text_at};
 
 /// The number of steps for one node of an expression, in addition to its records.
 const NODE_STEPS: usize = 64;

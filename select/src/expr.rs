@@ -10,7 +10,8 @@ use arrow::datatypes::DataType;
 use crate::functions::Function;
 use crate::pattern::Pattern;
 use crate::syntax::{ArithmeticOp, CompareOp};
-use crate::{Value, cast, scalar};
+use crate::value::Value;
+use crate::{cast, scalar};
 
 /// A bound expression. Equal ones have the same value for every record.
 #[derive(Clone, Debug, PartialEq)]

@@ -15,11 +15,15 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 
 use crate::bind::{Binder, Scope};
 use crate::eval::Input;
-use crate::kind::value;
 use crate::plan::where_terms;
-use crate::source::Part;
-use crate::{Error, ErrorKind, Result, Select, Source, Value, View, eval, scalar, types};
+use crate::source::{Part, Source};
+use crate::sql::Select;
+use crate::value::Value;
+use crate::view::View;
+use crate::{Error, ErrorKind, Result, eval, scalar};
 use folders::{Folder, folders};
+use sift_files::text::value;
+use sift_files::types;
 
 /// The column that has the path of the file.
 pub(crate) const PATH_COLUMN: &str = "_file";

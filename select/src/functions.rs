@@ -22,7 +22,7 @@ use crate::bind::is_untyped;
 use crate::common_type::digits_of;
 use crate::expr::Expr;
 use crate::problem::Problem;
-use crate::types::{INTERVAL, TIMESTAMP, type_name};
+use sift_files::types::{INTERVAL, TIMESTAMP, type_name};
 
 /// One entry of the table.
 #[derive(Clone, Copy)]

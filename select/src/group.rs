@@ -10,12 +10,12 @@ use arrow::compute::take;
 
 use crate::aggregate::{Aggregate, Members, State};
 use crate::budget::{Exceeded, MemoryBudget, Reservation};
-use crate::cancel::{look, spend};
 use crate::expr::Expr;
 use crate::key_table::KeyTable;
 use crate::plan::Item;
 use crate::problem::Problem;
 use crate::{Error, ErrorKind};
+use sift_files::cancel::{look, spend};
 
 /// Groups of another table that are looked up at once: their keys are copied.
 pub(crate) const MERGED_AT_ONCE: usize = 8 << 10;

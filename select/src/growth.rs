@@ -3,9 +3,9 @@
 
 use arrow::datatypes::DataType;
 
-use crate::Value;
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::functions::{Function, Grows, VALUE_BYTES_MAX};
+use crate::value::Value;
 
 /// Bytes of an offset, and of the text of a number or date.
 const OFFSET_BYTES: usize = 4;

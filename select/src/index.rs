@@ -17,12 +17,12 @@ use arrow::array::Array;
 use arrow::datatypes::Schema;
 
 use crate::Result;
-use crate::data_file::DataFile;
-use crate::extent::Extent;
-use crate::identity::Identity;
-use crate::key_spec::KeySpec;
-use crate::statistics::{ColumnStatistics, PruningStatistics};
 use key::PageFile;
+use sift_files::data_file::DataFile;
+use sift_files::io::extent::Extent;
+use sift_files::io::identity::Identity;
+use sift_files::key_spec::KeySpec;
+use sift_files::statistics::{ColumnStatistics, PruningStatistics};
 
 pub(crate) use bounds::text_after;
 pub use build::BuildOptions;
@@ -123,7 +123,7 @@ impl Index {
         let bytes = self.identity.bytes..file.identity().bytes;
         let records = file.records().map(|all| all.saturating_sub(self.record_count()));
         let tail = Extent { first_record: self.record_count(), records, bytes };
-        (tail.len() > 0).then_some(tail)
+        (tail.byte_len() > 0).then_some(tail)
     }
 
     /// Records before the zone that starts at a byte of the file.

@@ -11,7 +11,7 @@ pub(crate) mod time;
 
 use arrow::datatypes::DataType;
 
-use crate::Value;
+use crate::value::Value;
 
 /// Longest text of a time or an interval, in bytes. PostgreSQL's is a little longer.
 const TEXT_BYTES_MAX: usize = 128;

@@ -8,7 +8,7 @@ use std::fmt;
 
 use arrow::datatypes::IntervalMonthDayNano;
 
-use crate::calendar::{DAY_MICROS, civil_of_days, days_in_month, days_of_civil};
+use sift_files::calendar::{DAY_MICROS, civil_of_days, days_in_month, days_of_civil};
 
 pub(crate) const MONTH_DAYS: i32 = 30;
 const NANOS_OF_MICRO: i64 = 1000;

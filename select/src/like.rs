@@ -19,8 +19,8 @@ use arrow::array::{Array, BooleanBufferBuilder, StringArray};
 use arrow::buffer::BooleanBuffer;
 use memchr::memmem::Finder;
 
-use crate::cancel::{Stopped, spend};
 use mixed::Mixed;
+use sift_files::cancel::{Stopped, spend};
 
 /// The number of bytes of texts between two checks for a cancellation. A single text may be longer.
 const AT_ONCE_BYTES: usize = 256 << 10;

@@ -2,13 +2,13 @@
 //!
 //! More than it touches, never less: a name counts wherever it stands for a column, without regard
 //! to case, also where binding would find it to be an alias or no column at all. `*` mentions every
-//! column, `count(*)` none. [`Plan::columns`](crate::Plan::columns) is exact, once there is a plan.
+//! column, `count(*)` none. [`Plan::columns`](crate::plan::Plan::columns) is exact, once there is a plan.
 
 use std::collections::HashSet;
 
 use crate::bind::matches;
+use crate::sql::{Predicate, Select};
 use crate::syntax::{Distinct, Expr, ExprKind, Item, Name, SelectSyntax};
-use crate::{Predicate, Select};
 
 /// The columns that a text mentions.
 #[derive(Clone, Debug, Default)]

@@ -13,16 +13,17 @@ use arrow::array::BooleanArray;
 use arrow::compute::concat_batches;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
-use crate::block::Block;
-use crate::cancel::Cancel;
-use crate::feed::{Feed, Origin, Place};
 use crate::group::{GroupError, GroupTable, Grouping};
 use crate::plan::{Bound, Item, Order, Plan};
 use crate::problem::Problem;
 use crate::selection::{Selection, Stop};
 use crate::sort::Sorter;
 use crate::tail::{Gather, Tail};
-use crate::{Error, ErrorKind, Result, cancel};
+use crate::{Error, ErrorKind, Result};
+use sift_files::block::Block;
+use sift_files::cancel;
+use sift_files::cancel::Cancel;
+use sift_files::feed::{Feed, Origin, Place};
 
 /// Smaller batches are put together until they have so many records.
 pub(crate) const BATCH_RECORDS_MIN: usize = 4096;
@@ -127,7 +128,7 @@ impl Read {
         piece.bytes = turn.bytes;
         // what could not be read is no fault of a record
         if let Err(error) = turn.result {
-            piece.failure = Some(Failure::Query(error));
+            piece.failure = Some(Failure::Query(error.into()));
         }
         piece.time = start.elapsed();
         piece

@@ -13,12 +13,11 @@ use arrow::datatypes::{
 };
 use arrow::error::ArrowError;
 
-use crate::calendar::{DATES, TIMESTAMPS};
 use crate::interval::Interval;
 use crate::problem::Problem;
 use crate::syntax::ArithmeticOp;
-use crate::types::DECIMAL_DIGITS_MAX;
-use crate::types::bits;
+use sift_files::calendar::{DATES, TIMESTAMPS};
+use sift_files::types::{DECIMAL_DIGITS_MAX, bits};
 
 /// `left op right`, of the types that [`types::arithmetic`](crate::bind::arithmetic::arithmetic) gives.
 pub(crate) fn arithmetic(

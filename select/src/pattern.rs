@@ -6,13 +6,13 @@
 
 use arrow::array::{Array, BooleanArray, StringArray};
 
-use crate::cancel::Stopped;
 use crate::functions::{push_lower, to_lower};
 use crate::like;
 use crate::like::Like;
 use crate::regular::Regular;
 use crate::syntax::PatternLanguage;
-use crate::waiting::may_wait;
+use sift_files::cancel::Stopped;
+use sift_files::io::waiting::may_wait;
 
 /// Most repetitions that `{n}` asks for, as in PostgreSQL.
 const REPETITIONS_MAX: u32 = 255;

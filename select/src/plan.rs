@@ -13,8 +13,12 @@ use arrow::datatypes::{DataType, SchemaRef};
 use crate::bind::{Binder, Scope};
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::group::Grouping;
+use crate::source::Source;
+use crate::sql::Select;
 use crate::syntax::SelectSyntax;
-use crate::{ErrorKind, Result, Select, Source, Value, View, syntax};
+use crate::value::Value;
+use crate::view::View;
+use crate::{ErrorKind, Result, syntax};
 use rows::rows;
 
 /// Most columns of an answer.

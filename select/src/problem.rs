@@ -3,9 +3,9 @@
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
-use crate::cancel::Stopped;
-use crate::types::type_name;
 use crate::{Error, ErrorKind};
+use sift_files::cancel::Stopped;
+use sift_files::types::type_name;
 
 /// Why an expression has no value for some record.
 #[derive(Clone, Debug, PartialEq)]

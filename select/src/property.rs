@@ -7,9 +7,12 @@ use std::sync::Arc;
 use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 
-use crate::copybook::{Copybook, CopybookOptions, Encoding};
+use crate::Result;
 use crate::index::{Entry, KeyRange, decode_body, decode_page, encode_page};
-use crate::{Descriptor, Plan, Result, Scan, ScanOptions, Select, Source, Step};
+use crate::plan::Plan;
+use crate::scan::{Scan, ScanOptions, Step};
+use crate::source::Source;
+use crate::sql::Select;
 
 /// A text is refused, or has one answer however its scan is divided and whatever an index rules out:
 /// the same records, then the same end, be it good or an error. What it touches, it mentions.
@@ -51,7 +54,7 @@ pub fn any_index(source: &Source, body: &[u8]) {
     let records: u64 = index.zones().map(|(records, _)| records).sum();
     assert_eq!(records, index.record_count(), "records");
     for (_, extent) in index.zones() {
-        assert!(extent.len() > 0, "an empty zone");
+        assert!(extent.byte_len() > 0, "an empty zone");
     }
 }
 
@@ -63,25 +66,6 @@ fn entries(page: &[u8]) -> Option<Vec<Entry>> {
         entries.push(Entry { key: key.to_vec(), record, bytes });
     })?;
     Some(entries)
-}
-
-/// A text is refused as a copybook with its line and column, or makes a descriptor that is one.
-///
-/// # Panics
-/// Where that does not hold.
-pub fn copybooks_make_descriptors(text: &str) {
-    for encoding in [Encoding::Utf8, Encoding::Cp037] {
-        let options = CopybookOptions { encoding, ..CopybookOptions::default() };
-        match Copybook::parse("f.cpy", text, &options) {
-            Ok(copybook) => {
-                let descriptor = copybook.to_descriptor("none");
-                if let Err(error) = Descriptor::parse("f.toml", &descriptor) {
-                    unreachable!("{error}\n{descriptor}");
-                }
-            }
-            Err(error) => assert!(error.to_string().starts_with("f.cpy: "), "{error}"),
-        }
-    }
 }
 
 /// The records of a plan as one batch, and how it ended.

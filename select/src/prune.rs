@@ -17,7 +17,7 @@ mod truth;
 use arrow::buffer::BooleanBuffer;
 
 use crate::plan::Conjunct;
-use crate::statistics::PruningStatistics;
+use sift_files::statistics::PruningStatistics;
 use truth::Truth;
 
 /// Of each container the first conjunct that rules it out, by its index.

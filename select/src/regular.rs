@@ -15,7 +15,7 @@ use regex_automata::hybrid::dfa::DFA;
 use regex_automata::nfa::thompson::{self, NFA, State, WhichCaptures};
 use regex_automata::util::primitives::StateID;
 
-use crate::cancel::{Stopped, look, spend};
+use sift_files::cancel::{Stopped, look, spend};
 
 /// The maximal size of a compiled pattern in bytes, and of the cache of a search on each thread.
 const PROGRAM_BYTES_MAX: usize = 512 << 10;

@@ -10,9 +10,9 @@ use arrow::datatypes::{
     TimestampMicrosecondType,
 };
 
-use crate::calendar::{DAY_MICROS, civil_of_days};
 use crate::interval::Interval;
-use crate::types::integer_at;
+use sift_files::calendar::{DAY_MICROS, civil_of_days};
+use sift_files::types::integer_at;
 
 /// Adds the value at `row`, which is not null, to `to`; none for a type that has no text.
 pub(crate) fn render(array: &dyn Array, row: usize, to: &mut String) -> Option<()> {

@@ -13,11 +13,12 @@ use arrow::datatypes::{
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use crate::calendar::DAY_MICROS;
 use crate::common_type::decimal;
 use crate::interval::Interval;
-use crate::types::{DECIMAL_DIGITS_MAX, INTERVAL, TIMESTAMP, integer_at, text_at};
-use crate::{Value, cast, input};
+use crate::value::Value;
+use crate::{cast, input};
+use sift_files::calendar::DAY_MICROS;
+use sift_files::types::{DECIMAL_DIGITS_MAX, INTERVAL, TIMESTAMP, integer_at, text_at};
 
 /// The type that a value has by itself. NULL has none and counts as text.
 pub(crate) fn type_of(value: &Value) -> DataType {

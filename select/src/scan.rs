@@ -10,14 +10,14 @@ use arrow::record_batch::RecordBatch;
 use crate::access::AccessPath;
 use crate::batches::Batches;
 use crate::budget::MemoryBudget;
-use crate::cancel::{Cancel, Stopped};
-use crate::feed::{Feed, Origin};
 use crate::morsel::{Done, Failure, Morsel, Outcome, Piece, Read, Work};
 use crate::plan::Plan;
 use crate::selection::Stop;
 use crate::sort::SpillDirectory;
 use crate::tail::{Gather, Tail};
 use crate::{Error, ErrorKind, Result};
+use sift_files::cancel::{Cancel, Stopped};
+use sift_files::feed::{Feed, Origin};
 
 /// How a scan divides its work, and what it may take.
 #[derive(Clone, Debug)]

@@ -10,17 +10,17 @@ use arrow::compute::filter;
 use arrow::record_batch::RecordBatch;
 
 use crate::aggregate::Aggregate;
-use crate::block::Block;
-use crate::cancel::spend;
 use crate::eval::Input;
 use crate::expr::Expr;
-use crate::feed::Origin;
 use crate::group::Argument;
 use crate::plan::{Conjunct, Item, Order, Plan};
 use crate::problem::Problem;
-use crate::record::{RecordFault, Rows};
 use crate::view::RowFilter;
 use crate::{Error, ErrorKind, eval, plan};
+use sift_files::block::Block;
+use sift_files::cancel::spend;
+use sift_files::feed::Origin;
+use sift_files::record::{RecordFault, Rows};
 
 /// The records of a block that are still wanted, and what is decoded of them.
 #[derive(Clone)]
@@ -369,7 +369,7 @@ impl Stop {
                 fault.to_error_at(file, &format!("record {record}{which}"))
             }
         };
-        error.with_kind(self.kind)
+        Error::from(error).with_kind(self.kind)
     }
 
     /// As part of a turn, of which so many records in the view come before the block; `shown` are

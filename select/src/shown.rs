@@ -11,16 +11,18 @@
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::block::Block;
-use crate::cancel::{Stopped, check_wanted};
-use crate::data_file::{DataFile, Layout};
-use crate::feed::Feed;
-use crate::kind::RECORDS_MAX;
 use crate::selection::Selection;
 use crate::source::{Part, Source};
+use crate::sql::Predicate;
 use crate::view::View;
-use crate::waiting::may_wait;
-use crate::{Predicate, Result, csv, file_set, json};
+use crate::{Result, file_set};
+use sift_files::block::Block;
+use sift_files::cancel::{Stopped, check_wanted};
+use sift_files::data_file::{DataFile, Layout};
+use sift_files::feed::Feed;
+use sift_files::io::waiting::may_wait;
+use sift_files::text::RECORDS_MAX;
+use sift_files::{csv, json};
 
 /// The number of bytes that are read at a time.
 const TURN_BYTES: usize = 1 << 20;

@@ -22,8 +22,6 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::{filter, interleave_record_batch};
 
 use crate::budget::{Exceeded, MemoryBudget, Reservation};
-use crate::cancel::spend;
-use crate::feed::Origin;
 use crate::plan::{Order, Plan};
 use crate::problem::Problem;
 use crate::selection::Stop;
@@ -31,6 +29,8 @@ use crate::{Error, ErrorKind, Result};
 use keys::Keys;
 use merge::{Faults, Source};
 use run::{Run, Spilled};
+use sift_files::cancel::spend;
+use sift_files::feed::Origin;
 
 pub(crate) use merge::Merge;
 pub use run::SpillDirectory;

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 
-use crate::columnar::parquet::ParquetKeys;
-use crate::data_file::{DataFile, Layout};
-use crate::descriptor::Descriptor;
-use crate::identity::Identity;
 use crate::index::Index;
-use crate::key_spec::KeySpec;
 use crate::shown::Shown;
 use crate::{Error, ErrorKind, Result};
+use sift_files::data_file::{DataFile, Layout};
+use sift_files::descriptor::Descriptor;
+use sift_files::io::identity::Identity;
+use sift_files::key_spec::KeySpec;
+use sift_files::parquet::ParquetKeys;
 
 /// One or more opened files, their descriptors and their schema.
 #[derive(Clone, Debug)]

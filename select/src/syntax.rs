@@ -6,8 +6,9 @@ use std::fmt;
 
 use arrow::datatypes::DataType;
 
-use crate::types::type_name;
-use crate::{Error, ErrorKind, Value};
+use crate::value::Value;
+use crate::{Error, ErrorKind};
+use sift_files::types::type_name;
 
 /// Where something stands in the text; both count from 1, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,9 +9,7 @@ use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOption
 use arrow::compute::{filter, filter_record_batch};
 
 use crate::budget::Reservation;
-use crate::cancel::spend;
 use crate::eval::Input;
-use crate::feed::Origin;
 use crate::group::{GroupError, GroupTables};
 use crate::key_table::KeyTable;
 use crate::plan::{Item, Plan};
@@ -19,6 +17,8 @@ use crate::problem::Problem;
 use crate::scan::ScanOptions;
 use crate::sort::{Merge, SORTED_ROWS_MAX, Sorter};
 use crate::{Error, Result, eval};
+use sift_files::cancel::spend;
+use sift_files::feed::Origin;
 
 /// What the morsels of a scan gather.
 #[derive(Debug)]

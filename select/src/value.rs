@@ -2,7 +2,7 @@
 
 use crate::input::{number, time};
 use crate::interval::Interval;
-use crate::types::DECIMAL_DIGITS_MAX;
+use sift_files::types::DECIMAL_DIGITS_MAX;
 
 /// One typed value.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@
 //! Byte positions reveal the length of hidden parts, and so does the division of work. So a view
 //! that is not [whole](View::is_whole) has no byte offsets in its errors and no bytes and no zones
 //! in EXPLAIN, and its batches depend only on the records in them.
-//! [`Statistics`](crate::Statistics) also count the work on hidden parts. They are only for readers
+//! [`Statistics`](crate::scan::Statistics) also count the work on hidden parts. They are only for readers
 //! who may see everything.
 
 use std::sync::Arc;
@@ -19,7 +19,10 @@ use arrow::datatypes::Field;
 
 use crate::bind::{Binder, Scope};
 use crate::expr::Expr;
-use crate::{Error, ErrorKind, Predicate, Result, Source, are_related, shown};
+use crate::mention::are_related;
+use crate::source::Source;
+use crate::sql::Predicate;
+use crate::{Error, ErrorKind, Result, shown};
 
 /// What errors call the place of a row filter.
 const CLAUSE: &str = "a row filter";

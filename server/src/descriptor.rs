@@ -48,6 +48,8 @@ pub(crate) enum Error {
     Delimiter,
     #[error(transparent)]
     Select(#[from] sift_select::Error),
+    #[error(transparent)]
+    File(#[from] sift_select::FileError),
 }
 
 /// A data file and its descriptor's text, if there is one.

@@ -5,7 +5,7 @@ use sift_proto::PROTOCOL_VERSION;
 use sift_proto::frame::{FrameError, Kind};
 use sift_proto::level::{Level, LevelError};
 use sift_proto::message::{Failure, Status};
-use sift_select::{ErrorKind, Requirement};
+use sift_select::{ErrorKind, FileError, Requirement};
 
 use crate::protect::Refusal;
 
@@ -193,6 +193,12 @@ impl Fault {
 
     pub(crate) fn to_failure(&self) -> Failure {
         Failure { status: self.status().into(), message: bounded(self.to_string()) }
+    }
+}
+
+impl From<FileError> for Fault {
+    fn from(error: FileError) -> Self {
+        Self::Select(error.into())
     }
 }
 

@@ -7,11 +7,11 @@
 
 use super::search::Search;
 use crate::expr::ExprKind;
-use crate::extent::Extent;
 use crate::index::{AT_ONCE_MAX, End, Entries, Entry, Index, Key, KeyRange};
 use crate::plan::{Bound, Conjunct, Order};
-use crate::statistics::PruningStatistics;
-use crate::waiting::may_wait;
+use sift_files::io::extent::Extent;
+use sift_files::io::waiting::may_wait;
+use sift_files::statistics::PruningStatistics;
 
 /// Places of records that are looked up at most: 10 MB of them.
 const PLACES_MAX: usize = 256 << 10;
@@ -89,7 +89,7 @@ impl Request<'_> {
             None => return None,
         };
         let extents = joined(places);
-        let cost = |extent: &Extent| extent.len().saturating_add(self.apart_bytes);
+        let cost = |extent: &Extent| extent.byte_len().saturating_add(self.apart_bytes);
         let cost = extents.iter().map(cost).fold(0, u64::saturating_add);
         let read: u64 = extents.iter().filter_map(|extent| extent.records).sum();
         let keyed = Keyed {

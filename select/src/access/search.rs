@@ -13,8 +13,9 @@ use crate::expr::{Expr, ExprKind, Literal};
 use crate::index::{Key, KeyEncoder, KeyRange, after, text_after};
 use crate::pattern::Pattern;
 use crate::plan::Conjunct;
+use crate::scalar;
 use crate::syntax::CompareOp;
-use crate::{Value, scalar};
+use crate::value::Value;
 
 /// Ranges of a key, at most; a list of more values bounds nothing.
 const RANGES_MAX: usize = 1024;

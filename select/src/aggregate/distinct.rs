@@ -7,10 +7,10 @@ use arrow::compute::{filter, is_not_null};
 use arrow::datatypes::{DataType, UInt32Type};
 
 use super::{Members, State};
-use crate::cancel::spend;
 use crate::group::{MERGED_AT_ONCE, MERGED_STEPS};
 use crate::key_table::KeyTable;
 use crate::problem::Problem;
+use sift_files::cancel::spend;
 
 /// The pairs of group and value so far; NULL is no value.
 #[derive(Debug)]

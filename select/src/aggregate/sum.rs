@@ -9,7 +9,7 @@ use super::exact_sum::ExactSum;
 use super::{Members, exact_scale};
 use crate::numeric::quotient;
 use crate::problem::Problem;
-use crate::types::DECIMAL_DIGITS_MAX;
+use sift_files::types::DECIMAL_DIGITS_MAX;
 
 /// A sum for each group.
 #[derive(Debug)]

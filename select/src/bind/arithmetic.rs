@@ -4,8 +4,8 @@ use arrow::datatypes::{DataType, Field};
 
 use crate::common_type::{decimal, digits_of, is_number, quotient_scale};
 use crate::syntax::{ArithmeticOp, Position};
-use crate::types::{DECIMAL_DIGITS_MAX, INTERVAL, TIMESTAMP, type_name};
 use crate::{Error, ErrorKind};
+use sift_files::types::{DECIMAL_DIGITS_MAX, INTERVAL, TIMESTAMP, type_name};
 
 /// The complaint about a column that is not [selectable](is_selectable).
 pub(crate) fn not_selectable(column: &Field, at: Position) -> Error {

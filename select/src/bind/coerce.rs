@@ -10,8 +10,9 @@ use super::mismatch;
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::input::number;
 use crate::syntax::Position;
-use crate::types::type_name;
-use crate::{Error, Result, Value, common_type, eval, scalar};
+use crate::value::Value;
+use crate::{Error, Result, common_type, eval, scalar};
+use sift_files::types::type_name;
 
 /// A literal of its own type; NULL is a text until something coerces it.
 pub(super) fn literal(value: Value, at: Position) -> Result<Expr> {

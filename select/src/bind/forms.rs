@@ -14,8 +14,9 @@ use crate::expr::{Expr, ExprKind, Literal};
 use crate::functions::{CONCATENATION, Takes, Unresolved};
 use crate::input::number;
 use crate::syntax::{ArithmeticOp, CastTarget, CompareOp, Position};
-use crate::types::{TIMESTAMP, type_name};
-use crate::{ErrorKind, Result, Value, cast, functions, scalar, syntax};
+use crate::value::Value;
+use crate::{ErrorKind, Result, cast, functions, scalar, syntax};
+use sift_files::types::{TIMESTAMP, type_name};
 
 impl Binder<'_> {
     pub(super) fn case(

@@ -15,8 +15,10 @@ use crate::expr::{Expr, ExprKind, Literal, LiteralSet};
 use crate::functions::{ILIKE, LIKE};
 use crate::pattern::Pattern;
 use crate::syntax::{ArithmeticOp, CompareOp, PatternLanguage, Position};
-use crate::types::{INTERVAL, type_name};
-use crate::{ErrorKind, Result, Value, common_type, scalar, types};
+use crate::value::Value;
+use crate::{ErrorKind, Result, common_type, scalar};
+use sift_files::types;
+use sift_files::types::{INTERVAL, type_name};
 
 /// Shorter lists are compared value by value.
 const SET_LENGTH_MIN: usize = 8;

@@ -10,9 +10,9 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::DataType;
 
-use crate::cancel::{Stopped, spend};
 use crate::eval::Evaluated;
 use crate::problem::Problem;
+use sift_files::cancel::{Stopped, spend};
 
 /// Most bytes of a text that a function makes longer than its arguments.
 pub(crate) const VALUE_BYTES_MAX: usize = 1 << 20;

@@ -10,8 +10,8 @@ use crate::common_type::decimal;
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::numeric::quotient;
 use crate::problem::Problem;
-use crate::types::DECIMAL_DIGITS_MAX;
 use crate::value::Value;
+use sift_files::types::DECIMAL_DIGITS_MAX;
 
 const FLOAT: Gives = Gives::Float;
 

@@ -8,14 +8,16 @@ use arrow::datatypes::{
 
 use super::arguments::Arguments;
 use super::{Function, Gives, Takes};
-use crate::calendar::{DATES, DAY_MICROS, TIMESTAMPS, civil_of_days, days_in_month, days_of_civil};
 use crate::common_type::decimal;
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::interval::Interval;
 use crate::problem::Problem;
 use crate::scalar::decimal_to_float;
-use crate::types::TIMESTAMP;
 use crate::value::Value;
+use sift_files::calendar::{
+    DATES, DAY_MICROS, TIMESTAMPS, civil_of_days, days_in_month, days_of_civil,
+};
+use sift_files::types::TIMESTAMP;
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 const MINUTE_MICROS: i64 = 60_000_000;

@@ -13,7 +13,7 @@ use arrow::datatypes::{
 };
 
 use crate::numeric;
-use crate::types::{integer_at, text_at};
+use sift_files::types::{integer_at, text_at};
 
 /// Of longer texts the bounds are not exact.
 const TEXT_BYTES_MAX: usize = 32;

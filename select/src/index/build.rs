@@ -9,13 +9,14 @@ use arrow::datatypes::DataType;
 
 use super::bounds::{Bounds, to_array};
 use super::{Index, end_checksum, key_build};
-use crate::block::Block;
 use crate::budget::MemoryBudget;
-use crate::feed::Feed;
-use crate::record::{RecordFault, Rows};
 use crate::sort::SpillDirectory;
-use crate::statistics::ColumnStatistics;
-use crate::{Error, ErrorKind, Result, Source};
+use crate::source::Source;
+use crate::{Error, ErrorKind, Result};
+use sift_files::block::Block;
+use sift_files::feed::Feed;
+use sift_files::record::{RecordFault, Rows};
+use sift_files::statistics::ColumnStatistics;
 
 /// Bytes that a thread takes at a time.
 pub(super) const MORSEL_BYTES: usize = 4 << 20;
@@ -152,7 +153,7 @@ fn zones(source: &Source, zone_bytes: u64, progress: &(dyn Fn(u64) + Sync)) -> R
             });
             let Some(turn) = turn else { return };
             progress(turn.bytes);
-            let (turn, result) = (turn.number, turn.result);
+            let (turn, result) = (turn.number, turn.result.map_err(Error::from));
             let is_end = fault.is_some() || result.is_err();
             let piece = Piece { turn, zones, fault, result };
             pieces.lock().unwrap_or_else(PoisonError::into_inner).push(piece);
@@ -173,7 +174,7 @@ fn zones(source: &Source, zone_bytes: u64, progress: &(dyn Fn(u64) + Sync)) -> R
         if let Some(fault) = piece.fault {
             // its index is that in the block, whose records are all counted
             let records_before = records - fault.record as u64;
-            return Err(fault.to_error(source.name(), records_before));
+            return Err(fault.to_error(source.name(), records_before).into());
         }
     }
     Ok(zones)

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use super::key::PageFile;
 use super::store::Stored;
 use super::{Index, store};
-use crate::identity::Identity;
-use crate::{Error, ErrorKind, Result, Source};
+use crate::source::Source;
+use crate::{Error, ErrorKind, Result};
+use sift_files::io::identity::Identity;
 
 /// Where it is below the folder of the state.
 const FOLDER: &str = "index";

@@ -15,10 +15,11 @@ use arrow::datatypes::Schema;
 use arrow::row::{RowConverter, Rows, SortField};
 
 use super::store;
-use crate::extent::Extent;
-use crate::key_spec::{KeyColumn, KeySpec, is_ordered};
-use crate::waiting::may_wait;
-use crate::{numeric, waiting};
+use crate::numeric;
+use sift_files::io::extent::Extent;
+use sift_files::io::waiting;
+use sift_files::io::waiting::may_wait;
+use sift_files::key_spec::{KeyColumn, KeySpec, is_ordered};
 
 /// The longest encoding of a record's columns. Records with a longer one have no key.
 pub(super) const KEY_BYTES_MAX: usize = 1 << 10;

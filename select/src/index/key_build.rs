@@ -11,13 +11,15 @@ use arrow::datatypes::{Int64Type, UInt64Type};
 use super::build::{BuildOptions, MORSEL_BYTES};
 use super::key::{Directory, Entry, KEY_BYTES_MAX, Key, KeyEncoder, Page, PageFile};
 use super::{Index, store};
-use crate::block::Block;
-use crate::feed::Feed;
-use crate::key_spec::KeySpec;
 use crate::plan::{Order, Plan};
-use crate::record::Rows;
 use crate::sort::{Merge, Sorter};
-use crate::{Error, ErrorKind, Result, Select, Source};
+use crate::source::Source;
+use crate::sql::Select;
+use crate::{Error, ErrorKind, Result};
+use sift_files::block::Block;
+use sift_files::feed::Feed;
+use sift_files::key_spec::KeySpec;
+use sift_files::record::Rows;
 
 /// Entries of a page: few where the directory of the pages is small all the same, for a page is decoded
 /// to find one entry.
@@ -94,7 +96,7 @@ fn sorted(
             });
             let Some(turn) = turn else { return };
             (options.progress)(turn.bytes);
-            if let Some(error) = failure.or(turn.result.err()) {
+            if let Some(error) = failure.or(turn.result.err().map(Error::from)) {
                 let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
                 return failures.push((turn.number, error));
             }

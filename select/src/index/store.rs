@@ -22,9 +22,9 @@ use super::key::{
     Directory, EachEntry, Entry, KEY_BYTES_MAX, Key, KeyEncoder, KeyRange, Page, PageFile,
 };
 use super::{Index, IndexContents, bounds};
-use crate::identity::Identity;
-use crate::key_spec::{KeyColumn, KeySpec};
-use crate::statistics::ColumnStatistics;
+use sift_files::io::identity::Identity;
+use sift_files::key_spec::{KeyColumn, KeySpec};
+use sift_files::statistics::ColumnStatistics;
 
 const MAGIC: &[u8; 8] = b"siftidx\0";
 

@@ -9,8 +9,8 @@
 
 use super::time::{rounded_micros, seconds_and_micros};
 use super::{TEXT_BYTES_MAX, is_space};
-use crate::calendar::DAY_MICROS;
 use crate::interval::{Interval, MONTH_DAYS};
+use sift_files::calendar::DAY_MICROS;
 
 /// Most parts of a text, as in PostgreSQL.
 const PARTS_MAX: usize = 25;

@@ -6,8 +6,8 @@
 use std::str::FromStr;
 
 use super::trim;
-use crate::Value;
-use crate::types::DECIMAL_DIGITS_MAX;
+use crate::value::Value;
+use sift_files::types::DECIMAL_DIGITS_MAX;
 
 /// Furthest that an exponent moves the point of a decimal.
 const EXPONENT_MAX: u32 = 1000;

@@ -1,5 +1,5 @@
 use super::{boolean, interval, number, time};
-use crate::Value;
+use crate::value::Value;
 
 fn text_of(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "none".to_owned(), |value| value.to_string())

@@ -7,7 +7,7 @@
 //! digits, AM and PM, and words such as `now` or `infinity`.
 
 use super::{TEXT_BYTES_MAX, is_space, trim};
-use crate::calendar::{DATES, DAY_MICROS, TIMESTAMPS, days_in_month, days_of_civil};
+use sift_files::calendar::{DATES, DAY_MICROS, TIMESTAMPS, days_in_month, days_of_civil};
 
 const SECOND_MICROS: i64 = 1_000_000;
 const MINUTE_MICROS: i64 = 60 * SECOND_MICROS;

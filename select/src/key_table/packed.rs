@@ -17,7 +17,7 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 
 use super::{Keys, Slots, Strings};
-use crate::types::TIMESTAMP;
+use sift_files::types::TIMESTAMP;
 
 /// The most words of a key.
 const WORDS_MAX: usize = 4;

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use ahash::RandomState;
 
 use super::mixed::Run;
-use crate::cancel::{Stopped, spend};
+use sift_files::cancel::{Stopped, spend};
 
 const BITS: usize = u64::BITS as usize;
 

@@ -13,7 +13,7 @@ use memchr::memmem::Finder;
 
 use super::automaton::Automaton;
 use super::behind;
-use crate::cancel::Stopped;
+use sift_files::cancel::Stopped;
 
 /// The number of passes over the text that comparing may cost. An ordinary text needs fewer, and
 /// the automaton costs as much for a short piece.

@@ -7,7 +7,7 @@ use regex::Regex;
 use super::automaton::Automaton;
 use super::mixed::Run;
 use super::{AT_ONCE_BYTES, Like};
-use crate::cancel::{Cancel, Stopped};
+use sift_files::cancel::{Cancel, Stopped};
 
 fn check(text: &str, pattern: &str, expected: bool) {
     let like = Like::new(pattern, Some('\\'), |c| c).unwrap();

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::{Bound, Item, Order, Plan, Rows};
 use crate::access::{AccessPath, Keyed};
 use crate::group::Grouping;
-use crate::{ScanOptions, Source, Statistics};
+use crate::scan::{ScanOptions, Statistics};
+use crate::source::Source;
 
 impl Display for Plan {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -4,8 +4,8 @@
 
 use arrow::datatypes::DataType;
 
-use crate::Value;
 use crate::syntax::{CastTarget, Expr, ExprKind};
+use crate::value::Value;
 
 /// A name, and whether one of an outer expression gives way to it.
 struct Found<'a> {

@@ -14,7 +14,9 @@ use crate::bind::{Binder, Scope, arithmetic, not_grouped};
 use crate::expr::{Expr, ExprKind};
 use crate::group::Grouping;
 use crate::syntax::{Distinct, Position, SelectSyntax};
-use crate::{Error, ErrorKind, Result, Value, bind, nesting, syntax, types};
+use crate::value::Value;
+use crate::{Error, ErrorKind, Result, bind, syntax};
+use sift_files::{nesting, types};
 
 /// Binds what comes after WHERE. `rows_max` is what OFFSET and LIMIT want.
 pub(super) fn rows(

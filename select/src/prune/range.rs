@@ -9,9 +9,9 @@ use arrow::compute::kernels::comparison::starts_with;
 use arrow::datatypes::DataType;
 
 use crate::expr::{Expr, ExprKind, LiteralSet};
-use crate::statistics::PruningStatistics;
-use crate::types::{integer_at, text_at};
 use crate::{cast, eval, numeric};
+use sift_files::statistics::PruningStatistics;
+use sift_files::types::{integer_at, text_at};
 
 /// Bounds of an expression, one a container.
 #[derive(Clone)]

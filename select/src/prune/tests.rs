@@ -10,9 +10,12 @@ use fastrand::Rng;
 
 use super::*;
 use crate::eval::Input;
-use crate::statistics::ColumnStatistics;
-use crate::types::TIMESTAMP;
-use crate::{Plan, Select, Source, eval, numeric};
+use crate::plan::Plan;
+use crate::source::Source;
+use crate::sql::Select;
+use crate::{eval, numeric};
+use sift_files::statistics::ColumnStatistics;
+use sift_files::types::TIMESTAMP;
 
 /// Columns of some containers, in memory, and what may be known of them.
 struct Containers {

@@ -7,11 +7,11 @@ use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
 use super::range::{Range, may};
-use crate::Value;
 use crate::expr::{Expr, ExprKind, Literal, LiteralSet};
 use crate::pattern::Pattern;
-use crate::statistics::PruningStatistics;
 use crate::syntax::CompareOp;
+use crate::value::Value;
+use sift_files::statistics::PruningStatistics;
 
 /// Values of a list of which each is looked up by itself, at most.
 const LOOKED_UP_MAX: usize = 16;

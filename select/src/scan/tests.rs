@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use crate::{Descriptor, Plan, Scan, ScanOptions, Select, Source, Value};
+use super::{Scan, ScanOptions};
+use crate::plan::Plan;
+use crate::source::Source;
+use crate::sql::Select;
+use crate::value::Value;
+use sift_files::descriptor::Descriptor;
 
 const DESCRIPTOR: &str = r#"
 format = "fixed"
@@ -217,7 +222,7 @@ fn what_takes_long_is_not_planned_at_once() {
     let source = table();
     let plan = |condition: &str| {
         let select = Select::parse(&format!("SELECT id FROM t WHERE {condition}")).unwrap();
-        crate::at_once(|| Plan::new(&select, Arc::clone(&source), &[])).map(drop)
+        sift_files::io::waiting::at_once(|| Plan::new(&select, Arc::clone(&source), &[])).map(drop)
     };
     assert!(plan("name LIKE 'a%' AND id > 1").is_some());
     for condition in ["name ~ 'a.*'", "name SIMILAR TO 'a%'"] {

@@ -14,11 +14,11 @@ use super::keys::Keys;
 use super::run::RunReader;
 use super::{RowFault, SORTED_ROWS_MAX};
 use crate::budget::Reservation;
-use crate::cancel::spend;
-use crate::feed::Origin;
 use crate::plan::Plan;
 use crate::problem::Problem;
 use crate::{Error, Result};
+use sift_files::cancel::spend;
+use sift_files::feed::Origin;
 
 /// The number of steps to find the next row.
 const ROW_STEPS: usize = 16;

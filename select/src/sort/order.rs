@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::cancel::{Stopped, spend};
+use sift_files::cancel::{Stopped, spend};
 
 /// The number of items that are sorted without a check: this takes about a millisecond.
 const PIECE_ITEMS: usize = 16 << 10;
@@ -58,7 +58,7 @@ fn merge<T: Copy>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cancel::Cancel;
+    use sift_files::cancel::Cancel;
 
     #[test]
     fn any_number_of_items_is_sorted() {

@@ -18,8 +18,8 @@ use arrow::ipc::writer::StreamWriter;
 use super::merge::Source;
 use super::{RUNS_MAX, SORTED_ROWS_MAX};
 use crate::plan::Bound;
-use crate::waiting::may_wait;
 use crate::{Error, ErrorKind, Result};
+use sift_files::io::waiting::may_wait;
 
 const BUFFER_BYTES: usize = 64 << 10;
 

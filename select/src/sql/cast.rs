@@ -5,8 +5,8 @@ use sqlparser::ast;
 
 use super::place::{refuse, unsupported};
 use crate::syntax::{CastTarget, Expr, ExprKind, Position};
-use crate::types::{DECIMAL_DIGITS_MAX, INTERVAL, TIMESTAMP};
 use crate::{ErrorKind, Result};
+use sift_files::types::{DECIMAL_DIGITS_MAX, INTERVAL, TIMESTAMP};
 
 /// The longest length that `varchar(n)` takes, as in PostgreSQL.
 const CHARACTERS_MAX: u64 = 10_485_760;

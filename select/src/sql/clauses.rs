@@ -5,7 +5,8 @@ use sqlparser::ast;
 use super::expr::lower;
 use super::place::{Places, START, at, refuse, start, unsupported};
 use crate::syntax::{Distinct, Expr, ExprKind, Item, Name, OrderItem, Position, SelectSyntax};
-use crate::{Error, ErrorKind, Result, Value};
+use crate::value::Value;
+use crate::{Error, ErrorKind, Result};
 
 /// The one SELECT of a query.
 pub(super) fn lower_query(query: ast::Query, places: &Places) -> Result<SelectSyntax> {

@@ -5,7 +5,8 @@ use sqlparser::ast;
 use super::expr::lower_at;
 use super::place::{START, at, refuse, start, unsupported};
 use crate::syntax::{Aggregate, AggregateFunction, Expr, ExprKind};
-use crate::{ErrorKind, Result, Value, functions};
+use crate::value::Value;
+use crate::{ErrorKind, Result, functions};
 
 /// Functions whose value depends on when or by whom they are called.
 const OF_THE_MOMENT: &[&str] = &[

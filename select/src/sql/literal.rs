@@ -7,7 +7,8 @@ use super::place::{at, refuse, start, unsupported};
 use crate::input::interval::Unit;
 use crate::input::{interval, trim};
 use crate::syntax::{Expr, ExprKind, Position};
-use crate::{ErrorKind, Result, Value};
+use crate::value::Value;
+use crate::{ErrorKind, Result};
 
 pub(super) fn lower_value(value: &ast::ValueWithSpan) -> Result<Expr> {
     let at = start(value.span);

@@ -1,5 +1,6 @@
+use super::Select;
 use super::tokens::{OPERATORS_MAX, TEXT_BYTES_MAX};
-use crate::{ErrorKind, Select};
+use crate::ErrorKind;
 
 fn refused(text: &str, kind: ErrorKind, message: &str) {
     let error = Select::parse(text).unwrap_err();

@@ -3,7 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{Aggregate, Expr, ExprKind, Name, PatternLanguage};
-use crate::{Value, scalar};
+use crate::scalar;
+use crate::value::Value;
 
 impl Display for Name {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

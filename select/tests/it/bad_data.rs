@@ -231,7 +231,7 @@ fn a_descriptor_has_to_fit_its_file() {
 
 #[track_caller]
 fn no_descriptor(text: &str, place: &str) {
-    let error = Descriptor::parse("f.toml", text).expect_err("refused");
+    let error = Error::from(Descriptor::parse("f.toml", text).expect_err("refused"));
     assert_eq!(error.kind(), ErrorKind::Descriptor);
     assert!(error.to_string().starts_with(&format!("f.toml: {place}")), "{error}");
 }

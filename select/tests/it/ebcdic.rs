@@ -162,7 +162,7 @@ struct CodePage(Vec<(char, u8)>);
 
 impl CodePage {
     fn new() -> Self {
-        let lines = include_str!("../data/code_pages.txt").lines();
+        let lines = include_str!("../../files/tests/data/code_pages.txt").lines();
         let lines = lines.filter_map(|line| line.strip_prefix("cp1047 "));
         let pair = |line: &str| {
             let (byte, char) = line.split_once(' ').expect("two numbers");

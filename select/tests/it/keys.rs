@@ -388,6 +388,7 @@ fn keys_that_a_file_cannot_have_are_refused() {
         let orders = Orders::new("csv", 3, more);
         let file = File::open(orders.path()).expect("open the file");
         let source = Descriptor::parse("f.toml", &orders.descriptor)
+            .map_err(sift_select::Error::from)
             .and_then(|descriptor| Source::open("f", file, Some(descriptor)));
         source.expect_err(more).to_string()
     };

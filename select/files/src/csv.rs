@@ -1,0 +1,202 @@
+//! CSV: records of text fields between delimiters, decoded only where somebody asks for them.
+//!
+//! RFC 4180, strictly. A quote opens only at the start of a field and closes only before a
+//! delimiter, the end of the record or another quote, which together are one quote of the text;
+//! anything else is a fault of that record, and what follows it is not read, for where records end
+//! is then anyone's guess. Records end with LF or CRLF, or with several CR and a LF, as a text that
+//! was converted twice has it. The last record may lack its line end. Any other CR outside of
+//! quotes is a fault too: it would be part of a value, or the end of a line that nobody sees. A
+//! UTF-8 byte order mark at the start is skipped, and so are empty lines before the header. An
+//! empty line behind it is a NULL in a file of one field, and no record in all others; a line of
+//! spaces is not empty.
+//!
+//! An empty field without quotes is NULL, `""` is the empty text. The first record names the fields
+//! unless the descriptor says otherwise; a name that is empty there becomes `column1`, by its
+//! place. Types come from the descriptor or from the [first records](crate::text::Shape). They are
+//! then checked: a value that does not fit is a fault that names the remedy, never a wrong or
+//! missing value.
+//!
+//! Every record's number of fields, every quote and every CR is checked, also in fields that nobody
+//! asks for; values, and whether text is UTF-8, only where they are decoded.
+
+mod cursor;
+mod decode;
+mod infer;
+mod open;
+mod structure;
+
+pub(crate) use cursor::{Cursor, Scratch, whole_records};
+pub use infer::Sampler;
+pub use structure::Structure;
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::{Field as ArrowField, Schema};
+
+use crate::record::{RecordFault, Rows, quote};
+use crate::text::Kind;
+
+/// The longest record; also the bound of what is kept between two turns.
+pub(crate) const RECORD_BYTES_MAX: usize = 4 << 20;
+
+/// What a descriptor says about a CSV file.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// Told by the file's name when `None`.
+    pub(crate) delimiter: Option<u8>,
+    /// Whether the first record holds the names.
+    pub(crate) header: bool,
+    /// Texts that are NULL.
+    pub(crate) null: Vec<String>,
+    /// Names, with types where they are given.
+    pub(crate) fields: Vec<(String, Option<Kind>)>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { delimiter: None, header: true, null: Vec::new(), fields: Vec::new() }
+    }
+}
+
+/// How the records of a CSV file are laid out.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// What complaints call the descriptor, whether there is one or not.
+    descriptor: String,
+    /// Where the first record starts, behind the byte order mark and the header.
+    pub(crate) start: u64,
+    delimiter: u8,
+    header: bool,
+    null: Vec<String>,
+    fields: Vec<Field>,
+}
+
+#[derive(Clone, Debug)]
+struct Field {
+    name: String,
+    kind: Kind,
+    /// Whether the descriptor says so.
+    declared: bool,
+}
+
+impl Layout {
+    pub(crate) fn schema(&self) -> Schema {
+        let fields = self.fields.iter();
+        let fields = fields.map(|field| ArrowField::new(&field.name, field.kind.data_type(), true));
+        Schema::new(fields.collect::<Vec<_>>())
+    }
+
+    /// All that decides where records are and what they hold, as text.
+    pub(crate) fn fingerprint(&self) -> String {
+        // what complaints call the descriptor comes first, and decides nothing
+        format!("{self:?}").replacen(&format!("{:?}", self.descriptor), "", 1)
+    }
+
+    /// How the file holds a column, for people.
+    pub(crate) fn storage(&self, column: usize) -> Option<String> {
+        let field = self.fields.get(column)?;
+        let from = if field.declared { "declared" } else { "by the first records" };
+        Some(format!("text, field {}, {} {from}", column + 1, field.kind))
+    }
+}
+
+/// Records in memory.
+pub struct Block<'a> {
+    layout: &'a Layout,
+    bytes: &'a [u8],
+    /// Positions in `bytes` where fields end.
+    ends: &'a [u32],
+    /// For each record the index in `ends` of its first field; the fields follow one another.
+    firsts: &'a [u32],
+    /// Where `bytes` start in the file.
+    start: u64,
+    fault: Option<RecordFault>,
+}
+
+impl Block<'_> {
+    pub(crate) fn records(&self) -> usize {
+        self.firsts.len()
+    }
+
+    pub(crate) fn fault(&self) -> Option<&RecordFault> {
+        self.fault.as_ref()
+    }
+
+    pub(crate) fn byte_of(&self, record: usize) -> u64 {
+        let first = self.firsts.get(record).map_or(0, |&first| first as usize);
+        self.start + self.start_of(first) as u64
+    }
+
+    /// One column of those rows.
+    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
+        decode::column(self, column, rows).map_err(|record| {
+            let field = &self.layout.fields[column];
+            let descriptor = &self.layout.descriptor;
+            let shown = self.value(record, column, &mut Vec::new()).map(quote).unwrap_or_default();
+            let text = match (field.kind, field.declared) {
+                (Kind::Text, _) => format!("{shown} is not UTF-8"),
+                (kind, true) => format!("{shown} is not {kind}, the type in {descriptor}"),
+                (kind, false) => format!(
+                    "{shown} is not {kind}, the type by the first records; declare the field's type in {descriptor}"
+                ),
+            };
+            RecordFault { record, byte: Some(self.byte_of(record)), field: Some(field.name.clone()), text }
+        })
+    }
+
+    /// Where the field starts whose end has the index `end`.
+    #[inline]
+    fn start_of(&self, end: usize) -> usize {
+        match end.checked_sub(1) {
+            None => 0,
+            Some(before) => self.ends[before] as usize + 1,
+        }
+    }
+
+    /// The text of a field, `None` for NULL; `scratch` keeps it where quotes had to be taken out.
+    #[inline]
+    fn value<'s>(
+        &'s self,
+        record: usize,
+        column: usize,
+        scratch: &'s mut Vec<u8>,
+    ) -> Option<&'s [u8]> {
+        let end = self.firsts[record] as usize + column;
+        let mut text = &self.bytes[self.start_of(end)..self.ends[end] as usize];
+        if column + 1 == self.layout.fields.len() {
+            text = without_line_end(text);
+        }
+        match text {
+            [] => None,
+            [b'"', text @ .., b'"'] if memchr::memchr(b'"', text).is_none() => Some(text),
+            [b'"', text @ .., b'"'] => {
+                unquote(text, scratch);
+                Some(scratch)
+            }
+            _ if self.layout.null.iter().any(|null| null.as_bytes() == text) => None,
+            _ => Some(text),
+        }
+    }
+}
+
+/// The last field of a record without the carriage returns before its line feed.
+#[inline]
+fn without_line_end(mut text: &[u8]) -> &[u8] {
+    while let [rest @ .., b'\r'] = text {
+        text = rest;
+    }
+    text
+}
+
+/// The text between the outer quotes, two quotes made one.
+fn unquote(mut text: &[u8], unquoted: &mut Vec<u8>) {
+    unquoted.clear();
+    while let Some(quote) = memchr::memchr(b'"', text) {
+        let (before, rest) = text.split_at(quote + 1);
+        unquoted.extend_from_slice(before);
+        text = rest.get(1..).unwrap_or_default();
+    }
+    unquoted.extend_from_slice(text);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! What a descriptor says about JSON Lines, and about files whose names tell their format.
+
+use std::collections::HashSet;
+
+use super::keys::Keys;
+use super::{Requirements, parse_fields, parse_name, parse_requirement};
+use crate::json::Declared;
+use crate::requirement::Requirement;
+use crate::text::Kind;
+use crate::{Error, ErrorKind, Result, csv};
+
+/// The words for the type of a field.
+const WORDS: &str = "boolean, int64, float64, decimal(p,s), date, timestamp, text, json";
+
+pub(super) fn parse(keys: &Keys<'_>, requirements: &mut Requirements) -> Result<Vec<Declared>> {
+    let mut fields = Vec::new();
+    let mut names = HashSet::new();
+    for keys in parse_fields(keys, &["name", "type", "path", "network_encrypt", "scl_min"])? {
+        let name = parse_name(&keys)?;
+        if !names.insert(name.clone()) {
+            return Err(keys.error("name", format_args!("there are two fields `{name}`")));
+        }
+        let kind = match keys.string("type")? {
+            None => None,
+            Some("json") => Some(Kind::Json),
+            Some(word) => Some(Kind::parse(word).ok_or_else(|| {
+                keys.error(
+                    "type",
+                    format_args!("`type` cannot be \"{word}\"; it is one of {WORDS}"),
+                )
+            })?),
+        };
+        let path = parse_path(&keys)?;
+        requirements.push((name.clone(), parse_requirement(&keys)?));
+        fields.push(Declared { name, kind, path });
+    }
+    share(&fields, requirements);
+    Ok(fields)
+}
+
+/// As fields of a CSV file, once it is known to be one.
+pub(super) fn csv_options(file: &str, fields: Vec<Declared>) -> Result<csv::Options> {
+    let is_of_json = |field: &&Declared| field.path.is_some() || field.kind == Some(Kind::Json);
+    if let Some(Declared { name, .. }) = fields.iter().find(is_of_json) {
+        let message = format!(
+            "{file}.toml: field `{name}`: `path` and the type \"json\" are for `format = \"jsonl\"`"
+        );
+        return Err(Error::new(ErrorKind::Descriptor, message));
+    }
+    let fields = fields.into_iter().map(|field| (field.name, field.kind)).collect();
+    Ok(csv::Options { fields, ..csv::Options::default() })
+}
+
+/// As fields of a file that has types of its own, once it is known to be one.
+pub(super) fn names_alone(file: &str, fields: Vec<Declared>) -> Result<Vec<String>> {
+    if fields.iter().any(|field| field.kind.is_some() || field.path.is_some()) {
+        let message = format!(
+            "{file}.toml: {file} is Parquet by its name, which has types of its own; say `format` if it is not"
+        );
+        return Err(Error::new(ErrorKind::Descriptor, message));
+    }
+    Ok(fields.into_iter().map(|field| field.name).collect())
+}
+
+/// A dotted path, or a list of names where there are dots in them.
+fn parse_path(keys: &Keys<'_>) -> Result<Option<Vec<String>>> {
+    let Some(path) = keys.texts("path")? else { return Ok(None) };
+    let path: Vec<String> = match path.as_slice() {
+        [dotted] if keys.is_string("path") => dotted.split('.').map(str::to_owned).collect(),
+        _ => path.into_iter().map(str::to_owned).collect(),
+    };
+    if path.is_empty() {
+        return Err(keys.error("path", "`path` is empty"));
+    }
+    Ok(Some(path))
+}
+
+/// A field that holds another, or is it under another name, demands what that one does: they are
+/// ways to read one another.
+fn share(fields: &[Declared], requirements: &mut Requirements) {
+    let paths: Vec<Vec<String>> = fields.iter().map(Declared::names).collect();
+    let protected: Vec<(&Vec<String>, Requirement)> = paths
+        .iter()
+        .zip(&*requirements)
+        .filter(|(_, (_, requirement))| *requirement != Requirement::None)
+        .map(|(path, (_, requirement))| (path, *requirement))
+        .collect();
+    for (path, (_, requirement)) in paths.iter().zip(requirements) {
+        let related = protected
+            .iter()
+            .filter(|(other, _)| path.starts_with(other) || other.starts_with(path));
+        *requirement = related.map(|(_, other)| *other).fold(*requirement, Requirement::max);
+    }
+}

@@ -1,0 +1,133 @@
+//! What of a file is read: runs of whole records, and where they are.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A run of whole records of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Records of the file before it.
+    pub first_record: u64,
+    /// Its records, where that is known.
+    pub records: Option<u64>,
+    /// From the start of its first record to that of the record behind it; the numbers of the records
+    /// where a file holds columns.
+    pub bytes: Range<u64>,
+}
+
+impl Extent {
+    /// Returns the number of its bytes.
+    pub fn byte_len(&self) -> u64 {
+        self.bytes.end.saturating_sub(self.bytes.start)
+    }
+
+    /// Goes on to the end of an extent that begins in this one or behind it.
+    pub fn extend_to(&mut self, other: &Self) {
+        let end = other.records.map(|records| other.first_record + records);
+        self.records = end.map(|end| end.saturating_sub(self.first_record));
+        self.bytes.end = other.bytes.end;
+    }
+}
+
+/// What is read in one sweep of a file.
+#[derive(Clone, Debug)]
+pub(crate) enum Sweep {
+    /// A run of records, piece by piece.
+    Run(Extent),
+    /// Small runs, many at a time.
+    Gathered(Vec<Gathered>),
+}
+
+/// Longer runs are read by themselves.
+const GATHERED_BYTES_MAX: u64 = 64 << 10;
+
+/// Bytes that are gathered at a time: they stay in the second-level cache.
+const GATHER_BYTES_MAX: u64 = 512 << 10;
+
+/// Runs that are gathered at a time: about a millisecond of reading.
+const GATHER_RUNS_MAX: usize = 512;
+
+impl Sweep {
+    /// The sweeps that read extents of a file in order. Where records `can_be_gathered`, the small
+    /// ones are.
+    pub(crate) fn of(
+        extents: impl IntoIterator<Item = Extent>,
+        can_be_gathered: bool,
+    ) -> Vec<Self> {
+        let mut sweeps: Vec<Self> = Vec::new();
+        let (mut small, mut bytes): (Vec<Extent>, u64) = (Vec::new(), 0);
+        for extent in extents {
+            let is_small = can_be_gathered
+                && extent.records.is_some()
+                && extent.byte_len() <= GATHERED_BYTES_MAX;
+            let is_full =
+                bytes + extent.byte_len() > GATHER_BYTES_MAX || small.len() == GATHER_RUNS_MAX;
+            if !is_small || is_full {
+                Self::gather(std::mem::take(&mut small), &mut sweeps);
+                bytes = 0;
+            }
+            if is_small {
+                bytes += extent.byte_len();
+                small.push(extent);
+            } else {
+                sweeps.push(Self::Run(extent));
+            }
+        }
+        Self::gather(small, &mut sweeps);
+        sweeps
+    }
+
+    fn gather(extents: Vec<Extent>, sweeps: &mut Vec<Self>) {
+        match (extents.as_slice(), sweeps.last_mut()) {
+            ([], _) => {}
+            (_, Some(Self::Gathered(gathered))) => gathered.push(Gathered::new(extents)),
+            ([one], _) => sweeps.push(Self::Run(one.clone())),
+            _ => sweeps.push(Self::Gathered(vec![Gathered::new(extents)])),
+        }
+    }
+}
+
+/// Extents that are read into memory one behind the other, as if the file had nothing between them.
+#[derive(Clone, Debug)]
+pub struct Gathered(Arc<[Extent]>);
+
+impl Gathered {
+    /// Of extents whose numbers of records are known.
+    fn new(extents: Vec<Extent>) -> Self {
+        Self(extents.into())
+    }
+
+    pub(crate) fn extents(&self) -> &[Extent] {
+        &self.0
+    }
+
+    /// Bytes of all.
+    pub(crate) fn len(&self) -> u64 {
+        self.0.iter().map(Extent::byte_len).sum()
+    }
+
+    /// The number in the file of the record that is the `record`th in memory.
+    pub(crate) fn record_of(&self, record: u64) -> u64 {
+        let mut before = 0;
+        for Extent { first_record, records, .. } in &*self.0 {
+            let records = records.unwrap_or(0);
+            if record < before + records {
+                return first_record + (record - before);
+            }
+            before += records;
+        }
+        record
+    }
+
+    /// Where in the file the byte is that is the `byte`th in memory.
+    pub(crate) fn byte_of(&self, byte: u64) -> u64 {
+        let mut before = 0;
+        for extent in &*self.0 {
+            if byte < before + extent.byte_len() {
+                return extent.bytes.start + (byte - before);
+            }
+            before += extent.byte_len();
+        }
+        byte
+    }
+}

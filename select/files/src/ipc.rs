@@ -1,0 +1,160 @@
+//! Arrow IPC files, Feather version 2 among them: record batches of columns of buffers.
+//!
+//! The footer, and what every record batch says of its buffers, is read once, when the file is
+//! opened. A record batch is a turn; of it the buffers of those columns are read that somebody asks
+//! for. Arrow's own reader trusts its file where it counts and places things, so the buffers are
+//! found and measured here; what Arrow then checks of an array is that its offsets ascend and its
+//! texts are UTF-8. Nested structs are columns named `a.b`; lists and what else Selects have no type
+//! for are columns that can be described but not read.
+//!
+//! Source: <https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format>
+
+mod buffers;
+mod column;
+mod open;
+mod schema;
+
+use std::cell::RefCell;
+use std::ops::{ControlFlow, Range};
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{ArrayRef, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::Schema;
+
+use crate::Result;
+use crate::columnar::column::fault;
+use crate::columnar::input::Input;
+use crate::columnar::value::convert;
+use crate::io::raw_file::RawFile;
+use crate::record::{RecordFault, Rows};
+use buffers::Message;
+use schema::Column;
+
+/// Records that are handed out at a time.
+const BLOCK_RECORDS: usize = 16 << 10;
+
+/// How the records of an Arrow file are laid out.
+#[derive(Debug)]
+pub struct Layout {
+    columns: Vec<Column>,
+    /// What is written for each of the fields, nested ones included, in the order of the file.
+    shapes: Vec<schema::Shape>,
+    batches: Vec<Message>,
+    dictionaries: Vec<Dictionary>,
+}
+
+/// The values of a column of codes.
+#[derive(Debug)]
+struct Dictionary {
+    id: i64,
+    /// They follow one another.
+    messages: Vec<Message>,
+    /// Decoded when first asked for.
+    values: OnceLock<ArrayRef>,
+}
+
+impl Layout {
+    pub(crate) fn schema(&self) -> Schema {
+        Schema::new(self.columns.iter().map(|column| column.field.clone()).collect::<Vec<_>>())
+    }
+
+    /// Number of records.
+    pub(crate) fn records(&self) -> u64 {
+        self.batches.iter().map(|batch| batch.records as u64).sum()
+    }
+
+    /// Number of turns.
+    pub(crate) fn turns(&self) -> u64 {
+        self.batches.len() as u64
+    }
+
+    /// How the file holds a column, for people.
+    pub(crate) fn storage(&self, column: usize) -> Option<String> {
+        Some(self.columns.get(column)?.storage.clone())
+    }
+
+    /// Gives the blocks of a turn to `each`, in order, until that breaks; tells the bytes that were
+    /// read of the file for what `each` decoded. `None` where there is no such turn.
+    ///
+    /// # Errors
+    /// `Io`, `FileChanged` and `LimitExceeded`, whatever `each` made of it.
+    pub(crate) fn blocks(
+        &self,
+        number: u64,
+        file: &Arc<RawFile>,
+        bytes: &mut u64,
+        each: &mut dyn FnMut(Block<'_>) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let batch = usize::try_from(number).ok().and_then(|number| self.batches.get(number));
+        let Some(batch) = batch else { return Ok(()) };
+        let input = Arc::new(Input::new(Arc::clone(file)));
+        let columns = RefCell::new(vec![None; self.columns.len()]);
+        let mut start = 0;
+        while start < batch.records {
+            let end = batch.records.min(start + BLOCK_RECORDS);
+            let (layout, input, columns, records) = (self, &input, &columns, start..end);
+            let flow = each(Block { layout, batch, input, columns, records });
+            *bytes = input.bytes();
+            if let Some(error) = input.take_failure() {
+                return Err(error);
+            }
+            if flow.is_break() {
+                break;
+            }
+            start = end;
+        }
+        Ok(())
+    }
+}
+
+/// Records of a record batch.
+pub struct Block<'a> {
+    layout: &'a Layout,
+    batch: &'a Message,
+    input: &'a Arc<Input>,
+    /// All of the batch, by column of the schema, as the file has them.
+    columns: &'a RefCell<Vec<Option<ArrayRef>>>,
+    records: Range<usize>,
+}
+
+impl Block<'_> {
+    pub(crate) fn records(&self) -> usize {
+        self.records.len()
+    }
+
+    /// One column of those rows.
+    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
+        self.decode_rows(column, rows)
+            .map_err(|complaint| fault(&self.layout.columns, column, complaint))
+    }
+
+    fn decode_rows(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, (usize, String)> {
+        let first = match rows {
+            Rows::All => 0,
+            Rows::Selected(rows) => rows.first().map_or(0, |row| *row as usize),
+        };
+        let of_batch = self.stored(column).map_err(|text| (first, text))?;
+        let stored = of_batch.slice(self.records.start, self.records.len());
+        let stored = match rows {
+            Rows::All => stored,
+            Rows::Selected(rows) => take(&stored, &UInt32Array::from(rows.to_vec()), None)
+                .map_err(|error| (first, error.to_string()))?,
+        };
+        let to = self.layout.columns[column].field.data_type();
+        convert(&stored, to).map_err(|(place, text)| match rows {
+            Rows::All => (place, text),
+            Rows::Selected(rows) => (rows.get(place).map_or(first, |row| *row as usize), text),
+        })
+    }
+
+    fn stored(&self, column: usize) -> Result<ArrayRef, String> {
+        let mut columns = self.columns.borrow_mut();
+        let vacant = columns.get_mut(column).ok_or("there is no such column")?;
+        if let Some(array) = vacant {
+            return Ok(Arc::clone(array));
+        }
+        let array = column::read(self.layout, column, self.batch, self.input)?;
+        Ok(Arc::clone(vacant.insert(array)))
+    }
+}

@@ -1,0 +1,269 @@
+//! Records in memory: where each starts, and where the values of its known members are.
+
+use std::ops::{ControlFlow, Range};
+
+use arrow::array::ArrayRef;
+
+use super::decode::Cell;
+use super::infer::Sample;
+use super::syntax::{Cursor, Wrong, unescaped};
+use super::walk::Unlisted;
+use super::{Layout, RECORD_BYTES_MAX, decode, walk};
+use crate::record::{Piece, RecordFault, Rows, quote};
+use crate::text::Kind;
+
+/// The places that a block holds at most: records of many members come in blocks of fewer records.
+const PLACES_MAX: usize = 1 << 20;
+
+/// Bytes of a record in a complaint.
+const SHOWN_BYTES: usize = 20;
+
+/// Records in memory.
+pub struct Block<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) bytes: &'a [u8],
+    /// Positions in `bytes` where records start.
+    starts: &'a [u32],
+    /// For each record the positions of the values of all members of the tree, 0 where there is
+    /// none.
+    places: &'a [u32],
+    /// The records, ascending, with members that are no columns though columns are all that there
+    /// is.
+    unlisted: &'a [u32],
+    /// Where `bytes` start in the file.
+    start: u64,
+    fault: Option<RecordFault>,
+}
+
+/// Memory for taking blocks apart, reused from one to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    starts: Vec<u32>,
+    places: Vec<u32>,
+    unlisted: Vec<u32>,
+}
+
+impl Layout {
+    /// Gives the blocks of a piece, of about `block_bytes`, to `each` until that breaks or one has
+    /// a fault.
+    pub(crate) fn blocks(
+        &self,
+        piece: &Piece,
+        bytes: &[u8],
+        block_bytes: usize,
+        scratch: &mut Scratch,
+        each: &mut dyn FnMut(Block<'_>) -> ControlFlow<()>,
+    ) {
+        let mut start = 0;
+        while start < piece.whole {
+            let bytes = &bytes[start..piece.whole];
+            let (block, used) = scratch.block(self, bytes, block_bytes, piece.start + start as u64);
+            let faulty = block.fault.is_some();
+            if each(block).is_break() || faulty {
+                return;
+            }
+            start += used;
+        }
+        if piece.whole < piece.used {
+            let (mut block, _) = scratch.block(self, b"", 0, piece.start + piece.whole as u64);
+            let byte = Some(block.start);
+            block.fault = Some(RecordFault { record: 0, byte, field: None, text: too_long() });
+            // it is the last anyway
+            let _ = each(block);
+        }
+    }
+}
+
+impl Scratch {
+    /// The records of the lines that `bytes` start with, as many as there are in about
+    /// `block_bytes`, and the bytes that they take. A record that is no JSON is the fault that ends
+    /// the block.
+    fn block<'a>(
+        &'a mut self,
+        layout: &'a Layout,
+        bytes: &'a [u8],
+        block_bytes: usize,
+        start: u64,
+    ) -> (Block<'a>, usize) {
+        let members = layout.tree.len();
+        let records_max = (PLACES_MAX / members.max(1)).max(1);
+        self.starts.clear();
+        self.places.clear();
+        self.unlisted.clear();
+        let (mut at, mut fault) = (0, None);
+        while at < bytes.len().min(block_bytes) && self.starts.len() < records_max {
+            let Some(length) = memchr::memchr(b'\n', &bytes[at..]) else { break };
+            let end = at + length;
+            if !is_blank(&bytes[at..end]) {
+                let places = self.places.len();
+                self.places.resize(places + members, 0);
+                // a block is far below 4 GiB
+                let position = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+                match check(layout, bytes, at..end, &mut self.places[places..]) {
+                    Ok(Some(_)) if layout.is_inferred => {
+                        self.unlisted.push(position(self.starts.len()));
+                    }
+                    Ok(_) => {}
+                    Err(text) => {
+                        self.places.truncate(places);
+                        let byte = Some(start + at as u64);
+                        fault = Some(RecordFault {
+                            record: self.starts.len(),
+                            byte,
+                            field: None,
+                            text,
+                        });
+                        break;
+                    }
+                }
+                self.starts.push(position(at));
+            }
+            at = end + 1;
+        }
+        let Self { starts, places, unlisted } = self;
+        (Block { layout, bytes, starts, places, unlisted, start, fault }, at)
+    }
+}
+
+#[inline(always)]
+fn is_blank(line: &[u8]) -> bool {
+    line.first() != Some(&b'{') && line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
+}
+
+/// Checks the record, behind which a line feed comes, and notes the places of its members.
+#[inline(always)]
+fn check(
+    layout: &Layout,
+    bytes: &[u8],
+    record: Range<usize>,
+    places: &mut [u32],
+) -> Result<Option<Unlisted>, String> {
+    if record.len() > RECORD_BYTES_MAX {
+        return Err(too_long());
+    }
+    if let Err(error) = std::str::from_utf8(&bytes[record.clone()]) {
+        return Err(format!("not UTF-8 at byte {} of the record", error.valid_up_to()));
+    }
+    walk::record(bytes, record.clone(), &layout.tree, places)
+        .map_err(|wrong| complaint(wrong, bytes, record))
+}
+
+#[cold]
+fn complaint(wrong: Wrong, bytes: &[u8], record: Range<usize>) -> String {
+    let Wrong { at, what } = wrong;
+    let shown = match bytes.get(at..record.end) {
+        None | Some([]) => "the end of the record".to_owned(),
+        Some(rest) => quote(&rest[..rest.len().min(SHOWN_BYTES)]),
+    };
+    format!("{what}, got {shown} at byte {} of the record", at - record.start)
+}
+
+fn too_long() -> String {
+    format!("longer than {RECORD_BYTES_MAX} bytes, the most that is accepted")
+}
+
+impl Block<'_> {
+    pub(crate) fn records(&self) -> usize {
+        self.starts.len()
+    }
+
+    pub(crate) fn fault(&self) -> Option<&RecordFault> {
+        self.fault.as_ref()
+    }
+
+    pub(crate) fn byte_of(&self, record: usize) -> u64 {
+        self.start + self.starts.get(record).map_or(0, |&start| u64::from(start))
+    }
+
+    /// Adds a record to a sample.
+    pub fn sample(&self, record: usize, sample: &mut Sample) {
+        let start = self.starts[record] as usize;
+        let end = memchr::memchr(b'\n', &self.bytes[start..]).map_or(start, |end| start + end);
+        // a record of a block has already been parsed, so there is no error
+        let _ = sample.record(&self.bytes[start..end]);
+    }
+
+    /// Where the value of a member is; `None` where the record does not have it.
+    #[inline(always)]
+    pub(super) fn place(&self, record: usize, member: usize) -> Option<usize> {
+        match self.places[record * self.layout.tree.len() + member] {
+            0 => None,
+            place => Some(place as usize),
+        }
+    }
+
+    /// One column of those rows.
+    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
+        let field = &self.layout.fields[column];
+        decode::column(self, field, rows).map_err(|record| {
+            let text = match decode::cell(self, record, field, &mut Vec::new()) {
+                Cell::NoObject(name) => {
+                    format!(
+                        "`{name}` is no object; declare it as \"json\" in {}",
+                        self.layout.descriptor
+                    )
+                }
+                _ => self.misfit(record, column),
+            };
+            let byte = Some(self.byte_of(record));
+            RecordFault { record, byte, field: Some(field.name.clone()), text }
+        })
+    }
+
+    /// Returns whether the columns are all that those rows have.
+    ///
+    /// # Errors
+    /// The fault of the first that has a member which is no column.
+    pub(crate) fn check_listed(&self, rows: Rows<'_>) -> Result<(), RecordFault> {
+        let is_asked = |record: &&u32| match rows {
+            Rows::All => true,
+            Rows::Selected(rows) => rows.binary_search(record).is_ok(),
+        };
+        match self.unlisted.iter().find(is_asked) {
+            None => Ok(()),
+            Some(record) => Err(self.unlisted_member(*record as usize)),
+        }
+    }
+
+    /// The fault of a record that has a member which is no column.
+    #[cold]
+    fn unlisted_member(&self, record: usize) -> RecordFault {
+        let start = self.starts[record] as usize;
+        let end = memchr::memchr(b'\n', &self.bytes[start..]).map_or(start, |end| start + end);
+        let tree = &self.layout.tree;
+        let member = walk::record(self.bytes, start..end, tree, &mut vec![0; tree.len()]);
+        let mut path = Vec::new();
+        if let Ok(Some(Unlisted { at, object })) = member {
+            let mut scratch = Vec::new();
+            let name = Cursor::new(self.bytes, at).name();
+            let name = name.map_or(&b""[..], |name| unescaped(name, &mut scratch));
+            let names = tree.path_into(object).into_iter().chain([name]);
+            path = names.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+        }
+        let text = format!(
+            "not in the first records, so it is no column of `*`; name the columns that are wanted, \
+             or declare all with their types in {}",
+            self.layout.descriptor
+        );
+        RecordFault { record, byte: Some(self.byte_of(record)), field: Some(path.join(".")), text }
+    }
+
+    /// Why a value has not the type of its column.
+    fn misfit(&self, record: usize, column: usize) -> String {
+        let field = &self.layout.fields[column];
+        let descriptor = &self.layout.descriptor;
+        let value = self.place(record, field.member).map(|place| decode::raw(self.bytes, place));
+        let value = value.unwrap_or_default();
+        let shown = quote(value);
+        match (field.declared, field.kind, value.first()) {
+            (true, kind, _) => format!("{shown} is not {kind}, the type in {descriptor}"),
+            (false, Kind::Text, _) | (false, _, Some(b'[' | b'{')) => format!(
+                "{shown} is not {}, the type by the first records; declare the field as \"json\" in {descriptor}",
+                field.kind
+            ),
+            (false, kind, _) => format!(
+                "{shown} is not {kind}, the type by the first records; declare the field's type in {descriptor}"
+            ),
+        }
+    }
+}

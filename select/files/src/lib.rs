@@ -1,0 +1,36 @@
+//! A data file in, blocks of records out.
+//!
+//! ```text
+//! File -> RawFile -> DataFile -> Feed -> Block -> arrays of columns
+//! ```
+//!
+//! [`DataFile::open`](data_file::DataFile::open) takes an opened file and its
+//! [`Descriptor`](descriptor::Descriptor). A [`Feed`](feed::Feed) hands it out in turns to the
+//! threads of a scan. A turn gives [`Block`](block::Block)s, from which a scan decodes the columns
+//! and records that it wants. Nothing here knows SQL, or who asks.
+
+pub mod block;
+pub mod calendar;
+pub mod cancel;
+mod columnar;
+pub mod copybook;
+pub mod csv;
+pub mod data_file;
+pub mod descriptor;
+mod error;
+pub mod feed;
+mod fixed;
+pub mod io;
+pub mod ipc;
+pub mod json;
+pub mod key_spec;
+pub mod nesting;
+pub mod parquet;
+pub mod property;
+pub mod record;
+pub mod requirement;
+pub mod statistics;
+pub mod text;
+pub mod types;
+
+pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,75 @@
+//! The types of columns, and how values of them are read from arrays.
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalUnit,
+    TimeUnit, TimestampMicrosecondType,
+};
+
+/// Most digits of a decimal, as in Arrow's `Decimal128`.
+pub const DECIMAL_DIGITS_MAX: u8 = 38;
+
+/// Microseconds without a time zone.
+pub const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
+
+/// Months, days and microseconds.
+pub const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
+
+/// What messages and descriptions call a type: Arrow's name, in lower case.
+pub fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp".to_owned(),
+        DataType::Interval(_) => "interval".to_owned(),
+        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
+        DataType::List(_) => "list".to_owned(),
+        DataType::Map(..) => "map".to_owned(),
+        DataType::Struct(_) => "struct".to_owned(),
+        other => other.to_string().to_lowercase(),
+    }
+}
+
+/// Whether Selects compute with values of a type; files may have columns of others.
+pub fn is_selectable(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Boolean
+        | DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::Int64
+        | DataType::Float32
+        | DataType::Float64
+        | DataType::Decimal128(..)
+        | DataType::Utf8
+        | DataType::Binary
+        | DataType::Date32 => true,
+        other => *other == TIMESTAMP || *other == INTERVAL,
+    }
+}
+
+/// The text at a place that is not null.
+pub fn text_at(array: &dyn Array, row: usize) -> Option<&str> {
+    array.as_string_opt::<i32>().map(|texts| texts.value(row))
+}
+
+/// The whole number behind a value that is not null: of integers, the digits of decimals, dates
+/// and timestamps.
+pub fn integer_at(array: &dyn Array, row: usize) -> Option<i128> {
+    Some(match array.data_type() {
+        DataType::Int8 => array.as_primitive::<Int8Type>().value(row).into(),
+        DataType::Int16 => array.as_primitive::<Int16Type>().value(row).into(),
+        DataType::Int32 => array.as_primitive::<Int32Type>().value(row).into(),
+        DataType::Int64 => array.as_primitive::<Int64Type>().value(row).into(),
+        DataType::Date32 => array.as_primitive::<Date32Type>().value(row).into(),
+        DataType::Timestamp(TimeUnit::Microsecond, None) => {
+            array.as_primitive::<TimestampMicrosecondType>().value(row).into()
+        }
+        DataType::Decimal128(..) => array.as_primitive::<Decimal128Type>().value(row),
+        _ => return None,
+    })
+}
+
+/// How many bits the largest takes beside its sign: all are from -2^bits to 2^bits.
+pub fn bits(values: &[i128]) -> u32 {
+    let all = values.iter().fold(0, |all, value| all | (value ^ (value >> 127)));
+    i128::BITS - all.leading_zeros()
+}
