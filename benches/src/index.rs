@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sift_select::{BuildOptions, Index, IndexFolder, SpillDirectory};
+use sift_select::{BuildOptions, IndexFolder, SpillDirectory};
 use sift_server::{LocalKeys, open_local};
 
 use crate::Result;
@@ -19,7 +19,7 @@ pub fn build(files: &[Lineitem], state: &Path) -> Result<()> {
     // Parquet has statistics of its own
     for file in files.iter().filter(|file| file.format != Format::Parquet) {
         IndexFolder::new(state)
-            .save(&Index::build(&*open_local(&file.path, &LocalKeys::default())?, &options)?)?;
+            .save(&open_local(&file.path, &LocalKeys::default())?.build_index(&options)?)?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use sift_select::{BuildOptions, Descriptor, Index, Plan, Scan, ScanOptions, Select, Source};
+use sift_select::{BuildOptions, Descriptor, Plan, Scan, ScanOptions, Select, Source};
 
 const RECORD_BYTES: u64 = 64;
 const ZONE_BYTES: u64 = 1 << 20;
@@ -43,7 +43,7 @@ fn pruning(criterion: &mut Criterion) {
         for times in [1, 4] {
             let records = times * bytes / RECORD_BYTES;
             let plain = write(&folder.path().join(format!("{times}-{name}")), descriptor, records);
-            let index = Index::build(&plain, &options).unwrap();
+            let index = plain.build_index(&options).unwrap();
             let indexed = Arc::new(plain.with_index(index));
             // 1000 records in the middle of the file
             let sql = format!("SELECT * FROM 'f' WHERE key BETWEEN {0} AND {0} + 999", records / 2);

@@ -14,6 +14,7 @@ use arrow::buffer::BooleanBuffer;
 
 use crate::index::Index;
 use crate::plan::Bound;
+use crate::scan::ScanOptions;
 use crate::source::Part;
 use crate::{eval, prune};
 pub(crate) use keyed::Keyed;
@@ -46,8 +47,17 @@ pub(crate) struct AccessPath {
 }
 
 impl AccessPath {
+    /// What a scan with these options reads.
+    pub(crate) fn new(plan: &Bound, options: &ScanOptions) -> Self {
+        let morsel_bytes = plan.morsel_bytes(options.morsel_bytes);
+        match options.pruning {
+            true => Self::pruned(plan, morsel_bytes, options.apart_bytes),
+            false => Self::all(plan),
+        }
+    }
+
     /// All that there is.
-    pub(crate) fn all(plan: &Bound) -> Self {
+    fn all(plan: &Bound) -> Self {
         let parts = plan.source().parts.iter();
         Self {
             extents: parts.map(|part| vec![part.file.all()]).collect(),
@@ -62,7 +72,7 @@ impl AccessPath {
     /// What statistics leave. Where records have no fixed length, extents are of `morsel_bytes` at
     /// most if zones are: threads take them without waiting for one another. A run of records that
     /// is read apart costs as much as `apart_bytes` more of one that is not.
-    pub(crate) fn pruned(plan: &Bound, morsel_bytes: usize, apart_bytes: u64) -> Self {
+    fn pruned(plan: &Bound, morsel_bytes: usize, apart_bytes: u64) -> Self {
         let all = Self::all(plan);
         let parts = &plan.source().parts;
         if !plan.view.has_all_records() || parts.iter().all(|part| !is_known(part)) {

@@ -13,49 +13,75 @@ use arrow::datatypes::{DataType, Field};
 
 use crate::aggregate::Aggregate;
 use crate::alike::alike;
-use crate::expr::{Expr, ExprKind};
-use crate::file_set::PATH_COLUMN;
-use crate::plan::Item;
+use crate::expr::{Expr, ExprKind, Item};
 use crate::syntax::{Name, Position};
 use crate::value::Value;
-use crate::view::View;
-use crate::{Error, ErrorKind, Result, syntax};
-pub(crate) use coerce::is_untyped;
+use crate::{Error, ErrorKind, Result, functions, syntax};
 use coerce::{coerce, fold, literal, unify};
 use operators::{arithmetic, between, compare, in_list, matching, negate, plus};
 use sift_files::cancel::spend;
 use sift_files::{nesting, types};
 
-/// What names and parameters mean.
+/// The columns that names can mean, with their indices in the source.
+#[derive(Debug)]
+pub(crate) struct Columns<'a> {
+    pub(crate) listed: Vec<(usize, &'a Field)>,
+    /// The column with the path of the file, if there is one. `*` does not list it.
+    pub(crate) path: Option<(usize, &'a Field)>,
+    /// True if later records may have other columns than the first ones.
+    pub(crate) are_inferred: bool,
+}
+
+impl<'a> Columns<'a> {
+    fn fields(&self) -> impl Iterator<Item = (usize, &'a Field)> + Clone {
+        self.listed.iter().copied()
+    }
+}
+
+/// Binds the expressions of one Select.
 #[derive(Debug)]
 pub(crate) struct Binder<'a> {
-    pub(crate) view: &'a View,
+    columns: Columns<'a>,
     /// Names that may qualify a column.
-    pub(crate) qualifiers: Vec<&'a Name>,
-    pub(crate) parameters: &'a [Value],
-    /// Which parameters the text has used.
-    pub(crate) used: Vec<bool>,
-    pub(crate) scope: Scope,
-    /// What the Select groups by.
+    qualifiers: Vec<&'a Name>,
+    parameters: &'a [Value],
+    /// True for each parameter that the text has used.
+    used: Vec<bool>,
+    /// The expressions that the Select groups by.
     pub(crate) keys: Vec<Item>,
     /// The aggregates of the Select so far.
     pub(crate) aggregates: Vec<Aggregate>,
 }
 
-/// What the columns of an expression are.
+/// The meaning of the columns in an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Those of a record. Aggregates may not stand here; in which clause.
+    /// The columns of a record, in this clause. It may not have aggregates.
     Record(&'static str),
-    /// Those of a group: its keys, then its aggregates. Each aggregate is added to those of the
-    /// Select and replaced by its column.
+    /// The columns of a group: its keys, then its aggregates. Each aggregate is added to those of
+    /// the Select and replaced by its column.
     Group,
 }
 
-impl Binder<'_> {
+impl<'a> Binder<'a> {
+    /// Makes a binder for a text in which the columns may be qualified by `qualifiers`.
+    pub(crate) fn new(
+        columns: Columns<'a>,
+        qualifiers: Vec<&'a Name>,
+        parameters: &'a [Value],
+    ) -> Self {
+        let used = vec![false; parameters.len()];
+        Self { columns, qualifiers, parameters, used, keys: Vec::new(), aggregates: Vec::new() }
+    }
+
+    /// Returns the number of the first parameter that no expression has used, from 1.
+    pub(crate) fn unused_parameter(&self) -> Option<usize> {
+        Some(self.used.iter().position(|used| !used)? + 1)
+    }
+
     /// Binds an expression whose values are rows, keys or arguments.
-    pub(crate) fn expr(&mut self, expr: &syntax::Expr) -> Result<Expr> {
-        let bound = self.part(expr)?;
+    pub(crate) fn expr(&mut self, expr: &syntax::Expr, scope: Scope) -> Result<Expr> {
+        let bound = self.part(expr, scope)?;
         if let DataType::Interval(_) = bound.data_type {
             let message = "an interval that is no part of an expression is not supported; \
                            extract a field of it or cast it to text";
@@ -65,16 +91,16 @@ impl Binder<'_> {
     }
 
     /// Binds any part of an expression.
-    fn part(&mut self, expr: &syntax::Expr) -> Result<Expr> {
+    fn part(&mut self, expr: &syntax::Expr, scope: Scope) -> Result<Expr> {
         use syntax::ExprKind as Syntax;
         let at = expr.at;
-        if let Some(key) = self.key_like(expr) {
+        if let Some(key) = self.key_like(expr, scope) {
             return Ok(key);
         }
         let bound = match &expr.kind {
             Syntax::Column { qualifier, name } => {
                 let column = self.column(qualifier.as_ref(), name)?;
-                if self.scope == Scope::Group {
+                if scope == Scope::Group {
                     return self.key(&column).ok_or_else(|| not_grouped(&name.text, at));
                 }
                 return Ok(column);
@@ -82,74 +108,84 @@ impl Binder<'_> {
             Syntax::Literal(value) => return literal(value.clone(), at),
             Syntax::Parameter(number) => return self.parameter(*number, at),
             Syntax::Not(operand) => {
-                let operand = self.boolean(operand, "NOT")?;
+                let operand = self.boolean(operand, "NOT", scope)?;
                 boolean(ExprKind::Not(Box::new(operand)))
             }
-            Syntax::And(terms) => boolean(ExprKind::And(self.booleans(terms, "AND")?)),
-            Syntax::Or(terms) => boolean(ExprKind::Or(self.booleans(terms, "OR")?)),
-            Syntax::Negate(operand) => negate(self.part(operand)?, at)?,
-            Syntax::Plus(operand) => plus(self.part(operand)?, at)?,
+            Syntax::And(terms) => boolean(ExprKind::And(self.booleans(terms, "AND", scope)?)),
+            Syntax::Or(terms) => boolean(ExprKind::Or(self.booleans(terms, "OR", scope)?)),
+            Syntax::Negate(operand) => negate(self.part(operand, scope)?, at)?,
+            Syntax::Plus(operand) => plus(self.part(operand, scope)?, at)?,
             Syntax::Compare { op, left, right } => {
-                let left = self.part(left)?;
-                compare(*op, left, self.part(right)?, at, *op)?
+                let left = self.part(left, scope)?;
+                compare(*op, left, self.part(right, scope)?, at, *op)?
             }
             Syntax::Arithmetic { op, left, right } => {
-                let left = self.part(left)?;
-                arithmetic(*op, left, self.part(right)?, at)?
+                let left = self.part(left, scope)?;
+                arithmetic(*op, left, self.part(right, scope)?, at)?
             }
             Syntax::Between { operand, low, high, negated } => {
-                let (operand, low) = (self.part(operand)?, self.part(low)?);
-                negated_if(*negated, between(operand, low, self.part(high)?, at)?)
+                let (operand, low) = (self.part(operand, scope)?, self.part(low, scope)?);
+                negated_if(*negated, between(operand, low, self.part(high, scope)?, at)?)
             }
             Syntax::InList { operand, list, negated } => {
-                let operand = self.part(operand)?;
-                let list = list.iter().map(|expr| self.part(expr)).collect::<Result<Vec<_>>>()?;
+                let operand = self.part(operand, scope)?;
+                let list =
+                    list.iter().map(|expr| self.part(expr, scope)).collect::<Result<Vec<_>>>()?;
                 negated_if(*negated, in_list(operand, list, at)?)
             }
             Syntax::Match { language, operand, pattern, escape, negated } => {
-                let operand = self.part(operand)?;
-                let pattern = self.part(pattern)?;
+                let operand = self.part(operand, scope)?;
+                let pattern = self.part(pattern, scope)?;
                 negated_if(*negated, matching(*language, operand, pattern, *escape, at)?)
             }
             Syntax::IsNull { operand, negated } => {
-                let operand = self.part(operand)?;
+                let operand = self.part(operand, scope)?;
                 negated_if(*negated, boolean(ExprKind::IsNull(Box::new(operand))))
             }
             Syntax::IsTruth { operand, truth, negated } => {
-                let operand = Box::new(self.boolean(operand, "IS TRUE, FALSE or UNKNOWN")?);
+                let operand =
+                    Box::new(self.boolean(operand, "IS TRUE, FALSE or UNKNOWN", scope)?);
                 negated_if(*negated, boolean(ExprKind::IsTruth { operand, truth: *truth }))
             }
             Syntax::IsDistinct { left, right, negated } => {
-                let operands = [self.part(left)?, self.part(right)?];
+                let operands = [self.part(left, scope)?, self.part(right, scope)?];
                 let [left, right] = unify(operands, at, "IS DISTINCT FROM")?.map(Box::new);
                 negated_if(*negated, boolean(ExprKind::IsDistinct { left, right }))
             }
             Syntax::Case { operand, branches, otherwise } => {
-                self.case(operand.as_deref(), branches, otherwise.as_deref(), at)?
+                self.case(operand.as_deref(), branches, otherwise.as_deref(), at, scope)?
             }
-            Syntax::Cast { operand, to } => forms::cast(self.part(operand)?, to, at)?,
+            Syntax::Cast { operand, to } => forms::cast(self.part(operand, scope)?, to, at)?,
             Syntax::Call { name, arguments } => {
-                let arguments =
-                    arguments.iter().map(|argument| self.part(argument)).collect::<Result<_>>()?;
+                let arguments = arguments
+                    .iter()
+                    .map(|argument| self.part(argument, scope))
+                    .collect::<Result<_>>()?;
                 forms::call(name, arguments, at)?
             }
-            Syntax::Aggregate(aggregate) => return self.aggregate(aggregate, at),
+            Syntax::NoAggregate { name, part } => return Err(no_aggregate(name, part, at)),
+            Syntax::Aggregate(aggregate) => return self.aggregate(aggregate, at, scope),
         };
         Ok(fold(bound))
     }
 
     /// Binds an expression whose value is a boolean, as `place` needs it.
-    pub(crate) fn boolean(&mut self, expr: &syntax::Expr, place: &str) -> Result<Expr> {
-        coerce(self.part(expr)?, &DataType::Boolean)
+    pub(crate) fn boolean(
+        &mut self,
+        expr: &syntax::Expr,
+        place: &str,
+        scope: Scope,
+    ) -> Result<Expr> {
+        coerce(self.part(expr, scope)?, &DataType::Boolean)
             .map_err(|found| mismatch(expr.at, format!("{place} needs a boolean, got {found}")))
     }
 
-    fn booleans(&mut self, terms: &[syntax::Expr], place: &str) -> Result<Vec<Expr>> {
-        terms.iter().map(|term| self.boolean(term, place)).collect()
+    fn booleans(&mut self, terms: &[syntax::Expr], place: &str, scope: Scope) -> Result<Vec<Expr>> {
+        terms.iter().map(|term| self.boolean(term, place, scope)).collect()
     }
 
     fn column(&self, qualifier: Option<&Name>, name: &Name) -> Result<Expr> {
-        let is_table = |name: &Name| self.qualifiers.iter().any(|known| matches(name, &known.text));
+        let is_table = |name: &Name| self.qualifiers.iter().any(|known| name.matches(&known.text));
         let (index, field) = match qualifier {
             Some(qualifier) if !is_table(qualifier) => {
                 // then it may be an object that has the column
@@ -180,8 +216,8 @@ impl Binder<'_> {
     /// regard to case. `"a.b"` is first the column with that name, `a.b` first what is in `a`.
     fn look_up(&self, name: &Name) -> Result<Option<(usize, &Field)>> {
         // the number of names multiplied by the number of columns may be large
-        spend(self.view.columns().len() + self.keys.len())?;
-        let alike = self.view.fields().filter(|(_, field)| matches(name, field.name()));
+        spend(self.columns.listed.len() + self.keys.len())?;
+        let alike = self.columns.fields().filter(|(_, field)| name.matches(field.name()));
         let alike: Vec<(usize, &Field)> = alike.collect();
         let fit =
             |field: &Field| (*field.name() == name.text, nesting::has_parts(field, &name.lengths));
@@ -200,19 +236,20 @@ impl Binder<'_> {
     }
 
     fn unknown(&self, name: &Name) -> Error {
-        let names = self.view.fields().map(|(_, field)| format!("`{}`", field.name()));
+        let names = self.columns.fields().map(|(_, field)| format!("`{}`", field.name()));
         let names = match names.collect::<Vec<_>>().join(", ") {
             names if names.is_empty() => "no columns".to_owned(),
             names => names,
         };
         // also where that is so of no member, since nobody may learn which there are
-        let hint = match self.view.source().infers_columns() {
+        let hint = match self.columns.are_inferred {
             true => {
                 "; a member that is not in the first records is a column if a descriptor declares it"
             }
             false => "",
         };
-        let alike = alike(&name.text, self.view.fields().map(|(_, field)| field.name().as_str()));
+        let alike =
+            alike(&name.text, self.columns.fields().map(|(_, field)| field.name().as_str()));
         let meant = alike.map(|names| format!("; did you mean {names}?")).unwrap_or_default();
         let message = format!("unknown column `{}`; this file has {names}{hint}{meant}", name.text);
         name.at.error(ErrorKind::UnknownColumn, message)
@@ -220,9 +257,7 @@ impl Binder<'_> {
 
     /// The column of a file's path, which nothing lists.
     fn path_column(&self, name: &Name) -> Option<(usize, &Field)> {
-        let source = self.view.source();
-        let index = source.path_column().filter(|_| matches(name, PATH_COLUMN))?;
-        Some((index, source.schema().field(index)))
+        self.columns.path.filter(|(_, field)| name.matches(field.name()))
     }
 
     fn parameter(&mut self, number: usize, at: Position) -> Result<Expr> {
@@ -242,30 +277,33 @@ impl Binder<'_> {
     }
 
     /// The column of a group that an expression of several parts is.
-    fn key_like(&mut self, expr: &syntax::Expr) -> Option<Expr> {
+    fn key_like(&mut self, expr: &syntax::Expr, scope: Scope) -> Option<Expr> {
         use syntax::ExprKind::{Aggregate, Column, Literal};
         let has_parts = !matches!(expr.kind, Column { .. } | Literal(_) | Aggregate(_));
         let is_sought = |key: &Item| !matches!(key.expr.kind, ExprKind::Column(_));
-        if self.scope != Scope::Group || !has_parts || !self.keys.iter().any(is_sought) {
+        if scope != Scope::Group || !has_parts || !self.keys.iter().any(is_sought) {
             return None;
         }
-        self.scope = Scope::Record("a key");
-        let bound = self.expr(expr);
-        self.scope = Scope::Group;
+        let bound = self.expr(expr, Scope::Record("a key"));
         self.key(&bound.ok()?)
     }
 
-    fn aggregate(&mut self, aggregate: &syntax::Aggregate, at: Position) -> Result<Expr> {
+    fn aggregate(
+        &mut self,
+        aggregate: &syntax::Aggregate,
+        at: Position,
+        scope: Scope,
+    ) -> Result<Expr> {
         let syntax::Aggregate { function, distinct, argument, filter } = aggregate;
-        if let Scope::Record(place) = self.scope {
+        if let Scope::Record(place) = scope {
             let message = format!("{function} may not stand in {place}");
             return Err(at.error(ErrorKind::Unsupported, message));
         }
-        self.scope = Scope::Record("the argument of an aggregate");
-        let argument = argument.as_ref().map(|argument| self.expr(argument)).transpose()?;
-        self.scope = Scope::Record("FILTER");
-        let filter = filter.as_ref().map(|filter| self.boolean(filter, "FILTER")).transpose()?;
-        self.scope = Scope::Group;
+        let record = Scope::Record("the argument of an aggregate");
+        let argument = argument.as_ref().map(|argument| self.expr(argument, record)).transpose()?;
+        let record = Scope::Record("FILTER");
+        let filter = filter.as_ref().map(|filter| self.boolean(filter, "FILTER", record));
+        let filter = filter.transpose()?;
         let text = aggregate.to_string();
         let bound = Aggregate::new(*function, *distinct, argument, filter, text)
             .map_err(|found| mismatch(at, format!("{function} does not take {found}")))?;
@@ -293,16 +331,20 @@ fn ambiguous(name: &Name, alike: &[(usize, &Field)]) -> Error {
     name.at.error(ErrorKind::UnknownColumn, message)
 }
 
+/// The complaint about a call in a form that only aggregates have.
+fn no_aggregate(name: &str, part: &str, at: Position) -> Error {
+    match functions::misspelled(name) {
+        Some(message) => at.error(ErrorKind::UnknownFunction, message),
+        None => at.error(ErrorKind::Unsupported, format!("{part} {name} is not supported")),
+    }
+}
+
 /// A column of the records where only those of groups are.
 pub(crate) fn not_grouped(column: &str, at: Position) -> Error {
     let message = format!(
         "column `{column}` stands beside an aggregate or GROUP BY; expected it inside of one"
     );
     at.error(ErrorKind::Unsupported, message)
-}
-
-pub(crate) fn matches(name: &Name, known: &str) -> bool {
-    if name.quoted { name.text == known } else { name.text.eq_ignore_ascii_case(known) }
 }
 
 fn mismatch(at: Position, message: String) -> Error {

@@ -22,7 +22,7 @@ use crate::input::{boolean, interval, number, time};
 use crate::numeric::quotient;
 use crate::problem::Problem;
 use crate::render::render;
-use crate::scalar::decimal_to_float;
+use crate::scalar::{decimal_to_float, narrow};
 use sift_files::calendar::DAY_MICROS;
 use sift_files::types::{TIMESTAMP, type_name};
 
@@ -199,14 +199,6 @@ fn whole_of_float(value: f64) -> Option<i64> {
     const END: f64 = 9_223_372_036_854_775_808.0;
     let rounded = value.round_ties_even();
     (-END..END).contains(&rounded).then_some(rounded as i64)
-}
-
-/// The nearest of 32 bits, if it is neither lost beyond them nor to zero.
-#[expect(clippy::cast_possible_truncation, reason = "that is what is asked for")]
-pub(crate) fn narrow(value: f64) -> Option<f32> {
-    let narrow = value as f32;
-    let lost = (narrow.is_infinite() && value.is_finite()) || (narrow == 0.0 && value != 0.0);
-    (!lost).then_some(narrow)
 }
 
 /// The decimal of as many digits as a float means.

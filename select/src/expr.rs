@@ -101,6 +101,14 @@ pub(crate) enum ExprKind {
     },
 }
 
+/// One column of a row, or a condition on it.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) expr: Expr,
+    /// As written.
+    pub(crate) text: String,
+}
+
 /// A constant, as it was written and as Arrow has it.
 #[derive(Clone, Debug)]
 pub(crate) struct Literal {
@@ -201,6 +209,12 @@ impl Expr {
             ExprKind::Compare { .. } | ExprKind::Between { .. } => self.children().all(is_value),
             _ => false,
         }
+    }
+
+    /// Returns whether it is a text or NULL as it was written, which takes the type of what it
+    /// stands beside. One that was cast or computed has its own type.
+    pub(crate) fn is_untyped(&self) -> bool {
+        matches!(self.kind, ExprKind::Literal(Literal { is_untyped: true, .. }))
     }
 
     pub(crate) fn is_literal(&self) -> bool {

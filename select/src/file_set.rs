@@ -87,19 +87,11 @@ impl FileSet {
         let schema = Arc::new(Schema::new(self.fields.clone()));
         let names_alone = Source::of_parts(&self.pattern, schema, Vec::new(), self.names.len());
         let view = View::from(Arc::new(names_alone));
-        let mut binder = Binder {
-            view: &view,
-            qualifiers: [Some(&syntax.from), syntax.alias.as_ref()].into_iter().flatten().collect(),
-            parameters,
-            used: vec![false; parameters.len()],
-            scope: Scope::Record("WHERE"),
-            keys: Vec::new(),
-            aggregates: Vec::new(),
-        };
+        let mut binder = Binder::new(view.bindable(), syntax.qualifiers(), parameters);
         // a term that does not bind is about the records; what is wrong with it is told later
         let terms: Vec<_> = where_terms(syntax)
             .iter()
-            .filter_map(|term| binder.boolean(term, "WHERE").ok())
+            .filter_map(|term| binder.boolean(term, "WHERE", Scope::Record("WHERE")).ok())
             .collect();
         let may_match = |file: &usize| {
             let columns: Vec<_> = self.constants[*file].iter().cloned().map(Some).collect();

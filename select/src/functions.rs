@@ -18,7 +18,6 @@ pub(crate) use arguments::{Arguments, VALUE_BYTES_MAX};
 pub(crate) use text::{CONCATENATION, ILIKE, LIKE, push_lower, to_lower};
 
 use crate::alike::alike;
-use crate::bind::is_untyped;
 use crate::common_type::digits_of;
 use crate::expr::Expr;
 use crate::problem::Problem;
@@ -158,7 +157,7 @@ impl Takes {
     /// cannot be.
     pub(crate) fn target(self, argument: &Expr) -> Option<(DataType, u32)> {
         let from = &argument.data_type;
-        let untyped = is_untyped(argument);
+        let untyped = argument.is_untyped();
         let exactly = |to: DataType| {
             let cost = if *from == to { 0 } else { 1 };
             (untyped || *from == to).then_some((to, cost))

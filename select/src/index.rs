@@ -16,7 +16,7 @@ mod store;
 use arrow::array::Array;
 use arrow::datatypes::Schema;
 
-use crate::Result;
+use crate::{Error, ErrorKind, Result};
 use key::PageFile;
 use sift_files::data_file::DataFile;
 use sift_files::io::extent::Extent;
@@ -178,4 +178,9 @@ fn end_checksum(file: &DataFile, end: u64) -> Result<u32> {
     let mut bytes = vec![0; usize::try_from(end - start).unwrap_or(0)];
     file.read(&mut bytes, start)?;
     Ok(store::checksum(&bytes))
+}
+
+/// The error of a file that changed while its index was built.
+fn changed_while_read(name: &str) -> Error {
+    Error::new(ErrorKind::FileChanged, format!("{name}: changed while it was read; try again"))
 }

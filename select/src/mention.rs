@@ -6,7 +6,6 @@
 
 use std::collections::HashSet;
 
-use crate::bind::matches;
 use crate::sql::{Predicate, Select};
 use crate::syntax::{Distinct, Expr, ExprKind, Item, Name, SelectSyntax};
 
@@ -87,7 +86,7 @@ impl Mentions {
     /// What qualifies a name is a table, or an object that the column is in.
     fn add_name(&mut self, qualifier: Option<&Name>, name: &Name) {
         self.names.insert(name.text.to_lowercase());
-        let is_table = |name: &Name| self.tables.iter().any(|table| matches(name, &table.text));
+        let is_table = |name: &Name| self.tables.iter().any(|table| name.matches(&table.text));
         if let Some(object) = qualifier.filter(|name| !is_table(name)) {
             self.names.insert(name.within(object).text.to_lowercase());
         }

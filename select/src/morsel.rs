@@ -13,11 +13,14 @@ use arrow::array::BooleanArray;
 use arrow::compute::concat_batches;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
+use crate::expr::Item;
 use crate::group::{GroupError, GroupTable, Grouping};
-use crate::plan::{Bound, Item, Order, Plan};
+use crate::plan::{Bound, Plan};
 use crate::problem::Problem;
-use crate::selection::{Selection, Stop};
+use crate::selection::Selection;
 use crate::sort::Sorter;
+use crate::sort_order::SortOrder;
+use crate::stop::Stop;
 use crate::tail::{Gather, Tail};
 use crate::{Error, ErrorKind, Result};
 use sift_files::block::Block;
@@ -307,7 +310,7 @@ impl<'p> Reader<'p> {
     /// Gives the selected records to the sorter, as far as they may be in the answer.
     fn sort(
         &self,
-        order: &Order,
+        order: &SortOrder,
         sorter: &Sorter,
         mut selection: Selection<'_>,
         start: u64,

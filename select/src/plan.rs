@@ -7,18 +7,19 @@ mod rows;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, SchemaRef};
 
 use crate::bind::{Binder, Scope};
-use crate::expr::{Expr, ExprKind, Literal};
+use crate::expr::{Expr, ExprKind, Item, Literal};
 use crate::group::Grouping;
+use crate::sort_order::SortOrder;
 use crate::source::Source;
 use crate::sql::Select;
 use crate::syntax::SelectSyntax;
 use crate::value::Value;
 use crate::view::View;
 use crate::{ErrorKind, Result, syntax};
+pub use display::explain;
 use rows::rows;
 
 /// Most columns of an answer.
@@ -32,10 +33,6 @@ const MORSEL_OUTPUT_BYTES_MAX: usize = 16 << 20;
 const BRIEF_BYTES_MAX: u64 = 64 << 10;
 const BRIEF_RECORDS_MAX: u64 = 1 << 10;
 const BRIEF_OUTPUT_BYTES_MAX: u64 = 1 << 20;
-
-/// Of ORDER BY with a limit up to this many rows only the order is computed for every record; the
-/// other columns for those records only that may be in the answer.
-const TOP_ROWS_MAX: u64 = 10_000;
 
 /// A Select bound to the columns and types of a source. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -91,45 +88,7 @@ pub(crate) struct Rows {
     pub(crate) visible: usize,
     /// Of equal rows of groups only the first is kept.
     pub(crate) distinct: bool,
-    pub(crate) order: Option<Order>,
-}
-
-/// One column of a row, or a condition on it.
-#[derive(Clone, Debug)]
-pub(crate) struct Item {
-    pub(crate) expr: Expr,
-    /// As written.
-    pub(crate) text: String,
-}
-
-/// The order of the rows; rows that it leaves equal stay in the order of the file.
-#[derive(Debug)]
-pub(crate) struct Order {
-    pub(crate) keys: Vec<SortKey>,
-    /// Of rows that are equal in so many of the first keys only the first is kept; 0 keeps all.
-    pub(crate) distinct: usize,
-    /// Rows that are wanted of the start.
-    pub(crate) rows_max: Option<u64>,
-    /// Columns of the source that the keys need; of groups none.
-    pub(crate) columns: Vec<usize>,
-    /// The items and the position: what is sorted, as one table.
-    pub(crate) schema: SchemaRef,
-}
-
-/// What rows are sorted by.
-#[derive(Debug)]
-pub(crate) struct SortKey {
-    /// Index of the item.
-    pub(crate) item: usize,
-    pub(crate) options: SortOptions,
-}
-
-impl Order {
-    /// Whether the items that are no keys are computed only for rows that may be in the answer. A
-    /// record for which one of them has no value fails the Select only if it is in the answer.
-    pub(crate) fn is_late(&self) -> bool {
-        self.rows_max.is_some_and(|rows| rows <= TOP_ROWS_MAX)
-    }
+    pub(crate) order: Option<Arc<SortOrder>>,
 }
 
 impl Plan {
@@ -141,26 +100,18 @@ impl Plan {
     /// with line and column; `KeyMissing` when it touches a column whose key is not at hand.
     pub fn new(select: &Select, view: impl Into<View>, parameters: &[Value]) -> Result<Self> {
         let (select, view) = (select.syntax(), view.into());
-        let mut binder = Binder {
-            view: &view,
-            qualifiers: [Some(&select.from), select.alias.as_ref()].into_iter().flatten().collect(),
-            parameters,
-            used: vec![false; parameters.len()],
-            scope: Scope::Record("WHERE"),
-            keys: Vec::new(),
-            aggregates: Vec::new(),
-        };
+        let mut binder = Binder::new(view.bindable(), select.qualifiers(), parameters);
         let mut conjuncts = conjuncts(&mut binder, select)?;
         let limit = count(&mut binder, select.limit.as_ref(), "LIMIT")?;
         let offset = count(&mut binder, select.offset.as_ref(), "OFFSET")?.unwrap_or(0);
         let rows_max = limit.map(|limit| limit.saturating_add(offset));
-        let (schema, rows) = rows(&mut binder, select, rows_max)?;
+        let (schema, rows) = rows(&mut binder, &view, select, rows_max)?;
         note_spent(&mut conjuncts, &rows);
-        if let Some(unused) = binder.used.iter().position(|used| !used) {
+        if let Some(unused) = binder.unused_parameter() {
             let message = format!(
                 "{} parameters came with the Select, it does not use ${}",
                 parameters.len(),
-                unused + 1
+                unused
             );
             return Err(crate::Error::new(ErrorKind::Parameter, message));
         }
@@ -277,10 +228,9 @@ pub(crate) fn where_terms(select: &SelectSyntax) -> &[syntax::Expr] {
 }
 
 fn conjuncts(binder: &mut Binder<'_>, select: &SelectSyntax) -> Result<Vec<Conjunct>> {
-    binder.scope = Scope::Record("WHERE");
     let mut conjuncts: Vec<Conjunct> = Vec::new();
     for term in where_terms(select) {
-        let expr = binder.boolean(term, "WHERE")?;
+        let expr = binder.boolean(term, "WHERE", Scope::Record("WHERE"))?;
         let columns = expr.columns();
         let is_like = |before: &Conjunct| before.columns == columns && before.expr.is_simple();
         let joined = expr.is_simple() && conjuncts.last().is_some_and(is_like);
@@ -312,8 +262,7 @@ fn count(
     clause: &'static str,
 ) -> Result<Option<u64>> {
     let Some(expr) = expr else { return Ok(None) };
-    binder.scope = Scope::Record(clause);
-    let bound = binder.expr(expr)?;
+    let bound = binder.expr(expr, Scope::Record(clause))?;
     let number = match &bound.kind {
         ExprKind::Literal(Literal { value: Value::Null, .. }) => return Ok(None),
         ExprKind::Literal(Literal { value: Value::Integer(number), .. }) => {

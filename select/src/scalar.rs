@@ -14,9 +14,9 @@ use arrow::datatypes::{
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::common_type::decimal;
+use crate::input;
 use crate::interval::Interval;
 use crate::value::Value;
-use crate::{cast, input};
 use sift_files::calendar::DAY_MICROS;
 use sift_files::types::{DECIMAL_DIGITS_MAX, INTERVAL, TIMESTAMP, integer_at, text_at};
 
@@ -136,7 +136,7 @@ fn number(value: &Value, to: &DataType) -> Option<ArrayRef> {
             Arc::new(array.with_precision_and_scale(*precision, *scale).ok()?)
         }
         DataType::Float64 => Arc::new(Float64Array::from(vec![float()?])),
-        DataType::Float32 => Arc::new(Float32Array::from(vec![cast::narrow(float()?)?])),
+        DataType::Float32 => Arc::new(Float32Array::from(vec![narrow(float()?)?])),
         _ => return None,
     })
 }
@@ -219,4 +219,12 @@ pub(crate) fn value_at(array: &dyn Array, row: usize) -> Option<Value> {
         }
         _ => Value::Integer(i64::try_from(integer_at(array, row)?).ok()?),
     })
+}
+
+/// The nearest of 32 bits, if it is neither lost beyond them nor to zero.
+#[expect(clippy::cast_possible_truncation, reason = "that is what is asked for")]
+pub(crate) fn narrow(value: f64) -> Option<f32> {
+    let narrow = value as f32;
+    let lost = (narrow.is_infinite() && value.is_finite()) || (narrow == 0.0 && value != 0.0);
+    (!lost).then_some(narrow)
 }

@@ -12,8 +12,8 @@ use crate::batches::Batches;
 use crate::budget::MemoryBudget;
 use crate::morsel::{Done, Failure, Morsel, Outcome, Piece, Read, Work};
 use crate::plan::Plan;
-use crate::selection::Stop;
 use crate::sort::SpillDirectory;
+use crate::stop::Stop;
 use crate::tail::{Gather, Tail};
 use crate::{Error, ErrorKind, Result};
 use sift_files::cancel::{Cancel, Stopped};
@@ -129,10 +129,7 @@ impl Scan {
     pub fn new(plan: Plan, options: ScanOptions) -> Self {
         let bound = plan.bound();
         let morsel_bytes = bound.morsel_bytes(options.morsel_bytes);
-        let path = match options.pruning {
-            true => AccessPath::pruned(bound, morsel_bytes, options.apart_bytes),
-            false => AccessPath::all(bound),
-        };
+        let path = AccessPath::new(bound, &options);
         let statistics =
             Statistics { records_pruned: path.records_pruned(), ..Statistics::default() };
         let offset_left = bound.offset - path.skipped;

@@ -12,9 +12,12 @@ use arrow::record_batch::RecordBatch;
 use crate::aggregate::Aggregate;
 use crate::eval::Input;
 use crate::expr::Expr;
+use crate::expr::Item;
 use crate::group::Argument;
-use crate::plan::{Conjunct, Item, Order, Plan};
+use crate::plan::{Conjunct, Plan};
 use crate::problem::Problem;
+use crate::sort_order::SortOrder;
+use crate::stop::Stop;
 use crate::view::RowFilter;
 use crate::{Error, ErrorKind, eval, plan};
 use sift_files::block::Block;
@@ -230,7 +233,7 @@ impl<'b> Selection<'b> {
     }
 
     /// The values of the order's keys.
-    pub(crate) fn keys(&self, order: &Order, items: &[Item]) -> Result<Vec<ArrayRef>, Stop> {
+    pub(crate) fn keys(&self, order: &SortOrder, items: &[Item]) -> Result<Vec<ArrayRef>, Stop> {
         let keys = order.keys.iter().map(|key| &items[key.item]);
         keys.map(|item| self.evaluate(&item.expr, &item.text)).collect()
     }
@@ -244,7 +247,7 @@ impl<'b> Selection<'b> {
     /// All items and the positions, for a sorter.
     pub(crate) fn sorted_rows(
         &self,
-        order: &Order,
+        order: &SortOrder,
         items: &[Item],
         start: u64,
     ) -> Result<RecordBatch, Stop> {
@@ -257,7 +260,7 @@ impl<'b> Selection<'b> {
     /// As [`sorted_rows`](Self::sorted_rows) of a record that has no values but those of its keys.
     pub(crate) fn row_without_values(
         &self,
-        order: &Order,
+        order: &SortOrder,
         keys: &[ArrayRef],
         start: u64,
     ) -> Result<RecordBatch, Stop> {
@@ -272,7 +275,7 @@ impl<'b> Selection<'b> {
         self.sorter_batch(order, columns)
     }
 
-    fn sorter_batch(&self, order: &Order, columns: Vec<ArrayRef>) -> Result<RecordBatch, Stop> {
+    fn sorter_batch(&self, order: &SortOrder, columns: Vec<ArrayRef>) -> Result<RecordBatch, Stop> {
         RecordBatch::try_new(Arc::clone(&order.schema), columns)
             .map_err(|error| self.stop(0, &Problem::from(error), "the projection"))
     }
@@ -343,13 +346,6 @@ impl<'b> Selection<'b> {
 
 /// A row filter has no value for some record. Which and why is nobody's business.
 struct Undecided;
-
-/// A record that has no values, and why.
-#[derive(Debug)]
-pub(crate) struct Stop {
-    pub(crate) kind: ErrorKind,
-    pub(crate) fault: RecordFault,
-}
 
 impl Stop {
     /// The error for people; the record counts from `origin`.

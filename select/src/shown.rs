@@ -9,12 +9,12 @@
 //! hidden members of JSON Lines are not columns.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::selection::Selection;
 use crate::source::{Part, Source};
-use crate::sql::Predicate;
 use crate::view::View;
+use crate::view_cache::ViewKey;
 use crate::{Result, file_set};
 use sift_files::block::Block;
 use sift_files::cancel::{Stopped, check_wanted};
@@ -27,35 +27,22 @@ use sift_files::{csv, json};
 /// The number of bytes that are read at a time.
 const TURN_BYTES: usize = 1 << 20;
 
-/// The maximal number of views for which a file caches its layout. The oldest is removed first.
-const KEPT_MAX: usize = 16;
-
-/// The cached layouts of a file for several views.
-#[derive(Debug, Default)]
-pub(crate) struct Shown(Mutex<Vec<(By, Arc<DataFile>)>>);
-
-/// The parts of a view that determine the layout of a file.
-#[derive(Clone, Debug)]
-struct By {
-    filter: Option<Predicate>,
-    names: Option<Vec<String>>,
-    withheld: Vec<String>,
-}
-
-impl By {
-    fn of(view: &View) -> Self {
-        let filter = view.row_filter().map(|filter| filter.predicate.clone());
-        let names = view.names().map(<[String]>::to_vec);
-        Self { filter, names, withheld: view.withheld().to_vec() }
-    }
-
-    fn is(&self, other: &Self) -> bool {
-        let is_same = match (&self.filter, &other.filter) {
-            (None, None) => true,
-            (Some(filter), Some(other)) => filter.is(other),
-            _ => false,
-        };
-        is_same && self.names == other.names && self.withheld == other.withheld
+impl View {
+    /// Returns the same view with columns and types from its own records. Without a declaration,
+    /// columns and types come from the first records of a file, which may include hidden records
+    /// and long hidden values. In a view that is not whole, they come from the first 10,000 records
+    /// that the view shows. The columns of the row filter keep their types, and withheld columns
+    /// become texts. This reads the file until it has enough records. The result is cached with the
+    /// open file.
+    ///
+    /// # Errors
+    /// `Io`, `FileChanged`, `Descriptor`; `Unsupported` when the files do not have one schema then.
+    pub fn with_types_of_shown(self) -> Result<Self> {
+        if self.is_whole() || !self.source().infers_types() {
+            return Ok(self);
+        }
+        let source = source(&self)?;
+        self.over(source)
     }
 }
 
@@ -63,7 +50,7 @@ impl By {
 ///
 /// # Errors
 /// `Io`, `FileChanged`, `Descriptor`; `Unsupported` when the files do not have one schema.
-pub(crate) fn source(view: &View) -> Result<Source> {
+fn source(view: &View) -> Result<Source> {
     let source = view.source();
     let mut columns = file_set::Columns::default();
     let mut parts = Vec::with_capacity(source.parts.len());
@@ -82,20 +69,19 @@ fn shown_file(view: &View, part: &Part) -> Result<Arc<DataFile>> {
     if !file.infers_types() {
         return Ok(Arc::clone(file));
     }
-    let by = By::of(view);
-    let lock = || part.shown.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, shown)) = lock().iter().find(|(kept, _)| kept.is(&by)) {
-        return Ok(Arc::clone(shown));
+    let key = ViewKey {
+        filter: view.row_filter().map(|filter| filter.predicate.clone()),
+        names: view.names().map(<[String]>::to_vec),
+        withheld: view.withheld().to_vec(),
+    };
+    if let Some(shown) = part.views.get(&key) {
+        return Ok(shown);
     }
     if !may_wait() {
         return Err(Stopped.into());
     }
     let shown = sampled(view, part)?;
-    let mut kept = lock();
-    if kept.len() == KEPT_MAX {
-        kept.remove(0);
-    }
-    kept.push((by, Arc::clone(&shown)));
+    part.views.insert(key, Arc::clone(&shown));
     Ok(shown)
 }
 

@@ -22,17 +22,16 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::{filter, interleave_record_batch};
 
 use crate::budget::{Exceeded, MemoryBudget, Reservation};
-use crate::plan::{Order, Plan};
 use crate::problem::Problem;
-use crate::selection::Stop;
+use crate::sort_order::SortOrder;
+use crate::stop::Stop;
 use crate::{Error, ErrorKind, Result};
 use keys::Keys;
 use merge::{Faults, Source};
 use run::{Run, Spilled};
 use sift_files::cancel::spend;
-use sift_files::feed::Origin;
 
-pub(crate) use merge::Merge;
+pub(crate) use merge::{Merge, MergeError};
 pub use run::SpillDirectory;
 
 /// Rows of a batch that comes out of a sort, at most.
@@ -51,7 +50,7 @@ const BUFFERS: usize = 8;
 /// Sorts the rows of one query; shared by its threads.
 #[derive(Debug)]
 pub(crate) struct Sorter {
-    plan: Plan,
+    order: Arc<SortOrder>,
     keys: Keys,
     /// The last row that is wanted so far: what is behind it is not in the answer.
     threshold: RwLock<Option<Arc<Threshold>>>,
@@ -92,16 +91,18 @@ struct Buffer {
 }
 
 impl Sorter {
-    /// `None` when the plan has no order.
+    /// A sorter without rows.
+    ///
+    /// # Errors
+    /// A type that cannot be sorted by.
     pub(crate) fn new(
-        plan: &Plan,
+        order: Arc<SortOrder>,
         memory: &Arc<MemoryBudget>,
         spill: Option<Arc<SpillDirectory>>,
-    ) -> Result<Option<Self>, Problem> {
-        let Some(order) = &plan.bound().rows.order else { return Ok(None) };
-        Ok(Some(Self {
-            keys: Keys::new(order)?,
-            plan: plan.clone(),
+    ) -> Result<Self, Problem> {
+        Ok(Self {
+            keys: Keys::new(&order)?,
+            order,
             threshold: RwLock::default(),
             buffer: Mutex::new(Buffer::new(memory)),
             runs: Mutex::default(),
@@ -109,7 +110,7 @@ impl Sorter {
             faults: Mutex::default(),
             memory: Arc::clone(memory),
             spill,
-        }))
+        })
     }
 
     /// Which of some rows may be in the answer: `keys` are the values of the order's keys,
@@ -119,7 +120,7 @@ impl Sorter {
         keys: &[ArrayRef],
         positions: &ArrayRef,
     ) -> Result<Option<BooleanArray>, Problem> {
-        let Some(order) = self.order() else { return Ok(None) };
+        let order = &self.order;
         let threshold = self.threshold();
         let wanted = order.rows_max.and_then(|rows| usize::try_from(rows).ok());
         let wanted = wanted.filter(|rows| order.distinct == 0 && *rows < positions.len());
@@ -200,12 +201,12 @@ impl Sorter {
         Ok(())
     }
 
-    /// The rows in order, when all were added. `turns` tells where those of each
-    /// turn come from.
+    /// The rows in order, when all were added. A row without values is an error only from the
+    /// row `offset` on.
     ///
     /// # Errors
     /// As [`push`](Self::push).
-    pub(crate) fn merge(&self, turns: Vec<Origin>) -> Result<Merge> {
+    pub(crate) fn merge(&self, offset: u64) -> Result<Merge> {
         let buffer = self.buffer().take();
         let sorted = self.sort(&buffer.batches)?;
         let sorted = sorted.batches().map_err(|problem| self.computation(&problem))?;
@@ -220,12 +221,8 @@ impl Sorter {
         let faults = std::mem::take(&mut *lock(&self.faults));
         let mut sources = runs.into_iter().map(Run::read).collect::<Result<Vec<_>>>()?;
         sources.push(Source::Memory(sorted.into_iter()));
-        let faults = Faults { rows: faults, turns };
-        Merge::new(self.plan.clone(), sources, faults, buffer.reservation)
-    }
-
-    fn order(&self) -> Option<&Order> {
-        self.plan.bound().rows.order.as_ref()
+        let faults = Faults { rows: faults, offset };
+        Merge::new(Arc::clone(&self.order), sources, faults, buffer.reservation)
     }
 
     fn buffer(&self) -> MutexGuard<'_, Buffer> {
@@ -233,8 +230,9 @@ impl Sorter {
     }
 
     fn is_full(&self, buffer: &Buffer) -> bool {
-        let wanted = self.order().and_then(|order| order.rows_max);
-        let rows_max = wanted
+        let rows_max = self
+            .order
+            .rows_max
             .and_then(|rows| usize::try_from(rows).ok())
             .map(|rows| rows.saturating_mul(2).saturating_add(TOP_ROWS_SLACK));
         let has_rows = rows_max.is_some_and(|rows_max| buffer.rows >= rows_max);
@@ -259,7 +257,7 @@ impl Sorter {
         if is_little && self.keep(&sorted, reservation)?.is_ok() {
             return Ok(());
         }
-        let mut run = Spilled::new(spill, self.plan.bound())?;
+        let mut run = Spilled::new(spill, &self.order.schema)?;
         for rows in sorted.chunks(run::batch_rows(row_bytes, self.memory.bytes_max())) {
             run.write(&sorted.batch(rows).map_err(|problem| self.computation(&problem))?)?;
         }
@@ -274,7 +272,7 @@ impl Sorter {
         reservation: Reservation,
     ) -> Result<std::result::Result<(), Exceeded>> {
         let batches = sorted.batches().map_err(|problem| self.computation(&problem))?;
-        let wanted = self.order().and_then(|order| order.rows_max);
+        let wanted = self.order.rows_max;
         if let Some((batch, row)) = sorted.indices.last().copied()
             && wanted == Some(sorted.indices.len() as u64)
         {
@@ -303,7 +301,7 @@ impl Sorter {
     }
 
     fn sort<'b>(&self, batches: &'b [RecordBatch]) -> Result<Sorted<'b>> {
-        Sorted::new(&self.keys, self.order(), batches).map_err(|problem| self.computation(&problem))
+        Sorted::new(&self.keys, &self.order, batches).map_err(|problem| self.computation(&problem))
     }
 
     fn add_run(&self, run: Run, level: usize) -> Result<()> {
@@ -329,9 +327,10 @@ impl Sorter {
         };
         let sources = runs.into_iter().map(Run::read).collect::<Result<Vec<_>>>()?;
         let reservation = Reservation::new(Arc::clone(&self.memory));
-        let mut merge = Merge::new(self.plan.clone(), sources, Faults::default(), reservation)?;
-        let mut spilled = Spilled::new(spill, self.plan.bound())?;
-        while let Some(batch) = merge.next_rows()? {
+        let mut merge =
+            Merge::new(Arc::clone(&self.order), sources, Faults::default(), reservation)?;
+        let mut spilled = Spilled::new(spill, &self.order.schema)?;
+        while let Some(batch) = merge.next().map_err(MergeError::without_rows)? {
             spilled.write(&batch)?;
         }
         spilled.finish()
@@ -347,7 +346,7 @@ impl Sorter {
     }
 
     fn computation(&self, problem: &Problem) -> Error {
-        problem.to_error(self.plan.source().name())
+        problem.to_error(&self.order.source)
     }
 }
 
@@ -393,11 +392,7 @@ struct Sorted<'b> {
 
 impl<'b> Sorted<'b> {
     /// Sorts, and drops what the order does not want.
-    fn new(
-        keys: &Keys,
-        order: Option<&Order>,
-        batches: &'b [RecordBatch],
-    ) -> Result<Self, Problem> {
+    fn new(keys: &Keys, order: &SortOrder, batches: &'b [RecordBatch]) -> Result<Self, Problem> {
         let rows_of = |batch: &RecordBatch| {
             spend(batch.num_rows())?;
             keys.rows_of(batch)
@@ -408,17 +403,15 @@ impl<'b> Sorted<'b> {
         };
         let mut indices: Vec<(usize, usize)> = batches.iter().enumerate().flat_map(each).collect();
         order::sort_by(&mut indices, |a, b| rows[a.0].row(a.1).cmp(&rows[b.0].row(b.1)))?;
-        if let Some(order) = order {
-            let leading: Vec<_> =
-                batches.iter().map(|b| keys.leading_rows_of(b)).collect::<Result<_, _>>()?;
-            if let Some(leading) = leading.into_iter().collect::<Option<Vec<_>>>()
-                && order.distinct > 0
-            {
-                indices.dedup_by(|a, b| leading[a.0].row(a.1) == leading[b.0].row(b.1));
-            }
-            if let Some(wanted) = order.rows_max.and_then(|rows| usize::try_from(rows).ok()) {
-                indices.truncate(wanted);
-            }
+        let leading: Vec<_> =
+            batches.iter().map(|b| keys.leading_rows_of(b)).collect::<Result<_, _>>()?;
+        if let Some(leading) = leading.into_iter().collect::<Option<Vec<_>>>()
+            && order.distinct > 0
+        {
+            indices.dedup_by(|a, b| leading[a.0].row(a.1) == leading[b.0].row(b.1));
+        }
+        if let Some(wanted) = order.rows_max.and_then(|rows| usize::try_from(rows).ok()) {
+            indices.truncate(wanted);
         }
         Ok(Self { batches, rows, indices })
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 
-use crate::index::Index;
-use crate::shown::Shown;
+use crate::index::{BuildOptions, Index, IndexFolder};
+use crate::view_cache::ViewCache;
 use crate::{Error, ErrorKind, Result};
 use sift_files::data_file::{DataFile, Layout};
 use sift_files::descriptor::Descriptor;
@@ -37,7 +37,7 @@ pub(crate) struct Part {
     /// Of this very file as it was opened.
     pub(crate) index: Option<Arc<Index>>,
     /// The cached layouts of the file for views.
-    pub(crate) shown: Arc<Shown>,
+    pub(crate) views: Arc<ViewCache>,
 }
 
 impl Source {
@@ -66,7 +66,7 @@ impl Source {
         let file = Arc::new(DataFile::open(name, file, descriptor, keys)?);
         let schema = Arc::new(file.schema.clone());
         let parts =
-            vec![Part { file, constants: Arc::default(), index: None, shown: Arc::default() }];
+            vec![Part { file, constants: Arc::default(), index: None, views: Arc::default() }];
         Ok(Self { name: name.to_owned(), schema, parts, files: 1, has_path: false })
     }
 
@@ -86,6 +86,32 @@ impl Source {
     /// Its files in order.
     pub(crate) fn files(&self) -> Vec<Arc<DataFile>> {
         self.parts.iter().map(|part| Arc::clone(&part.file)).collect()
+    }
+
+    /// Builds the index of the one file of this source: reads all its records on the current rayon
+    /// pool, divides them into zones, and sorts them by the keys that its descriptor declares.
+    ///
+    /// # Errors
+    /// `Unsupported` for several files and for formats that have no index; `Record` if records
+    /// cannot be delimited, a record has no value of a key's column, or two records have the same
+    /// unique key; `LimitExceeded` if a key outgrows memory or a value is too long for a key;
+    /// `FileChanged`, `Io`.
+    pub fn build_index(&self, options: &BuildOptions<'_>) -> Result<Index> {
+        let [part] = self.parts.as_slice() else {
+            let message = format!("{}: an index is of one file", self.name);
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        };
+        Index::build(&part.file, options)
+    }
+
+    /// Returns the index of the one file of this source as it is now, if `folder` has it.
+    ///
+    /// # Errors
+    /// `Io` if there is an index that cannot be used: it is damaged, of another version, or others
+    /// could have written it.
+    pub fn find_index(&self, folder: &IndexFolder) -> Result<Option<Index>> {
+        let [part] = self.parts.as_slice() else { return Ok(None) };
+        folder.find(&part.file)
     }
 
     /// Several files, of `files` that `name` matches; the last column is their path.

@@ -35,6 +35,12 @@ pub(crate) struct Name {
 }
 
 impl Name {
+    /// Returns whether the name means `known`: by its exact text, or, unless it is quoted, without
+    /// regard to case.
+    pub(crate) fn matches(&self, known: &str) -> bool {
+        if self.quoted { self.text == known } else { self.text.eq_ignore_ascii_case(known) }
+    }
+
     /// The name of a value inside of another: `address.city`.
     pub(crate) fn within(&self, path: &Self) -> Self {
         let text = format!("{}.{}", path.text, self.text);
@@ -57,6 +63,13 @@ pub(crate) struct SelectSyntax {
     pub(crate) order_by: Vec<OrderItem>,
     pub(crate) limit: Option<Expr>,
     pub(crate) offset: Option<Expr>,
+}
+
+impl SelectSyntax {
+    /// Returns the names that may qualify a column: that of the file, and its alias.
+    pub(crate) fn qualifiers(&self) -> Vec<&Name> {
+        [Some(&self.from), self.alias.as_ref()].into_iter().flatten().collect()
+    }
 }
 
 /// Which of the rows that are alike are kept.
@@ -173,6 +186,12 @@ pub(crate) enum ExprKind {
         name: String,
         arguments: Vec<Expr>,
     },
+    /// A call in a form that only aggregates have, by a name that is not one.
+    NoAggregate {
+        name: String,
+        /// The part that only aggregates have, as a message begins.
+        part: &'static str,
+    },
     Aggregate(Aggregate),
 }
 
@@ -180,7 +199,10 @@ impl Expr {
     /// The expressions that it is directly made of.
     pub(crate) fn children(&self) -> Vec<&Self> {
         match &self.kind {
-            ExprKind::Column { .. } | ExprKind::Literal(_) | ExprKind::Parameter(_) => Vec::new(),
+            ExprKind::Column { .. }
+            | ExprKind::Literal(_)
+            | ExprKind::Parameter(_)
+            | ExprKind::NoAggregate { .. } => Vec::new(),
             ExprKind::Not(operand)
             | ExprKind::Negate(operand)
             | ExprKind::Plus(operand)

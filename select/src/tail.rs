@@ -10,12 +10,13 @@ use arrow::compute::{filter, filter_record_batch};
 
 use crate::budget::Reservation;
 use crate::eval::Input;
+use crate::expr::Item;
 use crate::group::{GroupError, GroupTables};
 use crate::key_table::KeyTable;
-use crate::plan::{Item, Plan};
+use crate::plan::Plan;
 use crate::problem::Problem;
 use crate::scan::ScanOptions;
-use crate::sort::{Merge, SORTED_ROWS_MAX, Sorter};
+use crate::sort::{Merge, MergeError, SORTED_ROWS_MAX, Sorter};
 use crate::{Error, Result, eval};
 use sift_files::cancel::spend;
 use sift_files::feed::Origin;
@@ -29,8 +30,11 @@ pub(crate) struct Gather {
 
 impl Gather {
     pub(crate) fn new(plan: &Plan, options: &ScanOptions) -> Result<Self> {
-        let sorter = Sorter::new(plan, &options.memory, options.spill.clone())
-            .map_err(|problem| problem.to_error(plan.source().name()))?;
+        let order = plan.bound().rows.order.as_ref();
+        let sorter = order
+            .map(|order| Sorter::new(Arc::clone(order), &options.memory, options.spill.clone()));
+        let sorter =
+            sorter.transpose().map_err(|problem| problem.to_error(plan.source().name()))?;
         let grouping = plan.bound().rows.grouping.as_ref();
         let groups = grouping.map(|_| GroupTables::new(Arc::clone(&options.memory)));
         Ok(Self { groups, sorter })
@@ -99,11 +103,11 @@ impl Tail {
                     continue;
                 }
                 Stage::Sorted(mut merge) => {
-                    let batch = merge.next()?;
-                    if batch.is_some() {
-                        self.stage = Stage::Sorted(merge);
-                    }
-                    return Ok(batch);
+                    let Some(batch) = merge.next().map_err(|error| self.failed(error))? else {
+                        return Ok(None);
+                    };
+                    self.stage = Stage::Sorted(merge);
+                    return self.visible(&batch).map(Some);
                 }
                 Stage::Done => return Ok(None),
             };
@@ -128,9 +132,20 @@ impl Tail {
         Ok(Some(Groups { columns, count, done: 0, seen, _reservation: reservation }))
     }
 
-    fn sorted(&mut self) -> Result<Stage> {
+    /// The error of a merge. The upper half of a position is the number of its turn.
+    fn failed(&self, error: MergeError) -> Error {
+        match error {
+            MergeError::Row(position, stop) => {
+                let turn = usize::try_from(position >> 32).unwrap_or(usize::MAX);
+                stop.to_error(&self.plan, &self.turns.get(turn).cloned().unwrap_or_default())
+            }
+            MergeError::Other(error) => error,
+        }
+    }
+
+    fn sorted(&self) -> Result<Stage> {
         let Some(sorter) = &self.gather.sorter else { return Ok(Stage::Done) };
-        Ok(Stage::Sorted(Box::new(sorter.merge(std::mem::take(&mut self.turns))?)))
+        Ok(Stage::Sorted(Box::new(sorter.merge(self.plan.bound().offset)?)))
     }
 
     /// A batch of all items as one of the answer.

@@ -17,12 +17,12 @@ use std::sync::Arc;
 
 use arrow::datatypes::Field;
 
-use crate::bind::{Binder, Scope};
+use crate::bind::{Binder, Columns, Scope};
 use crate::expr::Expr;
 use crate::mention::are_related;
 use crate::source::Source;
 use crate::sql::Predicate;
-use crate::{Error, ErrorKind, Result, shown};
+use crate::{Error, ErrorKind, Result};
 
 /// What errors call the place of a row filter.
 const CLAUSE: &str = "a row filter";
@@ -112,26 +112,6 @@ impl View {
             && !self.withheld().iter().any(|withheld| are_related(withheld, &lower))
     }
 
-    /// Returns the same view with columns and types from its own records. Without a declaration,
-    /// columns and types come from the first records of a file, which may include hidden records
-    /// and long hidden values. In a view that is not whole, they come from the first 10,000 records
-    /// that the view shows. The columns of the row filter keep their types, and withheld columns
-    /// become texts. This reads the file until it has enough records. The result is cached with the
-    /// open file.
-    ///
-    /// # Errors
-    /// `Io`, `FileChanged`, `Descriptor`; `Unsupported` when the files do not have one schema then.
-    pub fn with_types_of_shown(self) -> Result<Self> {
-        if self.is_whole() || !self.source.infers_types() {
-            return Ok(self);
-        }
-        let source = shown::source(&self)?;
-        let all = Self::from(Arc::new(source));
-        let filter = self.filter.as_ref().map(|filter| all.bind(&filter.predicate)).transpose()?;
-        let columns = all.columns_of(self.names.as_deref());
-        Ok(Self { source: all.source, columns, filter: filter.map(Arc::new), ..self })
-    }
-
     /// Returns whether nothing of the source is hidden from the reader: no column, no record and no
     /// value. Only then may the reader see byte counts and offsets.
     pub fn is_whole(&self) -> bool {
@@ -172,6 +152,18 @@ impl View {
         self.names.is_some()
     }
 
+    /// Returns the same view over the same files with other columns and types, which come from
+    /// records that the view shows.
+    ///
+    /// # Errors
+    /// Those of the filter over these types.
+    pub(crate) fn over(self, source: Source) -> Result<Self> {
+        let all = Self::from(Arc::new(source));
+        let filter = self.filter.as_ref().map(|filter| all.bind(&filter.predicate)).transpose()?;
+        let columns = all.columns_of(self.names.as_deref());
+        Ok(Self { source: all.source, columns, filter: filter.map(Arc::new), ..self })
+    }
+
     /// Returns those columns of the view that are in a list of names.
     fn columns_of(&self, names: Option<&[String]>) -> Arc<[usize]> {
         let Some(names) = names else { return Arc::clone(&self.columns) };
@@ -185,21 +177,23 @@ impl View {
         self.columns.iter().map(move |&index| (index, schema.field(index)))
     }
 
+    /// Returns the columns that names in a text can mean.
+    pub(crate) fn bindable(&self) -> Columns<'_> {
+        let source = &self.source;
+        Columns {
+            listed: self.fields().collect(),
+            path: source.path_column().map(|index| (index, source.schema().field(index))),
+            are_inferred: source.infers_columns(),
+        }
+    }
+
     pub(crate) fn row_filter(&self) -> Option<&RowFilter> {
         self.filter.as_deref()
     }
 
     fn bind(&self, filter: &Predicate) -> Result<RowFilter> {
-        let mut binder = Binder {
-            view: self,
-            qualifiers: Vec::new(),
-            parameters: &[],
-            used: Vec::new(),
-            scope: Scope::Record(CLAUSE),
-            keys: Vec::new(),
-            aggregates: Vec::new(),
-        };
-        let expr = binder.boolean(filter.syntax(), CLAUSE)?;
+        let mut binder = Binder::new(self.bindable(), Vec::new(), &[]);
+        let expr = binder.boolean(filter.syntax(), CLAUSE, Scope::Record(CLAUSE))?;
         let columns = expr.columns();
         if self.source.can_miss_keys() {
             self.source.check_keys(&columns)?;

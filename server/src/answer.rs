@@ -13,7 +13,7 @@ use sift_proto::message::{
     self, ChannelReport, ChannelRequest, DescribeRequest, ExplainRequest, Explanation,
     FetchRequest, Finished, ListRequest, SelectRequest, Statistics,
 };
-use sift_select::Plan;
+use sift_select::{Plan, ScanOptions, explain};
 use tokio::io::AsyncWrite;
 
 use crate::blocking::{Length, blocking};
@@ -228,12 +228,13 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     async fn explain(&mut self, request: ExplainRequest) -> Result<(), Stop> {
         let scan = request.analyze.then(|| self.scan());
         let then = move |Planned { plan, is_discreet }| {
-            let text = plan.to_string();
+            let text = explain(&plan, &ScanOptions::default());
             let started = Instant::now();
             (text, scan.as_ref().map(|scan| (started, scan(plan.clone()))), plan, is_discreet)
         };
         let planned = self.plan(request.sql, request.parameters, then).await?;
-        let (mut text, scan, plan, is_discreet) = planned;
+        let (text, scan, plan, is_discreet) = planned;
+        let mut text = text.map_err(Fault::from)?;
         if let Some((started, batches)) = scan {
             self.batches = Some(batches);
             text += &self.analyze(plan, started, is_discreet).await?;

@@ -236,7 +236,7 @@ impl Catalogue {
 
     /// With its index, if it has one. One that is of no use changes nothing but the time.
     fn indexed(&self, source: Source) -> Source {
-        let found = self.indexes.as_ref().map(|indexes| indexes.find(&source));
+        let found = self.indexes.as_ref().map(|indexes| source.find_index(indexes));
         match found {
             Some(Ok(Some(index))) => source.with_index(index),
             Some(Err(error)) => {

@@ -8,7 +8,8 @@
 use super::search::Search;
 use crate::expr::ExprKind;
 use crate::index::{AT_ONCE_MAX, End, Entries, Entry, Index, Key, KeyRange};
-use crate::plan::{Bound, Conjunct, Order};
+use crate::plan::{Bound, Conjunct};
+use crate::sort_order::SortOrder;
 use sift_files::io::extent::Extent;
 use sift_files::io::waiting::may_wait;
 use sift_files::statistics::PruningStatistics;
@@ -143,7 +144,7 @@ impl Request<'_> {
 
     /// At which end of the key the order begins, and how many of its columns it is of, where the
     /// first `pinned` have one value.
-    fn end(&self, order: &Order, pinned: usize) -> Option<(End, usize)> {
+    fn end(&self, order: &SortOrder, pinned: usize) -> Option<(End, usize)> {
         let columns = self.key.spec.columns.get(pinned..)?;
         let mut end = None;
         for (place, key) in order.keys.iter().enumerate() {

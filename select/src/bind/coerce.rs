@@ -42,7 +42,7 @@ pub(super) fn coerce(expr: Expr, to: &DataType) -> std::result::Result<Expr, Str
     }
     match &expr.kind {
         // it was cast or computed, and is a text
-        ExprKind::Literal(_) if expr.data_type == DataType::Utf8 && !is_untyped(&expr) => {}
+        ExprKind::Literal(_) if expr.data_type == DataType::Utf8 && !expr.is_untyped() => {}
         ExprKind::Literal(Literal { value, .. }) => {
             if let Some(literal) = typed_literal(value, to) {
                 return Ok(literal);
@@ -133,7 +133,7 @@ pub(super) fn unify_list(
 /// brought to one type. PostgreSQL compares them in pairs.
 pub(super) fn compare_alike(operands: &[Expr]) -> bool {
     let Some((first, others)) = operands.split_first() else { return true };
-    let has_untyped = operands.iter().any(is_untyped);
+    let has_untyped = operands.iter().any(Expr::is_untyped);
     // exact numbers compare alike whatever their digits, but a text beside them is read as one of
     // them
     let family = |of: Option<DataType>| match of {
@@ -198,7 +198,7 @@ fn common_type(operands: &[Expr], purpose: Purpose) -> Option<DataType> {
     let fixed = operands.iter().filter(|operand| !operand.is_literal());
     let fixed_type = purpose.common(fixed.map(|operand| operand.data_type.clone()));
     let Some(fixed_type) = fixed_type? else {
-        let typed = operands.iter().filter(|operand| !is_untyped(operand));
+        let typed = operands.iter().filter(|operand| !operand.is_untyped());
         let Some(common) = purpose.common(typed.map(|operand| operand.data_type.clone()))? else {
             return Some(DataType::Utf8);
         };
@@ -214,7 +214,7 @@ fn common_type(operands: &[Expr], purpose: Purpose) -> Option<DataType> {
                 let data_type = scalar::type_of(&number);
                 (number, data_type)
             }
-            None if is_untyped(operand) => continue,
+            None if operand.is_untyped() => continue,
             None => (value.clone(), operand.data_type.clone()),
         };
         let is_kept = match (&data_type, &target) {
@@ -239,12 +239,6 @@ pub(super) fn number_beside(operand: &Expr, other: &DataType) -> Option<Value> {
         }
         _ => None,
     }
-}
-
-/// Returns whether it is a text or NULL as it was written, which takes the type of what it stands
-/// beside; one that was cast or computed has its own.
-pub(crate) fn is_untyped(expr: &Expr) -> bool {
-    matches!(&expr.kind, ExprKind::Literal(Literal { is_untyped: true, .. }))
 }
 
 /// Computes a constant subtree. One that fails stays as it is: it fails if a record reaches it.

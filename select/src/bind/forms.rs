@@ -5,10 +5,10 @@ use std::cmp::Ordering;
 use arrow::datatypes::DataType;
 
 use super::coerce::{
-    coerce, compare_alike, fold, is_untyped, literal, typed_literal, unify_list, unify_values,
+    coerce, compare_alike, fold, literal, typed_literal, unify_list, unify_values,
 };
 use super::operators::{arithmetic, compare};
-use super::{Binder, mismatch};
+use super::{Binder, Scope, mismatch};
 use crate::common_type::digits_of;
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::functions::{CONCATENATION, Takes, Unresolved};
@@ -25,25 +25,26 @@ impl Binder<'_> {
         branches: &[(syntax::Expr, syntax::Expr)],
         otherwise: Option<&syntax::Expr>,
         at: Position,
+        scope: Scope,
     ) -> Result<Expr> {
         let mut conditions = Vec::with_capacity(branches.len());
         let mut results = Vec::with_capacity(branches.len() + 1);
-        let operand = operand.map(|operand| self.part(operand)).transpose()?;
+        let operand = operand.map(|operand| self.part(operand, scope)).transpose()?;
         for (condition, result) in branches {
             conditions.push(match operand {
-                Some(_) => self.part(condition)?,
-                None => self.boolean(condition, "WHEN")?,
+                Some(_) => self.part(condition, scope)?,
+                None => self.boolean(condition, "WHEN", scope)?,
             });
-            results.push(self.part(result)?);
+            results.push(self.part(result, scope)?);
         }
         results.push(match otherwise {
-            Some(otherwise) => self.part(otherwise)?,
+            Some(otherwise) => self.part(otherwise, scope)?,
             None => literal(Value::Null, at)?,
         });
         let operand = match operand {
             None => None,
             Some(operand) => {
-                let operand = if is_untyped(&operand) {
+                let operand = if operand.is_untyped() {
                     cast_to(operand, &DataType::Utf8, at)?
                 } else {
                     operand
@@ -159,7 +160,7 @@ pub(super) fn call(name: &str, arguments: Vec<Expr>, at: Position) -> Result<Exp
                 _ => Err(mismatch(at, format!("{name} lost an argument"))),
             }
         }
-        ("substring", 2) if arguments.get(1).is_some_and(is_untyped) => {
+        ("substring", 2) if arguments.get(1).is_some_and(Expr::is_untyped) => {
             let message = "substring by a regular expression is not supported";
             Err(at.error(ErrorKind::Unsupported, message))
         }
@@ -261,7 +262,7 @@ fn function(name: &str, arguments: Vec<Expr>, at: Position) -> Result<Expr> {
 
 /// A value as concat shows it: a boolean as one letter.
 fn shown(argument: Expr, at: Position) -> Result<Expr> {
-    let is_boolean = argument.data_type == DataType::Boolean && !is_untyped(&argument);
+    let is_boolean = argument.data_type == DataType::Boolean && !argument.is_untyped();
     match is_boolean {
         true => cut(argument, 1, at),
         false => cast_to(argument, &DataType::Utf8, at),

@@ -7,9 +7,7 @@ use arrow::array::Datum;
 use arrow::datatypes::DataType;
 
 use super::arithmetic::{Operand, arithmetic as rule};
-use super::coerce::{
-    coerce, compare_alike, is_untyped, literal, number_beside, unify, unify_lookup,
-};
+use super::coerce::{coerce, compare_alike, literal, number_beside, unify, unify_lookup};
 use super::{boolean, mismatch};
 use crate::expr::{Expr, ExprKind, Literal, LiteralSet};
 use crate::functions::{ILIKE, LIKE};
@@ -80,7 +78,7 @@ pub(super) fn arithmetic(op: ArithmeticOp, left: Expr, right: Expr, at: Position
         other => other.clone(),
     };
     let is_date = |expr: &Expr| expr.data_type == DataType::Date32;
-    let is_unclear = is_date(&left) && is_untyped(&right) || is_untyped(&left) && is_date(&right);
+    let is_unclear = is_date(&left) && right.is_untyped() || left.is_untyped() && is_date(&right);
     if op == ArithmeticOp::Add && is_unclear {
         let message =
             "+ of a date and a text: days or a time? write '7'::integer or INTERVAL '7 days'";
@@ -91,8 +89,8 @@ pub(super) fn arithmetic(op: ArithmeticOp, left: Expr, right: Expr, at: Position
         Some(number) => scalar::decimal_of(&number).unwrap_or_else(|| untyped_beside(other)),
         None => untyped_beside(other),
     };
-    let to_left = is_untyped(&left).then(|| typed_beside(&left, &right));
-    let to_right = is_untyped(&right).then(|| typed_beside(&right, &left));
+    let to_left = left.is_untyped().then(|| typed_beside(&left, &right));
+    let to_right = right.is_untyped().then(|| typed_beside(&right, &left));
     let coerced = |operand: Expr, to: Option<DataType>| match to {
         None => Ok(operand),
         Some(to) => coerce(operand, &to).map_err(|found| {

@@ -8,12 +8,12 @@ use arrow::array::{Array, ArrayRef, UInt64Array};
 use arrow::datatypes::DataType;
 
 use super::bounds::{Bounds, to_array};
-use super::{Index, end_checksum, key_build};
+use super::{Index, changed_while_read, end_checksum, key_build};
 use crate::budget::MemoryBudget;
 use crate::sort::SpillDirectory;
-use crate::source::Source;
 use crate::{Error, ErrorKind, Result};
 use sift_files::block::Block;
+use sift_files::data_file::DataFile;
 use sift_files::feed::Feed;
 use sift_files::record::{RecordFault, Rows};
 use sift_files::statistics::ColumnStatistics;
@@ -76,27 +76,23 @@ struct Piece {
 }
 
 impl Index {
-    /// Reads all records of `source`, which is one file, on the current rayon pool, divides
-    /// them into zones, and sorts them by the keys that its descriptor declares.
+    /// Reads all records of a file on the current rayon pool, divides them into zones, and sorts
+    /// them by the keys that its descriptor declares.
     ///
     /// # Errors
-    /// `Unsupported` for several files and for formats that have no index; `Record` where records
-    /// cannot be told from one another, where one has no value of a key's column, and where two
-    /// have the same of a unique key; `LimitExceeded` where a key outgrows memory or a value is too
-    /// long for one; `FileChanged`, `Io`.
-    pub fn build(source: &Source, options: &BuildOptions<'_>) -> Result<Self> {
-        let name = source.name();
-        let [part] = source.parts.as_slice() else {
-            let message = format!("{name}: an index is of one file");
+    /// `Unsupported` for formats that have no index; `Record` where records cannot be told from one
+    /// another, where one has no value of a key's column, and where two have the same of a unique
+    /// key; `LimitExceeded` where a key outgrows memory or a value is too long for one;
+    /// `FileChanged`, `Io`.
+    pub(crate) fn build(file: &Arc<DataFile>, options: &BuildOptions<'_>) -> Result<Self> {
+        let name = file.name();
+        let Some(layout) = file.fingerprint() else {
+            let message = format!("{name}: {} files have no index", file.format());
             return Err(Error::new(ErrorKind::Unsupported, message));
         };
-        let Some(layout) = part.file.fingerprint() else {
-            let message = format!("{name}: {} files have no index", source.format());
-            return Err(Error::new(ErrorKind::Unsupported, message));
-        };
-        part.file.raw().write_back()?;
-        let zones = zones(source, options.zone_bytes, options.progress)?;
-        let fields = source.schema().fields().iter().enumerate();
+        file.raw().write_back()?;
+        let zones = zones(file, options.zone_bytes, options.progress)?;
+        let fields = file.schema.fields().iter().enumerate();
         let columns = fields.map(|(column, field)| {
             column_statistics(&zones, column, field.data_type()).ok_or_else(|| {
                 let message = format!("{name}: bounds of another type than their column");
@@ -104,19 +100,19 @@ impl Index {
             })
         });
         let mut index = Self {
-            identity: part.file.identity(),
-            is_settled: part.file.raw().look().is_settled(),
+            identity: file.identity(),
+            is_settled: file.raw().look().is_settled(),
             name: name.to_owned(),
             layout,
             columns: columns.collect::<Result<_>>()?,
             starts: zones.iter().map(|zone| zone.start).collect(),
             records: zones.iter().map(|zone| zone.records).collect(),
-            end_checksum: end_checksum(&part.file, part.file.identity().bytes)?,
+            end_checksum: end_checksum(file, file.identity().bytes)?,
             keys: Vec::new(),
         };
-        index.keys = key_build::keys(source, &index, options)?;
-        if source.changed()? {
-            return Err(source.changed_while_read());
+        index.keys = key_build::keys(file, &index, options)?;
+        if file.changed()? {
+            return Err(changed_while_read(name));
         }
         Ok(index)
     }
@@ -139,9 +135,13 @@ fn column_statistics(
 }
 
 /// All zones of the file, in order.
-fn zones(source: &Source, zone_bytes: u64, progress: &(dyn Fn(u64) + Sync)) -> Result<Vec<Zone>> {
-    let feed = Feed::new(&source.files(), MORSEL_BYTES);
-    let columns = source.schema().fields().len();
+fn zones(
+    file: &Arc<DataFile>,
+    zone_bytes: u64,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Vec<Zone>> {
+    let feed = Feed::new(&[Arc::clone(file)], MORSEL_BYTES);
+    let columns = file.schema.fields().len();
     let pieces = Mutex::new(Vec::new());
     let work = || {
         loop {
@@ -174,7 +174,7 @@ fn zones(source: &Source, zone_bytes: u64, progress: &(dyn Fn(u64) + Sync)) -> R
         if let Some(fault) = piece.fault {
             // its index is that in the block, whose records are all counted
             let records_before = records - fault.record as u64;
-            return Err(fault.to_error(source.name(), records_before).into());
+            return Err(fault.to_error(file.name(), records_before).into());
         }
     }
     Ok(zones)

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use super::key::PageFile;
 use super::store::Stored;
 use super::{Index, store};
-use crate::source::Source;
 use crate::{Error, ErrorKind, Result};
+use sift_files::data_file::DataFile;
 use sift_files::io::identity::Identity;
 
 /// Where it is below the folder of the state.
@@ -72,19 +72,18 @@ impl IndexFolder {
         self.path.join(format!("{device:x}-{inode:x}.{EXTENSION}"))
     }
 
-    /// The index of `source`, if it is one file and has one that is of it as it is now.
+    /// The index of a file, if it has one that is of it as it is now.
     ///
     /// # Errors
     /// `Io` where there is one that cannot be used: it is damaged, of another version, or others
     /// could have written it.
-    pub fn find(&self, source: &Source) -> Result<Option<Index>> {
-        let [part] = source.parts.as_slice() else { return Ok(None) };
-        let path = self.path_of(part.file.identity());
+    pub(crate) fn find(&self, file: &DataFile) -> Result<Option<Index>> {
+        let path = self.path_of(file.identity());
         let stored = match self.read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read.map_err(|error| unusable(&path, &error))?,
         };
-        Ok(stored.index(&part.file.schema).filter(|index| index.fits(&part.file)))
+        Ok(stored.index(&file.schema).filter(|index| index.fits(file)))
     }
 
     /// Writes an index, in place of an older one of the file.

@@ -6,19 +6,18 @@ use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt64Array};
-use arrow::datatypes::{Int64Type, UInt64Type};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, UInt64Type};
 
 use super::build::{BuildOptions, MORSEL_BYTES};
 use super::key::{Directory, Entry, KEY_BYTES_MAX, Key, KeyEncoder, Page, PageFile};
-use super::{Index, store};
-use crate::plan::{Order, Plan};
-use crate::sort::{Merge, Sorter};
-use crate::source::Source;
-use crate::sql::Select;
+use super::{Index, changed_while_read, store};
+use crate::sort::{Merge, MergeError, Sorter};
+use crate::sort_order::{SortKey, SortOrder};
 use crate::{Error, ErrorKind, Result};
 use sift_files::block::Block;
+use sift_files::data_file::DataFile;
 use sift_files::feed::Feed;
-use sift_files::key_spec::KeySpec;
+use sift_files::key_spec::{KeyColumn, KeySpec};
 use sift_files::record::Rows;
 
 /// Entries of a page: few where the directory of the pages is small all the same, for a page is decoded
@@ -32,32 +31,36 @@ const PAGES: u64 = 32 << 10;
 const PAGE_BYTES: usize = store::PAGE_BYTES_MAX / 4;
 
 /// The keys that `source` declares, of the records that `index` knows.
-pub(super) fn keys(source: &Source, index: &Index, options: &BuildOptions<'_>) -> Result<Vec<Key>> {
-    let specs = source.key_specs();
+pub(super) fn keys(
+    file: &Arc<DataFile>,
+    index: &Index,
+    options: &BuildOptions<'_>,
+) -> Result<Vec<Key>> {
+    let specs = &file.keys;
     if specs.is_empty() {
         return Ok(Vec::new());
     }
-    let file = match &options.spill {
+    let pages_file = match &options.spill {
         Some(spill) => tempfile::tempfile_in(spill.path()),
         None => tempfile::tempfile(),
     };
-    let file = file.map_err(|error| unwritten(source, &error))?;
+    let pages_file = pages_file.map_err(|error| unwritten(file, &error))?;
     let entries_max =
         (index.record_count() / PAGES).clamp(*PAGE_ENTRIES.start(), *PAGE_ENTRIES.end());
-    let mut pages = PageWriter { file: BufWriter::new(file), bytes: 0, entries_max };
+    let mut pages = PageWriter { file: BufWriter::new(pages_file), bytes: 0, entries_max };
     let built = specs.iter().map(|spec| {
-        let encoder = KeyEncoder::new(&spec.columns, source.schema());
-        let encoder = encoder.ok_or_else(|| unencodable(source, spec))?;
-        let sorted = sorted(source, spec, index, options)?;
-        let pages = self::pages(source, spec, &encoder, sorted, &mut pages)?;
+        let encoder = KeyEncoder::new(&spec.columns, &file.schema);
+        let encoder = encoder.ok_or_else(|| unencodable(file, spec))?;
+        let sorted = sorted(file, spec, index, options)?;
+        let pages = self::pages(file, spec, &encoder, sorted, &mut pages)?;
         Ok((spec.clone(), Arc::new(encoder), pages))
     });
     let built = built.collect::<Result<Vec<_>>>()?;
     let bytes = pages.bytes;
-    let file = pages.file.into_inner().map_err(|error| unwritten(source, error.error()))?;
-    let file = Arc::new(PageFile { file, start: 0, bytes });
+    let pages_file = pages.file.into_inner().map_err(|error| unwritten(file, error.error()))?;
+    let pages_file = Arc::new(PageFile { file: pages_file, start: 0, bytes });
     let keys = built.into_iter().map(|(spec, encoder, pages)| {
-        let file = Arc::clone(&file);
+        let file = Arc::clone(&pages_file);
         Key { spec, encoder, directory: Directory::new(pages), file }
     });
     Ok(keys.collect())
@@ -66,25 +69,22 @@ pub(super) fn keys(source: &Source, index: &Index, options: &BuildOptions<'_>) -
 /// All records in the order of the key: its columns, the number of the record, its bytes, and where it
 /// starts.
 fn sorted(
-    source: &Source,
+    file: &Arc<DataFile>,
     spec: &KeySpec,
     index: &Index,
     options: &BuildOptions<'_>,
 ) -> Result<Merge> {
-    let plan = plan(source, spec)?;
-    let sorter = Sorter::new(&plan, &options.memory, options.spill.clone())
-        .map_err(|problem| problem.to_error(source.name()))?;
-    let (Some(sorter), Some(order)) = (sorter, &plan.bound().rows.order) else {
-        return Err(Error::new(ErrorKind::Unsupported, "a key without an order"));
-    };
+    let order = Arc::new(order(file, spec));
+    let sorter = Sorter::new(Arc::clone(&order), &options.memory, options.spill.clone())
+        .map_err(|problem| problem.to_error(file.name()))?;
     let columns: Vec<usize> = spec.columns.iter().map(|column| column.column).collect();
-    let feed = Feed::new(&source.files(), MORSEL_BYTES);
+    let feed = Feed::new(&[Arc::clone(file)], MORSEL_BYTES);
     let failures = Mutex::new(Vec::new());
     let work = || {
         loop {
             let mut failure = None;
             let turn = feed.next(&mut |_, block| {
-                let pushed = rows(source, spec, &columns, index, order, block)
+                let pushed = rows(file, spec, &columns, index, &order, block)
                     .and_then(|batch| sorter.push(batch));
                 match pushed {
                     Ok(()) => ControlFlow::Continue(()),
@@ -106,39 +106,48 @@ fn sorted(
     let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
     match failures.into_iter().min_by_key(|(turn, _)| *turn) {
         Some((_, error)) => Err(error),
-        None => sorter.merge(Vec::new()),
+        None => sorter.merge(0),
     }
 }
 
-/// A Select whose order is that of the key, with two more numbers in each row.
-fn plan(source: &Source, spec: &KeySpec) -> Result<Plan> {
-    let schema = source.schema();
+/// The order of the key, over its columns, the number of the record, its bytes, and its start.
+fn order(file: &DataFile, spec: &KeySpec) -> SortOrder {
+    let of_file = |column: &KeyColumn| file.schema.field(column.column).data_type();
     let columns = spec.columns.iter().map(|column| {
-        let name = schema.field(column.column).name().replace('"', "\"\"");
-        (format!("\"{name}\""), if column.descending { " DESC" } else { "" })
+        let name = file.schema.field(column.column).name();
+        Field::new(name, of_file(column).clone(), true)
     });
-    let columns: Vec<(String, &str)> = columns.collect();
-    let items: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
-    let order: Vec<String> = columns.iter().map(|(name, way)| format!("{name}{way}")).collect();
-    let (items, order) = (items.join(", "), order.join(", "));
-    let sql = format!("SELECT {items}, 0 AS record, 1 AS bytes FROM 'f' ORDER BY {order}");
-    Plan::new(&Select::parse(&sql)?, Arc::new(source.clone()), &[])
+    let places = [
+        Field::new("record", DataType::Int64, false),
+        Field::new("bytes", DataType::Int64, false),
+        Field::new("start", DataType::UInt64, false),
+    ];
+    let keys = spec.columns.iter().enumerate();
+    let keys = keys.map(|(item, column)| SortKey { item, options: column.options() });
+    SortOrder {
+        source: file.name().to_owned(),
+        keys: keys.collect(),
+        distinct: 0,
+        rows_max: None,
+        columns: Vec::new(),
+        schema: Arc::new(Schema::new(columns.chain(places).collect::<Vec<_>>())),
+    }
 }
 
 /// The records of a block, as the sorter takes them.
 fn rows(
-    source: &Source,
+    file: &DataFile,
     spec: &KeySpec,
     columns: &[usize],
     index: &Index,
-    order: &Order,
+    order: &SortOrder,
     block: &Block<'_>,
 ) -> Result<RecordBatch> {
     let records = block.records();
     let place = block.byte_of(0).and_then(|start| index.records_before(start));
-    let Some(first) = place else { return Err(source.changed_while_read()) };
+    let Some(first) = place else { return Err(changed_while_read(file.name())) };
     let mut arrays = block.decode(columns, Rows::All).map_err(|fault| {
-        let error = fault.to_error(source.name(), first);
+        let error = fault.to_error(file.name(), first);
         let message = format!("{error}; key `{}` needs a value of every record", spec.name);
         Error::new(ErrorKind::Record, message)
     })?;
@@ -154,12 +163,12 @@ fn rows(
     arrays.push(Arc::new(Int64Array::from_iter_values(bytes)));
     arrays.push(Arc::new(UInt64Array::from(starts)));
     RecordBatch::try_new(Arc::clone(&order.schema), arrays)
-        .map_err(|error| Error::new(ErrorKind::Record, format!("{}: {error}", source.name())))
+        .map_err(|error| Error::new(ErrorKind::Record, format!("{}: {error}", file.name())))
 }
 
 /// Writes sorted records as pages; gives their directory.
 fn pages(
-    source: &Source,
+    file: &DataFile,
     spec: &KeySpec,
     encoder: &KeyEncoder,
     mut sorted: Merge,
@@ -167,28 +176,28 @@ fn pages(
 ) -> Result<Vec<Page>> {
     let (mut pages, mut page): (Vec<Page>, Vec<Entry>) = (Vec::new(), Vec::new());
     let (mut page_bytes, mut last): (usize, Option<(Vec<u8>, u64)>) = (0, None);
-    while let Some(batch) = sorted.next_rows()? {
+    while let Some(batch) = sorted.next().map_err(MergeError::without_rows)? {
         let (columns, places) = batch.columns().split_at(spec.columns.len());
-        let [records, lengths, starts] = places else { return Err(unencodable(source, spec)) };
+        let [records, lengths, starts] = places else { return Err(unencodable(file, spec)) };
         let records = records.as_primitive::<Int64Type>();
         let lengths = lengths.as_primitive::<Int64Type>();
         let starts = starts.as_primitive::<UInt64Type>();
-        let rows = encoder.rows(columns).ok_or_else(|| unencodable(source, spec))?;
+        let rows = encoder.rows(columns).ok_or_else(|| unencodable(file, spec))?;
         for row in 0..batch.num_rows() {
             let (key, record) = (rows.row(row).data(), records.value(row).cast_unsigned());
             if key.len() > KEY_BYTES_MAX {
-                return Err(too_long(source, spec, record));
+                return Err(too_long(file, spec, record));
             }
             if spec.unique && !has_null(columns, row) {
                 match &last {
                     Some((same, first)) if same == key => {
-                        return Err(not_unique(source, spec, *first, record));
+                        return Err(not_unique(file, spec, *first, record));
                     }
                     _ => last = Some((key.to_vec(), record)),
                 }
             }
             if page.len() as u64 == writer.entries_max || page_bytes + key.len() > PAGE_BYTES {
-                pages.push(writer.write(source, &page)?);
+                pages.push(writer.write(file, &page)?);
                 page.clear();
                 page_bytes = 0;
             }
@@ -199,7 +208,7 @@ fn pages(
         }
     }
     if !page.is_empty() {
-        pages.push(writer.write(source, &page)?);
+        pages.push(writer.write(file, &page)?);
     }
     Ok(pages)
 }
@@ -217,9 +226,9 @@ struct PageWriter {
 }
 
 impl PageWriter {
-    fn write(&mut self, source: &Source, entries: &[Entry]) -> Result<Page> {
-        let bytes = store::encode_page(entries).map_err(|why| unwritten(source, &why))?;
-        self.file.write_all(&bytes).map_err(|error| unwritten(source, &error))?;
+    fn write(&mut self, file: &DataFile, entries: &[Entry]) -> Result<Page> {
+        let bytes = store::encode_page(entries).map_err(|why| unwritten(file, &why))?;
+        self.file.write_all(&bytes).map_err(|error| unwritten(file, &error))?;
         let start = self.bytes;
         self.bytes += bytes.len() as u64;
         Ok(Page {
@@ -231,30 +240,29 @@ impl PageWriter {
     }
 }
 
-fn unwritten(source: &Source, why: &dyn std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Io, format!("{}: the keys cannot be written: {why}", source.name()))
+fn unwritten(file: &DataFile, why: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Io, format!("{}: the keys cannot be written: {why}", file.name()))
 }
 
-fn unencodable(source: &Source, spec: &KeySpec) -> Error {
-    let message =
-        format!("{}: key `{}` has columns that are not ordered", source.name(), spec.name);
+fn unencodable(file: &DataFile, spec: &KeySpec) -> Error {
+    let message = format!("{}: key `{}` has columns that are not ordered", file.name(), spec.name);
     Error::new(ErrorKind::Unsupported, message)
 }
 
-fn too_long(source: &Source, spec: &KeySpec, record: u64) -> Error {
+fn too_long(file: &DataFile, spec: &KeySpec, record: u64) -> Error {
     let message = format!(
         "{}: record {}: its columns of key `{}` take more than {KEY_BYTES_MAX} bytes, the most that a key has",
-        source.name(),
+        file.name(),
         record + 1,
         spec.name
     );
     Error::new(ErrorKind::LimitExceeded, message)
 }
 
-fn not_unique(source: &Source, spec: &KeySpec, first: u64, second: u64) -> Error {
+fn not_unique(file: &DataFile, spec: &KeySpec, first: u64, second: u64) -> Error {
     let message = format!(
         "{}: key `{}` is unique, but records {} and {} have the same values of it",
-        source.name(),
+        file.name(),
         spec.name,
         first + 1,
         second + 1

@@ -4,15 +4,35 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-use super::{Bound, Item, Order, Plan, Rows};
+use super::{Bound, Plan, Rows};
+use crate::Result;
 use crate::access::{AccessPath, Keyed};
+use crate::expr::Item;
 use crate::group::Grouping;
 use crate::scan::{ScanOptions, Statistics};
+use crate::sort_order::SortOrder;
 use crate::source::Source;
 
-impl Display for Plan {
+/// Returns what EXPLAIN shows of a plan, for a scan with these options. It reads the statistics of
+/// the files.
+///
+/// # Errors
+/// `Io`
+pub fn explain(plan: &Plan, options: &ScanOptions) -> Result<String> {
+    let access = plan.view().is_whole().then(|| AccessPath::new(plan.bound(), options));
+    Ok(Explained { plan: plan.bound(), access }.to_string())
+}
+
+/// A plan and its access path, as text.
+struct Explained<'a> {
+    plan: &'a Bound,
+    /// `None` for a view that hides something.
+    access: Option<AccessPath>,
+}
+
+impl Display for Explained<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Bound { view, conjuncts, rows, offset, limit, .. } = &*self.0;
+        let Bound { view, conjuncts, rows, offset, limit, .. } = self.plan;
         let source = view.source();
         match (limit, offset) {
             (None, 0) => {}
@@ -38,10 +58,10 @@ impl Display for Plan {
             write!(f, ", {records} records")?;
         }
         writeln!(f, ")")?;
-        if view.is_whole() {
-            self.0.fmt_access(f)?;
+        if let Some(access) = &self.access {
+            describe_access(access, self.plan, f)?;
         }
-        let mut early: BTreeSet<usize> = self.0.filter_columns().collect();
+        let mut early: BTreeSet<usize> = self.plan.filter_columns().collect();
         let late = |early: &BTreeSet<usize>| -> Vec<usize> {
             rows.columns.iter().copied().filter(|column| !early.contains(column)).collect()
         };
@@ -81,34 +101,30 @@ impl Plan {
     }
 }
 
-impl Bound {
-    /// What statistics rule out; the values in them are not told.
-    fn fmt_access(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let ScanOptions { morsel_bytes, apart_bytes, .. } = ScanOptions::default();
-        let path = AccessPath::pruned(self, self.morsel_bytes(morsel_bytes), apart_bytes);
-        for Keyed { name, pruned, head, tail, ordered } in &path.keyed {
-            let ends = match (head, tail) {
-                (true, true) => ", optimized at head and tail",
-                (true, false) => ", optimized at the head",
-                (false, true) => ", optimized at the tail",
-                (false, false) => "",
-            };
-            let order = if *ordered { ", in the order wanted" } else { "" };
-            writeln!(f, "  key: {name}{ends}{order}; {pruned} records are not read")?;
+/// Writes what statistics rule out, without the values in them.
+fn describe_access(path: &AccessPath, plan: &Bound, f: &mut Formatter<'_>) -> fmt::Result {
+    for Keyed { name, pruned, head, tail, ordered } in &path.keyed {
+        let ends = match (head, tail) {
+            (true, true) => ", optimized at head and tail",
+            (true, false) => ", optimized at the head",
+            (false, true) => ", optimized at the tail",
+            (false, false) => "",
+        };
+        let order = if *ordered { ", in the order wanted" } else { "" };
+        writeln!(f, "  key: {name}{ends}{order}; {pruned} records are not read")?;
+    }
+    if path.zones == 0 {
+        return Ok(());
+    }
+    writeln!(f, "  reads {} of {} zones", path.zones_read, path.zones)?;
+    for (conjunct, records) in plan.conjuncts.iter().zip(&path.pruned_by) {
+        if *records > 0 {
+            writeln!(f, "  prunes {records} records: {}", conjunct.text)?;
         }
-        if path.zones == 0 {
-            return Ok(());
-        }
-        writeln!(f, "  reads {} of {} zones", path.zones_read, path.zones)?;
-        for (conjunct, records) in self.conjuncts.iter().zip(&path.pruned_by) {
-            if *records > 0 {
-                writeln!(f, "  prunes {records} records: {}", conjunct.text)?;
-            }
-        }
-        match path.skipped {
-            0 => Ok(()),
-            records => writeln!(f, "  passes over {records} records: OFFSET {}", self.offset),
-        }
+    }
+    match path.skipped {
+        0 => Ok(()),
+        records => writeln!(f, "  passes over {records} records: OFFSET {}", plan.offset),
     }
 }
 
@@ -146,7 +162,7 @@ impl Display for Rows {
     }
 }
 
-impl Order {
+impl SortOrder {
     fn describe(&self, items: &[Item], f: &mut Formatter<'_>) -> fmt::Result {
         let keys = self.keys.iter().map(|key| {
             let direction = if key.options.descending { " DESC" } else { "" };

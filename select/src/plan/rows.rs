@@ -9,41 +9,46 @@ use std::sync::Arc;
 use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 
-use super::{COLUMNS_MAX, Item, Order, Rows, SortKey, columns, name};
+use super::{COLUMNS_MAX, Rows, columns, name};
 use crate::bind::{Binder, Scope, arithmetic, not_grouped};
-use crate::expr::{Expr, ExprKind};
+use crate::expr::{Expr, ExprKind, Item};
 use crate::group::Grouping;
+use crate::sort_order::{SortKey, SortOrder};
 use crate::syntax::{Distinct, Position, SelectSyntax};
 use crate::value::Value;
-use crate::{Error, ErrorKind, Result, bind, syntax};
+use crate::view::View;
+use crate::{Error, ErrorKind, Result, syntax};
 use sift_files::{nesting, types};
 
 /// Binds what comes after WHERE. `rows_max` is what OFFSET and LIMIT want.
 pub(super) fn rows(
     binder: &mut Binder<'_>,
+    view: &View,
     select: &SelectSyntax,
     rows_max: Option<u64>,
 ) -> Result<(SchemaRef, Rows)> {
-    let projected = projected(binder, select)?;
+    let projected = projected(view, select)?;
     let is_grouped = !select.group_by.is_empty()
         || select.having.is_some()
         || projected.iter().filter_map(Projected::expr).any(has_aggregate)
         || select.order_by.iter().any(|item| has_aggregate(&item.expr))
         || matches!(&select.distinct, Distinct::On(exprs) if exprs.iter().any(has_aggregate));
     if is_grouped {
-        binder.keys = group_keys(binder, select, &projected)?;
+        binder.keys = group_keys(binder, view, select, &projected)?;
     }
     let scope = |clause| if is_grouped { Scope::Group } else { Scope::Record(clause) };
 
-    binder.scope = scope("this place");
     let having = select.having.as_ref().map(|having| {
-        Ok::<_, Error>(Item { expr: binder.boolean(having, "HAVING")?, text: having.to_string() })
+        Ok::<_, Error>(Item {
+            expr: binder.boolean(having, "HAVING", scope("this place"))?,
+            text: having.to_string(),
+        })
     });
     let having = having.transpose()?;
     let mut fields = Vec::with_capacity(projected.len());
     let mut items = Vec::with_capacity(projected.len());
     for projected in &projected {
-        let (field, item) = bind_item(binder, projected)?;
+        let (field, item) = bind_item(binder, view, projected, scope("this place"))?;
         fields.push(field);
         items.push(item);
     }
@@ -51,8 +56,9 @@ pub(super) fn rows(
         .map(|(field, projected)| Names([Some(field.name().as_str()), projected.name()]))
         .collect();
     let visible = items.len();
-    binder.scope = scope("ORDER BY");
-    let order = order(binder, select, &names, &mut items, rows_max)?;
+    let mut sort = Sort { binder, names: &names, scope: scope("ORDER BY"), items };
+    let mut order = sort.order(select, view.source().name(), rows_max)?;
+    let mut items = sort.items;
 
     let mut distinct = matches!(select.distinct, Distinct::All);
     let mut grouping = is_grouped.then(|| {
@@ -71,13 +77,14 @@ pub(super) fn rows(
         distinct = false;
     }
     let has_star = select.projection.iter().any(|item| matches!(item, syntax::Item::All(_)));
-    let has_all = has_star && !binder.view.names_columns();
+    let has_all = has_star && !view.names_columns();
+    if let (None, Some(order)) = (&grouping, &mut order) {
+        order.columns = columns(order.keys.iter().map(|key| &items[key.item].expr));
+    }
+    let order = order.map(Arc::new);
     let mut rows =
         Rows { columns: Vec::new(), has_all, grouping, having, items, visible, distinct, order };
     rows.columns = columns(rows.of_record());
-    if let (None, Some(order)) = (&rows.grouping, &mut rows.order) {
-        order.columns = columns(order.keys.iter().map(|key| &rows.items[key.item].expr));
-    }
     Ok((Arc::new(Schema::new(fields)), rows))
 }
 
@@ -112,8 +119,8 @@ impl Projected<'_> {
 }
 
 /// The projection, with the columns of the file in place of `*`.
-fn projected<'a>(binder: &Binder<'_>, select: &'a SelectSyntax) -> Result<Vec<Projected<'a>>> {
-    let all = binder.view.columns();
+fn projected<'a>(view: &View, select: &'a SelectSyntax) -> Result<Vec<Projected<'a>>> {
+    let all = view.columns();
     let width = |item: &syntax::Item| if let syntax::Item::All(_) = item { all.len() } else { 1 };
     let count = select.projection.iter().map(width).fold(0, usize::saturating_add);
     if count > COLUMNS_MAX {
@@ -136,25 +143,30 @@ fn projected<'a>(binder: &Binder<'_>, select: &'a SelectSyntax) -> Result<Vec<Pr
 
 /// Binds one column of the answer. A plain column of a record keeps its name and whether it may be
 /// null.
-fn bind_item(binder: &mut Binder<'_>, projected: &Projected<'_>) -> Result<(FieldRef, Item)> {
+fn bind_item(
+    binder: &mut Binder<'_>,
+    view: &View,
+    projected: &Projected<'_>,
+    scope: Scope,
+) -> Result<(FieldRef, Item)> {
     let (expr, text, alias) = match projected {
         Projected::Column { index, at } => {
-            let field = binder.view.source().schema().field(*index);
+            let field = view.source().schema().field(*index);
             if !types::is_selectable(field.data_type()) {
                 return Err(arithmetic::not_selectable(field, *at));
             }
             let text = field.name().clone();
             let data_type = field.data_type().clone();
             let column = Expr { data_type, kind: ExprKind::Column(*index) };
-            let expr = match binder.scope {
+            let expr = match scope {
                 Scope::Record(_) => column,
                 Scope::Group => binder.key(&column).ok_or_else(|| not_grouped(&text, *at))?,
             };
             (expr, text, None)
         }
-        Projected::Expr { expr, alias } => (binder.expr(expr)?, expr.to_string(), *alias),
+        Projected::Expr { expr, alias } => (binder.expr(expr, scope)?, expr.to_string(), *alias),
     };
-    let of_file = match (&expr.kind, binder.scope) {
+    let of_file = match (&expr.kind, scope) {
         (ExprKind::Column(index), Scope::Record(_)) => Some(*index),
         (ExprKind::Column(index), Scope::Group) => match binder.keys.get(*index) {
             Some(Item { expr: Expr { kind: ExprKind::Column(index), .. }, .. }) => Some(*index),
@@ -162,11 +174,11 @@ fn bind_item(binder: &mut Binder<'_>, projected: &Projected<'_>) -> Result<(Fiel
         },
         _ => None,
     };
-    let field = match of_file.and_then(|index| binder.view.source().schema().fields().get(index)) {
+    let field = match of_file.and_then(|index| view.source().schema().fields().get(index)) {
         Some(field) => nesting::without_note(field).map_or_else(|| Arc::clone(field), Arc::new),
         None => Arc::new(Field::new(&text, expr.data_type.clone(), true)),
     };
-    let is_of_group = matches!(binder.scope, Scope::Group);
+    let is_of_group = matches!(scope, Scope::Group);
     let field = match alias {
         None if !is_of_group => field,
         alias => {
@@ -181,25 +193,26 @@ fn bind_item(binder: &mut Binder<'_>, projected: &Projected<'_>) -> Result<(Fiel
 
 fn group_keys(
     binder: &mut Binder<'_>,
+    view: &View,
     select: &SelectSyntax,
     projected: &[Projected<'_>],
 ) -> Result<Vec<Item>> {
+    let record = Scope::Record("GROUP BY");
     let mut keys: Vec<Item> = Vec::new();
-    binder.scope = Scope::Record("GROUP BY");
     for expr in &select.group_by {
         let named = match (ordinal(expr, projected.len(), "GROUP BY")?, bare_name(expr)) {
             (Some(number), _) => projected.get(number),
             (None, Some(name)) if !binder.has_column(name) => {
                 projected.iter().find(|item| match item {
-                    Projected::Expr { alias: Some(alias), .. } => bind::matches(name, alias),
+                    Projected::Expr { alias: Some(alias), .. } => name.matches(alias),
                     _ => false,
                 })
             }
             _ => None,
         };
         let key = match named {
-            Some(projected) => bind_item(binder, projected)?.1,
-            None => Item { expr: binder.expr(expr)?, text: expr.to_string() },
+            Some(projected) => bind_item(binder, view, projected, record)?.1,
+            None => Item { expr: binder.expr(expr, record)?, text: expr.to_string() },
         };
         if keys.iter().all(|known| known.expr != key.expr) {
             keys.push(key);
@@ -217,93 +230,102 @@ impl Names<'_> {
     }
 }
 
-/// Binds ORDER BY and DISTINCT ON. What is no column of the answer is added to `items`.
-fn order(
-    binder: &mut Binder<'_>,
-    select: &SelectSyntax,
-    names: &[Names<'_>],
-    items: &mut Vec<Item>,
-    rows_max: Option<u64>,
-) -> Result<Option<Order>> {
-    let visible = items.len();
-    let mut on = Vec::new();
-    if let Distinct::On(exprs) = &select.distinct {
-        for expr in exprs {
-            let item = sorted_item(binder, expr, names, items, "DISTINCT ON")?;
-            if !on.contains(&item) {
-                on.push(item);
-            }
-        }
-    }
-    let mut keys: Vec<SortKey> = Vec::new();
-    for syntax::OrderItem { expr, descending, nulls_first } in &select.order_by {
-        let item = sorted_item(binder, expr, names, items, "ORDER BY")?;
-        if item >= visible && matches!(select.distinct, Distinct::All) {
-            let message = format!("ORDER BY {expr}: with DISTINCT it has to be a selected column");
-            return Err(expr.at.error(ErrorKind::Unsupported, message));
-        }
-        let is_first = keys.iter().all(|key| on.contains(&key.item));
-        if keys.len() < on.len() && is_first && !on.contains(&item) {
-            let message = format!("ORDER BY {expr}: the expressions of DISTINCT ON come first");
-            return Err(expr.at.error(ErrorKind::Unsupported, message));
-        }
-        if keys.iter().all(|key| key.item != item) {
-            let options = SortOptions { descending: *descending, nulls_first: *nulls_first };
-            keys.push(SortKey { item, options });
-        }
-    }
-    for item in &on {
-        if keys.iter().all(|key| key.item != *item) {
-            let options = SortOptions { descending: false, nulls_first: false };
-            keys.push(SortKey { item: *item, options });
-        }
-    }
-    if keys.is_empty() {
-        return Ok(None);
-    }
-    let name = |index: usize| format!("{index}");
-    let columns = items.iter().enumerate();
-    let mut columns: Vec<_> = columns
-        .map(|(index, item)| Field::new(name(index), item.expr.data_type.clone(), true))
-        .collect();
-    columns.push(Field::new("position", DataType::UInt64, false));
-    let schema = Arc::new(Schema::new(columns));
-    Ok(Some(Order { keys, distinct: on.len(), rows_max, columns: Vec::new(), schema }))
+/// Binds ORDER BY and DISTINCT ON.
+struct Sort<'b, 'a> {
+    binder: &'b mut Binder<'a>,
+    /// The names of the columns of the answer.
+    names: &'b [Names<'b>],
+    scope: Scope,
+    /// The columns of the answer, then those that rows are only sorted by.
+    items: Vec<Item>,
 }
 
-/// The item that ORDER BY or DISTINCT ON means.
-fn sorted_item(
-    binder: &mut Binder<'_>,
-    expr: &syntax::Expr,
-    names: &[Names<'_>],
-    items: &mut Vec<Item>,
-    clause: &'static str,
-) -> Result<usize> {
-    if let Some(number) = ordinal(expr, names.len(), clause)? {
-        return Ok(number);
-    }
-    if let Some(name) = bare_name(expr) {
-        let is_exact = |names: &Names<'_>| names.any(|known| known == name.text);
-        let has_exact = names.iter().any(is_exact);
-        let is_named = |names: &Names<'_>| match has_exact {
-            true => is_exact(names),
-            false => names.any(|known| bind::matches(name, known)),
-        };
-        let mut named = (0..names.len()).filter(|index| is_named(&names[*index]));
-        if let Some(first) = named.next() {
-            if named.any(|other| items[other].expr != items[first].expr) {
-                let message = format!("{clause} {name}: several columns have this name");
-                return Err(expr.at.error(ErrorKind::UnknownColumn, message));
+impl Sort<'_, '_> {
+    /// Returns the order of the rows; `source` is the name of their source.
+    fn order(
+        &mut self,
+        select: &SelectSyntax,
+        source: &str,
+        rows_max: Option<u64>,
+    ) -> Result<Option<SortOrder>> {
+        let visible = self.items.len();
+        let mut on = Vec::new();
+        if let Distinct::On(exprs) = &select.distinct {
+            for expr in exprs {
+                let item = self.item(expr, "DISTINCT ON")?;
+                if !on.contains(&item) {
+                    on.push(item);
+                }
             }
-            return Ok(first);
         }
+        let mut keys: Vec<SortKey> = Vec::new();
+        for syntax::OrderItem { expr, descending, nulls_first } in &select.order_by {
+            let item = self.item(expr, "ORDER BY")?;
+            if item >= visible && matches!(select.distinct, Distinct::All) {
+                let message =
+                    format!("ORDER BY {expr}: with DISTINCT it has to be a selected column");
+                return Err(expr.at.error(ErrorKind::Unsupported, message));
+            }
+            let is_first = keys.iter().all(|key| on.contains(&key.item));
+            if keys.len() < on.len() && is_first && !on.contains(&item) {
+                let message = format!("ORDER BY {expr}: the expressions of DISTINCT ON come first");
+                return Err(expr.at.error(ErrorKind::Unsupported, message));
+            }
+            if keys.iter().all(|key| key.item != item) {
+                let options = SortOptions { descending: *descending, nulls_first: *nulls_first };
+                keys.push(SortKey { item, options });
+            }
+        }
+        for item in &on {
+            if keys.iter().all(|key| key.item != *item) {
+                let options = SortOptions { descending: false, nulls_first: false };
+                keys.push(SortKey { item: *item, options });
+            }
+        }
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        let name = |index: usize| format!("{index}");
+        let columns = self.items.iter().enumerate();
+        let mut columns: Vec<_> = columns
+            .map(|(index, item)| Field::new(name(index), item.expr.data_type.clone(), true))
+            .collect();
+        columns.push(Field::new("position", DataType::UInt64, false));
+        let schema = Arc::new(Schema::new(columns));
+        let source = source.to_owned();
+        let distinct = on.len();
+        Ok(Some(SortOrder { source, keys, distinct, rows_max, columns: Vec::new(), schema }))
     }
-    let bound = binder.expr(expr)?;
-    if let Some(known) = items.iter().position(|item| item.expr == bound) {
-        return Ok(known);
+
+    /// Returns the index of the item that ORDER BY or DISTINCT ON means.
+    fn item(&mut self, expr: &syntax::Expr, clause: &str) -> Result<usize> {
+        let Self { binder, names, scope, items } = self;
+        if let Some(number) = ordinal(expr, names.len(), clause)? {
+            return Ok(number);
+        }
+        if let Some(name) = bare_name(expr) {
+            let is_exact = |names: &Names<'_>| names.any(|known| known == name.text);
+            let has_exact = names.iter().any(is_exact);
+            let is_named = |names: &Names<'_>| match has_exact {
+                true => is_exact(names),
+                false => names.any(|known| name.matches(known)),
+            };
+            let mut named = (0..names.len()).filter(|index| is_named(&names[*index]));
+            if let Some(first) = named.next() {
+                if named.any(|other| items[other].expr != items[first].expr) {
+                    let message = format!("{clause} {name}: several columns have this name");
+                    return Err(expr.at.error(ErrorKind::UnknownColumn, message));
+                }
+                return Ok(first);
+            }
+        }
+        let bound = binder.expr(expr, *scope)?;
+        if let Some(known) = items.iter().position(|item| item.expr == bound) {
+            return Ok(known);
+        }
+        items.push(Item { expr: bound, text: expr.to_string() });
+        Ok(items.len() - 1)
     }
-    items.push(Item { expr: bound, text: expr.to_string() });
-    Ok(items.len() - 1)
 }
 
 /// The index of the column that a whole number stands for; other literals without a type of their

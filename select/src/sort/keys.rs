@@ -10,8 +10,8 @@ use arrow::row::{RowConverter, Rows, SortField};
 
 use crate::eval::is_true;
 use crate::numeric;
-use crate::plan::Order;
 use crate::problem::Problem;
+use crate::sort_order::{SortKey, SortOrder};
 
 /// Makes the keys of one order.
 #[derive(Debug)]
@@ -27,8 +27,8 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    pub(super) fn new(order: &Order) -> Result<Self, Problem> {
-        let field = |key: &crate::plan::SortKey| {
+    pub(super) fn new(order: &SortOrder) -> Result<Self, Problem> {
+        let field = |key: &SortKey| {
             let data_type = order.schema.field(key.item).data_type().clone();
             SortField::new_with_options(data_type, key.options)
         };

@@ -14,11 +14,11 @@ use super::keys::Keys;
 use super::run::RunReader;
 use super::{RowFault, SORTED_ROWS_MAX};
 use crate::budget::Reservation;
-use crate::plan::Plan;
 use crate::problem::Problem;
-use crate::{Error, Result};
-use sift_files::cancel::spend;
-use sift_files::feed::Origin;
+use crate::sort_order::SortOrder;
+use crate::stop::Stop;
+use crate::{Error, ErrorKind, Result};
+use sift_files::cancel::{Stopped, spend};
 
 /// The number of steps to find the next row.
 const ROW_STEPS: usize = 16;
@@ -39,18 +39,51 @@ impl Source {
     }
 }
 
-/// Rows without values, and what it takes to tell which records of the file they are.
+/// Rows without values, by position.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     pub(super) rows: BTreeMap<u64, RowFault>,
-    /// By turn.
-    pub(super) turns: Vec<Origin>,
+    /// The number of rows at the start of the answer that may be without values.
+    pub(super) offset: u64,
+}
+
+/// The reason why a merge has no next rows.
+#[derive(Debug)]
+pub(crate) enum MergeError {
+    /// The next row has no values; its position in the file.
+    Row(u64, Stop),
+    /// Anything else.
+    Other(Error),
+}
+
+impl MergeError {
+    /// The error of a merge in which no row was added without values.
+    pub(crate) fn without_rows(self) -> Error {
+        match self {
+            Self::Row(position, _) => {
+                Error::new(ErrorKind::Computation, format!("row {position} has no values"))
+            }
+            Self::Other(error) => error,
+        }
+    }
+}
+
+impl From<Error> for MergeError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<Stopped> for MergeError {
+    fn from(stopped: Stopped) -> Self {
+        Self::Other(stopped.into())
+    }
 }
 
 /// A merge under way.
 #[derive(Debug)]
 pub(crate) struct Merge {
-    plan: Plan,
+    order: Arc<SortOrder>,
     keys: Keys,
     cursors: Vec<Cursor>,
     heads: BinaryHeap<Head>,
@@ -96,16 +129,12 @@ impl PartialOrd for Head {
 
 impl Merge {
     pub(super) fn new(
-        plan: Plan,
+        order: Arc<SortOrder>,
         sources: Vec<Source>,
         faults: Faults,
         reservation: Reservation,
     ) -> Result<Self> {
-        let problem = |problem: &Problem| problem.to_error(plan.source().name());
-        let Some(order) = &plan.bound().rows.order else {
-            return Err(problem(&Problem("there is no order".to_owned())));
-        };
-        let keys = Keys::new(order).map_err(|error| problem(&error))?;
+        let keys = Keys::new(&order).map_err(|problem| problem.to_error(&order.source))?;
         let mut merge = Self {
             keys,
             cursors: Vec::with_capacity(sources.len()),
@@ -114,7 +143,7 @@ impl Merge {
             last: None,
             rows: 0,
             _reservation: reservation,
-            plan,
+            order,
         };
         for source in sources {
             merge.open(source)?;
@@ -133,24 +162,11 @@ impl Merge {
         Ok(())
     }
 
-    /// The next rows of the answer; `None` at its end.
+    /// The next rows, with all items and positions; `None` at the end.
     ///
     /// # Errors
-    /// That of a row without values, behind the rows before it; `Io`.
-    pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>> {
-        let Some(batch) = self.next_rows()? else { return Ok(None) };
-        let rows = &self.plan.bound().rows;
-        let columns = batch.columns()[..rows.visible].to_vec();
-        let options =
-            arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let schema = Arc::clone(self.plan.schema());
-        RecordBatch::try_new_with_options(schema, columns, &options)
-            .map(Some)
-            .map_err(|error| self.error(&error.into()))
-    }
-
-    /// The next rows with all items and positions.
-    pub(crate) fn next_rows(&mut self) -> Result<Option<RecordBatch>> {
+    /// That of a row without values, after the rows before it; `Io`.
+    pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>, MergeError> {
         let mut batches: Vec<RecordBatch> = Vec::new();
         let mut places: Vec<(usize, usize)> = Vec::new();
         self.cursors.iter_mut().for_each(|cursor| cursor.slot = None);
@@ -161,13 +177,15 @@ impl Merge {
             let leading = cursor.leading.as_ref().map(|rows| rows.row(cursor.row));
             let is_repeated = leading.is_some_and(|row| self.last.as_deref() == Some(row.data()));
             if !is_repeated {
-                if let Some(fault) = self.faults.at(cursor.position())
-                    && self.rows >= self.plan.bound().offset
+                if let Some(position) = self.faults.at(cursor.position())
+                    && self.rows >= self.faults.offset
                 {
                     if !places.is_empty() {
                         break;
                     }
-                    return Err(self.faults.error(fault, &self.plan));
+                    if let Some(RowFault { stop, .. }) = self.faults.rows.remove(&position) {
+                        return Err(MergeError::Row(position, stop));
+                    }
                 }
                 if let Some(row) = leading {
                     let last = self.last.get_or_insert_default();
@@ -189,12 +207,11 @@ impl Merge {
         let batches: Vec<&RecordBatch> = batches.iter().collect();
         interleave_record_batch(&batches, &places)
             .map(Some)
-            .map_err(|error| self.error(&error.into()))
+            .map_err(|error| self.error(&error.into()).into())
     }
 
     fn wants_more(&self) -> bool {
-        let order = self.plan.bound().rows.order.as_ref();
-        order.and_then(|order| order.rows_max).is_none_or(|wanted| self.rows < wanted)
+        self.order.rows_max.is_none_or(|wanted| self.rows < wanted)
     }
 
     /// Moves the first cursor on by a row.
@@ -228,7 +245,7 @@ impl Merge {
     }
 
     fn error(&self, problem: &Problem) -> Error {
-        problem.to_error(self.plan.source().name())
+        problem.to_error(&self.order.source)
     }
 }
 
@@ -245,13 +262,8 @@ impl Cursor {
 }
 
 impl Faults {
-    fn at(&self, position: Option<u64>) -> Option<(u64, &RowFault)> {
-        let position = position.filter(|_| !self.rows.is_empty())?;
-        Some((position, self.rows.get(&position)?))
-    }
-
-    fn error(&self, (position, fault): (u64, &RowFault), plan: &Plan) -> Error {
-        let turn = usize::try_from(position >> 32).unwrap_or(usize::MAX);
-        fault.stop.to_error(plan, &self.turns.get(turn).cloned().unwrap_or_default())
+    /// Returns the position if its row has no values.
+    fn at(&self, position: Option<u64>) -> Option<u64> {
+        position.filter(|position| self.rows.contains_key(position))
     }
 }

@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 
 use super::merge::Source;
 use super::{RUNS_MAX, SORTED_ROWS_MAX};
-use crate::plan::Bound;
 use crate::{Error, ErrorKind, Result};
 use sift_files::io::waiting::may_wait;
 
@@ -111,18 +111,15 @@ impl Drop for Taken {
 }
 
 impl Spilled {
-    pub(super) fn new(directory: &Arc<SpillDirectory>, plan: &Bound) -> Result<Self> {
-        let Some(order) = &plan.rows.order else {
-            return Err(directory.error(&io::Error::other("there is no order")));
-        };
+    pub(super) fn new(directory: &Arc<SpillDirectory>, schema: &Schema) -> Result<Self> {
         if !may_wait() {
             return Err(directory.error(&io::ErrorKind::WouldBlock.into()));
         }
         let file =
             tempfile::tempfile_in(&directory.path).map_err(|error| directory.error(&error))?;
         let file = BufWriter::with_capacity(BUFFER_BYTES, file);
-        let writer = StreamWriter::try_new(file, &order.schema)
-            .map_err(|error| directory.arrow_error(error))?;
+        let writer =
+            StreamWriter::try_new(file, schema).map_err(|error| directory.arrow_error(error))?;
         let taken = Taken { directory: Arc::clone(directory), bytes: 0 };
         Ok(Self { directory: Arc::clone(directory), writer, taken })
     }

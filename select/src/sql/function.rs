@@ -6,7 +6,7 @@ use super::expr::lower_at;
 use super::place::{START, at, refuse, start, unsupported};
 use crate::syntax::{Aggregate, AggregateFunction, Expr, ExprKind};
 use crate::value::Value;
-use crate::{ErrorKind, Result, functions};
+use crate::{ErrorKind, Result};
 
 /// Functions whose value depends on when or by whom they are called.
 const OF_THE_MOMENT: &[&str] = &[
@@ -63,11 +63,14 @@ pub(super) fn lower_function(function: &ast::Function, depth: usize) -> Result<E
         let is_aggregate_form = duplicate_treatment.is_some()
             || filter.is_some()
             || matches!(args[..], [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard)]);
-        if let Some(message) = functions::misspelled(&name).filter(|_| is_aggregate_form) {
-            return Err(here.error(ErrorKind::UnknownFunction, message));
+        if is_aggregate_form {
+            let part = match (duplicate_treatment, filter) {
+                (Some(_), _) => "DISTINCT or ALL inside",
+                (None, Some(_)) => "FILTER of",
+                (None, None) => "a named argument or * of",
+            };
+            return Ok(Expr { at: here, kind: ExprKind::NoAggregate { name, part } });
         }
-        refuse(here, duplicate_treatment, &format!("DISTINCT or ALL inside {name}"))?;
-        refuse(here, filter.is_some(), &format!("FILTER of {name}"))?;
         let arguments = args.iter().map(|argument| match argument {
             ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(argument)) => {
                 lower_at(argument, depth + 1)

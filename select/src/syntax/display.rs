@@ -91,6 +91,7 @@ impl Display for Expr {
                     f.write_str(")")
                 }
             },
+            ExprKind::NoAggregate { name, .. } => write!(f, "{name}()"),
             ExprKind::Aggregate(aggregate) => aggregate.fmt(f),
         }
     }

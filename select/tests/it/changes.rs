@@ -50,7 +50,7 @@ impl Numbers {
 
     fn index(&self) -> Index {
         let options = BuildOptions { zone_bytes: 1000, ..BuildOptions::default() };
-        Index::build(&self.open(), &options).expect("an index")
+        self.open().build_index(&options).expect("an index")
     }
 }
 
@@ -142,13 +142,13 @@ fn an_index_is_of_no_file_that_has_changed() {
             let indexes = IndexFolder::new(file.folder.path());
             let index = file.index();
             indexes.save(&index).expect("save");
-            assert!(indexes.find(&file.open()).expect("readable").is_some(), "{what}");
+            assert!(file.open().find_index(&indexes).expect("readable").is_some(), "{what}");
             let (rows, known, _) =
                 run(Arc::new(file.open().with_index(index.clone())), sql, ScanOptions::default());
             assert!(!rows.contains("9999999") && known.records_scanned == 0, "{what}: {known:?}");
 
             change(&file.path);
-            assert!(indexes.find(&file.open()).expect("readable").is_none(), "{what}");
+            assert!(file.open().find_index(&indexes).expect("readable").is_none(), "{what}");
             let (rows, known, _) =
                 run(Arc::new(file.open().with_index(index)), sql, ScanOptions::default());
             assert_eq!(known.records_pruned, 0, "{what}");
@@ -179,7 +179,7 @@ fn of_a_file_that_is_appended_to_the_end_of_what_was_indexed_is_checked() {
         let indexes = IndexFolder::new(file.folder.path());
         indexes.save(&file.index()).expect("save");
         change(&file.path);
-        indexes.find(&file.open()).expect("readable").is_some()
+        file.open().find_index(&indexes).expect("readable").is_some()
     };
     assert!(find(|_| ()));
     assert!(find(append));

@@ -9,7 +9,7 @@ use fastrand::Rng;
 use sift_select::property::{answers_ignore_morsels, any_index};
 use sift_select::{
     BuildOptions, Descriptor, Index, IndexFolder, Plan, Predicate, Result, Scan, ScanOptions,
-    Select, Source, Statistics, Step, View,
+    Select, Source, Statistics, Step, View, explain,
 };
 
 /// A file in a folder, with the folder of its index.
@@ -34,7 +34,7 @@ impl Indexed {
     }
 
     fn index(&self, zone_bytes: u64) -> Index {
-        Index::build(&self.open(), &zones_of(zone_bytes)).expect("an index")
+        self.open().build_index(&zones_of(zone_bytes)).expect("an index")
     }
 
     fn indexed(&self, zone_bytes: u64) -> Arc<Source> {
@@ -157,7 +157,8 @@ fn a_view_with_a_row_filter_is_read_whole() {
         end.expect("an answer");
         assert_eq!(statistics.records_pruned, 0, "{sql}");
         let explained = Plan::new(&Select::parse(sql).expect("a Select"), view.clone(), &[]);
-        let explained = explained.expect("a plan").to_string();
+        let explained =
+            explain(&explained.expect("a plan"), &ScanOptions::default()).expect("EXPLAIN");
         assert!(!explained.contains("zone") && !explained.contains("pruned"), "{explained}");
     }
 }
@@ -255,7 +256,7 @@ fn files_that_have_no_records() {
 #[test]
 fn a_file_whose_records_cannot_be_told_apart_has_no_index() {
     let file = Indexed::new("f.csv", "", "a,b\n1,2\n3,4\n5,6,7\n");
-    let error = Index::build(&file.open(), &zones_of(1)).expect_err("refused");
+    let error = file.open().build_index(&zones_of(1)).expect_err("refused");
     assert_eq!(error.to_string(), "f.csv: record 3 (byte 12): 3 fields, the header has 2");
 }
 
@@ -270,31 +271,31 @@ fn damaged_indexes_are_none() {
     let file = csv(40);
     let source = file.open();
     let indexes = file.indexes();
-    assert!(indexes.find(&source).expect("none").is_none());
+    assert!(source.find_index(&indexes).expect("none").is_none());
     let path = indexes.save(&file.index(200)).expect("save");
     assert_eq!(path, index_file(&indexes));
-    assert!(indexes.find(&source).expect("a good index").is_some());
+    assert!(source.find_index(&indexes).expect("a good index").is_some());
     let good = fs::read(&path).expect("the index");
     let put = |bytes: &[u8]| fs::write(&path, bytes).expect("write the index");
     for length in 0..good.len() {
         put(&good[..length]);
-        indexes.find(&source).expect_err("cut off");
+        source.find_index(&indexes).expect_err("cut off");
     }
     for place in 0..good.len() {
         for bit in [0, 7] {
             let mut bad = good.clone();
             bad[place] ^= 1 << bit;
             put(&bad);
-            indexes.find(&source).expect_err("a bit is another");
+            source.find_index(&indexes).expect_err("a bit is another");
         }
     }
     put(&[&good[..], b"\0"].concat());
-    let error = indexes.find(&source).expect_err("too long").to_string();
+    let error = source.find_index(&indexes).expect_err("too long").to_string();
     assert!(error.ends_with(": it is cut off"), "{error}");
     let mut other = good.clone();
     other[8] += 1;
     put(&other);
-    let error = indexes.find(&source).expect_err("of another version").to_string();
+    let error = source.find_index(&indexes).expect_err("of another version").to_string();
     assert!(
         error.ends_with(": it is of another version; `siftd index build` makes it new"),
         "{error}"
@@ -302,7 +303,7 @@ fn damaged_indexes_are_none() {
     let [listed] = &indexes.list().expect("a list")[..] else { panic!("not one index") };
     assert!(listed.contents.is_err());
     put(&good);
-    assert!(indexes.find(&source).expect("a good index").is_some());
+    assert!(source.find_index(&indexes).expect("a good index").is_some());
 }
 
 /// Bodies with damage that no checksum tells.
@@ -330,7 +331,7 @@ fn an_index_is_of_one_file_as_it_was() {
     let file = csv(40);
     let indexes = file.indexes();
     indexes.save(&file.index(200)).expect("save");
-    let has = |source: &Source| indexes.find(source).expect("readable").is_some();
+    let has = |source: &Source| source.find_index(&indexes).expect("readable").is_some();
     assert!(has(&file.open()));
     // with other types it is another file
     let typed = Indexed { descriptor: "[[field]]\nname = \"id\"\ntype = \"text\"\n", ..csv(0) };
@@ -380,9 +381,9 @@ fn indexes_that_others_can_write_are_not_used() {
     assert_eq!(fs::metadata(indexes.path()).expect("there").permissions().mode() & 0o777, 0o700);
     for (path, bad, good) in [(&*path, 0o620, 0o600), (indexes.path(), 0o777, 0o700)] {
         mode(path, bad).expect("chmod");
-        let error = indexes.find(&file.open()).expect_err("refused").to_string();
+        let error = file.open().find_index(&indexes).expect_err("refused").to_string();
         assert!(error.ends_with(": others can write it; it is not used"), "{error}");
         mode(path, good).expect("chmod");
     }
-    assert!(indexes.find(&file.open()).expect("a good index").is_some());
+    assert!(file.open().find_index(&indexes).expect("a good index").is_some());
 }

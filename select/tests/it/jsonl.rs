@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sift_select::{BuildOptions, ErrorKind, Index, Predicate, Source, View, type_name};
+use sift_select::{BuildOptions, ErrorKind, Predicate, Source, View, type_name};
 
 use crate::bad_data::Data;
 use crate::engine::{self, QUICK_RUNS};
@@ -270,7 +270,7 @@ fn a_member_that_comes_later_fails_the_star_alone() {
         );
         let source = data.open().expect("a source");
         let options = BuildOptions { zone_bytes: 9, ..BuildOptions::default() };
-        let index = Index::build(&source, &options).expect("an index");
+        let index = source.build_index(&options).expect("an index");
         let indexed = Arc::new((*source).clone().with_index(index));
         let runs = [(&source, QUICK_RUNS[0]), (&source, QUICK_RUNS[3]), (&indexed, QUICK_RUNS[2])];
         for (source, run) in runs {

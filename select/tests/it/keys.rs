@@ -10,7 +10,7 @@ use fastrand::Rng;
 use sift_select::property::answers_ignore_morsels;
 use sift_select::{
     BuildOptions, Descriptor, ErrorKind, Index, IndexFolder, MemoryBudget, Plan, Result,
-    ScanOptions, Select, Source, SpillDirectory, Statistics,
+    ScanOptions, Select, Source, SpillDirectory, Statistics, explain,
 };
 
 use crate::index::run;
@@ -88,7 +88,7 @@ impl Orders {
     }
 
     fn build(&self) -> Result<Index> {
-        Index::build(&self.open(), &BuildOptions { zone_bytes: 4000, ..BuildOptions::default() })
+        self.open().build_index(&BuildOptions { zone_bytes: 4000, ..BuildOptions::default() })
     }
 
     fn indexes(&self) -> IndexFolder {
@@ -98,7 +98,7 @@ impl Orders {
     /// With the index that is in its folder.
     fn indexed(&self) -> Option<Arc<Source>> {
         let source = self.open();
-        let index = self.indexes().find(&source).expect("a good index")?;
+        let index = source.find_index(&self.indexes()).expect("a good index")?;
         Some(Arc::new(source.with_index(index)))
     }
 
@@ -152,7 +152,7 @@ fn by_key(source: &Arc<Source>, sql: &str) -> Statistics {
 
 fn explained(source: &Arc<Source>, sql: &str) -> String {
     let plan = Plan::new(&Select::parse(sql).expect("a Select"), Arc::clone(source), &[]);
-    plan.expect("a plan").to_string()
+    explain(&plan.expect("a plan"), &ScanOptions::default()).expect("EXPLAIN")
 }
 
 /// Whether a key alone tells which records WHERE keeps.
@@ -179,7 +179,7 @@ fn records_that_a_key_rules_out_are_not_read() {
     // longer than what is read along between two records
     let orders = Orders::padded("dat", 3000, KEYS, 5000);
     // of many records a zone, which rule none of these out
-    let index = Index::build(&orders.open(), &BuildOptions::default()).expect("an index");
+    let index = orders.open().build_index(&BuildOptions::default()).expect("an index");
     let source = Arc::new(orders.open().with_index(index));
     for (filter, is_all) in FILTERS {
         let sql = format!("SELECT id, customer, day FROM 'f' WHERE {filter}");
@@ -438,7 +438,7 @@ fn damaged_pages_change_no_answer() {
         assert_eq!(rows, expected, "a bit of byte {place}");
     }
     fs::write(&listed.path, &good[..good.len() - 1]).expect("write the index");
-    orders.indexes().find(&orders.open()).expect_err("cut off");
+    orders.open().find_index(&orders.indexes()).expect_err("cut off");
 }
 
 #[test]
@@ -446,11 +446,11 @@ fn a_key_that_outgrows_memory_is_sorted_on_disk() {
     let orders = Orders::new("dat", 60_000, KEYS);
     let memory = || Arc::new(MemoryBudget::new("memory", 1 << 20));
     let options = BuildOptions { memory: memory(), ..BuildOptions::default() };
-    let error = Index::build(&orders.open(), &options).expect_err("too much");
+    let error = orders.open().build_index(&options).expect_err("too much");
     assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
     let spill = Arc::new(SpillDirectory::new(orders.folder.path(), "spill", u64::MAX));
     let options = BuildOptions { memory: memory(), spill: Some(Arc::clone(&spill)), ..options };
-    let index = Index::build(&orders.open(), &options).expect("an index");
+    let index = orders.open().build_index(&options).expect("an index");
     assert_eq!(spill.bytes(), 0);
     let source = Arc::new(orders.open().with_index(index));
     let read = by_key(&source, "SELECT * FROM 'f' WHERE customer = 7");

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use sift_select::{BuildOptions, ErrorKind, Index};
+use sift_select::{BuildOptions, ErrorKind};
 
 use crate::bad_data::Data;
 use crate::compressed::{gzip, zstd};
@@ -36,7 +36,7 @@ fn described(text: &str, descriptor: Option<&'static str>, rows: &[&str]) {
     }
     let source = files[0].open().expect("a source");
     let options = BuildOptions { zone_bytes: 1, ..BuildOptions::default() };
-    let index = Index::build(&source, &options).expect("an index");
+    let index = source.build_index(&options).expect("an index");
     let indexed = Arc::new(source.with_index(index));
     for run in RUNS {
         let answer = engine::select(&indexed, "SELECT * FROM 'f'", &[], *run).expect("an answer");

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use fastrand::Rng;
-use sift_select::{BuildOptions, ErrorKind, Index, Source};
+use sift_select::{BuildOptions, ErrorKind, Source};
 
 use crate::bad_data::Data;
 use crate::engine::{self, QUICK_RUNS, RUNS};
@@ -87,7 +87,7 @@ fn are_equal(early: &str, late: &str) -> bool {
 fn check(format: Format, columns: &[Column]) {
     let early = format.file(columns, true).open().expect("a source");
     let late = format.file(columns, false).open().expect("a source");
-    let index = Index::build(&late, &BuildOptions::default()).expect("an index");
+    let index = late.build_index(&BuildOptions::default()).expect("an index");
     let indexed = Arc::new(late.with_index(index));
     let mut read = 0;
     for (number, column) in columns.iter().enumerate() {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta};
-use sift_select::{BuildOptions, Descriptor, ErrorKind, Index, IndexFolder, Source, Value};
+use sift_select::{BuildOptions, Descriptor, ErrorKind, IndexFolder, Source, Value};
 
 use crate::arrow_file;
 use crate::compressed;
@@ -131,11 +131,11 @@ impl Table {
     /// With an index that has been through its folder; `None` where the format has none.
     fn indexed(&self, folder: &Path, source: &Source) -> Option<Arc<Source>> {
         let options = BuildOptions { zone_bytes: 100, ..BuildOptions::default() };
-        match Index::build(source, &options) {
+        match source.build_index(&options) {
             Ok(index) => {
                 let indexes = IndexFolder::new(folder);
                 indexes.save(&index).expect("save the index");
-                let index = indexes.find(source).expect("a good index").expect("an index");
+                let index = source.find_index(&indexes).expect("a good index").expect("an index");
                 assert_eq!(index.key_specs().count(), source.key_specs().len());
                 Some(Arc::new(source.with_index(index)))
             }

@@ -11,7 +11,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use sift_select::{
     Error, ErrorKind, Plan, Predicate, Result, Scan, ScanOptions, Select, Source, Statistics, Step,
-    View,
+    View, explain,
 };
 
 use crate::engine::{Answer, RUNS, select_in};
@@ -348,7 +348,8 @@ fn types_come_from_the_records_that_are_shown() {
 fn explain_knows_neither_the_filter_nor_the_size() {
     let explain = |view: &View, sql: &str| {
         let select = Select::parse(sql).expect(sql);
-        Plan::new(&select, view.clone(), &[]).expect(sql).to_string()
+        explain(&Plan::new(&select, view.clone(), &[]).expect(sql), &ScanOptions::default())
+            .expect("EXPLAIN")
     };
     let restricted = explain(&anns(), "SELECT id FROM 'f' WHERE price > 1");
     assert_eq!(

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use sift_select::{
-    BuildOptions, Identity, Index, IndexContents, IndexFolder, IndexedFile, SpillDirectory,
+    BuildOptions, Identity, IndexContents, IndexFolder, IndexedFile, SpillDirectory,
 };
 use sift_server::{LocalKeys, open_local};
 
@@ -148,7 +148,7 @@ fn build(
         ..BuildOptions::default()
     };
     let path = std::path::absolute(file)?;
-    let index = Index::build(&source, &options)?.named(&path.to_string_lossy());
+    let index = source.build_index(&options)?.named(&path.to_string_lossy());
     progress.finish();
     indexes.save(&index)?;
     let seconds = started.elapsed().as_secs_f64();
@@ -159,7 +159,7 @@ fn build(
 
 fn show(file: &Path, local: &LocalKeys, indexes: &IndexFolder) -> Result<String, Error> {
     let source = open_local(file, local)?;
-    let what = match indexes.find(&source) {
+    let what = match source.find_index(indexes) {
         Ok(None) => "no index, or one of the file as it was".to_owned(),
         Ok(Some(index)) => {
             let keys = keys(index.key_specs().map(|key| key.name.as_str()));

@@ -1,0 +1,12 @@
+//! A record that has no values.
+
+use sift_files::record::RecordFault;
+
+use crate::ErrorKind;
+
+/// A record that has no values, and why.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    pub(crate) kind: ErrorKind,
+    pub(crate) fault: RecordFault,
+}
