@@ -1,5 +1,15 @@
 //! Bound expressions: columns are indices, every node has a type, nothing is left to coerce.
 
+pub(crate) mod cast;
+pub(crate) mod eval;
+pub(crate) mod functions;
+pub(crate) mod growth;
+pub(crate) mod like;
+pub(crate) mod numeric;
+pub(crate) mod pattern;
+pub(crate) mod problem;
+pub(crate) mod regular;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashSet};
 
@@ -7,11 +17,10 @@ use ahash::RandomState;
 use arrow::array::{Array, ArrayRef, Scalar};
 use arrow::datatypes::DataType;
 
-use crate::functions::Function;
-use crate::pattern::Pattern;
-use crate::syntax::{ArithmeticOp, CompareOp};
-use crate::value::Value;
-use crate::{cast, scalar};
+use crate::sql::syntax::{ArithmeticOp, CompareOp};
+use crate::value::{Value, scalar};
+use functions::Function;
+use pattern::Pattern;
 
 /// A bound expression. Equal ones have the same value for every record.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,9 @@
 //! The plan: a Select bound to a source, ready to scan.
 
-mod display;
+pub(crate) mod bind;
+pub(crate) mod file_set;
+pub(crate) mod view;
+
 mod name;
 mod rows;
 
@@ -9,18 +12,17 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
 
-use crate::bind::{Binder, Scope};
 use crate::expr::{Expr, ExprKind, Item, Literal};
-use crate::group::Grouping;
-use crate::sort_order::SortOrder;
+use crate::gather::group::Grouping;
+use crate::gather::sort_order::SortOrder;
 use crate::source::Source;
-use crate::sql::Select;
-use crate::syntax::SelectSyntax;
+use crate::sql::syntax::SelectSyntax;
+use crate::sql::{Select, syntax};
 use crate::value::Value;
-use crate::view::View;
-use crate::{ErrorKind, Result, syntax};
-pub use display::explain;
+use crate::{ErrorKind, Result};
+use bind::{Binder, Scope};
 use rows::rows;
+use view::View;
 
 /// Most columns of an answer.
 const COLUMNS_MAX: usize = 16 << 10;

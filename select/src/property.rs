@@ -8,8 +8,9 @@ use arrow::compute::concat_batches;
 use arrow::record_batch::RecordBatch;
 
 use crate::Result;
+use crate::explain::explain;
 use crate::index::{Entry, KeyRange, decode_body, decode_page, encode_page};
-use crate::plan::{Plan, explain};
+use crate::plan::Plan;
 use crate::scan::{Scan, ScanOptions, Step};
 use crate::source::Source;
 use crate::sql::Select;

@@ -1,5 +1,13 @@
 //! The scan: a state machine that hands out morsels and puts their outcomes in order.
 
+pub(crate) mod access;
+pub(crate) mod batches;
+pub(crate) mod morsel;
+pub(crate) mod prune;
+pub(crate) mod selection;
+pub(crate) mod shown;
+pub(crate) mod tail;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -7,17 +15,17 @@ use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
 
-use crate::access::AccessPath;
-use crate::batches::Batches;
 use crate::budget::MemoryBudget;
-use crate::morsel::{Done, Failure, Morsel, Outcome, Piece, Read, Work};
+use crate::gather::sort::SpillDirectory;
+use crate::gather::stop::Stop;
 use crate::plan::Plan;
-use crate::sort::SpillDirectory;
-use crate::stop::Stop;
-use crate::tail::{Gather, Tail};
 use crate::{Error, ErrorKind, Result};
+use access::AccessPath;
+use batches::Batches;
+use morsel::{Done, Failure, Morsel, Outcome, Piece, Read, Work};
 use sift_files::cancel::{Cancel, Stopped};
 use sift_files::feed::{Feed, Origin};
+use tail::{Gather, Tail};
 
 /// How a scan divides its work, and what it may take.
 #[derive(Clone, Debug)]

@@ -1,5 +1,7 @@
 //! What a Select is bound to: a data file, or several of one schema as one.
 
+pub(crate) mod view_cache;
+
 use std::fs::File;
 use std::sync::Arc;
 
@@ -7,13 +9,13 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 
 use crate::index::{BuildOptions, Index, IndexFolder};
-use crate::view_cache::ViewCache;
 use crate::{Error, ErrorKind, Result};
 use sift_files::data_file::{DataFile, Layout};
 use sift_files::descriptor::Descriptor;
 use sift_files::io::identity::Identity;
 use sift_files::key_spec::KeySpec;
 use sift_files::parquet::ParquetKeys;
+use view_cache::ViewCache;
 
 /// One or more opened files, their descriptors and their schema.
 #[derive(Clone, Debug)]

@@ -3,6 +3,9 @@
 //! The grammar is a subset of PostgreSQL's SELECT. Whatever the parser understands and the
 //! grammar does not have is refused by name with its line and column.
 
+pub(crate) mod mention;
+pub(crate) mod syntax;
+
 mod cast;
 mod clauses;
 mod dialect;
@@ -20,12 +23,12 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use crate::syntax::{Expr, ExprKind, Position, SelectSyntax};
 use crate::{Error, ErrorKind, Result};
 use clauses::lower_query;
 use dialect::SelectDialect;
 use expr::lower;
 use place::{Places, START, lower_first, position};
+use syntax::{Expr, ExprKind, Position, SelectSyntax};
 use tokens::tokenize;
 
 /// Nesting that the parser itself goes through, parentheses included.

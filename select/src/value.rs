@@ -1,7 +1,13 @@
 //! Values that come from outside a file: literals of the text and parameters.
 
-use crate::input::{number, time};
-use crate::interval::Interval;
+pub(crate) mod common;
+pub(crate) mod interval;
+pub(crate) mod parse;
+pub(crate) mod render;
+pub(crate) mod scalar;
+
+use interval::Interval;
+use parse::{number, time};
 use sift_files::types::DECIMAL_DIGITS_MAX;
 
 /// One typed value.

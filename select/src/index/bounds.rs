@@ -12,7 +12,7 @@ use arrow::datatypes::{
     Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
 };
 
-use crate::numeric;
+use crate::expr::numeric;
 use sift_files::types::{integer_at, text_at};
 
 /// Of longer texts the bounds are not exact.

@@ -10,7 +10,7 @@ use arrow::datatypes::DataType;
 use super::bounds::{Bounds, to_array};
 use super::{Index, changed_while_read, end_checksum, key_build};
 use crate::budget::MemoryBudget;
-use crate::sort::SpillDirectory;
+use crate::gather::sort::SpillDirectory;
 use crate::{Error, ErrorKind, Result};
 use sift_files::block::Block;
 use sift_files::data_file::DataFile;

@@ -15,7 +15,7 @@ use arrow::datatypes::Schema;
 use arrow::row::{RowConverter, Rows, SortField};
 
 use super::store;
-use crate::numeric;
+use crate::expr::numeric;
 use sift_files::io::extent::Extent;
 use sift_files::io::waiting;
 use sift_files::io::waiting::may_wait;

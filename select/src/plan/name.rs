@@ -4,7 +4,7 @@
 
 use arrow::datatypes::DataType;
 
-use crate::syntax::{CastTarget, Expr, ExprKind};
+use crate::sql::syntax::{CastTarget, Expr, ExprKind};
 use crate::value::Value;
 
 /// A name, and whether one of an outer expression gives way to it.

@@ -9,15 +9,16 @@ use std::sync::Arc;
 use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 
+use super::bind::{Binder, Scope, arithmetic, not_grouped};
+use super::view::View;
 use super::{COLUMNS_MAX, Rows, columns, name};
-use crate::bind::{Binder, Scope, arithmetic, not_grouped};
 use crate::expr::{Expr, ExprKind, Item};
-use crate::group::Grouping;
-use crate::sort_order::{SortKey, SortOrder};
-use crate::syntax::{Distinct, Position, SelectSyntax};
+use crate::gather::group::Grouping;
+use crate::gather::sort_order::{SortKey, SortOrder};
+use crate::sql::syntax;
+use crate::sql::syntax::{Distinct, Position, SelectSyntax};
 use crate::value::Value;
-use crate::view::View;
-use crate::{Error, ErrorKind, Result, syntax};
+use crate::{Error, ErrorKind, Result};
 use sift_files::{nesting, types};
 
 /// Binds what comes after WHERE. `rows_max` is what OFFSET and LIMIT want.

@@ -4,7 +4,7 @@ use sqlparser::ast;
 
 use super::expr::lower;
 use super::place::{Places, START, at, refuse, start, unsupported};
-use crate::syntax::{Distinct, Expr, ExprKind, Item, Name, OrderItem, Position, SelectSyntax};
+use super::syntax::{Distinct, Expr, ExprKind, Item, Name, OrderItem, Position, SelectSyntax};
 use crate::value::Value;
 use crate::{Error, ErrorKind, Result};
 

@@ -10,7 +10,7 @@ use super::function::{
 };
 use super::literal::{lower_escape, lower_interval, lower_typed, lower_value};
 use super::place::{START, at, start, unsupported};
-use crate::syntax::{ArithmeticOp, CompareOp, Expr, ExprKind, PatternLanguage};
+use super::syntax::{ArithmeticOp, CompareOp, Expr, ExprKind, PatternLanguage};
 use crate::{Error, ErrorKind, Result};
 
 /// Deepest nesting of a bound expression; a chain of one connective counts once.

@@ -4,7 +4,7 @@ use sqlparser::ast;
 
 use super::expr::lower_at;
 use super::place::{START, at, refuse, start, unsupported};
-use crate::syntax::{Aggregate, AggregateFunction, Expr, ExprKind};
+use super::syntax::{Aggregate, AggregateFunction, Expr, ExprKind};
 use crate::value::Value;
 use crate::{ErrorKind, Result};
 

@@ -4,10 +4,10 @@ use sqlparser::ast;
 
 use super::cast::lower_cast;
 use super::place::{at, refuse, start, unsupported};
-use crate::input::interval::Unit;
-use crate::input::{interval, trim};
-use crate::syntax::{Expr, ExprKind, Position};
+use super::syntax::{Expr, ExprKind, Position};
 use crate::value::Value;
+use crate::value::parse::interval::Unit;
+use crate::value::parse::{interval, trim};
 use crate::{ErrorKind, Result};
 
 pub(super) fn lower_value(value: &ast::ValueWithSpan) -> Result<Expr> {

@@ -4,7 +4,7 @@ use sqlparser::ast::Spanned;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
 
-use crate::syntax::Position;
+use super::syntax::Position;
 use crate::{ErrorKind, Result};
 
 /// Where a text begins.

@@ -1,0 +1,296 @@
+//! Aggregates: their types, and what is known of each group while records are added.
+//!
+//! Every one gives the same value however the file is divided: whole numbers and decimals add up
+//! in more bits than any of them has, floats in an [`ExactSum`].
+
+mod distinct;
+mod exact_sum;
+mod extreme;
+mod sum;
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, Int64Array, PrimitiveArray};
+use arrow::datatypes::DataType;
+
+use crate::expr::problem::Problem;
+use crate::expr::{Expr, ExprKind};
+use crate::sql::syntax::AggregateFunction;
+use crate::value::common::quotient_scale;
+use distinct::Distinct;
+use extreme::Extremes;
+use sift_files::types::{DECIMAL_DIGITS_MAX, type_name};
+use sum::Sums;
+
+/// A bound aggregate. Equal ones have the same value for every group.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Aggregate {
+    function: AggregateFunction,
+    /// Of equal values only one counts.
+    distinct: bool,
+    /// `None` for `count(*)`.
+    pub(crate) argument: Option<Expr>,
+    /// Only records for which this is true count.
+    pub(crate) filter: Option<Expr>,
+    data_type: DataType,
+    /// As written.
+    pub(crate) text: String,
+}
+
+impl Aggregate {
+    /// Checks that the function takes the argument and finds the type of its value.
+    ///
+    /// # Errors
+    /// The argument's type, for the message.
+    pub(crate) fn new(
+        function: AggregateFunction,
+        distinct: bool,
+        argument: Option<Expr>,
+        filter: Option<Expr>,
+        text: String,
+    ) -> Result<Self, String> {
+        let of = argument.as_ref().map_or(DataType::Null, |argument| argument.data_type.clone());
+        let data_type = match function {
+            AggregateFunction::Count => DataType::Int64,
+            AggregateFunction::Min | AggregateFunction::Max if Extremes::has_order(&of) => of,
+            AggregateFunction::Sum | AggregateFunction::Avg => match (exact_scale(&of), &of) {
+                (Some(scale), _) if function == AggregateFunction::Sum => sum_type(scale),
+                (Some(scale), _) => sum_type(quotient_scale(scale, 0)),
+                (None, of) if of.is_floating() => DataType::Float64,
+                _ => return Err(type_name(&of)),
+            },
+            _ => return Err(type_name(&of)),
+        };
+        let argument = match function {
+            AggregateFunction::Sum | AggregateFunction::Avg => argument.map(widened),
+            _ => argument,
+        };
+        Ok(Self { function, distinct, argument, filter, data_type, text })
+    }
+
+    pub(crate) fn data_type(&self) -> &DataType {
+        &self.data_type
+    }
+
+    /// What is computed of each record.
+    pub(crate) fn exprs(&self) -> impl Iterator<Item = &Expr> {
+        self.argument.iter().chain(&self.filter)
+    }
+
+    /// The state before the first record, of no groups.
+    pub(crate) fn start(&self) -> Result<State, Problem> {
+        let state = self.start_of_all();
+        match &self.argument {
+            // The least of some values is the least of the distinct ones.
+            Some(argument) if self.distinct && !matches!(state, State::Extreme(_)) => {
+                Ok(State::Distinct(Box::new(Distinct::new(&argument.data_type)?)))
+            }
+            _ => Ok(state),
+        }
+    }
+
+    fn start_of_all(&self) -> State {
+        let of = self.argument.as_ref().map_or(&DataType::Null, |argument| &argument.data_type);
+        match self.function {
+            AggregateFunction::Count => State::Count(Vec::new()),
+            AggregateFunction::Min => State::Extreme(Extremes::new(of, Ordering::Less)),
+            AggregateFunction::Max => State::Extreme(Extremes::new(of, Ordering::Greater)),
+            AggregateFunction::Sum | AggregateFunction::Avg => {
+                let sums = match exact_scale(of) {
+                    Some(_) => Sums::exact(),
+                    None => Sums::float(),
+                };
+                State::Sum { sums, counts: Vec::new() }
+            }
+        }
+    }
+
+    /// Whether both make their value of one state.
+    pub(crate) fn shares_state(&self, other: &Self) -> bool {
+        let is_of_sum =
+            |function| matches!(function, AggregateFunction::Sum | AggregateFunction::Avg);
+        (self.function == other.function || is_of_sum(self.function) && is_of_sum(other.function))
+            && self.distinct == other.distinct
+            && self.argument == other.argument
+            && self.filter == other.filter
+    }
+
+    /// The value for each group.
+    pub(crate) fn finish(&self, state: &State) -> Result<ArrayRef, Problem> {
+        Ok(match state {
+            State::Count(counts) => Arc::new(Int64Array::from(counts.clone())),
+            State::Extreme(extremes) => extremes.finish(&self.data_type)?,
+            State::Sum { sums, counts } => {
+                let scale = self.argument.as_ref().and_then(|a| exact_scale(&a.data_type));
+                match self.function {
+                    AggregateFunction::Avg => sums.averages(counts, scale, &self.data_type)?,
+                    _ => sums.sums(counts, &self.data_type)?,
+                }
+            }
+            State::Distinct(distinct) => {
+                let mut all = self.start_of_all();
+                distinct.update(&mut all)?;
+                self.finish(&all)?
+            }
+        })
+    }
+}
+
+/// The argument in the type that it is added up in.
+fn widened(argument: Expr) -> Expr {
+    let to = match &argument.data_type {
+        DataType::Decimal128(..) | DataType::Int64 | DataType::Float64 => return argument,
+        data_type if data_type.is_integer() => DataType::Int64,
+        _ => DataType::Float64,
+    };
+    Expr { data_type: to, kind: ExprKind::Cast(Box::new(argument)) }
+}
+
+fn sum_type(scale: u8) -> DataType {
+    DataType::Decimal128(DECIMAL_DIGITS_MAX, scale.cast_signed())
+}
+
+/// Digits after the point of a type of exact numbers.
+fn exact_scale(data_type: &DataType) -> Option<u8> {
+    match data_type {
+        DataType::Decimal128(_, scale) => u8::try_from(*scale).ok(),
+        data_type if data_type.is_integer() => Some(0),
+        _ => None,
+    }
+}
+
+/// Which groups some records belong to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Members<'a> {
+    /// All to the group 0; so many records.
+    One(usize),
+    /// The group of each.
+    Of(&'a [u32]),
+}
+
+impl Members<'_> {
+    /// Calls `add` with the group and the value of every record that has one.
+    fn each<T: ArrowPrimitiveType>(
+        self,
+        values: &PrimitiveArray<T>,
+        mut add: impl FnMut(usize, T::Native),
+    ) {
+        match (self, values.null_count()) {
+            (Self::One(_), 0) => values.values().iter().for_each(|value| add(0, *value)),
+            (Self::One(_), _) => values.iter().flatten().for_each(|value| add(0, value)),
+            (Self::Of(groups), 0) => {
+                groups.iter().zip(values.values()).for_each(|(g, value)| add(*g as usize, *value));
+            }
+            (Self::Of(groups), _) => {
+                let members = groups.iter().zip(values.iter());
+                members.for_each(|(g, value)| value.into_iter().for_each(|v| add(*g as usize, v)));
+            }
+        }
+    }
+
+    /// Counts the values that are not null.
+    fn count(self, values: &dyn Array, counts: &mut [i64]) {
+        match (self, values.logical_nulls()) {
+            (Self::One(_), nulls) => {
+                let nulls = nulls.map_or(0, |nulls| nulls.null_count());
+                counts[0] += length(values.len() - nulls);
+            }
+            (Self::Of(groups), None) => groups.iter().for_each(|g| counts[*g as usize] += 1),
+            (Self::Of(groups), Some(nulls)) => {
+                let members = groups.iter().zip(nulls.iter());
+                members.for_each(|(g, is_valid)| counts[*g as usize] += i64::from(is_valid));
+            }
+        }
+    }
+
+    fn count_records(self, counts: &mut [i64]) {
+        match self {
+            Self::One(records) => counts[0] += length(records),
+            Self::Of(groups) => groups.iter().for_each(|g| counts[*g as usize] += 1),
+        }
+    }
+}
+
+fn length(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+/// What is known of an aggregate's value for each group.
+#[derive(Debug)]
+pub(crate) enum State {
+    Count(Vec<i64>),
+    Sum {
+        sums: Sums,
+        counts: Vec<i64>,
+    },
+    Extreme(Extremes),
+    /// The values themselves, each once.
+    Distinct(Box<Distinct>),
+}
+
+impl State {
+    /// Makes room for groups that are new.
+    pub(crate) fn resize(&mut self, groups: usize) {
+        match self {
+            Self::Count(counts) => counts.resize(groups, 0),
+            Self::Sum { sums, counts } => {
+                sums.resize(groups);
+                counts.resize(groups, 0);
+            }
+            Self::Extreme(extremes) => extremes.resize(groups),
+            Self::Distinct(distinct) => distinct.resize(groups),
+        }
+    }
+
+    /// Adds the values of the argument; for `count(*)` there are only the records.
+    pub(crate) fn update(
+        &mut self,
+        members: Members<'_>,
+        values: Option<&ArrayRef>,
+    ) -> Result<(), Problem> {
+        match (self, values) {
+            (Self::Count(counts), None) => members.count_records(counts),
+            (Self::Count(counts), Some(values)) => members.count(values, counts),
+            (Self::Sum { sums, counts }, Some(values)) => {
+                sums.update(members, values);
+                members.count(values, counts);
+            }
+            (Self::Extreme(extremes), Some(values)) => extremes.update(members, values)?,
+            (Self::Distinct(distinct), Some(values)) => distinct.insert(members, values)?,
+            // only count goes without an argument
+            (_, None) => {}
+        }
+        Ok(())
+    }
+
+    /// Adds another state; its group `i` is the group `groups[i]` here.
+    pub(crate) fn merge(&mut self, other: Self, groups: &[u32]) -> Result<(), Problem> {
+        match (self, other) {
+            (Self::Count(counts), Self::Count(more)) => add_counts(counts, &more, groups),
+            (Self::Sum { sums, counts }, Self::Sum { sums: more, counts: records }) => {
+                sums.merge(more, groups);
+                add_counts(counts, &records, groups);
+            }
+            (Self::Extreme(extremes), Self::Extreme(more)) => extremes.merge(more, groups),
+            (Self::Distinct(distinct), Self::Distinct(more)) => distinct.merge(&more, groups)?,
+            // states of one aggregate are of one kind
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Bytes of memory that it takes, about.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Count(counts) => size_of_val(&counts[..]),
+            Self::Sum { sums, counts } => sums.memory_bytes() + size_of_val(&counts[..]),
+            Self::Extreme(extremes) => extremes.memory_bytes(),
+            Self::Distinct(distinct) => distinct.memory_bytes(),
+        }
+    }
+}
+
+fn add_counts(counts: &mut [i64], more: &[i64], groups: &[u32]) {
+    groups.iter().zip(more).for_each(|(group, more)| counts[*group as usize] += more);
+}

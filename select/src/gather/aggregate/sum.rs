@@ -1,0 +1,286 @@
+//! Sums and averages of each group, exact until the end.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Decimal128Array, Float64Array};
+use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
+
+use super::exact_sum::ExactSum;
+use super::{Members, exact_scale};
+use crate::expr::numeric::quotient;
+use crate::expr::problem::Problem;
+use sift_files::types::DECIMAL_DIGITS_MAX;
+
+/// A sum for each group.
+#[derive(Debug)]
+pub(crate) enum Sums {
+    /// Of whole numbers, or of the digits of decimals.
+    Exact(Vec<WideSum>),
+    Float {
+        sums: Vec<FloatSum>,
+        /// How many of them are [`FloatSum::Many`].
+        many: usize,
+    },
+}
+
+impl Sums {
+    pub(super) fn exact() -> Self {
+        Self::Exact(Vec::new())
+    }
+
+    pub(super) fn float() -> Self {
+        Self::Float { sums: Vec::new(), many: 0 }
+    }
+
+    pub(super) fn resize(&mut self, groups: usize) {
+        match self {
+            Self::Exact(sums) => sums.resize(groups, WideSum::default()),
+            Self::Float { sums, .. } => sums.resize_with(groups, FloatSum::default),
+        }
+    }
+
+    pub(super) fn update(&mut self, members: Members<'_>, values: &ArrayRef) {
+        match self {
+            Self::Exact(sums) => match values.as_primitive_opt::<Int64Type>() {
+                Some(values) => members.each(values, |group, v| sums[group].add(v.into())),
+                None => {
+                    let values = values.as_primitive::<Decimal128Type>();
+                    members.each(values, |group, v| sums[group].add(v));
+                }
+            },
+            Self::Float { sums, many } => {
+                let values = values.as_primitive::<Float64Type>();
+                members.each(values, |group, v| *many += usize::from(sums[group].add(v)));
+            }
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: Self, groups: &[u32]) {
+        match (self, other) {
+            (Self::Exact(sums), Self::Exact(more)) => {
+                groups.iter().zip(more).for_each(|(g, more)| sums[*g as usize].merge(more));
+            }
+            (Self::Float { sums, many }, Self::Float { sums: more, .. }) => {
+                for (group, more) in groups.iter().zip(more) {
+                    *many += usize::from(sums[*group as usize].merge(more));
+                }
+            }
+            // states of one aggregate are of one kind
+            _ => {}
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Exact(sums) => size_of_val(&sums[..]),
+            Self::Float { sums, many } => size_of_val(&sums[..]) + many * size_of::<ExactSum>(),
+        }
+    }
+
+    /// The sum of each group that has values, of the type `to`; null of the others.
+    pub(super) fn sums(&self, counts: &[i64], to: &DataType) -> Result<ArrayRef, Problem> {
+        match self {
+            Self::Exact(sums) => {
+                let sums = sums.iter().zip(counts).map(|(sum, count)| match count {
+                    0 => Ok(None),
+                    _ => sum.value().map(Some).ok_or_else(|| overflow("sum")),
+                });
+                decimals(sums.collect::<Result<_, _>>()?, to)
+            }
+            Self::Float { sums, .. } => floats(sums, counts, "sum", |sum, _| sum),
+        }
+    }
+
+    /// As [`sums`](Self::sums), divided by the number of values; `scale` is that of the digits
+    /// that were added.
+    pub(super) fn averages(
+        &self,
+        counts: &[i64],
+        scale: Option<u8>,
+        to: &DataType,
+    ) -> Result<ArrayRef, Problem> {
+        match self {
+            Self::Exact(sums) => {
+                let to_scale = exact_scale(to).unwrap_or(0);
+                let power = u32::from(to_scale - scale.unwrap_or(0).min(to_scale));
+                let average = |(sum, count): (&WideSum, &i64)| match count {
+                    0 => Ok(None),
+                    _ => {
+                        let sum = sum.value().ok_or_else(|| overflow("avg"))?;
+                        Ok::<_, Problem>(Some(quotient(sum, power, i128::from(*count))?))
+                    }
+                };
+                decimals(sums.iter().zip(counts).map(average).collect::<Result<_, _>>()?, to)
+            }
+            #[expect(clippy::cast_precision_loss, reason = "a count of records is far below 2^53")]
+            Self::Float { sums, .. } => {
+                floats(sums, counts, "avg", |sum, count| sum / count as f64)
+            }
+        }
+    }
+}
+
+fn overflow(function: &str) -> Problem {
+    Problem(format!("out of range: overflow of {function}"))
+}
+
+fn decimals(digits: Vec<Option<i128>>, to: &DataType) -> Result<ArrayRef, Problem> {
+    let scale = exact_scale(to).unwrap_or(0);
+    let array = Decimal128Array::from(digits)
+        .with_precision_and_scale(DECIMAL_DIGITS_MAX, scale.cast_signed())?;
+    array.validate_decimal_precision(DECIMAL_DIGITS_MAX)?;
+    Ok(Arc::new(array))
+}
+
+fn floats(
+    sums: &[FloatSum],
+    counts: &[i64],
+    function: &str,
+    value_of: impl Fn(f64, i64) -> f64,
+) -> Result<ArrayRef, Problem> {
+    let values = sums.iter().zip(counts).map(|(sum, count)| {
+        if *count == 0 {
+            return Ok(None);
+        }
+        let sum = sum.to_exact();
+        let value = value_of(sum.value(), *count);
+        if value.is_infinite() && !sum.has_special() {
+            return Err(overflow(function));
+        }
+        Ok(Some(value))
+    });
+    Ok(Arc::new(values.collect::<Result<Float64Array, _>>()?))
+}
+
+/// A sum of 128-bit numbers that may leave their range on the way: whether it does would depend
+/// on the order.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct WideSum {
+    low: i128,
+    /// Multiples of 2¹²⁸.
+    wraps: i64,
+}
+
+impl WideSum {
+    fn add(&mut self, value: i128) {
+        let (low, wrapped) = self.low.overflowing_add(value);
+        self.low = low;
+        if wrapped {
+            self.wraps += if value < 0 { -1 } else { 1 };
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.add(other.low);
+        self.wraps += other.wraps;
+    }
+
+    fn value(self) -> Option<i128> {
+        (self.wraps == 0).then_some(self.low)
+    }
+}
+
+/// The exact sum of floats. Most groups are small: a few values are kept as they are.
+#[derive(Debug)]
+pub(crate) enum FloatSum {
+    Few { values: [f64; Self::FEW], count: usize },
+    Many(Box<ExactSum>),
+}
+
+impl Default for FloatSum {
+    fn default() -> Self {
+        Self::Few { values: [0.0; Self::FEW], count: 0 }
+    }
+}
+
+impl FloatSum {
+    const FEW: usize = 4;
+
+    /// Adds one value; whether this made many of few.
+    fn add(&mut self, value: f64) -> bool {
+        match self {
+            Self::Many(sum) => sum.add(value),
+            Self::Few { values, count } => match values.get_mut(*count) {
+                Some(place) => {
+                    *place = value;
+                    *count += 1;
+                }
+                None => {
+                    let mut sum = self.to_exact();
+                    sum.add(value);
+                    *self = Self::Many(Box::new(sum));
+                    return true;
+                }
+            },
+        }
+        false
+    }
+
+    /// Adds all that another sum holds; whether this made many of few.
+    fn merge(&mut self, other: Self) -> bool {
+        match (&mut *self, other) {
+            (_, Self::Few { values, count }) => {
+                let grown = values[..count].iter().filter(|value| self.add(**value));
+                grown.count() > 0
+            }
+            (Self::Many(sum), Self::Many(more)) => {
+                sum.merge(&more);
+                false
+            }
+            (Self::Few { .. }, Self::Many(mut sum)) => {
+                sum.merge(&self.to_exact());
+                *self = Self::Many(sum);
+                true
+            }
+        }
+    }
+
+    fn to_exact(&self) -> ExactSum {
+        match self {
+            Self::Many(sum) => ExactSum::clone(sum),
+            Self::Few { values, count } => {
+                let mut sum = ExactSum::default();
+                values[..*count].iter().for_each(|value| sum.add(*value));
+                sum
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_may_leave_the_range_on_the_way() {
+        let mut sum = WideSum::default();
+        [i128::MAX, i128::MAX, -i128::MAX].into_iter().for_each(|value| sum.add(value));
+        assert_eq!(sum.value(), Some(i128::MAX));
+        sum.add(1);
+        assert_eq!(sum.value(), None);
+        let mut other = WideSum::default();
+        other.add(-2);
+        sum.merge(other);
+        assert_eq!(sum.value(), Some(i128::MAX - 1));
+    }
+
+    #[test]
+    fn few_floats_and_many_have_one_sum() {
+        let values = [1e100, 1.0, -1e100, 0.5, 0.25, f64::MAX, f64::MAX, -f64::MAX, -f64::MAX];
+        for count in 0..=values.len() {
+            let (mut all, mut left, mut right) =
+                (FloatSum::default(), FloatSum::default(), FloatSum::default());
+            values[..count].iter().for_each(|value| {
+                all.add(*value);
+            });
+            values[..count / 2].iter().for_each(|value| {
+                left.add(*value);
+            });
+            values[count / 2..count].iter().for_each(|value| {
+                right.add(*value);
+            });
+            left.merge(right);
+            assert_eq!(all.to_exact().value(), left.to_exact().value());
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Numbers for distinct keys: the first key is 0, the next that differs 1, and so on.
+//!
+//! Keys are equal exactly where `IS NOT DISTINCT FROM` says so: NULL is a key like any other. Where
+//! the values of a key fit a few words, they are those ([`packed`]), else bytes in Arrow's row format
+//! ([`rows`]).
+
+mod packed;
+mod rows;
+
+use std::fmt;
+
+use ahash::RandomState;
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use crate::expr::numeric;
+use packed::PackedKeys;
+use rows::RowKeys;
+
+/// The keys seen so far.
+#[derive(Debug)]
+pub(crate) struct KeyTable(Box<dyn Keys>);
+
+/// Keys of one representation.
+trait Keys: fmt::Debug + Send {
+    fn len(&self) -> usize;
+
+    fn intern(&mut self, columns: &[ArrayRef], numbers: &mut Vec<u32>) -> Result<(), ArrowError>;
+
+    fn columns(&self, keys: &[u32]) -> Result<Vec<ArrayRef>, ArrowError>;
+
+    fn memory_bytes(&self) -> usize;
+}
+
+impl KeyTable {
+    /// A table of keys with values of these types.
+    pub(crate) fn new(types: impl IntoIterator<Item = DataType>) -> Result<Self, ArrowError> {
+        let types: Vec<DataType> = types.into_iter().collect();
+        Ok(Self(match packed::words_of(&types) {
+            Some(1) => Box::new(PackedKeys::<1>::new(types)),
+            Some(2) => Box::new(PackedKeys::<2>::new(types)),
+            Some(3) => Box::new(PackedKeys::<3>::new(types)),
+            Some(4) => Box::new(PackedKeys::<4>::new(types)),
+            _ => Box::new(RowKeys::new(types)?),
+        }))
+    }
+
+    /// Number of keys.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Adds to `numbers` the number of each row's key; a key that was not there gets the next one.
+    ///
+    /// # Errors
+    /// More than 2³² keys, or a type that has no rows.
+    pub(crate) fn intern(
+        &mut self,
+        columns: Vec<ArrayRef>,
+        numbers: &mut Vec<u32>,
+    ) -> Result<(), ArrowError> {
+        let columns: Vec<_> = columns.into_iter().map(numeric::comparable).collect();
+        self.0.intern(&columns, numbers)
+    }
+
+    /// The numbers of all keys.
+    pub(crate) fn numbers(&self) -> Vec<u32> {
+        (0..self.len()).filter_map(|number| u32::try_from(number).ok()).collect()
+    }
+
+    /// The values of some keys, one array for each column.
+    pub(crate) fn columns(&self, keys: &[u32]) -> Result<Vec<ArrayRef>, ArrowError> {
+        self.0.columns(keys)
+    }
+
+    /// Bytes of memory that its keys take, about.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.0.memory_bytes()
+    }
+}
+
+/// Where the numbers of keys are, by the hashes of those.
+#[derive(Debug, Default)]
+struct Slots {
+    table: HashTable<Slot>,
+    hasher: RandomState,
+}
+
+/// Half of the hash is enough to tell most keys apart without a look at them, and to move slots.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    hash: u32,
+    number: u32,
+}
+
+impl Slot {
+    fn spread(hash: u32) -> u64 {
+        // the golden ratio, by which neighbours come to lie apart
+        u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+}
+
+impl Slots {
+    /// The number of a key by its hash and by what tells the key with a number from it; `next` where
+    /// it is new.
+    #[inline]
+    fn number(
+        &mut self,
+        hash: u64,
+        next: usize,
+        is_same: impl Fn(usize) -> bool,
+    ) -> Result<u32, ArrowError> {
+        let hash = (hash >> 32) as u32;
+        let is_same = |slot: &Slot| slot.hash == hash && is_same(slot.number as usize);
+        match self.table.entry(Slot::spread(hash), is_same, |slot| Slot::spread(slot.hash)) {
+            Entry::Occupied(slot) => Ok(slot.get().number),
+            Entry::Vacant(vacant) => {
+                let number = u32::try_from(next).map_err(|_too_many| {
+                    ArrowError::ComputeError("more than 2^32 keys".to_owned())
+                })?;
+                vacant.insert(Slot { hash, number });
+                Ok(number)
+            }
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.table.allocation_size()
+    }
+}
+
+/// Byte strings that differ, one behind another.
+#[derive(Debug, Default)]
+struct Strings {
+    slots: Slots,
+    bytes: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Strings {
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn intern(&mut self, string: &[u8]) -> Result<u32, ArrowError> {
+        let Self { slots, bytes, ends } = self;
+        let hash = slots.hasher.hash_one(string);
+        let number = slots.number(hash, ends.len(), |number| at(bytes, ends, number) == string)?;
+        if number as usize == ends.len() {
+            bytes.extend_from_slice(string);
+            ends.push(bytes.len());
+        }
+        Ok(number)
+    }
+
+    fn at(&self, number: u32) -> &[u8] {
+        at(&self.bytes, &self.ends, number as usize)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.slots.memory_bytes()
+            + self.bytes.capacity()
+            + self.ends.capacity() * size_of::<usize>()
+    }
+}
+
+fn at<'b>(bytes: &'b [u8], ends: &[usize], number: usize) -> &'b [u8] {
+    let start = if number == 0 { 0 } else { ends[number - 1] };
+    &bytes[start..ends[number]]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Whether a key of an index is the cheaper way to the records that a Select wants.
+//!
+//! WHERE leaves ranges of a key, whose records are read and all else is not. If ORDER BY asks for the
+//! first few rows in the order of a key, and WHERE says nothing beyond a range of it, those are at one
+//! end of the range: only they are read, with all that are equal to the last of them, and sorted as
+//! ever. Records are read in the order of the file, those that are near one another together.
+
+use super::search::Search;
+use crate::expr::ExprKind;
+use crate::gather::sort_order::SortOrder;
+use crate::index::{AT_ONCE_MAX, End, Entries, Entry, Index, Key, KeyRange};
+use crate::plan::{Bound, Conjunct};
+use sift_files::io::extent::Extent;
+use sift_files::io::waiting::may_wait;
+use sift_files::statistics::PruningStatistics;
+
+/// Places of records that are looked up at most: 10 MB of them.
+const PLACES_MAX: usize = 256 << 10;
+
+/// Bytes between two records that are read sooner than left out.
+const GAP_BYTES_MAX: u64 = 4 << 10;
+
+/// A key that is used.
+#[derive(Debug)]
+pub(crate) struct Keyed {
+    pub(crate) name: String,
+    /// Records that are not read since it tells so.
+    pub(crate) pruned: u64,
+    /// Whether entries are left out at the start of the key, and at its end.
+    pub(crate) head: bool,
+    pub(crate) tail: bool,
+    /// Whether the order was that of the key.
+    pub(crate) ordered: bool,
+}
+
+impl Keyed {
+    /// By the key of the index with the least to read, if one beats reading `bytes_max` in one go,
+    /// where a run of records apart from others costs as much as `apart_bytes` more. A damaged key
+    /// is none. With what is to be read, in the order of the file.
+    pub(super) fn of(
+        plan: &Bound,
+        index: &Index,
+        statistics: &dyn PruningStatistics,
+        bytes_max: u64,
+        apart_bytes: u64,
+    ) -> Option<(Self, Vec<Extent>)> {
+        let sound = sound_conjuncts(plan, statistics);
+        let (mut best, mut bytes_max) = (None, bytes_max);
+        for key in index.keys() {
+            let request = Request { plan, key, sound, bytes_max, apart_bytes };
+            if let Some((keyed, extents, bytes)) = request.keyed(index.record_count()) {
+                best = Some((keyed, extents));
+                bytes_max = bytes;
+            }
+        }
+        best
+    }
+}
+
+/// How many of the first conjuncts cannot fail for a record of the index.
+fn sound_conjuncts(plan: &Bound, statistics: &dyn PruningStatistics) -> usize {
+    let decodes = |column: &usize| {
+        let known = statistics.column(*column);
+        known.is_some_and(|known| known.decodes.count_set_bits() == known.decodes.len())
+    };
+    let is_sound =
+        |conjunct: &&Conjunct| !conjunct.expr.is_fallible() && conjunct.columns.iter().all(decodes);
+    plan.conjuncts.iter().take_while(is_sound).count()
+}
+
+/// One key, and what it has to beat.
+struct Request<'a> {
+    plan: &'a Bound,
+    key: &'a Key,
+    /// So many of the first conjuncts cannot fail.
+    sound: usize,
+    bytes_max: u64,
+    apart_bytes: u64,
+}
+
+impl Request<'_> {
+    /// What of `records` the key leaves to be read, and the bytes that it costs.
+    fn keyed(&self, records: u64) -> Option<(Keyed, Vec<Extent>, u64)> {
+        let search = Search::of(&self.plan.conjuncts[..self.sound], self.key);
+        let top = self.top(&search);
+        let ordered = top.is_some();
+        let places = match top {
+            Some(places) => places,
+            None if search.head || search.tail => self.places(&search.ranges)?,
+            None => return None,
+        };
+        let extents = joined(places);
+        let cost = |extent: &Extent| extent.byte_len().saturating_add(self.apart_bytes);
+        let cost = extents.iter().map(cost).fold(0, u64::saturating_add);
+        let read: u64 = extents.iter().filter_map(|extent| extent.records).sum();
+        let keyed = Keyed {
+            name: self.key.spec.name.clone(),
+            pruned: records.saturating_sub(read),
+            head: search.head,
+            tail: search.tail,
+            ordered,
+        };
+        (cost < self.bytes_max).then_some((keyed, extents, cost))
+    }
+
+    /// Records that it pays to read at most, if each were apart.
+    fn places_max(&self) -> u64 {
+        (self.bytes_max / self.apart_bytes.max(1)).min(PLACES_MAX as u64)
+    }
+
+    /// Where the records of some ranges are.
+    fn places(&self, ranges: &[KeyRange]) -> Option<Vec<Extent>> {
+        // a page more at either end, of which hardly any may be wanted
+        let slack = 1024 * ranges.len() as u64;
+        let entries: Vec<_> = ranges.iter().map(|range| self.key.entries(range)).collect();
+        let most: u64 = entries.iter().map(Entries::count_max).sum();
+        let is_long = most > AT_ONCE_MAX && !may_wait();
+        if is_long || most > self.places_max().saturating_add(slack) {
+            return None;
+        }
+        let mut places = Vec::new();
+        for entries in entries {
+            entries.read(PLACES_MAX, &mut places).ok()?;
+        }
+        Some(places)
+    }
+
+    /// Where the records are that may be in the answer, where the first of an order are wanted that is
+    /// that of the key.
+    fn top(&self, search: &Search) -> Option<Vec<Extent>> {
+        let order = self.plan.rows.order.as_ref().filter(|order| order.is_late())?;
+        let [range] = search.ranges.as_slice() else { return None };
+        if self.plan.rows.grouping.is_some()
+            || order.distinct > 0
+            || search.implied.len() < self.plan.conjuncts.len()
+        {
+            return None;
+        }
+        let (end, columns) = self.end(order, search.pinned)?;
+        let wanted = order.rows_max?;
+        let top = self.key.top(range, end, wanted, columns, self.places_max()).ok()?;
+        Some(top?.iter().map(Entry::extent).collect())
+    }
+
+    /// At which end of the key the order begins, and how many of its columns it is of, where the
+    /// first `pinned` have one value.
+    fn end(&self, order: &SortOrder, pinned: usize) -> Option<(End, usize)> {
+        let columns = self.key.spec.columns.get(pinned..)?;
+        let mut end = None;
+        for (place, key) in order.keys.iter().enumerate() {
+            let column = columns.get(place)?;
+            let item = self.plan.rows.items.get(key.item)?;
+            if item.expr.kind != ExprKind::Column(column.column) {
+                return None;
+            }
+            let options = column.options();
+            let this = match (key.options.descending, key.options.nulls_first) {
+                way if way == (options.descending, options.nulls_first) => End::Head,
+                way if way == (!options.descending, !options.nulls_first) => End::Tail,
+                _ => return None,
+            };
+            if *end.get_or_insert(this) != this {
+                return None;
+            }
+        }
+        Some((end?, pinned + order.keys.len()))
+    }
+}
+
+/// Records in the order of the file, those that are near one another in one extent.
+fn joined(mut places: Vec<Extent>) -> Vec<Extent> {
+    places.sort_unstable_by_key(|place| place.first_record);
+    let mut joined: Vec<Extent> = Vec::new();
+    for place in places {
+        match joined.last_mut() {
+            Some(last) if place.bytes.start.saturating_sub(last.bytes.end) <= GAP_BYTES_MAX => {
+                last.extend_to(&place);
+            }
+            _ => joined.push(place),
+        }
+    }
+    joined
+}

@@ -1,0 +1,370 @@
+//! A morsel: the pure work of a scan. Reads a piece of the file, keeps the records that the
+//! predicate keeps, decodes the other columns for those only, and projects or aggregates them.
+//!
+//! A record that cannot be decoded or computed ends the answer exactly there: the records before
+//! it are selected as if the block ended, so that an answer does not depend on how a file is
+//! divided, and LIMIT may be met before the fault is.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::BooleanArray;
+use arrow::compute::concat_batches;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+
+use super::selection::Selection;
+use super::tail::{Gather, Tail};
+use crate::expr::Item;
+use crate::expr::problem::Problem;
+use crate::gather::group::{GroupError, GroupTable, Grouping};
+use crate::gather::sort::Sorter;
+use crate::gather::sort_order::SortOrder;
+use crate::gather::stop::Stop;
+use crate::plan::{Bound, Plan};
+use crate::{Error, ErrorKind, Result};
+use sift_files::block::Block;
+use sift_files::cancel;
+use sift_files::cancel::Cancel;
+use sift_files::feed::{Feed, Origin, Place};
+
+/// Smaller batches are put together until they have so many records.
+pub(crate) const BATCH_RECORDS_MIN: usize = 4096;
+
+/// A unit of parallel work.
+#[derive(Debug)]
+pub struct Morsel {
+    pub(crate) work: Work,
+    pub(crate) cancel: Cancel,
+}
+
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// A piece of the file.
+    Read(Read),
+    /// The next batch of what was gathered.
+    Finish(Box<Tail>),
+}
+
+/// What a piece of the file is read with; which one, the feed tells.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) plan: Plan,
+    pub(crate) feed: Arc<Feed>,
+    pub(crate) gather: Arc<Gather>,
+}
+
+/// What came of a morsel; errors are inside.
+#[derive(Debug)]
+pub struct Outcome(pub(crate) Done);
+
+#[derive(Debug)]
+pub(crate) enum Done {
+    Read(Piece),
+    Finish { tail: Box<Tail>, result: Result<Option<RecordBatch>>, time: Duration },
+}
+
+/// What came of a piece of the file.
+#[derive(Debug, Default)]
+pub(crate) struct Piece {
+    /// The turn that it had; `None` when none was left, or the scan was cancelled before.
+    pub(crate) turn: Option<u64>,
+    /// Where its records come from, where its turn tells.
+    pub(crate) origin: Option<Origin>,
+    /// Those in the view.
+    pub(crate) records: u64,
+    /// Records that the view's row filter could not decide about.
+    pub(crate) undecided: u64,
+    pub(crate) bytes: u64,
+    pub(crate) selected: u64,
+    pub(crate) batches: Vec<RecordBatch>,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) time: Duration,
+}
+
+/// What ends the answer behind the batches of a piece.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A record; its index counts those in the view from the start of the turn.
+    Record(Stop),
+    /// Where a record ends is not known; its index is as above.
+    Delimiting(Stop),
+    /// The file, or what the query may take.
+    Query(Error),
+}
+
+impl Morsel {
+    /// Reads, filters and projects, or finishes what was gathered. Never panics, never waits for a
+    /// peer.
+    pub fn run(self) -> Outcome {
+        let start = Instant::now();
+        let Self { work, cancel } = self;
+        cancel.during(|| {
+            Outcome(match work {
+                Work::Read(read) => Done::Read(read.run(start)),
+                Work::Finish(mut tail) => {
+                    let result = tail.next();
+                    Done::Finish { tail, result, time: start.elapsed() }
+                }
+            })
+        })
+    }
+}
+
+impl Read {
+    fn run(self, start: Instant) -> Piece {
+        if cancel::look().is_err() {
+            return Piece::default();
+        }
+        let mut reader = Reader::new(self.plan.bound(), &self.gather);
+        let turn = self.feed.next(&mut |place, block| {
+            if cancel::look().is_err() {
+                return ControlFlow::Break(());
+            }
+            reader.block(place, block)
+        });
+        let mut piece = reader.finish();
+        let Some(turn) = turn else { return piece };
+        compact(&mut piece.batches);
+        piece.turn = Some(turn.number);
+        piece.origin = turn.origin;
+        piece.bytes = turn.bytes;
+        // what could not be read is no fault of a record
+        if let Err(error) = turn.result {
+            piece.failure = Some(Failure::Query(error.into()));
+        }
+        piece.time = start.elapsed();
+        piece
+    }
+}
+
+/// Puts the few records of many blocks together here, where threads are many, and not where the
+/// outcomes are put in order.
+fn compact(batches: &mut Vec<RecordBatch>) {
+    let records: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    if records < BATCH_RECORDS_MIN
+        && let [first, _, ..] = batches.as_slice()
+        && let Ok(batch) = concat_batches(&first.schema(), &*batches)
+    {
+        *batches = vec![batch];
+    }
+}
+
+/// Why records could not be selected.
+enum Trouble {
+    /// The answer ends before this record of the block.
+    Record(Stop),
+    /// The query takes too much, or what it gathers cannot be written.
+    Query(Error),
+}
+
+impl From<Stop> for Trouble {
+    fn from(stop: Stop) -> Self {
+        Self::Record(stop)
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Query(error)
+    }
+}
+
+/// The work on one piece, block after block.
+struct Reader<'p> {
+    plan: &'p Bound,
+    gather: &'p Gather,
+    /// Taken with the first block.
+    groups: Option<GroupTable>,
+    piece: Piece,
+    /// Records of the turn before the block, whether in the view or not.
+    records_before: u64,
+    /// More records than this are never asked for.
+    selected_max: u64,
+}
+
+impl<'p> Reader<'p> {
+    fn new(plan: &'p Bound, gather: &'p Gather) -> Self {
+        let wanted = plan.limit.map(|limit| limit.saturating_add(plan.offset));
+        let selected_max = wanted.filter(|_| plan.is_streamed()).unwrap_or(u64::MAX);
+        let piece = Piece::default();
+        Self { plan, gather, groups: None, piece, records_before: 0, selected_max }
+    }
+
+    fn finish(self) -> Piece {
+        if let (Some(table), Some(tables)) = (self.groups, &self.gather.groups) {
+            tables.give_back(table);
+        }
+        self.piece
+    }
+
+    fn block(&mut self, place: Place, block: &Block<'_>) -> ControlFlow<()> {
+        let columns = self.plan.source().schema().fields().len();
+        let part = self.plan.source().parts.get(place.file);
+        let constants = part.map_or(&[][..], |part| &part.constants);
+        let mut shown = Selection::new(block, constants, columns);
+        if let Some(filter) = self.plan.view.row_filter() {
+            self.piece.undecided += shown.show(filter);
+        }
+        let mut records = block.records();
+        let mut stop = None;
+        // Each round ends before an earlier record than the last, so this ends.
+        loop {
+            match self.select(place.turn, &shown, records) {
+                Ok(()) => break,
+                Err(Trouble::Record(earlier)) => {
+                    records = earlier.fault.record;
+                    stop = Some(earlier);
+                }
+                Err(Trouble::Query(error)) => {
+                    self.piece.failure = Some(Failure::Query(error));
+                    return ControlFlow::Break(());
+                }
+            }
+        }
+        let records_before = self.piece.records;
+        self.piece.records += shown.count_before(records) as u64;
+        self.records_before += block.records() as u64;
+        if self.piece.selected >= self.selected_max {
+            return ControlFlow::Break(());
+        }
+        self.piece.failure = match (stop, block.fault()) {
+            (None, None) => return ControlFlow::Continue(()),
+            (Some(stop), _) => Some(Failure::Record(stop.behind(records_before, &shown))),
+            (None, Some(fault)) => {
+                let stop = Stop { kind: ErrorKind::Record, fault: fault.clone() };
+                Some(Failure::Delimiting(stop.behind(records_before, &shown)))
+            }
+        };
+        ControlFlow::Break(())
+    }
+
+    /// Selects among the shown records before one of the block, all or nothing.
+    fn select(&mut self, turn: u64, shown: &Selection<'_>, records: usize) -> Result<(), Trouble> {
+        let mut selection = shown.before(records);
+        let mut conjuncts = self.plan.conjuncts.iter().peekable();
+        while let Some(conjunct) = conjuncts.next() {
+            if selection.rows == 0 {
+                return Ok(());
+            }
+            selection.decode(&conjunct.columns)?;
+            let mut mask = selection.holds(conjunct)?;
+            while let Some(conjunct) = conjuncts.next_if(|conjunct| conjunct.joined) {
+                mask = &mask & &selection.holds(conjunct)?;
+            }
+            selection.narrow(&BooleanArray::from(mask))?;
+        }
+        let room = self.selected_max - self.piece.selected;
+        selection.truncate(usize::try_from(room).unwrap_or(usize::MAX));
+        if selection.rows == 0 {
+            return Ok(());
+        }
+        let selected = selection.rows as u64;
+        let rows = &self.plan.rows;
+        let start = turn << 32 | self.records_before;
+        match (&rows.grouping, &rows.order, &self.gather.sorter) {
+            (Some(grouping), ..) => self.group(grouping, &mut selection, start)?,
+            (None, Some(order), Some(sorter)) => {
+                self.sort(order, sorter, selection, start, shown)?;
+            }
+            _ => {
+                selection.decode_for(rows)?;
+                let batch = self.project(&selection, &rows.items)?;
+                self.piece.batches.push(batch);
+            }
+        }
+        self.piece.selected += selected;
+        Ok(())
+    }
+
+    /// Adds the selected records to their groups. `start` is the position of the block's first
+    /// record.
+    fn group(
+        &mut self,
+        grouping: &Grouping,
+        selection: &mut Selection<'_>,
+        start: u64,
+    ) -> Result<(), Trouble> {
+        selection.decode_for(&self.plan.rows)?;
+        let keys = grouping.keys.iter().map(|key| selection.evaluate(&key.expr, &key.text));
+        let keys = keys.collect::<Result<Vec<_>, _>>()?;
+        let arguments = grouping.states().map(|aggregate| selection.argument(aggregate));
+        let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
+        let error = |error| match error {
+            GroupError::Problem(problem) => {
+                Trouble::Query(problem.to_error(self.plan.source().name()))
+            }
+            GroupError::Memory(error) => Trouble::Query(error),
+        };
+        let mut table = match (self.groups.take(), &self.gather.groups) {
+            (Some(table), _) => table,
+            (None, Some(tables)) => tables.take(grouping).map_err(|p| error(p.into()))?,
+            (None, None) => return Ok(()),
+        };
+        let position = |row| start + selection.record(row) as u64;
+        table.update(grouping, selection.rows, keys, &arguments, position).map_err(error)?;
+        self.groups = Some(table);
+        Ok(())
+    }
+
+    /// Gives the selected records to the sorter, as far as they may be in the answer.
+    fn sort(
+        &self,
+        order: &SortOrder,
+        sorter: &Sorter,
+        mut selection: Selection<'_>,
+        start: u64,
+        shown: &Selection<'_>,
+    ) -> Result<(), Trouble> {
+        let items = &self.plan.rows.items;
+        if !order.is_late() {
+            selection.decode_for(&self.plan.rows)?;
+            let batch = selection.sorted_rows(order, items, start)?;
+            return Ok(sorter.push(batch)?);
+        }
+        selection.decode(&order.columns)?;
+        let keys = selection.keys(order, items)?;
+        let positions = selection.positions(start);
+        let problem =
+            |problem: Problem| Trouble::Query(problem.to_error(self.plan.source().name()));
+        if let Some(mask) = sorter.candidates(&keys, &positions).map_err(problem)? {
+            selection.narrow(&mask)?;
+        }
+        if selection.rows == 0 {
+            return Ok(());
+        }
+        let whole = selection
+            .decode_for(&self.plan.rows)
+            .and_then(|()| selection.sorted_rows(order, items, start));
+        if let Ok(batch) = whole {
+            return Ok(sorter.push(batch)?);
+        }
+        for row in 0..selection.rows {
+            let mut one = selection.only(row);
+            let keys = one.keys(order, items)?;
+            let batch =
+                one.decode_for(&self.plan.rows).and_then(|()| one.sorted_rows(order, items, start));
+            let batch = match batch {
+                Ok(batch) => batch,
+                Err(stop) => {
+                    let position = start + one.record(0) as u64;
+                    let stop = stop.behind(self.piece.records, shown);
+                    sorter.push_fault(&keys, position, stop).map_err(problem)?;
+                    one.row_without_values(order, &keys, start)?
+                }
+            };
+            sorter.push(batch)?;
+        }
+        Ok(())
+    }
+
+    fn project(&self, selection: &Selection<'_>, items: &[Item]) -> Result<RecordBatch, Stop> {
+        let columns = items
+            .iter()
+            .map(|item| selection.evaluate(&item.expr, &item.text))
+            .collect::<Result<Vec<_>, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(selection.rows));
+        RecordBatch::try_new_with_options(Arc::clone(&self.plan.schema), columns, &options)
+            .map_err(|error| selection.stop(0, &Problem::from(error), "the projection"))
+    }
+}

@@ -1,0 +1,377 @@
+//! The records of a block that are still wanted, and what is decoded and computed of them.
+
+use std::cell::OnceCell;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt64Array, new_null_array};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::filter;
+use arrow::record_batch::RecordBatch;
+
+use crate::expr::eval::Input;
+use crate::expr::problem::Problem;
+use crate::expr::{Expr, Item, eval};
+use crate::gather::aggregate::Aggregate;
+use crate::gather::group::Argument;
+use crate::gather::sort_order::SortOrder;
+use crate::gather::stop::Stop;
+use crate::plan::view::RowFilter;
+use crate::plan::{Conjunct, Plan};
+use crate::{Error, ErrorKind, plan};
+use sift_files::block::Block;
+use sift_files::cancel::spend;
+use sift_files::feed::Origin;
+use sift_files::record::{RecordFault, Rows};
+
+/// The records of a block that are still wanted, and what is decoded of them.
+#[derive(Clone)]
+pub(crate) struct Selection<'b> {
+    block: &'b Block<'b>,
+    /// Of the last columns of the source: the same for every record.
+    constants: &'b [ArrayRef],
+    /// Which records of the block they were before the masks; `None` is every one.
+    before: Option<Vec<u32>>,
+    /// Which of those they are, each among what the one before it left.
+    masks: Vec<BooleanBuffer>,
+    /// What comes of both, once somebody has asked.
+    indices: OnceCell<Vec<u32>>,
+    pub(crate) rows: usize,
+    /// By column of the source.
+    columns: Vec<Option<ArrayRef>>,
+}
+
+impl<'b> Selection<'b> {
+    /// All of them.
+    pub(crate) fn new(block: &'b Block<'b>, constants: &'b [ArrayRef], columns: usize) -> Self {
+        let (masks, indices) = (Vec::new(), OnceCell::new());
+        let (rows, columns) = (block.records(), vec![None; columns]);
+        Self { block, constants, before: None, masks, indices, rows, columns }
+    }
+
+    /// Which records of the block they are; `None` is every one.
+    fn indices(&self) -> Option<&[u32]> {
+        let Some((first, masks)) = self.masks.split_first() else { return self.before.as_deref() };
+        Some(self.indices.get_or_init(|| {
+            let places = first.set_indices_u32();
+            let mut indices: Vec<u32> = match &self.before {
+                None => places.collect(),
+                Some(before) => places.map(|place| before[place as usize]).collect(),
+            };
+            for mask in masks {
+                indices = mask.set_indices_u32().map(|place| indices[place as usize]).collect();
+            }
+            indices
+        }))
+    }
+
+    /// As [`indices`](Self::indices), taken out of it.
+    fn take_indices(&mut self) -> Option<Vec<u32>> {
+        self.indices();
+        self.masks.clear();
+        self.indices.take().or_else(|| self.before.take())
+    }
+
+    /// Those of them that come before a record of the block.
+    pub(crate) fn before(&self, record: usize) -> Self {
+        let mut earlier = self.clone();
+        earlier.truncate(self.count_before(record));
+        earlier
+    }
+
+    /// How many of them come before a record of the block.
+    pub(crate) fn count_before(&self, record: usize) -> usize {
+        match self.indices() {
+            None => record.min(self.rows),
+            Some(indices) => indices.partition_point(|index| (*index as usize) < record),
+        }
+    }
+
+    /// Keeps the records of the block that a row filter shows; gives the number of those that it
+    /// has no value for, which are not shown.
+    pub(crate) fn show(&mut self, filter: &RowFilter) -> u64 {
+        if self.try_show(filter).is_ok() {
+            return 0;
+        }
+        let (mut shown, mut undecided) = (Vec::new(), 0);
+        let records = u32::try_from(self.block.records()).unwrap_or(u32::MAX);
+        self.search(filter, 0..records, &mut shown, &mut undecided);
+        *self = self.of(shown);
+        undecided
+    }
+
+    /// Adds those of `records` that the filter shows, halving as long as one has no value: each
+    /// costs a logarithm of decodings at most, however many they are.
+    fn search(
+        &self,
+        filter: &RowFilter,
+        records: Range<u32>,
+        shown: &mut Vec<u32>,
+        undecided: &mut u64,
+    ) {
+        if spend(records.len()).is_err() {
+            return;
+        }
+        let mut part = self.of(records.clone().collect());
+        match part.try_show(filter) {
+            Ok(()) => shown.extend(part.take_indices().into_iter().flatten()),
+            Err(Undecided) if records.len() <= 1 => *undecided += records.len() as u64,
+            Err(Undecided) => {
+                let middle = records.start + (records.end - records.start) / 2;
+                self.search(filter, records.start..middle, shown, undecided);
+                self.search(filter, middle..records.end, shown, undecided);
+            }
+        }
+    }
+
+    /// These records of the same block, nothing decoded.
+    fn of(&self, indices: Vec<u32>) -> Self {
+        let rows = indices.len();
+        Self {
+            before: Some(indices),
+            rows,
+            ..Self::new(self.block, self.constants, self.columns.len())
+        }
+    }
+
+    /// Keeps the records that a row filter shows, if it has a value for each.
+    fn try_show(&mut self, filter: &RowFilter) -> Result<(), Undecided> {
+        self.decode(&filter.columns).map_err(|_not_told| Undecided)?;
+        let input = Input { columns: &self.columns, rows: self.rows };
+        let mask = eval::evaluate(&filter.expr, input).map_err(|_not_told| Undecided)?;
+        self.narrow(mask.as_boolean()).map_err(|_not_told| Undecided)
+    }
+
+    /// Decodes what is missing of `columns`.
+    pub(crate) fn decode(&mut self, columns: &[usize]) -> Result<(), Stop> {
+        let missing: Vec<usize> =
+            columns.iter().copied().filter(|column| self.columns[*column].is_none()).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let first_constant = self.columns.len() - self.constants.len();
+        let (of_block, constant): (Vec<usize>, Vec<usize>) =
+            missing.into_iter().partition(|column| *column < first_constant);
+        let rows = self.indices().map_or(Rows::All, Rows::Selected);
+        let arrays = self
+            .block
+            .decode(&of_block, rows)
+            .map_err(|fault| Stop { kind: ErrorKind::Record, fault })?;
+        for (column, array) in of_block.into_iter().zip(arrays) {
+            self.columns[column] = Some(array);
+        }
+        for column in constant {
+            let value = &self.constants[column - first_constant];
+            let values = eval::repeated(value, self.rows)
+                .map_err(|problem| self.stop(0, &problem, "a column of the file's name"))?;
+            self.columns[column] = Some(values);
+        }
+        Ok(())
+    }
+
+    /// Decodes what is missing of the columns that rows are made of. If they are all columns, the
+    /// records may have nothing else.
+    pub(crate) fn decode_for(&mut self, made: &plan::Rows) -> Result<(), Stop> {
+        self.decode(&made.columns)?;
+        if !made.has_all {
+            return Ok(());
+        }
+        let rows = self.indices().map_or(Rows::All, Rows::Selected);
+        let listed = self.block.check_listed(rows);
+        listed.map_err(|fault| Stop { kind: ErrorKind::Record, fault })
+    }
+
+    pub(crate) fn evaluate(&self, expr: &Expr, text: &str) -> Result<ArrayRef, Stop> {
+        let input = Input { columns: &self.columns, rows: self.rows };
+        eval::evaluate(expr, input).map_err(|problem| {
+            let (row, problem) = eval::first_problem(expr, input).unwrap_or((0, problem));
+            self.stop(row, &problem, text)
+        })
+    }
+
+    /// Where a term of WHERE is true. What nothing behind it reads is dropped.
+    pub(crate) fn holds(&mut self, conjunct: &Conjunct) -> Result<BooleanBuffer, Stop> {
+        let mask = self.evaluate(&conjunct.expr, &conjunct.text)?;
+        for column in &conjunct.spent {
+            self.columns[*column] = None;
+        }
+        Ok(eval::is_true(mask.as_boolean()).values().clone())
+    }
+
+    /// Index in the block of a record that is still wanted.
+    pub(crate) fn record(&self, row: usize) -> usize {
+        match self.indices() {
+            None => row,
+            Some(indices) => indices.get(row).map_or(row, |record| *record as usize),
+        }
+    }
+
+    /// The values of an aggregate's argument where its filter holds.
+    pub(crate) fn argument(&self, aggregate: &Aggregate) -> Result<Argument, Stop> {
+        let Some(filter) = &aggregate.filter else {
+            let argument = aggregate.argument.as_ref();
+            let values = argument.map(|expr| self.evaluate(expr, &aggregate.text)).transpose()?;
+            return Ok(Argument { rows: None, values });
+        };
+        let mask = self.evaluate(filter, &aggregate.text)?;
+        let mask = eval::is_true(mask.as_boolean());
+        let rows: Vec<u32> = mask.values().set_indices_u32().collect();
+        let values = match &aggregate.argument {
+            None => None,
+            Some(expr) => {
+                let columns = self.filtered_columns(&mask)?;
+                let input = Input { columns: &columns, rows: rows.len() };
+                Some(eval::evaluate(expr, input).map_err(|problem| {
+                    let (row, problem) = eval::first_problem(expr, input).unwrap_or((0, problem));
+                    let row = rows.get(row).map_or(0, |row| *row as usize);
+                    self.stop(row, &problem, &aggregate.text)
+                })?)
+            }
+        };
+        Ok(Argument { rows: Some(rows), values })
+    }
+
+    /// The values of the order's keys.
+    pub(crate) fn keys(&self, order: &SortOrder, items: &[Item]) -> Result<Vec<ArrayRef>, Stop> {
+        let keys = order.keys.iter().map(|key| &items[key.item]);
+        keys.map(|item| self.evaluate(&item.expr, &item.text)).collect()
+    }
+
+    /// The positions of the records in the file; `start` is that of the block's first.
+    pub(crate) fn positions(&self, start: u64) -> ArrayRef {
+        let positions = (0..self.rows).map(|row| start + self.record(row) as u64);
+        Arc::new(UInt64Array::from_iter_values(positions))
+    }
+
+    /// All items and the positions, for a sorter.
+    pub(crate) fn sorted_rows(
+        &self,
+        order: &SortOrder,
+        items: &[Item],
+        start: u64,
+    ) -> Result<RecordBatch, Stop> {
+        let columns = items.iter().map(|item| self.evaluate(&item.expr, &item.text));
+        let mut columns = columns.collect::<Result<Vec<_>, _>>()?;
+        columns.push(self.positions(start));
+        self.sorter_batch(order, columns)
+    }
+
+    /// As [`sorted_rows`](Self::sorted_rows) of a record that has no values but those of its keys.
+    pub(crate) fn row_without_values(
+        &self,
+        order: &SortOrder,
+        keys: &[ArrayRef],
+        start: u64,
+    ) -> Result<RecordBatch, Stop> {
+        let nulls = order.schema.fields().iter().map(|f| new_null_array(f.data_type(), self.rows));
+        let mut columns: Vec<ArrayRef> = nulls.collect();
+        for (key, values) in order.keys.iter().zip(keys) {
+            columns[key.item] = Arc::clone(values);
+        }
+        if let Some(positions) = columns.last_mut() {
+            *positions = self.positions(start);
+        }
+        self.sorter_batch(order, columns)
+    }
+
+    fn sorter_batch(&self, order: &SortOrder, columns: Vec<ArrayRef>) -> Result<RecordBatch, Stop> {
+        RecordBatch::try_new(Arc::clone(&order.schema), columns)
+            .map_err(|error| self.stop(0, &Problem::from(error), "the projection"))
+    }
+
+    pub(crate) fn stop(&self, row: usize, problem: &Problem, text: &str) -> Stop {
+        let record = self.record(row);
+        let byte = self.block.byte_of(record);
+        let text = format!("{} in `{text}`", problem.0);
+        Stop {
+            kind: ErrorKind::Computation,
+            fault: RecordFault { record, byte, field: None, text },
+        }
+    }
+
+    /// Keeps the records where `mask` is true.
+    pub(crate) fn narrow(&mut self, mask: &BooleanArray) -> Result<(), Stop> {
+        let kept = mask.true_count();
+        if kept == self.rows {
+            return Ok(());
+        }
+        let mask = eval::is_true(mask);
+        self.columns = self.filtered_columns(&mask)?;
+        if let Some(indices) = self.indices.take() {
+            (self.before, self.masks) = (Some(indices), Vec::new());
+        }
+        self.masks.push(mask.values().clone());
+        self.rows = kept;
+        Ok(())
+    }
+
+    fn filtered_columns(&self, mask: &BooleanArray) -> Result<Vec<Option<ArrayRef>>, Stop> {
+        let columns = self.columns.iter();
+        columns
+            .map(|column| column.as_ref().map(|column| filter(column, mask)).transpose())
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.stop(0, &Problem::from(error), "the selection"))
+    }
+
+    /// One of the records.
+    pub(crate) fn only(&self, row: usize) -> Self {
+        let record = u32::try_from(self.record(row)).unwrap_or(u32::MAX);
+        let slice = |column: &Option<ArrayRef>| column.as_ref().map(|column| column.slice(row, 1));
+        Self {
+            before: Some(vec![record]),
+            rows: 1,
+            columns: self.columns.iter().map(slice).collect(),
+            ..Self::new(self.block, self.constants, 0)
+        }
+    }
+
+    pub(crate) fn truncate(&mut self, rows: usize) {
+        if self.rows <= rows {
+            return;
+        }
+        self.before = Some(match self.take_indices() {
+            Some(mut indices) => {
+                indices.truncate(rows);
+                indices
+            }
+            None => (0..rows).filter_map(|record| u32::try_from(record).ok()).collect(),
+        });
+        for column in self.columns.iter_mut().flatten() {
+            *column = column.slice(0, rows);
+        }
+        self.rows = rows;
+    }
+}
+
+/// A row filter has no value for some record. Which and why is nobody's business.
+struct Undecided;
+
+impl Stop {
+    /// The error for people; the record counts from `origin`.
+    pub(crate) fn to_error(&self, plan: &Plan, origin: &Origin) -> Error {
+        let Origin { file, records_before, gathered } = origin;
+        let file = plan.source().name_of(*file);
+        let (fault, records_before) = match gathered {
+            Some(gathered) => (&self.fault.placed(gathered), 0),
+            None => (&self.fault, *records_before),
+        };
+        let error = match plan.view() {
+            view if view.is_whole() => fault.to_error(file, records_before),
+            // counts the records that the view shows: a byte offset reveals the length of hidden parts
+            view => {
+                let record = records_before + fault.record as u64 + 1;
+                let which = if view.has_all_records() { "" } else { " of those that you may see" };
+                fault.to_error_at(file, &format!("record {record}{which}"))
+            }
+        };
+        Error::from(error).with_kind(self.kind)
+    }
+
+    /// As part of a turn, of which so many records in the view come before the block; `shown` are
+    /// those of the block.
+    pub(crate) fn behind(mut self, records: u64, shown: &Selection<'_>) -> Self {
+        let before = usize::try_from(records).unwrap_or(usize::MAX);
+        self.fault.record = shown.count_before(self.fault.record).saturating_add(before);
+        self
+    }
+}

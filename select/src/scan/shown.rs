@@ -1,0 +1,151 @@
+//! The columns and types of a file from the records that a view shows, if nobody has declared them.
+//!
+//! When a file is opened, its first records determine its columns and types, even if a reader may
+//! not see these records. The number of these records depends on their lengths. Both would reveal
+//! something about hidden records: a hidden text among numbers makes a column a text. So the
+//! columns of a view that is not whole are determined again, from the first [`RECORDS_MAX`] records
+//! that it shows, however long they are. The columns that the row filter reads keep their types,
+//! because other types would change which records it shows. Hidden columns of CSV are texts, and
+//! hidden members of JSON Lines are not columns.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::selection::Selection;
+use crate::Result;
+use crate::plan::file_set;
+use crate::plan::view::View;
+use crate::source::view_cache::ViewKey;
+use crate::source::{Part, Source};
+use sift_files::block::Block;
+use sift_files::cancel::{Stopped, check_wanted};
+use sift_files::data_file::{DataFile, Layout};
+use sift_files::feed::Feed;
+use sift_files::io::waiting::may_wait;
+use sift_files::text::RECORDS_MAX;
+use sift_files::{csv, json};
+
+/// The number of bytes that are read at a time.
+const TURN_BYTES: usize = 1 << 20;
+
+impl View {
+    /// Returns the same view with columns and types from its own records. Without a declaration,
+    /// columns and types come from the first records of a file, which may include hidden records
+    /// and long hidden values. In a view that is not whole, they come from the first 10,000 records
+    /// that the view shows. The columns of the row filter keep their types, and withheld columns
+    /// become texts. This reads the file until it has enough records. The result is cached with the
+    /// open file.
+    ///
+    /// # Errors
+    /// `Io`, `FileChanged`, `Descriptor`; `Unsupported` when the files do not have one schema then.
+    pub fn with_types_of_shown(self) -> Result<Self> {
+        if self.is_whole() || !self.source().infers_types() {
+            return Ok(self);
+        }
+        let source = source(&self)?;
+        self.over(source)
+    }
+}
+
+/// Returns the source of a view, with columns and types from its own records.
+///
+/// # Errors
+/// `Io`, `FileChanged`, `Descriptor`; `Unsupported` when the files do not have one schema.
+fn source(view: &View) -> Result<Source> {
+    let source = view.source();
+    let mut columns = file_set::Columns::default();
+    let mut parts = Vec::with_capacity(source.parts.len());
+    for part in &source.parts {
+        let file = shown_file(view, part)?;
+        columns.add(source.name(), file.name(), &file.schema)?;
+        parts.push(Part { file, index: None, ..part.clone() });
+    }
+    let of_file = source.parts.first().map_or(0, |part| part.file.schema.fields().len());
+    let constants = source.schema().fields().iter().skip(of_file).cloned();
+    Ok(source.with_parts(columns.schema(constants), parts))
+}
+
+fn shown_file(view: &View, part: &Part) -> Result<Arc<DataFile>> {
+    let file = &part.file;
+    if !file.infers_types() {
+        return Ok(Arc::clone(file));
+    }
+    let key = ViewKey {
+        filter: view.row_filter().map(|filter| filter.predicate.clone()),
+        names: view.names().map(<[String]>::to_vec),
+        withheld: view.withheld().to_vec(),
+    };
+    if let Some(shown) = part.views.get(&key) {
+        return Ok(shown);
+    }
+    if !may_wait() {
+        return Err(Stopped.into());
+    }
+    let shown = sampled(view, part)?;
+    part.views.insert(key, Arc::clone(&shown));
+    Ok(shown)
+}
+
+/// Reads a file until a view has shown enough records of it.
+fn sampled(view: &View, part: &Part) -> Result<Arc<DataFile>> {
+    let filter = view.row_filter();
+    let source = view.source().with_parts(Arc::clone(view.source().schema()), vec![part.clone()]);
+    let columns = source.schema().fields().len();
+    let feed = Feed::new(&[Arc::clone(&part.file)], TURN_BYTES);
+    let mut sampler = match &part.file.layout {
+        Layout::Csv(layout) => Sampler::Csv(layout.sampler()),
+        _ => Sampler::Json(json::Sample::default()),
+    };
+    let mut records = 0;
+    while records < RECORDS_MAX
+        && let Some(turn) = feed.next(&mut |_, block| {
+            let mut shown = Selection::new(block, &part.constants, columns);
+            if let Some(filter) = filter {
+                shown.show(filter);
+            }
+            for row in 0..shown.rows.min(RECORDS_MAX - records) {
+                sampler.record(block, shown.record(row));
+            }
+            records += shown.rows.min(RECORDS_MAX - records);
+            match records {
+                RECORDS_MAX => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        })
+    {
+        turn.result?;
+    }
+    // a sample that was cancelled is not used
+    check_wanted()?;
+    if source.changed()? {
+        return Err(source.changed_while_read());
+    }
+    let kept = filter.map_or(&[][..], |filter| &filter.columns);
+    let shows = |name: &str| view.shows(name);
+    let layout = match (sampler, &part.file.layout) {
+        (Sampler::Csv(sampler), Layout::Csv(layout)) => {
+            Layout::Csv(layout.with_types_of(&sampler, kept, shows))
+        }
+        (Sampler::Json(sample), Layout::Json(layout)) => {
+            Layout::Json(layout.with_types_of(part.file.name(), sample, kept, shows)?)
+        }
+        // other formats do not infer types
+        _ => return Ok(Arc::clone(&part.file)),
+    };
+    Ok(Arc::new(part.file.of_view(layout, records > 0)))
+}
+
+enum Sampler {
+    Csv(csv::Sampler),
+    Json(json::Sample),
+}
+
+impl Sampler {
+    fn record(&mut self, block: &Block<'_>, record: usize) {
+        match (self, block) {
+            (Self::Csv(sampler), Block::Csv(block)) => sampler.record(block, record),
+            (Self::Json(sample), Block::Json(block)) => block.sample(record, sample),
+            _ => {}
+        }
+    }
+}

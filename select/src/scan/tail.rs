@@ -1,0 +1,228 @@
+//! What is left to do when every record was seen: groups become rows, rows are put in order.
+//!
+//! [`Gather`] is where morsels leave what cannot go out at once. [`Tail`] makes the rest of the
+//! answer of it, a batch a call.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow::compute::{filter, filter_record_batch};
+
+use super::ScanOptions;
+use crate::budget::Reservation;
+use crate::expr::eval::Input;
+use crate::expr::problem::Problem;
+use crate::expr::{Item, eval};
+use crate::gather::group::{GroupError, GroupTables};
+use crate::gather::key_table::KeyTable;
+use crate::gather::sort::{Merge, MergeError, SORTED_ROWS_MAX, Sorter};
+use crate::plan::Plan;
+use crate::{Error, Result};
+use sift_files::cancel::spend;
+use sift_files::feed::Origin;
+
+/// What the morsels of a scan gather.
+#[derive(Debug)]
+pub(crate) struct Gather {
+    pub(crate) groups: Option<GroupTables>,
+    pub(crate) sorter: Option<Sorter>,
+}
+
+impl Gather {
+    pub(crate) fn new(plan: &Plan, options: &ScanOptions) -> Result<Self> {
+        let order = plan.bound().rows.order.as_ref();
+        let sorter = order
+            .map(|order| Sorter::new(Arc::clone(order), &options.memory, options.spill.clone()));
+        let sorter =
+            sorter.transpose().map_err(|problem| problem.to_error(plan.source().name()))?;
+        let grouping = plan.bound().rows.grouping.as_ref();
+        let groups = grouping.map(|_| GroupTables::new(Arc::clone(&options.memory)));
+        Ok(Self { groups, sorter })
+    }
+}
+
+/// The end of a scan.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    plan: Plan,
+    gather: Arc<Gather>,
+    stage: Stage,
+    /// Where the records of each turn come from.
+    turns: Vec<Origin>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Gathered,
+    Groups(Box<Groups>),
+    Sorted(Box<Merge>),
+    Done,
+}
+
+/// The groups: keys and aggregates, one value each for every group.
+#[derive(Debug)]
+struct Groups {
+    columns: Vec<ArrayRef>,
+    /// Groups, and those of them that have become rows.
+    count: usize,
+    done: usize,
+    /// Rows that were there, where equal ones are kept once.
+    seen: Option<KeyTable>,
+    /// Held until the end.
+    _reservation: Reservation,
+}
+
+impl Tail {
+    /// Of a scan that has seen every record.
+    pub(crate) fn new(plan: Plan, gather: Arc<Gather>, turns: Vec<Origin>) -> Self {
+        Self { plan, gather, stage: Stage::Gathered, turns }
+    }
+
+    /// The next batch of the answer; `None` at its end.
+    ///
+    /// # Errors
+    /// `Computation`, `LimitExceeded`, `Io`, and `Record` for a row of the answer that has no
+    /// values.
+    pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            spend(SORTED_ROWS_MAX)?;
+            self.stage = match std::mem::replace(&mut self.stage, Stage::Done) {
+                Stage::Gathered => match self.groups()? {
+                    Some(groups) => Stage::Groups(Box::new(groups)),
+                    None => self.sorted()?,
+                },
+                Stage::Groups(groups) if groups.done == groups.count => self.sorted()?,
+                Stage::Groups(mut groups) => {
+                    let rows = groups.next(&self.plan).map_err(|problem| self.error(&problem))?;
+                    self.stage = Stage::Groups(groups);
+                    match &self.gather.sorter {
+                        Some(sorter) => sorter.push(rows)?,
+                        None if rows.num_rows() > 0 => return self.visible(&rows).map(Some),
+                        None => {}
+                    }
+                    continue;
+                }
+                Stage::Sorted(mut merge) => {
+                    let Some(batch) = merge.next().map_err(|error| self.failed(error))? else {
+                        return Ok(None);
+                    };
+                    self.stage = Stage::Sorted(merge);
+                    return self.visible(&batch).map(Some);
+                }
+                Stage::Done => return Ok(None),
+            };
+        }
+    }
+
+    fn groups(&self) -> Result<Option<Groups>> {
+        let rows = &self.plan.bound().rows;
+        let (Some(tables), Some(grouping)) = (&self.gather.groups, &rows.grouping) else {
+            return Ok(None);
+        };
+        let table = tables.merge(grouping).map_err(|error| match error {
+            GroupError::Problem(problem) => self.error(&problem),
+            GroupError::Memory(error) => error,
+        })?;
+        let count = table.len();
+        let (columns, reservation) =
+            table.finish(grouping).map_err(|problem| self.error(&problem))?;
+        let types = rows.items[..rows.visible].iter().map(|item| item.expr.data_type.clone());
+        let seen = rows.distinct.then(|| KeyTable::new(types)).transpose();
+        let seen = seen.map_err(|error| self.error(&error.into()))?;
+        Ok(Some(Groups { columns, count, done: 0, seen, _reservation: reservation }))
+    }
+
+    /// The error of a merge. The upper half of a position is the number of its turn.
+    fn failed(&self, error: MergeError) -> Error {
+        match error {
+            MergeError::Row(position, stop) => {
+                let turn = usize::try_from(position >> 32).unwrap_or(usize::MAX);
+                stop.to_error(&self.plan, &self.turns.get(turn).cloned().unwrap_or_default())
+            }
+            MergeError::Other(error) => error,
+        }
+    }
+
+    fn sorted(&self) -> Result<Stage> {
+        let Some(sorter) = &self.gather.sorter else { return Ok(Stage::Done) };
+        Ok(Stage::Sorted(Box::new(sorter.merge(self.plan.bound().offset)?)))
+    }
+
+    /// A batch of all items as one of the answer.
+    fn visible(&self, rows: &RecordBatch) -> Result<RecordBatch> {
+        let columns = rows.columns()[..self.plan.bound().rows.visible].to_vec();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        RecordBatch::try_new_with_options(Arc::clone(self.plan.schema()), columns, &options)
+            .map_err(|error| self.error(&error.into()))
+    }
+
+    fn error(&self, problem: &Problem) -> Error {
+        problem.to_error(self.plan.source().name())
+    }
+}
+
+impl Groups {
+    /// The next rows: all items, and their positions where they are to be sorted.
+    fn next(&mut self, plan: &Plan) -> Result<RecordBatch, Problem> {
+        let bound = plan.bound();
+        let start = self.done;
+        let rows = SORTED_ROWS_MAX.min(self.count - start);
+        self.done += rows;
+        let columns: Vec<Option<ArrayRef>> =
+            self.columns.iter().map(|column| Some(column.slice(start, rows))).collect();
+        let groups = Input { columns: &columns, rows };
+        match &bound.rows.having {
+            None => self.rows(plan, groups, start),
+            Some(having) => {
+                let kept = eval::evaluate_boolean(&having.expr, groups).map_err(in_item(having))?;
+                let kept = eval::is_true(&kept);
+                let columns = columns
+                    .iter()
+                    .map(|column| column.as_ref().map(|column| filter(column, &kept)).transpose())
+                    .collect::<Result<Vec<_>, _>>()?;
+                self.rows(plan, Input { columns: &columns, rows: kept.true_count() }, start)
+            }
+        }
+    }
+
+    fn rows(
+        &mut self,
+        plan: &Plan,
+        groups: Input<'_>,
+        start: usize,
+    ) -> Result<RecordBatch, Problem> {
+        let rows = &plan.bound().rows;
+        let mut columns = rows
+            .items
+            .iter()
+            .map(|item| eval::evaluate(&item.expr, groups).map_err(in_item(item)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(groups.rows));
+        let schema = match &rows.order {
+            None => Arc::clone(plan.schema()),
+            Some(order) => {
+                let start = start as u64;
+                let positions = UInt64Array::from_iter_values(start..start + groups.rows as u64);
+                columns.push(Arc::new(positions));
+                Arc::clone(&order.schema)
+            }
+        };
+        let batch = RecordBatch::try_new_with_options(schema, columns, &options)?;
+        let Some(seen) = &mut self.seen else { return Ok(batch) };
+        let known = seen.len();
+        let mut numbers = Vec::new();
+        seen.intern(batch.columns()[..rows.visible].to_vec(), &mut numbers)?;
+        let mut next = known;
+        let is_new = numbers.into_iter().map(|number| {
+            let is_new = number as usize == next;
+            next += usize::from(is_new);
+            Some(is_new)
+        });
+        Ok(filter_record_batch(&batch, &is_new.collect::<BooleanArray>())?)
+    }
+}
+
+/// Tells where a problem of groups is; there is no record to name.
+fn in_item(item: &Item) -> impl Fn(Problem) -> Problem {
+    |problem| Problem(format!("{} in `{}`", problem.0, item.text))
+}
