@@ -1,7 +1,14 @@
 //! Who comes in, and what each may read: what a server is told about it.
 
-use crate::grant::Grant;
-use crate::user::UsersFile;
+mod attempts;
+pub(crate) mod grant;
+pub(crate) mod login;
+pub(crate) mod password;
+pub(crate) mod protect;
+pub(crate) mod user;
+
+use grant::Grant;
+use user::UsersFile;
 
 /// Who comes in, and what each may read.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
-use crate::encode::Encoder;
+use crate::connection::encode::Encoder;
 
 /// Encodes an answer as the server sends it; the bytes of its messages, which share the columns'
 /// memory.

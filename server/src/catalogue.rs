@@ -5,15 +5,20 @@
 //! here; their descriptors do not. Almost everything here blocks on the file system and belongs
 //! into `blocking.rs`. The exception is another look at a file that is open.
 
+mod cache;
 mod check;
 mod describe;
 mod entry;
+pub(crate) mod keyring;
 mod list;
+pub(crate) mod mount;
 mod name;
 mod openings;
 mod pattern;
 mod plan;
 mod spelling;
+pub(crate) mod statements;
+pub(crate) mod survey;
 mod tree;
 mod version;
 mod watch;
@@ -28,14 +33,14 @@ use rustix::io::Errno;
 use sift_select::{Identity, IndexFolder, Look, Source, check_wanted, is_local};
 use tracing::warn;
 
-use crate::cache::Cache;
+use crate::access::grant::Caller;
+use crate::access::protect::{Protected, Protection, Transport};
 use crate::config::Limits;
 use crate::error::Error;
 use crate::fault::Fault;
-use crate::grant::Caller;
-use crate::keyring::Keyring;
-use crate::protect::{Protected, Protection, Transport};
+use cache::Cache;
 use entry::{Described, Entry};
+use keyring::Keyring;
 use openings::Openings;
 use tree::Tree;
 use version::{SourceVersion, identity};

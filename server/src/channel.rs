@@ -4,6 +4,9 @@
 //! The first byte tells: a TLS record, a frame of ours in the clear, a letter (HTTP, or a person
 //! with a terminal), or noise. It is looked at, not taken, so that the right one goes on from it.
 
+mod client_hello;
+pub(crate) mod tls;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -20,9 +23,9 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::client_hello::Offered;
-use crate::tls::{Acceptor, Negotiated};
-use crate::{client_hello, tls, wire};
+use crate::connection::wire;
+use client_hello::Offered;
+use tls::{Acceptor, Negotiated};
 
 /// What a listener demands of its channels.
 #[derive(Clone, Debug)]

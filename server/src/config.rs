@@ -9,12 +9,12 @@ use std::time::Duration;
 use sift_proto::level::Level;
 use tokio::net::TcpListener;
 
+use crate::access::protect::Protection;
 use crate::access::{Access, Admission};
+use crate::catalogue::keyring::Keyring;
 use crate::channel::Security;
+use crate::channel::tls::{Acceptor, Reloader, TlsOptions};
 use crate::error::Error;
-use crate::keyring::Keyring;
-use crate::protect::Protection;
-use crate::tls::{Acceptor, Reloader, TlsOptions};
 
 pub use crate::catalogue::DataRoot;
 

@@ -3,6 +3,15 @@
 //! While an answer is written the reading half is watched: Cancel ends the answer, another
 //! request is a violation of the protocol, and a client that is gone ends the work for it.
 
+mod answer;
+pub(crate) mod encode;
+mod fetch;
+mod interrupt;
+mod parameter;
+mod report;
+pub(crate) mod wire;
+mod work;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,17 +27,16 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant as Deadline, timeout_at};
 
 use crate::access::Admission;
-use crate::answer::{Account, Answer, micros};
+use crate::access::login::Claim;
+use crate::access::user::User;
 use crate::channel::{self, Channel, Facts, Refused, Security};
-use crate::encode::Encoder;
 use crate::fault::{Fault, Stop};
-use crate::interrupt::Interrupt;
-use crate::login::Claim;
-use crate::report;
 use crate::server::Shared;
-use crate::user::User;
-use crate::wire::{ReadError, Reader, Writer};
-use crate::work::Work;
+use answer::{Account, Answer, micros};
+use encode::Encoder;
+use interrupt::Interrupt;
+use wire::{ReadError, Reader, Writer};
+use work::Work;
 
 /// A Hello is a name and a few words. Before it nobody may make us hold more.
 const HELLO_BYTES_MAX: u32 = 4 << 10;

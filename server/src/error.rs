@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use sift_proto::identity::IdentityError;
 use sift_proto::level::LevelError;
 
-use crate::user::UsersFault;
+use crate::access::user::UsersFault;
 
 /// Why a server could not be set up. What goes wrong later is told to the client it concerns,
 /// and to the log.

@@ -7,7 +7,7 @@ use sift_proto::level::{Level, LevelError};
 use sift_proto::message::{Failure, Status};
 use sift_select::{ErrorKind, FileError, Requirement};
 
-use crate::protect::Refusal;
+use crate::access::protect::Refusal;
 
 /// What the client is told instead of an answer.
 #[derive(Debug, thiserror::Error)]

@@ -20,54 +20,35 @@
 //! ```
 
 mod access;
-mod answer;
-mod attempts;
 pub mod bench;
 mod blocking;
-mod cache;
 mod catalogue;
 mod channel;
-mod client_hello;
 mod config;
 mod connection;
-mod encode;
 pub mod entropy;
 mod error;
 mod fault;
-mod fetch;
-mod grant;
-mod interrupt;
-mod keyring;
 mod local;
-mod login;
-mod mount;
-mod parameter;
-mod password;
-mod protect;
 mod replace;
-mod report;
 mod schedule;
 mod server;
-mod statements;
-mod survey;
-mod tls;
-mod user;
-mod wire;
-mod work;
 
+pub use access::grant::{Grant, GrantFault};
+pub use access::password::{PASSWORD_CHARS_MIN, PasswordFault, PasswordHash};
+pub use access::protect::{ProtectRule, Protection};
+pub use access::user::{Account, User, Users, UsersFault, UsersFile, check_name};
 pub use access::{Access, Admission};
 pub use blocking::runtime;
+pub use catalogue::keyring::{KeyFault, KeyRule, KeySource, Keyring};
+pub use catalogue::survey::{Survey, SurveyError, SurveyedFile, survey};
+pub use channel::tls::{
+    ClientCertificates, Clock, LEVELS, Notice, Passphrase, Reloader, TlsOptions,
+};
 pub use config::{Config, DataRoot, Limits, Listener};
 pub use error::{CertificateFault, Error};
-pub use grant::{Grant, GrantFault};
-pub use keyring::{KeyFault, KeyRule, KeySource, Keyring};
 pub use local::{LocalError, LocalKeys, LocalQuery, open_local};
-pub use password::{PASSWORD_CHARS_MIN, PasswordFault, PasswordHash};
-pub use protect::{ProtectRule, Protection};
 pub use replace::replaceable;
 pub use server::{Activity, Server, serve};
 pub use sift_proto::owner::{CertificateName, NameFault};
 pub use sift_select::Requirement;
-pub use survey::{Survey, SurveyError, SurveyedFile, survey};
-pub use tls::{ClientCertificates, Clock, LEVELS, Notice, Passphrase, Reloader, TlsOptions};
-pub use user::{Account, User, Users, UsersFault, UsersFile, check_name};

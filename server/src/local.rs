@@ -10,14 +10,14 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use sift_select::{IndexFolder, ParquetKeys, Plan, ScanOptions, Select, Source, Value};
 
+use crate::access::grant::Caller;
+use crate::access::protect::{Protection, Transport};
+use crate::catalogue::keyring::Keyring;
+use crate::catalogue::mount;
 use crate::catalogue::{Catalogue, DataRoot, FileName, NamePattern};
 use crate::config::Limits;
 use crate::error::Error;
 use crate::fault::Fault;
-use crate::grant::Caller;
-use crate::keyring::Keyring;
-use crate::mount;
-use crate::protect::{Protection, Transport};
 use crate::schedule::Batches;
 
 /// A Select over a local file, under way.

@@ -14,16 +14,16 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
+use crate::access::grant::Grants;
+use crate::access::login::Login;
 use crate::access::{Access, Admission};
 use crate::blocking::Jobs;
 use crate::catalogue::Catalogue;
+use crate::catalogue::statements::Statements;
 use crate::config::{Config, Limits, Listener};
 use crate::connection::{self, Port};
 use crate::error::Error;
 use crate::fault::Fault;
-use crate::grant::Grants;
-use crate::login::Login;
-use crate::statements::Statements;
 
 /// Serves until `shutdown` is ready, then lets answers under way end, for the grace time at most.
 /// Connections are served on the runtime that this is called on, best one that

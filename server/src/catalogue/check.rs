@@ -4,10 +4,10 @@ use sift_select::ErrorKind;
 use tracing::warn;
 
 use super::{Catalogue, FileName};
+use crate::access::grant::{Caller, Grant, Grants};
+use crate::access::protect::Transport;
 use crate::error::Error;
 use crate::fault::Fault;
-use crate::grant::{Caller, Grant, Grants};
-use crate::protect::Transport;
 
 impl Catalogue {
     /// Binds the columns and the row filter of each grant to each file that it can decide about.

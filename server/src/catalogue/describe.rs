@@ -7,9 +7,9 @@ use sift_select::{Requirement, View, type_name};
 
 use super::entry::Entry;
 use super::{Catalogue, FileName, while_renamed};
+use crate::access::grant::{Caller, Grant};
+use crate::access::protect::{Protected, Transport};
 use crate::fault::Fault;
-use crate::grant::{Caller, Grant};
-use crate::protect::{Protected, Transport};
 
 impl Catalogue {
     /// Tells a file's format, columns and protection.

@@ -14,9 +14,9 @@ use super::name::DESCRIPTOR_SUFFIX;
 use super::tree::{Lost, Node, Spelling, Way};
 use super::version::{bytes, identity};
 use super::{Catalogue, FileName};
+use crate::access::grant::{Caller, Grant};
+use crate::access::protect::{Protected, Transport};
 use crate::fault::Fault;
-use crate::grant::{Caller, Grant};
-use crate::protect::{Protected, Transport};
 
 /// The maximal size of a descriptor.
 const DESCRIPTOR_BYTES_MAX: u64 = 1 << 20;

@@ -26,8 +26,8 @@ use super::tree::{Lost, Node, Spelling, Way, is_missing};
 use super::version::bytes;
 use super::watch::Watch;
 use super::{Catalogue, FileName};
+use crate::access::grant::{Caller, Grant};
 use crate::fault::Fault;
-use crate::grant::{Caller, Grant};
 
 /// The files that the caller may read, and the remarks about the other entries.
 #[derive(Debug)]

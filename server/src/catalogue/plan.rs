@@ -7,9 +7,9 @@ use sift_select::{FileSet, Plan, Select, Source, Value, View, check_wanted};
 use super::entry::Entry;
 use super::pattern::NamePattern;
 use super::{Catalogue, FileName, covered, while_renamed};
+use crate::access::grant::{Caller, Grant};
+use crate::access::protect::{Protected, Transport};
 use crate::fault::Fault;
-use crate::grant::{Caller, Grant};
-use crate::protect::{Protected, Transport};
 
 /// A plan that may run for a caller.
 #[derive(Debug)]

@@ -91,11 +91,11 @@ mod tests {
     use rustix::fs::{Dir, Mode, openat};
 
     use super::*;
+    use crate::access::grant::Caller;
+    use crate::access::protect::{Protection, Transport};
     use crate::catalogue::{Catalogue, DataRoot, FileName};
     use crate::config::Limits;
     use crate::fault::Fault;
-    use crate::grant::Caller;
-    use crate::protect::{Protection, Transport};
 
     /// Looks up a name as a file system does that ignores the case of ASCII letters.
     fn ignoring_case(folder: &File, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {

@@ -15,12 +15,12 @@ use sift_proto::message::{FetchRequest, FetchStart};
 use sift_select::{Identity, Look};
 use tokio::io::AsyncWrite;
 
+use super::interrupt::Interrupt;
+use super::wire::{self, Writer};
+use crate::access::grant::Caller;
 use crate::blocking::{blocking, start_blocking};
 use crate::catalogue::{Catalogue, FileName, Opened};
 use crate::fault::{Fault, Stop};
-use crate::grant::Caller;
-use crate::interrupt::Interrupt;
-use crate::wire::{self, Writer};
 
 /// Bytes of a chunk: enough that the change of threads between two does not show, few enough for
 /// two to stay in the cache.

@@ -21,10 +21,10 @@ use sift_proto::level::{Level, Protocol};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::channel::Stream;
-use crate::client_hello::Offered;
+use super::Stream;
+use super::client_hello::Offered;
+use crate::connection::wire;
 use crate::error::Error;
-use crate::wire;
 
 pub use clock::Clock;
 pub use options::{ClientCertificates, Passphrase, TlsOptions};

@@ -9,10 +9,10 @@ use sift_proto::message::Status;
 use sift_proto::owner::OwnerName;
 use tracing::{debug, info, warn};
 
-use crate::answer::{Account, micros};
+use super::answer::{Account, micros};
+use crate::access::user::User;
 use crate::channel::{Facts, Refused};
 use crate::fault::{Fault, Stop};
-use crate::user::User;
 
 /// What a client calls itself is not for us to believe, nor to print at any length.
 const CLIENT_CHARS_MAX: usize = 100;

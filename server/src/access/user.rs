@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use sift_proto::owner::{CertificateName, NameFault, OwnerName};
 use sift_select::{Identity, Look};
 
+use super::password::{PasswordFault, PasswordHash};
 use crate::error::Error;
-use crate::password::{PasswordFault, PasswordHash};
 use crate::replace::replaceable;
 
 /// Most bytes of a users file.

@@ -6,12 +6,12 @@ use std::sync::atomic::AtomicU64;
 
 use sift_select::Requirement;
 
-use crate::catalogue::{Catalogue, DataRoot, FileName, Listed, Listing, Remark};
+use super::keyring::Keyring;
+use super::{Catalogue, DataRoot, FileName, Listed, Listing, Remark};
+use crate::access::grant::Caller;
+use crate::access::protect::{Protection, Transport};
 use crate::config::Limits;
 use crate::fault::Fault;
-use crate::grant::Caller;
-use crate::keyring::Keyring;
-use crate::protect::{Protection, Transport};
 
 /// The files below a data root, with what protects them.
 #[derive(Debug)]

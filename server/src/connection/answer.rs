@@ -16,21 +16,21 @@ use sift_proto::message::{
 use sift_select::{Plan, ScanOptions, explain};
 use tokio::io::AsyncWrite;
 
+use super::encode::Encoder;
+use super::fetch;
+use super::interrupt::Interrupt;
+use super::parameter;
+use super::wire::Writer;
+use super::work::Work;
+use crate::access::grant::Caller;
+use crate::access::protect::Transport;
+use crate::access::user::User;
 use crate::blocking::{Length, blocking};
 use crate::catalogue::Planned;
 use crate::channel::Facts;
-use crate::encode::Encoder;
 use crate::fault::{Fault, Stop};
-use crate::fetch;
-use crate::grant::Caller;
-use crate::interrupt::Interrupt;
-use crate::parameter;
-use crate::protect::Transport;
 use crate::schedule::{self, Batches};
 use crate::server::Shared;
-use crate::user::User;
-use crate::wire::Writer;
-use crate::work::Work;
 
 /// What is planned of a text and parameters of so many bytes does not take long, if the text has been
 /// parsed and the file is open.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sift_select::{Select, may_wait};
 
-use crate::cache::Cache;
+use super::cache::Cache;
 use crate::fault::Fault;
 
 /// Texts that are kept; what a text is does not depend on who sends it.

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use glob::{MatchOptions, Pattern};
 use sift_select::{ErrorKind, Predicate, Source, View};
 
+use super::protect::Transport;
+use super::user::User;
 use crate::catalogue::FileName;
 use crate::fault::Fault;
-use crate::protect::Transport;
-use crate::user::User;
 
 /// A star stays within its folder, `**` does not; a hidden file is granted by its name only.
 const OPTIONS: MatchOptions = MatchOptions {

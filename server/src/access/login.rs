@@ -11,14 +11,14 @@ use std::time::Instant;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use crate::access::Admission;
-use crate::attempts::Attempts;
+use super::Admission;
+use super::attempts::Attempts;
+use super::password::{PASSWORD_BYTES_MAX, PasswordHash};
+use super::user::{Account, User, UsersFile, check_name};
 use crate::blocking::blocking;
 use crate::channel::Facts;
 use crate::config::Limits;
 use crate::fault::Fault;
-use crate::password::{PASSWORD_BYTES_MAX, PasswordHash};
-use crate::user::{Account, User, UsersFile, check_name};
 
 /// What lets users in.
 #[derive(Debug)]

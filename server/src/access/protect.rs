@@ -14,10 +14,10 @@ use glob::{MatchOptions, Pattern, PatternError};
 use sift_proto::level::{Level, Protocol};
 use sift_select::{Descriptor, Plan, Requirement, Select, Source, are_related};
 
+use super::grant::Grant;
 use crate::catalogue::FileName;
 use crate::channel::Facts;
 use crate::fault::Fault;
-use crate::grant::Grant;
 
 /// What the configuration protects, with or without descriptors.
 #[derive(Clone, Debug, Default)]
