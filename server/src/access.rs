@@ -5,6 +5,7 @@ pub(crate) mod grant;
 pub(crate) mod login;
 pub(crate) mod password;
 pub(crate) mod protect;
+pub(crate) mod transport;
 pub(crate) mod user;
 
 use grant::Grant;

@@ -12,8 +12,6 @@ use tokio::sync::Semaphore;
 use tokio::task;
 use tokio::time::timeout;
 
-use crate::fault::Fault;
-
 /// A runtime for a server, with as many threads beside the connections as are of use. Where there are many
 /// more than processors, those that have done their work keep the others from beginning theirs, and
 /// each holds some megabytes.
@@ -29,22 +27,33 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-const PANIC: Fault = Fault::Internal("a job panicked");
+/// A job that panicked has no result.
+#[derive(Debug, thiserror::Error)]
+#[error("a job panicked")]
+pub(crate) struct Panicked;
 
 /// Runs `work` on a thread that may wait for the file system.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
-) -> Result<T, Fault> {
+pub(crate) async fn blocking<T, E>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<Panicked> + Send + 'static,
+{
     start_blocking(work).await
 }
 
-/// As [`blocking`]; the work starts now, not when it is waited for.
-pub(crate) fn start_blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
-) -> impl Future<Output = Result<T, Fault>> {
+/// Starts `work` now, on a thread that may wait for the file system; the future is its result.
+pub(crate) fn start_blocking<T, E>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> impl Future<Output = Result<T, E>>
+where
+    T: Send + 'static,
+    E: From<Panicked> + Send + 'static,
+{
     #[expect(clippy::disallowed_methods, reason = "all callers open or read files")]
     let job = task::spawn_blocking(work);
-    async { job.await.unwrap_or(Err(PANIC)) }
+    async { job.await.unwrap_or_else(|_panicked| Err(Panicked.into())) }
 }
 
 /// Jobs that most often take less time than waking a thread: they run where they are asked for as long as they
@@ -64,11 +73,15 @@ impl Jobs {
     }
 
     /// Runs `work`: here if it is [`brief`](Length::Brief) and need not wait. It may be begun twice.
-    pub(crate) async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T, E>(
         &self,
         length: Length,
-        work: impl Fn() -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, Fault> {
+        work: impl Fn() -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Panicked> + Send + 'static,
+    {
         // one that panics may do so for want of what it could not wait for
         if length == Length::Brief
             && let Ok(Some(done)) = catch_unwind(AssertUnwindSafe(|| at_once(&work)))
@@ -103,16 +116,16 @@ mod tests {
 
     fn run<T: Send + 'static>(
         length: Length,
-        work: impl Fn() -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, Fault> {
+        work: impl Fn() -> Result<T, Panicked> + Send + 'static,
+    ) -> Result<T, Panicked> {
         runtime().unwrap().block_on(Jobs::new().run(length, work))
     }
 
     #[test]
-    fn a_panic_is_a_fault() {
+    fn a_panic_is_an_error() {
         for length in [Length::Brief, Length::Unknown] {
             let panicked = run(length, || -> Result<(), _> { panic!("of a test") });
-            assert!(matches!(panicked, Err(Fault::Internal(_))));
+            assert!(matches!(panicked, Err(Panicked)));
         }
     }
 
@@ -136,7 +149,7 @@ mod tests {
             let waiting: Vec<_> = (0..count)
                 .map(|_| {
                     let (jobs, all) = (Arc::clone(&jobs), Arc::clone(&all));
-                    let job = move || Ok(all.wait());
+                    let job = move || Ok::<_, Panicked>(all.wait());
                     tokio::spawn(async move { jobs.run(Length::Unknown, job).await.map(drop) })
                 })
                 .collect();

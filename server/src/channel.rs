@@ -5,9 +5,9 @@
 //! with a terminal), or noise. It is looked at, not taken, so that the right one goes on from it.
 
 mod client_hello;
+pub(crate) mod stream;
 pub(crate) mod tls;
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,8 +23,8 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::connection::wire;
 use client_hello::Offered;
+use stream::Stream;
 use tls::{Acceptor, Negotiated};
 
 /// What a listener demands of its channels.
@@ -230,14 +230,6 @@ async fn dismiss(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &[u8])
         stream.shutdown().await
     };
     if let Ok(Ok(())) = timeout(DISMISS_TIME_MAX, saying).await {
-        wire::drain(&mut stream, &mut [0; 1024]).await;
+        stream::drain(&mut stream, &mut [0; 1024]).await;
     }
 }
-
-/// A connection, plain or encrypted by one library or another.
-pub(crate) type Stream = Box<dyn Duplex>;
-
-/// What bytes go through in both directions.
-pub(crate) trait Duplex: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin> Duplex for T {}

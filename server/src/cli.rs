@@ -173,7 +173,8 @@ async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
 /// The users, and what an administrator may have forgotten about them.
 fn opened(settings: AccessSettings, listeners: &[ListenerSettings]) -> Result<Access, Error> {
     let AccessSettings { users, grants } = settings;
-    let users = users.map(UsersFile::open).transpose()?;
+    let open = |path: PathBuf| UsersFile::open(&path).map_err(|fault| Error::Users { path, fault });
+    let users = users.map(open).transpose()?;
     let logs_in = listeners.iter().any(|listener| listener.admission == Admission::LogIn);
     if let Some(file) = &users
         && logs_in

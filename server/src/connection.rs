@@ -3,13 +3,14 @@
 //! While an answer is written the reading half is watched: Cancel ends the answer, another
 //! request is a violation of the protocol, and a client that is gone ends the work for it.
 
+mod account;
 mod answer;
 pub(crate) mod encode;
 mod fetch;
 mod interrupt;
 mod parameter;
 mod report;
-pub(crate) mod wire;
+mod wire;
 mod work;
 
 use std::io;
@@ -31,8 +32,9 @@ use crate::access::login::Claim;
 use crate::access::user::User;
 use crate::channel::{self, Channel, Facts, Refused, Security};
 use crate::fault::{Fault, Stop};
-use crate::server::Shared;
-use answer::{Account, Answer, micros};
+use crate::shared::Shared;
+use account::{Account, micros};
+use answer::Answer;
 use encode::Encoder;
 use interrupt::Interrupt;
 use wire::{ReadError, Reader, Writer};
@@ -48,13 +50,14 @@ pub(crate) struct Port {
     pub(crate) admission: Admission,
 }
 
-/// Serves one connection to its end. `doorstep` is given back when Hello is through.
+/// Serves one connection to its end. The permit `handshake` is given back when Hello has been
+/// answered.
 pub(crate) async fn run(
     shared: &Shared,
     tcp: TcpStream,
     peer: SocketAddr,
     port: Port,
-    doorstep: OwnedSemaphorePermit,
+    handshake: OwnedSemaphorePermit,
     mut shutdown: watch::Receiver<bool>,
 ) {
     let deadline = Deadline::now() + shared.limits.handshake_time;
@@ -90,7 +93,7 @@ pub(crate) async fn run(
     };
     match admitted {
         Ok((user, permit)) => {
-            drop(doorstep);
+            drop(handshake);
             connection.user = Arc::new(user);
             connection.requests().await;
             drop(permit);

@@ -6,8 +6,6 @@ use std::path::PathBuf;
 use sift_proto::identity::IdentityError;
 use sift_proto::level::LevelError;
 
-use crate::access::user::UsersFault;
-
 /// Why a server could not be set up. What goes wrong later is told to the client it concerns,
 /// and to the log.
 #[derive(Debug, thiserror::Error)]
@@ -44,14 +42,6 @@ pub enum Error {
         path: PathBuf,
         /// The fault.
         fault: CertificateFault,
-    },
-    /// The file with the users.
-    #[error("users {}: {fault}", path.display())]
-    Users {
-        /// The file as it was given.
-        path: PathBuf,
-        /// What is wrong with it.
-        fault: UsersFault,
     },
     /// A grant whose columns or row filter a file does not have.
     #[error("grant {number} does not fit {file}: {error}")]

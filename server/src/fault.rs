@@ -7,7 +7,9 @@ use sift_proto::level::{Level, LevelError};
 use sift_proto::message::{Failure, Status};
 use sift_select::{ErrorKind, FileError, Requirement};
 
+use crate::access::login::Denied;
 use crate::access::protect::Refusal;
+use crate::blocking::Panicked;
 
 /// What the client is told instead of an answer.
 #[derive(Debug, thiserror::Error)]
@@ -92,18 +94,8 @@ pub(crate) enum Fault {
     )]
     Withheld { name: String, kind: ErrorKind },
     // the user may not
-    #[error("bad user name or password")]
-    LoginRejected,
-    #[error("this server wants a user name and a password, or the client certificate of a user")]
-    LoginWanted,
-    #[error(
-        "a password came in the clear; it should be changed: passwords belong on encrypted channels"
-    )]
-    PasswordInTheClear,
-    #[error("too many log-ins have failed; try again in {seconds} seconds")]
-    LoginsLimited { seconds: u64 },
-    #[error("here everybody is user `{0}`, without log-in; connect without a user name")]
-    NoLogin(String),
+    #[error(transparent)]
+    Login(Denied),
     #[error("{0}: only parts of the file are granted to you; select them, a fetch is of all")]
     FetchOfPart(String),
     #[error("{0}: the file does not open under what is granted to you; the server's log says why")]
@@ -166,11 +158,7 @@ impl Fault {
             },
             Self::NetworkEncryptUnknown(_) => Status::NetworkEncryptRequired,
             Self::Withheld { kind, .. } => select_status(*kind),
-            Self::LoginRejected
-            | Self::LoginWanted
-            | Self::PasswordInTheClear
-            | Self::LoginsLimited { .. }
-            | Self::NoLogin(_) => Status::LoginRejected,
+            Self::Login(_) => Status::LoginRejected,
             Self::FetchOfPart(_) => Status::GrantRequired,
             Self::Ungranted(_) => Status::FileUnreadable,
             Self::Internal(_) => Status::Internal,
@@ -205,6 +193,21 @@ impl From<FileError> for Fault {
 impl From<LevelError> for Fault {
     fn from(error: LevelError) -> Self {
         Self::LevelUnknown(error.to_string())
+    }
+}
+
+impl From<Denied> for Fault {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Panicked(panicked) => panicked.into(),
+            denied => Self::Login(denied),
+        }
+    }
+}
+
+impl From<Panicked> for Fault {
+    fn from(_: Panicked) -> Self {
+        Self::Internal("a job panicked")
     }
 }
 

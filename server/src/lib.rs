@@ -29,10 +29,13 @@ mod connection;
 pub mod entropy;
 mod error;
 mod fault;
+mod limits;
 mod local;
+mod pool;
 mod replace;
 mod schedule;
 mod server;
+mod shared;
 
 pub use access::grant::{Grant, GrantFault};
 pub use access::password::{PASSWORD_CHARS_MIN, PasswordFault, PasswordHash};
@@ -40,15 +43,18 @@ pub use access::protect::{ProtectRule, Protection};
 pub use access::user::{Account, User, Users, UsersFault, UsersFile, check_name};
 pub use access::{Access, Admission};
 pub use blocking::runtime;
+pub use catalogue::DataRoot;
 pub use catalogue::keyring::{KeyFault, KeyRule, KeySource, Keyring};
 pub use catalogue::survey::{Survey, SurveyError, SurveyedFile, survey};
 pub use channel::tls::{
     ClientCertificates, Clock, LEVELS, Notice, Passphrase, Reloader, TlsOptions,
 };
-pub use config::{Config, DataRoot, Limits, Listener};
+pub use config::{Config, Listener};
 pub use error::{CertificateFault, Error};
+pub use limits::Limits;
 pub use local::{LocalError, LocalKeys, LocalQuery, open_local};
 pub use replace::replaceable;
-pub use server::{Activity, Server, serve};
+pub use server::{Server, serve};
+pub use shared::Activity;
 pub use sift_proto::owner::{CertificateName, NameFault};
 pub use sift_select::Requirement;

@@ -11,13 +11,14 @@ use arrow::datatypes::SchemaRef;
 use sift_select::{IndexFolder, ParquetKeys, Plan, ScanOptions, Select, Source, Value};
 
 use crate::access::grant::Caller;
-use crate::access::protect::{Protection, Transport};
+use crate::access::protect::Protection;
+use crate::access::transport::Transport;
 use crate::catalogue::keyring::Keyring;
 use crate::catalogue::mount;
 use crate::catalogue::{Catalogue, DataRoot, FileName, NamePattern};
-use crate::config::Limits;
 use crate::error::Error;
 use crate::fault::Fault;
+use crate::limits::Limits;
 use crate::schedule::Batches;
 
 /// A Select over a local file, under way.

@@ -1,5 +1,4 @@
-//! The only file that joins tokio to rayon: the asynchronous side pulls a scan, and its morsels run
-//! on the pool.
+//! The scan of a Select: the asynchronous side pulls it, and its morsels run on the pool.
 //!
 //! After its begin, only [`Batches::next`] asks a scan for its next step. It is called when the
 //! writer has taken the batch before. So a slow client holds its own outcomes, at most
@@ -19,14 +18,10 @@ use sift_select::{Morsel, Outcome, Plan, Scan, ScanOptions, Statistics, Step, br
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::fault::Fault;
+use crate::pool;
 
 /// The maximal time of the first steps of a brief scan on the thread that planned it.
 const BRIEF_TIME: Duration = Duration::from_millis(5);
-
-/// Threads of the pool that all Selects share.
-pub(crate) fn threads() -> usize {
-    rayon::current_num_threads()
-}
 
 /// The batches of one Select, in the file's order.
 #[derive(Debug)]
@@ -123,7 +118,7 @@ impl Batches {
         });
         let sender = outcomes.sender.clone();
         let run = Arc::clone(&self.run);
-        rayon::spawn(move || {
+        pool::spawn(move || {
             // whoever dropped the receiving end wants no outcome, and no work
             if sender.is_closed() {
                 return;

@@ -8,12 +8,10 @@
 use std::sync::Arc;
 
 use glob::{MatchOptions, Pattern};
-use sift_select::{ErrorKind, Predicate, Source, View};
+use sift_select::{Predicate, Source, View};
 
-use super::protect::Transport;
+use super::transport::Transport;
 use super::user::User;
-use crate::catalogue::FileName;
-use crate::fault::Fault;
 
 /// A star stays within its folder, `**` does not; a hidden file is granted by its name only.
 const OPTIONS: MatchOptions = MatchOptions {
@@ -182,23 +180,6 @@ impl Grant {
         names.filter(|name| source.schema().field_with_name(name).is_err())
     }
 
-    /// What is told of a file that does not open, to who may see parts of it: the reason may be in
-    /// the others, so it goes to the log.
-    pub(crate) fn withheld(&self, name: &FileName, fault: Fault) -> Fault {
-        match fault {
-            // of work that nobody waits for nothing is told
-            Fault::Select(error) if error.kind() == ErrorKind::Cancelled => Fault::Select(error),
-            Fault::Select(_) | Fault::Descriptor(..) | Fault::Withheld { .. }
-                if !self.is_whole() =>
-            {
-                let (file, reason) = (name.as_str(), fault.to_string());
-                tracing::error!(file, reason, "a file does not open under a grant");
-                Fault::Ungranted(name.to_string())
-            }
-            fault => fault,
-        }
-    }
-
     /// What it lets see of a file.
     ///
     /// # Errors
@@ -312,13 +293,9 @@ impl Caller {
         Self { user: Arc::default(), grants: Arc::new(Grants::new(None)), transport }
     }
 
-    /// What of a file he may read.
-    ///
-    /// # Errors
-    /// `UnknownFile`, whether or not there is one.
-    pub(crate) fn grant(&self, file: &FileName) -> Result<Arc<Grant>, Fault> {
-        let grant = self.grants.find(&self.user, file.as_str());
-        grant.cloned().ok_or_else(|| Fault::UnknownFile(file.to_string()))
+    /// Returns the grant that decides about a file, if there is one.
+    pub(crate) fn grant(&self, file: &str) -> Option<Arc<Grant>> {
+        self.grants.find(&self.user, file).cloned()
     }
 
     /// Returns whether the caller may read every file.

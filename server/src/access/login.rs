@@ -15,10 +15,9 @@ use super::Admission;
 use super::attempts::Attempts;
 use super::password::{PASSWORD_BYTES_MAX, PasswordHash};
 use super::user::{Account, User, UsersFile, check_name};
-use crate::blocking::blocking;
+use crate::blocking::{Panicked, blocking};
 use crate::channel::Facts;
-use crate::config::Limits;
-use crate::fault::Fault;
+use crate::limits::Limits;
 
 /// What lets users in.
 #[derive(Debug)]
@@ -32,6 +31,25 @@ pub(crate) struct Login {
 pub(crate) struct Claim {
     user: String,
     password: Zeroizing<String>,
+}
+
+/// The reason why a client does not become a user.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Denied {
+    #[error("bad user name or password")]
+    Rejected,
+    #[error("this server wants a user name and a password, or the client certificate of a user")]
+    Wanted,
+    #[error(
+        "a password came in the clear; it should be changed: passwords belong on encrypted channels"
+    )]
+    PasswordInTheClear,
+    #[error("too many log-ins have failed; try again in {seconds} seconds")]
+    Limited { seconds: u64 },
+    #[error("here everybody is user `{0}`, without log-in; connect without a user name")]
+    NoLogin(String),
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
 }
 
 impl Claim {
@@ -58,18 +76,18 @@ impl Login {
     /// Who it is.
     ///
     /// # Errors
-    /// `LoginRejected`, `LoginWanted`, `LoginsLimited`, `NoLogin`.
+    /// Each but `PasswordInTheClear` on encrypted channels.
     pub(crate) async fn user(
         &self,
         admission: &Admission,
         facts: &Facts,
         claim: Claim,
-    ) -> Result<User, Fault> {
+    ) -> Result<User, Denied> {
         match admission {
             Admission::Everybody(name) => {
                 // whoever asks for another's rights is not to be given these instead
                 if !claim.user.is_empty() && claim.user != *name {
-                    return Err(Fault::NoLogin(name.clone()));
+                    return Err(Denied::NoLogin(name.clone()));
                 }
                 self.everybody(name.clone()).await
             }
@@ -81,7 +99,7 @@ impl Login {
     }
 
     /// The user that everybody is; his groups stand in the users file, if there is one.
-    async fn everybody(&self, name: String) -> Result<User, Fault> {
+    async fn everybody(&self, name: String) -> Result<User, Denied> {
         let Some(users) = self.users.clone() else { return Ok(User { name, groups: Vec::new() }) };
         blocking(move || {
             let groups = users.users().find(&name).map(|account| account.groups.clone());
@@ -90,41 +108,41 @@ impl Login {
         .await
     }
 
-    async fn by_certificate(&self, facts: &Facts, claimed: String) -> Result<User, Fault> {
-        let users = self.users.clone().ok_or(Fault::LoginWanted)?;
+    async fn by_certificate(&self, facts: &Facts, claimed: String) -> Result<User, Denied> {
+        let users = self.users.clone().ok_or(Denied::Wanted)?;
         let names = facts.peer_names.clone();
         if names.is_empty() {
-            let fault = if claimed.is_empty() { Fault::LoginWanted } else { Fault::LoginRejected };
-            return Err(fault);
+            let denied = if claimed.is_empty() { Denied::Wanted } else { Denied::Rejected };
+            return Err(denied);
         }
         blocking(move || {
             let users = users.users();
             let mut found = users.by_certificate(&names).map(|(name, account)| user(name, account));
             match (found.next(), found.next()) {
                 (Some(user), None) if claimed.is_empty() || claimed == user.name => Ok(user),
-                _ => Err(Fault::LoginRejected),
+                _ => Err(Denied::Rejected),
             }
         })
         .await
     }
 
-    async fn by_password(&self, facts: &Facts, claim: Claim) -> Result<User, Fault> {
-        let users = self.users.clone().ok_or(Fault::LoginRejected)?;
+    async fn by_password(&self, facts: &Facts, claim: Claim) -> Result<User, Denied> {
+        let users = self.users.clone().ok_or(Denied::Rejected)?;
         if !facts.is_encrypted() {
-            return Err(Fault::PasswordInTheClear);
+            return Err(Denied::PasswordInTheClear);
         }
         let Claim { user: name, password } = claim;
         if check_name(&name).is_err() || password.len() > PASSWORD_BYTES_MAX {
-            return Err(Fault::LoginRejected);
+            return Err(Denied::Rejected);
         }
         let address = facts.peer.ip();
         let Ok(permit) = Arc::clone(&self.checks).acquire_owned().await else {
             // nobody closes it
-            return Err(Fault::LoginRejected);
+            return Err(Denied::Rejected);
         };
         // who waited for his turn may have failed elsewhere meanwhile
         self.attempts(|attempts| attempts.check(address, &name, Instant::now()))
-            .map_err(|wait| Fault::LoginsLimited { seconds: wait.as_secs() + 1 })?;
+            .map_err(|wait| Denied::Limited { seconds: wait.as_secs() + 1 })?;
         let claimed = name.clone();
         let found = blocking(move || {
             // given back when the check has ended, whatever has become of the connection
@@ -136,7 +154,7 @@ impl Login {
             let right = hash.unwrap_or_else(PasswordHash::nobodys).verify(&password);
             match account {
                 Some(account) if known && right => Ok(user(&claimed, account)),
-                _ => Err(Fault::LoginRejected),
+                _ => Err(Denied::Rejected),
             }
         })
         .await;

@@ -3,21 +3,16 @@
 //!
 //! What a file has encrypted by the means of its format demands an encrypted channel too, which is known
 //! only when the file is opened. Of all the demands that apply to a file the strictest holds, so a descriptor cannot weaken what
-//! the configuration says. A channel has the highest level whose rules its protocol, suite and key
-//! exchange meet, whatever its listener is called: TLS 1.3 with X25519MLKEM768 at a listener of
-//! level 3 is a channel of level 5.
+//! the configuration says.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use glob::{MatchOptions, Pattern, PatternError};
-use sift_proto::level::{Level, Protocol};
 use sift_select::{Descriptor, Plan, Requirement, Select, Source, are_related};
 
 use super::grant::Grant;
-use crate::catalogue::FileName;
-use crate::channel::Facts;
-use crate::fault::Fault;
+use super::transport::Transport;
 
 /// What the configuration protects, with or without descriptors.
 #[derive(Clone, Debug, Default)]
@@ -67,15 +62,15 @@ impl ProtectRule {
 
 impl Protection {
     /// What the file of this name demands.
-    pub(crate) fn of(&self, name: &FileName, descriptor: Option<&Descriptor>) -> Protected {
+    pub(crate) fn of(&self, name: &str, descriptor: Option<&Descriptor>) -> Protected {
         let mut protected =
-            Protected { name: name.to_string(), file: self.defaults, columns: Vec::new() };
+            Protected { name: name.to_owned(), file: self.defaults, columns: Vec::new() };
         if let Some(descriptor) = descriptor {
             protected.file = protected.file.max(descriptor.requirement());
             let fields = descriptor.fields_protected();
             protected.columns.extend(fields.map(|(name, demand)| (name.to_owned(), demand)));
         }
-        for rule in self.rules.iter().filter(|rule| rule.applies_to(name.as_str())) {
+        for rule in self.rules.iter().filter(|rule| rule.applies_to(name)) {
             if rule.columns.is_empty() {
                 protected.file = protected.file.max(rule.requirement);
             }
@@ -141,12 +136,12 @@ impl Protected {
     }
 
     /// Whether anything of the file may leave.
-    pub(crate) fn check_file(&self, transport: Transport) -> Result<(), Fault> {
+    pub(crate) fn check_file(&self, transport: Transport) -> Result<(), Refusal> {
         self.check(None, self.file, transport)
     }
 
     /// Whether all of it may leave.
-    pub(crate) fn check_all(&self, transport: Transport) -> Result<(), Fault> {
+    pub(crate) fn check_all(&self, transport: Transport) -> Result<(), Refusal> {
         self.check_where(transport, |_| true)
     }
 
@@ -156,7 +151,7 @@ impl Protected {
         select: &Select,
         grant: &Grant,
         transport: Transport,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Refusal> {
         if self.columns.is_empty() {
             return self.check_file(transport);
         }
@@ -174,7 +169,7 @@ impl Protected {
     }
 
     /// Whether all that a plan touches may leave.
-    pub(crate) fn check_plan(&self, plan: &Plan, transport: Transport) -> Result<(), Fault> {
+    pub(crate) fn check_plan(&self, plan: &Plan, transport: Transport) -> Result<(), Refusal> {
         self.check_file(transport)?;
         if self.columns.is_empty() {
             return Ok(());
@@ -203,7 +198,7 @@ impl Protected {
         &self,
         transport: Transport,
         touched: impl Fn(&str) -> bool,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Refusal> {
         self.check_file(transport)?;
         for (column, requirement) in &self.columns {
             if !transport.meets(*requirement) && touched(column) {
@@ -218,64 +213,12 @@ impl Protected {
         column: Option<&str>,
         requirement: Requirement,
         transport: Transport,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Refusal> {
         if transport.meets(requirement) {
             return Ok(());
         }
         let column = column.map(str::to_owned);
-        Err(Refusal { file: self.name.clone(), column, requirement, transport }.into())
-    }
-}
-
-/// How the bytes of a file are kept where they leave the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
-    /// In the clear.
-    Plain,
-    /// `level` is the highest that it meets; `None` is below all.
-    Encrypted { protocol: Protocol, level: Option<Level> },
-    /// They have come over a network before anybody here could ask for more, as in the clear.
-    Mount { network: &'static str },
-    /// They do not leave it.
-    Local,
-}
-
-impl Transport {
-    pub(crate) fn of(facts: &Facts) -> Self {
-        let Some(encryption) = facts.encryption else { return Self::Plain };
-        let protocol = encryption.protocol;
-        let level = Level::of_channel(protocol, encryption.suite, encryption.group);
-        Self::Encrypted { protocol, level }
-    }
-
-    /// Returns whether the transport fulfils a requirement.
-    pub(crate) fn meets(self, requirement: Requirement) -> bool {
-        match (requirement, self) {
-            (Requirement::None, _)
-            | (_, Self::Local)
-            | (Requirement::Encryption, Self::Encrypted { .. }) => true,
-            (Requirement::Level(least), Self::Encrypted { level: Some(level), .. }) => {
-                level.number() >= least
-            }
-            (Requirement::Encryption | Requirement::Level(_), _) => false,
-        }
-    }
-}
-
-/// `this channel is TLSv1.2 at level 3`
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plain => f.write_str("this channel is not encrypted"),
-            Self::Encrypted { protocol, level: Some(level) } => {
-                write!(f, "this channel is {protocol} at level {level}")
-            }
-            Self::Encrypted { protocol, level: None } => {
-                write!(f, "this channel is {protocol} below every level")
-            }
-            Self::Mount { network } => write!(f, "the file is on a network mount, {network}"),
-            Self::Local => f.write_str("the file is on this machine"),
-        }
+        Err(Refusal { file: self.name.clone(), column, requirement, transport })
     }
 }
 
@@ -308,6 +251,8 @@ impl fmt::Display for Refusal {
 
 #[cfg(test)]
 mod tests {
+    use sift_proto::level::{Level, Protocol};
+
     use super::*;
 
     const TLS12: Transport =
@@ -315,8 +260,7 @@ mod tests {
 
     fn protected(text: &str, rules: Vec<ProtectRule>, name: &str) -> Protected {
         let descriptor = Descriptor::parse("t", text).unwrap();
-        let name = FileName::parse(name).unwrap();
-        Protection { defaults: Requirement::None, rules }.of(&name, Some(&descriptor))
+        Protection { defaults: Requirement::None, rules }.of(name, Some(&descriptor))
     }
 
     fn rule(file: &str, columns: &[&str], requirement: Requirement) -> ProtectRule {

@@ -23,7 +23,6 @@ use sift_proto::owner::{CertificateName, NameFault, OwnerName};
 use sift_select::{Identity, Look};
 
 use super::password::{PasswordFault, PasswordHash};
-use crate::error::Error;
 use crate::replace::replaceable;
 
 /// Most bytes of a users file.
@@ -295,13 +294,10 @@ impl UsersFile {
     /// Reads it for the first time.
     ///
     /// # Errors
-    /// `Users`.
-    pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
+    /// As [`Users::read`].
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, UsersFault> {
         let path = path.into();
-        match looked_at(&path) {
-            Ok(state) => Ok(Self { state: Mutex::new(state), path }),
-            Err(fault) => Err(Error::Users { path, fault }),
-        }
+        Ok(Self { state: Mutex::new(looked_at(&path)?), path })
     }
 
     /// The users as the file has them now. Blocks on the file system.

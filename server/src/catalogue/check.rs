@@ -5,7 +5,7 @@ use tracing::warn;
 
 use super::{Catalogue, FileName};
 use crate::access::grant::{Caller, Grant, Grants};
-use crate::access::protect::Transport;
+use crate::access::transport::Transport;
 use crate::error::Error;
 use crate::fault::Fault;
 

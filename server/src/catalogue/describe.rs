@@ -8,7 +8,8 @@ use sift_select::{Requirement, View, type_name};
 use super::entry::Entry;
 use super::{Catalogue, FileName, while_renamed};
 use crate::access::grant::{Caller, Grant};
-use crate::access::protect::{Protected, Transport};
+use crate::access::protect::Protected;
+use crate::access::transport::Transport;
 use crate::fault::Fault;
 
 impl Catalogue {

@@ -10,12 +10,14 @@ use std::sync::Arc;
 use sift_select::{Descriptor, Look, Source, is_local, may_wait};
 use tracing::warn;
 
+use super::granted::{granted, withheld};
 use super::name::DESCRIPTOR_SUFFIX;
 use super::tree::{Lost, Node, Spelling, Way};
 use super::version::{bytes, identity};
 use super::{Catalogue, FileName};
 use crate::access::grant::{Caller, Grant};
-use crate::access::protect::{Protected, Transport};
+use crate::access::protect::Protected;
+use crate::access::transport::Transport;
 use crate::fault::Fault;
 
 /// The maximal size of a descriptor.
@@ -67,7 +69,7 @@ impl Catalogue {
             return Err(Fault::Internal("a file cannot be looked for without waiting"));
         }
         // the grant is checked before the file system is asked
-        let grant = caller.grant(name)?;
+        let grant = granted(caller, name)?;
         let way = self.root.tree.find(&self.root.tree.root, name.as_str(), Spelling::Exact);
         self.described(self.placed(name.clone(), way, grant, caller)?, caller.transport)
     }
@@ -103,7 +105,7 @@ impl Catalogue {
             // only a name of a data file can be granted or protected
             let leads_to = FileName::parse(&way.end.path()).map_err(|_not_a_name| unknown())?;
             if leads_to != name {
-                let there = caller.grant(&leads_to).map_err(|_not_granted| unknown())?;
+                let there = caller.grant(leads_to.as_str()).ok_or_else(unknown)?;
                 grant = Grant::join(&grant, &there).ok_or_else(unknown)?;
                 target = Some(leads_to);
             }
@@ -118,15 +120,15 @@ impl Catalogue {
     pub(super) fn described(&self, file: Placed, transport: Transport) -> Result<Entry, Fault> {
         let Placed { name, way, target, grant } = file;
         let described = self.descriptions(&name, &way, target.as_ref(), transport);
-        let (described, at_target) = described.map_err(|fault| grant.withheld(&name, fault))?;
+        let (described, at_target) = described.map_err(|fault| withheld(&grant, &name, fault))?;
         let descriptor = described.as_ref().map(|described| &described.descriptor);
         let Some(format) = Source::format_of(name.as_str(), descriptor) else {
             return Err(Fault::UnknownFormat(name.to_string()));
         };
-        let mut protected = self.protection.of(&name, descriptor);
+        let mut protected = self.protection.of(name.as_str(), descriptor);
         if let Some(target) = &target {
             let descriptor = at_target.as_ref().map(|described| &described.descriptor);
-            protected.join(self.protection.of(target, descriptor));
+            protected.join(self.protection.of(target.as_str(), descriptor));
         }
         let bytes = bytes(&way.end.stat);
         let target = target.map(|target| (target, at_target));

@@ -370,7 +370,7 @@ impl Walk<'_> {
 
     fn file(&mut self, folder: &Arc<Node>, leaf: &str, path: String) -> Result<(), Fault> {
         let Ok(name) = FileName::parse(&path) else { return Ok(()) };
-        let Ok(grant) = self.caller.grant(&name) else { return Ok(()) };
+        let Some(grant) = self.caller.grant(name.as_str()) else { return Ok(()) };
         check_wanted()?;
         let way = self.catalogue.root.tree.find(folder, leaf, Spelling::Listed);
         self.remark(&path, way.as_ref());

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use sift_select::{FileSet, Plan, Select, Source, Value, View, check_wanted};
 
 use super::entry::Entry;
+use super::granted::{granted, withheld};
 use super::pattern::NamePattern;
 use super::{Catalogue, FileName, covered, while_renamed};
 use crate::access::grant::{Caller, Grant};
-use crate::access::protect::{Protected, Transport};
+use crate::access::protect::Protected;
+use crate::access::transport::Transport;
 use crate::fault::Fault;
 
 /// A plan that may run for a caller.
@@ -45,7 +47,7 @@ impl Catalogue {
     ) -> Result<Planned, Fault> {
         let transport = caller.transport;
         let (source, protected, grant) = self.asked(name, select, caller)?;
-        let withheld = |error: sift_select::Error| grant.withheld(name, error.into());
+        let withheld = |error: sift_select::Error| withheld(&grant, name, error.into());
         let view = grant.view(source).map_err(withheld)?;
         let is_discreet = protected.withholds(transport);
         let view = shown(view, std::slice::from_ref(&protected), transport).map_err(withheld)?;
@@ -66,7 +68,7 @@ impl Catalogue {
         let Some((first, grant)) = names.first() else {
             return Err(Fault::UnknownFile(pattern.to_owned()));
         };
-        let withheld = |fault| grant.withheld(first, fault);
+        let withheld = |fault| withheld(grant, first, fault);
         for (name, other) in &names {
             if !grant.is_same(other) {
                 let (first, other) = (first.to_string(), name.to_string());
@@ -134,7 +136,7 @@ impl Catalogue {
         let transport = caller.transport;
         // by the text, so that nothing is opened in vain, and again with what the file has encrypted;
         // then exactly, by what is bound
-        let grant = caller.grant(name)?;
+        let grant = granted(caller, name)?;
         let (opened, grant) = match self.known(name) {
             Some(kept) => {
                 kept.protected.check_mentions(select, &grant, transport)?;
@@ -150,7 +152,7 @@ impl Catalogue {
                 }
             })?,
         };
-        let (source, protected) = opened.map_err(|fault| grant.withheld(name, fault))?;
+        let (source, protected) = opened.map_err(|fault| withheld(&grant, name, fault))?;
         protected.check_mentions(select, &grant, transport)?;
         Ok((source, protected, grant))
     }
@@ -164,10 +166,10 @@ impl Catalogue {
         transport: Transport,
     ) -> Result<(View, Protected), Fault> {
         let (source, protected) =
-            self.source(entry, transport).map_err(|fault| grant.withheld(name, fault))?;
+            self.source(entry, transport).map_err(|fault| withheld(grant, name, fault))?;
         let of_protected = std::slice::from_ref(&protected);
         let view = grant.view(source).and_then(|view| shown(view, of_protected, transport));
-        let view = view.map_err(|error| grant.withheld(name, error.into()))?;
+        let view = view.map_err(|error| withheld(grant, name, error.into()))?;
         Ok((view, protected))
     }
 }

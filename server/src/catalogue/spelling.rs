@@ -92,10 +92,11 @@ mod tests {
 
     use super::*;
     use crate::access::grant::Caller;
-    use crate::access::protect::{Protection, Transport};
+    use crate::access::protect::Protection;
+    use crate::access::transport::Transport;
     use crate::catalogue::{Catalogue, DataRoot, FileName};
-    use crate::config::Limits;
     use crate::fault::Fault;
+    use crate::limits::Limits;
 
     /// Looks up a name as a file system does that ignores the case of ASCII letters.
     fn ignoring_case(folder: &File, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {

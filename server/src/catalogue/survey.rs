@@ -9,9 +9,10 @@ use sift_select::Requirement;
 use super::keyring::Keyring;
 use super::{Catalogue, DataRoot, FileName, Listed, Listing, Remark};
 use crate::access::grant::Caller;
-use crate::access::protect::{Protection, Transport};
-use crate::config::Limits;
+use crate::access::protect::Protection;
+use crate::access::transport::Transport;
 use crate::fault::Fault;
+use crate::limits::Limits;
 
 /// The files below a data root, with what protects them.
 #[derive(Debug)]

@@ -21,9 +21,8 @@ use sift_proto::level::{Level, Protocol};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::Stream;
 use super::client_hello::Offered;
-use crate::connection::wire;
+use super::stream::{self, Stream};
 use crate::error::Error;
 
 pub use clock::Clock;
@@ -179,7 +178,7 @@ impl Loaded {
 async fn part(tcp: &mut TcpStream) {
     // whoever is gone need not be told
     let _ = tcp.shutdown().await;
-    wire::drain(tcp, &mut [0; 1024]).await;
+    stream::drain(tcp, &mut [0; 1024]).await;
 }
 
 /// Why no protocol could be agreed on.

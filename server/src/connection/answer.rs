@@ -5,17 +5,18 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use prost::Message;
 use sift_proto::frame::{Frame, Kind};
 use sift_proto::message::{
     self, ChannelReport, ChannelRequest, DescribeRequest, ExplainRequest, Explanation,
-    FetchRequest, Finished, ListRequest, SelectRequest, Statistics,
+    FetchRequest, Finished, ListRequest, SelectRequest,
 };
 use sift_select::{Plan, ScanOptions, explain};
 use tokio::io::AsyncWrite;
 
+use super::account::{Account, micros};
 use super::encode::Encoder;
 use super::fetch;
 use super::interrupt::Interrupt;
@@ -23,31 +24,19 @@ use super::parameter;
 use super::wire::Writer;
 use super::work::Work;
 use crate::access::grant::Caller;
-use crate::access::protect::Transport;
+use crate::access::transport::Transport;
 use crate::access::user::User;
 use crate::blocking::{Length, blocking};
 use crate::catalogue::Planned;
 use crate::channel::Facts;
 use crate::fault::{Fault, Stop};
-use crate::schedule::{self, Batches};
-use crate::server::Shared;
+use crate::pool;
+use crate::schedule::Batches;
+use crate::shared::Shared;
 
 /// What is planned of a text and parameters of so many bytes does not take long, if the text has been
 /// parsed and the file is open.
 const BRIEF_BYTES_MAX: usize = 4 << 10;
-
-/// What the log tells of a request, filled in on the way: it is true also of an answer that
-/// broke off.
-#[derive(Debug, Default)]
-pub(crate) struct Account {
-    pub(crate) file: String,
-    pub(crate) statistics: Statistics,
-    /// Records that a row filter had no value for.
-    pub(crate) records_undecided: u64,
-    /// Says that the client may not see all of the file. Then it is not told how much work was done
-    /// on the rest.
-    of_part: bool,
-}
 
 /// A request and all that its answer needs.
 pub(crate) struct Answer<'a, W> {
@@ -261,9 +250,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         match end {
             Err(fault) if is_discreet => Err(fault.discreet(plan.source().name())),
             Err(fault) => Err(fault),
-            Ok(()) => {
-                Ok(plan.analysis(&batches.statistics(), schedule::threads(), started.elapsed()))
-            }
+            Ok(()) => Ok(plan.analysis(&batches.statistics(), pool::threads(), started.elapsed())),
         }
     }
 
@@ -274,8 +261,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         statistics.bytes_sent = bytes_sent;
         statistics.send_micros = micros(waited);
         statistics.total_micros = micros(self.started.elapsed());
-        let told = if self.account.of_part { of_part(statistics) } else { *statistics };
-        let finished = Finished { statistics: Some(told) };
+        let finished = Finished { statistics: Some(self.account.told()) };
         self.writer.send(Kind::Finished, &finished).await
     }
 
@@ -288,29 +274,6 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     }
 }
 
-impl Account {
-    fn count_scan(&mut self, scan: &sift_select::Statistics) {
-        let statistics = &mut self.statistics;
-        statistics.records_scanned = Some(scan.records_scanned);
-        statistics.bytes_scanned = Some(scan.bytes_scanned);
-        statistics.records_pruned = Some(scan.records_pruned);
-        statistics.records_selected = scan.records_selected;
-        statistics.scan_micros = Some(micros(scan.scan_time));
-        self.records_undecided = scan.records_undecided;
-    }
-}
-
-/// Returns the statistics without the values that depend on hidden parts.
-fn of_part(statistics: &Statistics) -> Statistics {
-    let Statistics { records_selected, bytes_sent, send_micros, total_micros, .. } = *statistics;
-    Statistics { records_selected, bytes_sent, send_micros, total_micros, ..Statistics::default() }
-}
-
 fn decode<M: Message + Default>(request: &Frame) -> Result<M, Fault> {
     M::decode(&request.body[..]).map_err(|error| Fault::Message(request.kind, error.to_string()))
-}
-
-/// Whole microseconds; 500,000 years of them fit.
-pub(crate) fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -93,7 +93,7 @@ impl Reading {
         let file = Arc::clone(&self.file);
         let name = self.name.clone();
         let job = (at < end).then(|| {
-            let work = move || {
+            let work = move || -> Result<_, Fault> {
                 read_frame(&file, at, end.min(at + CHUNK_BYTES), &mut buffer)
                     .map_err(|error| unreadable(&name, error))?;
                 Ok(buffer)

@@ -9,7 +9,7 @@ use sift_proto::message::Status;
 use sift_proto::owner::OwnerName;
 use tracing::{debug, info, warn};
 
-use super::answer::{Account, micros};
+use super::account::{Account, micros};
 use crate::access::user::User;
 use crate::channel::{Facts, Refused};
 use crate::fault::{Fault, Stop};

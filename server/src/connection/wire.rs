@@ -8,6 +8,7 @@ use sift_proto::frame::{BODY_BYTES_MAX, Decoder, Frame, FrameError, HEADER_BYTES
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
+use crate::channel::stream;
 use crate::fault::{Fault, Stop};
 
 /// Requests are small; what comes beyond one stays with the kernel.
@@ -72,28 +73,8 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     /// Reads and forgets, so that closing does not throw away what the peer has yet to read.
     pub(crate) async fn drain(&mut self) {
-        drain(&mut self.half, &mut self.buffer).await;
+        stream::drain(&mut self.half, &mut self.buffer).await;
     }
-}
-
-/// A closing peer's last bytes that are waited for.
-const DRAIN_BYTES_MAX: usize = 64 << 10;
-const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
-
-/// Reads to the end of a stream whose writing side is shut down. Closing a socket that holds
-/// unread bytes makes the kernel send a reset, which may overtake the last answer.
-pub(crate) async fn drain(half: &mut (impl AsyncRead + Unpin), buffer: &mut [u8]) {
-    let reading = async {
-        let mut drained = 0;
-        while drained < DRAIN_BYTES_MAX {
-            match half.read(buffer).await {
-                Ok(0) | Err(_) => return,
-                Ok(read) => drained += read,
-            }
-        }
-    };
-    // out of time is as good as drained
-    let _ = timeout(DRAIN_TIME_MAX, reading).await;
 }
 
 /// The writing half of a connection.
@@ -170,7 +151,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     /// Tells the peer that nothing follows.
     pub(crate) async fn shutdown(&mut self) {
         // whoever is gone need not be told
-        let _ = timeout(DRAIN_TIME_MAX, self.half.shutdown()).await;
+        let _ = timeout(stream::DRAIN_TIME_MAX, self.half.shutdown()).await;
     }
 
     async fn write(&mut self, slices: &mut [IoSlice<'_>], body_bytes: usize) -> Result<(), Stop> {

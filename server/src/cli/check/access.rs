@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use sift_server::{
     Access, Admission, Config, DataRoot, Grant, Requirement, Server, SurveyedFile, User, Users,
-    UsersFile,
 };
 
 use super::reach::Reach;
 use super::{Names, Sheet};
 use crate::cert::file;
-use crate::cli::settings::{AccessSettings, ListenerSettings, Settings};
+use crate::cli::settings::{ListenerSettings, Settings};
 
 /// Files that are told of one user before the list is cut short.
 const FILES_MAX: usize = 20;
@@ -95,11 +94,10 @@ impl Sheet {
 
     /// Whether columns and row filters fit the files, as a server asks before it serves.
     fn fit(&mut self, settings: &Settings) {
-        let AccessSettings { users, grants } = &settings.access;
-        let opened = users.as_ref().map(UsersFile::open).transpose();
-        let checked = opened.and_then(|users| {
-            let data = DataRoot::open(&settings.data)?;
-            let access = Access { admission: Admission::LogIn, users, grants: grants.clone() };
+        let checked = DataRoot::open(&settings.data).and_then(|data| {
+            // who logs in makes no difference to whether grants fit
+            let grants = settings.access.grants.clone();
+            let access = Access { admission: Admission::LogIn, users: None, grants };
             let config = Config {
                 limits: settings.limits.clone(),
                 protection: settings.protection.clone(),

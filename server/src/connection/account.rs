@@ -1,0 +1,46 @@
+//! The account of one request: what the log, and in part the client, is told about it.
+
+use std::time::Duration;
+
+use sift_proto::message::Statistics;
+
+/// What the log tells of a request, filled in on the way: it is true also of an answer that
+/// broke off.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    pub(crate) file: String,
+    pub(crate) statistics: Statistics,
+    /// Records that a row filter had no value for.
+    pub(crate) records_undecided: u64,
+    /// Says that the client may not see all of the file. Then it is not told how much work was done
+    /// on the rest.
+    pub(crate) of_part: bool,
+}
+
+impl Account {
+    pub(crate) fn count_scan(&mut self, scan: &sift_select::Statistics) {
+        let statistics = &mut self.statistics;
+        statistics.records_scanned = Some(scan.records_scanned);
+        statistics.bytes_scanned = Some(scan.bytes_scanned);
+        statistics.records_pruned = Some(scan.records_pruned);
+        statistics.records_selected = scan.records_selected;
+        statistics.scan_micros = Some(micros(scan.scan_time));
+        self.records_undecided = scan.records_undecided;
+    }
+
+    /// Returns the statistics that the client may see.
+    pub(crate) fn told(&self) -> Statistics {
+        if self.of_part { of_part(&self.statistics) } else { self.statistics }
+    }
+}
+
+/// Returns the statistics without the values that depend on hidden parts.
+fn of_part(statistics: &Statistics) -> Statistics {
+    let Statistics { records_selected, bytes_sent, send_micros, total_micros, .. } = *statistics;
+    Statistics { records_selected, bytes_sent, send_micros, total_micros, ..Statistics::default() }
+}
+
+/// Whole microseconds; 500,000 years of them fit.
+pub(crate) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,151 @@
+//! The state that all connections of a server share: files, users, grants, limits and counters.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sift_select::{Cancel, IndexFolder, MemoryBudget, ScanOptions, SpillDirectory};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::access::grant::Grants;
+use crate::access::login::Login;
+use crate::access::{Access, Admission};
+use crate::blocking::Jobs;
+use crate::catalogue::Catalogue;
+use crate::catalogue::statements::Statements;
+use crate::config::Config;
+use crate::fault::Fault;
+use crate::limits::Limits;
+
+/// What a server has done so far. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Activity {
+    connections: Arc<AtomicU64>,
+    requests: Arc<AtomicU64>,
+    files: Arc<AtomicU64>,
+    morsels: Arc<AtomicU64>,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) statements: Arc<Statements>,
+    pub(crate) jobs: Jobs,
+    pub(crate) login: Login,
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) limits: Limits,
+    pub(crate) activity: Activity,
+    /// How those who connect become users, where their listener does not say it.
+    pub(crate) admission: Admission,
+    /// Memory of all Selects for what grows with the data.
+    memory: Arc<MemoryBudget>,
+    spill: Option<Arc<SpillDirectory>>,
+    /// One permit for each connection whose Hello has not been answered.
+    handshakes: Arc<Semaphore>,
+    /// One permit for each connection after that.
+    connections: Arc<Semaphore>,
+}
+
+impl Activity {
+    /// Connections that were accepted.
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Requests that were read.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Data files that were opened; descriptors are none.
+    pub fn files_opened(&self) -> u64 {
+        self.files.load(Ordering::Relaxed)
+    }
+
+    /// Morsels that ran.
+    pub fn morsels_run(&self) -> u64 {
+        self.morsels.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn connection(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn morsels(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.morsels)
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config) -> Self {
+        let Config { data, access, limits, protection, keyring, state } = config;
+        let Access { admission, users, grants } = access;
+        let activity = Activity::default();
+        let files_opened = Arc::clone(&activity.files);
+        let spill_bytes_max = limits.spill_bytes_max.get();
+        let indexes = state.as_deref().map(IndexFolder::new);
+        let spill = state.map(|folder| {
+            Arc::new(SpillDirectory::new(folder, "spill_bytes_max", spill_bytes_max))
+        });
+        let memory = MemoryBudget::new("memory_bytes_max", limits.memory_bytes_max.get());
+        Self {
+            login: Login::new(users, &limits),
+            grants: Arc::new(Grants::new(grants)),
+            admission,
+            catalogue: Arc::new(
+                Catalogue::new(data, limits.clone(), protection, files_opened)
+                    .with_indexes(indexes)
+                    .with_keys(keyring),
+            ),
+            statements: Arc::new(Statements::new()),
+            jobs: Jobs::new(),
+            activity,
+            handshakes: Arc::new(Semaphore::new(
+                limits.handshakes_max.get().min(Semaphore::MAX_PERMITS),
+            )),
+            connections: Arc::new(Semaphore::new(
+                limits.connections_max.get().min(Semaphore::MAX_PERMITS),
+            )),
+            memory: Arc::new(memory),
+            spill,
+            limits,
+        }
+    }
+
+    /// Returns the options for the scan of one Select, which `cancel` stops.
+    pub(crate) fn scan_options(&self, cancel: &Cancel) -> ScanOptions {
+        let bytes_max = self.limits.query_memory_bytes_max.get();
+        let memory = MemoryBudget::new("query_memory_bytes_max", bytes_max);
+        ScanOptions {
+            morsel_bytes: self.limits.morsel_bytes.get(),
+            morsels_in_flight_max: self.limits.morsels_in_flight_max.get(),
+            memory: Arc::new(memory.within(Arc::clone(&self.memory))),
+            spill: self.spill.clone(),
+            cancel: cancel.clone(),
+            ..ScanOptions::default()
+        }
+    }
+
+    /// Waits for the permit of one more connection that has not said Hello.
+    pub(crate) async fn begin_handshake(&self) -> OwnedSemaphorePermit {
+        match Arc::clone(&self.handshakes).acquire_owned().await {
+            Ok(permit) => permit,
+            // nobody closes the semaphore
+            Err(_closed) => std::future::pending().await,
+        }
+    }
+
+    /// Returns the permit of one more open connection.
+    ///
+    /// # Errors
+    /// `Busy` if `connections_max` connections are open.
+    pub(crate) fn admit(&self) -> Result<OwnedSemaphorePermit, Fault> {
+        Arc::clone(&self.connections)
+            .try_acquire_owned()
+            .map_err(|_full| Fault::Busy(self.limits.connections_max.get()))
+    }
+}
