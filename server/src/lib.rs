@@ -51,7 +51,7 @@ pub use channel::tls::{
 };
 pub use config::{Config, Listener};
 pub use error::{CertificateFault, Error};
-pub use limits::Limits;
+pub use limits::{Limit, LimitFault, Limits};
 pub use local::{LocalError, LocalKeys, LocalQuery, open_local};
 pub use replace::replaceable;
 pub use server::{Server, serve};

@@ -1,95 +1,231 @@
-//! The limits of a server.
+//! The limits of a server: one table, from which the fields, their defaults and bounds, the keys of
+//! the configuration file, its example and the help come.
 
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::time::Duration;
 
-/// Bounds of a server. Each tells its default and what a client sees where it is hit.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Connections open at once; 256. One more is told `SERVER_BUSY`.
-    pub connections_max: NonZeroUsize,
-    /// Connections that have not said Hello yet; 64. More wait in the kernel's queue.
-    pub handshakes_max: NonZeroUsize,
-    /// From the connection to the end of Hello; 10 s. Then the connection is closed.
-    pub handshake_time: Duration,
-    /// Log-ins by password that may fail from one address, for IPv6 from one /64; 10. One more is
-    /// `LOGIN_REJECTED`, with the time to wait.
-    pub login_failures_max: NonZeroU32,
-    /// As above for one user name from all addresses; 50: more, so that who guesses at one does
-    /// not lock him out at once.
-    pub login_failures_per_user_max: NonZeroU32,
-    /// For one failed log-in to be forgiven; 30 s.
-    pub login_forgiven_time: Duration,
-    /// Passwords that are checked at once, at 19 MiB and a thread each; 4. More wait, within the
-    /// time for Hello.
-    pub password_checks_max: NonZeroUsize,
-    /// From one answer to the whole next request; 10 min. Then `IDLE_TIMEOUT`.
-    pub idle_time: Duration,
-    /// For a client to take any byte of an answer; 60 s. Then the connection is closed.
-    pub write_stall_time: Duration,
-    /// The maximal time for the server's work on one Select: for planning, and for waiting for each
-    /// batch; 600 s. A longer Select ends with `LIMIT_EXCEEDED`. The time in which a client reads
-    /// the answer is not counted.
-    pub query_time: Duration,
-    /// For answers under way when the server shuts down; 30 s. Then they are cut off.
-    pub grace_time: Duration,
-    /// Text of a Select; 64 KiB. A longer one is `LIMIT_EXCEEDED`.
-    pub sql_bytes_max: NonZeroU32,
-    /// Bytes of a file that one job of the pool works on; 4 MiB: about a millisecond.
-    pub morsel_bytes: NonZeroUsize,
-    /// Morsels of one Select that run or wait to be sent; twice the pool's threads. Times
-    /// `morsel_bytes`, about, this is what a slow client costs.
-    pub morsels_in_flight_max: NonZeroUsize,
-    /// Files in the answer to List; 10,000. More are `LIMIT_EXCEEDED`.
-    pub list_files_max: NonZeroUsize,
-    /// Entries that List looks at; 100,000. More are `LIMIT_EXCEEDED`.
-    pub list_entries_max: NonZeroUsize,
-    /// Folders within folders that List goes down; 32. Deeper ones are `LIMIT_EXCEEDED`.
-    pub list_depth_max: NonZeroUsize,
-    /// Files that are kept open, with what is known of their columns; 64. The least recently used
-    /// is opened anew.
-    pub sources_max: NonZeroUsize,
-    /// Files that one Select reads by a pattern, each of which is open while it does; 256. More are
-    /// `LIMIT_EXCEEDED`.
-    pub pattern_files_max: NonZeroUsize,
-    /// Memory for the groups and the sorted records of one Select; 256 MiB. Groups beyond it are
-    /// `LIMIT_EXCEEDED`; records are sorted on disk.
-    pub query_memory_bytes_max: NonZeroUsize,
-    /// The same for all Selects together; 1 GiB.
-    pub memory_bytes_max: NonZeroUsize,
-    /// Disk for records that are sorted there, of all Selects together; 64 GiB. More are
-    /// `LIMIT_EXCEEDED`.
-    pub spill_bytes_max: NonZeroU64,
+use serde::{Deserialize, Deserializer};
+
+/// Makes [`Limits`] of a table. A line has the text of the help, the field, the key if it is not
+/// called like the field, the type, the default, and the greatest value that makes sense. Times are
+/// numbers of seconds. `#[serde(skip)]` marks a key that is not in the section `[limits]`.
+macro_rules! limits {
+    ($(
+        $(#[doc = $help:literal])+
+        $(#[serde($skip:ident)])?
+        $field:ident $(as $key:literal)?: $Type:ty = $default:expr $(, at most $bound:expr)?;
+    )+) => {
+        /// The limits of a server.
+        #[derive(Clone, Debug, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Limits {
+            $(
+                $(#[doc = $help])+
+                ///
+                #[doc = concat!("Default: `", stringify!($default), "`.")]
+                $(#[doc = concat!("At most `", stringify!($bound), "`.")])?
+                $(#[serde(rename = $key)])?
+                $(#[serde($skip)])?
+                #[serde(deserialize_with = "Quantity::read")]
+                pub $field: $Type,
+            )+
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($field: Quantity::of($default),)+ }
+            }
+        }
+
+        impl Limits {
+            /// Returns the table, in the order of the fields.
+            pub fn table() -> Vec<Limit> {
+                vec![$(Limit {
+                    key: limits!(@key $field $($key)?),
+                    default: $default,
+                    bound: limits!(@bound $($bound)?),
+                    help: concat!($($help),+),
+                },)+]
+            }
+
+            /// Checks the values against their bounds.
+            ///
+            /// # Errors
+            /// The first limit that is beyond its bound.
+            pub fn check(&self) -> Result<(), LimitFault> {
+                let values = [$(self.$field.number()),+];
+                for (limit, got) in Self::table().into_iter().zip(values) {
+                    if let Some(max) = limit.bound && got > max {
+                        return Err(LimitFault { key: limit.key, got, max });
+                    }
+                }
+                Ok(())
+            }
+        }
+    };
+    (@key $field:ident) => { stringify!($field) };
+    (@key $field:ident $key:literal) => { $key };
+    (@bound) => { None };
+    (@bound $bound:expr) => { Some($bound) };
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        fn count(count: usize) -> NonZeroUsize {
-            NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)
+limits! {
+    /// Open connections. One more is refused with `SERVER_BUSY`.
+    #[serde(skip)]
+    connections_max as "max_connections": NonZeroUsize = 256, at most 1 << 20;
+
+    /// Connections that have not sent Hello yet. More wait in the operating system's queue.
+    handshakes_max: NonZeroUsize = 64, at most 1 << 20;
+
+    /// The time from the connection to the end of Hello. Then the connection is closed.
+    handshake_time as "handshake_seconds": Duration = 10;
+
+    /// Failed log-ins by password from one address, for IPv6 from one /64. One more is refused with
+    /// `LOGIN_REJECTED` and the time to wait.
+    login_failures_max: NonZeroU32 = 10;
+
+    /// Failed log-ins by password for one user name from all addresses. There may be more of them
+    /// than from one address, so that one guesser does not lock a user out.
+    login_failures_per_user_max: NonZeroU32 = 50;
+
+    /// The time after which one failed log-in is forgiven.
+    login_forgiven_time as "login_forgiven_seconds": Duration = 30;
+
+    /// Passwords that are checked at once, with 19 MiB of memory and a thread for each. More wait,
+    /// within `handshake_seconds`.
+    password_checks_max: NonZeroUsize = 4, at most 64;
+
+    /// The time from one answer to the whole next request. Then the connection ends with
+    /// `IDLE_TIMEOUT`.
+    idle_time as "idle_seconds": Duration = 600;
+
+    /// The time for a client to take any byte of its answer. Then the connection is closed.
+    write_stall_time as "write_stall_seconds": Duration = 60;
+
+    /// The time for the server's work on one Select: planning, opening files, and waiting for each
+    /// batch of the answer. The time in which a client reads the answer is not counted. A longer
+    /// Select ends with `LIMIT_EXCEEDED`.
+    query_time as "query_seconds_max": Duration = 600;
+
+    /// The time for answers under way when the server shuts down. Then they are cut off.
+    grace_time as "grace_seconds": Duration = 30;
+
+    /// The text of a Select. A longer text is refused with `LIMIT_EXCEEDED`.
+    sql_bytes_max: NonZeroU32 = 64 << 10, at most 64 << 10;
+
+    /// Bytes of a file that one job of the thread pool works on: about a millisecond.
+    morsel_bytes: NonZeroUsize = 4 << 20, at most 64 << 20;
+
+    /// Jobs of one Select that run or wait to be sent; twice the processor's threads by default.
+    /// Times `morsel_bytes`, about, this is the memory that a slow client costs.
+    morsels_in_flight_max: NonZeroUsize = 2 * crate::pool::threads() as u64, at most 1 << 16;
+
+    /// Files in the answer to one List. With more, List is refused with `LIMIT_EXCEEDED`.
+    list_files_max: NonZeroUsize = 10_000;
+
+    /// Entries of folders that one List looks at. With more, List is refused with `LIMIT_EXCEEDED`.
+    list_entries_max: NonZeroUsize = 100_000;
+
+    /// Folders within folders that List goes down, on the stack of a thread. With more, List is
+    /// refused with `LIMIT_EXCEEDED`.
+    list_depth_max: NonZeroUsize = 32, at most 256;
+
+    /// Files that stay open, with their columns. The file that was not used for the longest time is
+    /// closed first.
+    sources_max: NonZeroUsize = 64;
+
+    /// Files that one Select reads by a pattern; each is open during the Select. With more, the
+    /// Select is refused with `LIMIT_EXCEEDED`.
+    pattern_files_max: NonZeroUsize = 256;
+
+    /// Memory for the groups and the sorted records of one Select. If the groups need more, the
+    /// Select ends with `LIMIT_EXCEEDED`; records are sorted on disk. ORDER BY with a small LIMIT
+    /// needs next to nothing.
+    query_memory_bytes_max: NonZeroUsize = 256 << 20;
+
+    /// Memory for the groups and the sorted records of all Selects together.
+    memory_bytes_max: NonZeroUsize = 1 << 30;
+
+    /// Disk for records that are sorted there, of all Selects together. If they need more, a Select
+    /// ends with `LIMIT_EXCEEDED`.
+    spill_bytes_max: NonZeroU64 = 64 << 30;
+}
+
+/// A line of the table of limits.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// The key in the configuration file; its name has the unit.
+    pub key: &'static str,
+    /// The value without a configuration.
+    pub default: u64,
+    /// The greatest value that makes sense, if there is one.
+    pub bound: Option<u64>,
+    help: &'static str,
+}
+
+impl Limit {
+    /// Returns the help: what is limited, what happens beyond the limit, and the bound.
+    pub fn help(&self) -> String {
+        let help = self.help.trim_start().replace('`', "");
+        match self.bound {
+            Some(bound) => format!("{help} At most {bound}."),
+            None => help,
         }
-        Self {
-            connections_max: count(256),
-            handshakes_max: count(64),
-            handshake_time: Duration::from_secs(10),
-            login_failures_max: NonZeroU32::new(10).unwrap_or(NonZeroU32::MIN),
-            login_failures_per_user_max: NonZeroU32::new(50).unwrap_or(NonZeroU32::MIN),
-            login_forgiven_time: Duration::from_secs(30),
-            password_checks_max: count(4),
-            idle_time: Duration::from_secs(600),
-            write_stall_time: Duration::from_secs(60),
-            query_time: Duration::from_secs(600),
-            grace_time: Duration::from_secs(30),
-            sql_bytes_max: NonZeroU32::new(64 << 10).unwrap_or(NonZeroU32::MIN),
-            morsel_bytes: count(4 << 20),
-            morsels_in_flight_max: count(2 * crate::pool::threads()),
-            list_files_max: count(10_000),
-            list_entries_max: count(100_000),
-            list_depth_max: count(32),
-            sources_max: count(64),
-            pattern_files_max: count(256),
-            query_memory_bytes_max: count(256 << 20),
-            memory_bytes_max: count(1 << 30),
-            spill_bytes_max: NonZeroU64::new(64 << 30).unwrap_or(NonZeroU64::MIN),
+    }
+}
+
+/// A limit that is set beyond its bound.
+#[derive(Debug, thiserror::Error)]
+#[error("`{key}` is {got}, at most {max} is accepted")]
+pub struct LimitFault {
+    key: &'static str,
+    got: u64,
+    max: u64,
+}
+
+/// A type of the table, as a number.
+trait Quantity: Sized {
+    /// Converts a number of the table.
+    fn of(number: u64) -> Self;
+
+    fn number(self) -> u64;
+
+    /// Reads the value of a key.
+    fn read<'de, D: Deserializer<'de>>(value: D) -> Result<Self, D::Error>;
+}
+
+macro_rules! quantity {
+    ($($Type:ty)+) => {$(
+        impl Quantity for $Type {
+            fn of(number: u64) -> Self {
+                let number = NonZeroU64::new(number);
+                number.and_then(|number| number.try_into().ok()).unwrap_or(Self::MIN)
+            }
+
+            fn number(self) -> u64 {
+                NonZeroU64::try_from(self).map_or(u64::MAX, NonZeroU64::get)
+            }
+
+            fn read<'de, D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+                Self::deserialize(value)
+            }
         }
+    )+};
+}
+
+quantity! { NonZeroU32 NonZeroU64 NonZeroUsize }
+
+/// A number of seconds.
+impl Quantity for Duration {
+    fn of(number: u64) -> Self {
+        Self::from_secs(number)
+    }
+
+    fn number(self) -> u64 {
+        self.as_secs()
+    }
+
+    fn read<'de, D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        NonZeroU32::deserialize(value).map(|seconds| Self::from_secs(seconds.get().into()))
     }
 }

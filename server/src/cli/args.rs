@@ -8,7 +8,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::Deserialize;
 use sift_proto::level::{Level, LevelError};
-use sift_server::LEVELS;
+use sift_server::{LEVELS, Limits};
 
 use super::cert::CertCommand;
 use super::check::CheckArgs;
@@ -121,8 +121,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N")]
     pub(crate) port: Option<u16>,
 
-    /// Connections open at once; one more is told that the server is busy [default: 256]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help = limit_help("max_connections"))]
     pub(crate) max_connections: Option<NonZeroUsize>,
 
     /// How the log is written [default: text]
@@ -148,6 +147,13 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// Returns the line of the table of limits that is about `key`, with its default.
+fn limit_help(key: &str) -> String {
+    let limits = Limits::table().into_iter();
+    let lines = limits.filter(|limit| limit.key == key);
+    lines.map(|limit| format!("{} [default: {}]", limit.help(), limit.default)).collect()
+}
+
 fn parse_level(text: &str) -> Result<Level, LevelError> {
     text.parse::<Level>()?.among(LEVELS)
 }
@@ -161,6 +167,15 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_a_limit_is_that_of_the_table() {
+        let mut command = Args::command();
+        let serve = command.find_subcommand_mut("serve").unwrap();
+        let help = serve.render_long_help().to_string();
+        let expected = "Open connections. One more is refused with SERVER_BUSY. At most 1048576.";
+        assert!(help.contains(expected) && help.contains("[default: 256]"), "{help}");
     }
 
     #[test]

@@ -10,16 +10,15 @@ mod protection;
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::Deserialize;
 use sift_proto::DEFAULT_PORT;
 use sift_proto::level::{Level, LevelError};
 use sift_server::{
-    Admission, ClientCertificates, KeyFault, Keyring, LEVELS, Limits, LocalKeys, Passphrase,
-    Protection, TlsOptions,
+    Admission, ClientCertificates, KeyFault, Keyring, LEVELS, LimitFault, Limits, LocalKeys,
+    Passphrase, Protection, TlsOptions,
 };
 
 use super::args::{LogFormat, ServeArgs};
@@ -149,8 +148,8 @@ pub(crate) enum Fault {
     KeyUnknown { number: usize, name: String },
     #[error("parquet {number}: {error}")]
     KeyGlob { number: usize, error: String },
-    #[error("`{key}` is {got}, at most {max} makes sense")]
-    TooLarge { key: &'static str, got: u64, max: u64 },
+    #[error(transparent)]
+    Limit(#[from] LimitFault),
     #[error(
         "it has {0} listeners; --listen, --port, --encrypt, --plain, --cert and --scl cannot tell \
          which one they are for"
@@ -172,7 +171,7 @@ struct FileSettings {
     #[serde(default)]
     listener: Vec<FileListener>,
     #[serde(default)]
-    limits: FileLimits,
+    limits: Limits,
     #[serde(default)]
     defaults: protection::Defaults,
     #[serde(default)]
@@ -230,32 +229,6 @@ enum ClientCert {
     Optional,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileLimits {
-    handshakes_max: Option<NonZeroUsize>,
-    handshake_seconds: Option<NonZeroU32>,
-    login_failures_max: Option<NonZeroU32>,
-    login_failures_per_user_max: Option<NonZeroU32>,
-    login_forgiven_seconds: Option<NonZeroU32>,
-    password_checks_max: Option<NonZeroUsize>,
-    idle_seconds: Option<NonZeroU32>,
-    write_stall_seconds: Option<NonZeroU32>,
-    query_seconds_max: Option<NonZeroU32>,
-    grace_seconds: Option<NonZeroU32>,
-    sql_bytes_max: Option<NonZeroU32>,
-    morsel_bytes: Option<NonZeroUsize>,
-    morsels_in_flight_max: Option<NonZeroUsize>,
-    list_files_max: Option<NonZeroUsize>,
-    list_entries_max: Option<NonZeroUsize>,
-    list_depth_max: Option<NonZeroUsize>,
-    sources_max: Option<NonZeroUsize>,
-    pattern_files_max: Option<NonZeroUsize>,
-    query_memory_bytes_max: Option<NonZeroUsize>,
-    memory_bytes_max: Option<NonZeroUsize>,
-    spill_bytes_max: Option<NonZeroU64>,
-}
-
 impl Settings {
     /// Reads the configuration file, if there is one, and lets `args` correct it.
     pub(crate) fn new(args: ServeArgs) -> Result<Self, Error> {
@@ -280,7 +253,11 @@ fn merge(
 ) -> Result<Settings, Error> {
     let value = |fault| Error::Value { path: path.to_owned(), fault };
     let beside = |relative: PathBuf| path.parent().unwrap_or(Path::new("")).join(relative);
-    let limits = limits(&file, args.max_connections).map_err(value)?;
+    let mut limits = file.limits;
+    if let Some(connections_max) = args.max_connections.or(file.max_connections) {
+        limits.connections_max = connections_max;
+    }
+    limits.check().map_err(|fault| value(fault.into()))?;
     let protection = protection::checked(&file.defaults, &file.protect).map_err(value)?;
     let keyring = keys::checked(file.parquet_key, file.parquet, beside, Unreadable::Refused);
     let keyring = keyring.map_err(value)?;
@@ -404,57 +381,6 @@ impl FileListener {
                 .clients(authorities, asked)
                 .revocation_lists(self.client_crl.map(Paths::into_vec).unwrap_or_default()),
         })
-    }
-}
-
-fn limits(file: &FileSettings, connections: Option<NonZeroUsize>) -> Result<Limits, Fault> {
-    let default = Limits::default();
-    let given = &file.limits;
-    let seconds = |given: Option<NonZeroU32>, default: Duration| {
-        given.map_or(default, |seconds| Duration::from_secs(seconds.get().into()))
-    };
-    let limits = Limits {
-        connections_max: connections.or(file.max_connections).unwrap_or(default.connections_max),
-        handshakes_max: given.handshakes_max.unwrap_or(default.handshakes_max),
-        handshake_time: seconds(given.handshake_seconds, default.handshake_time),
-        login_failures_max: given.login_failures_max.unwrap_or(default.login_failures_max),
-        login_failures_per_user_max: given
-            .login_failures_per_user_max
-            .unwrap_or(default.login_failures_per_user_max),
-        login_forgiven_time: seconds(given.login_forgiven_seconds, default.login_forgiven_time),
-        password_checks_max: given.password_checks_max.unwrap_or(default.password_checks_max),
-        idle_time: seconds(given.idle_seconds, default.idle_time),
-        write_stall_time: seconds(given.write_stall_seconds, default.write_stall_time),
-        query_time: seconds(given.query_seconds_max, default.query_time),
-        grace_time: seconds(given.grace_seconds, default.grace_time),
-        sql_bytes_max: given.sql_bytes_max.unwrap_or(default.sql_bytes_max),
-        morsel_bytes: given.morsel_bytes.unwrap_or(default.morsel_bytes),
-        morsels_in_flight_max: given.morsels_in_flight_max.unwrap_or(default.morsels_in_flight_max),
-        list_files_max: given.list_files_max.unwrap_or(default.list_files_max),
-        list_entries_max: given.list_entries_max.unwrap_or(default.list_entries_max),
-        list_depth_max: given.list_depth_max.unwrap_or(default.list_depth_max),
-        sources_max: given.sources_max.unwrap_or(default.sources_max),
-        pattern_files_max: given.pattern_files_max.unwrap_or(default.pattern_files_max),
-        query_memory_bytes_max: given
-            .query_memory_bytes_max
-            .unwrap_or(default.query_memory_bytes_max),
-        memory_bytes_max: given.memory_bytes_max.unwrap_or(default.memory_bytes_max),
-        spill_bytes_max: given.spill_bytes_max.unwrap_or(default.spill_bytes_max),
-    };
-    let bounds = [
-        ("max_connections", limits.connections_max.get() as u64, 1 << 20),
-        ("handshakes_max", limits.handshakes_max.get() as u64, 1 << 20),
-        // a thread and 19 MiB each
-        ("password_checks_max", limits.password_checks_max.get() as u64, 64),
-        ("sql_bytes_max", limits.sql_bytes_max.get().into(), 64 << 10),
-        ("morsel_bytes", limits.morsel_bytes.get() as u64, 64 << 20),
-        ("morsels_in_flight_max", limits.morsels_in_flight_max.get() as u64, 1 << 16),
-        // the walk goes down on the stack
-        ("list_depth_max", limits.list_depth_max.get() as u64, 256),
-    ];
-    match bounds.into_iter().find(|(_, got, max)| got > max) {
-        Some((key, got, max)) => Err(Fault::TooLarge { key, got, max }),
-        None => Ok(limits),
     }
 }
 

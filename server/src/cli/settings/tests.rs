@@ -1,3 +1,5 @@
+use sift_server::Limit;
+
 use super::*;
 
 const EXAMPLE: &str = include_str!("../../../siftd.example.toml");
@@ -58,6 +60,63 @@ fn the_example_tells_the_defaults() {
         .clients("/etc/sift/clients.pem", ClientCertificates::Required)
         .revocation_lists(vec!["/etc/sift/clients.crl".into()]);
     assert_eq!(told.listeners[0].channels, Channels::Encrypted(channels));
+}
+
+/// Returns the lines of the example about a limit.
+fn example(limit: &Limit) -> String {
+    let mut text = String::new();
+    let mut columns = COLUMNS;
+    for word in limit.help().split(' ') {
+        if columns + 1 + word.len() > COLUMNS {
+            text += if text.is_empty() { "#" } else { "\n#" };
+            columns = 1;
+        }
+        text += " ";
+        text += word;
+        columns += 1 + word.len();
+    }
+    // the only default that depends on the machine: eight threads are shown
+    let default = if limit.key == "morsels_in_flight_max" { 16 } else { limit.default };
+    format!("{text}\n# {} = {default}\n", limit.key)
+}
+
+/// The width of the example.
+const COLUMNS: usize = 100;
+
+#[test]
+fn the_example_shows_the_table_of_limits() {
+    let (mut outside, mut section) = (0, Vec::new());
+    for limit in Limits::table() {
+        match limit.key {
+            "max_connections" => outside += usize::from(EXAMPLE.contains(&example(&limit))),
+            _ => section.push(example(&limit)),
+        }
+    }
+    assert_eq!(outside, 1);
+    let (_, shown) = EXAMPLE.split_once("\n[limits]\n").unwrap();
+    assert_eq!(shown, section.join("\n"));
+}
+
+#[test]
+fn every_limit_is_a_key_with_its_bound() {
+    for limit in Limits::table() {
+        let section = if limit.key == "max_connections" { "" } else { "[limits]" };
+        let set = |value: u64| {
+            let text = format!("data = '/d'\n{section}\n{} = {value}\n", limit.key);
+            let args = ServeArgs { plain: true, no_secure: true, ..ServeArgs::default() };
+            settings(args, &text).map(|settings| format!("{:?}", settings.limits))
+        };
+        let default = format!("{:?}", Limits::default());
+        assert_eq!(set(limit.default).unwrap(), default);
+        assert_ne!(set(limit.default / 2).unwrap(), default);
+        assert!(set(0).unwrap_err().contains("nonzero"));
+        if let Some(bound) = limit.bound {
+            set(bound).unwrap();
+            let expected = format!("`{}` is {}, at most {bound}", limit.key, bound + 1);
+            let error = set(bound + 1).unwrap_err();
+            assert!(error.contains(&expected), "{error}");
+        }
+    }
 }
 
 #[test]
