@@ -61,15 +61,15 @@ where
 /// processors then.
 #[derive(Debug)]
 pub(crate) struct Jobs {
-    elsewhere: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
 }
 
 /// A job that has waited so long for others, behind a slow disk, gets a thread more.
-const TURN_TIME_MAX: Duration = Duration::from_millis(20);
+const SLOT_WAIT_MAX: Duration = Duration::from_millis(20);
 
 impl Jobs {
     pub(crate) fn new() -> Self {
-        Self { elsewhere: Arc::new(Semaphore::new(processors())) }
+        Self { slots: Arc::new(Semaphore::new(processors())) }
     }
 
     /// Runs `work`: here if it is [`brief`](Length::Brief) and need not wait. It may be begun twice.
@@ -88,10 +88,10 @@ impl Jobs {
         {
             return done;
         }
-        let turn = timeout(TURN_TIME_MAX, Arc::clone(&self.elsewhere).acquire_owned()).await;
+        let slot = timeout(SLOT_WAIT_MAX, Arc::clone(&self.slots).acquire_owned()).await;
         blocking(move || {
             // given back when the job has ended, whatever has become of who asked for it
-            let _turn = turn;
+            let _slot = slot;
             work()
         })
         .await

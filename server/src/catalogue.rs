@@ -14,7 +14,7 @@ pub(crate) mod keyring;
 mod list;
 pub(crate) mod mount;
 mod name;
-mod openings;
+mod open_locks;
 mod pattern;
 mod plan;
 mod spelling;
@@ -43,7 +43,7 @@ use crate::limits::Limits;
 use cache::Cache;
 use entry::{Described, Entry};
 use keyring::Keyring;
-use openings::Openings;
+use open_locks::OpenLocks;
 use tree::Tree;
 use version::{SourceVersion, identity};
 use watch::Watch;
@@ -56,7 +56,7 @@ pub(crate) use plan::Planned;
 /// The maximal number of attempts to open a file whose name or descriptor changes in the meantime.
 /// A single replacement has ended before the second attempt. If the file still changes after that,
 /// somebody renames it all the time.
-const OPENINGS_MAX: usize = 4;
+const OPEN_ATTEMPTS_MAX: usize = 4;
 
 /// The open folder of the data files. Renaming it does not change which files are served.
 #[derive(Debug)]
@@ -92,11 +92,11 @@ pub(crate) struct Catalogue {
     protection: Protection,
     indexes: Option<IndexFolder>,
     /// Whether looking at one takes no time.
-    indexes_are_near: bool,
+    indexes_are_local: bool,
     keyring: Keyring,
     /// What was opened last.
-    sources: Cache<(), Kept>,
-    openings: Openings,
+    sources: Cache<(), CachedSource>,
+    open_locks: OpenLocks,
     descriptors: Cache<Identity, Described>,
     /// Counts the data files that were opened.
     files_opened: Arc<AtomicU64>,
@@ -104,7 +104,7 @@ pub(crate) struct Catalogue {
 
 /// A file that has been opened before, to be opened again without looking for it.
 #[derive(Debug)]
-struct Kept {
+struct CachedSource {
     source: Arc<Source>,
     version: SourceVersion,
     /// Where its index is, or would be.
@@ -113,7 +113,7 @@ struct Kept {
     protected: Protected,
     /// True if a stat shows every change and does not wait: the file is on this machine, and no
     /// symbolic links lead to it.
-    is_near: bool,
+    stat_suffices: bool,
 }
 
 /// A file that has been opened.
@@ -136,10 +136,10 @@ impl Catalogue {
             limits,
             protection,
             indexes: None,
-            indexes_are_near: true,
+            indexes_are_local: true,
             keyring: Keyring::default(),
             sources: Cache::new(sources_max),
-            openings: Openings::default(),
+            open_locks: OpenLocks::default(),
             descriptors: Cache::new(sources_max),
             files_opened,
         }
@@ -148,9 +148,9 @@ impl Catalogue {
     /// With a folder where indexes of the files may be.
     pub(crate) fn with_indexes(self, indexes: Option<IndexFolder>) -> Self {
         let folder = indexes.as_ref().and_then(|indexes| indexes.path().parent());
-        let indexes_are_near =
+        let indexes_are_local =
             folder.is_none_or(|path| File::open(path).is_ok_and(|f| is_local(&f)));
-        Self { indexes, indexes_are_near, ..self }
+        Self { indexes, indexes_are_local, ..self }
     }
 
     /// With the keys of encrypted files.
@@ -191,14 +191,14 @@ impl Catalogue {
         let index = self.indexes.as_ref().map(|indexes| indexes.path_of(opened));
         let descriptor = described.as_ref().map(|described| described.look.identity());
         let version = version_with(opened, descriptor, index.as_deref());
-        let opening = self.openings.of(name.as_str());
-        let _opening = opening.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = self.sources.find(name.as_str(), &());
-        if let Some(kept) = kept.filter(|kept| kept.version == version) {
+        let lock = self.open_locks.of(name.as_str());
+        let _guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let cached = self.sources.find(name.as_str(), &());
+        if let Some(cached) = cached.filter(|cached| cached.version == version) {
             self.check_unchanged(&entry, &watch)?;
-            return covered(&kept.source, protected.clone(), transport);
+            return permitted(&cached.source, protected.clone(), transport);
         }
-        let is_near = target.is_none() && self.indexes_are_near && is_local(&file);
+        let stat_suffices = target.is_none() && self.indexes_are_local && is_local(&file);
         let keys = self.keyring.of(name.as_str());
         let descriptor = described.as_ref().map(|described| described.descriptor.clone());
         let opened = Source::open_with_keys(name.as_str(), file, descriptor, &keys);
@@ -218,27 +218,27 @@ impl Catalogue {
         if let Some(file) = source.identity().filter(|_| is_settled) {
             let version = SourceVersion { file, ..version };
             let (source, protected) = (Arc::clone(&source), protected.clone());
-            let kept = Kept { source, version, index, protected, is_near };
-            self.sources.keep(name.as_str(), (), Arc::new(kept));
+            let cached = CachedSource { source, version, index, protected, stat_suffices };
+            self.sources.keep(name.as_str(), (), Arc::new(cached));
         }
-        covered(&source, protected.clone(), transport)
+        permitted(&source, protected.clone(), transport)
     }
 
     /// A file that has been opened before and has not changed since. The data is looked at before
     /// the descriptor: who protects a file and then writes what is to be protected finds it
     /// protected.
-    fn known(&self, name: &FileName) -> Option<Arc<Kept>> {
-        let kept = self.sources.find(name.as_str(), &()).filter(|kept| kept.is_near)?;
-        let stat = self.root.tree.near(name.as_str()).ok()?;
-        let descriptor = match self.root.tree.near(&name.descriptor()) {
+    fn known(&self, name: &FileName) -> Option<Arc<CachedSource>> {
+        let cached = self.sources.find(name.as_str(), &()).filter(|cached| cached.stat_suffices)?;
+        let stat = self.root.tree.stat(name.as_str()).ok()?;
+        let descriptor = match self.root.tree.stat(&name.descriptor()) {
             Ok(stat) => Some(identity(&stat)),
             Err(Errno::NOENT) => None,
             // a symbolic link may lead to it
             Err(_) => return None,
         };
         let file = identity(&stat);
-        let is_same = kept.version == version_with(file, descriptor, kept.index.as_deref());
-        is_same.then_some(kept)
+        let is_same = cached.version == version_with(file, descriptor, cached.index.as_deref());
+        is_same.then_some(cached)
     }
 
     /// With its index, if it has one. One that is of no use changes nothing but the time.
@@ -260,8 +260,8 @@ impl Catalogue {
         let unreadable = |error| Fault::Unreadable(entry.name.to_string(), error);
         let renamed = || Fault::Renamed(entry.name.to_string());
         let tree = &self.root.tree;
-        let watch = Watch::begin(tree, &entry.way).map_err(unreadable)?.ok_or_else(renamed)?;
-        let opened = tree.open(&entry.way.end).map_err(unreadable)?;
+        let watch = Watch::begin(tree, &entry.resolved).map_err(unreadable)?.ok_or_else(renamed)?;
+        let opened = tree.open(&entry.resolved.end).map_err(unreadable)?;
         self.files_opened.fetch_add(1, Ordering::Relaxed);
         let (file, stat) = opened.ok_or_else(renamed)?;
         Ok((file, identity(&stat), watch))
@@ -282,7 +282,7 @@ impl Catalogue {
 
 /// Repeats `work` while names or descriptors change in the meantime.
 fn while_renamed<T>(work: impl Fn() -> Result<T, Fault>) -> Result<T, Fault> {
-    for _ in 1..OPENINGS_MAX {
+    for _ in 1..OPEN_ATTEMPTS_MAX {
         match work() {
             Err(Fault::Renamed(_)) => {}
             done => return done,
@@ -302,12 +302,12 @@ fn version_with(
 }
 
 /// A file that may leave, with what it demands.
-fn covered(
+fn permitted(
     source: &Arc<Source>,
     mut protected: Protected,
     transport: Transport,
 ) -> Result<(Arc<Source>, Protected), Fault> {
-    protected.cover(source, transport);
+    protected.require_encryption_of(source, transport);
     protected.check_file(transport)?;
     Ok((Arc::clone(source), protected))
 }

@@ -65,7 +65,7 @@ pub(crate) struct Encryption {
 
 /// Why there is no channel; the peer knows as much as it can understand.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refused {
+pub(crate) enum ChannelError {
     #[error("TLS on a plain port; the client was told so")]
     TlsOnPlain,
     #[error("a client in the clear on an encrypted port; it was told so")]
@@ -139,11 +139,11 @@ pub(crate) async fn open(
     tcp: TcpStream,
     peer: SocketAddr,
     security: &Security,
-) -> Result<Channel, Refused> {
+) -> Result<Channel, ChannelError> {
     let mut peeked = [0; PEEK_BYTES];
     let peeked_bytes = tcp.peek(&mut peeked).await?;
     let peeked = peeked.get(..peeked_bytes).unwrap_or_default();
-    let Some(&first) = peeked.first() else { return Err(Refused::Silent) };
+    let Some(&first) = peeked.first() else { return Err(ChannelError::Silent) };
     match (Opening::from_first_byte(first), security) {
         (Opening::Frame, Security::Plain) => {
             let (peer_names, peer_serial) = (Vec::new(), String::new());
@@ -156,19 +156,19 @@ pub(crate) async fn open(
         }
         (Opening::Tls, Security::Plain) => {
             let text = "encryption is not enabled on the server";
-            dismiss(tcp, &failure(Status::EncryptionNotEnabled, text)).await;
-            Err(Refused::TlsOnPlain)
+            reject(tcp, &failure(Status::EncryptionNotEnabled, text)).await;
+            Err(ChannelError::TlsOnPlain)
         }
         (Opening::Frame, Security::Encrypted(_)) => {
             let text = "this server requires encryption";
-            dismiss(tcp, &failure(Status::EncryptionRequired, text)).await;
-            Err(Refused::PlainOnTls)
+            reject(tcp, &failure(Status::EncryptionRequired, text)).await;
+            Err(ChannelError::PlainOnTls)
         }
         (Opening::Text, _) => {
-            dismiss(tcp, http_answer(security).as_bytes()).await;
-            Err(Refused::Text)
+            reject(tcp, http_answer(security).as_bytes()).await;
+            Err(ChannelError::Text)
         }
-        (Opening::Other, _) => Err(Refused::Unknown(first)),
+        (Opening::Other, _) => Err(ChannelError::Unknown(first)),
     }
 }
 
@@ -177,13 +177,13 @@ async fn handshake(
     peer: SocketAddr,
     acceptor: &Acceptor,
     offered: Offered,
-) -> Result<Channel, Refused> {
-    let accepted = acceptor.accept(tcp, offered).await.map_err(Refused::Handshake)?;
+) -> Result<Channel, ChannelError> {
+    let accepted = acceptor.accept(tcp, offered).await.map_err(ChannelError::Handshake)?;
     if accepted.client_certificate.is_none() && acceptor.options().requires_certificate() {
         let text = "this server requires a client certificate";
         let told = failure(Status::ClientCertificateRequired, text);
-        dismiss(accepted.stream, &told).await;
-        return Err(Refused::Handshake(tls::NO_CERTIFICATE.to_owned()));
+        reject(accepted.stream, &told).await;
+        return Err(ChannelError::Handshake(tls::NO_CERTIFICATE.to_owned()));
     }
     let level = acceptor.options().level;
     let Negotiated { protocol, suite, group } = accepted.negotiated;
@@ -193,7 +193,7 @@ async fn handshake(
         Some(der) => {
             let parsed = Certificate::parse(&der);
             let unreadable = || "the client's certificate does not parse".to_owned();
-            let certificate = parsed.ok_or_else(|| Refused::Handshake(unreadable()))?;
+            let certificate = parsed.ok_or_else(|| ChannelError::Handshake(unreadable()))?;
             (certificate.names(), serial_text(&certificate.serial))
         }
     };
@@ -222,14 +222,14 @@ fn http_answer(security: &Security) -> String {
 }
 
 /// What a peer that is sent away has to read.
-const DISMISS_TIME_MAX: Duration = Duration::from_secs(2);
+const REJECT_TIME_MAX: Duration = Duration::from_secs(2);
 
-async fn dismiss(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &[u8]) {
+async fn reject(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &[u8]) {
     let saying = async {
         stream.write_all(answer).await?;
         stream.shutdown().await
     };
-    if let Ok(Ok(())) = timeout(DISMISS_TIME_MAX, saying).await {
+    if let Ok(Ok(())) = timeout(REJECT_TIME_MAX, saying).await {
         stream::drain(&mut stream, &mut [0; 1024]).await;
     }
 }

@@ -10,8 +10,8 @@ mod fetch;
 mod interrupt;
 mod parameter;
 mod report;
+mod time_limit;
 mod wire;
-mod work;
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,17 +28,17 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant as Deadline, timeout_at};
 
 use crate::access::Admission;
-use crate::access::login::Claim;
+use crate::access::login::Credentials;
 use crate::access::user::User;
-use crate::channel::{self, Channel, Facts, Refused, Security};
+use crate::channel::{self, Channel, ChannelError, Facts, Security};
 use crate::fault::{Fault, Stop};
 use crate::shared::Shared;
-use account::{Account, micros};
+use account::{RequestAccount, micros};
 use answer::Answer;
 use encode::Encoder;
 use interrupt::Interrupt;
+use time_limit::TimeLimit;
 use wire::{ReadError, Reader, Writer};
-use work::Work;
 
 /// A Hello is a name and a few words. Before it nobody may make us hold more.
 const HELLO_BYTES_MAX: u32 = 4 << 10;
@@ -63,22 +63,22 @@ pub(crate) async fn run(
     let deadline = Deadline::now() + shared.limits.handshake_time;
     let opened = tokio::select! {
         opened = timeout_at(deadline, channel::open(tcp, peer, &port.security)) => opened,
-        _ = shutdown.wait_for(|down| *down) => return report::refused(peer, &Refused::ShuttingDown),
+        _ = shutdown.wait_for(|down| *down) => return report::refused(peer, &ChannelError::ShuttingDown),
     };
     let late = |_| {
         let seconds = shared.limits.handshake_time.as_secs();
-        Err(Refused::Handshake(format!("not through within {seconds} seconds")))
+        Err(ChannelError::Handshake(format!("not through within {seconds} seconds")))
     };
     let Channel { stream, facts } = match opened.unwrap_or_else(late) {
         Ok(channel) => channel,
-        Err(refused) => return report::refused(peer, &refused),
+        Err(error) => return report::refused(peer, &error),
     };
     let (reader, writer) = tokio::io::split(stream);
     let mut connection = Connection {
         shared,
         facts,
         user: Arc::default(),
-        claimed: String::new(),
+        claimed_name: String::new(),
         reader: Reader::new(reader, HELLO_BYTES_MAX),
         writer: Writer::new(writer, shared.limits.write_stall_time),
         encoder: None,
@@ -88,7 +88,7 @@ pub(crate) async fn run(
         Ok(admitted) => admitted,
         Err(_) => {
             let error = io::Error::new(io::ErrorKind::TimedOut, "no Hello in time");
-            return report::refused(peer, &Refused::Io(error));
+            return report::refused(peer, &ChannelError::Io(error));
         }
     };
     match admitted {
@@ -100,9 +100,9 @@ pub(crate) async fn run(
         }
         Err(stop) => {
             if let Stop::Fault(fault) = &stop {
-                connection.dismiss(fault).await;
+                connection.reject(fault).await;
             }
-            report::turned_away(&connection.facts, &connection.claimed, &stop);
+            report::rejected(&connection.facts, &connection.claimed_name, &stop);
         }
     }
 }
@@ -113,7 +113,7 @@ struct Connection<'a, S> {
     /// Nobody before Hello is through.
     user: Arc<User>,
     /// Whom the client claims to be, whether or not it is.
-    claimed: String,
+    claimed_name: String,
     reader: Reader<ReadHalf<S>>,
     writer: Writer<WriteHalf<S>>,
     encoder: Option<Encoder>,
@@ -140,9 +140,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             return Err(Fault::Version(hello.version).into());
         }
         meets_level(&self.facts, hello.level)?;
-        self.claimed = std::mem::take(&mut hello.user);
-        let claim = Claim::new(&self.claimed, std::mem::take(&mut hello.password));
-        let user = self.shared.login.user(admission, &self.facts, claim).await?;
+        self.claimed_name = std::mem::take(&mut hello.user);
+        let credentials = Credentials::new(&self.claimed_name, std::mem::take(&mut hello.password));
+        let user = self.shared.login.user(admission, &self.facts, credentials).await?;
         let permit = self.shared.admit()?;
         if *self.shutdown.borrow() {
             return Err(Fault::ShuttingDown.into());
@@ -167,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 Ok(Some(request)) => request,
                 Ok(None) => break,
                 Err(Stop::Fault(fault)) => {
-                    self.dismiss(&fault).await;
+                    self.reject(&fault).await;
                     report::ended(&self.facts, &fault);
                     break;
                 }
@@ -207,11 +207,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let started = Instant::now();
         let kind = request.kind;
         let interrupt = Interrupt::default();
-        let mut account = Account::default();
+        let mut account = RequestAccount::default();
         self.writer.take_counts();
         self.shared.activity.request();
 
-        let work = Work::new(self.shared.limits.query_time);
+        let time_limit = TimeLimit::new(self.shared.limits.query_time);
         let answer = Answer {
             shared: self.shared,
             facts: &self.facts,
@@ -220,7 +220,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             encoder: &mut self.encoder,
             interrupt: &interrupt,
             account: &mut account,
-            work,
+            time_limit,
             started,
             batches: None,
         };
@@ -229,7 +229,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let mut goes_on = result.is_ok();
         if let Err(Stop::Fault(fault)) = &result {
             if fault.is_fatal() {
-                self.dismiss(fault).await;
+                self.reject(fault).await;
             } else {
                 let told = self.writer.send(Kind::Failure, &fault.to_failure()).await;
                 goes_on = told.is_ok();
@@ -246,7 +246,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     /// Tells the client why the connection ends, so that it can read it.
-    async fn dismiss(&mut self, fault: &Fault) {
+    async fn reject(&mut self, fault: &Fault) {
         if self.writer.send(Kind::Failure, &fault.to_failure()).await.is_ok() {
             self.writer.shutdown().await;
             self.reader.drain().await;

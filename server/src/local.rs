@@ -59,11 +59,11 @@ impl LocalQuery {
     ) -> Result<Self, LocalError> {
         let select = Select::parse(sql)?;
         let from = select.from();
-        let Place { catalogue, name, transport } = match fs::symlink_metadata(from) {
-            Err(_) if NamePattern::is_one(from) => Place::of_pattern(from, keys)?,
+        let LocalFiles { catalogue, name, transport } = match fs::symlink_metadata(from) {
+            Err(_) if NamePattern::is_one(from) => LocalFiles::of_pattern(from, keys)?,
             metadata => {
                 let path = Path::new(from);
-                Place::of_file(
+                LocalFiles::of_file(
                     path,
                     metadata.map_err(|source| unreadable(path, source))?.is_symlink(),
                     keys,
@@ -128,21 +128,22 @@ impl LocalKeys {
 /// As those of a request at a server.
 pub fn open_local(path: &Path, keys: &LocalKeys) -> Result<Arc<Source>, LocalError> {
     let metadata = fs::symlink_metadata(path).map_err(|source| unreadable(path, source))?;
-    let Place { catalogue, name, transport } = Place::of_file(path, metadata.is_symlink(), keys)?;
+    let LocalFiles { catalogue, name, transport } =
+        LocalFiles::of_file(path, metadata.is_symlink(), keys)?;
     let entry = catalogue.entry(&FileName::parse(&name)?, &Caller::unrestricted(transport))?;
     entry.protected.check_all(transport)?;
     Ok(catalogue.source(entry, transport)?.0)
 }
 
 /// Where the files of a Select are.
-struct Place {
+struct LocalFiles {
     catalogue: Catalogue,
     /// Of the file, or the pattern, as the catalogue knows it.
     name: String,
     transport: Transport,
 }
 
-impl Place {
+impl LocalFiles {
     fn of_file(path: &Path, is_link: bool, keys: &LocalKeys) -> Result<Self, LocalError> {
         let io = |source| unreadable(path, source);
         // behind a link there is another folder, and another descriptor

@@ -28,7 +28,7 @@ pub(crate) struct Login {
 }
 
 /// Whom a client wants to be, and what proves it.
-pub(crate) struct Claim {
+pub(crate) struct Credentials {
     user: String,
     password: Zeroizing<String>,
 }
@@ -52,7 +52,7 @@ pub(crate) enum Denied {
     Panicked(#[from] Panicked),
 }
 
-impl Claim {
+impl Credentials {
     pub(crate) fn new(user: &str, password: String) -> Self {
         Self { user: user.to_owned(), password: Zeroizing::new(password) }
     }
@@ -81,20 +81,20 @@ impl Login {
         &self,
         admission: &Admission,
         facts: &Facts,
-        claim: Claim,
+        credentials: Credentials,
     ) -> Result<User, Denied> {
         match admission {
             Admission::Everybody(name) => {
                 // whoever asks for another's rights is not to be given these instead
-                if !claim.user.is_empty() && claim.user != *name {
+                if !credentials.user.is_empty() && credentials.user != *name {
                     return Err(Denied::NoLogin(name.clone()));
                 }
                 self.everybody(name.clone()).await
             }
-            Admission::LogIn if claim.password.is_empty() => {
-                self.by_certificate(facts, claim.user).await
+            Admission::LogIn if credentials.password.is_empty() => {
+                self.by_certificate(facts, credentials.user).await
             }
-            Admission::LogIn => self.by_password(facts, claim).await,
+            Admission::LogIn => self.by_password(facts, credentials).await,
         }
     }
 
@@ -108,30 +108,32 @@ impl Login {
         .await
     }
 
-    async fn by_certificate(&self, facts: &Facts, claimed: String) -> Result<User, Denied> {
+    async fn by_certificate(&self, facts: &Facts, claimed_name: String) -> Result<User, Denied> {
         let users = self.users.clone().ok_or(Denied::Wanted)?;
         let names = facts.peer_names.clone();
         if names.is_empty() {
-            let denied = if claimed.is_empty() { Denied::Wanted } else { Denied::Rejected };
+            let denied = if claimed_name.is_empty() { Denied::Wanted } else { Denied::Rejected };
             return Err(denied);
         }
         blocking(move || {
             let users = users.users();
             let mut found = users.by_certificate(&names).map(|(name, account)| user(name, account));
             match (found.next(), found.next()) {
-                (Some(user), None) if claimed.is_empty() || claimed == user.name => Ok(user),
+                (Some(user), None) if claimed_name.is_empty() || claimed_name == user.name => {
+                    Ok(user)
+                }
                 _ => Err(Denied::Rejected),
             }
         })
         .await
     }
 
-    async fn by_password(&self, facts: &Facts, claim: Claim) -> Result<User, Denied> {
+    async fn by_password(&self, facts: &Facts, credentials: Credentials) -> Result<User, Denied> {
         let users = self.users.clone().ok_or(Denied::Rejected)?;
         if !facts.is_encrypted() {
             return Err(Denied::PasswordInTheClear);
         }
-        let Claim { user: name, password } = claim;
+        let Credentials { user: name, password } = credentials;
         if check_name(&name).is_err() || password.len() > PASSWORD_BYTES_MAX {
             return Err(Denied::Rejected);
         }
@@ -143,17 +145,17 @@ impl Login {
         // who waited for his turn may have failed elsewhere meanwhile
         self.attempts(|attempts| attempts.check(address, &name, Instant::now()))
             .map_err(|wait| Denied::Limited { seconds: wait.as_secs() + 1 })?;
-        let claimed = name.clone();
+        let claimed_name = name.clone();
         let found = blocking(move || {
             // given back when the check has ended, whatever has become of the connection
             let _permit = permit;
             let users = users.users();
-            let account = users.find(&claimed);
+            let account = users.find(&claimed_name);
             let hash = account.and_then(|account| account.password.clone());
             let known = hash.is_some();
-            let right = hash.unwrap_or_else(PasswordHash::nobodys).verify(&password);
+            let right = hash.unwrap_or_else(PasswordHash::dummy).verify(&password);
             match account {
-                Some(account) if known && right => Ok(user(&claimed, account)),
+                Some(account) if known && right => Ok(user(&claimed_name, account)),
                 _ => Err(Denied::Rejected),
             }
         })

@@ -19,7 +19,7 @@ pub(crate) const PASSWORD_BYTES_MAX: usize = 1024;
 const COST_MAX: (u32, u32, u32) = (256 << 10, 16, 16);
 
 /// A hash that no password is known for, at the cost of one that [`PasswordHash::new`] makes.
-const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm8gc3VjaCB1c2VyIQ$\
+const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm8gc3VjaCB1c2VyIQ$\
                        bm9ib2R5IGhhcyB0aGlzIHBhc3N3b3JkLCBub2JvZHk";
 
 /// A password as it is kept: from it nobody reads the password.
@@ -88,8 +88,8 @@ impl PasswordHash {
     }
 
     /// The hash of nobody's password: to check against it takes as long as against any.
-    pub(crate) fn nobodys() -> Self {
-        Self(NOBODYS.to_owned())
+    pub(crate) fn dummy() -> Self {
+        Self(DUMMY_HASH.to_owned())
     }
 
     /// Whether this is the password; always as slow.
@@ -126,8 +126,8 @@ mod tests {
 
     #[test]
     fn nobodys_hash_is_one_that_costs_as_much() {
-        let nobodys = PasswordHash::parse(PasswordHash::nobodys().as_str()).unwrap();
-        assert!(!nobodys.verify("anything"));
+        let dummy = PasswordHash::parse(PasswordHash::dummy().as_str()).unwrap();
+        assert!(!dummy.verify("anything"));
     }
 
     #[test]

@@ -68,7 +68,9 @@ impl Protection {
         if let Some(descriptor) = descriptor {
             protected.file = protected.file.max(descriptor.requirement());
             let fields = descriptor.fields_protected();
-            protected.columns.extend(fields.map(|(name, demand)| (name.to_owned(), demand)));
+            protected
+                .columns
+                .extend(fields.map(|(name, requirement)| (name.to_owned(), requirement)));
         }
         for rule in self.rules.iter().filter(|rule| rule.applies_to(name)) {
             if rule.columns.is_empty() {
@@ -104,7 +106,7 @@ impl Protected {
     }
 
     /// Demands also that what is encrypted where it lies does not leave in the clear.
-    pub(crate) fn cover(&mut self, source: &Source, transport: Transport) {
+    pub(crate) fn require_encryption_of(&mut self, source: &Source, transport: Transport) {
         // over a mount it has come as it lies
         if let Transport::Mount { .. } = transport {
             return;
@@ -123,9 +125,9 @@ impl Protected {
             return Requirement::None;
         }
         let lower = name.to_lowercase();
-        let demands =
+        let requirements =
             self.columns.iter().filter(|(column, _)| are_related(&column.to_lowercase(), &lower));
-        demands.map(|(_, requirement)| *requirement).max().unwrap_or_default()
+        requirements.map(|(_, requirement)| *requirement).max().unwrap_or_default()
     }
 
     /// The columns that demand something beyond what the file does, in order.
@@ -158,11 +160,9 @@ impl Protected {
         let mentions = select.mentions();
         // a column that is not granted does not exist, so it is not named
         self.check_where(transport, |column| mentions.column(column) && grant.shows(column))?;
-        match self
-            .columns
-            .iter()
-            .find(|(column, demand)| !transport.meets(*demand) && grant.filters_by(column))
-        {
+        match self.columns.iter().find(|(column, requirement)| {
+            !transport.meets(*requirement) && grant.filters_by(column)
+        }) {
             None => Ok(()),
             Some((_, requirement)) => self.check(None, *requirement, transport),
         }
@@ -190,7 +190,8 @@ impl Protected {
 
     /// Returns the columns that demand more than the transport has.
     pub(crate) fn columns_withheld(&self, transport: Transport) -> impl Iterator<Item = &str> {
-        let columns = self.columns.iter().filter(move |(_, demand)| !transport.meets(*demand));
+        let columns =
+            self.columns.iter().filter(move |(_, requirement)| !transport.meets(*requirement));
         columns.map(|(name, _)| name.as_str())
     }
 
@@ -269,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_demand_holds_for_what_is_in_a_column_and_around_it() {
+    fn a_requirement_holds_for_what_is_in_a_column_and_around_it() {
         let who =
             protected("", vec![rule("**", &["who", "a.b"], Requirement::Level(4))], "o.jsonl");
         for column in ["who", "Who.name", "who.card.number", "a.b", "a.b.c", "a"] {
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn the_strictest_demand_holds() {
+    fn the_strictest_requirement_holds() {
         let text = "network_encrypt = true\n[[field]]\nname = \"card\"\nscl_min = 4\n";
         let rules = vec![
             rule("pay/**", &[], Requirement::Level(3)),

@@ -297,7 +297,7 @@ impl UsersFile {
     /// As [`Users::read`].
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, UsersFault> {
         let path = path.into();
-        Ok(Self { state: Mutex::new(looked_at(&path)?), path })
+        Ok(Self { state: Mutex::new(load(&path)?), path })
     }
 
     /// The users as the file has them now. Blocks on the file system.
@@ -307,7 +307,7 @@ impl UsersFile {
             let look = state.0;
             match look.is_settled() && Identity::from(&metadata) == look.identity() {
                 true => Ok(None),
-                false => looked_at(&self.path).map(Some),
+                false => load(&self.path).map(Some),
             }
         });
         match fresh {
@@ -328,7 +328,7 @@ impl UsersFile {
 }
 
 /// The users, and a look at their file before it was read.
-fn looked_at(path: &Path) -> Result<(Look, Arc<Users>), UsersFault> {
+fn load(path: &Path) -> Result<(Look, Arc<Users>), UsersFault> {
     let file = File::open(path)?;
     let look = Look::settled(&file)?;
     let users = Users::read_from(&file)?;
@@ -358,7 +358,7 @@ mod tests {
         let path = folder.path().join("new/users.toml");
         let mut users = Users::default();
         users.add("ann".to_owned(), ann()).unwrap();
-        users.set_password("ann", PasswordHash::nobodys()).unwrap();
+        users.set_password("ann", PasswordHash::dummy()).unwrap();
         users.add("bob".to_owned(), Account::default()).unwrap();
         users.write(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);

@@ -28,12 +28,12 @@ impl Catalogue {
         if entry.protected.check_file(transport).is_ok() {
             match self.view(name, entry, &grant, transport) {
                 Ok((view, protected)) => {
-                    demand(&mut description, protected.file);
+                    set_requirement(&mut description, protected.file);
                     describe_columns(&mut description, &view, &protected);
                 }
                 // all of it is encrypted where it lies
                 Err(Fault::Protected(refusal)) => {
-                    demand(&mut description, refusal.requirement);
+                    set_requirement(&mut description, refusal.requirement);
                     description.bytes = None;
                 }
                 Err(fault) => return Err(fault),
@@ -51,12 +51,12 @@ fn description(name: &FileName, entry: &Entry, grant: &Grant, transport: Transpo
         bytes: is_whole.then_some(entry.bytes),
         ..Description::default()
     };
-    demand(&mut description, entry.protected.file);
+    set_requirement(&mut description, entry.protected.file);
     description
 }
 
 /// Tells what the file demands.
-fn demand(description: &mut Description, requirement: Requirement) {
+fn set_requirement(description: &mut Description, requirement: Requirement) {
     description.network_encrypt = requirement.network_encrypt();
     description.scl_min = requirement.scl_min().map_or(0, u32::from);
 }

@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::granted::{granted, withheld};
 use super::name::DESCRIPTOR_SUFFIX;
-use super::tree::{Lost, Node, Spelling, Way};
+use super::tree::{Node, Resolved, Spelling, Unresolved};
 use super::version::{bytes, identity};
 use super::{Catalogue, FileName};
 use crate::access::grant::{Caller, Grant};
@@ -33,9 +33,9 @@ pub(super) struct Described {
 
 /// A regular file that the caller may know about.
 #[derive(Debug)]
-pub(super) struct Placed {
+pub(super) struct Found {
     pub(super) name: FileName,
-    pub(super) way: Way,
+    pub(super) resolved: Resolved,
     /// The name that symbolic links lead to, if it is another name.
     pub(super) target: Option<FileName>,
     /// The grant that is common to all of its names.
@@ -50,7 +50,7 @@ pub(crate) struct Entry {
     pub(crate) bytes: u64,
     pub(crate) protected: Protected,
     pub(crate) grant: Arc<Grant>,
-    pub(super) way: Way,
+    pub(super) resolved: Resolved,
     pub(super) described: Option<Arc<Described>>,
     /// The file that symbolic links lead to, and its descriptor.
     pub(super) target: Option<(FileName, Option<Arc<Described>>)>,
@@ -70,56 +70,59 @@ impl Catalogue {
         }
         // the grant is checked before the file system is asked
         let grant = granted(caller, name)?;
-        let way = self.root.tree.find(&self.root.tree.root, name.as_str(), Spelling::Exact);
-        self.described(self.placed(name.clone(), way, grant, caller)?, caller.transport)
+        let resolved = self.root.tree.resolve(&self.root.tree.root, name.as_str(), Spelling::Exact);
+        self.described(self.found(name.clone(), resolved, grant, caller)?, caller.transport)
     }
 
     /// Checks that the caller may know about the file that was found. `grant` is the grant for
     /// `name`.
-    pub(super) fn placed(
+    pub(super) fn found(
         &self,
         name: FileName,
-        way: Result<Way, Lost>,
+        resolved: Result<Resolved, Unresolved>,
         grant: Arc<Grant>,
         caller: &Caller,
-    ) -> Result<Placed, Fault> {
+    ) -> Result<Found, Fault> {
         let unknown = || Fault::UnknownFile(name.to_string());
-        let way = match way {
-            Ok(way) => way,
-            Err(Lost::Nowhere { .. }) => return Err(unknown()),
+        let resolved = match resolved {
+            Ok(resolved) => resolved,
+            Err(Unresolved::Nowhere { .. }) => return Err(unknown()),
             // that would tell of a link that may not be granted to him
-            Err(Lost::Outside) if !caller.may_read_everything() => return Err(unknown()),
-            Err(Lost::Outside) => return Err(Fault::Outside(name.to_string())),
+            Err(Unresolved::Outside) if !caller.may_read_everything() => return Err(unknown()),
+            Err(Unresolved::Outside) => return Err(Fault::Outside(name.to_string())),
             // the error would tell about a name that may not be granted to the caller
-            Err(Lost::Unreadable { error, by_link: true }) if !caller.may_read_everything() => {
+            Err(Unresolved::Unreadable { error, by_link: true })
+                if !caller.may_read_everything() =>
+            {
                 warn!(file = %name, %error, "a symbolic link leads to what cannot be read");
                 return Err(unknown());
             }
-            Err(Lost::Unreadable { error, .. }) => {
+            Err(Unresolved::Unreadable { error, .. }) => {
                 return Err(Fault::Unreadable(name.to_string(), error));
             }
         };
         let mut target = None;
         let mut grant = grant;
-        if !way.links.is_empty() {
+        if !resolved.links.is_empty() {
             // only a name of a data file can be granted or protected
-            let leads_to = FileName::parse(&way.end.path()).map_err(|_not_a_name| unknown())?;
+            let leads_to =
+                FileName::parse(&resolved.end.path()).map_err(|_not_a_name| unknown())?;
             if leads_to != name {
                 let there = caller.grant(leads_to.as_str()).ok_or_else(unknown)?;
                 grant = Grant::join(&grant, &there).ok_or_else(unknown)?;
                 target = Some(leads_to);
             }
         }
-        match way.end.is_regular() {
-            true => Ok(Placed { name, way, target, grant }),
+        match resolved.end.is_regular() {
+            true => Ok(Found { name, resolved, target, grant }),
             false => Err(Fault::NotRegular(name.to_string())),
         }
     }
 
     /// Adds the contents of the descriptors.
-    pub(super) fn described(&self, file: Placed, transport: Transport) -> Result<Entry, Fault> {
-        let Placed { name, way, target, grant } = file;
-        let described = self.descriptions(&name, &way, target.as_ref(), transport);
+    pub(super) fn described(&self, file: Found, transport: Transport) -> Result<Entry, Fault> {
+        let Found { name, resolved, target, grant } = file;
+        let described = self.descriptions(&name, &resolved, target.as_ref(), transport);
         let (described, at_target) = described.map_err(|fault| withheld(&grant, &name, fault))?;
         let descriptor = described.as_ref().map(|described| &described.descriptor);
         let Some(format) = Source::format_of(name.as_str(), descriptor) else {
@@ -130,9 +133,9 @@ impl Catalogue {
             let descriptor = at_target.as_ref().map(|described| &described.descriptor);
             protected.join(self.protection.of(target.as_str(), descriptor));
         }
-        let bytes = bytes(&way.end.stat);
+        let bytes = bytes(&resolved.end.stat);
         let target = target.map(|target| (target, at_target));
-        Ok(Entry { name, format, bytes, protected, grant, way, described, target })
+        Ok(Entry { name, format, bytes, protected, grant, resolved, described, target })
     }
 
     /// Returns the descriptor of a file, and the descriptor of the file that links lead to.
@@ -140,7 +143,7 @@ impl Catalogue {
     fn descriptions(
         &self,
         name: &FileName,
-        way: &Way,
+        resolved: &Resolved,
         target: Option<&FileName>,
         transport: Transport,
     ) -> Result<(Option<Arc<Described>>, Option<Arc<Described>>), Fault> {
@@ -151,9 +154,9 @@ impl Catalogue {
             }
             Transport::Encrypted { .. } | Transport::Local => fault,
         };
-        let own = self.descriptor(&way.own, name).map_err(unknown)?;
+        let own = self.descriptor(&resolved.own, name).map_err(unknown)?;
         let at_target = match target {
-            Some(target) => self.descriptor(&way.end, target).map_err(unknown)?,
+            Some(target) => self.descriptor(&resolved.end, target).map_err(unknown)?,
             None => None,
         };
         Ok((own, at_target))
@@ -165,11 +168,11 @@ impl Catalogue {
         let refuse = |why: &str| Fault::Descriptor(path.clone(), why.to_owned());
         let failed = |error: std::io::Error| Fault::Descriptor(path.clone(), error.to_string());
         let node = match self.beside(file) {
-            Ok(Some(way)) => way.end,
+            Ok(Some(resolved)) => resolved.end,
             Ok(None) => return Ok(None),
-            Err(Lost::Nowhere { .. }) => return Err(refuse("the link leads nowhere")),
-            Err(Lost::Outside) => return Err(refuse("leads out of the data root")),
-            Err(Lost::Unreadable { error, .. }) => return Err(failed(error)),
+            Err(Unresolved::Nowhere { .. }) => return Err(refuse("the link leads nowhere")),
+            Err(Unresolved::Outside) => return Err(refuse("leads out of the data root")),
+            Err(Unresolved::Unreadable { error, .. }) => return Err(failed(error)),
         };
         if !node.is_regular() {
             return Err(refuse("not a regular file"));
@@ -198,23 +201,23 @@ impl Catalogue {
 
     /// Finds the descriptor beside a file. On a file system that ignores case, it finds the
     /// descriptor in any case. A link that leads nowhere is an error, not a missing descriptor.
-    fn beside(&self, file: &Node) -> Result<Option<Way>, Lost> {
+    fn beside(&self, file: &Node) -> Result<Option<Resolved>, Unresolved> {
         let Some((folder, name)) = &file.above else { return Ok(None) };
         let name = format!("{name}{DESCRIPTOR_SUFFIX}");
-        match self.root.tree.find(folder, &name, Spelling::Any) {
-            Ok(way) => Ok(Some(way)),
-            Err(Lost::Nowhere { by_link: false }) => Ok(None),
-            Err(lost) => Err(lost),
+        match self.root.tree.resolve(folder, &name, Spelling::Any) {
+            Ok(resolved) => Ok(Some(resolved)),
+            Err(Unresolved::Nowhere { by_link: false }) => Ok(None),
+            Err(unresolved) => Err(unresolved),
         }
     }
 
     /// Returns whether the descriptors of a file are unchanged.
     pub(super) fn is_described(&self, entry: &Entry) -> bool {
-        self.is_described_by(&entry.way.own, entry.described.as_deref())
+        self.is_described_by(&entry.resolved.own, entry.described.as_deref())
             && entry
                 .target
                 .iter()
-                .all(|(_, by)| self.is_described_by(&entry.way.end, by.as_deref()))
+                .all(|(_, by)| self.is_described_by(&entry.resolved.end, by.as_deref()))
     }
 
     /// Returns whether the descriptor beside `file` is unchanged, or still missing.
@@ -222,7 +225,7 @@ impl Catalogue {
         match (self.beside(file), described) {
             (Ok(None), None) => true,
             // on a network mount, opening the file asks the server again
-            (Ok(Some(way)), Some(described)) => match self.root.tree.open(&way.end) {
+            (Ok(Some(resolved)), Some(described)) => match self.root.tree.open(&resolved.end) {
                 Ok(Some((file, _))) => described.look.holds(&file).unwrap_or(false),
                 Ok(None) | Err(_) => false,
             },

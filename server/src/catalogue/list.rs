@@ -19,10 +19,10 @@ use sift_proto::message::{FileEntry, FileList};
 use sift_select::{Requirement, check_wanted, has_encrypted_footer, may_wait};
 use tracing::warn;
 
-use super::entry::{Entry, Placed};
+use super::entry::{Entry, Found};
 use super::name::DESCRIPTOR_SUFFIX;
 use super::pattern::NamePattern;
-use super::tree::{Lost, Node, Spelling, Way, is_missing};
+use super::tree::{Node, Resolved, Spelling, Unresolved, is_missing};
 use super::version::bytes;
 use super::watch::Watch;
 use super::{Catalogue, FileName};
@@ -168,7 +168,7 @@ impl Catalogue {
         pattern: &str,
         caller: &Caller,
         unread: Unread,
-        visit: &mut dyn FnMut(Placed) -> Result<(), Fault>,
+        visit: &mut dyn FnMut(Found) -> Result<(), Fault>,
     ) -> Result<Vec<Remark>, Fault> {
         let pattern = NamePattern::parse(pattern)?;
         let remarks = Vec::new();
@@ -182,18 +182,18 @@ impl Catalogue {
     }
 
     /// A file as a list shows it, if it does.
-    fn listed(&self, file: Placed, caller: &Caller) -> Option<FileEntry> {
+    fn listed(&self, file: Found, caller: &Caller) -> Option<FileEntry> {
         let path = file.name.to_string();
-        let (stat, grant) = (file.way.end.stat, Arc::clone(&file.grant));
+        let (stat, grant) = (file.resolved.end.stat, Arc::clone(&file.grant));
         // a file that takes another's name for a moment is not to be told of by that name
-        let watch = grant.is_whole().then(|| Watch::begin(&self.root.tree, &file.way));
+        let watch = grant.is_whole().then(|| Watch::begin(&self.root.tree, &file.resolved));
         let watch = watch.and_then(|watch| watch.ok().flatten());
         let (format, requirement, is_whole) = match self.described(file, caller.transport) {
             Ok(entry) => {
-                let demanded = self.demanded(&entry);
-                let is_whole = caller.transport.meets(demanded)
+                let required = self.file_requirement(&entry);
+                let is_whole = caller.transport.meets(required)
                     && !entry.protected.withholds(caller.transport);
-                (entry.format, demanded, is_whole)
+                (entry.format, required, is_whole)
             }
             Err(Fault::UnknownFormat(_) | Fault::NetworkEncryptUnknown(_)) => return None,
             // with a fault, the whole file requires encryption; callers who get here may still see
@@ -219,12 +219,12 @@ impl Catalogue {
     /// Returns the protection that a file as a whole requires, as its description shows it. It
     /// includes the encryption of the file's own footer. A footer that cannot be read requires
     /// nothing.
-    fn demanded(&self, entry: &Entry) -> Requirement {
-        let demanded = entry.protected.file;
-        if demanded != Requirement::None || entry.format != PARQUET {
-            return demanded;
+    fn file_requirement(&self, entry: &Entry) -> Requirement {
+        let required = entry.protected.file;
+        if required != Requirement::None || entry.format != PARQUET {
+            return required;
         }
-        let opened = self.root.tree.open(&entry.way.end);
+        let opened = self.root.tree.open(&entry.resolved.end);
         self.files_opened.fetch_add(1, Ordering::Relaxed);
         let is_encrypted = opened.is_ok_and(|opened| {
             opened.is_some_and(|(file, stat)| {
@@ -232,7 +232,7 @@ impl Catalogue {
                 has_encrypted_footer(name, &file, bytes(&stat)).unwrap_or_default()
             })
         });
-        if is_encrypted { Requirement::Encryption } else { demanded }
+        if is_encrypted { Requirement::Encryption } else { required }
     }
 }
 
@@ -255,7 +255,7 @@ struct Walk<'a> {
     entries: usize,
     unread: Unread,
     remarks: Vec<Remark>,
-    visit: &'a mut dyn FnMut(Placed) -> Result<(), Fault>,
+    visit: &'a mut dyn FnMut(Found) -> Result<(), Fault>,
 }
 
 /// The entries of a folder: those with a name in UTF-8, and the number of the others.
@@ -372,9 +372,9 @@ impl Walk<'_> {
         let Ok(name) = FileName::parse(&path) else { return Ok(()) };
         let Some(grant) = self.caller.grant(name.as_str()) else { return Ok(()) };
         check_wanted()?;
-        let way = self.catalogue.root.tree.find(folder, leaf, Spelling::Listed);
-        self.remark(&path, way.as_ref());
-        match self.catalogue.placed(name, way, grant, self.caller) {
+        let resolved = self.catalogue.root.tree.resolve(folder, leaf, Spelling::Listed);
+        self.remark(&path, resolved.as_ref());
+        match self.catalogue.found(name, resolved, grant, self.caller) {
             Ok(file) => (self.visit)(file),
             Err(fault @ Fault::Unreadable(..)) if self.unread == Unread::Refuse => Err(fault),
             // a link may lead anywhere, for example to a device or out of the root
@@ -382,17 +382,19 @@ impl Walk<'_> {
         }
     }
 
-    fn remark(&mut self, path: &str, way: Result<&Way, &Lost>) {
+    fn remark(&mut self, path: &str, resolved: Result<&Resolved, &Unresolved>) {
         let path = path.to_owned();
         let link = |path, end| Remark::Link { path, end };
-        self.remarks.push(match way {
-            Ok(way) if way.end.kind() == FileType::Directory => {
-                link(path, LinkEnd::Folder(way.end.path()))
+        self.remarks.push(match resolved {
+            Ok(resolved) if resolved.end.kind() == FileType::Directory => {
+                link(path, LinkEnd::Folder(resolved.end.path()))
             }
-            Ok(_) | Err(Lost::Nowhere { by_link: false }) => return,
-            Err(Lost::Nowhere { by_link: true }) => link(path, LinkEnd::Nowhere),
-            Err(Lost::Outside) => link(path, LinkEnd::Outside),
-            Err(Lost::Unreadable { error, .. }) => Remark::Unread { path, why: error.to_string() },
+            Ok(_) | Err(Unresolved::Nowhere { by_link: false }) => return,
+            Err(Unresolved::Nowhere { by_link: true }) => link(path, LinkEnd::Nowhere),
+            Err(Unresolved::Outside) => link(path, LinkEnd::Outside),
+            Err(Unresolved::Unreadable { error, .. }) => {
+                Remark::Unread { path, why: error.to_string() }
+            }
         });
     }
 }

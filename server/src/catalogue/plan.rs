@@ -7,7 +7,7 @@ use sift_select::{FileSet, Plan, Select, Source, Value, View, check_wanted};
 use super::entry::Entry;
 use super::granted::{granted, withheld};
 use super::pattern::NamePattern;
-use super::{Catalogue, FileName, covered, while_renamed};
+use super::{Catalogue, FileName, permitted, while_renamed};
 use crate::access::grant::{Caller, Grant};
 use crate::access::protect::Protected;
 use crate::access::transport::Transport;
@@ -138,9 +138,9 @@ impl Catalogue {
         // then exactly, by what is bound
         let grant = granted(caller, name)?;
         let (opened, grant) = match self.known(name) {
-            Some(kept) => {
-                kept.protected.check_mentions(select, &grant, transport)?;
-                (covered(&kept.source, kept.protected.clone(), transport), grant)
+            Some(cached) => {
+                cached.protected.check_mentions(select, &grant, transport)?;
+                (permitted(&cached.source, cached.protected.clone(), transport), grant)
             }
             None => while_renamed(|| {
                 let entry = self.entry(name, caller)?;

@@ -45,7 +45,7 @@ pub(super) struct Node {
 
 /// The result of following a name.
 #[derive(Debug)]
-pub(super) struct Way {
+pub(super) struct Resolved {
     /// The entry of the name itself: the file or a link.
     pub(super) own: Arc<Node>,
     /// The symbolic links on the way, in order.
@@ -56,7 +56,7 @@ pub(super) struct Way {
 
 /// The reason why a name leads to nothing.
 #[derive(Debug)]
-pub(super) enum Lost {
+pub(super) enum Unresolved {
     /// There is no such entry, or its spelling is different.
     Nowhere { by_link: bool },
     /// A symbolic link leads out of the data root.
@@ -88,7 +88,7 @@ impl Tree {
     /// Looks at a regular file without opening the folders on its way. Returns `NOENT` if there is
     /// nothing. It follows no symbolic link. On a kernel without openat2 (before Linux 5.6) it
     /// finds no files in folders.
-    pub(super) fn near(&self, path: &str) -> Result<Stat, Errno> {
+    pub(super) fn stat(&self, path: &str) -> Result<Stat, Errno> {
         let root = &self.root.file;
         let stat = if path.contains('/') {
             let resolve =
@@ -102,12 +102,12 @@ impl Tree {
     }
 
     /// Follows `path` from the folder `from`.
-    pub(super) fn find(
+    pub(super) fn resolve(
         &self,
         from: &Arc<Node>,
         path: &str,
         spelling: Spelling,
-    ) -> Result<Way, Lost> {
+    ) -> Result<Resolved, Unresolved> {
         let mut folder = Arc::clone(from);
         // in reverse order: `pop` returns the next part
         let mut parts: Vec<String> = path.rsplit('/').map(str::to_owned).collect();
@@ -118,7 +118,7 @@ impl Tree {
             match part.as_str() {
                 "" | "." => continue,
                 ".." => {
-                    let (above, _) = folder.above.as_ref().ok_or(Lost::Outside)?;
+                    let (above, _) = folder.above.as_ref().ok_or(Unresolved::Outside)?;
                     folder = Arc::clone(above);
                     continue;
                 }
@@ -131,14 +131,14 @@ impl Tree {
             };
             let node = self
                 .enter(&folder, &part, parts.is_empty(), spelling)
-                .map_err(|error| Lost::of(error, by_link))?;
+                .map_err(|error| Unresolved::of(error, by_link))?;
             if parts.is_empty() && own.is_none() {
                 own = Some(Arc::clone(&node));
             }
             match node.kind() {
                 FileType::Symlink => {
                     if links.len() == LINKS_MAX {
-                        return Err(Lost::Nowhere { by_link });
+                        return Err(Unresolved::Nowhere { by_link });
                     }
                     let text = link_text(&node)?;
                     parts.extend(text.rsplit('/').map(str::to_owned));
@@ -147,12 +147,12 @@ impl Tree {
                 FileType::Directory => folder = node,
                 _ if parts.is_empty() => {
                     let own = own.unwrap_or_else(|| Arc::clone(&node));
-                    return Ok(Way { own, links, end: node });
+                    return Ok(Resolved { own, links, end: node });
                 }
-                _ => return Err(Lost::Nowhere { by_link }),
+                _ => return Err(Unresolved::Nowhere { by_link }),
             }
         }
-        Ok(Way { own: own.unwrap_or_else(|| Arc::clone(&folder)), links, end: folder })
+        Ok(Resolved { own: own.unwrap_or_else(|| Arc::clone(&folder)), links, end: folder })
     }
 
     /// Opens the entry `name` of a folder, if the spelling is right.
@@ -237,7 +237,7 @@ impl Node {
     }
 }
 
-impl Lost {
+impl Unresolved {
     pub(super) fn of(error: io::Error, by_link: bool) -> Self {
         match is_missing(&error) {
             true => Self::Nowhere { by_link },
@@ -257,14 +257,14 @@ fn look_up(folder: &File, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
 }
 
 /// Returns the text of a symbolic link that can be followed.
-fn link_text(link: &Node) -> Result<String, Lost> {
-    let nowhere = Lost::Nowhere { by_link: true };
+fn link_text(link: &Node) -> Result<String, Unresolved> {
+    let nowhere = Unresolved::Nowhere { by_link: true };
     let text = match readlinkat(&link.file, "", Vec::new()) {
         Ok(text) => text,
-        Err(error) => return Err(Lost::of(error.into(), true)),
+        Err(error) => return Err(Unresolved::of(error.into(), true)),
     };
     match text.into_string() {
-        Ok(text) if text.starts_with('/') => Err(Lost::Outside),
+        Ok(text) if text.starts_with('/') => Err(Unresolved::Outside),
         Ok(text) if !text.is_empty() => Ok(text),
         // no grant and no protection could name the target
         Ok(_) | Err(_) => Err(nowhere),

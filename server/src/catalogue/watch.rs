@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use sift_select::Look;
 
-use super::tree::{Node, Tree, Way};
+use super::tree::{Node, Resolved, Tree};
 
 /// The looks at all entries on the way to a file.
 #[derive(Debug)]
@@ -36,9 +36,9 @@ impl Watch {
     /// Begins to watch. It first waits until every stamp on the way is so old that a later stamp
     /// differs. That takes one tick of the clock if something was just renamed. Returns `None` if
     /// the name already leads to another file.
-    pub(super) fn begin(tree: &Tree, way: &Way) -> io::Result<Option<Self>> {
+    pub(super) fn begin(tree: &Tree, resolved: &Resolved) -> io::Result<Option<Self>> {
         let mut watch = Self { steps: Vec::new() };
-        for node in way.links.iter().chain([&way.end]) {
+        for node in resolved.links.iter().chain([&resolved.end]) {
             watch.add(node)?;
         }
         for at in 0..watch.steps.len() {

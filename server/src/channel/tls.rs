@@ -175,7 +175,7 @@ impl Loaded {
 }
 
 /// Ends a connection that was refused by an alert: a reset must not overtake it.
-async fn part(tcp: &mut TcpStream) {
+async fn close(tcp: &mut TcpStream) {
     // whoever is gone need not be told
     let _ = tcp.shutdown().await;
     stream::drain(tcp, &mut [0; 1024]).await;

@@ -7,7 +7,7 @@ use sift_proto::message::Statistics;
 /// What the log tells of a request, filled in on the way: it is true also of an answer that
 /// broke off.
 #[derive(Debug, Default)]
-pub(crate) struct Account {
+pub(crate) struct RequestAccount {
     pub(crate) file: String,
     pub(crate) statistics: Statistics,
     /// Records that a row filter had no value for.
@@ -17,7 +17,7 @@ pub(crate) struct Account {
     pub(crate) of_part: bool,
 }
 
-impl Account {
+impl RequestAccount {
     pub(crate) fn count_scan(&mut self, scan: &sift_select::Statistics) {
         let statistics = &mut self.statistics;
         statistics.records_scanned = Some(scan.records_scanned);
@@ -29,7 +29,7 @@ impl Account {
     }
 
     /// Returns the statistics that the client may see.
-    pub(crate) fn told(&self) -> Statistics {
+    pub(crate) fn visible(&self) -> Statistics {
         if self.of_part { of_part(&self.statistics) } else { self.statistics }
     }
 }

@@ -16,13 +16,13 @@ use sift_proto::message::{
 use sift_select::{Plan, ScanOptions, explain};
 use tokio::io::AsyncWrite;
 
-use super::account::{Account, micros};
+use super::account::{RequestAccount, micros};
 use super::encode::Encoder;
 use super::fetch;
 use super::interrupt::Interrupt;
 use super::parameter;
+use super::time_limit::TimeLimit;
 use super::wire::Writer;
-use super::work::Work;
 use crate::access::grant::Caller;
 use crate::access::transport::Transport;
 use crate::access::user::User;
@@ -47,9 +47,9 @@ pub(crate) struct Answer<'a, W> {
     /// Of the answer before: programs ask the same again and again.
     pub(crate) encoder: &'a mut Option<Encoder>,
     pub(crate) interrupt: &'a Interrupt,
-    pub(crate) account: &'a mut Account,
+    pub(crate) account: &'a mut RequestAccount,
     /// The work on a Select; it ends with the answer.
-    pub(crate) work: Work,
+    pub(crate) time_limit: TimeLimit,
     pub(crate) started: Instant,
     /// The scan under way.
     pub(crate) batches: Option<Batches>,
@@ -99,9 +99,9 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let name = plan.source().name().to_owned();
         self.account.statistics.file_bytes = Some(plan.source().bytes());
         self.account.of_part = !plan.view().is_whole();
-        let kept = self.encoder.take().filter(|kept| kept.schema() == plan.schema());
-        let mut encoder = match kept {
-            Some(kept) => kept,
+        let previous = self.encoder.take().filter(|previous| previous.schema() == plan.schema());
+        let mut encoder = match previous {
+            Some(previous) => previous,
             None => Encoder::new(Arc::clone(plan.schema()))?,
         };
         let message = std::iter::once(encoder.schema_message());
@@ -127,7 +127,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
                     Poll::Pending => {
                         // what there is must not wait for what is not there yet
                         self.writer.flush().await?;
-                        self.work.within(next).await
+                        self.time_limit.within(next).await
                     }
                 }
             };
@@ -158,7 +158,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let caller = self.caller();
         let catalogue = Arc::clone(&self.shared.catalogue);
         let statements = Arc::clone(&self.shared.statements);
-        let cancel = self.work.cancel().clone();
+        let cancel = self.time_limit.cancel().clone();
         let file = Arc::new(OnceLock::new());
         let named = Arc::clone(&file);
         let planned = self.shared.jobs.run(length, move || {
@@ -168,7 +168,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
                 catalogue.plan(file, &select, &parameters, &caller).map(&then)
             })
         });
-        let planned = self.work.within(self.interrupt.or(planned)).await;
+        let planned = self.time_limit.within(self.interrupt.or(planned)).await;
         // the log names the file of a Select that failed here, too
         if let Some(file) = file.get() {
             self.account.file.clone_from(file);
@@ -179,7 +179,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     /// Begins the scan of a plan: what is to be read may be looked up in an index.
     fn scan(&self) -> impl Fn(Plan) -> Batches + Send + 'static {
-        let options = self.shared.scan_options(self.work.cancel());
+        let options = self.shared.scan_options(self.time_limit.cancel());
         let morsels = self.shared.activity.morsels();
         move |plan| Batches::begin(plan, options.clone(), Arc::clone(&morsels))
     }
@@ -197,9 +197,9 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         self.account.file.clone_from(&request.pattern);
         let catalogue = Arc::clone(&self.shared.catalogue);
         let caller = self.caller();
-        let cancel = self.work.cancel().clone();
+        let cancel = self.time_limit.cancel().clone();
         let list = blocking(move || cancel.during(|| catalogue.list(&request.pattern, &caller)));
-        let list = self.work.within(self.interrupt.or(list)).await?;
+        let list = self.time_limit.within(self.interrupt.or(list)).await?;
         self.writer.send(Kind::FileList, &list).await
     }
 
@@ -207,10 +207,10 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         self.account.file.clone_from(&request.file);
         let catalogue = Arc::clone(&self.shared.catalogue);
         let caller = self.caller();
-        let cancel = self.work.cancel().clone();
+        let cancel = self.time_limit.cancel().clone();
         let described =
             blocking(move || cancel.during(|| catalogue.describe(&request.file, &caller)));
-        let description = self.work.within(self.interrupt.or(described)).await?;
+        let description = self.time_limit.within(self.interrupt.or(described)).await?;
         self.writer.send(Kind::Description, &description).await
     }
 
@@ -241,7 +241,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         self.account.statistics.file_bytes = Some(plan.source().bytes());
         let Some(batches) = &mut self.batches else { return Ok(String::new()) };
         let end = loop {
-            match self.work.within(self.interrupt.or(batches.next())).await {
+            match self.time_limit.within(self.interrupt.or(batches.next())).await {
                 Ok(Some(_dropped)) => {}
                 Ok(None) => break Ok(()),
                 Err(fault) => break Err(fault),
@@ -261,7 +261,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         statistics.bytes_sent = bytes_sent;
         statistics.send_micros = micros(waited);
         statistics.total_micros = micros(self.started.elapsed());
-        let finished = Finished { statistics: Some(self.account.told()) };
+        let finished = Finished { statistics: Some(self.account.visible()) };
         self.writer.send(Kind::Finished, &finished).await
     }
 

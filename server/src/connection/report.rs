@@ -9,9 +9,9 @@ use sift_proto::message::Status;
 use sift_proto::owner::OwnerName;
 use tracing::{debug, info, warn};
 
-use super::account::{Account, micros};
+use super::account::{RequestAccount, micros};
 use crate::access::user::User;
-use crate::channel::{Facts, Refused};
+use crate::channel::{ChannelError, Facts};
 use crate::fault::{Fault, Stop};
 
 /// What a client calls itself is not for us to believe, nor to print at any length.
@@ -47,17 +47,17 @@ impl fmt::Debug for List<'_> {
 }
 
 /// A connection that did not become a channel.
-pub(crate) fn refused(peer: SocketAddr, refused: &Refused) {
-    let reason = refused.to_string();
-    match refused {
+pub(crate) fn refused(peer: SocketAddr, error: &ChannelError) {
+    let reason = error.to_string();
+    match error {
         // a port that is looked at, by a monitor perhaps
-        Refused::Silent => info!(%peer, reason, "connection refused"),
+        ChannelError::Silent => info!(%peer, reason, "connection refused"),
         _ => warn!(%peer, reason, "connection refused"),
     }
 }
 
 /// A channel that was not let in; `user` is whom the client claims to be.
-pub(crate) fn turned_away(facts: &Facts, user: &str, stop: &Stop) {
+pub(crate) fn rejected(facts: &Facts, user: &str, stop: &Stop) {
     let peer = facts.peer;
     let user: String = user.chars().take(CLIENT_CHARS_MAX).collect();
     match stop {
@@ -84,7 +84,7 @@ pub(crate) fn answered(
     facts: &Facts,
     user: &User,
     kind: Kind,
-    account: &Account,
+    account: &RequestAccount,
     elapsed: Duration,
     result: &Result<(), Stop>,
 ) {

@@ -49,7 +49,7 @@ async fn one_connection_too_many_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_full_doorstep_keeps_the_next_waiting() {
+async fn a_connection_waits_for_a_handshake_permit() {
     let limits = Limits {
         handshakes_max: count(1),
         handshake_time: Duration::from_millis(300),

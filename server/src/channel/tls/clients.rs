@@ -112,8 +112,8 @@ impl Clients {
     /// Returns the verifier with the authorities that are `valid`. The verifier that was made last
     /// is cached.
     fn partial(&self, valid: Vec<bool>) -> Result<Arc<dyn ClientCertVerifier>, CertificateError> {
-        let mut kept = self.partial.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((with, verifier)) = &*kept
+        let mut cached = self.partial.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((with, verifier)) = &*cached
             && *with == valid
         {
             return Ok(Arc::clone(verifier));
@@ -121,7 +121,7 @@ impl Clients {
         let made = self.maker.verifier(|number| valid.get(number) == Some(&true));
         // a verifier needs at least one authority
         let verifier = made.map_err(|_no_authority| CertificateError::Expired)?;
-        *kept = Some((valid, Arc::clone(&verifier)));
+        *cached = Some((valid, Arc::clone(&verifier)));
         Ok(verifier)
     }
 }

@@ -138,7 +138,7 @@ pub(super) async fn accept(
     if let Err(error) = Pin::new(&mut stream).accept().await {
         let fault = fault(&error, stream.ssl(), Level::Two, offered.protocols.as_deref());
         // the alert is written
-        super::part(stream.get_mut()).await;
+        super::close(stream.get_mut()).await;
         return Err(fault);
     }
     let ssl = stream.ssl();

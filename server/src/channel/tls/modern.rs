@@ -99,7 +99,7 @@ pub(super) async fn accept(
         Ok(stream) => stream,
         Err((error, mut tcp)) => {
             // the alert is written
-            super::part(&mut tcp).await;
+            super::close(&mut tcp).await;
             return Err(fault(&error, level, offered.protocols.as_deref()));
         }
     };

@@ -190,11 +190,11 @@ fn told(file: &SurveyedFile, grant: &Grant) -> String {
     let records = if grant.has_all_records() { "all records" } else { "the records of a filter" };
     let channel = match file.requirement {
         Requirement::None => "any channel".to_owned(),
-        demand => format!("requires {demand}"),
+        requirement => format!("requires {requirement}"),
     };
     let is_granted = |name: &String| grant.columns().is_none_or(|columns| columns.contains(name));
     let beyond = file.columns.iter().filter(|(name, _)| is_granted(name));
     let beyond: Vec<String> =
-        beyond.map(|(name, demand)| format!("; `{name}` requires {demand}")).collect();
+        beyond.map(|(name, requirement)| format!("; `{name}` requires {requirement}")).collect();
     format!("{}: {columns}; {records}; {channel}{}", file.path, beyond.concat())
 }

@@ -13,13 +13,13 @@ use crate::fault::Fault;
 
 /// The remaining time of one Select. Dropping it stops the work.
 #[derive(Debug)]
-pub(crate) struct Work {
+pub(crate) struct TimeLimit {
     max: Duration,
     left: Duration,
     cancel: Cancel,
 }
 
-impl Work {
+impl TimeLimit {
     /// Starts the time limit: the work may take `max` altogether.
     pub(crate) fn new(max: Duration) -> Self {
         Self { max, left: max, cancel: Cancel::default() }
@@ -45,7 +45,7 @@ impl Work {
     }
 }
 
-impl Drop for Work {
+impl Drop for TimeLimit {
     fn drop(&mut self) {
         self.cancel.raise();
     }
@@ -61,17 +61,17 @@ mod tests {
 
     #[tokio::test]
     async fn work_ends_in_time_or_with_whoever_wants_it() {
-        let mut work = Work::new(Duration::from_millis(20));
-        assert_eq!(work.within(ready(Ok(7))).await.unwrap(), 7);
-        let fault = work.within(pending::<Result<(), Fault>>()).await.unwrap_err();
+        let mut limit = TimeLimit::new(Duration::from_millis(20));
+        assert_eq!(limit.within(ready(Ok(7))).await.unwrap(), 7);
+        let fault = limit.within(pending::<Result<(), Fault>>()).await.unwrap_err();
         assert_eq!(fault.status(), Status::LimitExceeded);
-        assert!(work.cancel().is_raised());
+        assert!(limit.cancel().is_raised());
         // a result that is already there needs no time
-        assert_eq!(work.within(ready(Ok(7))).await.unwrap(), 7);
-        let work = Work::new(Duration::MAX);
-        let cancel = work.cancel().clone();
+        assert_eq!(limit.within(ready(Ok(7))).await.unwrap(), 7);
+        let limit = TimeLimit::new(Duration::MAX);
+        let cancel = limit.cancel().clone();
         assert!(!cancel.is_raised());
-        drop(work);
+        drop(limit);
         assert!(cancel.is_raised());
     }
 }

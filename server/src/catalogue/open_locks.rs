@@ -6,19 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// The files that are being opened.
 #[derive(Debug, Default)]
-pub(super) struct Openings(Mutex<HashMap<String, Weak<Mutex<()>>>>);
+pub(super) struct OpenLocks(Mutex<HashMap<String, Weak<Mutex<()>>>>);
 
-impl Openings {
+impl OpenLocks {
     /// What is to be locked while the file of this name is opened.
     pub(super) fn of(&self, name: &str) -> Arc<Mutex<()>> {
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(opening) = names.get(name).and_then(Weak::upgrade) {
-            return opening;
+        if let Some(lock) = names.get(name).and_then(Weak::upgrade) {
+            return lock;
         }
-        names.retain(|_, opening| opening.strong_count() > 0);
-        let opening = Arc::default();
-        names.insert(name.to_owned(), Arc::downgrade(&opening));
-        opening
+        names.retain(|_, lock| lock.strong_count() > 0);
+        let lock = Arc::default();
+        names.insert(name.to_owned(), Arc::downgrade(&lock));
+        lock
     }
 }
 
@@ -28,11 +28,11 @@ mod tests {
 
     #[test]
     fn a_name_has_one_lock_as_long_as_somebody_has_it() {
-        let openings = Openings::default();
-        let (a, b) = (openings.of("a"), openings.of("b"));
-        assert!(Arc::ptr_eq(&a, &openings.of("a")) && !Arc::ptr_eq(&a, &b));
+        let open_locks = OpenLocks::default();
+        let (a, b) = (open_locks.of("a"), open_locks.of("b"));
+        assert!(Arc::ptr_eq(&a, &open_locks.of("a")) && !Arc::ptr_eq(&a, &b));
         drop((a, b));
-        drop(openings.of("c"));
-        assert_eq!(openings.0.lock().unwrap().len(), 1);
+        drop(open_locks.of("c"));
+        assert_eq!(open_locks.0.lock().unwrap().len(), 1);
     }
 }
