@@ -38,7 +38,7 @@ use crate::access::grant::Caller;
 use crate::access::protect::{Protected, Protection};
 use crate::access::transport::Transport;
 use crate::error::Error;
-use crate::fault::Fault;
+use crate::fault::{Disclosure, Fault};
 use crate::limits::Limits;
 use cache::Cache;
 use entry::{Described, Entry};
@@ -204,10 +204,9 @@ impl Catalogue {
         let opened = Source::open_with_keys(name.as_str(), file, descriptor, &keys);
         // a fault of a replacement is not told either
         self.check_unchanged(&entry, &watch)?;
-        let source = opened.map_err(|error| match protected.withholds(transport) {
-            true => Fault::from(error).discreet(name.as_str()),
-            false => error.into(),
-        })?;
+        let files = std::slice::from_ref(protected);
+        let disclosure = Disclosure::of(name.as_str(), files, transport);
+        let source = opened.map_err(|error| disclosure.limit(error.into()))?;
         let source = Arc::new(self.indexed(source));
         // a source whose opening was cancelled may lack its end or its index
         check_wanted()?;

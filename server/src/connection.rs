@@ -135,7 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             return Err(Fault::Unexpected(frame.kind, "Hello").into());
         }
         let mut hello: Hello = prost::Message::decode(&frame.body[..])
-            .map_err(|error| Fault::Message(Kind::Hello, error.to_string()))?;
+            .map_err(|error| Fault::Message(Kind::Hello, error))?;
         if hello.version != PROTOCOL_VERSION {
             return Err(Fault::Version(hello.version).into());
         }

@@ -8,7 +8,8 @@ use sift_proto::message::{Failure, Status};
 use sift_select::{ErrorKind, FileError, Requirement};
 
 use crate::access::login::Denied;
-use crate::access::protect::Refusal;
+use crate::access::protect::{Protected, Refusal};
+use crate::access::transport::Transport;
 use crate::blocking::Panicked;
 
 /// What the client is told instead of an answer.
@@ -22,13 +23,13 @@ pub(crate) enum Fault {
     #[error("{0} frame while an answer is under way; cancel it or read it to its end first")]
     WhileAnswering(Kind),
     #[error("{0} frame that does not decode: {1}")]
-    Message(Kind, String),
+    Message(Kind, prost::DecodeError),
     #[error("protocol version {0}, this server speaks {PROTOCOL_VERSION}")]
     Version(u32),
     #[error("level {asked} is asked for, this channel does not meet it: {channel}")]
     LevelNotMet { asked: u8, channel: String },
-    #[error("{0}")]
-    LevelUnknown(String),
+    #[error(transparent)]
+    LevelUnknown(#[from] LevelError),
     #[error("the server is busy: {0} connections, its bound, are open; try again later")]
     Busy(usize),
     #[error("no request within {0} seconds")]
@@ -110,20 +111,6 @@ impl Fault {
         Self::LevelNotMet { asked: asked.number(), channel: channel.into() }
     }
 
-    /// The same for a channel that some columns of the file `name` may not leave on. What is wrong
-    /// with a file or a record is told with bytes of it, and behind a missing header, a quote or a
-    /// terminator those may be of any column.
-    pub(crate) fn discreet(self, name: &str) -> Self {
-        match self {
-            Self::Select(error)
-                if matches!(error.kind(), ErrorKind::Record | ErrorKind::Descriptor) =>
-            {
-                Self::Withheld { name: name.to_owned(), kind: error.kind() }
-            }
-            other => other,
-        }
-    }
-
     pub(crate) fn status(&self) -> Status {
         match self {
             Self::Frame(_) | Self::Unexpected(..) | Self::WhileAnswering(_) | Self::Message(..) => {
@@ -190,9 +177,36 @@ impl From<FileError> for Fault {
     }
 }
 
-impl From<LevelError> for Fault {
-    fn from(error: LevelError) -> Self {
-        Self::LevelUnknown(error.to_string())
+/// How much of the faults in a file a client may be told.
+#[derive(Clone, Debug)]
+pub(crate) enum Disclosure {
+    /// The whole fault.
+    Full,
+    /// The kind of a fault in the file of this name, if some columns may not leave on the channel.
+    /// The text of a fault quotes bytes of the file, and after a missing header, quote or terminator
+    /// they may be of any column.
+    Kind(String),
+}
+
+impl Disclosure {
+    /// Returns what may be told of the file `name`, which has the protection of all `files`.
+    pub(crate) fn of(name: &str, files: &[Protected], transport: Transport) -> Self {
+        match files.iter().any(|file| file.withholds(transport)) {
+            true => Self::Kind(name.to_owned()),
+            false => Self::Full,
+        }
+    }
+
+    /// Returns `fault` as the client may be told it.
+    pub(crate) fn limit(&self, fault: Fault) -> Fault {
+        match (self, fault) {
+            (Self::Kind(name), Fault::Select(error))
+                if matches!(error.kind(), ErrorKind::Record | ErrorKind::Descriptor) =>
+            {
+                Fault::Withheld { name: name.clone(), kind: error.kind() }
+            }
+            (Self::Full | Self::Kind(_), fault) => fault,
+        }
     }
 }
 

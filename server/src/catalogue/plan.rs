@@ -11,14 +11,14 @@ use super::{Catalogue, FileName, permitted, while_renamed};
 use crate::access::grant::{Caller, Grant};
 use crate::access::protect::Protected;
 use crate::access::transport::Transport;
-use crate::fault::Fault;
+use crate::fault::{Disclosure, Fault};
 
 /// A plan that may run for a caller.
 #[derive(Debug)]
 pub(crate) struct Planned {
     pub(crate) plan: Plan,
-    /// Whether the file has columns that may not leave on the caller's transport.
-    pub(crate) is_discreet: bool,
+    /// How much of the faults in the file the caller may be told.
+    pub(crate) disclosure: Disclosure,
 }
 
 impl Catalogue {
@@ -49,11 +49,12 @@ impl Catalogue {
         let (source, protected, grant) = self.asked(name, select, caller)?;
         let withheld = |error: sift_select::Error| withheld(&grant, name, error.into());
         let view = grant.view(source).map_err(withheld)?;
-        let is_discreet = protected.withholds(transport);
-        let view = shown(view, std::slice::from_ref(&protected), transport).map_err(withheld)?;
+        let files = std::slice::from_ref(&protected);
+        let disclosure = Disclosure::of(name.as_str(), files, transport);
+        let view = shown(view, files, transport).map_err(withheld)?;
         let plan = Plan::new(select, view, parameters)?;
         protected.check_plan(&plan, transport)?;
-        Ok(Planned { plan, is_discreet })
+        Ok(Planned { plan, disclosure })
     }
 
     /// All files of a pattern have one schema, and for the caller one grant.
@@ -116,14 +117,14 @@ impl Catalogue {
         let joined = files.joined(first, if none_match { &[] } else { &sources });
         let source = joined.map_err(|error| withheld(error.into()))?;
         let view = grant.view(Arc::new(source)).map_err(|error| withheld(error.into()))?;
-        let is_discreet = all_protected.iter().any(|p| p.withholds(caller.transport));
+        let disclosure = Disclosure::of(pattern, &all_protected, caller.transport);
         let view = shown(view, &all_protected, caller.transport);
         let view = view.map_err(|error| withheld(error.into()))?;
         let plan = Plan::new(select, view, parameters)?;
         for protected in &all_protected {
             protected.check_plan(&plan, caller.transport)?;
         }
-        Ok(Planned { plan, is_discreet })
+        Ok(Planned { plan, disclosure })
     }
 
     /// Opens a file for a Select. Returns it with its protection and the caller's grant.

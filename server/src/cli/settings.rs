@@ -13,12 +13,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use glob::PatternError;
 use serde::Deserialize;
 use sift_proto::DEFAULT_PORT;
 use sift_proto::level::{Level, LevelError};
 use sift_server::{
-    Admission, ClientCertificates, KeyFault, Keyring, LEVELS, LimitFault, Limits, LocalKeys,
-    Passphrase, Protection, TlsOptions,
+    Admission, ClientCertificates, GrantFault, KeyFault, Keyring, LEVELS, LimitFault, Limits,
+    LocalKeys, Passphrase, Protection, TlsOptions, UsersFault,
 };
 
 use super::args::{LogFormat, ServeArgs};
@@ -76,7 +77,7 @@ pub(crate) enum Error {
     #[error("{}: {message}", path.display())]
     Syntax { path: PathBuf, message: String },
     #[error("{}: {fault}", path.display())]
-    Value { path: PathBuf, fault: Fault },
+    Value { path: PathBuf, fault: ValueFault },
     #[error(
         "no certificate: there is no siftd.pem in {searched}; name one with --cert, choose --plain \
          to go without encryption, or make one with an authority of your own:\n    \
@@ -88,7 +89,7 @@ pub(crate) enum Error {
 
 /// What is wrong with a value of the file.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
+pub(crate) enum ValueFault {
     #[error(
         "listener {number}: nobody can log in on a plain port, since passwords belong on encrypted \
          channels; encrypt it, or let everybody in as one user: `secure = false` and `default_user` \
@@ -106,9 +107,9 @@ pub(crate) enum Fault {
     )]
     SecureDefaultUser { number: usize },
     #[error("listener {number}: `default_user`: {error}")]
-    UserName { number: usize, error: String },
+    UserName { number: usize, error: UsersFault },
     #[error("grant {number}: {error}")]
-    Grant { number: usize, error: String },
+    Grant { number: usize, error: GrantFault },
     #[error("listener {number}: {error}")]
     Level { number: usize, error: LevelError },
     #[error(
@@ -135,7 +136,7 @@ pub(crate) enum Fault {
     )]
     ProtectsNothing { number: usize },
     #[error("protect {number}: {error}")]
-    Glob { number: usize, error: String },
+    Glob { number: usize, error: PatternError },
     #[error("parquet_key {number}: a key is in a `file` or in a variable, `env`; name one of them")]
     KeyPlace { number: usize },
     #[error("parquet_key {number}: `{name}`: {error}")]
@@ -147,7 +148,7 @@ pub(crate) enum Fault {
     #[error("parquet {number}: there is no [[parquet_key]] `{name}`")]
     KeyUnknown { number: usize, name: String },
     #[error("parquet {number}: {error}")]
-    KeyGlob { number: usize, error: String },
+    KeyGlob { number: usize, error: PatternError },
     #[error(transparent)]
     Limit(#[from] LimitFault),
     #[error(
@@ -268,7 +269,7 @@ fn merge(
         listeners.push(FileListener::default());
     }
     if listeners.len() > 1 && names_listener(&args) {
-        return Err(value(Fault::Ambiguous(listeners.len())));
+        return Err(value(ValueFault::Ambiguous(listeners.len())));
     }
     for listener in &mut listeners {
         listener.cert = listener.cert.take().map(beside);
@@ -335,22 +336,22 @@ fn correct(listener: &mut FileListener, args: &ServeArgs) {
 
 impl FileListener {
     /// The level; `None` on a plain one.
-    fn checked(&self, number: usize) -> Result<Option<Level>, Fault> {
+    fn checked(&self, number: usize) -> Result<Option<Level>, ValueFault> {
         if self.encrypt.unwrap_or(true) {
             if self.client_cert.is_some() && self.client_ca.is_none() {
-                return Err(Fault::NoClientAuthority { number });
+                return Err(ValueFault::NoClientAuthority { number });
             }
             if self.client_crl.is_some() && self.client_ca.is_none() {
-                return Err(Fault::NoRevokingAuthority { number });
+                return Err(ValueFault::NoRevokingAuthority { number });
             }
             if matches!(&self.client_crl, Some(Paths::Several(paths)) if paths.is_empty()) {
-                return Err(Fault::NoRevocationList { number });
+                return Err(ValueFault::NoRevocationList { number });
             }
             let level = Level::from_number(self.scl.unwrap_or(0));
             return level
                 .and_then(|level| level.among(LEVELS))
                 .map(Some)
-                .map_err(|error| Fault::Level { number, error });
+                .map_err(|error| ValueFault::Level { number, error });
         }
         let given = [
             ("cert", self.cert.is_some()),
@@ -361,7 +362,7 @@ impl FileListener {
             ("client_crl", self.client_crl.is_some()),
         ];
         match given.into_iter().find(|(_, given)| *given) {
-            Some((key, _)) => Err(Fault::PlainWith { number, key }),
+            Some((key, _)) => Err(ValueFault::PlainWith { number, key }),
             None => Ok(None),
         }
     }

@@ -92,11 +92,10 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     async fn select(&mut self, request: SelectRequest) -> Result<(), Stop> {
         let scan = self.scan();
-        let then = move |Planned { plan, is_discreet }| (scan(plan.clone()), plan, is_discreet);
+        let then = move |planned: Planned| (scan(planned.plan.clone()), planned);
         let planned = self.plan(request.sql, request.parameters, then).await?;
-        let (batches, plan, is_discreet) = planned;
+        let (batches, Planned { plan, disclosure }) = planned;
         self.batches = Some(batches);
-        let name = plan.source().name().to_owned();
         self.account.statistics.file_bytes = Some(plan.source().bytes());
         self.account.of_part = !plan.view().is_whole();
         let previous = self.encoder.take().filter(|previous| previous.schema() == plan.schema());
@@ -111,7 +110,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         *self.encoder = sent.is_ok().then_some(encoder).filter(Encoder::is_small);
         self.count_scan();
         match sent {
-            Err(Stop::Fault(fault)) if is_discreet => return Err(fault.discreet(&name).into()),
+            Err(Stop::Fault(fault)) => return Err(disclosure.limit(fault).into()),
             sent => sent?,
         }
         self.finish().await
@@ -216,28 +215,24 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     async fn explain(&mut self, request: ExplainRequest) -> Result<(), Stop> {
         let scan = request.analyze.then(|| self.scan());
-        let then = move |Planned { plan, is_discreet }| {
-            let text = explain(&plan, &ScanOptions::default());
+        let then = move |planned: Planned| {
+            let text = explain(&planned.plan, &ScanOptions::default());
             let started = Instant::now();
-            (text, scan.as_ref().map(|scan| (started, scan(plan.clone()))), plan, is_discreet)
+            (text, scan.as_ref().map(|scan| (started, scan(planned.plan.clone()))), planned)
         };
         let planned = self.plan(request.sql, request.parameters, then).await?;
-        let (text, scan, plan, is_discreet) = planned;
+        let (text, scan, planned) = planned;
         let mut text = text.map_err(Fault::from)?;
         if let Some((started, batches)) = scan {
             self.batches = Some(batches);
-            text += &self.analyze(plan, started, is_discreet).await?;
+            text += &self.analyze(&planned, started).await?;
         }
         self.writer.send(Kind::Explanation, &Explanation { text }).await
     }
 
     /// Runs a plan, drops its batches, and tells what happened.
-    async fn analyze(
-        &mut self,
-        plan: Plan,
-        started: Instant,
-        is_discreet: bool,
-    ) -> Result<String, Fault> {
+    async fn analyze(&mut self, planned: &Planned, started: Instant) -> Result<String, Fault> {
+        let Planned { plan, disclosure } = planned;
         self.account.statistics.file_bytes = Some(plan.source().bytes());
         let Some(batches) = &mut self.batches else { return Ok(String::new()) };
         let end = loop {
@@ -248,8 +243,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
             }
         };
         match end {
-            Err(fault) if is_discreet => Err(fault.discreet(plan.source().name())),
-            Err(fault) => Err(fault),
+            Err(fault) => Err(disclosure.limit(fault)),
             Ok(()) => Ok(plan.analysis(&batches.statistics(), pool::threads(), started.elapsed())),
         }
     }
@@ -275,5 +269,5 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 }
 
 fn decode<M: Message + Default>(request: &Frame) -> Result<M, Fault> {
-    M::decode(&request.body[..]).map_err(|error| Fault::Message(request.kind, error.to_string()))
+    M::decode(&request.body[..]).map_err(|error| Fault::Message(request.kind, error))
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use sift_server::{Admission, Grant};
 
-use super::{Error, Fault, find};
+use super::{Error, ValueFault, find};
 use crate::cli::args::ServeArgs;
 
 /// What the whole server says about it.
@@ -47,13 +47,13 @@ pub(super) fn admission(
     listener: Keys<'_>,
     is_plain: bool,
     number: usize,
-) -> Result<Admission, Fault> {
+) -> Result<Admission, ValueFault> {
     let is_secure = !args.no_secure && listener.secure.or(file.secure).unwrap_or(true);
     if is_secure {
         return match (is_plain, listener.default_user, &args.default_user) {
-            (true, ..) => Err(Fault::PlainLogin { number }),
-            (false, Some(_), _) => Err(Fault::SecureDefaultUser { number }),
-            (false, None, Some(_)) => Err(Fault::SecureDefaultUser { number }),
+            (true, ..) => Err(ValueFault::PlainLogin { number }),
+            (false, Some(_), _) => Err(ValueFault::SecureDefaultUser { number }),
+            (false, None, Some(_)) => Err(ValueFault::SecureDefaultUser { number }),
             (false, None, None) => Ok(Admission::LogIn),
         };
     }
@@ -61,10 +61,10 @@ pub(super) fn admission(
     match name {
         Some(name) => match sift_server::check_name(name) {
             Ok(()) => Ok(Admission::Everybody(name.to_owned())),
-            Err(error) => Err(Fault::UserName { number, error: error.to_string() }),
+            Err(error) => Err(ValueFault::UserName { number, error }),
         },
         None if is_plain => Ok(Admission::Everybody(String::new())),
-        None => Err(Fault::NoDefaultUser { number }),
+        None => Err(ValueFault::NoDefaultUser { number }),
     }
 }
 
@@ -88,12 +88,12 @@ pub(super) fn checked<'a>(
     if let Some((number, _)) = (1..).zip(admissions).find(|(_, admission)| **admission == nobody)
         && !is_open
     {
-        return Err(value(Fault::NoDefaultUser { number }));
+        return Err(value(ValueFault::NoDefaultUser { number }));
     }
     let grants = rules.into_iter().zip(1..).map(|(rule, number)| {
         let GrantRule { users, groups, files, columns, filter } = rule;
         Grant::new(users, groups, &files, columns, filter.as_deref())
-            .map_err(|error| value(Fault::Grant { number, error: error.to_string() }))
+            .map_err(|error| value(ValueFault::Grant { number, error }))
     });
     let grants = grants.collect::<Result<Vec<_>, _>>()?;
     Ok(AccessSettings { users, grants: (!is_open).then_some(grants) })

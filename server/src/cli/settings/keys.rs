@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use sift_server::{KeyFault, KeyRule, KeySource, Keyring};
 
-use super::Fault;
+use super::ValueFault;
 
 /// A key and where it is.
 #[derive(Debug, Deserialize)]
@@ -40,22 +40,22 @@ pub(super) fn checked(
     rules: Vec<Rule>,
     beside: impl Fn(PathBuf) -> PathBuf,
     unreadable: Unreadable,
-) -> Result<Keyring, Fault> {
+) -> Result<Keyring, ValueFault> {
     let mut known = BTreeMap::new();
     for (Key { name, file, env }, number) in keys.into_iter().zip(1..) {
         let source = match (file, env) {
             (Some(file), None) => KeySource::File(beside(file)),
             (None, Some(variable)) => KeySource::Variable(variable),
-            _ => return Err(Fault::KeyPlace { number }),
+            _ => return Err(ValueFault::KeyPlace { number }),
         };
         let key = match source.read() {
             Err(error) if unreadable == Unreadable::Refused => {
-                return Err(Fault::KeyUnreadable { number, name, error });
+                return Err(ValueFault::KeyUnreadable { number, name, error });
             }
             key => key,
         };
         if known.insert(name.clone(), key).is_some() {
-            return Err(Fault::KeyTwice { number, name });
+            return Err(ValueFault::KeyTwice { number, name });
         }
     }
     let rules = rules.into_iter().zip(1..).map(|(rule, number)| checked_rule(rule, number, &known));
@@ -67,16 +67,15 @@ fn checked_rule<T>(
     rule: Rule,
     number: usize,
     known: &BTreeMap<String, Result<T, KeyFault>>,
-) -> Result<KeyRule, Fault> {
+) -> Result<KeyRule, ValueFault> {
     let Rule { files, key, aad_prefix } = rule;
     if files.is_empty() || (key.is_none() && aad_prefix.is_none()) {
-        return Err(Fault::TellsNothing { number });
+        return Err(ValueFault::TellsNothing { number });
     }
     if let Some(name) = &key
         && !known.contains_key(name)
     {
-        return Err(Fault::KeyUnknown { number, name: name.clone() });
+        return Err(ValueFault::KeyUnknown { number, name: name.clone() });
     }
-    KeyRule::new(&files, key, aad_prefix)
-        .map_err(|error| Fault::KeyGlob { number, error: error.to_string() })
+    KeyRule::new(&files, key, aad_prefix).map_err(|error| ValueFault::KeyGlob { number, error })
 }

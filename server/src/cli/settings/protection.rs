@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use sift_server::{ProtectRule, Protection, Requirement};
 
-use super::Fault;
+use super::ValueFault;
 
 /// What all files demand.
 #[derive(Debug, Default, Deserialize)]
@@ -24,14 +24,14 @@ pub(super) struct Rule {
     scl_min: Option<u8>,
 }
 
-pub(super) fn checked(defaults: &Defaults, rules: &[Rule]) -> Result<Protection, Fault> {
+pub(super) fn checked(defaults: &Defaults, rules: &[Rule]) -> Result<Protection, ValueFault> {
     let rules = rules.iter().zip(1..).map(|(rule, number)| {
         let demand = requirement(&format!("protect {number}"), rule.network_encrypt, rule.scl_min)?;
         if rule.files.is_empty() || demand == Requirement::None {
-            return Err(Fault::ProtectsNothing { number });
+            return Err(ValueFault::ProtectsNothing { number });
         }
         ProtectRule::new(&rule.files, rule.columns.clone(), demand)
-            .map_err(|error| Fault::Glob { number, error: error.to_string() })
+            .map_err(|error| ValueFault::Glob { number, error })
     });
     let rules = rules.collect::<Result<_, _>>()?;
     let defaults = requirement("defaults", defaults.network_encrypt, defaults.scl_min)?;
@@ -42,7 +42,9 @@ fn requirement(
     place: &str,
     network_encrypt: Option<bool>,
     scl_min: Option<u8>,
-) -> Result<Requirement, Fault> {
-    Requirement::new(network_encrypt.unwrap_or(false), scl_min)
-        .ok_or_else(|| Fault::SclMin { place: place.to_owned(), got: scl_min.unwrap_or_default() })
+) -> Result<Requirement, ValueFault> {
+    Requirement::new(network_encrypt.unwrap_or(false), scl_min).ok_or_else(|| ValueFault::SclMin {
+        place: place.to_owned(),
+        got: scl_min.unwrap_or_default(),
+    })
 }
