@@ -1,4 +1,4 @@
-//! Who comes in, and what each may read: what a server is told about it.
+//! The configuration of access: how clients become users, and which grants users have.
 
 mod attempts;
 pub(crate) mod grant;
@@ -11,33 +11,33 @@ pub(crate) mod user;
 use grant::Grant;
 use user::UsersFile;
 
-/// Who comes in, and what each may read.
+/// The users of a server and their grants.
 #[derive(Debug)]
 pub struct Access {
-    /// How whoever connects becomes a user, where a listener does not say otherwise.
+    /// The way in which a client becomes a user, if its listener does not set one.
     pub admission: Admission,
-    /// Those who can log in.
+    /// The users who can log in.
     pub users: Option<UsersFile>,
-    /// What each may read, the first that matches deciding; `None`: everybody may read everything.
+    /// The grants in order; the first that matches decides. `None` lets everybody read everything.
     pub grants: Option<Vec<Grant>>,
 }
 
-/// How whoever connects to a port becomes a user.
+/// The way in which a client that connects to a port becomes a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// By a password, on an encrypted channel, or by a client certificate.
+    /// The client logs in by a password on an encrypted channel, or by a client certificate.
     LogIn,
-    /// Without log-in everybody is the user of this name; it may be blank.
+    /// Every client is the user of this name, without log-in. The name may be empty.
     Everybody(String),
 }
 
 impl Access {
-    /// No log-in: whoever can connect may read every file.
+    /// Makes an access without log-in: every client may read every file.
     pub fn open() -> Self {
         Self { admission: Admission::Everybody(String::new()), users: None, grants: None }
     }
 
-    /// Those who log in may read what is granted to them.
+    /// Makes an access with log-in: each user may read the files of its grants.
     pub fn secure(users: UsersFile, grants: Vec<Grant>) -> Self {
         Self { admission: Admission::LogIn, users: Some(users), grants: Some(grants) }
     }

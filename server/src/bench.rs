@@ -1,4 +1,4 @@
-//! The encoder beneath the public API, for benchmarks alone.
+//! The encoder as a public function, for benchmarks only.
 
 use arrow::buffer::Buffer;
 use arrow::datatypes::SchemaRef;
@@ -6,11 +6,10 @@ use arrow::record_batch::RecordBatch;
 
 use crate::connection::encode::Encoder;
 
-/// Encodes an answer as the server sends it; the bytes of its messages, which share the columns'
-/// memory.
+/// Encodes an answer as the server sends it. Returns the number of bytes of its messages.
 ///
 /// # Errors
-/// Why a batch does not encode.
+/// The reason why a batch cannot be encoded.
 pub fn encode(schema: SchemaRef, batches: &[RecordBatch]) -> Result<usize, String> {
     let mut encoder = Encoder::new(schema).map_err(|fault| fault.to_string())?;
     let mut bytes = encoder.schema_message().len();

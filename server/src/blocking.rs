@@ -1,4 +1,4 @@
-//! Work that waits for the file system, beside the connections.
+//! Runs work that waits for the file system on threads of its own, so that connections do not wait.
 
 use std::io;
 use std::num::NonZero;
@@ -12,12 +12,12 @@ use tokio::sync::Semaphore;
 use tokio::task;
 use tokio::time::timeout;
 
-/// A runtime for a server, with as many threads beside the connections as are of use. Where there are many
-/// more than processors, those that have done their work keep the others from beginning theirs, and
-/// each holds some megabytes.
+/// Makes a runtime for a server, with a useful number of blocking threads. If there were many more
+/// threads than processors, finished threads would keep others from starting, and each takes some
+/// megabytes.
 ///
 /// # Errors
-/// Those of the operating system.
+/// An error of the operating system.
 pub fn runtime() -> io::Result<Runtime> {
     let threads_max = (4 * processors()).max(16);
     Builder::new_multi_thread().max_blocking_threads(threads_max).enable_all().build()
@@ -27,7 +27,7 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// A job that panicked has no result.
+/// The job panicked, so it has no result.
 #[derive(Debug, thiserror::Error)]
 #[error("a job panicked")]
 pub(crate) struct Panicked;
@@ -56,15 +56,16 @@ where
     async { job.await.unwrap_or_else(|_panicked| Err(Panicked.into())) }
 }
 
-/// Jobs that most often take less time than waking a thread: they run where they are asked for as long as they
-/// need not wait for the file system, others on few threads, whose memory is in the caches of the
-/// processors then.
+/// Runs jobs that usually take less time than waking a thread. A job runs on the caller's thread
+/// unless it has to wait for the file system. Then it runs on one of few threads, whose memory is
+/// probably in the caches of the processors.
 #[derive(Debug)]
 pub(crate) struct Jobs {
     slots: Arc<Semaphore>,
 }
 
-/// A job that has waited so long for others, behind a slow disk, gets a thread more.
+/// The maximal wait for a slot. After it, for example because of a slow disk, the job gets an
+/// additional thread.
 const SLOT_WAIT_MAX: Duration = Duration::from_millis(20);
 
 impl Jobs {
@@ -72,7 +73,8 @@ impl Jobs {
         Self { slots: Arc::new(Semaphore::new(processors())) }
     }
 
-    /// Runs `work`: here if it is [`brief`](Length::Brief) and need not wait. It may be begun twice.
+    /// Runs `work`, on this thread if it is [`brief`](Length::Brief) and need not wait. It may be
+    /// started twice.
     pub(crate) async fn run<T, E>(
         &self,
         length: Length,
@@ -82,7 +84,7 @@ impl Jobs {
         T: Send + 'static,
         E: From<Panicked> + Send + 'static,
     {
-        // one that panics may do so for want of what it could not wait for
+        // a panic may come from missing data that the job could not wait for, so the job runs again
         if length == Length::Brief
             && let Ok(Some(done)) = catch_unwind(AssertUnwindSafe(|| at_once(&work)))
         {
@@ -90,7 +92,7 @@ impl Jobs {
         }
         let slot = timeout(SLOT_WAIT_MAX, Arc::clone(&self.slots).acquire_owned()).await;
         blocking(move || {
-            // given back when the job has ended, whatever has become of who asked for it
+            // the slot is released after the job, even if nobody waits for its result any more
             let _slot = slot;
             work()
         })
@@ -98,10 +100,10 @@ impl Jobs {
     }
 }
 
-/// How long a job may take if it need not wait.
+/// The time that a job takes if it need not wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Length {
-    /// No longer than other connections can wait.
+    /// The job is so short that other connections can wait for it.
     Brief,
     Unknown,
 }

@@ -1,4 +1,5 @@
-//! The files of a server: their names, how they are opened, and what protects them.
+//! The catalogue of a server's files: it finds, opens and describes files by their names, and
+//! checks their grants and their protection.
 //!
 //! Every entry is opened from the folder that contains it, beginning at the data root. So no path,
 //! symbolic link or pattern leads out of the root. Only regular files with a known format exist
@@ -78,7 +79,7 @@ impl DataRoot {
         }
     }
 
-    /// Where it was when it was opened.
+    /// Returns the path with which the folder was opened.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -91,10 +92,10 @@ pub(crate) struct Catalogue {
     limits: Limits,
     protection: Protection,
     indexes: Option<IndexFolder>,
-    /// Whether looking at one takes no time.
+    /// True if the indexes are on this machine, so that a stat does not wait.
     indexes_are_local: bool,
     keyring: Keyring,
-    /// What was opened last.
+    /// The sources that were opened last.
     sources: Cache<(), CachedSource>,
     open_locks: OpenLocks,
     descriptors: Cache<Identity, Described>,
@@ -102,21 +103,21 @@ pub(crate) struct Catalogue {
     files_opened: Arc<AtomicU64>,
 }
 
-/// A file that has been opened before, to be opened again without looking for it.
+/// A source that has been opened before, and can be used again without resolving its name.
 #[derive(Debug)]
 struct CachedSource {
     source: Arc<Source>,
     version: SourceVersion,
-    /// Where its index is, or would be.
+    /// The path of the file's index, which may not exist.
     index: Option<PathBuf>,
-    /// Without what the file itself has encrypted.
+    /// The protection without the requirements of the file's own encryption.
     protected: Protected,
     /// True if a stat shows every change and does not wait: the file is on this machine, and no
     /// symbolic links lead to it.
     stat_suffices: bool,
 }
 
-/// A file that has been opened.
+/// An open file.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) file: File,
@@ -145,7 +146,7 @@ impl Catalogue {
         }
     }
 
-    /// With a folder where indexes of the files may be.
+    /// Sets the folder with the indexes of the files.
     pub(crate) fn with_indexes(self, indexes: Option<IndexFolder>) -> Self {
         let folder = indexes.as_ref().and_then(|indexes| indexes.path().parent());
         let indexes_are_local =
@@ -153,12 +154,12 @@ impl Catalogue {
         Self { indexes, indexes_are_local, ..self }
     }
 
-    /// With the keys of encrypted files.
+    /// Sets the keys of encrypted files.
     pub(crate) fn with_keys(self, keyring: Keyring) -> Self {
         Self { keyring, ..self }
     }
 
-    /// Opens a file all of whose bytes are to be sent.
+    /// Opens a file to send all of its bytes.
     pub(crate) fn open(&self, name: &FileName, caller: &Caller) -> Result<Opened, Fault> {
         while_renamed(|| {
             let entry = self.entry(name, caller)?;
@@ -202,18 +203,18 @@ impl Catalogue {
         let keys = self.keyring.of(name.as_str());
         let descriptor = described.as_ref().map(|described| described.descriptor.clone());
         let opened = Source::open_with_keys(name.as_str(), file, descriptor, &keys);
-        // a fault of a replacement is not told either
+        // a fault of a replaced file is not reported either
         self.check_unchanged(&entry, &watch)?;
         let files = std::slice::from_ref(protected);
         let disclosure = Disclosure::of(name.as_str(), files, transport);
         let source = opened.map_err(|error| disclosure.limit(error.into()))?;
         let source = Arc::new(self.indexed(source));
-        // a source whose opening was cancelled may lack its end or its index
+        // if the opening was cancelled, the source may be incomplete or without its index
         check_wanted()?;
         let is_described_for_long =
             described.as_ref().is_none_or(|described| described.look.is_settled());
         let is_settled = source.is_settled() && is_described_for_long;
-        // a file that can change without a trace is opened again
+        // a file whose changes may not show is not cached
         if let Some(file) = source.identity().filter(|_| is_settled) {
             let version = SourceVersion { file, ..version };
             let (source, protected) = (Arc::clone(&source), protected.clone());
@@ -223,16 +224,16 @@ impl Catalogue {
         permitted(&source, protected.clone(), transport)
     }
 
-    /// A file that has been opened before and has not changed since. The data is looked at before
-    /// the descriptor: who protects a file and then writes what is to be protected finds it
-    /// protected.
+    /// Returns the cached source of a file that has not changed. It checks the data before the
+    /// descriptor: an administrator who protects a file before writing secret data to it can rely
+    /// on the protection.
     fn known(&self, name: &FileName) -> Option<Arc<CachedSource>> {
         let cached = self.sources.find(name.as_str(), &()).filter(|cached| cached.stat_suffices)?;
         let stat = self.root.tree.stat(name.as_str()).ok()?;
         let descriptor = match self.root.tree.stat(&name.descriptor()) {
             Ok(stat) => Some(identity(&stat)),
             Err(Errno::NOENT) => None,
-            // a symbolic link may lead to it
+            // the descriptor may be a symbolic link
             Err(_) => return None,
         };
         let file = identity(&stat);
@@ -240,7 +241,7 @@ impl Catalogue {
         is_same.then_some(cached)
     }
 
-    /// With its index, if it has one. One that is of no use changes nothing but the time.
+    /// Adds the index of a source, if there is a usable one. An index changes only the time.
     fn indexed(&self, source: Source) -> Source {
         let found = self.indexes.as_ref().map(|indexes| source.find_index(indexes));
         match found {
@@ -290,7 +291,7 @@ fn while_renamed<T>(work: impl Fn() -> Result<T, Fault>) -> Result<T, Fault> {
     work()
 }
 
-/// With that of the index, if there is one.
+/// Returns the version of a source, with the index if there is one.
 fn version_with(
     file: Identity,
     descriptor: Option<Identity>,
@@ -300,7 +301,7 @@ fn version_with(
     SourceVersion { file, descriptor, index }
 }
 
-/// A file that may leave, with what it demands.
+/// Checks that a file may leave, and returns it with all its requirements.
 fn permitted(
     source: &Arc<Source>,
     mut protected: Protected,

@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use rcgen::CertificateParams;
 use sift_proto::identity::IdentityError;
 
-/// A bit more than ten years.
+/// The default validity of an authority: a bit more than ten years.
 pub(crate) const AUTHORITY_DAYS: u32 = 3653;
 
 /// The default validity of a certificate: a year, and a month for the renewal. Clients do not check
@@ -26,15 +26,15 @@ pub(crate) const AUTHORITY_DAYS: u32 = 3653;
 /// Apple's platforms do not accept more than 825 days, even from a private authority.
 pub(crate) const LEAF_DAYS: u32 = 398;
 
-/// A century; what comes after is a mistyped number.
+/// The maximal validity: a century. A longer one is a typing error.
 pub(crate) const DAYS_MAX: u32 = 36525;
 
-/// Clocks of clients may be behind by that much.
+/// The tolerance for clocks of clients that are slow.
 const CLOCK_SKEW_SECONDS: i64 = 3600;
 
 const DAY_SECONDS: i64 = 24 * 3600;
 
-/// Why there is no certificate.
+/// The reason why there is no certificate.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{}: {source}", path.display())]
@@ -104,7 +104,7 @@ pub(crate) enum Error {
     Make(#[from] rcgen::Error),
 }
 
-/// From when to when a certificate is valid, seconds since 1970.
+/// The validity of a certificate, in seconds since 1970.
 #[derive(Clone, Copy, Debug)]
 struct Validity {
     start: i64,
@@ -112,7 +112,7 @@ struct Validity {
 }
 
 impl Validity {
-    /// From an hour ago on.
+    /// The start, an hour ago.
     fn days(days: u32) -> Self {
         let start = Utc::now().timestamp() - CLOCK_SKEW_SECONDS;
         Self { start, end: start + i64::from(days) * DAY_SECONDS }

@@ -1,8 +1,8 @@
-//! One stream in front of plain and TLS connections, and what each kind of listener says to a peer
-//! that speaks something else.
+//! Channels: one kind of stream for plain and TLS connections, and the answers of a listener to
+//! peers that speak another protocol.
 //!
-//! The first byte tells: a TLS record, a frame of ours in the clear, a letter (HTTP, or a person
-//! with a terminal), or noise. It is looked at, not taken, so that the right one goes on from it.
+//! The first byte shows what a peer speaks: TLS, frames in the clear, a text protocol such as HTTP,
+//! or something unknown. It is peeked at, so the right reader still gets it.
 
 mod client_hello;
 pub(crate) mod stream;
@@ -27,7 +27,7 @@ use client_hello::Offered;
 use stream::Stream;
 use tls::{Acceptor, Negotiated};
 
-/// What a listener demands of its channels.
+/// The encryption that a listener requires.
 #[derive(Clone, Debug)]
 pub(crate) enum Security {
     Plain,
@@ -41,29 +41,29 @@ pub(crate) struct Channel {
     pub(crate) facts: Facts,
 }
 
-/// What is known about a channel.
+/// The facts about a channel.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     pub(crate) peer: SocketAddr,
     pub(crate) encryption: Option<Encryption>,
-    /// The names in the client's certificate, which was verified; none without one.
+    /// The names in the client's certificate, which was verified; empty without a certificate.
     pub(crate) peer_names: Vec<OwnerName>,
     /// The serial number of the peer's certificate, which identifies it for a revocation; empty
     /// without a certificate.
     pub(crate) peer_serial: String,
 }
 
-/// How a channel is encrypted. Suite and group are IANA's numbers.
+/// The encryption of a channel. Suite and group are IANA's numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Encryption {
     pub(crate) level: Level,
     pub(crate) protocol: Protocol,
     pub(crate) suite: u16,
-    /// A resumed TLS 1.2 session has none.
+    /// The key exchange group; `None` for a resumed TLS 1.2 session.
     pub(crate) group: Option<u16>,
 }
 
-/// Why there is no channel; the peer knows as much as it can understand.
+/// The reason why there is no channel. The peer has been told as much as its protocol allows.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ChannelError {
     #[error("TLS on a plain port; the client was told so")]
@@ -89,7 +89,7 @@ impl Facts {
         self.encryption.is_some()
     }
 
-    /// Level of the listener, 0 on a plain one.
+    /// Returns the level of the listener, 0 for a plain one.
     pub(crate) fn level_number(&self) -> u8 {
         self.encryption.map_or(0, |encryption| encryption.level.number())
     }
@@ -101,17 +101,17 @@ impl Facts {
         self.encryption.and_then(met).map_or(0, Level::number)
     }
 
-    /// The cipher as `openssl ciphers -v` tells it, blank when plain.
+    /// Returns the cipher in the form of `openssl ciphers -v`; empty for a plain channel.
     pub(crate) fn cipher(&self) -> &'static str {
         self.encryption.and_then(|e| cipher::describe(e.suite)).unwrap_or_default()
     }
 
-    /// `TLSv1.3`, blank when plain.
+    /// Returns the protocol, for example `TLSv1.3`; empty for a plain channel.
     pub(crate) fn protocol(&self) -> String {
         self.encryption.map(|e| e.protocol.to_string()).unwrap_or_default()
     }
 
-    /// Name of the key exchange group, blank when plain.
+    /// Returns the name of the key exchange group; empty for a plain channel.
     pub(crate) fn key_exchange(&self) -> &'static str {
         self.encryption.and_then(|e| e.group).map(cipher::group_name).unwrap_or_default()
     }
@@ -130,11 +130,11 @@ impl Facts {
     }
 }
 
-/// Room for a ClientHello with a post-quantum key share.
+/// The bytes to peek at. A ClientHello with a post-quantum key share fits.
 const PEEK_BYTES: usize = 2 << 10;
 
-/// Makes a channel of a connection, or tells the peer why not. Waits as long as the peer lets it:
-/// the caller bounds the time.
+/// Opens the channel of a connection, or tells the peer why not. It waits for the peer without a
+/// limit, so the caller has to limit the time.
 pub(crate) async fn open(
     tcp: TcpStream,
     peer: SocketAddr,
@@ -203,7 +203,7 @@ async fn handshake(
 
 fn failure(status: Status, text: &str) -> Vec<u8> {
     let failure = Failure { status: status.into(), message: text.to_owned() };
-    // these texts fit
+    // these texts fit into a frame
     encode_message(Kind::Failure, &failure).unwrap_or_default()
 }
 
@@ -221,7 +221,7 @@ fn http_answer(security: &Security) -> String {
     )
 }
 
-/// What a peer that is sent away has to read.
+/// The time for a peer to read why it is rejected.
 const REJECT_TIME_MAX: Duration = Duration::from_secs(2);
 
 async fn reject(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &[u8]) {

@@ -1,4 +1,4 @@
-//! What `siftd` does once its command line is understood.
+//! Runs the commands of `siftd`.
 
 mod args;
 mod cert;
@@ -31,7 +31,7 @@ use args::Command;
 use passphrase::Opener;
 use settings::{AccessSettings, Channels, ListenerSettings, Settings};
 
-/// Why `siftd` ends with an error.
+/// The error with which `siftd` ends.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
@@ -84,7 +84,7 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// 1 where nothing is wrong but --strict asks for more, 2 for an error of any kind.
+    /// Returns 1 for warnings with --strict, and 2 for an error.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Strict(_) => 1,
@@ -93,7 +93,7 @@ impl Error {
     }
 }
 
-/// `1 error`, `2 errors`
+/// Returns a number with its noun: `1 error`, `2 errors`.
 fn counted(number: usize, noun: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{s}")
@@ -130,7 +130,7 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     printable(text, &['\n', '\t'])
 }
 
-/// To standard output; a reader that went away has what it wanted.
+/// Prints to standard output. It is no error if the reader has closed the pipe.
 fn print(text: &[u8]) -> io::Result<()> {
     let text = String::from_utf8_lossy(text);
     match io::stdout().write_all(shown(&text).as_bytes()) {
@@ -143,7 +143,7 @@ async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
     let Settings { data, listeners, limits, protection, keyring, access, state, .. } = settings;
     let data = DataRoot::open(&data)?;
     let access = opened(access, &listeners)?;
-    // before any listener is open, so that no signal is missed
+    // the signals are caught before a listener is open, so that none is missed
     let shutdown = signals::shutdown()?;
     let hangup = signals::hangup()?;
     let mut open = Vec::new();
@@ -170,7 +170,7 @@ async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
     Ok(())
 }
 
-/// The users, and what an administrator may have forgotten about them.
+/// Opens the users file, and warns about what is probably forgotten.
 fn opened(settings: AccessSettings, listeners: &[ListenerSettings]) -> Result<Access, Error> {
     let AccessSettings { users, grants } = settings;
     let open = |path: PathBuf| UsersFile::open(&path).map_err(|fault| Error::Users { path, fault });
@@ -197,7 +197,7 @@ fn opened(settings: AccessSettings, listeners: &[ListenerSettings]) -> Result<Ac
     Ok(Access { admission: Admission::LogIn, users, grants })
 }
 
-/// What an administrator has to know before the first client does.
+/// Logs a listener, with warnings about its security.
 fn announce(listener: &Listener, admission: &Admission) {
     let address = listener.address();
     let login = match admission {

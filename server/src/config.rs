@@ -1,4 +1,4 @@
-//! What a server needs to know, in types that cannot be wrong: nobody checks again.
+//! The configuration of a server, in types that are valid by construction.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,45 +16,45 @@ use crate::channel::tls::{Acceptor, Reloader, TlsOptions};
 use crate::error::Error;
 use crate::limits::Limits;
 
-/// What a server serves and within which bounds.
+/// The configuration of a server.
 #[derive(Debug)]
 pub struct Config {
     /// The folder of the data files.
     pub data: DataRoot,
-    /// Who comes in, and what each may read.
+    /// The users and their grants.
     pub access: Access,
-    /// The bounds.
+    /// The limits.
     pub limits: Limits,
-    /// What may leave on good channels only, beside what descriptors say.
+    /// The protection of files and columns, in addition to that of descriptors.
     pub protection: Protection,
     /// The keys of encrypted Parquet files.
     pub keyring: Keyring,
-    /// The folder where records are sorted that outgrow memory, without which that is
-    /// `LIMIT_EXCEEDED`, and where the indexes of the files are.
+    /// The folder with the indexes, in which records are sorted if they need more than the memory.
+    /// Without it such a Select ends with `LIMIT_EXCEEDED`.
     pub state: Option<PathBuf>,
 }
 
 impl Config {
-    /// Serves `data` within the default bounds, protected as descriptors say, without keys.
+    /// Makes a configuration with the default limits, the protection of descriptors, and no keys.
     pub fn new(data: DataRoot, access: Access) -> Self {
         let (limits, protection) = (Limits::default(), Protection::default());
         Self { data, access, limits, protection, keyring: Keyring::default(), state: None }
     }
 }
 
-/// A socket that clients connect to, and what it demands of their channels.
+/// A socket to which clients connect, with its requirements for their channels.
 #[derive(Debug)]
 pub struct Listener {
     pub(crate) tcp: TcpListener,
     pub(crate) security: Security,
-    /// `None`: as the server's access says.
+    /// `None` means the admission of the server's [`Access`].
     pub(crate) admission: Option<Admission>,
     address: SocketAddr,
 }
 
 impl Listener {
-    /// Listens for clients that speak TLS at `level`. `certificate` is a PEM file with the chain,
-    /// the server's own certificate first, and its private key. Port 0 is any free one.
+    /// Listens for clients with TLS at `level`. `certificate` is a PEM file with the certificate
+    /// chain, the server's own certificate first, and its private key. Port 0 means any free port.
     ///
     /// # Errors
     /// `Certificate`, `Random`, `Listen`.
@@ -75,7 +75,7 @@ impl Listener {
         Self::bind(address, Security::Encrypted(acceptor)).await
     }
 
-    /// Listens for clients in the clear. Port 0 is any free one.
+    /// Listens for clients without encryption. Port 0 means any free port.
     ///
     /// # Errors
     /// `Listen`.
@@ -90,19 +90,20 @@ impl Listener {
         Ok(Self { tcp, security, admission: None, address })
     }
 
-    /// How whoever connects here becomes a user, whatever the server's access says.
+    /// Sets how clients of this listener become users. It replaces the admission of the server's
+    /// access.
     #[must_use]
     pub fn admit(mut self, admission: Admission) -> Self {
         self.admission = Some(admission);
         self
     }
 
-    /// The address with the port that was really taken.
+    /// Returns the address, with the actual port.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What reads its certificate again; `None` on a plain one.
+    /// Returns a handle that reads the certificate again; `None` for a plain listener.
     pub fn reloader(&self) -> Option<Reloader> {
         match &self.security {
             Security::Plain => None,
@@ -110,7 +111,7 @@ impl Listener {
         }
     }
 
-    /// The level of its channels; `None` on a plain one.
+    /// Returns the level of the channels; `None` for a plain listener.
     pub fn level(&self) -> Option<Level> {
         match &self.security {
             Security::Plain => None,

@@ -1,7 +1,7 @@
-//! One connection's life: channel, Hello, then one request at a time, until either side ends it.
+//! The life of a connection: channel, Hello, then one request at a time, until either side ends it.
 //!
-//! While an answer is written the reading half is watched: Cancel ends the answer, another
-//! request is a violation of the protocol, and a client that is gone ends the work for it.
+//! While an answer is written, the reading half is watched: Cancel ends the answer, another request
+//! is a protocol violation, and if the client leaves, the work for it ends.
 
 mod account;
 mod answer;
@@ -40,10 +40,10 @@ use interrupt::Interrupt;
 use time_limit::TimeLimit;
 use wire::{ReadError, Reader, Writer};
 
-/// A Hello is a name and a few words. Before it nobody may make us hold more.
+/// The maximal size of a Hello. A client that has not logged in must not occupy more memory.
 const HELLO_BYTES_MAX: u32 = 4 << 10;
 
-/// What a listener demands of those who connect.
+/// The requirements of a listener for its clients.
 #[derive(Clone, Debug)]
 pub(crate) struct Port {
     pub(crate) security: Security,
@@ -110,9 +110,9 @@ pub(crate) async fn run(
 struct Connection<'a, S> {
     shared: &'a Shared,
     facts: Facts,
-    /// Nobody before Hello is through.
+    /// The user; a default one until Hello has been answered.
     user: Arc<User>,
-    /// Whom the client claims to be, whether or not it is.
+    /// The user name in the Hello, which is not verified.
     claimed_name: String,
     reader: Reader<ReadHalf<S>>,
     writer: Writer<WriteHalf<S>>,
@@ -121,8 +121,7 @@ struct Connection<'a, S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
-    /// Reads Hello and answers it: whose it is, and a permit that holds the connection's place
-    /// among the open ones.
+    /// Reads Hello and answers it. Returns the user and the permit of an open connection.
     async fn hello(&mut self, admission: &Admission) -> Result<(User, OwnedSemaphorePermit), Stop> {
         let frame = match self.reader.next().await {
             Ok(Some(frame)) => frame,
@@ -182,7 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         }
     }
 
-    /// The next request; `None` where the client is done.
+    /// Reads the next request; `None` if the client has closed the connection.
     async fn request(&mut self) -> Result<Option<Frame>, Stop> {
         let idle = self.shared.limits.idle_time;
         let deadline = Deadline::now() + idle;
@@ -194,7 +193,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             };
             match heard {
                 Err(_) => return Err(Fault::Idle(idle.as_secs()).into()),
-                // it crossed with the end of the answer that it was for
+                // the Cancel was sent before the client had read the end of its answer
                 Ok(Ok(Some(frame))) if frame.kind == Kind::Cancel => (),
                 Ok(Ok(frame)) => return Ok(frame),
                 Ok(Err(error)) => return Err(read_stop(error)),
@@ -202,7 +201,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         }
     }
 
-    /// Answers one request; `false` where the connection ends with it.
+    /// Answers one request. Returns `false` if the connection ends with it.
     async fn answer(&mut self, request: Frame) -> bool {
         let started = Instant::now();
         let kind = request.kind;
@@ -245,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         goes_on
     }
 
-    /// Tells the client why the connection ends, so that it can read it.
+    /// Sends the reason and closes the connection in a way that lets the client read it.
     async fn reject(&mut self, fault: &Fault) {
         if self.writer.send(Kind::Failure, &fault.to_failure()).await.is_ok() {
             self.writer.shutdown().await;
@@ -254,7 +253,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 }
 
-/// Waits for the answer, listens meanwhile, and drops the answer when the client is gone.
+/// Waits for the answer and reads from the client at the same time. Drops the answer if the client
+/// leaves.
 async fn watched<R: AsyncRead + Unpin>(
     mut answer: impl Future<Output = Result<(), Stop>> + Unpin,
     reader: &mut Reader<R>,
@@ -273,11 +273,11 @@ async fn watched<R: AsyncRead + Unpin>(
             gone => return Err(gone),
         },
     }
-    // what comes after a Cancel is the next request, and waits for its turn
+    // after a Cancel the next frame is the next request, which has to wait
     answer.await
 }
 
-/// Whether the channel is as good as the client's Hello wants it. 0 is the level of plain channels.
+/// Checks that the channel meets the level in the client's Hello. Plain channels have level 0.
 fn meets_level(facts: &Facts, asked: u32) -> Result<(), Fault> {
     let Some(encryption) = facts.encryption else {
         return match asked {

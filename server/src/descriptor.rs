@@ -1,8 +1,7 @@
-//! Descriptors as files: where one is, what it says, and how it is replaced so that nobody ever
-//! reads half of it.
+//! The file of a descriptor: it is found, parsed, and replaced atomically.
 //!
-//! A server reads the descriptor again for every request and knows it by its inode, so a new one
-//! holds from the next request on.
+//! A server checks the descriptor for every request and knows it by its inode, so a new descriptor
+//! applies from the next request on.
 
 pub(crate) mod copybook;
 pub(crate) mod create;
@@ -16,10 +15,10 @@ use std::path::{Path, PathBuf};
 
 use sift_select::{Descriptor, ParquetKeys, Source};
 
-/// As long as the server reads one.
+/// The maximal size of a descriptor, which is that of the server.
 const BYTES_MAX: u64 = 1 << 20;
 
-/// Why a descriptor stays as it is.
+/// The reason why a descriptor is not changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{}: {source}", path.display())]
@@ -52,7 +51,7 @@ pub(crate) enum Error {
     File(#[from] sift_select::FileError),
 }
 
-/// A data file and its descriptor's text, if there is one.
+/// A data file, and the text of its descriptor if there is one.
 #[derive(Debug)]
 pub(crate) struct Described {
     /// The data file as it was named.
@@ -61,7 +60,7 @@ pub(crate) struct Described {
     /// The descriptor's path, links followed.
     pub(crate) path: PathBuf,
     pub(crate) text: Option<String>,
-    /// What an encrypted file is opened with.
+    /// The keys of an encrypted file.
     keys: ParquetKeys,
 }
 
@@ -78,25 +77,25 @@ impl Described {
         let mut path = OsString::from(file);
         path.push(".toml");
         let path = PathBuf::from(path);
-        // what a link leads to is replaced, not the link
+        // the target of a link is replaced, not the link
         let path = fs::canonicalize(&path).unwrap_or(path);
         let text = read(&path)?;
         Ok(Self { file: file.into(), metadata, path, text, keys })
     }
 
-    /// What errors call the data file.
+    /// Returns the name of the data file in errors.
     pub(crate) fn name(&self) -> String {
         self.file.display().to_string()
     }
 
-    /// What the descriptor says; `None` where there is none.
+    /// Parses the descriptor; `None` if there is none.
     pub(crate) fn parsed(&self) -> Result<Option<Descriptor>, Error> {
         let name = self.path.display().to_string();
         let text = self.text.as_deref();
         Ok(text.map(|text| Descriptor::parse(&name, text)).transpose()?)
     }
 
-    /// What `text` would say as the descriptor of this file.
+    /// Parses `text` as the descriptor of this file.
     pub(crate) fn parse(&self, text: &str) -> Result<Descriptor, Error> {
         Ok(Descriptor::parse(&self.path.display().to_string(), text)?)
     }
@@ -121,7 +120,8 @@ impl Described {
         let mut file =
             tempfile::Builder::new().prefix(".siftd-").tempfile_in(folder).map_err(failed)?;
         file.write_all(text.as_bytes()).map_err(failed)?;
-        // only the superuser can give files away; for others it is theirs, as it should be
+        // only the superuser can change the owner; for others the file stays their own, which is
+        // right
         let _ = fchown(file.as_file(), Some(like.uid()), Some(like.gid()));
         let permissions = fs::Permissions::from_mode(like.permissions().mode() & 0o666);
         file.as_file().set_permissions(permissions).map_err(failed)?;

@@ -1,12 +1,12 @@
-//! Random numbers at start-up: that there are any, before there is anything to encrypt.
+//! Checks at start-up that the operating system provides random numbers.
 
 use crate::error::Error;
 
-/// The environment variable of a file with seed material, as the original's SYNSSL_RAND.
+/// The environment variable for a file with seed material, as SYNSSL_RAND of the original.
 pub const SEED_VARIABLE: &str = "SIFT_RAND";
 
-/// Draws from the operating system's generator, from which both TLS libraries seed theirs. They do
-/// not come back from a failure, so this is the place to hear of one.
+/// Draws from the operating system's generator. Both TLS libraries seed theirs from it and cannot
+/// recover from a failure, so the failure is reported here.
 ///
 /// # Errors
 /// `Random`.

@@ -1,4 +1,4 @@
-//! What keeps a server from starting.
+//! The errors that keep a server from starting.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,88 +6,87 @@ use std::path::PathBuf;
 use sift_proto::identity::IdentityError;
 use sift_proto::level::LevelError;
 
-/// Why a server could not be set up. What goes wrong later is told to the client it concerns,
-/// and to the log.
+/// The reason why a server does not start. Later faults are reported to the client and in the log.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The folder of the data files.
+    /// The folder of the data files cannot be opened.
     #[error("data root {}: {source}", path.display())]
     DataRoot {
-        /// The folder as it was given.
+        /// The path of the folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The PEM file with the certificate chain and its key.
+    /// The PEM file with the certificate chain and its key cannot be used.
     #[error("certificate {}: {fault}", path.display())]
     Certificate {
-        /// The PEM file as it was given.
+        /// The path of the PEM file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault of the file.
         fault: CertificateFault,
     },
-    /// The PEM file with the authorities of client certificates.
+    /// The PEM file with the authorities of client certificates cannot be used.
     #[error("authorities of client certificates {}: {fault}", path.display())]
     ClientAuthorities {
-        /// The PEM file as it was given.
+        /// The path of the PEM file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault of the file.
         fault: CertificateFault,
     },
-    /// A PEM file with revocation lists of client certificates is faulty.
+    /// A PEM file with revocation lists of client certificates cannot be used.
     #[error("revocation lists of client certificates {}: {fault}", path.display())]
     RevocationList {
-        /// The path of the PEM file as it was given.
+        /// The path of the PEM file.
         path: PathBuf,
         /// The fault.
         fault: CertificateFault,
     },
-    /// A grant whose columns or row filter a file does not have.
+    /// The columns or the row filter of a grant do not fit a file.
     #[error("grant {number} does not fit {file}: {error}")]
     GrantUnfit {
-        /// Which, from 1.
+        /// The number of the grant, from 1.
         number: usize,
-        /// A file that it is about.
+        /// The name of the file.
         file: String,
-        /// What does not fit.
+        /// The error of the column or the row filter.
         error: sift_select::Error,
     },
-    /// No random numbers, so no keys.
+    /// There are no random numbers for keys.
     #[error(
         "cannot load random state: the operating system's generator gives none; \
          is /dev/urandom there, or does a sandbox forbid getrandom?"
     )]
     Random,
-    /// A level that this build does not have.
+    /// This build does not have the level.
     #[error(transparent)]
     Level(#[from] LevelError),
-    /// An address that cannot be listened on.
+    /// The server cannot listen on an address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The address as it was given.
+        /// The address.
         address: SocketAddr,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
 }
 
-/// What is wrong with a PEM file.
+/// The fault of a PEM file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateFault {
     /// The file cannot be read.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// Chain and key are not in it as they should be.
+    /// The file does not contain a valid chain and key.
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// The passphrase of its key cannot be read.
     #[error("the passphrase of its private key, {}: {source}", path.display())]
     Passphrase {
-        /// The file that should hold it.
+        /// The path of the file with the passphrase.
         path: PathBuf,
-        /// What the operating system said, or what is wrong with it.
+        /// The error of the operating system, or the fault of the file's contents.
         source: std::io::Error,
     },
     /// There is no CERTIFICATE section where authorities are expected.
@@ -105,13 +104,13 @@ pub enum CertificateFault {
         /// The number of the section, from 1.
         number: usize,
     },
-    /// Key and certificate do not serve.
+    /// rustls does not accept the key and the certificate.
     #[error(transparent)]
     Tls(#[from] rustls::Error),
-    /// No certificate of a client could be verified with it.
+    /// Certificates of clients cannot be verified with the file.
     #[error("{0}")]
     ClientVerifier(String),
-    /// Key and certificate do not serve at level 2.
+    /// OpenSSL does not accept the key and the certificate at level 2.
     #[error("{0}")]
     OpenSsl(String),
 }

@@ -1,5 +1,5 @@
-//! Why a request or a channel ended, and the status that the client sees: one exhaustive match
-//! for each kind of error.
+//! The faults that end a request or a connection, and the statuses that the client sees: one
+//! exhaustive match for each kind of error.
 
 use sift_proto::PROTOCOL_VERSION;
 use sift_proto::frame::{FrameError, Kind};
@@ -12,7 +12,7 @@ use crate::access::protect::{Protected, Refusal};
 use crate::access::transport::Transport;
 use crate::blocking::Panicked;
 
-/// What the client is told instead of an answer.
+/// A fault that the client gets instead of an answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
     // the channel is wrong
@@ -152,7 +152,8 @@ impl Fault {
         }
     }
 
-    /// Whether the connection ends with it: what the peer sends next could not be understood.
+    /// Returns whether the connection ends with the fault, because later frames could not be
+    /// understood.
     pub(crate) fn is_fatal(&self) -> bool {
         matches!(
             self.status(),
@@ -177,19 +178,19 @@ impl From<FileError> for Fault {
     }
 }
 
-/// How much of the faults in a file a client may be told.
+/// The part of a file's faults that a client may see.
 #[derive(Clone, Debug)]
 pub(crate) enum Disclosure {
     /// The whole fault.
     Full,
-    /// The kind of a fault in the file of this name, if some columns may not leave on the channel.
-    /// The text of a fault quotes bytes of the file, and after a missing header, quote or terminator
-    /// they may be of any column.
+    /// Only the kind of a fault, because the client may not see some columns of the file with this
+    /// name. The text of a fault quotes bytes of the file, and after a missing header, quote or
+    /// terminator they may be of any column.
     Kind(String),
 }
 
 impl Disclosure {
-    /// Returns what may be told of the file `name`, which has the protection of all `files`.
+    /// Returns the disclosure for the file `name`, which has the protection of all `files`.
     pub(crate) fn of(name: &str, files: &[Protected], transport: Transport) -> Self {
         match files.iter().any(|file| file.withholds(transport)) {
             true => Self::Kind(name.to_owned()),
@@ -197,7 +198,7 @@ impl Disclosure {
         }
     }
 
-    /// Returns `fault` as the client may be told it.
+    /// Returns the fault that the client may see.
     pub(crate) fn limit(&self, fault: Fault) -> Fault {
         match (self, fault) {
             (Self::Kind(name), Fault::Select(error))
@@ -244,7 +245,8 @@ fn select_status(kind: ErrorKind) -> Status {
     }
 }
 
-/// A message quotes what the client sent; it must not outgrow a frame, nor a log line.
+/// The maximal size of a message. It may quote the client, and has to fit into a frame and a log
+/// line.
 const MESSAGE_BYTES_MAX: usize = 4096;
 
 fn bounded(mut message: String) -> String {
@@ -255,12 +257,12 @@ fn bounded(mut message: String) -> String {
     message
 }
 
-/// Why an answer stopped before its end.
+/// The reason why an answer stopped before its end.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// The client is told.
+    /// The client gets the fault.
     Fault(Fault),
-    /// There is nobody to tell: the channel broke or the client stopped reading.
+    /// Nobody can get a fault: the channel broke, or the client stopped reading.
     Gone(std::io::Error),
 }
 

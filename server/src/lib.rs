@@ -1,11 +1,11 @@
-//! Channels, catalogue and schedule around `sift-select`: what `siftd` serves with.
+//! The server of Sift: channels, access, catalogue and connections around `sift-select`.
 //!
 //! ```text
 //! connection -> channel -> Frame -> Request -> catalogue -> Plan -> Scan -> Batch* -> Frame* -> TLS
 //! ```
 //!
-//! [`serve`] takes both ends of a server's life: listeners that are bound already, and a future
-//! that ends it. `siftd` is a command line around it.
+//! [`serve`] takes listeners that are already bound, and a future that ends the server. `siftd` is
+//! a command line around it.
 //!
 //! ```no_run
 //! use sift_server::{Access, Config, DataRoot, Listener, serve};

@@ -1,5 +1,5 @@
-//! Selects over files of this machine, for whoever can read them anyway: the server's scan without
-//! a channel, and so without protection, except where the file comes over a network mount.
+//! Selects over local files, without a server. There is no channel, so there is no protection,
+//! except for files on a network mount.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,14 +21,14 @@ use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::schedule::Batches;
 
-/// A Select over a local file, under way.
+/// A running Select over local files.
 #[derive(Debug)]
 pub struct LocalQuery {
     schema: SchemaRef,
     batches: Batches,
 }
 
-/// Why there is no answer, in the words that a client would read.
+/// The reason why there is no answer, in the words of a server.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct LocalError(Reason);
@@ -44,12 +44,13 @@ enum Reason {
 }
 
 impl LocalQuery {
-    /// Opens the file that the Select is from, a path as the operating system knows it, or the files
-    /// that match it as a pattern, and begins. Descriptors are beside the files; of what a configuration
-    /// says of them `keys` alone count here. Indexes of the files may be among `indexes`.
+    /// Opens the file that FROM names by its path, or the files that match FROM as a pattern, and
+    /// starts the Select. Descriptors are beside the files. Only `keys` of a configuration apply.
+    /// `indexes` is the folder of indexes.
     ///
     /// # Errors
-    /// As those of a Select at a server. A file on a network mount is refused as on a plain channel.
+    /// The errors of a Select of a server. A protected file on a network mount is refused as on a
+    /// plain channel.
     pub fn new(
         sql: &str,
         parameters: &[Value],
@@ -81,38 +82,38 @@ impl LocalQuery {
         Self { schema, batches: Batches::begin(plan, options, Arc::new(AtomicU64::new(0))) }
     }
 
-    /// The columns of the answer.
+    /// Returns the columns of the answer.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// The next records; `None` at the end.
+    /// Returns the next records; `None` at the end.
     ///
     /// # Errors
-    /// As those of a Select at a server.
+    /// The errors of a Select of a server.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, LocalError> {
         Ok(self.batches.next().await?)
     }
 }
 
-/// The keys of encrypted files, and the data root that their rules are about.
+/// The keys of encrypted files, and the data root to which the paths in their rules are relative.
 #[derive(Debug, Default)]
 pub struct LocalKeys {
     /// The keys.
     pub keyring: Keyring,
-    /// The folder that the paths of the rules begin at.
+    /// The folder to which the paths in the rules are relative.
     pub data: Option<PathBuf>,
 }
 
 impl LocalKeys {
-    /// Those for a file, a path as the operating system knows it.
+    /// Returns the keys of the file at `path`.
     pub fn of(&self, path: &Path) -> ParquetKeys {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         self.in_folder(folder.unwrap_or(Path::new("."))).of(&name)
     }
 
-    /// Those for files that are named from `folder` on.
+    /// Returns the keyring for files whose names are relative to `folder`.
     pub(crate) fn in_folder(&self, folder: &Path) -> Keyring {
         match &self.data {
             None => self.keyring.clone(),
@@ -121,11 +122,11 @@ impl LocalKeys {
     }
 }
 
-/// Opens all of a local file, to build its index. A protected file on a network mount is refused as
+/// Opens a whole local file to build its index. A protected file on a network mount is refused as
 /// on a plain channel.
 ///
 /// # Errors
-/// As those of a request at a server.
+/// The errors of a request to a server.
 pub fn open_local(path: &Path, keys: &LocalKeys) -> Result<Arc<Source>, LocalError> {
     let metadata = fs::symlink_metadata(path).map_err(|source| unreadable(path, source))?;
     let LocalFiles { catalogue, name, transport } =
@@ -135,10 +136,10 @@ pub fn open_local(path: &Path, keys: &LocalKeys) -> Result<Arc<Source>, LocalErr
     Ok(catalogue.source(entry, transport)?.0)
 }
 
-/// Where the files of a Select are.
+/// The files of a Select: their catalogue and their name in it.
 struct LocalFiles {
     catalogue: Catalogue,
-    /// Of the file, or the pattern, as the catalogue knows it.
+    /// The name of the file in the catalogue, or the pattern.
     name: String,
     transport: Transport,
 }
@@ -146,7 +147,7 @@ struct LocalFiles {
 impl LocalFiles {
     fn of_file(path: &Path, is_link: bool, keys: &LocalKeys) -> Result<Self, LocalError> {
         let io = |source| unreadable(path, source);
-        // behind a link there is another folder, and another descriptor
+        // a link may lead to another folder, and so to another descriptor
         let followed = if is_link { fs::canonicalize(path).map_err(io)? } else { path.to_owned() };
         let transport = transport_of(&followed)?;
         let folder = followed.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -155,7 +156,8 @@ impl LocalFiles {
         Ok(Self { catalogue, name, transport })
     }
 
-    /// The names are from this folder on, or from the root, so that those of folders count too.
+    /// Takes names relative to the current folder, or to `/`, because the names of folders are
+    /// columns, too.
     fn of_pattern(pattern: &str, keys: &LocalKeys) -> Result<Self, LocalError> {
         let (folder, name) = match pattern.strip_prefix('/') {
             Some(rest) => (Path::new("/"), rest),

@@ -9,13 +9,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// 0, or 2 for an error of any kind; clap uses 2 for usage, too. 1 is for warnings of
-/// `siftd check --strict`.
+/// Returns 0 for success and 2 for an error, as clap does. 1 is for warnings of `siftd check
+/// --strict`.
 fn main() -> ExitCode {
     match cli::run(cli::Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // with standard error closed there is nobody to tell
+            // if standard error is closed, nobody can read the error
             let _ = writeln!(std::io::stderr(), "siftd: {}", cli::shown(&error.to_string()));
             ExitCode::from(error.exit_code())
         }

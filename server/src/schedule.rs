@@ -23,19 +23,19 @@ use crate::pool;
 /// The maximal time of the first steps of a brief scan on the thread that planned it.
 const BRIEF_TIME: Duration = Duration::from_millis(5);
 
-/// The batches of one Select, in the file's order.
+/// The batches of one Select, in the order of the file.
 #[derive(Debug)]
 pub(crate) struct Batches {
     scan: Scan,
     run: Arc<AtomicU64>,
     outcomes_max: usize,
-    /// `None` as long as nothing was submitted.
+    /// `None` until a morsel was submitted.
     outcomes: Option<Outcomes>,
-    /// What the scan has said last, if nobody has been told.
+    /// The last step of the scan that nobody has taken yet.
     ahead: Option<Result<Step, Fault>>,
 }
 
-/// Where outcomes come back from the pool.
+/// The channel on which outcomes come back from the pool.
 #[derive(Debug)]
 struct Outcomes {
     sender: mpsc::Sender<Result<Outcome, Panicked>>,
@@ -46,7 +46,7 @@ struct Outcomes {
 struct Panicked;
 
 impl Batches {
-    /// The scan of `plan`, begun: blocks on the file system. `run` counts the morsels that ran.
+    /// Starts the scan of `plan`. Blocks on the file system. `run` counts the morsels that ran.
     pub(crate) fn begin(plan: Plan, options: ScanOptions, run: Arc<AtomicU64>) -> Self {
         let mut batches = Self::new(plan.clone(), options.clone(), Arc::clone(&run));
         if !batches.scan.is_brief() {
@@ -70,7 +70,7 @@ impl Batches {
         Self { scan, run, outcomes_max, outcomes: None, ahead: None }
     }
 
-    /// Runs morsels on this thread until there is something to tell.
+    /// Runs morsels on this thread until there is a batch or the end.
     fn run_alone(&mut self) -> Result<Step, Fault> {
         loop {
             match self.step()? {
@@ -87,7 +87,7 @@ impl Batches {
         Ok(guarded(|| self.scan.step())??)
     }
 
-    /// The next batch, `None` at the end of the answer. Dropping the future loses nothing.
+    /// Returns the next batch, `None` at the end of the answer. Dropping the future loses nothing.
     pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>, Fault> {
         loop {
             let step = self.ahead.take().unwrap_or_else(|| self.step())?;
@@ -112,14 +112,14 @@ impl Batches {
 
     fn submit(&mut self, morsel: Morsel) {
         let outcomes = self.outcomes.get_or_insert_with(|| {
-            // room for all that can be out at once: a job never waits
+            // the channel has room for all morsels in flight, so a job never waits
             let (sender, receiver) = mpsc::channel(self.outcomes_max);
             Outcomes { sender, receiver }
         });
         let sender = outcomes.sender.clone();
         let run = Arc::clone(&self.run);
         pool::spawn(move || {
-            // whoever dropped the receiving end wants no outcome, and no work
+            // if the receiving end was dropped, nobody needs the outcome
             if sender.is_closed() {
                 return;
             }
@@ -133,7 +133,7 @@ impl Batches {
 
 const PANIC: Fault = Fault::Internal("the scan panicked");
 
-/// A panic as a fault. What it left half done is dropped with the scan.
+/// Turns a panic into a fault. Unfinished state is dropped with the scan.
 fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_payload| PANIC)
 }

@@ -1,8 +1,8 @@
-//! Listeners, the accept loop and the way down.
+//! The server: listeners, the accept loop and the shutdown.
 //!
-//! A connection needs a handshake permit before it is accepted, and holds it until its Hello has been
-//! answered. For the time after that it needs a connection permit, or it is told that the server is
-//! busy.
+//! A connection needs a handshake permit before it is accepted, and holds it until its Hello has
+//! been answered. After that it needs a connection permit; without one it is refused with
+//! `SERVER_BUSY`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,27 +18,27 @@ use crate::connection::{self, Port};
 use crate::error::Error;
 use crate::shared::{Activity, Shared};
 
-/// Serves until `shutdown` is ready, then lets answers under way end, for the grace time at most.
-/// Connections are served on the runtime that this is called on, best one that
-/// [`runtime`](crate::runtime) makes.
+/// Serves until `shutdown` is ready. Then it waits for answers under way, at most for the grace
+/// time. Connections run on the runtime of the caller, best on one that [`runtime`](crate::runtime)
+/// makes.
 pub async fn serve(listeners: Vec<Listener>, config: Config, shutdown: impl Future<Output = ()>) {
     Server::new(config).serve(listeners, shutdown).await;
 }
 
-/// A server that is looked at while it serves.
+/// A server whose activity can be observed.
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared>,
 }
 
 impl Server {
-    /// A server that has yet to serve.
+    /// Makes a server that does not serve yet.
     pub fn new(config: Config) -> Self {
         Self { shared: Arc::new(Shared::new(config)) }
     }
 
-    /// Whether the columns and row filters of the grants fit every file that there is and that they
-    /// can reach. Blocks on the file system; a file that comes later and does not fit is refused.
+    /// Checks that the columns and row filters of the grants fit all files that the grants match.
+    /// Blocks on the file system. A later file that does not fit is refused.
     ///
     /// # Errors
     /// `GrantUnfit`.
@@ -46,12 +46,12 @@ impl Server {
         self.shared.catalogue.check_grants(&self.shared.grants)
     }
 
-    /// What it has done, now and later.
+    /// Returns a handle to the counters of the server.
     pub fn activity(&self) -> Activity {
         self.shared.activity.clone()
     }
 
-    /// As [`serve`](serve()).
+    /// Serves as [`serve`](serve()) does.
     pub async fn serve(self, listeners: Vec<Listener>, shutdown: impl Future<Output = ()>) {
         let (down, told) = watch::channel(false);
         let mut accepting = JoinSet::new();
@@ -61,7 +61,7 @@ impl Server {
         }
         shutdown.await;
         info!("shutting down");
-        // the receivers are in the tasks, if any is left
+        // it fails if no task is left
         let _ = down.send(true);
         let ending = async { while accepting.join_next().await.is_some() {} };
         let grace = self.shared.limits.grace_time;
@@ -71,7 +71,7 @@ impl Server {
     }
 }
 
-/// Accepts until the server goes down, then waits for its connections. Dropping it ends them.
+/// Accepts connections until the shutdown, then waits for their end. Dropping the future ends them.
 async fn accept_all(shared: Arc<Shared>, listener: Listener, mut down: watch::Receiver<bool>) {
     let Listener { tcp, security, admission, .. } = listener;
     let port = Port { security, admission: admission.unwrap_or_else(|| shared.admission.clone()) };
@@ -109,8 +109,8 @@ fn report_panic(ended: Result<(), tokio::task::JoinError>) {
 
 type Accepted = (TcpStream, std::net::SocketAddr, OwnedSemaphorePermit);
 
-/// How long to wait after a failure to accept: without file descriptors the next try fails too,
-/// and trying at once would take a whole core.
+/// The wait after a failure to accept. Without file descriptors the next attempt fails, too, and
+/// attempts without a wait would use a whole core.
 const BACK_OFF: std::ops::Range<Duration> = Duration::from_millis(10)..Duration::from_secs(1);
 
 async fn accept(shared: &Shared, tcp: &TcpListener) -> Accepted {
@@ -119,8 +119,8 @@ async fn accept(shared: &Shared, tcp: &TcpListener) -> Accepted {
         let handshake = shared.begin_handshake().await;
         match tcp.accept().await {
             Ok((stream, peer)) => {
-                // an answer's last piece must not wait for the acknowledgement of the one before;
-                // without it the connection is slower, not wrong
+                // the last piece of an answer must not wait for the acknowledgement of the previous
+                // piece; if this fails, the connection is only slower
                 let _ = stream.set_nodelay(true);
                 return (stream, peer, handshake);
             }

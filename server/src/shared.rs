@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::fault::Fault;
 use crate::limits::Limits;
 
-/// What a server has done so far. Cheap to clone.
+/// The counters of a server. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Activity {
     connections: Arc<AtomicU64>,
@@ -25,7 +25,7 @@ pub struct Activity {
     morsels: Arc<AtomicU64>,
 }
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) catalogue: Arc<Catalogue>,
@@ -35,9 +35,9 @@ pub(crate) struct Shared {
     pub(crate) grants: Arc<Grants>,
     pub(crate) limits: Limits,
     pub(crate) activity: Activity,
-    /// How those who connect become users, where their listener does not say it.
+    /// The way in which clients become users, if their listener does not set one.
     pub(crate) admission: Admission,
-    /// Memory of all Selects for what grows with the data.
+    /// The memory of all Selects together for groups and sorted records.
     memory: Arc<MemoryBudget>,
     spill: Option<Arc<SpillDirectory>>,
     /// One permit for each connection whose Hello has not been answered.
@@ -47,22 +47,22 @@ pub(crate) struct Shared {
 }
 
 impl Activity {
-    /// Connections that were accepted.
+    /// Returns the number of accepted connections.
     pub fn connections(&self) -> u64 {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// Requests that were read.
+    /// Returns the number of requests.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Data files that were opened; descriptors are none.
+    /// Returns how many times a data file was opened. Descriptors do not count.
     pub fn files_opened(&self) -> u64 {
         self.files.load(Ordering::Relaxed)
     }
 
-    /// Morsels that ran.
+    /// Returns the number of morsels that ran.
     pub fn morsels_run(&self) -> u64 {
         self.morsels.load(Ordering::Relaxed)
     }

@@ -1,11 +1,11 @@
-//! How often somebody may fail to log in: a bucket for each peer address and one for each user
+//! Limits failed log-ins with two leaky buckets: one for each peer address and one for each user
 //! name.
 //!
-//! A failure goes in, and time takes one after the other out again. Whoever is full is refused
-//! before anything is computed. What succeeds costs nothing, and does not empty a bucket: an account
-//! of one's own does not help to guess another's password. Checks that run at the same time may
-//! each find room, so there can be as many failures more as checks run at once. Both tables are
-//! bounded: where one is full the bucket with the fewest failures goes, so those that matter stay.
+//! A failure fills the bucket, and time empties it. If a bucket is full, the attempt is refused
+//! before a hash is computed. A successful log-in does not empty a bucket, because an attacker may
+//! have an account, too. Checks that run at the same time may each find room, so a few more
+//! failures than the limit are possible. Both tables are bounded: if one is full, the bucket with
+//! the fewest failures is removed.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -13,10 +13,10 @@ use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-/// Addresses and names that are remembered at once, each.
+/// The maximal number of addresses, and of names, in the tables.
 const BUCKETS_MAX: usize = 10_000;
 
-/// Failures of addresses and of users.
+/// The failed log-ins of addresses and of users.
 #[derive(Debug)]
 pub(crate) struct Attempts {
     addresses: Buckets<IpAddr>,
@@ -31,23 +31,23 @@ impl Attempts {
         }
     }
 
-    /// Whether an attempt may be made.
+    /// Checks that an attempt may be made.
     ///
     /// # Errors
-    /// How long to wait, where there were too many failures.
+    /// The time to wait, if there were too many failures.
     pub(crate) fn check(&self, address: IpAddr, user: &str, now: Instant) -> Result<(), Duration> {
         self.addresses.check(&network(address), now)?;
         self.users.check(user, now)
     }
 
-    /// The attempt has failed.
+    /// Counts a failed attempt.
     pub(crate) fn failed(&mut self, address: IpAddr, user: &str, now: Instant) {
         self.addresses.put(network(address), now);
         self.users.put(user.to_owned(), now);
     }
 }
 
-/// Whoever has an IPv6 address has 2^64 of them.
+/// Returns the /64 network of an IPv6 address, because one client usually has the whole network.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

@@ -1,9 +1,8 @@
-//! Grants: which files a user may read, which of their columns, and which records.
+//! Grants: the files that a user may read, their columns and their records.
 //!
-//! The first grant in order that is for the user and matches the file's name decides alone, so a
-//! narrow rule stands before a wide one. Where none matches the file does not exist for the user:
-//! that is found by the name, before anything looks at the file system, and told in the words for
-//! a file that is not there.
+//! The first grant that names the user and matches the file decides alone, so a narrow rule has to
+//! be before a wide one. Without a grant the file does not exist for the user. This is decided by
+//! the name, before the file system is asked, and reported like a missing file.
 
 use std::sync::Arc;
 
@@ -13,14 +12,15 @@ use sift_select::{Predicate, Source, View};
 use super::transport::Transport;
 use super::user::User;
 
-/// A star stays within its folder, `**` does not; a hidden file is granted by its name only.
+/// The rules of globs: `*` does not match a `/`, `**` does, and a hidden file is matched by its
+/// name only.
 const OPTIONS: MatchOptions = MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,
     require_literal_leading_dot: true,
 };
 
-/// What some users and groups may read.
+/// The files, columns and records that some users and groups may read.
 #[derive(Clone, Debug, Default)]
 pub struct Grant {
     users: Vec<String>,
@@ -32,30 +32,30 @@ pub struct Grant {
     parts: Option<[Arc<Self>; 2]>,
 }
 
-/// Why there is no such grant.
+/// The reason why a grant is invalid.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GrantFault {
-    /// It says nothing.
+    /// It has no files, or neither users nor groups.
     #[error("it grants nothing; expected `files` and `users` or `groups`")]
     Nothing,
-    /// An empty list of columns.
+    /// Its list of columns is empty.
     #[error("`columns` is empty; name some, or leave it out for all")]
     NoColumns,
-    /// A glob.
+    /// A glob is invalid.
     #[error("`{glob}`: {error}")]
     Glob {
-        /// As written.
+        /// The text of the glob.
         glob: String,
-        /// What is wrong with it.
+        /// The error of the glob, or of the row filter.
         error: glob::PatternError,
     },
-    /// A row filter.
+    /// The row filter is invalid.
     #[error("filter: {0}")]
     Filter(sift_select::Error),
 }
 
-/// A pattern over paths, whole and folder by folder.
+/// A pattern of paths: as a whole, and for each folder.
 #[derive(Clone, Debug)]
 struct Glob {
     whole: Pattern,
@@ -63,11 +63,11 @@ struct Glob {
 }
 
 impl Grant {
-    /// Lets `users` and the members of `groups` read `columns` (`None`: all) of the files that match
-    /// one of the globs, and of those the records that `filter` keeps (`None`: all).
+    /// Lets `users` and the members of `groups` read files that match one of the globs: the columns
+    /// `columns` (`None`: all), and the records for which `filter` is true (`None`: all).
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The error of the glob, or of the row filter.
     pub fn new(
         users: Vec<String>,
         groups: Vec<String>,
@@ -120,38 +120,38 @@ impl Grant {
         }
     }
 
-    /// The users that it names.
+    /// Returns the users of the grant.
     pub fn users(&self) -> &[String] {
         &self.users
     }
 
-    /// The groups that it names.
+    /// Returns the groups of the grant.
     pub fn groups(&self) -> &[String] {
         &self.groups
     }
 
-    /// Whether it is for this user.
+    /// Returns whether the grant is for this user.
     pub fn is_for(&self, user: &User) -> bool {
         self.users.contains(&user.name)
             || user.groups.iter().any(|group| self.groups.contains(group))
     }
 
-    /// Whether it is about the file of this name.
+    /// Returns whether a glob of the grant matches the file of this name.
     pub fn covers(&self, file: &str) -> bool {
         self.files.iter().any(|glob| glob.whole.matches_with(file, OPTIONS))
     }
 
-    /// The columns that may be read; `None` is all.
+    /// Returns the columns that may be read; `None` means all columns.
     pub fn columns(&self) -> Option<&[String]> {
         self.columns.as_deref()
     }
 
-    /// Whether every column may be read.
+    /// Returns whether every column may be read.
     pub fn has_all_columns(&self) -> bool {
         self.columns.is_none()
     }
 
-    /// Whether every record may be read.
+    /// Returns whether every record may be read.
     pub fn has_all_records(&self) -> bool {
         self.filter.is_none()
     }
@@ -160,18 +160,18 @@ impl Grant {
         self.has_all_columns() && self.has_all_records()
     }
 
-    /// Whether a column of this name, whatever its case, may be named.
+    /// Returns whether the user may name a column. Case makes no difference.
     pub(crate) fn shows(&self, column: &str) -> bool {
         let is_it = |name: &String| name.to_lowercase() == column.to_lowercase();
         self.columns.as_ref().is_none_or(|columns| columns.iter().any(is_it))
     }
 
-    /// Whether the row filter reads a column of this name, whatever its case.
+    /// Returns whether the row filter reads a column. Case makes no difference.
     pub(crate) fn filters_by(&self, column: &str) -> bool {
         self.filter.as_ref().is_some_and(|filter| filter.mentions().column(column))
     }
 
-    /// The columns that it names and the file does not have.
+    /// Returns the columns of the grant that the file does not have.
     pub(crate) fn columns_missing<'a>(
         &'a self,
         source: &'a Source,
@@ -180,20 +180,20 @@ impl Grant {
         names.filter(|name| source.schema().field_with_name(name).is_err())
     }
 
-    /// What it lets see of a file.
+    /// Returns the part of a file that the grant allows to see.
     ///
     /// # Errors
-    /// That it does not fit the file: for the administrator, not for the user.
+    /// The grant does not fit the file. The error is for the administrator, not for the user.
     pub(crate) fn view(&self, source: Arc<Source>) -> sift_select::Result<View> {
         View::new(source, self.columns.as_deref(), self.filter.as_ref())
     }
 
-    /// Whether there can be a file below `folder` that it is about.
+    /// Returns whether a glob of the grant can match a file below `folder`.
     fn reaches_into(&self, folder: &str) -> bool {
         self.files.iter().any(|glob| glob.reaches_into(folder))
     }
 
-    /// Whether all whom `other` is for have this grant too.
+    /// Returns whether this grant is for all users and groups of `other`.
     fn is_for_all_of(&self, other: &Self) -> bool {
         other.users.iter().all(|user| self.users.contains(user))
             && other.groups.iter().all(|group| self.groups.contains(group))
@@ -222,10 +222,10 @@ impl Glob {
     }
 }
 
-/// The grants of a server, in order.
+/// The grants of a server in their order.
 #[derive(Debug)]
 pub(crate) enum Grants {
-    /// Everybody may read everything.
+    /// Everybody may read everything. The grant has no restriction.
     Everything(Arc<Grant>),
     These(Vec<Arc<Grant>>),
 }
@@ -233,13 +233,13 @@ pub(crate) enum Grants {
 impl Grants {
     pub(crate) fn new(grants: Option<Vec<Grant>>) -> Self {
         match grants {
-            // the one of no restriction, for nobody by name
+            // a grant without restrictions, which names no user
             None => Self::Everything(Arc::default()),
             Some(grants) => Self::These(grants.into_iter().map(Arc::new).collect()),
         }
     }
 
-    /// The grant that decides about a file for a user.
+    /// Returns the grant that decides about a file for a user.
     fn find(&self, user: &User, file: &str) -> Option<&Arc<Grant>> {
         match self {
             Self::Everything(grant) => Some(grant),
@@ -265,7 +265,7 @@ impl Grants {
         }
     }
 
-    /// The grants that can decide about a file, with their numbers from 1.
+    /// Returns the grants that can decide about a file, with their numbers from 1.
     pub(crate) fn about<'a>(
         &'a self,
         file: &'a str,
@@ -279,7 +279,7 @@ impl Grants {
     }
 }
 
-/// Who asks, and on what kind of channel.
+/// The user of a request, the grants, and the transport of the answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) user: Arc<User>,
@@ -288,7 +288,7 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Whoever may read everything.
+    /// Makes a caller who may read everything.
     pub(crate) fn unrestricted(transport: Transport) -> Self {
         Self { user: Arc::default(), grants: Arc::new(Grants::new(None)), transport }
     }
@@ -303,7 +303,7 @@ impl Caller {
         matches!(*self.grants, Grants::Everything(_))
     }
 
-    /// Whether he may read anything below a folder.
+    /// Returns whether the caller may read anything below a folder.
     pub(crate) fn reaches_into(&self, folder: &str) -> bool {
         self.grants.reach_into(&self.user, folder)
     }

@@ -1,9 +1,9 @@
-//! From a Hello to a user: by password, by client certificate, or because a port lets everybody in
-//! as one.
+//! Log-in: turns a Hello into a user, by password or client certificate, or because all clients of
+//! a port are one user.
 //!
-//! Passwords are taken on encrypted channels only. Whether there is such a user is not told: an
-//! unknown one is checked against nobody's hash, the same way and for as long. Checks run on
-//! blocking threads, a few at once, since each takes 19 MiB.
+//! Passwords are accepted on encrypted channels only. A client does not learn whether a user
+//! exists: the password of an unknown user is checked against a dummy hash, which takes as long.
+//! Checks run on blocking threads. Each needs 19 MiB, so few run at once.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -19,7 +19,7 @@ use crate::blocking::{Panicked, blocking};
 use crate::channel::Facts;
 use crate::limits::Limits;
 
-/// What lets users in.
+/// The users, and the limits of log-ins.
 #[derive(Debug)]
 pub(crate) struct Login {
     users: Option<Arc<UsersFile>>,
@@ -27,7 +27,7 @@ pub(crate) struct Login {
     checks: Arc<Semaphore>,
 }
 
-/// Whom a client wants to be, and what proves it.
+/// The user name and the password of a Hello.
 pub(crate) struct Credentials {
     user: String,
     password: Zeroizing<String>,
@@ -73,10 +73,10 @@ impl Login {
         }
     }
 
-    /// Who it is.
+    /// Returns the user of a client.
     ///
     /// # Errors
-    /// Each but `PasswordInTheClear` on encrypted channels.
+    /// The reason for the client. `PasswordInTheClear` is for channels without encryption.
     pub(crate) async fn user(
         &self,
         admission: &Admission,
@@ -85,7 +85,7 @@ impl Login {
     ) -> Result<User, Denied> {
         match admission {
             Admission::Everybody(name) => {
-                // whoever asks for another's rights is not to be given these instead
+                // a client that asks for another user must not silently become this user
                 if !credentials.user.is_empty() && credentials.user != *name {
                     return Err(Denied::NoLogin(name.clone()));
                 }
@@ -98,7 +98,7 @@ impl Login {
         }
     }
 
-    /// The user that everybody is; his groups stand in the users file, if there is one.
+    /// Returns the user that every client is. Its groups are in the users file, if there is one.
     async fn everybody(&self, name: String) -> Result<User, Denied> {
         let Some(users) = self.users.clone() else { return Ok(User { name, groups: Vec::new() }) };
         blocking(move || {
@@ -139,15 +139,15 @@ impl Login {
         }
         let address = facts.peer.ip();
         let Ok(permit) = Arc::clone(&self.checks).acquire_owned().await else {
-            // nobody closes it
+            // nobody closes the semaphore
             return Err(Denied::Rejected);
         };
-        // who waited for his turn may have failed elsewhere meanwhile
+        // the check is after the wait, because other attempts may have failed in the meantime
         self.attempts(|attempts| attempts.check(address, &name, Instant::now()))
             .map_err(|wait| Denied::Limited { seconds: wait.as_secs() + 1 })?;
         let claimed_name = name.clone();
         let found = blocking(move || {
-            // given back when the check has ended, whatever has become of the connection
+            // the permit is released after the check, even if the connection has ended before
             let _permit = permit;
             let users = users.users();
             let account = users.find(&claimed_name);

@@ -1,45 +1,46 @@
-//! Passwords: how they are kept, and whether one is right.
+//! The hashes of passwords, and the check of a password.
 //!
-//! argon2id with 19 MiB of memory, 2 passes and 1 lane, which OWASP's Password Storage Cheat Sheet
-//! names first for it; RFC 9106 describes the function, and its parameters stand in each hash, a
-//! PHC string, so that they can rise. A check takes some tens of milliseconds and 19 MiB: whoever
-//! calls bounds how many run at once.
+//! The function is argon2id with 19 MiB of memory, 2 passes and 1 lane, the first choice of OWASP's
+//! Password Storage Cheat Sheet. RFC 9106 describes it. Each hash is a PHC string that contains its
+//! parameters, so they can be raised later. A check takes some tens of milliseconds and 19 MiB, so
+//! the caller has to bound how many run at once.
 
 use argon2::password_hash::phc;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 
-/// Shorter ones are guessed; NIST SP 800-63B asks for as many.
+/// The minimal length of a password, as NIST SP 800-63B requires it. Shorter ones are easy to
+/// guess.
 pub const PASSWORD_CHARS_MIN: usize = 8;
 
-/// A longer one is no password, and would only cost.
+/// The maximal length of a password. Hashing a longer text only costs time.
 pub(crate) const PASSWORD_BYTES_MAX: usize = 1024;
 
-/// What a hash of a users file may cost at most: memory in KiB, passes, lanes.
+/// The maximal cost of a hash in a users file: memory in KiB, passes, lanes.
 const COST_MAX: (u32, u32, u32) = (256 << 10, 16, 16);
 
-/// A hash that no password is known for, at the cost of one that [`PasswordHash::new`] makes.
+/// A hash without a known password. Its cost is that of a hash that [`PasswordHash::new`] makes.
 const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm8gc3VjaCB1c2VyIQ$\
                        bm9ib2R5IGhhcyB0aGlzIHBhc3N3b3JkLCBub2JvZHk";
 
-/// A password as it is kept: from it nobody reads the password.
+/// The hash of a password. The password cannot be computed from it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
-/// Why a password or a hash is refused.
+/// The reason why a password or a hash is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PasswordFault {
-    /// Too easy to guess.
+    /// The password is too easy to guess.
     #[error("the password has {0} characters, at least {PASSWORD_CHARS_MIN} are expected")]
     TooShort(usize),
-    /// Longer than is accepted.
+    /// The password is too long.
     #[error("the password has {0} bytes, at most {PASSWORD_BYTES_MAX} are accepted")]
     TooLong(usize),
-    /// Not what [`PasswordHash::new`] makes.
+    /// The hash is not one that [`PasswordHash::new`] makes.
     #[error("not an argon2id hash as `siftd user` writes it: {0}")]
     Hash(String),
-    /// No random numbers, so no salt.
+    /// There are no random numbers for the salt.
     #[error("cannot load random state for the salt of a password")]
     Random,
 }
@@ -66,7 +67,7 @@ impl PasswordHash {
         Ok(Self(hash.to_string()))
     }
 
-    /// Takes the text of a hash.
+    /// Parses the text of a hash.
     ///
     /// # Errors
     /// `Hash`.
@@ -87,17 +88,18 @@ impl PasswordHash {
         }
     }
 
-    /// The hash of nobody's password: to check against it takes as long as against any.
+    /// Returns a hash that fits no password. Checking against it takes as long as against any
+    /// other.
     pub(crate) fn dummy() -> Self {
         Self(DUMMY_HASH.to_owned())
     }
 
-    /// Whether this is the password; always as slow.
+    /// Returns whether this is the password. It takes the same time in both cases.
     pub(crate) fn verify(&self, password: &str) -> bool {
         Argon2::default().verify_password(password.as_bytes(), self.0.as_str()).is_ok()
     }
 
-    /// A PHC string.
+    /// Returns the hash as a PHC string.
     pub fn as_str(&self) -> &str {
         &self.0
     }

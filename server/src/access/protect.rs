@@ -1,9 +1,9 @@
-//! What keeps a file or a column off a channel: the demands of descriptors and of the
-//! configuration, and whether a transport meets them.
+//! Protection: the requirements of descriptors and of the configuration for files and columns, and
+//! the check that a transport meets them.
 //!
-//! What a file has encrypted by the means of its format demands an encrypted channel too, which is known
-//! only when the file is opened. Of all the demands that apply to a file the strictest holds, so a descriptor cannot weaken what
-//! the configuration says.
+//! The parts of a file that its format encrypts require an encrypted channel, too; they are known
+//! when the file is open. The strictest of all requirements applies, so a descriptor cannot weaken
+//! the configuration.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,16 +14,16 @@ use sift_select::{Descriptor, Plan, Requirement, Select, Source, are_related};
 use super::grant::Grant;
 use super::transport::Transport;
 
-/// What the configuration protects, with or without descriptors.
+/// The protection in the configuration. It applies with and without descriptors.
 #[derive(Clone, Debug, Default)]
 pub struct Protection {
-    /// Demanded of every file.
+    /// The requirement of every file.
     pub defaults: Requirement,
-    /// Demanded of some, whatever their order.
+    /// The requirements of some files. The order makes no difference.
     pub rules: Vec<ProtectRule>,
 }
 
-/// What files of some names, or columns of theirs, demand.
+/// The requirement of the files that match a glob, or of columns of these files.
 #[derive(Clone, Debug)]
 pub struct ProtectRule {
     files: Vec<Pattern>,
@@ -32,13 +32,13 @@ pub struct ProtectRule {
 }
 
 impl ProtectRule {
-    /// Demands `requirement` of the files that match one of the globs; of `columns` alone, unless
-    /// there are none. `*` stays within its folder, `**` does not. Case makes no difference, neither
-    /// of files nor of columns. A file without the column has nothing to protect; as that is not
-    /// known before it is opened, fetching it whole needs the channel all the same.
+    /// Requires `requirement` for `columns` of the files that match one of the globs, or for the
+    /// whole files if `columns` is empty. `*` does not match a `/`, `**` does. Case makes no
+    /// difference. A file without the columns has nothing to protect. This is not known before the
+    /// file is opened, so fetching it whole needs the channel, too.
     ///
     /// # Errors
-    /// What is wrong with a glob.
+    /// The error of an invalid glob.
     pub fn new(
         files: &[String],
         columns: Vec<String>,
@@ -48,7 +48,7 @@ impl ProtectRule {
         Ok(Self { files, columns, requirement })
     }
 
-    /// Who hides a file or writes its name in capitals does not free it.
+    /// A file stays protected if it is hidden or if its name is written in another case.
     const OPTIONS: MatchOptions = MatchOptions {
         case_sensitive: false,
         require_literal_separator: true,
@@ -61,7 +61,7 @@ impl ProtectRule {
 }
 
 impl Protection {
-    /// What the file of this name demands.
+    /// Returns the requirements of the file with this name.
     pub(crate) fn of(&self, name: &str, descriptor: Option<&Descriptor>) -> Protected {
         let mut protected =
             Protected { name: name.to_owned(), file: self.defaults, columns: Vec::new() };
@@ -82,32 +82,32 @@ impl Protection {
         protected
     }
 
-    /// The rules that apply to a file, counted from 1.
+    /// Returns the numbers, from 1, of the rules that apply to a file.
     pub(crate) fn rules_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = usize> + 'a {
         let numbered = self.rules.iter().zip(1..);
         numbered.filter(move |(rule, _)| rule.applies_to(name)).map(|(_, number)| number)
     }
 }
 
-/// What one file demands, and its columns beyond that.
+/// The requirements of one file and of its columns.
 #[derive(Clone, Debug)]
 pub(crate) struct Protected {
     name: String,
     pub(crate) file: Requirement,
-    /// A column may come several times.
+    /// One column may have several requirements.
     columns: Vec<(String, Requirement)>,
 }
 
 impl Protected {
-    /// Demands also what `other`, another name of the same file, does.
+    /// Adds the requirements of `other`, which is another name of the same file.
     pub(crate) fn join(&mut self, other: Self) {
         self.file = self.file.max(other.file);
         self.columns.extend(other.columns);
     }
 
-    /// Demands also that what is encrypted where it lies does not leave in the clear.
+    /// Adds the requirement of an encrypted channel for the parts that the file itself encrypts.
     pub(crate) fn require_encryption_of(&mut self, source: &Source, transport: Transport) {
-        // over a mount it has come as it lies
+        // over a mount, these parts came encrypted
         if let Transport::Mount { .. } = transport {
             return;
         }
@@ -118,8 +118,8 @@ impl Protected {
         self.columns.extend(columns.map(|name| (name.to_owned(), Requirement::Encryption)));
     }
 
-    /// What a column demands on top of what the file does; what is in it, or what it is in, by
-    /// dotted names, demands the same.
+    /// Returns the requirement of a column. By dotted names, it includes the requirements of the
+    /// column's members and of the column that contains it.
     pub(crate) fn column(&self, name: &str) -> Requirement {
         if self.columns.is_empty() {
             return Requirement::None;
@@ -130,24 +130,24 @@ impl Protected {
         requirements.map(|(_, requirement)| *requirement).max().unwrap_or_default()
     }
 
-    /// The columns that demand something beyond what the file does, in order.
+    /// Returns the columns with a stricter requirement than the file, in order.
     pub(crate) fn columns(&self) -> Vec<(String, Requirement)> {
         let names: BTreeSet<&String> = self.columns.iter().map(|(name, _)| name).collect();
         let columns = names.into_iter().map(|name| (name.clone(), self.column(name)));
         columns.filter(|(_, requirement)| *requirement > self.file).collect()
     }
 
-    /// Whether anything of the file may leave.
+    /// Checks that any part of the file may leave.
     pub(crate) fn check_file(&self, transport: Transport) -> Result<(), Refusal> {
         self.check(None, self.file, transport)
     }
 
-    /// Whether all of it may leave.
+    /// Checks that the whole file may leave.
     pub(crate) fn check_all(&self, transport: Transport) -> Result<(), Refusal> {
         self.check_where(transport, |_| true)
     }
 
-    /// Whether `select` may be asked by what its text mentions, before the file is opened.
+    /// Checks the columns that the text of `select` mentions, before the file is opened.
     pub(crate) fn check_mentions(
         &self,
         select: &Select,
@@ -168,7 +168,7 @@ impl Protected {
         }
     }
 
-    /// Whether all that a plan touches may leave.
+    /// Checks the columns that a plan reads.
     pub(crate) fn check_plan(&self, plan: &Plan, transport: Transport) -> Result<(), Refusal> {
         self.check_file(transport)?;
         if self.columns.is_empty() {
@@ -183,12 +183,12 @@ impl Protected {
         Ok(())
     }
 
-    /// Whether the file has a column that demands more than the transport has.
+    /// Returns whether the file has a column whose requirement the transport does not meet.
     pub(crate) fn withholds(&self, transport: Transport) -> bool {
         self.check_all(transport).is_err()
     }
 
-    /// Returns the columns that demand more than the transport has.
+    /// Returns the columns whose requirements the transport does not meet.
     pub(crate) fn columns_withheld(&self, transport: Transport) -> impl Iterator<Item = &str> {
         let columns =
             self.columns.iter().filter(move |(_, requirement)| !transport.meets(*requirement));
@@ -227,7 +227,7 @@ impl Protected {
 #[derive(Debug)]
 pub(crate) struct Refusal {
     file: String,
-    /// `None`: the whole file.
+    /// `None` means the whole file.
     column: Option<String>,
     pub(crate) requirement: Requirement,
     transport: Transport,
@@ -243,7 +243,7 @@ impl fmt::Display for Refusal {
             None => write!(f, "file requires {}", self.requirement)?,
         }
         match (self.requirement, self.transport) {
-            // what the channel is goes without saying
+            // a plain channel is the only possible reason
             (Requirement::Encryption, Transport::Plain) => Ok(()),
             _ => write!(f, "; {}", self.transport),
         }

@@ -11,16 +11,16 @@ use sift_select::Requirement;
 
 use crate::channel::Facts;
 
-/// How the bytes of a file are kept where they leave the machine.
+/// The protection of the bytes of a file when they leave the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
-    /// In the clear.
+    /// The bytes are not encrypted.
     Plain,
-    /// `level` is the highest that it meets; `None` is below all.
+    /// `level` is the highest level that the channel meets; `None` if it meets none.
     Encrypted { protocol: Protocol, level: Option<Level> },
-    /// They have come over a network before anybody here could ask for more, as in the clear.
+    /// The bytes have already crossed a network unprotected, so this counts as not encrypted.
     Mount { network: &'static str },
-    /// They do not leave it.
+    /// The bytes do not leave the machine.
     Local,
 }
 

@@ -1,6 +1,6 @@
-//! The users file: who may log in, and with which password or certificate.
+//! The users file: the users who may log in, with their passwords and certificates.
 //!
-//! It is TOML, written by `siftd user`: always as a whole, and readable only by its owner.
+//! It is TOML that `siftd user` writes, always as a whole, and readable only by its owner.
 //!
 //! ```toml
 //! [[user]]
@@ -10,8 +10,8 @@
 //! certificate = ["mail:ann@example.com"]   # names in a client certificate that need no password
 //! ```
 //!
-//! A server reads it again when it has changed. If it can no longer be read, the users stay as they
-//! were, and the log tells the fault.
+//! A server reads the file again after a change. If the file cannot be read any more, the users
+//! stay as they were, and the log reports the fault.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -25,71 +25,71 @@ use sift_select::{Identity, Look};
 use super::password::{PasswordFault, PasswordHash};
 use crate::replace::replaceable;
 
-/// Most bytes of a users file.
+/// The maximal size of a users file.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
-/// Longest name of a user or a group.
+/// The maximal length of the name of a user or a group.
 const NAME_BYTES_MAX: usize = 64;
 
-/// Somebody who reads files.
+/// The user of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct User {
-    /// Blank for everybody at a server that knows nobody.
+    /// The name; empty if the server has no users and no default user.
     pub name: String,
-    /// The groups that he is in.
+    /// The groups of the user.
     pub groups: Vec<String>,
 }
 
-/// A user as the file has him.
+/// The entry of a user in the users file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
-    /// The groups that he is in.
+    /// The groups of the user.
     pub groups: Vec<String>,
-    /// Without one he can log in with a certificate only.
+    /// The hash of the password. Without one, the user can log in with a certificate only.
     pub password: Option<PasswordHash>,
-    /// Names in a client certificate, each enough to be this user without a password.
+    /// The names in a client certificate; each of them is enough to log in without a password.
     pub certificate: Vec<CertificateName>,
 }
 
-/// The users of a file, in its order.
+/// The users of a file in its order.
 #[derive(Clone, Debug, Default)]
 pub struct Users(Vec<(String, Account)>);
 
-/// What is wrong with a users file.
+/// A fault of a users file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UsersFault {
     /// The file cannot be read or written.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Longer than any that is written.
+    /// The file is too large.
     #[error("more than {FILE_BYTES_MAX} bytes")]
     TooLarge,
-    /// Not TOML, or other keys.
+    /// The file is not TOML, or has unknown keys.
     #[error("{0}")]
     Syntax(String),
-    /// A name that may not be one.
+    /// The name of a user or group is invalid.
     #[error(
         "`{0}` is no name; expected up to {NAME_BYTES_MAX} letters, digits and the signs . _ @ + -"
     )]
     Name(String),
-    /// A name twice.
+    /// There is already a user with this name.
     #[error("user `{0}` is there already")]
     Taken(String),
-    /// A name that is not there.
+    /// There is no user with this name.
     #[error("there is no user `{0}`")]
     Unknown(String),
-    /// A certificate that could be two users.
+    /// One certificate could be of two users.
     #[error("certificate name `{name}` is that of `{first}` and of `{second}`")]
     Ambiguous {
         /// The name in a certificate.
         name: CertificateName,
-        /// Who has it first.
+        /// The first user with this name.
         first: String,
-        /// And who else.
+        /// The second user with this name.
         second: String,
     },
-    /// The name of a certificate is not possible.
+    /// The name of a certificate is invalid.
     #[error("user `{name}`: certificate {fault}")]
     Certificate {
         /// The user.
@@ -97,12 +97,12 @@ pub enum UsersFault {
         /// The fault in the name.
         fault: NameFault,
     },
-    /// A password, or its hash.
+    /// A password or its hash is invalid.
     #[error("user `{name}`: {fault}")]
     Password {
-        /// Whose.
+        /// The user.
         name: String,
-        /// What is wrong with it.
+        /// The fault of the password.
         fault: PasswordFault,
     },
 }
@@ -130,7 +130,7 @@ impl Users {
     /// Reads a file.
     ///
     /// # Errors
-    /// Each but `Unknown`.
+    /// All faults except `Unknown`.
     pub fn read(path: &Path) -> Result<Self, UsersFault> {
         Self::read_from(&File::open(path)?)
     }
@@ -162,7 +162,7 @@ impl Users {
         Ok(users)
     }
 
-    /// Writes a file, whole or not at all, for its owner alone.
+    /// Replaces a file atomically. Only its owner may read the new file.
     ///
     /// # Errors
     /// `Io`.
@@ -181,7 +181,7 @@ impl Users {
             _ => Path::new("."),
         };
         fs::create_dir_all(folder)?;
-        // a temporary file is its owner's alone
+        // only its owner may read a temporary file
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(b"# Written by `siftd user`.\n\n")?;
         file.write_all(text.as_bytes())?;
@@ -236,17 +236,17 @@ impl Users {
         Ok(())
     }
 
-    /// Names and accounts.
+    /// Returns the names and accounts.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Account)> {
         self.0.iter().map(|(name, account)| (name.as_str(), account))
     }
 
-    /// Whether there is a user of this name.
+    /// Returns whether there is a user with this name.
     pub fn contains(&self, name: &str) -> bool {
         self.find(name).is_some()
     }
 
-    /// Whether there is nobody.
+    /// Returns whether there are no users.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -255,7 +255,7 @@ impl Users {
         self.iter().find(|(known, _)| *known == name).map(|(_, account)| account)
     }
 
-    /// The users whose certificate has one of these names.
+    /// Returns the users whose certificate has one of these names.
     pub(crate) fn by_certificate(
         &self,
         names: &[OwnerName],
@@ -265,13 +265,14 @@ impl Users {
     }
 }
 
-/// The complaint and its line, without the line's text: that may be a hash.
+/// Returns the complaint and its line number. The text of the line may be a hash, so it is left
+/// out.
 fn syntax(error: &toml::de::Error, text: &str) -> String {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     format!("line {}: {}", before.matches('\n').count() + 1, error.message())
 }
 
-/// Refuses what no user or group may be called.
+/// Checks the name of a user or group.
 ///
 /// # Errors
 /// `Name`.
@@ -283,7 +284,7 @@ pub fn check_name(name: &str) -> Result<(), UsersFault> {
     }
 }
 
-/// A users file that is looked at again when it has changed.
+/// A users file that is read again after a change.
 #[derive(Debug)]
 pub struct UsersFile {
     path: PathBuf,
@@ -291,16 +292,16 @@ pub struct UsersFile {
 }
 
 impl UsersFile {
-    /// Reads it for the first time.
+    /// Opens and reads the file.
     ///
     /// # Errors
-    /// As [`Users::read`].
+    /// The same faults as of [`Users::read`].
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, UsersFault> {
         let path = path.into();
         Ok(Self { state: Mutex::new(load(&path)?), path })
     }
 
-    /// The users as the file has them now. Blocks on the file system.
+    /// Returns the users that are in the file now. Blocks on the file system.
     pub fn users(&self) -> Arc<Users> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = fs::metadata(&self.path).map_err(UsersFault::from).and_then(|metadata| {
@@ -321,13 +322,13 @@ impl UsersFile {
         Arc::clone(&state.1)
     }
 
-    /// Where it is.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// The users, and a look at their file before it was read.
+/// Reads the users. The look at the file is from before it was read.
 fn load(path: &Path) -> Result<(Look, Arc<Users>), UsersFault> {
     let file = File::open(path)?;
     let look = Look::settled(&file)?;

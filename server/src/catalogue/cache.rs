@@ -1,5 +1,5 @@
-//! What stays in memory between requests, so that a small Select does not pay for parsing it, parsing a
-//! descriptor, and looking at a file's columns again.
+//! A cache of what requests need again, so that a small Select does not pay for parsing its text
+//! and a descriptor, and for looking at the columns of a file.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,7 +23,7 @@ impl<V: PartialEq, T> Cache<V, T> {
         Self { entries_max, entries: Mutex::default() }
     }
 
-    /// What was kept of `name`, if that is of this version; forgets it otherwise.
+    /// Returns the value of `name` if it is of this version. A value of another version is removed.
     pub(crate) fn find(&self, name: &str, version: &V) -> Option<Arc<T>> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let at = entries.iter().position(|entry| entry.name == name)?;

@@ -1,4 +1,4 @@
-//! Whether grants fit the files that there are, before anybody asks.
+//! Checks at start-up that the grants fit the files.
 
 use sift_select::ErrorKind;
 use tracing::warn;
@@ -44,7 +44,7 @@ impl Catalogue {
             .and_then(|entry| self.source(entry, Transport::Local));
         let source = match source {
             Ok((source, _)) => source,
-            // it has its own troubles, whatever is granted
+            // the file is faulty with any grant
             Err(error) => {
                 let error: Fault = error;
                 let error = error.to_string();

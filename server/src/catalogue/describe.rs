@@ -1,4 +1,5 @@
-//! The description of a file: what is granted of it, and nothing that tells how much is not.
+//! The description of a file. It contains only what the caller may see, and does not show how much
+//! is hidden.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::access::transport::Transport;
 use crate::fault::Fault;
 
 impl Catalogue {
-    /// Tells a file's format, columns and protection.
+    /// Returns the format, the columns and the protection of a file.
     pub(crate) fn describe(&self, file: &str, caller: &Caller) -> Result<Description, Fault> {
         let name = FileName::parse(file)?;
         while_renamed(|| self.describe_file(&name, caller))
@@ -24,14 +25,14 @@ impl Catalogue {
         let entry = self.entry(name, caller)?;
         let grant = Arc::clone(&entry.grant);
         let mut description = description(name, &entry, &grant, transport);
-        // that it is protected is no secret, but the names of columns may come out of the data
+        // the protection is not a secret, but column names may come from the data
         if entry.protected.check_file(transport).is_ok() {
             match self.view(name, entry, &grant, transport) {
                 Ok((view, protected)) => {
                     set_requirement(&mut description, protected.file);
                     describe_columns(&mut description, &view, &protected);
                 }
-                // all of it is encrypted where it lies
+                // the whole file is encrypted by its format
                 Err(Fault::Protected(refusal)) => {
                     set_requirement(&mut description, refusal.requirement);
                     description.bytes = None;
@@ -55,7 +56,7 @@ fn description(name: &FileName, entry: &Entry, grant: &Grant, transport: Transpo
     description
 }
 
-/// Tells what the file demands.
+/// Sets the requirement of the file.
 fn set_requirement(description: &mut Description, requirement: Requirement) {
     description.network_encrypt = requirement.network_encrypt();
     description.scl_min = requirement.scl_min().map_or(0, u32::from);
@@ -66,7 +67,7 @@ fn describe_columns(description: &mut Description, view: &View, protected: &Prot
     let fields = view.columns().iter().map(|&column| {
         let field = source.schema().field(column);
         let requirement = protected.column(field.name());
-        // where it is stored tells what stands before it
+        // the position of a column may show what is before it
         let storage = if view.has_all_values() { source.storage(column) } else { String::new() };
         Field {
             name: field.name().clone(),

@@ -1,5 +1,4 @@
-//! A file before it is opened: where its name leads, who may know about it, what describes it and
-//! what protects it.
+//! A file before it is opened: its resolved name, its grant, its descriptor and its protection.
 //!
 //! A file that symbolic links lead to has two names. Both names need a grant, and the protection of
 //! both names applies.
@@ -42,7 +41,7 @@ pub(super) struct Found {
     pub(super) grant: Arc<Grant>,
 }
 
-/// A file that has not been opened: the facts that its name and its descriptor tell.
+/// A file that has not been opened: the facts from its name and its descriptor.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(super) name: FileName,
@@ -87,10 +86,10 @@ impl Catalogue {
         let resolved = match resolved {
             Ok(resolved) => resolved,
             Err(Unresolved::Nowhere { .. }) => return Err(unknown()),
-            // that would tell of a link that may not be granted to him
+            // the error would reveal a link that may not be granted to the caller
             Err(Unresolved::Outside) if !caller.may_read_everything() => return Err(unknown()),
             Err(Unresolved::Outside) => return Err(Fault::Outside(name.to_string())),
-            // the error would tell about a name that may not be granted to the caller
+            // the error would reveal a name that may not be granted to the caller
             Err(Unresolved::Unreadable { error, by_link: true })
                 if !caller.may_read_everything() =>
             {

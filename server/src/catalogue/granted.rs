@@ -1,4 +1,4 @@
-//! The grant of a file, and what a user is told about a file of which only a part is granted.
+//! The grant of a file, and the faults of a file that the user may see only in part.
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
-//! The keys of encrypted Parquet files: where a configuration has them, and which are for which file.
+//! The keys of encrypted Parquet files: their sources in a configuration, and the rules that assign
+//! them to files.
 //!
-//! A file names the keys that it is encrypted by. Rules by path tell the key of files that name none,
-//! and what else their modules are bound to. Keys are written as hexadecimal digits; neither those nor
-//! the bytes are in any error, log or `Debug`, and both are wiped when they have been taken.
+//! A file names the keys that encrypt it. For files that do not name their key, rules by path name
+//! it, and the prefix of the authenticated data. Keys are written as hexadecimal digits. Neither
+//! the digits nor the bytes are in any error, log or `Debug` text, and both are wiped after use.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -13,7 +14,7 @@ use glob::{MatchOptions, Pattern, PatternError};
 use sift_select::{ParquetKey, ParquetKeys};
 use zeroize::Zeroizing;
 
-/// More than any key has, with what people put around it.
+/// The maximal size of a key file: a key, with spaces and comments.
 const FILE_BYTES_MAX: usize = 1024;
 
 /// The keys of a server.
@@ -21,11 +22,11 @@ const FILE_BYTES_MAX: usize = 1024;
 pub struct Keyring {
     keys: ParquetKeys,
     rules: Vec<KeyRule>,
-    /// The folder that paths of the rules begin at, and that which names do.
+    /// The folder to which the paths of rules are relative, and the folder of the names.
     folders: Option<(PathBuf, PathBuf)>,
 }
 
-/// What files of some names do not tell of their encryption.
+/// The key and the prefix of files that do not name them.
 #[derive(Clone, Debug)]
 pub struct KeyRule {
     files: Vec<Pattern>,
@@ -33,16 +34,16 @@ pub struct KeyRule {
     aad_prefix: Option<Vec<u8>>,
 }
 
-/// Where a key is.
+/// The source of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeySource {
-    /// In the first line of a file.
+    /// The first line of a file.
     File(PathBuf),
-    /// In a variable of the environment.
+    /// A variable of the environment.
     Variable(String),
 }
 
-/// Why there is no key.
+/// The reason why a key cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFault {
@@ -51,13 +52,13 @@ pub enum KeyFault {
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The variable is not there, or is no text.
+    /// The variable is not set, or is not a text.
     #[error("the environment has no {0}")]
     Variable(String),
-    /// Something else than a key is there.
+    /// The text is not a key.
     #[error("{0}: no key of 32, 48 or 64 hexadecimal digits")]
     Digits(String),
 }
@@ -71,7 +72,7 @@ impl KeySource {
         let (place, text) = match self {
             Self::File(path) => {
                 let io = |source| KeyFault::Io { path: path.clone(), source };
-                // it never grows, so no copy of it is left behind
+                // the buffer never grows, so no copy of the key stays in memory
                 let mut text = Zeroizing::new(String::with_capacity(FILE_BYTES_MAX));
                 let file = File::open(path).map_err(io)?;
                 file.take(FILE_BYTES_MAX as u64).read_to_string(&mut text).map_err(io)?;
@@ -101,12 +102,12 @@ fn from_hex(digits: &str) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 impl KeyRule {
-    /// The files that match one of the globs are encrypted by the key with the name `key` where they
-    /// name none, and bound to `aad_prefix` where they do not tell it. `*` stays within its folder,
-    /// `**` does not.
+    /// Makes a rule for files that match one of the globs: `key` names the key of files that name
+    /// none, and `aad_prefix` is for files that do not contain their prefix. `*` does not match a
+    /// `/`, `**` does.
     ///
     /// # Errors
-    /// What is wrong with a glob.
+    /// The error of an invalid glob.
     pub fn new(
         files: &[String],
         key: Option<String>,
@@ -128,22 +129,23 @@ impl KeyRule {
 }
 
 impl Keyring {
-    /// Keys by their names, of those that cannot be had the reason. The first rule that applies to a
-    /// file holds for it.
+    /// Makes a keyring of keys by their names. A key that cannot be read is the reason instead. The
+    /// first rule that matches a file applies.
     pub fn new(keys: BTreeMap<String, Result<ParquetKey, KeyFault>>, rules: Vec<KeyRule>) -> Self {
         let keys =
             keys.into_iter().map(|(name, key)| (name, key.map_err(|fault| fault.to_string())));
         Self { keys: ParquetKeys::new(keys.collect()), rules, folders: None }
     }
 
-    /// The same for files that are named from `folder` on, while the rules name them from `root` on.
+    /// Returns the keyring for files whose names are relative to `folder`, while the paths of the
+    /// rules are relative to `root`.
     #[must_use]
     pub fn for_folder(&self, root: &Path, folder: &Path) -> Self {
         let folders = fs::canonicalize(root).ok().zip(fs::canonicalize(folder).ok());
         Self { folders, ..self.clone() }
     }
 
-    /// Those for the file of this name.
+    /// Returns the keys for the file with this name.
     pub(crate) fn of(&self, name: &str) -> ParquetKeys {
         let path = match &self.folders {
             None => PathBuf::from(name),

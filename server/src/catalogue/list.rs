@@ -185,7 +185,7 @@ impl Catalogue {
     fn listed(&self, file: Found, caller: &Caller) -> Option<FileEntry> {
         let path = file.name.to_string();
         let (stat, grant) = (file.resolved.end.stat, Arc::clone(&file.grant));
-        // a file that takes another's name for a moment is not to be told of by that name
+        // a file that takes another name for a moment must not be described under that name
         let watch = grant.is_whole().then(|| Watch::begin(&self.root.tree, &file.resolved));
         let watch = watch.and_then(|watch| watch.ok().flatten());
         let (format, requirement, is_whole) = match self.described(file, caller.transport) {
@@ -200,7 +200,7 @@ impl Catalogue {
             // its name
             Err(_) => ("", Requirement::Encryption, false),
         };
-        // the size and the time of change tell something about hidden parts
+        // the size and the time of change reveal something about hidden parts
         let is_whole = is_whole && watch.is_some_and(|watch| watch.holds(&self.root.tree));
         let modified =
             i128::from(stat.st_mtime) * 1_000_000 + i128::from(stat.st_mtime_nsec) / 1000;

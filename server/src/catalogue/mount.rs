@@ -1,10 +1,10 @@
-//! Whether a file comes over a network by way of a mount.
+//! Finds out whether a file comes over a network mount.
 //!
-//! A protected file that a mounted folder shows has left its machine, encrypted or not, so it is
-//! treated as on a plain channel. Told by the magic number of `statfs`; FUSE has one number for
-//! everything, so there the type in /proc/self/mountinfo tells. A FUSE file system that is not
-//! known to be local counts as a network. What is not seen: a network below another layer, such as
-//! an overlay or an encrypting file system over NFS.
+//! A protected file on a network mount has already left its machine, so it is treated as on a plain
+//! channel. The magic number of `statfs` shows the file system. All FUSE file systems have the same
+//! number, so /proc/self/mountinfo shows their type. A FUSE file system that is not known to be
+//! local counts as a network. A network below another layer is not found, for example an overlay or
+//! an encrypting file system on NFS.
 //!
 //! Source: statfs(2), linux/magic.h, proc_pid_mountinfo(5).
 
@@ -14,11 +14,10 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// The name of the network that the file of this path comes over; `None` for a file of this
-/// machine.
+/// Returns the name of the network file system of a path; `None` for a local file.
 ///
 /// # Errors
-/// Those of the operating system.
+/// An error of the operating system.
 pub(crate) fn network_of(path: &Path) -> io::Result<Option<&'static str>> {
     let path = fs::canonicalize(path)?;
     // the magic numbers are 32 bits, and signed on some machines
@@ -37,7 +36,7 @@ pub(crate) fn network_of(path: &Path) -> io::Result<Option<&'static str>> {
 
 const FUSE: u32 = 0x6573_5546;
 
-/// What a magic number tells by itself.
+/// Returns the network file system with a magic number.
 fn of_magic(magic: u32) -> Option<&'static str> {
     Some(match magic {
         0x6969 => "NFS",
@@ -54,7 +53,7 @@ fn of_magic(magic: u32) -> Option<&'static str> {
     })
 }
 
-/// File systems by FUSE that have their data on this machine.
+/// FUSE file systems whose data is on this machine.
 const LOCAL_FUSE: &[&str] = &[
     "fuseblk",
     "fuse.bindfs",
@@ -71,7 +70,7 @@ const LOCAL_FUSE: &[&str] = &[
     "fuse.unionfs",
 ];
 
-/// What the type of a FUSE mount tells; `None` is one that is not found.
+/// Returns the network file system of a FUSE type; `None` is for a mount that was not found.
 fn of_fuse(kind: Option<&str>) -> Option<&'static str> {
     match kind {
         Some(kind) if LOCAL_FUSE.contains(&kind) => None,
@@ -81,8 +80,8 @@ fn of_fuse(kind: Option<&str>) -> Option<&'static str> {
     }
 }
 
-/// The type of the mount that `path`, which is absolute, is on: that with the longest mount point,
-/// the last of them if one hides another.
+/// Returns the type of the mount of an absolute path. The mount with the longest mount point
+/// counts, and the last one of several.
 fn type_in(mounts: &[u8], path: &Path) -> Option<String> {
     let mut found: Option<(usize, String)> = None;
     for line in mounts.split(|&byte| byte == b'\n') {
@@ -96,7 +95,8 @@ fn type_in(mounts: &[u8], path: &Path) -> Option<String> {
     found.map(|(_, kind)| kind)
 }
 
-/// Mount point and type: the fifth word, and the first one behind a `-`.
+/// Returns the mount point, which is the fifth word, and the type, which is the first word after a
+/// `-`.
 fn mount(line: &[u8]) -> Option<(PathBuf, String)> {
     let mut words = line.split(|&byte| byte == b' ');
     let point = words.nth(4)?;
@@ -107,7 +107,7 @@ fn mount(line: &[u8]) -> Option<(PathBuf, String)> {
     ))
 }
 
-/// Blank, tab, line end and backslash stand there as `\040` and the like.
+/// Replaces escapes such as `\040`, which stand for blank, tab, line end and backslash.
 fn unescaped(word: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(word.len());
     let mut rest = word;

@@ -1,13 +1,13 @@
-//! Names of files as clients write them: paths below the data root, nothing else.
+//! The names of files in requests: paths below the data root.
 
 use std::fmt;
 
 use crate::fault::Fault;
 
-/// A name of more bytes is no path of an operating system.
+/// The maximal length of a name, which is that of a path on Linux.
 const NAME_BYTES_MAX: usize = 4096;
 
-/// What ends the name of a descriptor.
+/// The end of the name of a descriptor.
 pub(super) const DESCRIPTOR_SUFFIX: &str = ".toml";
 
 /// A path below the data root: not empty, not absolute, `/` between its parts and no part `..`.
@@ -15,7 +15,7 @@ pub(super) const DESCRIPTOR_SUFFIX: &str = ".toml";
 pub(crate) struct FileName(String);
 
 impl FileName {
-    /// Checks the text; whether there is such a file is another question.
+    /// Parses a name. The file need not exist.
     pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
         let why = if text.is_empty() {
             "empty name"
@@ -36,7 +36,7 @@ impl FileName {
         } else {
             return Ok(Self(text.to_owned()));
         };
-        // what is wrong with it may be its length
+        // the name may be too long for a message
         let name = text.chars().take(200).collect();
         Err(Fault::FileName { name, why })
     }
@@ -45,7 +45,7 @@ impl FileName {
         &self.0
     }
 
-    /// The name of the descriptor beside it.
+    /// Returns the name of the descriptor beside the file.
     pub(super) fn descriptor(&self) -> String {
         format!("{}{DESCRIPTOR_SUFFIX}", self.0)
     }

@@ -1,15 +1,15 @@
-//! One thread at a time opens the file of a name: who comes later finds what the first one has kept, and
-//! many clients that come at once do not have it in memory many times.
+//! Locks by name, so that only one thread at a time opens a file. The next thread finds the cached
+//! source, and many clients at once do not load the file many times.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// The files that are being opened.
+/// One lock for each file that is being opened.
 #[derive(Debug, Default)]
 pub(super) struct OpenLocks(Mutex<HashMap<String, Weak<Mutex<()>>>>);
 
 impl OpenLocks {
-    /// What is to be locked while the file of this name is opened.
+    /// Returns the lock to hold while the file of this name is opened.
     pub(super) fn of(&self, name: &str) -> Arc<Mutex<()>> {
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lock) = names.get(name).and_then(Weak::upgrade) {

@@ -1,14 +1,14 @@
-//! Patterns of names, and which folders can hold what they match.
+//! Patterns of names, and the folders that can contain matching files.
 
 use glob::{MatchOptions, Pattern};
 
 use crate::fault::Fault;
 
-/// Matching tries the stars against each other: many of them are slow and help nobody.
+/// The maximal number of stars. Matching tries all combinations of stars, so many stars are slow.
 const STARS_MAX: usize = 16;
 const BYTES_MAX: usize = 4096;
 
-/// As in a shell: a star stays within its folder, `**` does not.
+/// The rules of a shell: `*` does not match a `/`, `**` does.
 const OPTIONS: MatchOptions = MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,
@@ -19,19 +19,18 @@ const OPTIONS: MatchOptions = MatchOptions {
 #[derive(Debug)]
 pub(crate) struct NamePattern {
     whole: Pattern,
-    /// What the folders have to match, from the root on; those below them need not match anything
-    /// where `**` comes next.
+    /// The patterns of the folders, from the root on. After `**`, folders need not match anything.
     folders: Vec<Pattern>,
     is_deep: bool,
 }
 
 impl NamePattern {
-    /// Whether a text is a pattern of names and not a name.
+    /// Returns whether a text is a pattern and not a name.
     pub(crate) fn is_one(text: &str) -> bool {
         text.contains(['*', '?', '['])
     }
 
-    /// Parses `text`; `None` of an empty one, which all names match.
+    /// Parses `text`; `None` for an empty text, which matches all names.
     pub(super) fn parse(text: &str) -> Result<Option<Self>, Fault> {
         if text.is_empty() {
             return Ok(None);
@@ -63,7 +62,7 @@ impl NamePattern {
         self.whole.matches_with(name, OPTIONS)
     }
 
-    /// Whether a name in the folder `path`, or below, may match.
+    /// Returns whether a name in or below the folder `path` may match.
     pub(super) fn reaches_into(&self, path: &str) -> bool {
         let mut folders = self.folders.iter();
         path.split('/').all(|part| match folders.next() {

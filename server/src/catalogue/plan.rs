@@ -1,4 +1,5 @@
-//! A Select bound to a file, if all that it touches is granted and may leave.
+//! Binds a Select to a file or to the files of a pattern, if the caller may read all that it
+//! touches.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::fault::{Disclosure, Fault};
 #[derive(Debug)]
 pub(crate) struct Planned {
     pub(crate) plan: Plan,
-    /// How much of the faults in the file the caller may be told.
+    /// The part of the file's faults that the caller may see.
     pub(crate) disclosure: Disclosure,
 }
 
@@ -57,7 +58,8 @@ impl Catalogue {
         Ok(Planned { plan, disclosure })
     }
 
-    /// All files of a pattern have one schema, and for the caller one grant.
+    /// Binds `select` to the files of a pattern. They need the same schema and the same grant of
+    /// the caller.
     fn plan_of_files(
         &self,
         pattern: &str,
@@ -86,11 +88,11 @@ impl Catalogue {
 
         let open = |name: &FileName| match self.asked(name, select, caller)? {
             (source, protected, by) if by.is_same(grant) => Ok((source, protected)),
-            // a link leads to another file than when the folder was read
+            // a link has changed since the folder was read
             _ => Err(Fault::Renamed(name.to_string())),
         };
         let none_match = matching.is_empty();
-        // the columns of an answer without files are those of the first
+        // without matching files, the first file provides the columns of the answer
         let wanted = if none_match { vec![0] } else { matching };
         let mut all_protected = Vec::new();
         let mut opened = Vec::new();
@@ -135,8 +137,8 @@ impl Catalogue {
         caller: &Caller,
     ) -> Result<(Arc<Source>, Protected, Arc<Grant>), Fault> {
         let transport = caller.transport;
-        // by the text, so that nothing is opened in vain, and again with what the file has encrypted;
-        // then exactly, by what is bound
+        // the check is made three times: by the text, so that no file is opened in vain; with the
+        // file's own encryption; and exactly, on the bound plan
         let grant = granted(caller, name)?;
         let (opened, grant) = match self.known(name) {
             Some(cached) => {
@@ -158,7 +160,7 @@ impl Catalogue {
         Ok((source, protected, grant))
     }
 
-    /// What a grant lets see of a file.
+    /// Returns the view of a file through a grant.
     pub(super) fn view(
         &self,
         name: &FileName,

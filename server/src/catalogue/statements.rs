@@ -1,5 +1,4 @@
-//! Selects that have been parsed: programs send the same few texts again and again, with other
-//! parameters.
+//! A cache of parsed Selects, because programs send the same few texts again with other parameters.
 
 use std::sync::Arc;
 
@@ -8,13 +7,14 @@ use sift_select::{Select, may_wait};
 use super::cache::Cache;
 use crate::fault::Fault;
 
-/// Texts that are kept; what a text is does not depend on who sends it.
+/// The maximal number of cached texts. All users share them, because parsing does not depend on the
+/// user.
 const TEXTS_MAX: usize = 64;
 
-/// Longer ones are not kept.
+/// The maximal length of a cached text.
 const TEXT_BYTES_MAX: usize = 4 << 10;
 
-/// The Selects that were parsed last.
+/// The Selects that were used last.
 #[derive(Debug)]
 pub(crate) struct Statements(Cache<(), Select>);
 
@@ -23,10 +23,10 @@ impl Statements {
         Self(Cache::new(TEXTS_MAX))
     }
 
-    /// The Select that a text is.
+    /// Parses a text, or returns its cached Select.
     ///
     /// # Errors
-    /// As [`Select::parse`].
+    /// The errors of [`Select::parse`].
     pub(crate) fn parsed(&self, sql: &str) -> Result<Arc<Select>, Fault> {
         if let Some(select) = self.0.find(sql, &()) {
             return Ok(select);

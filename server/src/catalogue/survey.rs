@@ -1,4 +1,4 @@
-//! What a server would serve and protect, looked at before it serves.
+//! A survey of the files and their protection before a server serves them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::limits::Limits;
 /// The files below a data root, with what protects them.
 #[derive(Debug)]
 pub struct Survey {
-    /// In order.
+    /// The files, sorted by path.
     pub files: Vec<SurveyedFile>,
     /// Entries that are not served, although that is perhaps not intended: folders that cannot be
     /// read, links out of the data root or to nothing, names that are not UTF-8.
@@ -31,7 +31,7 @@ pub struct Survey {
 /// One file.
 #[derive(Debug)]
 pub struct SurveyedFile {
-    /// Below the data root.
+    /// The path below the data root.
     pub path: String,
     /// The path that symbolic links lead to, if the file has two names because of them.
     pub target: Option<String>,
@@ -39,11 +39,11 @@ pub struct SurveyedFile {
     pub requirement: Requirement,
     /// The columns with a stricter requirement, in order.
     pub columns: Vec<(String, Requirement)>,
-    /// Why nobody can select from it, where that is so: most often the descriptor.
+    /// The reason why nobody can select from the file, most often its descriptor.
     pub problem: Option<String>,
 }
 
-/// Why there is no survey, in the words that a client would read.
+/// The reason why there is no survey, in the words of a server.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct SurveyError(#[from] Fault);

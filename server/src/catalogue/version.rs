@@ -1,4 +1,4 @@
-//! What must be unchanged for what is kept of a file to be true.
+//! The version of a cached source: it is valid as long as these identities are unchanged.
 
 use rustix::fs::Stat;
 use sift_select::Identity;
@@ -12,7 +12,7 @@ pub(super) struct SourceVersion {
     pub(super) index: Option<Identity>,
 }
 
-/// What tells that a file is still the one that was looked at.
+/// Returns the identity of a file.
 pub(super) fn identity(stat: &Stat) -> Identity {
     let nanos = |seconds, nanos| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
     Identity {
@@ -24,7 +24,7 @@ pub(super) fn identity(stat: &Stat) -> Identity {
     }
 }
 
-/// Length of a file.
+/// Returns the length of a file.
 pub(super) fn bytes(stat: &Stat) -> u64 {
     u64::try_from(stat.st_size).unwrap_or(0)
 }

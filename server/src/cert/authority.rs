@@ -1,5 +1,5 @@
-//! A certificate authority of one's own, in a folder: `authority.pem` for everybody who is to
-//! believe it, `authority.key` for its owner alone.
+//! A private certificate authority in a folder: `authority.pem` is for everybody who trusts it, and
+//! only its owner can read `authority.key`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub(crate) struct Authority {
     pub(super) certificate: Certificate,
 }
 
-/// Where an authority's certificate and key are.
+/// The files of an authority.
 pub(crate) struct Files {
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
@@ -75,7 +75,7 @@ pub(crate) fn create(
     if let Err(error) =
         file::write(&files.certificate, &certificate.pem(), Readers::Everybody, keep)
     {
-        // a key alone is no authority, and would be in the way of the next one
+        // a key without a certificate is useless, and would prevent the next authority
         let _ = fs::remove_file(&files.key);
         return Err(error);
     }
@@ -151,7 +151,7 @@ impl Authority {
     }
 }
 
-/// What rcgen has to know of the authority's certificate to sign as it.
+/// Returns rcgen's parameters of the authority's certificate, with which it signs.
 fn issuer_params(path: &Path, certificate: &Certificate) -> Result<CertificateParams, Error> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name = distinguished_name(&certificate.subject)

@@ -23,7 +23,7 @@ pub(crate) enum Readers {
     Everybody,
 }
 
-/// What happens to a file that is there already.
+/// The treatment of an existing file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Existing {
     Keep { hint: &'static str },

@@ -12,7 +12,7 @@ use super::subject::Subject;
 const EXISTS: &str =
     "its certificate may be on the way; remove it first, or name another folder with --dir";
 
-/// Where a request and the key that it is for are.
+/// The files of a request: the request and its key.
 pub(crate) struct Files {
     pub(crate) request: PathBuf,
     pub(crate) key: PathBuf,

@@ -86,7 +86,7 @@ impl Authority {
         // two that revoke at once would each leave out what the other adds
         let _turn = file::turn(path)?;
         let earlier = match self.earlier(path)? {
-            // a list in another place goes on from the authority's own
+            // a list at another path continues the authority's own list
             None if path != own => self.earlier(own)?,
             earlier => earlier,
         };

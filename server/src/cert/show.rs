@@ -1,5 +1,5 @@
-//! What is in a PEM file, for people: each certificate, and whether the key beside them is theirs
-//! and is kept.
+//! Shows the contents of a PEM file: each certificate, and whether the key in the file belongs to
+//! it and is protected.
 
 use std::fmt::{self, Write};
 use std::path::Path;
@@ -20,7 +20,7 @@ use super::{DAY_SECONDS, Error};
 pub(crate) struct Sheet {
     /// Several lines for each certificate, and one for the key.
     pub(crate) text: String,
-    /// What its owner should know, though it can be used.
+    /// Warnings about a file that can be used.
     pub(crate) warnings: Vec<String>,
     /// Why it cannot be used.
     pub(crate) fault: Option<Error>,
@@ -153,7 +153,7 @@ fn remaining(certificate: &Certificate, now: DateTime<Utc>) -> String {
     }
 }
 
-/// As browsers and `openssl x509 -fingerprint -sha256` write it.
+/// Returns the fingerprint in the form of browsers and `openssl x509 -fingerprint -sha256`.
 fn fingerprint(der: &[u8]) -> String {
     let digest = digest::digest(&digest::SHA256, der);
     let pairs: Vec<String> = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();

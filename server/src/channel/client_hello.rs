@@ -1,15 +1,15 @@
-//! What a TLS client offers, where the TLS libraries do not tell: the protocols, for the log line of
-//! a handshake that came to nothing, and the groups, of which one was taken.
+//! The parts of a ClientHello that the TLS libraries do not report: the protocols, for the log line
+//! of a failed handshake, and the groups, from which the library chose one.
 //!
-//! Sans-I/O over the first bytes of a connection, which come from anybody: whatever is not a whole
-//! and regular ClientHello gives `None`. RFC 8446, 4.1.2, 4.2.1 and 4.2.7.
+//! A sans-I/O parser of the first bytes of a connection. They come from anybody: everything except
+//! a complete and valid ClientHello gives `None`. RFC 8446, 4.1.2, 4.2.1 and 4.2.7.
 
-/// What a client offers.
+/// The offers of a client.
 #[derive(Debug, Default)]
 pub(crate) struct Offered {
-    /// Such as `TLSv1.1, TLSv1.2`.
+    /// The protocols, for example `TLSv1.1, TLSv1.2`.
     pub(crate) protocols: Option<String>,
-    /// Key exchange groups, by IANA's numbers; none where the client does not say.
+    /// The key exchange groups, by IANA's numbers; empty if the client does not name any.
     #[cfg_attr(
         not(feature = "legacy-tls"),
         allow(dead_code, reason = "rustls itself tells which one was taken")
@@ -17,7 +17,7 @@ pub(crate) struct Offered {
     pub(crate) groups: Vec<u16>,
 }
 
-/// What is offered, if `bytes` begin with a whole ClientHello.
+/// Returns the offers, if `bytes` begin with a complete ClientHello.
 pub(crate) fn offered(bytes: &[u8]) -> Option<Offered> {
     let mut record = Cursor(bytes);
     if record.u8()? != HANDSHAKE_RECORD {
@@ -59,7 +59,7 @@ const CLIENT_HELLO: u8 = 1;
 const SUPPORTED_GROUPS: u16 = 10;
 const SUPPORTED_VERSIONS: u16 = 43;
 
-/// More than exist; the rest of a longer list says nothing more.
+/// The maximal number of versions and groups to read. More do not exist.
 const VERSIONS_MAX: usize = 8;
 const GROUPS_MAX: usize = 64;
 
@@ -74,7 +74,7 @@ fn numbers(list: &[u8], numbers_max: usize) -> Vec<u16> {
     std::iter::from_fn(|| list.u16()).take(numbers_max).collect()
 }
 
-/// Values that clients send so that servers stay tolerant. RFC 8701.
+/// Returns whether the value is one that clients send to keep servers tolerant. RFC 8701.
 fn is_grease(version: u16) -> bool {
     version & 0x0f0f == 0x0a0a
 }

@@ -9,12 +9,12 @@ use tokio::time::timeout;
 /// A connection, plain or encrypted by one library or another.
 pub(crate) type Stream = Box<dyn Duplex>;
 
-/// What bytes go through in both directions.
+/// A stream of bytes in both directions.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin> Duplex for T {}
 
-/// A closing peer's last bytes that are waited for.
+/// The bytes of a closing peer, and the time, to wait for.
 const DRAIN_BYTES_MAX: usize = 64 << 10;
 pub(crate) const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
 
@@ -30,6 +30,6 @@ pub(crate) async fn drain(half: &mut (impl AsyncRead + Unpin), buffer: &mut [u8]
             }
         }
     };
-    // out of time is as good as drained
+    // after the time limit the connection is closed anyway
     let _ = timeout(DRAIN_TIME_MAX, reading).await;
 }

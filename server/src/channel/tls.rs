@@ -1,7 +1,6 @@
-//! TLS as a listener has it: options in, channels out, and a new certificate without a new
-//! listener.
+//! TLS for a listener: options in, channels out, and a new certificate without a new listener.
 //!
-//! Only this file and those below it know which library serves a level.
+//! Only this file and the files in `tls/` know which library serves a level.
 
 mod clients;
 mod clock;
@@ -37,7 +36,7 @@ pub const LEVELS: &[Level] = if cfg!(feature = "legacy-tls") {
     &[Level::Three, Level::Four, Level::Five]
 };
 
-/// Shakes hands for a listener, with the certificate that was loaded last.
+/// Performs the handshakes of a listener, with the certificate that was loaded last.
 #[derive(Debug)]
 pub(crate) struct Acceptor {
     options: TlsOptions,
@@ -60,21 +59,21 @@ enum Library {
     OpenSsl(openssl::ssl::SslContext),
 }
 
-/// A connection that has shaken hands.
+/// A connection after its handshake.
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(crate) stream: Stream,
     pub(crate) negotiated: Negotiated,
-    /// The client's own certificate, verified, DER.
+    /// The client's own certificate in DER, verified.
     pub(crate) client_certificate: Option<Vec<u8>>,
 }
 
-/// What both ends agreed on. Suite and group are IANA's numbers.
+/// The parameters on which both ends agreed. Suite and group are IANA's numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Negotiated {
     pub(crate) protocol: Protocol,
     pub(crate) suite: u16,
-    /// A resumed session below TLS 1.3 has none.
+    /// The key exchange group; `None` for a resumed session before TLS 1.3.
     pub(crate) group: Option<u16>,
 }
 
@@ -111,10 +110,11 @@ impl Acceptor {
         Ok(())
     }
 
-    /// Shakes hands. `offered` is what the client's first message says.
+    /// Performs a handshake. `offered` is from the client's first message.
     ///
     /// # Errors
-    /// Why there is no channel, in an administrator's words. The client knows by then.
+    /// The reason, for an administrator, why there is no channel. The client has already received
+    /// an alert.
     pub(crate) async fn accept(
         &self,
         tcp: TcpStream,
@@ -142,7 +142,7 @@ impl Reloader {
         Self(acceptor)
     }
 
-    /// The PEM file with the listener's chain and key.
+    /// Returns the path of the PEM file with the listener's chain and key.
     pub fn certificate(&self) -> &Path {
         &self.0.options.certificate
     }
@@ -174,14 +174,14 @@ impl Loaded {
     }
 }
 
-/// Ends a connection that was refused by an alert: a reset must not overtake it.
+/// Closes a connection after an alert, so that a reset does not overtake the alert.
 async fn close(tcp: &mut TcpStream) {
-    // whoever is gone need not be told
+    // it fails if the peer is gone
     let _ = tcp.shutdown().await;
     stream::drain(tcp, &mut [0; 1024]).await;
 }
 
-/// Why no protocol could be agreed on.
+/// Returns the reason why there is no common protocol.
 fn no_protocol_in_common(level: Level, offered: Option<&str>) -> String {
     let ours: Vec<String> = level.protocols().iter().map(ToString::to_string).collect();
     format!(
@@ -198,11 +198,11 @@ const AUTHORITY_OUT_OF_TIME: &str = "the authority that signed it is out of its 
 const REVOKED: &str = "it is revoked";
 const NO_ALPN: &str = "the client offers other protocols than sift/1";
 
-/// An alert that ended a handshake, by its number, in an administrator's words.
+/// Returns an explanation, for an administrator, of an alert that ended a handshake.
 fn alert_fault(number: u8) -> String {
     let alert = AlertDescription::from(number);
     match alert {
-        // of an authority with the name of a known one no signature is right
+        // if an authority only has the name of a known one, the signature is wrong
         AlertDescription::UnknownCA | AlertDescription::DecryptError => {
             "the client does not know the authority of this server's certificate".to_owned()
         }

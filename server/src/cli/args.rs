@@ -1,4 +1,4 @@
-//! The command line: syntax only. Nothing of the world is looked at here.
+//! The syntax of the command line. Nothing here reads a file.
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -45,18 +45,20 @@ pub(crate) enum Command {
     /// Protect files and columns, and describe text files: writes the descriptors beside them
     #[command(subcommand)]
     File(FileCommand),
-    /// Build, list, show and drop the indexes of files: what need not be read is not read then
+    /// Build, list, show and drop the indexes of files, which let Selects read less
     #[command(subcommand)]
     Index(IndexCommand),
     /// Select records of a file on this machine, without a server
     ///
-    /// Whoever can read a file may, whatever its descriptor protects: nothing leaves the machine. A
-    /// protected file that comes over a network mount (NFS, SMB, 9P, sshfs and the like) is refused.
+    /// Everybody who can read a file may select from it, whatever its descriptor protects, because
+    /// no record leaves the machine. A protected file on a network mount (NFS, SMB, 9P, sshfs and
+    /// the like) is refused.
     Query(QueryArgs),
     /// Check the configuration, the certificates and the descriptors, without serving
     ///
-    /// Tells what each listener serves and what it refuses because it is protected. The exit code is 2
-    /// if there are errors, 1 if there are only warnings and --strict is given, 0 otherwise.
+    /// The report says what each listener serves and what it refuses because of protection. The
+    /// exit code is 2 if there are errors, 1 if there are only warnings and --strict is given, 0
+    /// otherwise.
     Check(CheckArgs),
     /// Add, list and remove the users who may log in, and change their passwords
     #[command(subcommand)]
@@ -91,25 +93,25 @@ pub(crate) struct ServeArgs {
     /// Security level of the channels: 0, 2, 3, 4 or 5
     ///
     /// 0 is the default level, now 3. 2: TLS 1.1 and 1.2, for old peers, in builds with the feature
-    /// `legacy-tls` only. 3: TLS 1.2 and 1.3. 4: TLS 1.3. 5: TLS 1.3 with AES-256-GCM or ChaCha20 and
-    /// the post-quantum key exchange X25519MLKEM768 only. 1 is retired.
+    /// `legacy-tls` only. 3: TLS 1.2 and 1.3. 4: TLS 1.3. 5: TLS 1.3 with AES-256-GCM or ChaCha20
+    /// and the post-quantum key exchange X25519MLKEM768 only. 1 is retired.
     #[arg(long = "scl", value_name = "LEVEL", value_parser = parse_level)]
     pub(crate) level: Option<Level>,
 
-    /// Let everybody in without log-in
+    /// Let all clients in without log-in
     ///
-    /// Whoever connects is the user that --default-user names, with what is granted to it. Without
-    /// any `[[grant]]` in the configuration everybody may read every file below the data root.
+    /// Every client is the user that --default-user names, with the grants of that user. Without
+    /// any `[[grant]]` in the configuration, every client may read every file below the data root.
     #[arg(long)]
     pub(crate) no_secure: bool,
 
-    /// The user that everybody is with --no-secure
+    /// The user that every client is with --no-secure
     #[arg(long, value_name = "NAME")]
     pub(crate) default_user: Option<String>,
 
     /// The file with the users, as `siftd user` writes it
     ///
-    /// By default users.toml where siftd.pem is looked for.
+    /// By default users.toml in the folders of siftd.pem.
     #[arg(long, value_name = "FILE")]
     pub(crate) users: Option<PathBuf>,
 
@@ -130,9 +132,8 @@ pub(crate) struct ServeArgs {
 
     /// The configuration file; the command line has precedence
     ///
-    /// By default siftd.toml where siftd.pem is looked for, if it is there. Several listeners, plain
-    /// and encrypted, can be had with a configuration file only; siftd.example.toml in the
-    /// source explains every key.
+    /// By default siftd.toml in the folders of siftd.pem, if it is there. Several listeners need a
+    /// configuration file; siftd.example.toml in the source explains every key.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -140,10 +141,10 @@ pub(crate) struct ServeArgs {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LogFormat {
-    /// A line for people
+    /// A line of text for people
     #[default]
     Text,
-    /// A JSON object a line
+    /// One JSON object for each line
     Json,
 }
 

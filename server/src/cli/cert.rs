@@ -1,4 +1,4 @@
-//! `siftd cert`: its command line, and what it tells of what it did.
+//! `siftd cert`: its command line and its output.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -17,14 +17,14 @@ use crate::cert::{DAYS_MAX, Error, request, show};
 pub(crate) enum CertCommand {
     /// Make an authority of your own: authority.pem and authority.key
     ///
-    /// Give authority.pem to every client (`sift --ca authority.pem`); it is no secret. Whoever has
-    /// authority.key can pass for your servers: it is readable by you alone, and need not be on the
-    /// server's machine. An authority that is there is never overwritten.
+    /// Give authority.pem to every client (`sift --ca authority.pem`); it is not secret. Whoever
+    /// has authority.key can pass for your servers. Only you can read it, and it need not be on the
+    /// server's machine. An existing authority is never overwritten.
     Authority(AuthorityArgs),
     /// Issue a certificate for a server, or for a user with --client
     ///
-    /// Certificate and a new key go to one file that you alone can read. `siftd serve` finds it where
-    /// it is by default; it has to run as you, or be given the file (--cert).
+    /// The certificate and a new key go to one file that only you can read. `siftd serve` finds it
+    /// in the default folder; it has to run as you, or needs the file as --cert.
     Issue(IssueArgs),
     /// Revoke certificates of clients: adds them to authority.crl, which servers take as
     /// `client_crl`
@@ -36,11 +36,11 @@ pub(crate) enum CertCommand {
     Revoke(RevokeArgs),
     /// Make a key and a signing request for an authority that others run: siftd.key and siftd.csr
     Request(RequestArgs),
-    /// Tell what is in a PEM file
+    /// Show the contents of a PEM file
     ///
-    /// Subject, names, issuer, serial number, validity, key and SHA-256 fingerprint of each
-    /// certificate. The exit code is 2 if a certificate is out of its time or if the key in the
-    /// file does not belong to the certificate.
+    /// It shows subject, names, issuer, serial number, validity, key and SHA-256 fingerprint of
+    /// each certificate. The exit code is 2 if a certificate is outside its validity or if the key
+    /// in the file does not belong to the certificate.
     Show {
         /// A certificate, a chain, or a chain and its key
         #[arg(value_name = "FILE")]
@@ -58,11 +58,11 @@ pub(crate) struct AuthorityArgs {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 
-    /// What the authority is called in certificates [default: Sift authority, and a number]
+    /// The name of the authority in certificates [default: Sift authority, and a number]
     #[arg(long, value_name = "CN")]
     name: Option<String>,
 
-    /// Days that it is valid [default: 3653, ten years]
+    /// The validity in days [default: 3653, ten years]
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=i64::from(DAYS_MAX)))]
     days: Option<u32>,
 
@@ -86,15 +86,15 @@ pub(crate) struct IssueArgs {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 
-    /// Days that it is valid [default: 398, or until the authority ends]
+    /// The validity in days [default: 398, or until the authority ends]
     ///
     /// Its end limits the harm of a stolen key; a client's certificate can also be revoked earlier
     /// (siftd cert revoke). Apple's platforms accept no more than 825.
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=i64::from(DAYS_MAX)))]
     days: Option<u32>,
 
-    /// Where it goes [default: the siftd.pem that `siftd serve` looks for; client.pem in the current
-    /// folder with --client]
+    /// The file to write [default: the siftd.pem that `siftd serve` looks for; client.pem in the
+    /// current folder with --client]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -117,8 +117,8 @@ pub(crate) struct RevokeArgs {
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Revoke the certificate with this serial number, which `siftd cert show` and the server's log
-    /// tell; may be given several times
+    /// Revoke the certificate with this serial number, as `siftd cert show` and the server's log
+    /// show it; may be given several times
     #[arg(long = "serial", value_name = "HEX", value_parser = revoke::parse_serial)]
     serials: Vec<Serial>,
 
@@ -126,7 +126,7 @@ pub(crate) struct RevokeArgs {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 
-    /// Days that the list is valid [default: until the authority ends]
+    /// The validity of the list in days [default: until the authority ends]
     ///
     /// After that, servers refuse all clients of the authority until they have a newer list. So a
     /// server that gets no new lists does not continue with an old one.
@@ -282,6 +282,6 @@ fn say(text: &str) -> Result<(), super::Error> {
 }
 
 fn warn(text: &str) {
-    // with standard error closed there is nobody to tell
+    // if standard error is closed, nobody can read the warning
     let _ = writeln!(io::stderr(), "siftd: warning: {text}");
 }

@@ -1,7 +1,7 @@
-//! `siftd check`: everything that `siftd serve` would read, looked at, and what follows from it.
+//! `siftd check`: reads everything that `siftd serve` would read, and reports the consequences.
 //!
-//! What would keep the server from starting, or a file from being served, is an error. A warning is
-//! what works and is probably not meant.
+//! A fault that keeps the server from starting, or a file from being served, is an error. A setting
+//! that works but is probably not intended is a warning.
 
 mod access;
 mod reach;
@@ -17,7 +17,7 @@ use super::settings::{Channels, ListenerSettings, Settings};
 use crate::cert::file;
 use reach::Reach;
 
-/// Names that are told of a list before it is cut short.
+/// The maximal number of names in a message.
 const NAMES_MAX: usize = 5;
 
 /// The maximal number of links in a message.
@@ -57,7 +57,7 @@ pub(crate) fn run(args: CheckArgs) -> Result<(), super::Error> {
     }
 }
 
-/// What is found, line by line.
+/// The findings, line by line.
 #[derive(Debug, Default)]
 struct Sheet {
     text: String,
@@ -67,7 +67,7 @@ struct Sheet {
 
 impl Sheet {
     fn line(&mut self, line: impl Display) {
-        // a String takes everything
+        // writing to a String does not fail
         let _ = writeln!(self.text, "{line}");
     }
 
@@ -183,7 +183,7 @@ impl Sheet {
         }
     }
 
-    /// What a listener serves and what it does not.
+    /// Reports the files that a listener serves and those that it refuses.
     fn reach(&mut self, listener: &ListenerSettings, reach: Reach, files: &[&SurveyedFile]) {
         let refused = |file: &&&SurveyedFile| !reach.meets(file.requirement);
         let held: Vec<String> =
@@ -206,7 +206,7 @@ impl Sheet {
         }
     }
 
-    /// What no listener serves.
+    /// Reports the files and columns that no listener serves.
     fn out_of_reach(&mut self, file: &SurveyedFile, reaches: &[Reach]) {
         let by_none = |demand| !reaches.iter().any(|reach| reach.meets(demand));
         if by_none(file.requirement) {
@@ -230,7 +230,7 @@ fn demand(name: &str, requirement: Requirement) -> String {
     format!("{name} ({requirement})")
 }
 
-/// The first of some names, and how many there are beyond.
+/// Returns the first names, and the number of the others.
 struct Names<'a>(&'a [String]);
 
 impl Display for Names<'_> {

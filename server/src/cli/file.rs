@@ -1,4 +1,4 @@
-//! `siftd file`: its command line, and what it tells of what it did.
+//! `siftd file`: its command line and its output.
 
 mod copybook;
 
@@ -17,17 +17,17 @@ use copybook::CopybookArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum FileCommand {
-    /// Let files, or columns of theirs, leave this machine on good channels only
+    /// Protect files, or columns of them: they leave this machine on good channels only
     ///
-    /// The descriptor FILE.toml gets `network_encrypt = true`, or `scl_min` with --scl-min; it is
-    /// made if it is not there. Everything else in it stays as it is. Servers obey from their next
-    /// request on.
+    /// The descriptor FILE.toml gets `network_encrypt = true`, or `scl_min` with --scl-min. It is
+    /// made if it does not exist; otherwise everything else in it stays as it is. It applies from
+    /// the next request to a server on.
     Protect(ProtectArgs),
-    /// Take the protection out of the descriptors of files, or of columns of theirs
+    /// Remove the protection of files, or of columns, from their descriptors
     ///
-    /// What siftd.toml protects stays protected.
+    /// The protection in siftd.toml still applies.
     Unprotect(UnprotectArgs),
-    /// Tell what the descriptors of files protect
+    /// Show the protection in the descriptors of files
     Show {
         /// Data files
         #[arg(value_name = "FILE", required = true)]
@@ -36,9 +36,9 @@ pub(crate) enum FileCommand {
     /// Write a descriptor for files of CSV or JSON Lines, or for fixed-length records by a COBOL
     /// copybook
     ///
-    /// That of a text file has its columns, with the types of the first records; that of a copybook has
-    /// its items. It is a beginning: correct the types, and the server will hold all records to them.
-    /// One that is there is never overwritten.
+    /// The descriptor of a text file has its columns, with the types of the first records. The
+    /// descriptor of a copybook has its items. It is a draft: correct the types, and the server
+    /// will require them of all records. An existing descriptor is never overwritten.
     CreateDescriptor(CreateArgs),
 }
 
@@ -50,12 +50,12 @@ pub(crate) struct ProtectArgs {
 
     /// Protect this column only; may be given several times
     ///
-    /// Whoever selects, filters, orders or groups by it needs the channel; the other columns stay
-    /// as they are.
+    /// Selecting, filtering, ordering and grouping by the column need the channel. The other
+    /// columns stay as they are.
     #[arg(long = "column", value_name = "NAME")]
     columns: Vec<String>,
 
-    /// The security level that a channel has to have at least, 2 to 5 [default: any that encrypts]
+    /// The lowest security level of a channel, 2 to 5 [default: any encrypted channel]
     #[arg(long, value_name = "LEVEL", value_parser = value_parser!(u8).range(2..=5))]
     scl_min: Option<u8>,
 }
@@ -77,11 +77,12 @@ pub(crate) struct CreateArgs {
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
-    /// The character between the fields of CSV [default: a comma, a tab where the name ends in .tsv]
+    /// The character between the fields of CSV [default: a comma, or a tab if the name ends in
+    /// .tsv]
     #[arg(long, value_name = "CHAR")]
     delimiter: Option<char>,
 
-    /// A text of CSV that stands for NULL, beside the empty field
+    /// A text of CSV that means NULL, in addition to the empty field
     #[arg(long, value_name = "TEXT")]
     null: Option<String>,
 
@@ -116,13 +117,13 @@ fn create_descriptor(args: CreateArgs) -> Result<(), super::Error> {
     each(&files, |described| layout::create(described, &copybook, args.terminator).map(Some))
 }
 
-/// Does the same to each file, and tells what its descriptor says then. The first error ends it:
-/// the files before are done and told.
+/// Changes the descriptor of each file and prints its protection. It stops at the first error;
+/// earlier files stay changed.
 fn each(
     files: &[PathBuf],
     act: impl Fn(&Described) -> Result<Option<Descriptor>, Error>,
 ) -> Result<(), super::Error> {
-    // a configuration that cannot be read has no keys, which most files do not need
+    // without a readable configuration there are no keys, but most files need none
     let keys = settings::local_keys(None).unwrap_or_default();
     for file in files {
         let described = Described::read(file, keys.of(file))?;
@@ -140,7 +141,7 @@ fn sheet(described: &Described, descriptor: Option<&Descriptor>) -> String {
     };
     let mut text = format!("{name}: {format}, file {}\n", demand(descriptor.requirement()));
     for (column, requirement) in descriptor.fields_protected() {
-        // a String takes everything
+        // writing to a String does not fail
         let _ = writeln!(text, "    column `{column}` {}", demand(requirement));
     }
     text

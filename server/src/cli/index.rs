@@ -1,4 +1,4 @@
-//! `siftd index`: its command line, and what it tells of what it did.
+//! `siftd index`: its command line and its output.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
@@ -15,29 +15,29 @@ use sift_server::{LocalKeys, open_local};
 
 use super::{Error, print, settings};
 
-/// Bytes of a file that are read or left out together.
+/// The size of a zone: bytes of a file that are read or skipped together.
 const ZONE_BYTES: u64 = 1 << 20;
 
-/// The least time between two looks of the progress.
+/// The minimal time between two updates of the progress.
 const PROGRESS_TIME: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum IndexCommand {
-    /// Read files and note what is in each part of them
+    /// Read files and build their indexes
     ///
-    /// Keeps the least and greatest value of each column, and its number of NULLs, for every zone of
-    /// about a megabyte, so that a Select does not read the zones that WHERE rules out. The keys
-    /// that a descriptor declares as `[[key]]` are sorted, so that a few records are found and read
-    /// alone. An index is used as long as its file and the layout in its descriptor are what they
-    /// were; afterwards it is as if there were none. A new name, mode or owner of the file is a
-    /// change, too: its time of change tells of all of them. With `append_only = true` in the
-    /// descriptor an index stays good for the records that it was built from, and later ones are
-    /// read. It holds values of the file, of protected columns too: it is readable by its owner
-    /// alone, who has to be the user that the server runs as.
+    /// An index has a zone map: minimum, maximum and number of NULLs of each column for every zone
+    /// of about a megabyte. A Select does not read the zones that cannot match WHERE. The keys that
+    /// a descriptor declares as `[[key]]` are sorted, so that a few records are found and read
+    /// alone. An index is used as long as its file and the layout in its descriptor are unchanged;
+    /// after that it is ignored. A new name, mode or owner of the file is a change, too, because
+    /// its time of change covers all of them. With `append_only = true` in the descriptor an index
+    /// stays valid for the records from which it was built, and later ones are read. An index
+    /// contains values of the file, of protected columns too. Only its owner can read it, who has
+    /// to be the user of the server.
     Build(FilesArgs),
     /// List all indexes
     List(StateArgs),
-    /// Tell of files whether they have an index
+    /// Show whether files have an index
     Show(FilesArgs),
     /// Remove the indexes of files
     Drop(FilesArgs),
@@ -76,7 +76,7 @@ impl StateArgs {
         })
     }
 
-    /// Without a configuration that is named there may be one that cannot be read.
+    /// A configuration that was not named may be unreadable.
     fn local_keys(&self) -> Result<LocalKeys, Error> {
         match &self.config {
             None => Ok(settings::local_keys(None).unwrap_or_default()),
@@ -95,7 +95,7 @@ pub(crate) fn run(command: IndexCommand) -> Result<(), Error> {
             let local = state.local_keys()?;
             let state = state.path()?;
             let indexes = IndexFolder::new(&state);
-            // an administrator waits for it, who sees how much it takes
+            // an administrator waits for it, and sees the progress
             let spill = Arc::new(SpillDirectory::new(state, "--state", u64::MAX));
             each(&files, |file| build(file, &local, &indexes, &spill))
         }
@@ -119,7 +119,7 @@ pub(crate) fn run(command: IndexCommand) -> Result<(), Error> {
     }
 }
 
-/// Does the same to each file, and tells what came of it. The first error ends it.
+/// Processes each file and prints the result. It stops at the first error.
 fn each(files: &[PathBuf], act: impl Fn(&Path) -> Result<String, Error>) -> Result<(), Error> {
     for file in files {
         print(act(file)?.as_bytes())?;
@@ -185,7 +185,7 @@ fn listed(indexed: &IndexedFile) -> String {
     let nanos = i64::try_from(contents.identity.changed_nanos).unwrap_or(i64::MAX);
     let changed: DateTime<Utc> = DateTime::from_timestamp_nanos(nanos);
     let mut line = format!("{}: {bytes} bytes, of {}", path.display(), contents.name);
-    // a String takes everything
+    // writing to a String does not fail
     let _ = writeln!(
         line,
         " ({} bytes, {}): {} records in {} zones{}{}",
@@ -199,7 +199,7 @@ fn listed(indexed: &IndexedFile) -> String {
     line
 }
 
-/// Returns what became of the file since its index was built; blank where nothing did.
+/// Returns how the file changed since its index was built; empty if it did not.
 fn since(contents: &IndexContents) -> &'static str {
     match identity(Path::new(&contents.name)) {
         Ok(now) if now == contents.identity => "",
@@ -213,7 +213,7 @@ fn since(contents: &IndexContents) -> &'static str {
     }
 }
 
-/// The names of keys behind what else is told of an index; nothing where there are none.
+/// Returns the names of keys, to add to a line about an index; empty without keys.
 fn keys<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     match names.as_slice() {
@@ -223,11 +223,11 @@ fn keys<'a>(names: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// How far a file has been read, on a terminal.
+/// The progress of reading a file, on a terminal.
 struct Progress<'a> {
     file: &'a Path,
     bytes: u64,
-    /// Bytes read, and when that was last told.
+    /// The bytes that were read, and the time of the last output.
     done: Option<Mutex<(u64, Instant)>>,
 }
 
@@ -238,7 +238,7 @@ impl<'a> Progress<'a> {
     }
 
     fn add(&self, bytes: u64) {
-        // nobody waits for a line that another thread writes, and one that is missing is no harm
+        // if another thread is writing, this line can be left out
         let Some(Ok(mut done)) = self.done.as_ref().map(Mutex::lock) else { return };
         done.0 += bytes;
         if done.1.elapsed() >= PROGRESS_TIME {

@@ -10,7 +10,7 @@ use sift_server::{CertificateFault, Error, Listener, Passphrase, TlsOptions};
 /// Holds a passphrase for all keys that have one.
 pub(super) const VARIABLE: &str = "SIFTD_CERT_PASSPHRASE";
 
-/// The passphrase in the environment, if there is one.
+/// Returns the passphrase in the environment, if there is one.
 pub(super) fn from_environment() -> Passphrase {
     match std::env::var(VARIABLE) {
         Ok(text) if !text.is_empty() => Passphrase::Given(text),
@@ -18,12 +18,12 @@ pub(super) fn from_environment() -> Passphrase {
     }
 }
 
-/// Asks at the terminal; `None` where there is none.
+/// Asks at the terminal; `None` without a terminal.
 pub(super) fn ask(prompt: &str) -> Option<String> {
     rpassword::prompt_password(prompt).ok()
 }
 
-/// Opens encrypted listeners, and asks once for each key with a passphrase that nothing tells.
+/// Opens encrypted listeners, and asks once for each passphrase that is not configured.
 #[derive(Default)]
 pub(super) struct Opener {
     asked: Vec<(PathBuf, String)>,

@@ -1,4 +1,4 @@
-//! `siftd query`: a Select over a file of this machine, printed.
+//! `siftd query`: prints the result of a Select over local files.
 
 mod print;
 
@@ -14,16 +14,16 @@ use print::Printer;
 
 #[derive(Debug, Args)]
 pub(crate) struct QueryArgs {
-    /// A file, all of which is printed, or a Select with the path of one or a pattern of several:
-    /// "SELECT a FROM 'b/*.csv'"
+    /// A file to print as a whole, or a Select with the path of a file or a pattern of several
+    /// files: "SELECT a FROM 'b/*.csv'"
     #[arg(value_name = "FILE|SELECT")]
     query: String,
 
-    /// How records are written [default: table on a terminal, csv otherwise]
+    /// The format of the output [default: table on a terminal, csv otherwise]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
 
-    /// The folder of the server's state, where the file may have an index (siftd index)
+    /// The folder of the server's state, with the indexes of files (siftd index)
     ///
     /// By default that of siftd.toml, or the machine's. The keys of encrypted files are those of
     /// siftd.toml.
@@ -37,22 +37,22 @@ pub(super) enum Format {
     Table,
     /// RFC 4180 with a header; NULL is empty, an empty text is in quotation marks
     Csv,
-    /// A JSON object a line
+    /// One JSON object for each line
     Jsonl,
 }
 
 pub(crate) fn run(args: QueryArgs) -> Result<(), super::Error> {
     let default = if io::stdout().is_terminal() { Format::Table } else { Format::Csv };
-    // without a configuration that can be read there is no index and no key, which is no error
+    // without a readable configuration there is no index and no key, which is not an error
     let state = args.state.or_else(|| settings::state(None).ok());
     let indexes = state.as_deref().map(IndexFolder::new);
     let keys = settings::local_keys(None).unwrap_or_default();
     let sql = select(&args.query);
     let query = LocalQuery::new(&sql, &[], ScanOptions::default(), indexes, &keys)?;
-    // the scan has threads of its own
+    // the scan has its own threads
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     match runtime.block_on(print(query, args.format.unwrap_or(default))) {
-        // a reader that went away has what it wanted
+        // it is no error if the reader has closed the pipe
         Err(super::Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => done,
     }
@@ -69,13 +69,13 @@ async fn print(mut query: LocalQuery, format: Format) -> Result<(), super::Error
     Ok(out.flush()?)
 }
 
-/// Whoever names a file wants all of it.
+/// Turns the name of a file into a Select of the whole file.
 fn select(query: &str) -> String {
     let first = query.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next();
     let is_select = first.is_some_and(|word| {
         word.eq_ignore_ascii_case("select") || word.eq_ignore_ascii_case("with")
     });
-    // a word alone is a name
+    // a single word is a name
     match is_select && query.trim().contains(char::is_whitespace) {
         true => query.to_owned(),
         false => format!("SELECT * FROM '{}'", query.replace('\'', "''")),

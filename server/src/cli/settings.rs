@@ -1,7 +1,7 @@
-//! Configuration file and command line, put together and checked once.
+//! The settings of `siftd serve`: the configuration file and the command line, merged and checked.
 //!
-//! The command line has precedence, key by key. Its options about a listener correct the only
-//! listener of a file; with several they would be ambiguous, and are refused.
+//! The command line has precedence for each key. Its options about a listener change the only
+//! listener of a file. With several listeners they would be ambiguous, so they are refused.
 
 mod access;
 mod hint;
@@ -28,7 +28,7 @@ pub(crate) use access::AccessSettings;
 use access::Keys;
 use keys::Unreadable;
 
-/// All that `siftd serve` needs to know.
+/// The settings of `siftd serve`.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) data: PathBuf,
@@ -37,7 +37,7 @@ pub(crate) struct Settings {
     pub(crate) protection: Protection,
     pub(crate) keyring: Keyring,
     pub(crate) access: AccessSettings,
-    /// Folder for what outgrows memory.
+    /// The folder for indexes, and for records that do not fit into memory.
     pub(crate) state: PathBuf,
     pub(crate) log_format: LogFormat,
 }
@@ -55,7 +55,7 @@ pub(crate) enum Channels {
     Encrypted(TlsOptions),
 }
 
-/// What is wrong with them.
+/// A fault of the settings.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("no data root: name the folder with --data DIR, or as `data` in siftd.toml")]
@@ -87,7 +87,7 @@ pub(crate) enum Error {
     NoCertificate { searched: String },
 }
 
-/// What is wrong with a value of the file.
+/// A fault of a value in the configuration file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ValueFault {
     #[error(
@@ -222,7 +222,7 @@ impl Paths {
     }
 }
 
-/// As [`ClientCertificates`].
+/// The values of `client_cert`, as [`ClientCertificates`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum ClientCert {
@@ -231,7 +231,7 @@ enum ClientCert {
 }
 
 impl Settings {
-    /// Reads the configuration file, if there is one, and lets `args` correct it.
+    /// Reads the configuration file, if there is one, and applies `args`.
     pub(crate) fn new(args: ServeArgs) -> Result<Self, Error> {
         let folders = configuration_folders();
         let path = match &args.config {
@@ -319,7 +319,7 @@ fn correct(listener: &mut FileListener, args: &ServeArgs) {
     listener.listen = args.listen.or(listener.listen);
     listener.port = args.port.or(listener.port);
     if args.plain {
-        // what the file says about encryption has no object any more
+        // the keys about encryption do not apply any more
         let FileListener { listen, port, secure, .. } = *listener;
         let default_user = listener.default_user.take();
         let encrypt = Some(false);
@@ -335,7 +335,7 @@ fn correct(listener: &mut FileListener, args: &ServeArgs) {
 }
 
 impl FileListener {
-    /// The level; `None` on a plain one.
+    /// Returns the level; `None` for a plain listener.
     fn checked(&self, number: usize) -> Result<Option<Level>, ValueFault> {
         if self.encrypt.unwrap_or(true) {
             if self.client_cert.is_some() && self.client_ca.is_none() {
@@ -409,13 +409,13 @@ fn find(folders: &[PathBuf], name: &str) -> Option<PathBuf> {
     folders.iter().map(|folder| folder.join(name)).find(|path| path.exists())
 }
 
-/// What systemd made for the service; else the machine's folder for large temporary files, which is
-/// on a disk where that of small ones may not be.
+/// Returns the folder that systemd made for the service, or else the folder for large temporary
+/// files, which is on a disk more often than the folder for small ones.
 fn state_folder() -> PathBuf {
     std::env::var_os("STATE_DIRECTORY").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from)
 }
 
-/// The users file of the server that this machine's configuration describes.
+/// Returns the path of the users file of this machine's server.
 pub(super) fn users_file(config: Option<&Path>) -> Result<PathBuf, Error> {
     let folders = configuration_folders();
     let config = config.map(Path::to_owned).or_else(|| find(&folders, "siftd.toml"));
@@ -426,7 +426,7 @@ pub(super) fn users_file(config: Option<&Path>) -> Result<PathBuf, Error> {
     })
 }
 
-/// The folder of the state of the server that this machine's configuration describes.
+/// Returns the folder of the state of this machine's server.
 pub(super) fn state(config: Option<&Path>) -> Result<PathBuf, Error> {
     let config = config.map(Path::to_owned);
     let config = config.or_else(|| find(&configuration_folders(), "siftd.toml"));
@@ -438,7 +438,7 @@ pub(super) fn state(config: Option<&Path>) -> Result<PathBuf, Error> {
     if state.is_dir() { Ok(state) } else { Err(Error::NoState { path: state }) }
 }
 
-/// The keys of encrypted files that this machine's configuration has.
+/// Returns the keys of encrypted files in this machine's configuration.
 pub(super) fn local_keys(config: Option<&Path>) -> Result<LocalKeys, Error> {
     let config = config.map(Path::to_owned);
     let config = config.or_else(|| find(&configuration_folders(), "siftd.toml"));
@@ -450,12 +450,12 @@ pub(super) fn local_keys(config: Option<&Path>) -> Result<LocalKeys, Error> {
     Ok(LocalKeys { keyring, data: file.data.map(beside) })
 }
 
-/// The one of them that `siftd cert` writes to.
+/// Returns the configuration folder to which `siftd cert` writes.
 pub(super) fn own_folder() -> PathBuf {
     configuration_folders().into_iter().next().unwrap_or_default()
 }
 
-/// The user's own, if there is one, and the machine's.
+/// Returns the configuration folders: the user's own, if there is one, and that of the machine.
 fn configuration_folders() -> Vec<PathBuf> {
     let absolute =
         |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

@@ -8,10 +8,11 @@ use tracing::{error, info, warn};
 
 use super::notices;
 
-/// Ready at the first SIGINT or SIGTERM; the second ends the process at once.
+/// Returns a future that is ready at the first SIGINT or SIGTERM. The second signal ends the
+/// process at once.
 ///
 /// # Errors
-/// The operating system's, if it does not let the signals be caught.
+/// An error of the operating system, if it does not let the signals be caught.
 pub(super) fn shutdown() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

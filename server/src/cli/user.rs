@@ -11,15 +11,15 @@ use zeroize::Zeroizing;
 
 use super::{Error, print, settings};
 
-/// More than the longest password, its line end included.
+/// The maximal size of a password file: more than the longest password with its line end.
 const PASSWORD_FILE_BYTES_MAX: u64 = 4096;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserCommand {
     /// Add a user; the password is asked for twice
     ///
-    /// A running server knows the user from the next log-in on. What he may read, the `[[grant]]`
-    /// sections of siftd.toml say: without one that is nothing.
+    /// A running server knows the user from the next log-in on. The `[[grant]]` sections of
+    /// siftd.toml say what the user may read: without one, nothing.
     Add(AddArgs),
     /// List the users with their groups and how they log in
     List(FileArgs),
@@ -53,7 +53,7 @@ pub(crate) struct AddArgs {
     /// A name in a client certificate that logs the user in without a password; may be given
     /// several times
     ///
-    /// The names are those that `siftd cert show` tells. A kind may come first:
+    /// The names are those that `siftd cert show` shows. A kind may come first:
     /// dns:files.example.com, mail:ann@example.com, uri:urn:ann, cn:Ann, ip:10.0.0.7. Without a
     /// kind, a name is of any kind except ip:. The common name (cn:) counts only in a certificate
     /// without alternative names. Names are compared as a whole, without patterns. The case of DNS
@@ -96,7 +96,7 @@ pub(super) fn run(command: UserCommand) -> Result<(), Error> {
             let AddArgs { name, groups, certificates, no_password, password, file } = args;
             let mut account = Account { groups, password: None, certificate: certificates };
             let path = file.path()?;
-            // what is wrong with the names is told before a password is asked for
+            // faults of the names are reported before a password is asked for
             let tried = read(&path)?.add(name.clone(), account.clone());
             tried.map_err(|fault| Error::Users { path, fault })?;
             if !no_password {
@@ -121,7 +121,7 @@ pub(super) fn run(command: UserCommand) -> Result<(), Error> {
     }
 }
 
-/// Name, groups and ways to log in, one user a line.
+/// Returns name, groups and ways to log in, one line for each user.
 fn list(users: &Users) -> String {
     let mut text = String::new();
     for (name, account) in users.iter() {
@@ -147,7 +147,7 @@ fn change(
         .map_err(|fault| Error::Users { path, fault })
 }
 
-/// The users; none where there is no file yet.
+/// Reads the users; there are none without a file.
 fn read(path: &Path) -> Result<Users, Error> {
     match Users::read(path) {
         Err(UsersFault::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
@@ -168,7 +168,7 @@ impl FileArgs {
 }
 
 impl PasswordArgs {
-    /// A new password, hashed.
+    /// Reads a new password and returns its hash.
     fn hash(&self, user: &str) -> Result<PasswordHash, Error> {
         let password = match &self.password_file {
             Some(path) if path.as_os_str() == "-" => first_line(io::stdin())?,

@@ -1,19 +1,19 @@
-//! The account of one request: what the log, and in part the client, is told about it.
+//! The account of one request: the facts for the log, some of which the client sees, too.
 
 use std::time::Duration;
 
 use sift_proto::message::Statistics;
 
-/// What the log tells of a request, filled in on the way: it is true also of an answer that
-/// broke off.
+/// The facts about a request for the log. They are filled in step by step, so they are true for an
+/// answer that broke off, too.
 #[derive(Debug, Default)]
 pub(crate) struct RequestAccount {
     pub(crate) file: String,
     pub(crate) statistics: Statistics,
-    /// Records that a row filter had no value for.
+    /// The records for which a row filter had no value.
     pub(crate) records_undecided: u64,
-    /// Says that the client may not see all of the file. Then it is not told how much work was done
-    /// on the rest.
+    /// Says that the client may not see the whole file. Then it does not learn how much work the
+    /// rest caused.
     pub(crate) of_part: bool,
 }
 
@@ -40,7 +40,7 @@ fn of_part(statistics: &Statistics) -> Statistics {
     Statistics { records_selected, bytes_sent, send_micros, total_micros, ..Statistics::default() }
 }
 
-/// Whole microseconds; 500,000 years of them fit.
+/// Returns whole microseconds; 500,000 years fit.
 pub(crate) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -1,5 +1,5 @@
-//! The answer to each kind of request: what is asked of catalogue and scan, and the frames that
-//! tell it.
+//! The answer to each kind of request: calls of the catalogue and the scan, and the frames of the
+//! result.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -34,29 +34,29 @@ use crate::pool;
 use crate::schedule::Batches;
 use crate::shared::Shared;
 
-/// What is planned of a text and parameters of so many bytes does not take long, if the text has been
-/// parsed and the file is open.
+/// The maximal size of a text and its parameters for planning on the connection's thread. Planning
+/// them is brief if the text has been parsed before and the file is open.
 const BRIEF_BYTES_MAX: usize = 4 << 10;
 
-/// A request and all that its answer needs.
+/// The state that an answer needs.
 pub(crate) struct Answer<'a, W> {
     pub(crate) shared: &'a Shared,
     pub(crate) facts: &'a Facts,
     pub(crate) user: &'a Arc<User>,
     pub(crate) writer: &'a mut Writer<W>,
-    /// Of the answer before: programs ask the same again and again.
+    /// The encoder of the previous answer, because programs repeat their Selects.
     pub(crate) encoder: &'a mut Option<Encoder>,
     pub(crate) interrupt: &'a Interrupt,
     pub(crate) account: &'a mut RequestAccount,
-    /// The work on a Select; it ends with the answer.
+    /// The time limit of the Select. Dropping it stops the work.
     pub(crate) time_limit: TimeLimit,
     pub(crate) started: Instant,
-    /// The scan under way.
+    /// The running scan.
     pub(crate) batches: Option<Batches>,
 }
 
 impl<W> Drop for Answer<'_, W> {
-    /// Counts the work that was done, even if the client has left.
+    /// Counts the work even if the client has left.
     fn drop(&mut self) {
         self.count_scan();
     }
@@ -72,7 +72,7 @@ impl<W> Answer<'_, W> {
 }
 
 impl<W: AsyncWrite + Unpin> Answer<'_, W> {
-    /// Sends the whole answer, end marker included where its kind has one.
+    /// Sends the whole answer, with the end marker if its kind has one.
     pub(crate) async fn send(mut self, request: Frame) -> Result<(), Stop> {
         match request.kind {
             Kind::Select => self.select(decode(&request)?).await,
@@ -124,7 +124,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
                 match poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await {
                     Poll::Ready(next) => next,
                     Poll::Pending => {
-                        // what there is must not wait for what is not there yet
+                        // finished batches must not wait for the next one
                         self.writer.flush().await?;
                         self.time_limit.within(next).await
                     }
@@ -140,7 +140,8 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         }
     }
 
-    /// Plans a Select, and does what comes `then` at once, where files may be read. Both may be begun twice.
+    /// Plans a Select and then calls `then` on the same thread, which may read files. Both may be
+    /// started twice.
     async fn plan<T: Send + 'static>(
         &mut self,
         sql: String,
@@ -168,7 +169,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
             })
         });
         let planned = self.time_limit.within(self.interrupt.or(planned)).await;
-        // the log names the file of a Select that failed here, too
+        // the log names the file even if planning failed
         if let Some(file) = file.get() {
             self.account.file.clone_from(file);
         }
@@ -176,7 +177,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         planned
     }
 
-    /// Begins the scan of a plan: what is to be read may be looked up in an index.
+    /// Returns a function that starts the scan of a plan. It may read an index.
     fn scan(&self) -> impl Fn(Plan) -> Batches + Send + 'static {
         let options = self.shared.scan_options(self.time_limit.cancel());
         let morsels = self.shared.activity.morsels();
@@ -230,7 +231,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         self.writer.send(Kind::Explanation, &Explanation { text }).await
     }
 
-    /// Runs a plan, drops its batches, and tells what happened.
+    /// Runs a plan, drops its batches, and returns the analysis.
     async fn analyze(&mut self, planned: &Planned, started: Instant) -> Result<String, Fault> {
         let Planned { plan, disclosure } = planned;
         self.account.statistics.file_bytes = Some(plan.source().bytes());

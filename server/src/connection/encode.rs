@@ -1,8 +1,8 @@
-//! Batches as Arrow IPC messages, one a frame, without copying the columns.
+//! Encodes batches as Arrow IPC messages, one for each frame, without copying the columns.
 //!
-//! A message is a list of buffers that share the columns' memory. Its metadata and its columns are padded
-//! to [`ALIGNMENT`] bytes, so columns lie on multiples of that from the start of the frame's body: a client
-//! that reads the body into aligned memory can use them where they are.
+//! A message is a list of buffers that share the columns' memory. Its metadata and its columns are
+//! padded to [`ALIGNMENT`] bytes, so each column starts at a multiple of that in the frame's body.
+//! A client that reads the body into aligned memory can use the columns in place.
 //! <https://arrow.apache.org/docs/format/Columnar.html#encapsulated-message-format>
 
 use arrow::buffer::Buffer;
@@ -15,28 +15,30 @@ use sift_proto::frame::BODY_BYTES_MAX;
 
 use crate::fault::Fault;
 
-/// One message: buffers to be sent one behind the other.
+/// One message: buffers that are sent one after the other.
 pub(crate) type Message = Vec<Buffer>;
 
-/// What the widest type needs. With 64, as Arrow proposes, answers of a few records are a twentieth longer.
+/// The alignment of the widest type. With 64, as Arrow proposes, answers of a few records are a
+/// twentieth longer.
 const ALIGNMENT: usize = 16;
 
-/// The schema of a longer message is encoded again for each answer.
+/// The maximal size of a schema message whose encoder is reused for the next answer.
 const SCHEMA_BYTES_MAX: usize = 16 << 10;
 
 /// Turns batches of one schema into messages.
 pub(crate) struct Encoder {
     encoder: StreamEncoder,
     schema: SchemaRef,
-    /// The message that tells the schema.
+    /// The message with the schema.
     schema_message: Vec<u8>,
-    /// Bytes of the schema that the next message begins with: the first has it once more.
+    /// The bytes of the schema at the beginning of the next message: arrow's first batch repeats
+    /// it.
     schema_bytes: usize,
     message_bytes_max: usize,
 }
 
 impl Encoder {
-    /// An encoder of batches of `schema`.
+    /// Makes an encoder for batches of `schema`.
     pub(crate) fn new(schema: SchemaRef) -> Result<Self, Fault> {
         Self::with_bound(schema, BODY_BYTES_MAX as usize)
     }
@@ -53,23 +55,23 @@ impl Encoder {
         Ok(Self { encoder, schema, schema_message: message, schema_bytes, message_bytes_max })
     }
 
-    /// Whether it is to be kept for later answers.
+    /// Returns whether the encoder is small enough to be reused for later answers.
     pub(crate) fn is_small(&self) -> bool {
         self.schema_message.len() <= SCHEMA_BYTES_MAX
     }
 
-    /// The schema of the batches.
+    /// Returns the schema of the batches.
     pub(crate) fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// The message that stands before the batches.
+    /// Returns the message that comes before the batches.
     pub(crate) fn schema_message(&self) -> &[u8] {
         &self.schema_message
     }
 
-    /// The messages of `batch`, split by records where one would outgrow a frame; each is given to
-    /// [`next`](Pieces::next) when it is asked for.
+    /// Returns the messages of `batch`, which is split if a message would not fit into a frame.
+    /// Each call of [`next`](Pieces::next) encodes one message.
     pub(crate) fn pieces(&mut self, batch: RecordBatch) -> Pieces<'_> {
         Pieces { encoder: self, rest: vec![batch] }
     }
@@ -78,15 +80,15 @@ impl Encoder {
 /// The messages of one batch.
 pub(crate) struct Pieces<'a> {
     encoder: &'a mut Encoder,
-    /// What is to come, the last first.
+    /// The batches that are not encoded yet, in reverse order.
     rest: Vec<RecordBatch>,
 }
 
 impl Pieces<'_> {
-    /// The next message.
+    /// Returns the next message.
     ///
     /// # Errors
-    /// `TooLarge` for a single record that no frame can hold.
+    /// `TooLarge` for a single record that does not fit into a frame.
     pub(crate) fn next(&mut self) -> Result<Option<Message>, Fault> {
         while let Some(batch) = self.rest.pop() {
             if batch.num_rows() == 0 {
@@ -111,10 +113,10 @@ impl Pieces<'_> {
     }
 }
 
-/// What stands at the end of a stream: a mark and no length.
+/// The size of the end of a stream: a marker and a length of 0.
 const END_BYTES: usize = 8;
 
-/// Cuts off the first `bytes` of a message.
+/// Removes the first `bytes` of a message.
 fn cut(message: &mut Message, mut bytes: usize) {
     while let Some(first) = message.first_mut().filter(|_| bytes > 0) {
         if first.len() > bytes {

@@ -1,8 +1,8 @@
-//! A file, or a range of its bytes, as it stands.
+//! Fetch: sends the bytes of a file, or a range of them.
 //!
-//! One chunk is read ahead on a blocking thread while the one before it is encrypted and sent; two
-//! buffers go back and forth. No thread is held while the client is slow. A file that is cut
-//! short or rewritten on the way ends the answer with `FILE_CHANGED`, never with the end marker.
+//! A blocking thread reads one chunk ahead while the previous chunk is encrypted and sent; two
+//! buffers take turns. A slow client occupies no thread. If a file is truncated or rewritten in the
+//! meantime, the answer ends with `FILE_CHANGED`, never with the end marker.
 
 use std::fs::File;
 use std::io;
@@ -22,11 +22,11 @@ use crate::blocking::{blocking, start_blocking};
 use crate::catalogue::{Catalogue, FileName, Opened};
 use crate::fault::{Fault, Stop};
 
-/// Bytes of a chunk: enough that the change of threads between two does not show, few enough for
-/// two to stay in the cache.
+/// The size of a chunk: large enough to hide the switch between threads, small enough for two
+/// chunks to stay in the cache.
 const CHUNK_BYTES: u64 = 1 << 20;
 
-/// Sends the bytes; gives the length of the whole file.
+/// Sends the bytes. Returns the length of the whole file.
 pub(crate) async fn fetch<W: AsyncWrite + Unpin>(
     catalogue: Arc<Catalogue>,
     request: FetchRequest,
@@ -83,7 +83,7 @@ struct Reading {
 }
 
 impl Reading {
-    /// Starts to read the chunk at `at` into `buffer`, as a frame. Beyond the end it does nothing.
+    /// Starts to read the chunk at `at` into `buffer`, as a frame. After the end it does nothing.
     fn start(
         &self,
         at: u64,
@@ -108,7 +108,7 @@ impl Reading {
         }
     }
 
-    /// Whether all that was sent was of one file.
+    /// Checks that the file did not change while it was sent.
     async fn check(self) -> Result<(), Fault> {
         let Self { file, name, look } = self;
         blocking(move || {
@@ -120,7 +120,7 @@ impl Reading {
 }
 
 fn read_frame(file: &File, at: u64, end: u64, buffer: &mut Vec<u8>) -> io::Result<()> {
-    // at most a chunk
+    // it is at most one chunk
     let body_bytes = usize::try_from(end - at).map_err(io::Error::other)?;
     let header = wire::header(Kind::Chunk, body_bytes)
         .map_err(|fault| io::Error::other(fault.to_string()))?;
@@ -146,8 +146,8 @@ fn range(name: &FileName, request: &FetchRequest, file_bytes: u64) -> Result<Ran
     }
 }
 
-/// Changes whenever the file does; what is in it is nobody's business. Where a change might not
-/// show, no later fetch has the same.
+/// Returns an opaque text that changes whenever the file changes. If a change might not show, no
+/// later fetch has the same text.
 fn identity_text(look: Look) -> String {
     let Identity { device, inode, bytes, modified_nanos, changed_nanos } = look.identity();
     let text = format!("{device:x}-{inode:x}-{bytes:x}-{modified_nanos:x}-{changed_nanos:x}");

@@ -1,7 +1,7 @@
-//! What the client may say while its answer is under way.
+//! An interruption of an answer by a frame of the client.
 //!
-//! An answer cannot be dropped in the middle of a frame if the client is to understand what
-//! follows. So it is told, and ends itself at the next border of a frame.
+//! An answer must not be dropped in the middle of a frame, or the client could not understand the
+//! following frames. So the answer is notified, and ends itself before its next frame.
 
 use std::sync::OnceLock;
 
@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::fault::Fault;
 
-/// Raised at most once in an answer.
+/// A flag that is raised at most once in an answer.
 #[derive(Debug, Default)]
 pub(crate) struct Interrupt {
     reason: OnceLock<Reason>,
@@ -25,19 +25,20 @@ enum Reason {
 }
 
 impl Interrupt {
-    /// Takes what came from the client.
+    /// Raises the flag because of a frame from the client, or because of a broken frame.
     pub(crate) fn raise(&self, heard: Result<Frame, FrameError>) {
         let reason = match heard {
             Ok(frame) if frame.kind == Kind::Cancel => Reason::Cancelled,
             Ok(frame) => Reason::Unexpected(frame.kind),
             Err(error) => Reason::Broken(error),
         };
-        // nothing is heard after the first
+        // nothing is read after the first frame
         let _ = self.reason.set(reason);
         self.raised.notify_one();
     }
 
-    /// The answer's question between two frames.
+    /// Returns the fault of the interruption, if there was one. An answer calls it between two
+    /// frames.
     pub(crate) fn check(&self) -> Result<(), Fault> {
         self.reason.get().map_or(Ok(()), |reason| Err(reason.fault()))
     }
@@ -51,7 +52,7 @@ impl Interrupt {
         tokio::select! {
             done = work => done,
             () = self.raised.notified() => {
-                // the notification is consumed, the reason stays
+                // the notification is used up, but the reason stays
                 Err(self.reason.get().map_or(Fault::Cancelled, |reason| reason.fault()))
             }
         }

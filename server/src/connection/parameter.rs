@@ -1,20 +1,22 @@
-//! Parameters of a Select as they come over the wire, and as the scan takes them.
+//! Converts the parameters of a Select from messages to values.
 
 use sift_proto::message::{self, value::Kind};
 use sift_select::Value;
 
 use crate::fault::Fault;
 
-/// More parameters than a text of 64 KiB can use for anything.
+/// The maximal number of parameters. A text of 64 KiB has no use for more.
 const PARAMETERS_MAX: usize = 4096;
 
-/// Digits of a decimal, before and after the point together: what decimal128 holds.
+/// The maximal number of digits of a decimal, before and after the point together, as in
+/// decimal128.
 const DIGITS_MAX: usize = 38;
 
-/// The values in order.
+/// Returns the values in order.
 ///
 /// # Errors
-/// `TooLarge` for too many of them, `Parameter` for one without a value or a decimal that is none.
+/// `TooLarge` for too many parameters; `Parameter` for a parameter without a value, or for an
+/// invalid decimal.
 pub(crate) fn from_message(values: Vec<message::Value>) -> Result<Vec<Value>, Fault> {
     if values.len() > PARAMETERS_MAX {
         let (got, max) = (values.len(), PARAMETERS_MAX);
@@ -41,7 +43,8 @@ fn one(value: message::Value) -> Result<Value, String> {
     })
 }
 
-/// Sign, digits, point, digits: no exponent, no space, nothing that would have to be rounded.
+/// Parses a sign, digits, a point and digits. There is no exponent and no space, and nothing is
+/// rounded.
 fn decimal(text: &str) -> Result<Value, String> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));

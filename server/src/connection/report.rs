@@ -14,7 +14,7 @@ use crate::access::user::User;
 use crate::channel::{ChannelError, Facts};
 use crate::fault::{Fault, Stop};
 
-/// What a client calls itself is not for us to believe, nor to print at any length.
+/// The maximal length of a client's name in the log. The name is not verified.
 const CLIENT_CHARS_MAX: usize = 100;
 
 /// Logs a connection after its Hello. `asked` is the level that the client asks for in the Hello.
@@ -46,17 +46,17 @@ impl fmt::Debug for List<'_> {
     }
 }
 
-/// A connection that did not become a channel.
+/// Logs a connection that did not become a channel.
 pub(crate) fn refused(peer: SocketAddr, error: &ChannelError) {
     let reason = error.to_string();
     match error {
-        // a port that is looked at, by a monitor perhaps
+        // probably a monitor that checks whether the port is open
         ChannelError::Silent => info!(%peer, reason, "connection refused"),
         _ => warn!(%peer, reason, "connection refused"),
     }
 }
 
-/// A channel that was not let in; `user` is whom the client claims to be.
+/// Logs a channel whose Hello was refused. `user` is the name in the Hello.
 pub(crate) fn rejected(facts: &Facts, user: &str, stop: &Stop) {
     let peer = facts.peer;
     let user: String = user.chars().take(CLIENT_CHARS_MAX).collect();
@@ -73,13 +73,13 @@ pub(crate) fn rejected(facts: &Facts, user: &str, stop: &Stop) {
     }
 }
 
-/// A connection that ended otherwise than by the client's wish.
+/// Logs a connection that the client did not end itself.
 pub(crate) fn ended(facts: &Facts, reason: &dyn Display) {
     let reason = reason.to_string();
     debug!(peer = %facts.peer, reason, "connection ended");
 }
 
-/// A request that was answered, or not.
+/// Logs a request and its result.
 pub(crate) fn answered(
     facts: &Facts,
     user: &User,

@@ -1,5 +1,5 @@
-//! Frames on a stream: how they are read without losing any when the reading is dropped, and
-//! written without being joined up first.
+//! Reads frames from a stream and writes frames to it. A read that is dropped loses no bytes, and
+//! the parts of a frame are written without copying them together.
 
 use std::io::{self, IoSlice};
 use std::time::{Duration, Instant};
@@ -11,11 +11,11 @@ use tokio::time::timeout;
 use crate::channel::stream;
 use crate::fault::{Fault, Stop};
 
-/// Requests are small; what comes beyond one stays with the kernel.
+/// The size of the read buffer. Requests are small; later ones stay in the kernel.
 const READ_BYTES: usize = 8 << 10;
 
-/// So much is put together before it is encrypted: what a TLS record holds. A small answer is one record
-/// and one write, and wakes its client once.
+/// The bytes that are collected before they are encrypted: the size of a TLS record. A small answer
+/// is one record and one write, and wakes its client once.
 const TOGETHER_BYTES_MAX: usize = 16 << 10;
 
 /// The reading half of a connection.
@@ -24,11 +24,11 @@ pub(crate) struct Reader<R> {
     half: R,
     decoder: Decoder,
     buffer: Box<[u8]>,
-    /// What of `buffer` has been read and not yet decoded.
+    /// The part of `buffer` that has been read but not decoded.
     fresh: std::ops::Range<usize>,
 }
 
-/// Why there is no next frame.
+/// The reason why there is no next frame.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
     #[error(transparent)]
@@ -43,13 +43,13 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         Self { half, decoder: Decoder::new(body_bytes_max), buffer, fresh: 0..0 }
     }
 
-    /// Accepts larger bodies from the next frame on. To be called between frames.
+    /// Accepts larger bodies from the next frame on. Call it between frames only.
     pub(crate) fn set_body_bytes_max(&mut self, body_bytes_max: u32) {
         self.decoder = Decoder::new(body_bytes_max);
     }
 
-    /// The next frame; `None` where the peer closed between frames. Dropping the future loses
-    /// nothing: what was read stays for the next call.
+    /// Reads the next frame; `None` if the peer closed the stream between frames. Dropping the
+    /// future loses nothing: the next call continues with the bytes that were read.
     pub(crate) async fn next(&mut self) -> Result<Option<Frame>, ReadError> {
         loop {
             if let Some(frame) = self.decode()? {
@@ -71,7 +71,8 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         frame
     }
 
-    /// Reads and forgets, so that closing does not throw away what the peer has yet to read.
+    /// Reads and drops the remaining bytes, so that closing does not discard what the peer has not
+    /// read yet.
     pub(crate) async fn drain(&mut self) {
         stream::drain(&mut self.half, &mut self.buffer).await;
     }
@@ -81,7 +82,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 #[derive(Debug)]
 pub(crate) struct Writer<W> {
     half: W,
-    /// Small frames that are sent with the next flush, or before a large one.
+    /// Small frames that are sent with the next flush, or before a large frame.
     held: Vec<u8>,
     stall: Duration,
     body_bytes: u64,
@@ -89,17 +90,18 @@ pub(crate) struct Writer<W> {
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
-    /// A writer that gives up when the peer takes nothing for `stall`.
+    /// Makes a writer that fails if the peer takes no bytes for the time `stall`.
     pub(crate) fn new(half: W, stall: Duration) -> Self {
         Self { half, held: Vec::new(), stall, body_bytes: 0, waited: Duration::ZERO }
     }
 
-    /// Bytes of frame bodies sent since the last call, and the time that took.
+    /// Returns the bytes of frame bodies that were sent since the last call, and the time for
+    /// sending them.
     pub(crate) fn take_counts(&mut self) -> (u64, Duration) {
         (std::mem::take(&mut self.body_bytes), std::mem::take(&mut self.waited))
     }
 
-    /// What [`take_counts`](Self::take_counts) would give.
+    /// Returns the same as [`take_counts`](Self::take_counts), without a reset.
     pub(crate) fn counts(&self) -> (u64, Duration) {
         (self.body_bytes, self.waited)
     }
@@ -118,7 +120,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         self.flush().await
     }
 
-    /// Sends data whose parts lie in different buffers as one frame; a small one with the next flush.
+    /// Sends data whose parts are in several buffers as one frame. A small frame waits for the next
+    /// flush.
     pub(crate) async fn send_parts<'a>(
         &mut self,
         kind: Kind,
@@ -133,13 +136,13 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         self.write(&mut slices, body_bytes).await
     }
 
-    /// Sends a frame whose header already stands before its body.
+    /// Sends a frame with its header.
     pub(crate) async fn send_whole(&mut self, frame: &[u8]) -> Result<(), Stop> {
         let body_bytes = frame.len().saturating_sub(HEADER_BYTES);
         self.write(&mut [IoSlice::new(frame)], body_bytes).await
     }
 
-    /// Sends what is held back, here and by a TLS stream.
+    /// Sends the bytes that are held back here and in a TLS stream.
     pub(crate) async fn flush(&mut self) -> Result<(), Stop> {
         let start = Instant::now();
         self.write_held().await?;
@@ -150,7 +153,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 
     /// Tells the peer that nothing follows.
     pub(crate) async fn shutdown(&mut self) {
-        // whoever is gone need not be told
+        // it fails if the peer is gone
         let _ = timeout(stream::DRAIN_TIME_MAX, self.half.shutdown()).await;
     }
 
@@ -182,7 +185,7 @@ async fn write_all(
     mut slices: &mut [IoSlice<'_>],
     stall: Duration,
 ) -> Result<(), Stop> {
-    // empty ones are passed over
+    // this skips empty slices
     IoSlice::advance_slices(&mut slices, 0);
     while !slices.is_empty() {
         let writing = timeout(stall, half.write_vectored(slices)).await;
@@ -195,7 +198,7 @@ async fn write_all(
     Ok(())
 }
 
-/// The header of a data frame of `body_bytes`.
+/// Returns the header of a data frame with a body of `body_bytes`.
 pub(crate) fn header(kind: Kind, body_bytes: usize) -> Result<[u8; HEADER_BYTES], Fault> {
     match u32::try_from(body_bytes) {
         Ok(body_bytes) if body_bytes <= BODY_BYTES_MAX => Ok(Header { kind, body_bytes }.encode()),

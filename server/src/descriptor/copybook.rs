@@ -1,5 +1,5 @@
-//! A descriptor for a file of fixed-length records by a COBOL copybook, held against the file: its
-//! length is that of whole records, and what stands behind them is seen in it.
+//! Makes a descriptor for a file of fixed-length records from a COBOL copybook, and compares it
+//! with the file: the length must be that of whole records, and the terminators are found in it.
 
 use std::fs::File;
 use std::io::Read;
@@ -12,10 +12,10 @@ use sift_select::copybook::{Copybook, CopybookOptions};
 
 use super::{BYTES_MAX, Described, Error};
 
-/// Records that are looked at to find out what stands behind them.
+/// The number of records in which terminators are looked for.
 const RECORDS_SEEN: u64 = 64;
 
-/// What stands behind each record.
+/// The terminator of each record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Terminator {
     /// Nothing
@@ -60,7 +60,7 @@ pub(crate) fn read(path: &Path, options: &CopybookOptions) -> Result<Copybook, E
     Ok(Copybook::parse(&path.display().to_string(), &text, options)?)
 }
 
-/// Writes the descriptor, which is not there yet.
+/// Writes the descriptor, which must not exist.
 pub(crate) fn create(
     described: &Described,
     copybook: &Copybook,
@@ -84,7 +84,7 @@ pub(crate) fn create(
     Ok(descriptor)
 }
 
-/// The terminator that the first records and the last one have.
+/// Returns the terminator of the first records and of the last one.
 fn seen(described: &Described, record_bytes: u32) -> Result<Terminator, Error> {
     let failed = |source| Error::Io { path: described.file.clone(), source };
     let file = File::open(&described.file).map_err(failed)?;

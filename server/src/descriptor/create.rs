@@ -1,5 +1,5 @@
-//! A descriptor for a file that explains itself: the fields of a file of CSV or JSON Lines with the
-//! types that its first records show, for people to correct and complete.
+//! Makes a descriptor for a file of CSV or JSON Lines, with the fields and types of its first
+//! records. People correct and complete it.
 
 use arrow::datatypes::DataType;
 use sift_select::{Descriptor, Source, type_name};
@@ -7,15 +7,15 @@ use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::{Described, Error};
 
-/// What the file does not tell of itself.
+/// The properties that the file does not show.
 #[derive(Debug, Default)]
 pub(crate) struct Hints {
     pub(crate) delimiter: Option<char>,
-    /// A text that is NULL.
+    /// A text that means NULL.
     pub(crate) null: Option<String>,
 }
 
-/// Writes the descriptor, which is not there yet.
+/// Writes the descriptor, which must not exist.
 pub(crate) fn create(described: &Described, hints: &Hints) -> Result<Descriptor, Error> {
     if described.text.is_some() {
         return Err(Error::Exists { path: described.path.clone() });
@@ -54,13 +54,13 @@ pub(crate) fn create(described: &Described, hints: &Hints) -> Result<Descriptor,
     document.insert("field", Item::ArrayOfTables(fields));
     let text = document.to_string();
     let descriptor = described.parse(&text)?;
-    // what it says now must be what was seen
+    // the descriptor must give the columns that were found
     described.source(Some(descriptor.clone()))?;
     described.replace(&text)?;
     Ok(descriptor)
 }
 
-/// The type in the words of descriptors.
+/// Returns the name of a type in descriptors.
 fn word(data_type: &DataType) -> String {
     match data_type {
         DataType::Utf8 => "text".to_owned(),

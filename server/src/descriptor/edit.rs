@@ -1,5 +1,5 @@
-//! The protection in a descriptor's text, changed without touching anything else: comments, order
-//! and blanks stay.
+//! Changes the protection in the text of a descriptor. Everything else stays: comments, order and
+//! spaces.
 
 use sift_select::{Descriptor, Source};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, TableLike, Value, value};
@@ -9,22 +9,22 @@ use super::{Described, Error};
 const NETWORK_ENCRYPT: &str = "network_encrypt";
 const SCL_MIN: &str = "scl_min";
 
-/// What becomes of the protection.
+/// The new protection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// Encrypted channels only.
     Encrypt,
     /// Channels of this level at least.
     Level(u8),
-    /// Any channel, as far as the descriptor goes.
+    /// No requirement by the descriptor.
     Free,
 }
 
-/// Changes the protection of the columns, or of the whole file where there are none. The new text
-/// has been checked: it parses, and the columns are the file's.
+/// Changes the protection of the columns, or of the whole file if there are no columns. The new
+/// text has been checked: it parses, and the file has the columns.
 ///
 /// # Errors
-/// Every one leaves the file as it was.
+/// After any error the file is unchanged.
 pub(crate) fn change(
     described: &Described,
     columns: &[String],
@@ -41,14 +41,14 @@ pub(crate) fn change(
         .map_err(|complaint| complaint.of(described))?;
     let after = described.parse(&text)?;
     if !columns.is_empty() && change != Change::Free {
-        // a name that the file does not have protects nothing, and keeps all from being read
+        // an unknown column protects nothing, and the file could not be opened
         described.source(Some(after.clone()))?;
     }
     described.replace(&text)?;
     Ok(after)
 }
 
-/// What is wrong with a text.
+/// A fault of a text.
 #[derive(Debug)]
 enum Complaint {
     Syntax(String),
@@ -90,7 +90,7 @@ fn edited(text: &str, columns: &[String], change: Change) -> Result<String, Comp
     Ok(document.to_string())
 }
 
-/// A level is a stricter demand than encryption and includes it.
+/// Sets the keys of a requirement. A level includes encryption.
 fn apply(table: &mut dyn TableLike, change: Change) {
     let set = |table: &mut dyn TableLike, key: &str, new: Value| match table.get_mut(key) {
         Some(Item::Value(old)) => {
@@ -110,7 +110,7 @@ fn apply(table: &mut dyn TableLike, change: Change) {
     }
 }
 
-/// The `[[field]]` of a column, in either way to write an array of tables.
+/// Returns the `[[field]]` of a column, in both notations of an array of tables.
 fn field<'d>(document: &'d mut DocumentMut, column: &str) -> Option<&'d mut dyn TableLike> {
     let named = |table: &dyn TableLike| table.get("name").and_then(Item::as_str) == Some(column);
     match document.get_mut("field")? {

@@ -1,4 +1,5 @@
-//! `siftd cert`: what it makes is believed by clients, kept from others, and never overwritten.
+//! `siftd cert`: clients trust the certificates that it makes, only the owner can read its keys,
+//! and it overwrites nothing.
 
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
@@ -32,7 +33,7 @@ fn succeed(folder: &Path, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The complaint, which is all that is said.
+/// Returns the error, which is the only output.
 fn fail(folder: &Path, args: &[&str]) -> String {
     let output = cert(folder, args);
     assert_eq!(output.status.code(), Some(2), "{args:?}");
@@ -45,14 +46,14 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// A folder with an authority.
+/// Makes a folder with an authority.
 fn with_authority() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     succeed(folder.path(), &["authority", "--dir", "."]);
     folder
 }
 
-/// How a client that trusts `authority` fares with a server that has `certificate`.
+/// Connects a client that trusts `authority` to a server that has `certificate`.
 async fn connect(certificate: &Path, authority: &Path) -> Result<(), String> {
     let any: SocketAddr = ([127, 0, 0, 1], 0).into();
     let listener = Listener::encrypted(any, certificate, Level::Three).await.unwrap();
@@ -129,7 +130,7 @@ fn nothing_is_overwritten_unasked() {
     assert!(fail(folder.path(), &["request", "localhost", "--dir", "."]).contains("siftd.csr"));
     assert_eq!(names.map(read), before);
 
-    // one half of an authority is kept, too
+    // one half of an authority is not overwritten either
     fs::remove_file(folder.path().join("authority.pem")).unwrap();
     assert!(fail(folder.path(), &["authority", "--dir", "."]).contains("authority.key"));
     assert_eq!(read("authority.key"), before[1]);
@@ -221,7 +222,7 @@ fn an_authority_signs_only_what_it_can() {
     assert!(sheet.contains("issuer       CN=Zoë, ours\n"), "{sheet}");
     assert!(sheet.contains("UTC, 9 days left"), "{sheet}");
 
-    // a certificate with a key of its own is no authority
+    // a certificate with its own key is not an authority
     let pem = fs::read_to_string(folder.path().join("siftd.pem")).unwrap();
     fs::create_dir(folder.path().join("leaf")).unwrap();
     for name in ["leaf/authority.pem", "leaf/authority.key"] {

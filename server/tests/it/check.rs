@@ -1,4 +1,4 @@
-//! `siftd check`: what it finds, and what its exit code tells.
+//! `siftd check`: its findings and its exit code.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

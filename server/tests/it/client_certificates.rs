@@ -1,4 +1,4 @@
-//! Clients that show a certificate, or none: who they are to the server.
+//! Clients with and without a certificate, and the names by which the server knows them.
 
 use std::path::Path;
 
@@ -42,7 +42,7 @@ pub(crate) fn showing(
     config
 }
 
-/// The client's names as the server sees them; `None` where there is no channel.
+/// Returns the client's names as the server sees them; `None` without a channel.
 async fn names(served: &Served, config: ClientConfig) -> Option<Vec<String>> {
     let mut peer = tls_channel(served, config).await.ok()?;
     peer.send(Kind::Hello, &hello(3)).await;

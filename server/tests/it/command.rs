@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt as _;
 use crate::fixture::{Fixture, PATIENCE, binary};
 use crate::peer::{client, hello, sql, tcp, tls_to};
 
-/// Without the configuration of whoever runs the tests.
+/// Returns a command without the configuration of the user who runs the tests.
 fn siftd(fixture: &Fixture, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
     command
@@ -382,7 +382,7 @@ async fn a_handshake_that_fails_is_logged_with_its_reason() {
 
     let mut peer = tcp(address).await;
     peer.send_bytes(&old_client_hello()).await;
-    // an alert, which is no frame
+    // an alert is not a frame
     let mut alert = Vec::new();
     tokio::io::AsyncReadExt::read_to_end(&mut peer.stream, &mut alert).await.unwrap();
     assert_eq!(alert.first(), Some(&21));
@@ -391,7 +391,7 @@ async fn a_handshake_that_fails_is_logged_with_its_reason() {
     assert!(line.contains(expected), "{line}");
 }
 
-/// What a client that knows nothing newer than TLS 1.1 begins with.
+/// Returns the ClientHello of a client that knows nothing newer than TLS 1.1.
 fn old_client_hello() -> Vec<u8> {
     let mut body = vec![3, 2];
     body.extend([7; 32]);

@@ -27,8 +27,8 @@ fn hex(key: &[u8]) -> String {
     key.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// `id` and `pay` from 0 to 2, `pay` by a key of its own; the footer and `id`, or the footer's signature
-/// alone, by another.
+/// `id` and `pay` from 0 to 2, `pay` by a key of its own; the footer and `id`, or the footer's
+/// signature alone, by another.
 fn file(is_plain: bool) -> Vec<u8> {
     let encryption = FileEncryptionProperties::builder(FOOTER.to_vec())
         .with_footer_key_metadata("footer".into())
@@ -122,7 +122,7 @@ async fn what_is_encrypted_is_described_as_protected() {
     let pay = plain.message::<Description>(Kind::Description).await;
     assert!(!pay.network_encrypt);
     assert_eq!(fields(&pay), [("id".to_owned(), false), ("pay".to_owned(), true)]);
-    // a list tells the same
+    // a list shows the same
     plain.send(Kind::List, &ListRequest { pattern: String::new() }).await;
     let list = plain.message::<FileList>(Kind::FileList).await.files;
     let listed: Vec<_> = list.iter().map(|file| (&file.path[..], file.network_encrypt)).collect();
@@ -148,7 +148,7 @@ async fn a_key_that_is_missing_or_another_is_told() {
     }
     let ids = sql("SELECT id FROM 'pay.parquet'");
     assert_eq!(tls.select(&ids).await.batch.num_rows(), 3);
-    // whoever has a plain channel learns that it is the wrong one before he learns of the key
+    // on a plain channel, the missing encryption is reported before the missing key
     let mut plain = peer::plain(&served).await;
     let (status, _) = plain.select_refused(&sql("SELECT pay FROM 'pay.parquet'")).await;
     assert_eq!(status, Status::NetworkEncryptRequired);
@@ -160,7 +160,7 @@ async fn a_key_that_is_missing_or_another_is_told() {
     assert_eq!(refused, (Status::RecordInvalid, why.to_owned()));
 }
 
-/// A reader under a row filter is not told which columns the filter reads.
+/// Errors do not show to a reader which columns the row filter reads.
 #[tokio::test]
 async fn a_key_that_a_row_filter_lacks_is_told_to_nobody() {
     let fixture = fixture(&[("footer", FOOTER)]);

@@ -28,7 +28,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// Longer than anything here takes, short enough to wait for when it hangs.
+/// The time limit of every wait: longer than any step here takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Eight bytes a record: one little-endian integer `n`.
@@ -113,7 +113,7 @@ impl Fixture {
         path
     }
 
-    /// With one small file of each format.
+    /// Makes a data root with one small file of each format.
     pub(crate) fn with_files() -> Self {
         let fixture = Self::new();
         fixture.write("cities.csv", "city,pop\nOslo,709037\nRome,2748109\n\"Bern\",\n");
@@ -170,12 +170,12 @@ impl Fixture {
         self.serve_tls(options, limits).await
     }
 
-    /// As [`Fixture::serve_with`], the encrypted port as `options` say.
+    /// Starts a server as [`Fixture::serve_with`] does, with `options` for the encrypted port.
     pub(crate) async fn serve_tls(self, options: TlsOptions, limits: Limits) -> Served {
         self.serve_access(options, limits, Access::open()).await
     }
 
-    /// With a file of users, each with groups and the password `NAME and NAME`.
+    /// Starts a server with a users file. Each user has groups and the password `NAME and NAME`.
     pub(crate) fn users(&self, users: &[(&str, &[&str])]) -> UsersFile {
         let mut file = Users::default();
         for (name, groups) in users {
@@ -244,7 +244,7 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// Tells it to shut down; it may take its time.
+    /// Starts the shutdown, without waiting for it.
     pub(crate) fn stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
     }

@@ -1,5 +1,5 @@
-//! What users may read, and that they learn nothing of the rest: not by a status, a text, a count,
-//! or an error that a hidden record causes.
+//! Users read what is granted to them, and learn nothing about the rest: not by a status, a text or
+//! a count, and not by an error that a hidden record causes.
 
 use arrow::array::AsArray;
 use sift_proto::frame::Kind;
@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::fixture::{Fixture, Served};
 use crate::peer::{self, Peer, sql};
 
-/// Ann's are 1, 4 and 6; what is not hers is odd in every column.
+/// Ann may see the records 1, 4 and 6. All hidden values are odd.
 const ORDERS: &str = "\
 id,owner,price,note
 1,ann,10,a
@@ -109,7 +109,7 @@ async fn what_is_not_granted_is_not_there() {
         let unknown = (Status::UnknownFile, "`it`: unknown file".to_owned());
         assert!(answers[0].iter().all(|answer| *answer == unknown), "{:?}", answers[0]);
     }
-    // granted, and not there: the same words
+    // a granted file that does not exist gets the same words
     let (status, text) = ann.select_refused(&sql("SELECT * FROM 'sales/xyz.csv'")).await;
     assert_eq!((status, &text[..]), (Status::UnknownFile, "`sales/xyz.csv`: unknown file"));
     assert_eq!(served.activity.files_opened(), 0);
@@ -188,7 +188,7 @@ async fn a_select_sees_the_records_and_columns_of_its_user() {
     let mut guest = peer::plain(&served).await;
     assert_eq!(rows(&mut guest, "SELECT count(*) FROM 'orders.csv'").await, [6]);
     assert_eq!(guest.select(&sql("SELECT * FROM 'orders.csv'")).await.batch.num_columns(), 1);
-    // what bob has opened is no wider for others
+    // a source that Bob has opened does not show more to others
     assert_eq!(rows(&mut ann, "SELECT count(*) FROM 'orders.csv'").await, [3]);
 }
 
@@ -270,7 +270,7 @@ async fn a_protected_column_protects_its_part_in_a_filter_unnamed() {
     let (status, text) = peer.select_refused(&sql("SELECT id FROM 'orders.csv'")).await;
     assert_eq!(status, Status::NetworkEncryptRequired);
     assert_eq!(text, "orders.csv: file requires network encryption");
-    // it does not exist, so it is not protected either
+    // a file that does not exist for the user is not reported as protected either
     let (status, _) = peer.select_refused(&sql("SELECT owner FROM 'orders.csv'")).await;
     assert_eq!(status, Status::NetworkEncryptRequired);
     assert_eq!(served.activity.files_opened(), 0);

@@ -1,8 +1,8 @@
-//! Whatever is asked on whatever channel: a protected column is refused before the file is opened,
+//! A protected column is refused before the file is opened, for every request and on every channel,
 //! and no byte of it is in anything that the server sends.
 //!
-//! On the plain port a proxy writes down what goes over the network; on the encrypted one the frames
-//! are looked at behind the decryption.
+//! On the plain port, a proxy records the bytes on the network; on the encrypted port, the frames
+//! are checked after decryption.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::fixture::{Fixture, Served};
 use crate::peer::{self, Peer, sql};
 
-/// Stands in every protected value, and nowhere else.
+/// The mark in every protected value; no other value contains it.
 const MARK: &str = "WATERMARK";
 
 /// A protected number, and the bytes that it has in an answer or in the file.
@@ -50,8 +50,8 @@ impl Channel {
     }
 }
 
-/// What is asked of the columns `card` and `pin` of a file with the columns `id`, `city`, `card`
-/// and `pin`.
+/// Questions about the columns `card` and `pin` of a file with the columns `id`, `city`, `card` and
+/// `pin`.
 const REFUSED: &[&str] = &[
     "SELECT * FROM",
     "SELECT card FROM",
@@ -101,7 +101,7 @@ const REFUSED: &[&str] = &[
     "SELECT * FROM f LIMIT 0",
 ];
 
-/// What may be asked of the same file on any channel.
+/// Questions about the same file that are allowed on every channel.
 const ALLOWED: &[&str] = &[
     "SELECT id, city FROM",
     "SELECT count(*) FROM",
@@ -118,7 +118,7 @@ fn about(text: &str, file: &str) -> String {
     }
 }
 
-/// A file of each format for each demand on its columns or on itself.
+/// Makes a file of each format for each requirement of its columns or of the file.
 fn fixture() -> Fixture {
     let fixture = Fixture::new();
     for (name, demand) in DEMANDS {
@@ -134,7 +134,7 @@ fn fixture() -> Fixture {
     fixture
 }
 
-/// What columns demand, and the lowest level of a channel that meets it.
+/// The requirements of columns, and the lowest level of a channel that meets them.
 const DEMANDS: [(&str, &str); 4] = [
     ("encrypted", "network_encrypt = true"),
     ("three", "scl_min = 3"),
@@ -181,7 +181,7 @@ fn layout(demand: &str) -> String {
     format!("{head}record_length = {length}\n{}", fields.concat())
 }
 
-/// Whether a protected value is in `bytes`, as text or as a number.
+/// Returns whether a protected value is in `bytes`, as text or as a number.
 fn leaks(bytes: &[u8]) -> bool {
     let text = NUMBER.to_string();
     [MARK.as_bytes(), text.as_bytes(), &NUMBER.to_le_bytes()]
@@ -239,7 +239,7 @@ async fn ask_everything<S: AsyncRead + AsyncWrite + Unpin>(
 ) {
     for (name, _) in DEMANDS {
         if channel.level() >= needs(name) {
-            // the watch itself works: here the values do come
+            // the check itself works: here the values are found
             let from = peer.received.len();
             peer.select(&sql(about("SELECT * FROM", &format!("{name}.csv")))).await;
             assert!(leaks(&peer.received[from..]), "{name} on {channel:?}");
@@ -281,7 +281,7 @@ async fn refuses_columns<S: AsyncRead + AsyncWrite + Unpin>(
     assert!(!leaks(&peer.received), "{file} on {channel:?}");
 }
 
-/// What does not touch them is answered.
+/// Checks that requests without protected columns are answered.
 async fn answers_the_rest<S: AsyncRead + AsyncWrite + Unpin>(
     channel: Channel,
     peer: &mut Peer<S>,
@@ -297,7 +297,7 @@ async fn answers_the_rest<S: AsyncRead + AsyncWrite + Unpin>(
     assert!(!leaks(&peer.received), "{file} on {channel:?}");
 }
 
-/// Whatever is asked of a file that is protected as a whole.
+/// Returns all requests for a file that is protected as a whole.
 async fn refuses_all<S: AsyncRead + AsyncWrite + Unpin>(
     served: &Served,
     channel: Channel,
@@ -328,8 +328,8 @@ fn expected(file: &str) -> Status {
     }
 }
 
-/// A row filter touches its columns in every request, and a column that is not granted is not named,
-/// be it protected or not.
+/// A row filter uses its columns in every request. A column that is not granted is never named,
+/// whether it is protected or not.
 #[tokio::test]
 async fn row_filters_and_hidden_columns_do_not_leak_either() {
     let fixture = Fixture::new();
@@ -390,13 +390,13 @@ async fn row_filters_and_hidden_columns_do_not_leak_either() {
     assert!(!leaks(&proxy.seen.lock().unwrap()));
     assert_eq!(*proxy.seen.lock().unwrap(), plain.received);
 
-    // on a good channel the filter does its work
+    // on a channel that meets the requirement, the filter is applied
     let mut ann = peer::user(&served, "ann").await;
     assert_eq!(ann.select(&sql(about("SELECT id FROM", by_card))).await.batch.num_rows(), 2);
     assert_eq!(ann.select(&sql(about("SELECT card FROM", filtered))).await.batch.num_rows(), 1);
 }
 
-/// What is wrong with a record is told with bytes of it.
+/// The error of a record quotes bytes of the record.
 #[tokio::test]
 async fn errors_do_not_quote_what_is_protected() {
     let fixture = Fixture::new();
@@ -423,7 +423,7 @@ async fn errors_do_not_quote_what_is_protected() {
         assert!(message.starts_with(&format!("{name}: it is not as it is described")), "{message}");
     }
     assert!(!leaks(&plain.received));
-    // who may see the column may see what is wrong with it
+    // a user who may see the column may see its error
     let (_, message) =
         peer::tls(&served).await.select_refused(&sql("SELECT id FROM 'type.csv'")).await;
     assert!(message.contains(MARK), "{message}");

@@ -1,4 +1,4 @@
-//! Bounds in number and time, and the way down.
+//! Limits of numbers and times, and the shutdown.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
@@ -36,7 +36,7 @@ async fn one_connection_too_many_is_told_so() {
         third.closed().await;
     }
     is_served(&mut second).await;
-    // a place that is free again is given again, once the server has seen it
+    // the permit is free again when the server has seen the end of the connection
     drop(first);
     loop {
         let mut peer = tcp(served.plain).await;

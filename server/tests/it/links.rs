@@ -97,7 +97,7 @@ async fn a_link_to_what_is_not_granted_does_not_exist() {
     let paths: Vec<_> = list.files.iter().map(|file| &file.path[..]).collect();
     let expected = ["keys.csv", "orders.csv", "sub/keys.csv", "sub/narrow.csv", "sub/orders.csv"];
     assert_eq!(paths, expected);
-    // the length is told only if both names are granted as a whole
+    // the length is shown only if both names are granted as a whole
     for file in &list.files {
         assert_eq!(file.bytes.is_some(), file.path.ends_with("keys.csv"), "{}", file.path);
     }

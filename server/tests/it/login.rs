@@ -1,4 +1,4 @@
-//! Who is let in: by password, by certificate, not too often, and without a word about who exists.
+//! Log-in by password and by certificate, its limits, and that it does not show which users exist.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 
@@ -171,7 +171,7 @@ async fn a_certificate_is_as_good_as_a_password() {
         peer.welcome(hello).await;
         assert_eq!(who(&mut peer).await, "ann");
     }
-    // a password tells who it is even so
+    // a password still decides who the user is
     let mut peer = tls_channel(&served, anns.clone()).await.unwrap();
     peer.welcome(login("bob")).await;
     assert_eq!(who(&mut peer).await, "bob");

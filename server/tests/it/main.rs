@@ -22,7 +22,7 @@ mod cert;
 mod certificates;
 /// Levels, proofs, and peers that speak the wrong protocol for the port.
 mod channel;
-/// `siftd check`: what it finds, and what its exit code tells.
+/// `siftd check`: its findings and its exit code.
 mod check;
 /// The ordinary paths, with the client that people use.
 mod client;
@@ -36,7 +36,7 @@ mod encrypted;
 mod fetch;
 /// `siftd file`: what it writes, what it leaves alone, and that a running server obeys.
 mod file;
-/// What users may read, and that they learn nothing of the rest.
+/// Users read what is granted to them, and learn nothing about the rest.
 mod grants;
 /// Selects that take long: they stop, and other clients do not wait for them.
 mod hard;
@@ -45,21 +45,21 @@ mod index;
 /// Servers that differ only in hidden data give the same answers, to every request and in every
 /// format.
 mod interference;
-/// Whatever is asked on whatever channel, no byte of a protected value leaves on one that may not have it.
+/// No request on any channel gets a byte of a protected value that the channel may not have.
 mod leak;
-/// Bounds in number and time, and the way down.
+/// Limits of numbers and times, and the shutdown.
 mod limits;
 /// Files with two names because of symbolic links.
 mod links;
-/// Who is let in.
+/// Log-in.
 mod login;
 /// Every level of the server times every level of the client.
 mod matrix;
-/// Many files as one.
+/// Selects over many files.
 mod patterns;
 /// Peers that break the protocol, stall or vanish.
 mod peers;
-/// Files and columns that leave on good channels only.
+/// Protected files and columns leave only on channels that meet their requirements.
 mod protection;
 /// `siftd query`: the same scan without a server and without protection.
 mod query;
@@ -67,7 +67,7 @@ mod query;
 mod renames;
 /// The answer to each kind of request.
 mod requests;
-/// Every status that the server can send, and what provokes it.
+/// Every status that the server can send, with a request that provokes it.
 mod statuses;
 /// `siftd user`: the users file.
 mod user;

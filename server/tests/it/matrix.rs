@@ -8,9 +8,9 @@ use sift_server::{LEVELS, Limits};
 
 use crate::fixture::{Fixture, Served};
 
-/// What a client without encryption learns at an encrypted port.
+/// The answer to a client without encryption at an encrypted port.
 const ON: &str = "this server requires encryption";
-/// What a client with encryption learns at a plain port.
+/// The answer to a client with encryption at a plain port.
 const OFF: &str = "encryption is not enabled on the server";
 /// No protocol is in common.
 const NO: &str = "no protocol in common";
@@ -30,8 +30,8 @@ fn built(number: u8, levels: &[Level]) -> Result<Level, LevelError> {
     Level::from_number(number).unwrap().among(levels)
 }
 
-/// What a client that asks for a level says where it has no protocol in common with the server; the
-/// alert is told as its TLS library tells it.
+/// The error of a client without a protocol in common with the server. The alert has the name that
+/// its TLS library gives it.
 fn nothing_in_common(asked: Level) -> String {
     let (protocols, alert, advice) = match asked {
         Level::Two => (
@@ -102,7 +102,7 @@ async fn check(
             return;
         }
     };
-    // that both ends tell the same is checked by `report` itself
+    // `report` checks that both ends report the same
     let report = connection.report().await.unwrap();
     let channel = connection.channel();
     assert_eq!(channel.protocol(), expected, "{cell}");

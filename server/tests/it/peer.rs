@@ -30,7 +30,7 @@ pub(crate) struct Peer<S> {
     pub(crate) received: Vec<u8>,
 }
 
-/// What came in answer to a Select.
+/// The answer to a Select.
 #[derive(Debug)]
 pub(crate) struct Selected {
     pub(crate) batch: RecordBatch,
@@ -41,7 +41,7 @@ pub(crate) fn hello(level: u32) -> Hello {
     Hello { version: 1, client: "a test".to_owned(), level, ..Hello::default() }
 }
 
-/// As `user`, whose password is `NAME and NAME`.
+/// Returns the Hello of `user`, whose password is `NAME and NAME`.
 pub(crate) fn login(user: &str) -> Hello {
     Hello { user: user.to_owned(), password: format!("{user} and {user}"), ..hello(3) }
 }

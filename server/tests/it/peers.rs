@@ -86,7 +86,7 @@ async fn half_a_frame_and_then_nothing_ends_in_time() {
     let mut peer = tcp(served.plain).await;
     peer.send_bytes(&[1, 0, 0, 0, 10]).await;
     peer.closed().await;
-    // in a request: told, as one that is idle
+    // in a request: the client is told, as if it were idle
     let mut peer = peer::tls(&served).await;
     peer.send_bytes(&[6, 0, 0, 0, 200, 0, 0, 0, 1, 2, 3]).await;
     assert_eq!(peer.failure().await.0, Status::IdleTimeout);
@@ -222,7 +222,7 @@ async fn a_client_that_stops_reading_is_cut_off() {
     let served = large(limits).await;
     let mut peer = peer::plain(&served).await;
     peer.send(Kind::Fetch, &FetchRequest { file: "zeros.dat".into(), ..Default::default() }).await;
-    // not a byte is read until its place, the only one, is free again
+    // no byte is read until the only permit is free again
     loop {
         let mut next = tcp(served.plain).await;
         next.send(Kind::Hello, &hello(0)).await;

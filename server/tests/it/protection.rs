@@ -1,4 +1,4 @@
-//! Files and columns that leave on good channels only.
+//! Protected files and columns leave only on channels that meet their requirements.
 
 use sift_proto::frame::Kind;
 use sift_proto::message::{
@@ -38,7 +38,7 @@ async fn a_protected_file_does_not_leave_on_a_plain_channel() {
     assert_eq!(plain.refused(Kind::Explain, &explain).await, refusal);
     let fetch = FetchRequest { file: "pay.csv".into(), ..Default::default() };
     assert_eq!(plain.refused(Kind::Fetch, &fetch).await, refusal);
-    // that it is protected is no secret
+    // the protection is not a secret
     plain.send(Kind::Describe, &DescribeRequest { file: "pay.csv".into() }).await;
     assert!(plain.message::<Description>(Kind::Description).await.network_encrypt);
 
@@ -66,7 +66,7 @@ async fn a_descriptor_that_is_written_in_place_is_obeyed() {
     }
 }
 
-/// Returns what is known of an open file is of the file as it was.
+/// A cached source belongs to the file as it was when it was opened.
 #[tokio::test]
 async fn a_file_that_is_written_in_place_is_looked_at_again() {
     let served = fixture().serve().await;
@@ -153,7 +153,7 @@ async fn a_link_is_as_protected_as_what_it_leads_to() {
     assert_eq!(text, "open.csv: file requires network encryption");
 }
 
-/// Where the header is missing the first record looks like one.
+/// A file without its header: the first record looks like one.
 #[tokio::test]
 async fn what_is_wrong_with_a_file_is_told_on_a_good_channel_only() {
     let fixture = fixture();

@@ -14,7 +14,7 @@ fn query(fixture: &Fixture, arguments: &[&str]) -> (Option<i32>, String, String)
 #[test]
 fn a_select_is_answered_in_each_format() {
     let fixture = Fixture::with_files();
-    // whoever can read the file may
+    // protection does not apply to a local reader of the file
     fixture.write("cities.csv.toml", "scl_min = 5\n");
     let select = "SELECT city, pop FROM 'cities.csv' WHERE pop > 1000000 OR pop IS NULL";
     let (code, text, errors) = query(&fixture, &[select]);

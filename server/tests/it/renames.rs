@@ -30,7 +30,7 @@ const ATTACK_TIME: Duration = Duration::from_millis(1500);
 
 const PROTECTED: &str = "network_encrypt = true\n";
 
-/// Is longer than [`open`], so that its length tells it, too.
+/// Returns a text that is longer than [`open`], so that its length identifies it, too.
 fn secret() -> String {
     format!("id,{MARK}\n1,{MARK}\n2,{MARK}\n")
 }
@@ -160,8 +160,8 @@ async fn ask(peer: &mut Peer<TcpStream>, file: &str) -> usize {
     answered
 }
 
-/// Asks once, and checks that no answer tells the length of a secret file. Returns 1 for an answer
-/// with an end marker.
+/// Sends a request once, and checks that no answer shows the length of a secret file. Returns 1 for
+/// an answer with an end marker.
 async fn answer(peer: &mut Peer<TcpStream>, kind: Kind, request: &impl Message) -> usize {
     peer.send(kind, request).await;
     let secret = Some(secret().len() as u64);

@@ -1,5 +1,5 @@
-//! Every status that a request can end with, and what provokes it. Those of whole connections are
-//! in `channel`, `limits` and `peers`; the table at the end tells where.
+//! Every status with which a request can end, and a request that provokes it. The statuses of
+//! connections are in `channel`, `limits` and `peers`; the table at the end says where.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -69,7 +69,7 @@ async fn a_parameter_without_value_is_refused() {
     assert_eq!(peer.select_refused(&many).await.0, Status::LimitExceeded);
 }
 
-/// A status that is added has to find its place here, and its test.
+/// A new status does not compile until it is listed here with its test.
 #[test]
 fn each_status_is_provoked_somewhere() {
     for number in 0..=200 {

@@ -59,7 +59,7 @@ fn context(identity: &Identity) -> Result<SslContextBuilder, ErrorStack> {
             | SslOptions::NO_COMPRESSION
             | SslOptions::NO_RENEGOTIATION
             | SslOptions::CIPHER_SERVER_PREFERENCE
-            // an answer has an end marker of its own
+            // an answer has its own end marker
             | SslOptions::IGNORE_UNEXPECTED_EOF,
     );
     builder.set_session_cache_mode(SslSessionCacheMode::OFF);
@@ -89,9 +89,10 @@ fn ask_clients(
         builder.add_client_ca(&authority)?;
         builder.cert_store_mut().add_cert(authority)?;
     }
-    // old peers may talk weakly, they need not be believed weakly
+    // weak signatures are allowed in the handshake, but not in certificates
     builder.verify_param_mut().set_auth_level(CERTIFICATE_SECURITY);
-    // one that is missed is missed on the channel, since before TLS 1.3 there is no alert for it
+    // a missing certificate is reported on the channel, because there is no alert for it before TLS
+    // 1.3
     builder.set_verify(SslVerifyMode::PEER);
     Ok(())
 }
@@ -109,7 +110,7 @@ fn revoke(builder: &mut SslContextBuilder, path: &Path) -> Result<(), Certificat
     Ok(())
 }
 
-/// OpenSSL's default: RSA of 2048 bits and SHA-2.
+/// OpenSSL's default security level: RSA of 2048 bits and SHA-2.
 const CERTIFICATE_SECURITY: i32 = 2;
 
 fn choose_alpn(mut offered: &[u8]) -> Result<&[u8], AlpnError> {
@@ -137,7 +138,7 @@ pub(super) async fn accept(
     let mut stream = stream.map_err(|error| error.to_string())?;
     if let Err(error) = Pin::new(&mut stream).accept().await {
         let fault = fault(&error, stream.ssl(), Level::Two, offered.protocols.as_deref());
-        // the alert is written
+        // the alert has been written
         super::close(stream.get_mut()).await;
         return Err(fault);
     }
@@ -158,19 +159,19 @@ fn negotiated(ssl: &SslRef, groups_offered: &[u16]) -> Option<Negotiated> {
         _ => return None,
     };
     let suite = u16::from_be_bytes(ssl.current_cipher()?.protocol_id());
-    // a server is not told which group it was. It took the first of its own that the client has
+    // OpenSSL does not report the group: it takes the first of its own groups that the client has
     let mut own = Level::Two.groups(protocol).iter();
     let group = own.find(|group| groups_offered.contains(group)).copied();
     Level::Two.permits(protocol, suite, group).then_some(Negotiated { protocol, suite, group })
 }
 
-/// OpenSSL's reason code of an alert that came is this and the alert's number.
+/// The base of OpenSSL's reason codes for received alerts; the alert's number is added to it.
 const ALERT_REASONS: i32 = 1000;
 
 /// `X509_V_ERR_CERT_REVOKED`
 const CERTIFICATE_REVOKED: i32 = 23;
 
-/// A handshake's error in an administrator's words.
+/// Returns an explanation of a handshake's error for an administrator.
 fn fault(error: &SslError, ssl: &SslRef, level: Level, offered: Option<&str>) -> String {
     let errors = error.ssl_error().map(ErrorStack::errors).unwrap_or_default();
     let Some(first) = errors.first() else {
@@ -182,10 +183,10 @@ fn fault(error: &SslError, ssl: &SslRef, level: Level, offered: Option<&str>) ->
     if let Ok(alert) = u8::try_from(first.reason_code() - ALERT_REASONS) {
         return super::alert_fault(alert);
     }
-    // what is wrong with a signature comes before it in the list
+    // the error of a signature comes before it in the list
     if errors.iter().any(|error| error.reason() == Some("certificate verify failed")) {
         let reason = match ssl.verify_result() {
-            // no issuer, self-signed, or a signature that its issuer has not made
+            // no issuer, self-signed, or a wrong signature
             result if matches!(result.as_raw(), 2 | 7 | 18..=21) => super::UNKNOWN_AUTHORITY,
             result if result.as_raw() == CERTIFICATE_REVOKED => super::REVOKED,
             result => result.error_string(),

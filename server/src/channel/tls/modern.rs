@@ -1,5 +1,5 @@
-//! Levels 3 to 5, by rustls on aws-lc-rs: a configuration with exactly a level's protocols, suites
-//! and key exchanges, and what a handshake of it came to.
+//! Levels 3 to 5, by rustls on aws-lc-rs: a configuration with exactly the protocols, suites and
+//! key exchanges of a level, and the result of a handshake.
 
 use std::io;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ impl Server {
         Ok(server)
     }
 
-    /// The configuration of one connection.
+    /// Returns the configuration of one connection.
     fn config(&self) -> Result<ServerConfig, rustls::Error> {
         let clients = self.clients.clone();
         let (tickets, clock) = (Arc::clone(&self.tickets), self.clock.clone());
@@ -98,7 +98,7 @@ pub(super) async fn accept(
     let stream = match accepted {
         Ok(stream) => stream,
         Err((error, mut tcp)) => {
-            // the alert is written
+            // the alert has been written
             super::close(&mut tcp).await;
             return Err(fault(&error, level, offered.protocols.as_deref()));
         }
@@ -118,7 +118,7 @@ pub(super) async fn accept(
     Ok(Accepted { stream: Box::new(stream), negotiated, client_certificate })
 }
 
-/// A handshake's error in an administrator's words.
+/// Returns an explanation of a handshake's error for an administrator.
 fn fault(error: &io::Error, level: Level, offered: Option<&str>) -> String {
     use PeerIncompatible as Peer;
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
@@ -173,7 +173,7 @@ fn certificate_fault(error: &CertificateError) -> String {
     }
 }
 
-/// The channel's protocol in the words of `proto`; `None` for one that no level has.
+/// Returns the channel's protocol; `None` if no level has it.
 fn protocol(version: rustls::ProtocolVersion) -> Option<Protocol> {
     match version {
         rustls::ProtocolVersion::TLSv1_2 => Some(Protocol::Tls12),
@@ -194,7 +194,7 @@ fn versions(level: Level) -> Vec<&'static SupportedProtocolVersion> {
         .collect()
 }
 
-/// What rustls offers, less what the level does not permit.
+/// Returns rustls' suites and key exchanges that the level permits.
 fn provider(level: Level) -> CryptoProvider {
     let mut provider = aws_lc_rs::default_provider();
     let suites = provider.cipher_suites.clone();

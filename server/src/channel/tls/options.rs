@@ -1,4 +1,5 @@
-//! What an encrypted listener is made of: level, certificate, and whom it asks for one.
+//! The options of an encrypted listener: its level, its certificate, and the certificates of
+//! clients.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use sift_proto::level::Level;
 
 use super::clock::Clock;
 
-/// How a listener encrypts.
+/// The encryption of a listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsOptions {
     pub(crate) certificate: PathBuf,
@@ -18,30 +19,31 @@ pub struct TlsOptions {
     pub(crate) clock: Clock,
 }
 
-/// Whether a client needs a certificate.
+/// The certificates that clients need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientCertificates {
-    /// Without one there is no channel.
+    /// A client without a certificate gets no channel.
     Required,
-    /// Without one there is a channel, to nobody in particular. One that is not good is refused.
+    /// A client without a certificate gets a channel, but has no name. An invalid certificate is
+    /// refused.
     Optional,
 }
 
-/// Where the passphrase of a private key is.
+/// The source of the passphrase of a private key.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Passphrase {
-    /// Nowhere: the key has none.
+    /// The key has no passphrase.
     #[default]
     None,
-    /// Here.
+    /// The passphrase itself.
     Given(String),
-    /// In the first line of a file, which is read each time that the key is.
+    /// The first line of a file, which is read whenever the key is read.
     File(PathBuf),
 }
 
 impl TlsOptions {
-    /// A listener at `level`. `certificate` is a PEM file with the chain, the server's own
-    /// certificate first, and its private key. Clients need no certificate.
+    /// Makes the options of a listener at `level`. `certificate` is a PEM file with the chain, the
+    /// server's own certificate first, and its private key. Clients need no certificate.
     pub fn new(certificate: impl Into<PathBuf>, level: Level) -> Self {
         let certificate = certificate.into();
         Self {
@@ -54,17 +56,17 @@ impl TlsOptions {
         }
     }
 
-    /// The PEM file with chain and key.
+    /// Returns the path of the PEM file with chain and key.
     pub fn certificate(&self) -> &Path {
         &self.certificate
     }
 
-    /// The level of the listener.
+    /// Returns the level of the listener.
     pub fn level(&self) -> Level {
         self.level
     }
 
-    /// The passphrase of the private key, where it has one.
+    /// Sets the passphrase of the private key.
     #[must_use]
     pub fn passphrase(mut self, passphrase: Passphrase) -> Self {
         self.passphrase = passphrase;
@@ -99,7 +101,7 @@ impl TlsOptions {
     }
 }
 
-/// Never tells what it is.
+/// The text never contains the passphrase.
 impl fmt::Debug for Passphrase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

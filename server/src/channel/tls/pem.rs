@@ -13,10 +13,10 @@ use sift_proto::identity::{self, Identity, PEM_BYTES_MAX};
 use super::{ClientCertificates, Passphrase, TlsOptions};
 use crate::error::{CertificateFault, Error};
 
-/// Longer than anybody types.
+/// The maximal size of a passphrase file.
 const PASSPHRASE_BYTES_MAX: usize = 1 << 10;
 
-/// Enough for the list of an authority that has revoked 200,000 certificates.
+/// The maximal size of a revocation list. A list of 200,000 certificates fits.
 const LISTS_BYTES_MAX: usize = 16 << 20;
 
 type Lists = Vec<CertificateRevocationListDer<'static>>;
@@ -55,7 +55,7 @@ pub(super) fn identity(path: &Path, passphrase: &Passphrase) -> Result<Identity,
     Ok(Identity::parse(&text, passphrase.as_deref())?)
 }
 
-/// The certificates in a file, one at least.
+/// Reads the certificates in a file; there must be at least one.
 pub(super) fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateFault> {
     let found = identity::certificates(&read(path)?)?;
     if found.is_empty() { Err(CertificateFault::NoAuthority) } else { Ok(found) }
@@ -79,10 +79,10 @@ pub(super) fn seconds(time: DateTime<Utc>) -> u64 {
 }
 
 impl Passphrase {
-    /// The passphrase itself, if there is one.
+    /// Reads the passphrase, if there is one.
     ///
     /// # Errors
-    /// `Passphrase`, where its file cannot be read or is not one line.
+    /// `Passphrase`, if its file cannot be read or is not one line.
     pub(super) fn reveal(&self) -> Result<Option<String>, CertificateFault> {
         match self {
             Self::None => Ok(None),
@@ -97,7 +97,7 @@ impl Passphrase {
 fn first_line(path: &Path) -> io::Result<String> {
     let bytes = bounded(path, PASSPHRASE_BYTES_MAX)?;
     let text = String::from_utf8(bytes).map_err(|_binary| {
-        // the bytes are a secret even where they are not what was meant
+        // the bytes may be another secret, so they are not in the error
         io::Error::new(io::ErrorKind::InvalidData, "not text in UTF-8")
     })?;
     match text.lines().next() {

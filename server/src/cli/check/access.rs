@@ -1,4 +1,5 @@
-//! Who may read what, and over which channels: users, grants and protection put together.
+//! The report of the users' rights: the files and columns that each user may read, and on which
+//! channels.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,11 +14,11 @@ use super::{Names, Sheet};
 use crate::cert::file;
 use crate::cli::settings::{ListenerSettings, Settings};
 
-/// Files that are told of one user before the list is cut short.
+/// The maximal number of files in the report of one user.
 const FILES_MAX: usize = 20;
 
 impl Sheet {
-    /// What each user may read of `files`.
+    /// Reports the files that each user may read.
     pub(super) fn access(&mut self, settings: &Settings, files: &[&SurveyedFile]) {
         let users = match &settings.access.users {
             None => Users::default(),
@@ -42,7 +43,7 @@ impl Sheet {
         }
     }
 
-    /// The users file; an error of it is told.
+    /// Reads the users file. An error is reported.
     fn users(&mut self, path: &Path) -> Option<Users> {
         let users = match Users::read(path) {
             Ok(users) => users,
@@ -64,7 +65,7 @@ impl Sheet {
         Some(users)
     }
 
-    /// Grants that reach nobody or nothing.
+    /// Reports grants without users or files.
     fn grants(
         &mut self,
         grants: &[Grant],
@@ -92,10 +93,10 @@ impl Sheet {
         }
     }
 
-    /// Whether columns and row filters fit the files, as a server asks before it serves.
+    /// Checks that columns and row filters fit the files, as a server does when it starts.
     fn fit(&mut self, settings: &Settings) {
         let checked = DataRoot::open(&settings.data).and_then(|data| {
-            // who logs in makes no difference to whether grants fit
+            // users make no difference to this check
             let grants = settings.access.grants.clone();
             let access = Access { admission: Admission::LogIn, users: None, grants };
             let config = Config {
@@ -111,7 +112,8 @@ impl Sheet {
         }
     }
 
-    /// What one user may read; `reaches` are those of the listeners that let him in.
+    /// Reports the files that one user may read. `reaches` are those of the listeners that admit
+    /// the user.
     fn user(
         &mut self,
         user: &User,
@@ -160,7 +162,7 @@ impl Sheet {
     }
 }
 
-/// Those who can log in, and those whom everybody is at a listener without log-in.
+/// Returns the users who can log in, and the default users of listeners without log-in.
 fn people(users: &Users, listeners: &[ListenerSettings]) -> Vec<User> {
     let with_groups = |name: &str| User {
         name: name.to_owned(),
@@ -181,7 +183,8 @@ fn people(users: &Users, listeners: &[ListenerSettings]) -> Vec<User> {
     names.into_iter().map(with_groups).collect()
 }
 
-/// `a.csv: columns id, city; the records of a filter; requires level 3 or higher`
+/// Returns a line such as `a.csv: columns id, city; the records of a filter; requires level 3 or
+/// higher`.
 fn told(file: &SurveyedFile, grant: &Grant) -> String {
     let columns = match grant.columns() {
         None => "all columns".to_owned(),

@@ -1,12 +1,11 @@
-//! How good the channels of a listener can be, against what files demand.
+//! The best channels of a listener, to compare with the requirements of files.
 
 use sift_proto::level::Level;
 use sift_server::Requirement;
 
 use crate::cli::settings::{Channels, ListenerSettings};
 
-/// The best channels that a listener can have: a client that can do more than its level asks for
-/// gets more.
+/// The best channels of a listener. A client may get a higher level than the listener requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
     Plain,
@@ -30,7 +29,7 @@ impl Reach {
     }
 }
 
-/// The highest level that has a protocol in common with `level`.
+/// Returns the highest level that has a protocol in common with `level`.
 fn best(level: Level) -> Level {
     let protocols = level.protocols();
     let in_common =

@@ -12,15 +12,15 @@ use crate::descriptor::copybook::Terminator;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Fixed-length records by a copybook")]
 pub(super) struct CopybookArgs {
-    /// Lay the records out as this COBOL copybook does
+    /// Take the layout of the records from this COBOL copybook
     ///
     /// Elements of an OCCURS become fields of their own, name_1 and so on. OCCURS DEPENDING ON,
     /// SYNCHRONIZED and P in a PICTURE are refused.
     #[arg(long, value_name = "COPYBOOK", conflicts_with_all = ["delimiter", "null"])]
     pub(super) copybook: Option<PathBuf>,
 
-    /// Take this definition of bytes that several redefine, or this record of several; may be given
-    /// several times [default: the first]
+    /// Take this one of several definitions (REDEFINES) or of several records; may be given several
+    /// times [default: the first]
     #[arg(long = "redefine", value_name = "NAME", requires = "copybook")]
     redefines: Vec<String>,
 
@@ -34,19 +34,19 @@ pub(super) struct CopybookArgs {
     #[arg(long, value_enum, requires = "copybook")]
     byte_order: Option<OrderWord>,
 
-    /// Bytes that binary numbers may take
+    /// The possible sizes of binary numbers
     #[arg(long, value_enum, default_value_t = SizeWord::From2, requires = "copybook")]
     binary_size: SizeWord,
 
-    /// How the sign of a number looks in its last digit, in ASCII
+    /// The form of the sign in the last digit of a number, in ASCII
     #[arg(long, value_enum, default_value_t = OverpunchWord::Ascii, requires = "copybook")]
     overpunch: OverpunchWord,
 
-    /// Where the text of the copybook's lines is [default: told by its first line]
+    /// The columns of the copybook's lines that have text [default: found by its first line]
     #[arg(long, value_enum, requires = "copybook")]
     source_format: Option<SourceWord>,
 
-    /// What stands behind each record [default: told by the data file]
+    /// The bytes after each record [default: found in the data file]
     #[arg(long, value_enum, requires = "copybook")]
     pub(super) terminator: Option<Terminator>,
 }

@@ -1,6 +1,6 @@
-//! Users, log-in and `[[grant]]`: who comes in, and what each may read.
+//! The settings of users, log-in and `[[grant]]`.
 //!
-//! Log-in is the rule. Where it is given up everybody is one user, and only a server without any
+//! By default users log in. Without log-in all clients are one user. Only a server without any
 //! log-in and without any grant lets everybody read everything.
 
 use std::path::{Path, PathBuf};
@@ -11,16 +11,16 @@ use sift_server::{Admission, Grant};
 use super::{Error, ValueFault, find};
 use crate::cli::args::ServeArgs;
 
-/// What the whole server says about it.
+/// The settings of users and grants for the whole server.
 #[derive(Debug)]
 pub(crate) struct AccessSettings {
-    /// Needed where anybody logs in.
+    /// The users file, which log-in needs.
     pub(crate) users: Option<PathBuf>,
-    /// `None`: everybody may read everything.
+    /// `None` lets everybody read everything.
     pub(crate) grants: Option<Vec<Grant>>,
 }
 
-/// What some users may read.
+/// A section `[[grant]]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GrantRule {
@@ -40,7 +40,7 @@ pub(super) struct Keys<'a> {
     pub(super) default_user: Option<&'a str>,
 }
 
-/// How those who connect to a listener become users.
+/// Returns how clients of a listener become users.
 pub(super) fn admission(
     args: &ServeArgs,
     file: Keys<'_>,
@@ -68,7 +68,7 @@ pub(super) fn admission(
     }
 }
 
-/// What is common to all listeners.
+/// Checks the users and the grants, which all listeners share.
 pub(super) fn checked<'a>(
     args: &ServeArgs,
     users: Option<PathBuf>,
@@ -99,5 +99,5 @@ pub(super) fn checked<'a>(
     Ok(AccessSettings { users, grants: (!is_open).then_some(grants) })
 }
 
-/// The users file, where no other is named.
+/// The default name of the users file.
 pub(super) const USERS: &str = "users.toml";

@@ -8,7 +8,7 @@ use sift_server::{KeyFault, KeyRule, KeySource, Keyring};
 
 use super::ValueFault;
 
-/// A key and where it is.
+/// A section `[[parquet_key]]`: a key and its source.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Key {
@@ -17,7 +17,7 @@ pub(super) struct Key {
     env: Option<String>,
 }
 
-/// What some files do not tell of their encryption.
+/// A section `[[parquet]]`: the key and the prefix of files that do not name them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rule {
@@ -26,12 +26,12 @@ pub(super) struct Rule {
     aad_prefix: Option<String>,
 }
 
-/// What becomes of a key that cannot be read.
+/// The treatment of a key that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unreadable {
-    /// Nothing goes without it.
+    /// The configuration is refused.
     Refused,
-    /// Who needs it is told why it is missing.
+    /// The reason is reported when a file needs the key.
     Told,
 }
 

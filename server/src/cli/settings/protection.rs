@@ -1,11 +1,11 @@
-//! `[defaults]` and `[[protect]]`: what the configuration protects.
+//! `[defaults]` and `[[protect]]`: the protection in the configuration.
 
 use serde::Deserialize;
 use sift_server::{ProtectRule, Protection, Requirement};
 
 use super::ValueFault;
 
-/// What all files demand.
+/// The section `[defaults]`: the requirement of all files.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Defaults {
@@ -13,7 +13,7 @@ pub(super) struct Defaults {
     scl_min: Option<u8>,
 }
 
-/// What some files demand, or columns of theirs.
+/// A section `[[protect]]`: the requirement of some files, or of columns of them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rule {
