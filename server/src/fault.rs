@@ -30,7 +30,7 @@ pub(crate) enum Fault {
     LevelNotMet { asked: u8, channel: String },
     #[error(transparent)]
     LevelUnknown(#[from] LevelError),
-    #[error("the server is busy: {0} connections, its bound, are open; try again later")]
+    #[error("the server is busy: {0} connections are open, its limit; try again later")]
     Busy(usize),
     #[error("no request within {0} seconds")]
     Idle(u64),
@@ -60,13 +60,13 @@ pub(crate) enum Fault {
     #[error("more than {max} {what}; narrow the pattern")]
     TooMany { what: &'static str, max: usize },
     #[error(
-        "{pattern}: you may not see the same of {first} as of {other}; select from files that are \
-         granted alike"
+        "{pattern}: your grants for {first} and {other} differ; select from files with the same \
+         grant"
     )]
     GrantsDiffer { pattern: String, first: String, other: String },
     #[error(
-        "the server has worked on this for the {seconds} seconds that it may; select less, narrow \
-         WHERE, or have `query_seconds_max` raised"
+        "the server worked on this for {seconds} seconds, its limit; select less, narrow WHERE, or \
+         have `query_seconds_max` raised"
     )]
     OutOfTime { seconds: u64 },
     #[error("${number}: {why}")]
@@ -90,8 +90,8 @@ pub(crate) enum Fault {
     #[error("{0}: file requires network encryption while its descriptor cannot be read")]
     NetworkEncryptUnknown(String),
     #[error(
-        "{name}: it is not as it is described; what is wrong is told on a channel that meets the \
-         protection of all its columns"
+        "{name}: the file does not match its description; a channel that meets the protection of \
+         all its columns gets the details"
     )]
     Withheld { name: String, kind: ErrorKind },
     // the user may not
@@ -99,7 +99,7 @@ pub(crate) enum Fault {
     Login(Denied),
     #[error("{0}: only parts of the file are granted to you; select them, a fetch is of all")]
     FetchOfPart(String),
-    #[error("{0}: the file does not open under what is granted to you; the server's log says why")]
+    #[error("{0}: the file cannot be opened with your grant; the server's log says why")]
     Ungranted(String),
     // the server is wrong
     #[error("internal error of the server, {0}; its log may say more")]

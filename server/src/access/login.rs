@@ -46,7 +46,7 @@ pub(crate) enum Denied {
     PasswordInTheClear,
     #[error("too many log-ins have failed; try again in {seconds} seconds")]
     Limited { seconds: u64 },
-    #[error("here everybody is user `{0}`, without log-in; connect without a user name")]
+    #[error("every client of this port is user `{0}`, without log-in; connect without a user name")]
     NoLogin(String),
     #[error(transparent)]
     Panicked(#[from] Panicked),

@@ -70,7 +70,7 @@ pub enum UsersFault {
     Syntax(String),
     /// The name of a user or group is invalid.
     #[error(
-        "`{0}` is no name; expected up to {NAME_BYTES_MAX} letters, digits and the signs . _ @ + -"
+        "`{0}` is not a name; expected up to {NAME_BYTES_MAX} letters, digits and the signs . _ @ + -"
     )]
     Name(String),
     /// There is already a user with this name.
@@ -387,8 +387,8 @@ mod tests {
         for (text, expected) in [
             ("user = 1", "line 1: invalid type"),
             ("[[user]]\nname = \"a\"\npasword = \"x\"\n", "unknown field `pasword`"),
-            ("[[user]]\nname = \"a b\"\n", "`a b` is no name"),
-            ("[[user]]\nname = \"\"\n", "is no name"),
+            ("[[user]]\nname = \"a b\"\n", "`a b` is not a name"),
+            ("[[user]]\nname = \"\"\n", "is not a name"),
             ("[[user]]\nname = \"a\"\n[[user]]\nname = \"a\"\n", "user `a` is there already"),
             ("[[user]]\nname = \"a\"\npassword = \"secret\"\n", "user `a`: not an argon2id hash"),
             (

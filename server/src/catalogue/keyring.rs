@@ -59,7 +59,7 @@ pub enum KeyFault {
     #[error("the environment has no {0}")]
     Variable(String),
     /// The text is not a key.
-    #[error("{0}: no key of 32, 48 or 64 hexadecimal digits")]
+    #[error("{0}: not a key of 32, 48 or 64 hexadecimal digits")]
     Digits(String),
 }
 
@@ -188,7 +188,8 @@ mod tests {
         read(&format!("{digits}\r\nof 2024\n")).unwrap();
         for text in ["", "\n", &digits[2..], &digits.replace('0', "x"), &format!("0x{digits}")] {
             let error = read(text).unwrap_err();
-            let expected = format!("{}: no key of 32, 48 or 64 hexadecimal digits", path.display());
+            let expected =
+                format!("{}: not a key of 32, 48 or 64 hexadecimal digits", path.display());
             assert_eq!(error, expected, "{text}");
         }
         let error = KeySource::Variable("NO_SUCH_KEY".to_owned()).read().unwrap_err();

@@ -67,8 +67,8 @@ pub(crate) enum Error {
     )]
     NoUsers,
     #[error(
-        "{}: no folder; it is where records are sorted that outgrow memory: make it, or name another \
-         as `state` in siftd.toml",
+        "{}: not a folder; records that do not fit into memory are sorted there: make it, or name \
+         another as `state` in siftd.toml",
         path.display()
     )]
     NoState { path: PathBuf },
@@ -143,7 +143,7 @@ pub(crate) enum ValueFault {
     KeyUnreadable { number: usize, name: String, error: KeyFault },
     #[error("parquet_key {number}: there is another key `{name}`")]
     KeyTwice { number: usize, name: String },
-    #[error("parquet {number}: it tells nothing; expected `files` and `key` or `aad_prefix`")]
+    #[error("parquet {number}: it has no effect; expected `files` and `key` or `aad_prefix`")]
     TellsNothing { number: usize },
     #[error("parquet {number}: there is no [[parquet_key]] `{name}`")]
     KeyUnknown { number: usize, name: String },

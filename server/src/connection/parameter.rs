@@ -52,7 +52,7 @@ fn decimal(text: &str) -> Result<Value, String> {
     let all_digits = whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
     if length == 0 || length > DIGITS_MAX || !all_digits {
         let shown: String = text.chars().take(60).collect();
-        return Err(format!("`{shown}` is no decimal of 1 to {DIGITS_MAX} digits"));
+        return Err(format!("`{shown}` is not a decimal of 1 to {DIGITS_MAX} digits"));
     }
     let magnitude: i128 =
         format!("{whole}{fraction}").parse().map_err(|_parse| "too many digits".to_owned())?;

@@ -177,8 +177,8 @@ async fn a_key_that_a_row_filter_lacks_is_told_to_nobody() {
     for text in ["SELECT id FROM 'pay.parquet'", "SELECT count(*) FROM '*.parquet'"] {
         let (status, why) = ann.select_refused(&sql(text)).await;
         assert_eq!(status, Status::FileUnreadable);
-        let expected = "pay.parquet: the file does not open under what is granted to you; the \
-                        server's log says why";
+        let expected = "pay.parquet: the file cannot be opened with your grant; the server's \
+                        log says why";
         assert_eq!(why, expected);
     }
 }
@@ -268,14 +268,14 @@ fn mistakes_about_keys_are_named() {
         ),
         (
             "[[parquet_key]]\nname = 'a'\nfile = '../../bad.key'",
-            "bad.key: no key of 32, 48 or 64 hexadecimal digits",
+            "bad.key: not a key of 32, 48 or 64 hexadecimal digits",
         ),
         (
             "[[parquet_key]]\nname = 'a'\nenv = 'PAY_KEY'\n[[parquet_key]]\nname = 'a'\nenv = 'PAY_KEY'",
             "parquet_key 2: there is another key `a`",
         ),
         ("[[parquet_key]]\nname = 'a'\nkey = '00'", "unknown field `key`"),
-        ("[[parquet]]\nfiles = ['a']", "parquet 1: it tells nothing"),
+        ("[[parquet]]\nfiles = ['a']", "parquet 1: it has no effect"),
         ("[[parquet]]\nfiles = ['a']\nkey = 'b'", "parquet 1: there is no [[parquet_key]] `b`"),
         ("[[parquet]]\nfiles = ['***']\naad_prefix = 'b'", "parquet 1: Pattern syntax"),
     ] {

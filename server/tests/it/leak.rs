@@ -420,7 +420,10 @@ async fn errors_do_not_quote_what_is_protected() {
         let (status, message) =
             plain.select_refused(&sql(format!("SELECT id FROM '{name}'"))).await;
         assert!(matches!(status, Status::RecordInvalid | Status::DescriptorInvalid), "{message}");
-        assert!(message.starts_with(&format!("{name}: it is not as it is described")), "{message}");
+        assert!(
+            message.starts_with(&format!("{name}: the file does not match its description")),
+            "{message}"
+        );
     }
     assert!(!leaks(&plain.received));
     // a user who may see the column may see its error

@@ -32,7 +32,7 @@ async fn one_connection_too_many_is_told_so() {
         let mut third = tcp(served.plain).await;
         let (status, text) = third.refused(Kind::Hello, &hello(0)).await;
         assert_eq!(status, Status::ServerBusy);
-        assert!(text.contains("2 connections, its bound"), "{text}");
+        assert!(text.contains("2 connections are open, its limit"), "{text}");
         third.closed().await;
     }
     is_served(&mut second).await;

@@ -74,7 +74,10 @@ async fn where_everybody_is_one_user_nobody_is_another() {
     let ann = Hello { user: "ann".to_owned(), ..hello(0) };
     let (status, text) = tcp(served.plain).await.refused(Kind::Hello, &ann).await;
     assert_eq!(status, Status::LoginRejected);
-    assert_eq!(text, "here everybody is user `guest`, without log-in; connect without a user name");
+    assert_eq!(
+        text,
+        "every client of this port is user `guest`, without log-in; connect without a user name"
+    );
     let guest = Hello { user: "guest".to_owned(), ..hello(0) };
     tcp(served.plain).await.welcome(guest).await;
 }

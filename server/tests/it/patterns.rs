@@ -91,8 +91,8 @@ async fn a_pattern_shows_what_is_granted_and_no_more() {
     let (_, text) = bob.select_refused(&count).await;
     assert_eq!(
         text,
-        "sales/*/*.csv: you may not see the same of sales/year=2023/a.csv as of \
-         sales/year=2024/a.csv; select from files that are granted alike"
+        "sales/*/*.csv: your grants for sales/year=2023/a.csv and sales/year=2024/a.csv differ; \
+         select from files with the same grant"
     );
     let (status, text) = peer::user(&served, "eve").await.select_refused(&count).await;
     assert_eq!((status, &*text), (Status::UnknownFile, "`sales/*/*.csv`: unknown file"));

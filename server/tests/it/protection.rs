@@ -163,7 +163,7 @@ async fn what_is_wrong_with_a_file_is_told_on_a_good_channel_only() {
     let select = sql("SELECT id FROM 'raw.csv'");
     let (status, text) = peer::plain(&served).await.select_refused(&select).await;
     assert_eq!(status, Status::DescriptorInvalid);
-    assert!(text.starts_with("raw.csv: it is not as it is described"), "{text}");
+    assert!(text.starts_with("raw.csv: the file does not match its description"), "{text}");
     let (status, text) = peer::tls(&served).await.select_refused(&select).await;
     assert_eq!(status, Status::DescriptorInvalid);
     assert!(text.contains("no field `card`") && text.contains("4111"), "{text}");

@@ -166,7 +166,7 @@ fn what_is_wrong_is_named() {
         (
             "data = '/d'\nstate = '/nowhere'\nsecure = false\n\
              [[listener]]\nencrypt = false\ndefault_user = 'a'",
-            "no folder",
+            "/nowhere: not a folder",
         ),
         ("", "no data root: name the folder with --data DIR"),
         ("data = '/d'", "no certificate: there is no siftd.pem in /nowhere/sift"),
