@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use sift_server::{Admission, Grant};
 
-use super::{Error, ValueFault, find};
+use super::error::{Error, ValueFault};
+use super::find;
 use crate::cli::args::ServeArgs;
 
 /// The settings of users and grants for the whole server.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use sift_server::{KeyFault, KeyRule, KeySource, Keyring};
 
-use super::ValueFault;
+use super::error::ValueFault;
 
 /// A section `[[parquet_key]]`: a key and its source.
 #[derive(Debug, Deserialize)]

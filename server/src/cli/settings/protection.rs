@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use sift_server::{ProtectRule, Protection, Requirement};
 
-use super::ValueFault;
+use super::error::ValueFault;
 
 /// The section `[defaults]`: the requirement of all files.
 #[derive(Debug, Default, Deserialize)]
