@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Each security level against TLS peers that nobody here wrote: `openssl s_client` and Python's ssl as
 # clients of siftd, `openssl s_server` as the server of sift, at each version of TLS. Prints a table;
-# exits 1 where a cell is not as the levels say, 0 otherwise. What this machine lacks is left out with a
-# word about it.
+# exits 1 if a cell differs from the rules of the levels, 0 otherwise. A peer that this machine does not
+# have is left out, and the output says so.
 #
 #   server/tests/peers.sh [FOLDER of siftd and sift, target/debug by default]
 #

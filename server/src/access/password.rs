@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn nobodys_hash_is_one_that_costs_as_much() {
+    fn the_dummy_hash_costs_as_much_as_others() {
         let dummy = PasswordHash::parse(PasswordHash::dummy().as_str()).unwrap();
         assert!(!dummy.verify("anything"));
     }
