@@ -10,6 +10,7 @@ use crate::Result;
 use crate::source::Source;
 use sift_files::csv::Structure;
 use sift_files::feed::Feed;
+use sift_files::io::waiting::Waiting;
 use sift_files::record::Rows;
 
 /// Number of fields of CSV records, found in blocks of `block_bytes`.
@@ -40,7 +41,9 @@ pub fn decode(
         let run = || {
             loop {
                 let mut result = Ok(());
-                let turn = feed.next(&mut |_, block| match block.decode(&[column], Rows::All) {
+                let turn = feed.next(Waiting::Allowed, &mut |_, block| match block
+                    .decode(&[column], Rows::All)
+                {
                     Ok(arrays) => {
                         sum.fetch_add(arrays.iter().map(&each).sum(), Ordering::Relaxed);
                         ControlFlow::Continue(())

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use sift_files::cancel::Stopped;
+use sift_files::io::waiting::WouldBlock;
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -51,6 +52,9 @@ pub enum ErrorKind {
     Io,
     /// The work was not wanted any more: a [`Cancel`](sift_files::cancel::Cancel) was raised.
     Cancelled,
+    /// The work would have to wait for a disk, and may not: see
+    /// [`Source::with_waiting`](crate::Source::with_waiting).
+    WouldBlock,
 }
 
 impl Error {
@@ -109,7 +113,14 @@ impl From<sift_files::ErrorKind> for ErrorKind {
             Of::FileChanged => Self::FileChanged,
             Of::Io => Self::Io,
             Of::Cancelled => Self::Cancelled,
+            Of::WouldBlock => Self::WouldBlock,
         }
+    }
+}
+
+impl From<WouldBlock> for Error {
+    fn from(would_block: WouldBlock) -> Self {
+        sift_files::Error::from(would_block).into()
     }
 }
 

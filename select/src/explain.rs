@@ -17,9 +17,10 @@ use crate::source::Source;
 /// the files.
 ///
 /// # Errors
-/// `Io`
+/// `WouldBlock` if the plan may not wait for statistics or keys.
 pub fn explain(plan: &Plan, options: &ScanOptions) -> Result<String> {
     let access = plan.view().is_whole().then(|| AccessPath::new(plan.bound(), options));
+    let access = access.transpose()?;
     Ok(Explained { plan: plan.bound(), access }.to_string())
 }
 

@@ -27,7 +27,9 @@ use sift_files::statistics::{ColumnStatistics, PruningStatistics};
 pub(crate) use bounds::text_after;
 pub use build::BuildOptions;
 pub use folder::{IndexContents, IndexFolder, IndexedFile};
-pub(crate) use key::{AT_ONCE_MAX, End, Entries, Entry, Key, KeyEncoder, KeyRange, after};
+pub(crate) use key::{
+    AT_ONCE_MAX, End, Entries, Entry, Key, KeyEncoder, KeyRange, LookupError, after,
+};
 pub(crate) use store::{decode_body, decode_page, encode_page};
 
 /// What is known of the records of one file.
@@ -176,7 +178,7 @@ fn end_checksum(file: &DataFile, end: u64) -> Result<u32> {
     let start = end.saturating_sub(BYTES_MAX);
     // it is no more than that
     let mut bytes = vec![0; usize::try_from(end - start).unwrap_or(0)];
-    file.read(&mut bytes, start)?;
+    file.raw().read(&mut bytes, start)?;
     Ok(store::checksum(&bytes))
 }
 

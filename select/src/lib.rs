@@ -57,7 +57,7 @@ pub use sift_files::Error as FileError;
 pub use sift_files::cancel::{Cancel, briefly, check_wanted};
 pub use sift_files::descriptor::Descriptor;
 pub use sift_files::io::identity::{Identity, Look, is_local};
-pub use sift_files::io::waiting::{at_once, may_wait};
+pub use sift_files::io::waiting::{Waiting, WouldBlock, at_once};
 pub use sift_files::key_spec::{KeyColumn, KeySpec};
 pub use sift_files::parquet::{ParquetKey, ParquetKeys, has_encrypted_footer};
 pub use sift_files::requirement::Requirement;

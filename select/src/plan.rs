@@ -102,7 +102,8 @@ impl Plan {
     /// with line and column; `KeyMissing` when it touches a column whose key is not at hand.
     pub fn new(select: &Select, view: impl Into<View>, parameters: &[Value]) -> Result<Self> {
         let (select, view) = (select.syntax(), view.into());
-        let mut binder = Binder::new(view.bindable(), select.qualifiers(), parameters);
+        let mut binder =
+            Binder::new(view.bindable(), select.qualifiers(), parameters, view.source().waiting());
         let mut conjuncts = conjuncts(&mut binder, select)?;
         let limit = count(&mut binder, select.limit.as_ref(), "LIMIT")?;
         let offset = count(&mut binder, select.offset.as_ref(), "OFFSET")?.unwrap_or(0);

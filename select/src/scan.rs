@@ -137,7 +137,10 @@ impl Scan {
     pub fn new(plan: Plan, options: ScanOptions) -> Self {
         let bound = plan.bound();
         let morsel_bytes = bound.morsel_bytes(options.morsel_bytes);
-        let path = AccessPath::new(bound, &options);
+        let (path, blocked) = match AccessPath::new(bound, &options) {
+            Ok(path) => (path, None),
+            Err(would_block) => (AccessPath::all(bound), Some(would_block.into())),
+        };
         let statistics =
             Statistics { records_pruned: path.records_pruned(), ..Statistics::default() };
         let offset_left = bound.offset - path.skipped;
@@ -146,7 +149,7 @@ impl Scan {
         let feed = Arc::new(Feed::of_extents(&plan.source().files(), path.extents, morsel_bytes));
         let is_brief = feed.bytes_max().is_some_and(|bytes| bound.is_brief(bytes, records));
         let (gather, failure) = match Gather::new(&plan, &options) {
-            Ok(gather) => (gather, None),
+            Ok(gather) => (gather, blocked),
             Err(error) => (Gather { groups: None, sorter: None }, Some(error)),
         };
         let mut scan = Self {

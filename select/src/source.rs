@@ -13,6 +13,7 @@ use crate::{Error, ErrorKind, Result};
 use sift_files::data_file::{DataFile, Layout};
 use sift_files::descriptor::Descriptor;
 use sift_files::io::identity::Identity;
+use sift_files::io::waiting::Waiting;
 use sift_files::key_spec::KeySpec;
 use sift_files::parquet::ParquetKeys;
 use view_cache::ViewCache;
@@ -28,6 +29,8 @@ pub struct Source {
     files: usize,
     /// Whether the last column is the path of the file, which `*` leaves out.
     has_path: bool,
+    /// The permission of plans and scans of it to wait.
+    waiting: Waiting,
 }
 
 /// A file of a source.
@@ -69,7 +72,14 @@ impl Source {
         let schema = Arc::new(file.schema.clone());
         let parts =
             vec![Part { file, constants: Arc::default(), index: None, views: Arc::default() }];
-        Ok(Self { name: name.to_owned(), schema, parts, files: 1, has_path: false })
+        Ok(Self {
+            name: name.to_owned(),
+            schema,
+            parts,
+            files: 1,
+            has_path: false,
+            waiting: Waiting::Allowed,
+        })
     }
 
     /// With what is known of its records, so that those that a Select rules out need not be read.
@@ -83,6 +93,20 @@ impl Source {
             part.index = Some(Arc::new(index));
         }
         indexed
+    }
+
+    /// Returns the same source for plans that may wait for the file system, or may not. Without the
+    /// permission, [`Plan::new`](crate::Plan::new) and the like give an error of the kind
+    /// `WouldBlock` where they would wait or take long, and so does the first
+    /// [step](crate::Scan::step) of a scan.
+    #[must_use]
+    pub fn with_waiting(&self, waiting: Waiting) -> Self {
+        Self { waiting, ..self.clone() }
+    }
+
+    /// Returns whether plans of it may wait.
+    pub(crate) fn waiting(&self) -> Waiting {
+        self.waiting
     }
 
     /// Its files in order.
@@ -118,7 +142,14 @@ impl Source {
 
     /// Several files, of `files` that `name` matches; the last column is their path.
     pub(crate) fn of_parts(name: &str, schema: SchemaRef, parts: Vec<Part>, files: usize) -> Self {
-        Self { name: name.to_owned(), schema, parts, files, has_path: true }
+        Self {
+            name: name.to_owned(),
+            schema,
+            parts,
+            files,
+            has_path: true,
+            waiting: Waiting::Allowed,
+        }
     }
 
     /// Number of columns that `*` selects: the first so many.

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sift_select::at_once;
+use sift_select::{Waiting, at_once};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task;
@@ -31,6 +31,12 @@ fn processors() -> usize {
 #[derive(Debug, thiserror::Error)]
 #[error("a job panicked")]
 pub(crate) struct Panicked;
+
+/// An error of work that may be given up because it would have to wait.
+pub(crate) trait GivesUp {
+    /// Returns whether the work would have to wait. Then it is done again where it may.
+    fn would_block(&self) -> bool;
+}
 
 /// Runs `work` on a thread that may wait for the file system.
 pub(crate) async fn blocking<T, E>(
@@ -78,23 +84,26 @@ impl Jobs {
     pub(crate) async fn run<T, E>(
         &self,
         length: Length,
-        work: impl Fn() -> Result<T, E> + Send + 'static,
+        work: impl Fn(Waiting) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<Panicked> + Send + 'static,
+        E: From<Panicked> + GivesUp + Send + 'static,
     {
-        // a panic may come from missing data that the job could not wait for, so the job runs again
-        if length == Length::Brief
-            && let Ok(Some(done)) = catch_unwind(AssertUnwindSafe(|| at_once(&work)))
-        {
-            return done;
+        if length == Length::Brief {
+            match catch_unwind(AssertUnwindSafe(|| at_once(&work))) {
+                Err(_panic) => return Err(Panicked.into()),
+                // it took too long
+                Ok(None) => {}
+                Ok(Some(Err(error))) if error.would_block() => {}
+                Ok(Some(done)) => return done,
+            }
         }
         let slot = timeout(SLOT_WAIT_MAX, Arc::clone(&self.slots).acquire_owned()).await;
         blocking(move || {
             // the slot is released after the job, even if nobody waits for its result any more
             let _slot = slot;
-            work()
+            work(Waiting::Allowed)
         })
         .await
     }
@@ -112,22 +121,38 @@ pub(crate) enum Length {
 mod tests {
     use std::sync::Barrier;
 
-    use sift_select::may_wait;
-
     use super::*;
+
+    #[derive(Debug, PartialEq)]
+    enum Failure {
+        Panicked,
+        WouldBlock,
+    }
+
+    impl From<Panicked> for Failure {
+        fn from(_panicked: Panicked) -> Self {
+            Self::Panicked
+        }
+    }
+
+    impl GivesUp for Failure {
+        fn would_block(&self) -> bool {
+            *self == Self::WouldBlock
+        }
+    }
 
     fn run<T: Send + 'static>(
         length: Length,
-        work: impl Fn() -> Result<T, Panicked> + Send + 'static,
-    ) -> Result<T, Panicked> {
+        work: impl Fn(Waiting) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
         runtime().unwrap().block_on(Jobs::new().run(length, work))
     }
 
     #[test]
     fn a_panic_is_an_error() {
         for length in [Length::Brief, Length::Unknown] {
-            let panicked = run(length, || -> Result<(), _> { panic!("of a test") });
-            assert!(matches!(panicked, Err(Panicked)));
+            let panicked = run(length, |_| -> Result<(), _> { panic!("of a test") });
+            assert_eq!(panicked, Err(Failure::Panicked));
         }
     }
 
@@ -135,12 +160,13 @@ mod tests {
     fn a_job_that_has_to_wait_does_so_on_another_thread() {
         let here = std::thread::current().id();
         let thread = |waits: bool| {
-            run(Length::Brief, move || Ok(((!waits || may_wait()), std::thread::current().id())))
+            run(Length::Brief, move |waiting| match waiting {
+                Waiting::Refused if waits => Err(Failure::WouldBlock),
+                _ => Ok(std::thread::current().id()),
+            })
         };
-        assert_eq!(thread(false).unwrap(), (true, here));
-        let (may_wait, there) = thread(true).unwrap();
-        assert!(may_wait);
-        assert_ne!(there, here);
+        assert_eq!(thread(false), Ok(here));
+        assert_ne!(thread(true).unwrap(), here);
     }
 
     #[test]
@@ -151,7 +177,7 @@ mod tests {
             let waiting: Vec<_> = (0..count)
                 .map(|_| {
                     let (jobs, all) = (Arc::clone(&jobs), Arc::clone(&all));
-                    let job = move || Ok::<_, Panicked>(all.wait());
+                    let job = move |_| Ok::<_, Failure>(all.wait());
                     tokio::spawn(async move { jobs.run(Length::Unknown, job).await.map(drop) })
                 })
                 .collect();

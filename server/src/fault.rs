@@ -5,12 +5,12 @@ use sift_proto::PROTOCOL_VERSION;
 use sift_proto::frame::{FrameError, Kind};
 use sift_proto::level::{Level, LevelError};
 use sift_proto::message::{Failure, Status};
-use sift_select::{ErrorKind, FileError, Requirement};
+use sift_select::{ErrorKind, FileError, Requirement, WouldBlock};
 
 use crate::access::login::Denied;
 use crate::access::protect::{Protected, Refusal};
 use crate::access::transport::Transport;
-use crate::blocking::Panicked;
+use crate::blocking::{GivesUp, Panicked};
 
 /// A fault that the client gets instead of an answer.
 #[derive(Debug, thiserror::Error)]
@@ -172,6 +172,18 @@ impl Fault {
     }
 }
 
+impl From<WouldBlock> for Fault {
+    fn from(would_block: WouldBlock) -> Self {
+        Self::Select(would_block.into())
+    }
+}
+
+impl GivesUp for Fault {
+    fn would_block(&self) -> bool {
+        matches!(self, Self::Select(error) if error.kind() == ErrorKind::WouldBlock)
+    }
+}
+
 impl From<FileError> for Fault {
     fn from(error: FileError) -> Self {
         Self::Select(error.into())
@@ -241,6 +253,8 @@ fn select_status(kind: ErrorKind) -> Status {
         ErrorKind::FileChanged => Status::FileChanged,
         ErrorKind::Io | ErrorKind::KeyMissing => Status::FileUnreadable,
         ErrorKind::Cancelled => Status::Cancelled,
+        // it is done again and never sent
+        ErrorKind::WouldBlock => Status::Internal,
         _ => Status::Internal,
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use sift_select::{IndexFolder, ParquetKeys, Plan, ScanOptions, Select, Source, Value};
+use sift_select::{IndexFolder, ParquetKeys, Plan, ScanOptions, Select, Source, Value, Waiting};
 
 use crate::access::grant::Caller;
 use crate::access::protect::Protection;
@@ -73,13 +73,15 @@ impl LocalQuery {
         };
         let catalogue = catalogue.with_indexes(indexes);
         let caller = Caller::unrestricted(transport);
-        let planned = catalogue.plan(&name, &select, parameters, &caller)?;
-        Ok(Self::of(planned.plan, options))
+        let planned = catalogue.plan(&name, &select, parameters, &caller, Waiting::Allowed)?;
+        Ok(Self::of(planned.plan, options)?)
     }
 
-    fn of(plan: Plan, options: ScanOptions) -> Self {
+    fn of(plan: Plan, options: ScanOptions) -> Result<Self, Fault> {
         let schema = Arc::clone(plan.schema());
-        Self { schema, batches: Batches::begin(plan, options, Arc::new(AtomicU64::new(0))) }
+        let run = Arc::new(AtomicU64::new(0));
+        let batches = Batches::begin(plan, options, run, Waiting::Allowed)?;
+        Ok(Self { schema, batches })
     }
 
     /// Returns the columns of the answer.

@@ -14,9 +14,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
-use sift_select::{Morsel, Outcome, Plan, Scan, ScanOptions, Statistics, Step, briefly};
+use sift_select::{Morsel, Outcome, Plan, Scan, ScanOptions, Statistics, Step, Waiting, briefly};
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::blocking::GivesUp;
 use crate::fault::Fault;
 use crate::pool;
 
@@ -46,22 +47,30 @@ struct Outcomes {
 struct Panicked;
 
 impl Batches {
-    /// Starts the scan of `plan`. Blocks on the file system. `run` counts the morsels that ran.
-    pub(crate) fn begin(plan: Plan, options: ScanOptions, run: Arc<AtomicU64>) -> Self {
+    /// Starts the scan of `plan`, and runs its first morsels here if it is brief. `run` counts the
+    /// morsels that ran.
+    ///
+    /// # Errors
+    /// `WouldBlock` if it may not wait, and would have to.
+    pub(crate) fn begin(
+        plan: Plan,
+        options: ScanOptions,
+        run: Arc<AtomicU64>,
+        waiting: Waiting,
+    ) -> Result<Self, Fault> {
         let mut batches = Self::new(plan.clone(), options.clone(), Arc::clone(&run));
-        if !batches.scan.is_brief() {
-            return batches;
+        let ahead = match batches.scan.is_brief() {
+            true => briefly(BRIEF_TIME, || batches.run_alone(waiting)),
+            // a scan that could not wait for its access path ends at once
+            false if waiting == Waiting::Refused => Some(batches.step()),
+            false => return Ok(batches),
+        };
+        match ahead {
+            Some(Err(fault)) if fault.would_block() => return Err(fault),
+            Some(step) => batches.ahead = Some(step),
+            None => batches = Self::new(plan, options, run),
         }
-        match briefly(BRIEF_TIME, || batches.run_alone()) {
-            Some(step) => {
-                batches.ahead = Some(step);
-                batches
-            }
-            None => {
-                drop(batches);
-                Self::new(plan, options, run)
-            }
-        }
+        Ok(batches)
     }
 
     fn new(plan: Plan, options: ScanOptions, run: Arc<AtomicU64>) -> Self {
@@ -71,12 +80,12 @@ impl Batches {
     }
 
     /// Runs morsels on this thread until there is a batch or the end.
-    fn run_alone(&mut self) -> Result<Step, Fault> {
+    fn run_alone(&mut self, waiting: Waiting) -> Result<Step, Fault> {
         loop {
             match self.step()? {
                 Step::Run(morsel) => {
                     self.run.fetch_add(1, Ordering::Relaxed);
-                    guarded(|| self.scan.accept(morsel.run()))?;
+                    guarded(|| self.scan.accept(morsel.run_with(waiting)))?;
                 }
                 step => return Ok(step),
             }

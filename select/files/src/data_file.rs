@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 
@@ -18,7 +17,7 @@ use crate::{Error, ErrorKind, Result, csv, descriptor, fixed, ipc, json, parquet
 /// An opened file, its descriptor and its schema.
 #[derive(Debug)]
 pub struct DataFile {
-    file: Arc<RawFile>,
+    file: RawFile,
     pub(crate) compression: Option<Compression>,
     /// Whether there is anything behind a header.
     has_records: bool,
@@ -69,7 +68,7 @@ impl DataFile {
         // one that grows all the time would be waited for in vain
         let look = if append_only { Look::new(&file) } else { Look::settled(&file) };
         let look = look.map_err(|error| Error::io(name, error))?;
-        let file = Arc::new(RawFile::new(name, file, look));
+        let file = RawFile::new(name, file, look);
         let bytes = file.bytes();
         let text = Text { file: &file, compression: compression_of(name, &descriptor) };
         let first_bytes = |bytes_max| text.first_bytes(bytes_max);
@@ -142,7 +141,7 @@ impl DataFile {
             Layout::Fixed(_) | Layout::Parquet(_) | Layout::Arrow(_) => self.schema.clone(),
         };
         Self {
-            file: Arc::clone(&self.file),
+            file: self.file.clone(),
             schema,
             layout,
             keys: Vec::new(),
@@ -188,7 +187,7 @@ impl DataFile {
     }
 
     /// Returns the file as it lies.
-    pub fn raw(&self) -> &Arc<RawFile> {
+    pub fn raw(&self) -> &RawFile {
         &self.file
     }
 
@@ -242,7 +241,7 @@ impl DataFile {
         let mut last = [0];
         match &self.layout {
             Layout::Fixed(layout) => end.is_multiple_of(layout.stride as u64),
-            _ => end > 0 && self.read(&mut last, end - 1).is_ok() && last == *b"\n",
+            _ => end > 0 && self.file.read(&mut last, end - 1).is_ok() && last == *b"\n",
         }
     }
 
@@ -333,29 +332,11 @@ impl DataFile {
         }
         Ok(())
     }
-
-    /// The bytes in a compressed file, from `start` on.
-    ///
-    /// # Errors
-    /// `Io`
-    pub(crate) fn stream(&self, compression: Compression, start: u64) -> Result<Stream> {
-        let mut stream = Stream::new(Arc::clone(&self.file), compression)?;
-        stream.skip(start);
-        Ok(stream)
-    }
-
-    /// Fills `buffer` with the file's bytes from `at`.
-    ///
-    /// # Errors
-    /// `FileChanged` when the file ends before; `Io`.
-    pub fn read(&self, buffer: &mut [u8], at: u64) -> Result<()> {
-        self.file.read(buffer, at)
-    }
 }
 
 /// The bytes of a text file, compressed or not.
 struct Text<'a> {
-    file: &'a Arc<RawFile>,
+    file: &'a RawFile,
     compression: Option<Compression>,
 }
 
@@ -369,7 +350,7 @@ impl Text<'_> {
             self.file.read(&mut bytes, 0)?;
             return Ok(bytes);
         };
-        let mut stream = Stream::new(Arc::clone(self.file), compression)?;
+        let mut stream = Stream::new(self.file.clone(), compression)?;
         let mut bytes = vec![0; bytes_max];
         let (used, end) = stream.read(&mut bytes);
         bytes.truncate(used);

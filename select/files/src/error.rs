@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::io::waiting::WouldBlock;
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -36,6 +38,9 @@ pub enum ErrorKind {
     Io,
     /// The work is not wanted any more: a [`Cancel`](crate::cancel::Cancel) was raised.
     Cancelled,
+    /// The work would have to wait for a disk, and may not: see
+    /// [`Waiting`](crate::io::waiting::Waiting).
+    WouldBlock,
 }
 
 impl Error {
@@ -58,6 +63,12 @@ impl Error {
     /// Returns the text, and the error of the operating system if there is one.
     pub fn into_parts(self) -> (String, Option<std::io::Error>) {
         (self.0.message, self.0.source)
+    }
+}
+
+impl From<WouldBlock> for Error {
+    fn from(_would_block: WouldBlock) -> Self {
+        Self::new(ErrorKind::WouldBlock, "would have to wait")
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::block::Block;
 use crate::data_file::DataFile;
 use crate::io::extent::{Extent, Gathered, Sweep};
+use crate::io::waiting::Waiting;
 use crate::{Result, csv, json};
 use file::FileFeed;
 
@@ -136,7 +137,7 @@ impl Feed {
 
     /// Takes the next turn: reads its piece and gives its blocks to `each`, in the file's order,
     /// until that breaks; `None` when none is left. Callable from many threads at once.
-    pub fn next(&self, each: &mut Each<'_>) -> Option<Turn> {
+    pub fn next(&self, waiting: Waiting, each: &mut Each<'_>) -> Option<Turn> {
         let first = self.current.load(Ordering::Acquire);
         for (place, sweep) in self.sweeps.iter().enumerate().skip(first) {
             let SweepFeed { file, feed } = sweep;
@@ -144,7 +145,7 @@ impl Feed {
             let start = *self.starts[place].get()?;
             let mut each =
                 |turn, block: &Block<'_>| each(Place { turn: start + turn, file: *file }, block);
-            let turn = feed.next(&mut each);
+            let turn = feed.next(waiting, &mut each);
             self.settle(place);
             if let Some(turn) = turn {
                 let (number, origin) = (start + turn.number, feed.origin(turn.number, *file));

@@ -82,13 +82,13 @@ impl Layout {
     pub(crate) fn blocks(
         &self,
         number: u64,
-        file: &Arc<RawFile>,
+        file: &RawFile,
         bytes: &mut u64,
         each: &mut dyn FnMut(Block<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
         let batch = usize::try_from(number).ok().and_then(|number| self.batches.get(number));
         let Some(batch) = batch else { return Ok(()) };
-        let input = Arc::new(Input::new(Arc::clone(file)));
+        let input = Arc::new(Input::new(file.clone()));
         let columns = RefCell::new(vec![None; self.columns.len()]);
         let mut start = 0;
         while start < batch.records {

@@ -12,7 +12,6 @@ use super::like::Like;
 use super::regular::Regular;
 use crate::sql::syntax::PatternLanguage;
 use sift_files::cancel::Stopped;
-use sift_files::io::waiting::may_wait;
 
 /// Most repetitions that `{n}` asks for, as in PostgreSQL.
 const REPETITIONS_MAX: u32 = 255;
@@ -27,6 +26,11 @@ pub(crate) enum Pattern {
 }
 
 impl Pattern {
+    /// Returns whether compiling a pattern of this language may take milliseconds.
+    pub(crate) fn takes_long(language: PatternLanguage) -> bool {
+        !matches!(language, PatternLanguage::Like | PatternLanguage::ILike)
+    }
+
     /// Compiles a pattern.
     ///
     /// # Errors
@@ -38,11 +42,6 @@ impl Pattern {
     ) -> Result<Self, String> {
         let dangling =
             || format!("the {language} pattern '{pattern}' ends in its escape character");
-        // compiling a regular expression may take milliseconds
-        let is_regex = !matches!(language, PatternLanguage::Like | PatternLanguage::ILike);
-        if is_regex && !may_wait() {
-            return Err("a regular expression is not compiled where that may take too long".into());
-        }
         match language {
             PatternLanguage::Like => {
                 Like::new(pattern, escape, |c| c).map(Self::Like).ok_or_else(dangling)

@@ -30,6 +30,7 @@ use keys::Keys;
 use merge::{Faults, Source};
 use run::{Run, Spilled};
 use sift_files::cancel::spend;
+use sift_files::io::waiting::Waiting;
 
 pub(crate) use merge::{Merge, MergeError};
 pub use run::SpillDirectory;
@@ -163,8 +164,9 @@ impl Sorter {
     /// Adds rows: the plan's items and their positions.
     ///
     /// # Errors
-    /// `LimitExceeded` where they outgrow memory and may not be written; `Io`.
-    pub(crate) fn push(&self, batch: RecordBatch) -> Result<()> {
+    /// `LimitExceeded` if they outgrow memory and may not be written; `WouldBlock` if they would be
+    /// written and that may not be waited for; `Io`.
+    pub(crate) fn push(&self, batch: RecordBatch, waiting: Waiting) -> Result<()> {
         let batch = [batch];
         {
             let _sorting = self.compacting.read().unwrap_or_else(PoisonError::into_inner);
@@ -172,7 +174,7 @@ impl Sorter {
             if buffer.add(&batch).is_ok() {
                 let full = self.is_full(&buffer).then(|| buffer.take());
                 drop(buffer);
-                return full.map_or(Ok(()), |full| self.compact(full));
+                return full.map_or(Ok(()), |full| self.compact(full, waiting));
             }
         }
         // alone, since others may hold memory that they are about to give back
@@ -184,7 +186,7 @@ impl Sorter {
         let mut full = buffer.take();
         drop(buffer);
         full.push(&batch);
-        self.compact(full)
+        self.compact(full, waiting)
     }
 
     /// Tells that a row has no values but those of its keys, and why. To be called before it is
@@ -206,7 +208,7 @@ impl Sorter {
     ///
     /// # Errors
     /// As [`push`](Self::push).
-    pub(crate) fn merge(&self, offset: u64) -> Result<Merge> {
+    pub(crate) fn merge(&self, offset: u64, waiting: Waiting) -> Result<Merge> {
         let buffer = self.buffer().take();
         let sorted = self.sort(&buffer.batches)?;
         let sorted = sorted.batches().map_err(|problem| self.computation(&problem))?;
@@ -214,7 +216,7 @@ impl Sorter {
             std::mem::take(&mut *lock(&self.runs)).into_iter().flatten().collect();
         while runs.len() > RUNS_MAX {
             let rest = runs.split_off(RUNS_MAX);
-            let merged = self.merge_runs(runs)?;
+            let merged = self.merge_runs(runs, waiting)?;
             runs = rest;
             runs.push(merged);
         }
@@ -245,7 +247,7 @@ impl Sorter {
 
     /// Sorts a full buffer and keeps what is left of it: in memory if it is little or there is no
     /// other place, else as a run.
-    fn compact(&self, full: Buffer) -> Result<()> {
+    fn compact(&self, full: Buffer, waiting: Waiting) -> Result<()> {
         let Buffer { batches, rows, bytes, reservation } = full;
         let sorted = self.sort(&batches)?;
         let Some(spill) = &self.spill else {
@@ -257,11 +259,12 @@ impl Sorter {
         if is_little && self.keep(&sorted, reservation)?.is_ok() {
             return Ok(());
         }
+        waiting.check()?;
         let mut run = Spilled::new(spill, &self.order.schema)?;
         for rows in sorted.chunks(run::batch_rows(row_bytes, self.memory.bytes_max())) {
             run.write(&sorted.batch(rows).map_err(|problem| self.computation(&problem))?)?;
         }
-        self.add_run(run.finish()?, 0)
+        self.add_run(run.finish()?, 0, waiting)
     }
 
     /// Puts sorted rows into the buffer again, if there is memory for them. What they were sorted
@@ -304,7 +307,7 @@ impl Sorter {
         Sorted::new(&self.keys, &self.order, batches).map_err(|problem| self.computation(&problem))
     }
 
-    fn add_run(&self, run: Run, level: usize) -> Result<()> {
+    fn add_run(&self, run: Run, level: usize, waiting: Waiting) -> Result<()> {
         let full = {
             let mut levels = lock(&self.runs);
             if levels.len() <= level {
@@ -316,12 +319,12 @@ impl Sorter {
             }
             std::mem::take(&mut levels[level])
         };
-        let merged = self.merge_runs(full)?;
-        self.add_run(merged, level + 1)
+        let merged = self.merge_runs(full, waiting)?;
+        self.add_run(merged, level + 1, waiting)
     }
 
     /// Makes one run of many.
-    fn merge_runs(&self, runs: Vec<Run>) -> Result<Run> {
+    fn merge_runs(&self, runs: Vec<Run>, waiting: Waiting) -> Result<Run> {
         let Some(spill) = &self.spill else {
             return Err(Error::new(ErrorKind::LimitExceeded, "there is no folder for sorted runs"));
         };
@@ -329,6 +332,7 @@ impl Sorter {
         let reservation = Reservation::new(Arc::clone(&self.memory));
         let mut merge =
             Merge::new(Arc::clone(&self.order), sources, Faults::default(), reservation)?;
+        waiting.check()?;
         let mut spilled = Spilled::new(spill, &self.order.schema)?;
         while let Some(batch) = merge.next().map_err(MergeError::without_rows)? {
             spilled.write(&batch)?;

@@ -15,6 +15,7 @@ use crate::{Error, ErrorKind, Result};
 use sift_files::block::Block;
 use sift_files::data_file::DataFile;
 use sift_files::feed::Feed;
+use sift_files::io::waiting::Waiting;
 use sift_files::record::{RecordFault, Rows};
 use sift_files::statistics::ColumnStatistics;
 
@@ -146,7 +147,7 @@ fn zones(
     let work = || {
         loop {
             let (mut zones, mut fault) = (Vec::new(), None);
-            let turn = feed.next(&mut |_, block| {
+            let turn = feed.next(Waiting::Allowed, &mut |_, block| {
                 add_zones(block, columns, zone_bytes, &mut zones);
                 fault = block.fault().cloned();
                 if fault.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -6,6 +6,7 @@
 //! without reading another. Columns are ordered as by ORDER BY: NULL is above all values.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,8 +18,7 @@ use arrow::row::{RowConverter, Rows, SortField};
 use super::store;
 use crate::expr::numeric;
 use sift_files::io::extent::Extent;
-use sift_files::io::waiting;
-use sift_files::io::waiting::may_wait;
+use sift_files::io::waiting::{Waiting, WouldBlock, read_exact_at};
 use sift_files::key_spec::{KeyColumn, KeySpec, is_ordered};
 
 /// The longest encoding of a record's columns. Records with a longer one have no key.
@@ -92,9 +92,20 @@ pub(crate) enum End {
     Tail,
 }
 
-/// A page cannot be read, or is damaged, or there are too many entries.
+/// The reason why entries of a key cannot be looked up.
 #[derive(Debug)]
-pub(crate) struct Unusable;
+pub(crate) enum LookupError {
+    /// A page cannot be read, or is damaged, or there are too many entries.
+    Unusable,
+    /// The work may not wait, and would have to.
+    WouldBlock,
+}
+
+impl From<WouldBlock> for LookupError {
+    fn from(_would_block: WouldBlock) -> Self {
+        Self::WouldBlock
+    }
+}
 
 impl Entry {
     pub(crate) fn extent(&self) -> Extent {
@@ -150,7 +161,8 @@ impl Key {
         count: u64,
         columns: usize,
         entries_max: u64,
-    ) -> Result<Option<Vec<Entry>>, Unusable> {
+        waiting: Waiting,
+    ) -> Result<Option<Vec<Entry>>, LookupError> {
         let wanted = usize::try_from(count).unwrap_or(usize::MAX);
         let mut found: Vec<Entry> = Vec::new();
         let mut last: Option<Vec<u8>> = None;
@@ -161,7 +173,7 @@ impl Key {
         };
         for page in pages {
             let mut entries = Vec::new();
-            self.read(page, range, &mut |key, record, bytes| {
+            self.read(page, range, waiting, &mut |key, record, bytes| {
                 entries.push(Entry { key: key.to_vec(), record, bytes });
             })?;
             if end == End::Tail {
@@ -176,12 +188,17 @@ impl Key {
                 }
                 found.push(entry);
                 let count = found.len() as u64;
-                if count > entries_max || (count > AT_ONCE_MAX && !may_wait()) {
+                if count > entries_max {
                     return Ok(None);
+                }
+                if count > AT_ONCE_MAX {
+                    waiting.check()?;
                 }
                 if found.len() == wanted {
                     last = Some(
-                        self.encoder.leading(&found[wanted - 1].key, columns).ok_or(Unusable)?,
+                        self.encoder
+                            .leading(&found[wanted - 1].key, columns)
+                            .ok_or(LookupError::Unusable)?,
                     );
                 }
             }
@@ -208,17 +225,24 @@ impl Key {
         &self,
         page: &Page,
         range: &KeyRange,
+        waiting: Waiting,
         each: &mut EachEntry<'_>,
-    ) -> Result<(), Unusable> {
+    ) -> Result<(), LookupError> {
         let Range { start, end } = page.bytes;
-        let mut bytes = vec![0; usize::try_from(end - start).map_err(|_too_long| Unusable)?];
+        let mut bytes =
+            vec![0; usize::try_from(end - start).map_err(|_too_long| LookupError::Unusable)?];
         let at = self.file.start + start;
-        waiting::read_exact_at(&self.file.file, &mut bytes, at).map_err(|_io| Unusable)?;
+        read_exact_at(&self.file.file, &mut bytes, at, waiting).map_err(|error| {
+            match error.kind() {
+                ErrorKind::WouldBlock => LookupError::WouldBlock,
+                _ => LookupError::Unusable,
+            }
+        })?;
         if store::checksum(&bytes) != page.checksum {
-            return Err(Unusable);
+            return Err(LookupError::Unusable);
         }
         let entries = store::decode_page(&bytes, range, each);
-        if entries == Some(page.entries) { Ok(()) } else { Err(Unusable) }
+        if entries == Some(page.entries) { Ok(()) } else { Err(LookupError::Unusable) }
     }
 }
 
@@ -274,14 +298,15 @@ impl Entries<'_> {
     pub(crate) fn read(
         &self,
         extents_max: usize,
+        waiting: Waiting,
         extents: &mut Vec<Extent>,
-    ) -> Result<(), Unusable> {
+    ) -> Result<(), LookupError> {
         for page in self.pages {
-            self.key.read(page, self.range, &mut |_, record, bytes| {
+            self.key.read(page, self.range, waiting, &mut |_, record, bytes| {
                 extents.push(Extent { first_record: record, records: Some(1), bytes });
             })?;
             if extents.len() > extents_max {
-                return Err(Unusable);
+                return Err(LookupError::Unusable);
             }
         }
         Ok(())

@@ -17,6 +17,7 @@ use crate::{Error, ErrorKind, Result};
 use sift_files::block::Block;
 use sift_files::data_file::DataFile;
 use sift_files::feed::Feed;
+use sift_files::io::waiting::Waiting;
 use sift_files::key_spec::{KeyColumn, KeySpec};
 use sift_files::record::Rows;
 
@@ -83,9 +84,9 @@ fn sorted(
     let work = || {
         loop {
             let mut failure = None;
-            let turn = feed.next(&mut |_, block| {
+            let turn = feed.next(Waiting::Allowed, &mut |_, block| {
                 let pushed = rows(file, spec, &columns, index, &order, block)
-                    .and_then(|batch| sorter.push(batch));
+                    .and_then(|batch| sorter.push(batch, Waiting::Allowed));
                 match pushed {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(error) => {
@@ -106,7 +107,7 @@ fn sorted(
     let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
     match failures.into_iter().min_by_key(|(turn, _)| *turn) {
         Some((_, error)) => Err(error),
-        None => sorter.merge(0),
+        None => sorter.merge(0, Waiting::Allowed),
     }
 }
 

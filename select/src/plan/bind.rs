@@ -12,6 +12,7 @@ mod operators;
 use arrow::datatypes::{DataType, Field};
 
 use crate::alike::alike;
+use crate::expr::pattern::Pattern;
 use crate::expr::{Expr, ExprKind, Item, functions};
 use crate::gather::aggregate::Aggregate;
 use crate::sql::syntax;
@@ -21,6 +22,7 @@ use crate::{Error, ErrorKind, Result};
 use coerce::{coerce, fold, literal, unify};
 use operators::{arithmetic, between, compare, in_list, matching, negate, plus};
 use sift_files::cancel::spend;
+use sift_files::io::waiting::Waiting;
 use sift_files::{nesting, types};
 
 /// The columns that names can mean, with their indices in the source.
@@ -46,6 +48,7 @@ pub(crate) struct Binder<'a> {
     /// Names that may qualify a column.
     qualifiers: Vec<&'a Name>,
     parameters: &'a [Value],
+    waiting: Waiting,
     /// True for each parameter that the text has used.
     used: Vec<bool>,
     /// The expressions that the Select groups by.
@@ -70,9 +73,11 @@ impl<'a> Binder<'a> {
         columns: Columns<'a>,
         qualifiers: Vec<&'a Name>,
         parameters: &'a [Value],
+        waiting: Waiting,
     ) -> Self {
         let used = vec![false; parameters.len()];
-        Self { columns, qualifiers, parameters, used, keys: Vec::new(), aggregates: Vec::new() }
+        let (keys, aggregates) = (Vec::new(), Vec::new());
+        Self { columns, qualifiers, parameters, waiting, used, keys, aggregates }
     }
 
     /// Returns the number of the first parameter that no expression has used, from 1.
@@ -135,6 +140,9 @@ impl<'a> Binder<'a> {
                 negated_if(*negated, in_list(operand, list, at)?)
             }
             Syntax::Match { language, operand, pattern, escape, negated } => {
+                if Pattern::takes_long(*language) {
+                    self.waiting.check()?;
+                }
                 let operand = self.part(operand, scope)?;
                 let pattern = self.part(pattern, scope)?;
                 negated_if(*negated, matching(*language, operand, pattern, *escape, at)?)

@@ -23,6 +23,7 @@ use crate::sql::Select;
 use crate::value::{Value, scalar};
 use crate::{Error, ErrorKind, Result};
 use folders::{Folder, folders};
+use sift_files::io::waiting::Waiting;
 use sift_files::text::value;
 use sift_files::types;
 
@@ -88,7 +89,8 @@ impl FileSet {
         let schema = Arc::new(Schema::new(self.fields.clone()));
         let names_alone = Source::of_parts(&self.pattern, schema, Vec::new(), self.names.len());
         let view = View::from(Arc::new(names_alone));
-        let mut binder = Binder::new(view.bindable(), syntax.qualifiers(), parameters);
+        let mut binder =
+            Binder::new(view.bindable(), syntax.qualifiers(), parameters, Waiting::Allowed);
         // a term that does not bind is about the records; what is wrong with it is told later
         let terms: Vec<_> = where_terms(syntax)
             .iter()

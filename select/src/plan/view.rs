@@ -192,7 +192,7 @@ impl View {
     }
 
     fn bind(&self, filter: &Predicate) -> Result<RowFilter> {
-        let mut binder = Binder::new(self.bindable(), Vec::new(), &[]);
+        let mut binder = Binder::new(self.bindable(), Vec::new(), &[], self.source.waiting());
         let expr = binder.boolean(filter.syntax(), CLAUSE, Scope::Record(CLAUSE))?;
         let columns = expr.columns();
         if self.source.can_miss_keys() {

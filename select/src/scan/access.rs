@@ -20,14 +20,14 @@ use crate::source::Part;
 pub(crate) use keyed::Keyed;
 use sift_files::data_file::Layout;
 use sift_files::io::extent::Extent;
-use sift_files::io::waiting::may_wait;
+use sift_files::io::waiting::WouldBlock;
 use sift_files::parquet;
 use sift_files::statistics::{ColumnStatistics, PruningStatistics};
 
 /// Half of what zones are by default.
 const LITTLE_BYTES: u64 = 512 << 10;
 
-/// More zones are not looked through without asking for time.
+/// More zones are looked through only by work that may wait.
 const ZONES_AT_ONCE_MAX: usize = 16 << 10;
 
 /// What is read of the files of a plan, and what is not.
@@ -48,16 +48,19 @@ pub(crate) struct AccessPath {
 
 impl AccessPath {
     /// What a scan with these options reads.
-    pub(crate) fn new(plan: &Bound, options: &ScanOptions) -> Self {
+    ///
+    /// # Errors
+    /// `WouldBlock` if the plan may not wait for statistics or keys.
+    pub(crate) fn new(plan: &Bound, options: &ScanOptions) -> Result<Self, WouldBlock> {
         let morsel_bytes = plan.morsel_bytes(options.morsel_bytes);
         match options.pruning {
             true => Self::pruned(plan, morsel_bytes, options.apart_bytes),
-            false => Self::all(plan),
+            false => Ok(Self::all(plan)),
         }
     }
 
     /// All that there is.
-    fn all(plan: &Bound) -> Self {
+    pub(crate) fn all(plan: &Bound) -> Self {
         let parts = plan.source().parts.iter();
         Self {
             extents: parts.map(|part| vec![part.file.all()]).collect(),
@@ -72,11 +75,11 @@ impl AccessPath {
     /// What statistics leave. Where records have no fixed length, extents are of `morsel_bytes` at
     /// most if zones are: threads take them without waiting for one another. A run of records that
     /// is read apart costs as much as `apart_bytes` more of one that is not.
-    fn pruned(plan: &Bound, morsel_bytes: usize, apart_bytes: u64) -> Self {
+    fn pruned(plan: &Bound, morsel_bytes: usize, apart_bytes: u64) -> Result<Self, WouldBlock> {
         let all = Self::all(plan);
         let parts = &plan.source().parts;
         if !plan.view.has_all_records() || parts.iter().all(|part| !is_known(part)) {
-            return all;
+            return Ok(all);
         }
         let mut path = Self { extents: Vec::with_capacity(all.extents.len()), ..all };
         let mut offset = Offset::of(plan);
@@ -85,14 +88,13 @@ impl AccessPath {
                 Some(index) => {
                     let known = KnownPart { statistics: &**index, part };
                     let mut extents =
-                        path.indexed(plan, &known, &mut offset, morsel_bytes, apart_bytes);
+                        path.indexed(plan, &known, &mut offset, morsel_bytes, apart_bytes)?;
                     extents.extend(index.tail(&part.file));
                     extents
                 }
                 // filters and page indexes take their time
-                None if let Layout::Parquet(layout) = &part.file.layout
-                    && may_wait() =>
-                {
+                None if let Layout::Parquet(layout) = &part.file.layout => {
+                    plan.source().waiting().check()?;
                     offset.end();
                     path.claimed(plan, part, layout)
                 }
@@ -103,7 +105,7 @@ impl AccessPath {
             };
             path.extents.push(extents);
         }
-        path
+        Ok(path)
     }
 
     /// Records that are not read.
@@ -159,31 +161,31 @@ impl AccessPath {
         offset: &mut Offset,
         morsel_bytes: usize,
         apart_bytes: u64,
-    ) -> Vec<Extent> {
+    ) -> Result<Vec<Extent>, WouldBlock> {
         let little = LITTLE_BYTES.min(known.statistics.zone_bytes());
         // what the zones tell is not worth finding out where a key leaves less than one of them
-        let by_key = self.keyed(plan, known, little, apart_bytes);
+        let by_key = self.keyed(plan, known, little, apart_bytes)?;
         if let Some(extents) = by_key {
             offset.end();
-            return extents;
+            return Ok(extents);
         }
-        if known.statistics.zone_count() > ZONES_AT_ONCE_MAX && !may_wait() {
-            return Vec::new();
+        if known.statistics.zone_count() > ZONES_AT_ONCE_MAX {
+            plan.source().waiting().check()?;
         }
         let rulings = prune::rulings(&plan.conjuncts, known);
         let zones = known.statistics.zones().zip(&rulings).filter(|(_, ruling)| ruling.is_none());
         let bytes = zones.map(|((_, extent), _)| extent.byte_len()).sum();
         let by_key = match bytes > little {
-            true => self.keyed(plan, known, bytes, apart_bytes),
+            true => self.keyed(plan, known, bytes, apart_bytes)?,
             false => None,
         };
-        match by_key {
+        Ok(match by_key {
             Some(extents) => {
                 offset.end();
                 extents
             }
             None => self.zoned(plan, known, &rulings, offset, morsel_bytes),
-        }
+        })
     }
 
     /// What is left by a key, if that costs less than reading `bytes_max`.
@@ -193,10 +195,12 @@ impl AccessPath {
         known: &KnownPart<'_, Index>,
         bytes_max: u64,
         apart_bytes: u64,
-    ) -> Option<Vec<Extent>> {
-        let (keyed, extents) = Keyed::of(plan, known.statistics, known, bytes_max, apart_bytes)?;
-        self.keyed.push(keyed);
-        Some(extents)
+    ) -> Result<Option<Vec<Extent>>, WouldBlock> {
+        let found = Keyed::of(plan, known.statistics, known, bytes_max, apart_bytes)?;
+        Ok(found.map(|(keyed, extents)| {
+            self.keyed.push(keyed);
+            extents
+        }))
     }
 
     /// What is left by the zones of an index.

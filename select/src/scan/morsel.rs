@@ -27,6 +27,7 @@ use sift_files::block::Block;
 use sift_files::cancel;
 use sift_files::cancel::Cancel;
 use sift_files::feed::{Feed, Origin, Place};
+use sift_files::io::waiting::Waiting;
 
 /// Smaller batches are put together until they have so many records.
 pub(crate) const BATCH_RECORDS_MIN: usize = 4096;
@@ -97,13 +98,19 @@ impl Morsel {
     /// Reads, filters and projects, or finishes what was gathered. Never panics, never waits for a
     /// peer.
     pub fn run(self) -> Outcome {
+        self.run_with(Waiting::Allowed)
+    }
+
+    /// Does the same as [`run`](Self::run). Without the permission to wait, the scan ends with an
+    /// error of the kind `WouldBlock` if the morsel would have to.
+    pub fn run_with(self, waiting: Waiting) -> Outcome {
         let start = Instant::now();
         let Self { work, cancel } = self;
         cancel.during(|| {
             Outcome(match work {
-                Work::Read(read) => Done::Read(read.run(start)),
+                Work::Read(read) => Done::Read(read.run(start, waiting)),
                 Work::Finish(mut tail) => {
-                    let result = tail.next();
+                    let result = tail.next(waiting);
                     Done::Finish { tail, result, time: start.elapsed() }
                 }
             })
@@ -112,12 +119,12 @@ impl Morsel {
 }
 
 impl Read {
-    fn run(self, start: Instant) -> Piece {
+    fn run(self, start: Instant, waiting: Waiting) -> Piece {
         if cancel::look().is_err() {
             return Piece::default();
         }
-        let mut reader = Reader::new(self.plan.bound(), &self.gather);
-        let turn = self.feed.next(&mut |place, block| {
+        let mut reader = Reader::new(self.plan.bound(), &self.gather, waiting);
+        let turn = self.feed.next(waiting, &mut |place, block| {
             if cancel::look().is_err() {
                 return ControlFlow::Break(());
             }
@@ -174,6 +181,7 @@ impl From<Error> for Trouble {
 struct Reader<'p> {
     plan: &'p Bound,
     gather: &'p Gather,
+    waiting: Waiting,
     /// Taken with the first block.
     groups: Option<GroupTable>,
     piece: Piece,
@@ -184,11 +192,11 @@ struct Reader<'p> {
 }
 
 impl<'p> Reader<'p> {
-    fn new(plan: &'p Bound, gather: &'p Gather) -> Self {
+    fn new(plan: &'p Bound, gather: &'p Gather, waiting: Waiting) -> Self {
         let wanted = plan.limit.map(|limit| limit.saturating_add(plan.offset));
         let selected_max = wanted.filter(|_| plan.is_streamed()).unwrap_or(u64::MAX);
         let piece = Piece::default();
-        Self { plan, gather, groups: None, piece, records_before: 0, selected_max }
+        Self { plan, gather, waiting, groups: None, piece, records_before: 0, selected_max }
     }
 
     fn finish(self) -> Piece {
@@ -320,7 +328,7 @@ impl<'p> Reader<'p> {
         if !order.is_late() {
             selection.decode_for(&self.plan.rows)?;
             let batch = selection.sorted_rows(order, items, start)?;
-            return Ok(sorter.push(batch)?);
+            return Ok(sorter.push(batch, self.waiting)?);
         }
         selection.decode(&order.columns)?;
         let keys = selection.keys(order, items)?;
@@ -337,7 +345,7 @@ impl<'p> Reader<'p> {
             .decode_for(&self.plan.rows)
             .and_then(|()| selection.sorted_rows(order, items, start));
         if let Ok(batch) = whole {
-            return Ok(sorter.push(batch)?);
+            return Ok(sorter.push(batch, self.waiting)?);
         }
         for row in 0..selection.rows {
             let mut one = selection.only(row);
@@ -353,7 +361,7 @@ impl<'p> Reader<'p> {
                     one.row_without_values(order, &keys, start)?
                 }
             };
-            sorter.push(batch)?;
+            sorter.push(batch, self.waiting)?;
         }
         Ok(())
     }

@@ -18,10 +18,10 @@ use crate::plan::view::View;
 use crate::source::view_cache::ViewKey;
 use crate::source::{Part, Source};
 use sift_files::block::Block;
-use sift_files::cancel::{Stopped, check_wanted};
+use sift_files::cancel::check_wanted;
 use sift_files::data_file::{DataFile, Layout};
 use sift_files::feed::Feed;
-use sift_files::io::waiting::may_wait;
+use sift_files::io::waiting::Waiting;
 use sift_files::text::RECORDS_MAX;
 use sift_files::{csv, json};
 
@@ -78,9 +78,7 @@ fn shown_file(view: &View, part: &Part) -> Result<Arc<DataFile>> {
     if let Some(shown) = part.views.get(&key) {
         return Ok(shown);
     }
-    if !may_wait() {
-        return Err(Stopped.into());
-    }
+    view.source().waiting().check()?;
     let shown = sampled(view, part)?;
     part.views.insert(key, Arc::clone(&shown));
     Ok(shown)
@@ -98,7 +96,7 @@ fn sampled(view: &View, part: &Part) -> Result<Arc<DataFile>> {
     };
     let mut records = 0;
     while records < RECORDS_MAX
-        && let Some(turn) = feed.next(&mut |_, block| {
+        && let Some(turn) = feed.next(Waiting::Allowed, &mut |_, block| {
             let mut shown = Selection::new(block, &part.constants, columns);
             if let Some(filter) = filter {
                 shown.show(filter);

@@ -20,6 +20,7 @@ use crate::plan::Plan;
 use crate::{Error, Result};
 use sift_files::cancel::spend;
 use sift_files::feed::Origin;
+use sift_files::io::waiting::Waiting;
 
 /// What the morsels of a scan gather.
 #[derive(Debug)]
@@ -83,20 +84,20 @@ impl Tail {
     /// # Errors
     /// `Computation`, `LimitExceeded`, `Io`, and `Record` for a row of the answer that has no
     /// values.
-    pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>> {
+    pub(crate) fn next(&mut self, waiting: Waiting) -> Result<Option<RecordBatch>> {
         loop {
             spend(SORTED_ROWS_MAX)?;
             self.stage = match std::mem::replace(&mut self.stage, Stage::Done) {
                 Stage::Gathered => match self.groups()? {
                     Some(groups) => Stage::Groups(Box::new(groups)),
-                    None => self.sorted()?,
+                    None => self.sorted(waiting)?,
                 },
-                Stage::Groups(groups) if groups.done == groups.count => self.sorted()?,
+                Stage::Groups(groups) if groups.done == groups.count => self.sorted(waiting)?,
                 Stage::Groups(mut groups) => {
                     let rows = groups.next(&self.plan).map_err(|problem| self.error(&problem))?;
                     self.stage = Stage::Groups(groups);
                     match &self.gather.sorter {
-                        Some(sorter) => sorter.push(rows)?,
+                        Some(sorter) => sorter.push(rows, waiting)?,
                         None if rows.num_rows() > 0 => return self.visible(&rows).map(Some),
                         None => {}
                     }
@@ -143,9 +144,9 @@ impl Tail {
         }
     }
 
-    fn sorted(&self) -> Result<Stage> {
+    fn sorted(&self, waiting: Waiting) -> Result<Stage> {
         let Some(sorter) = &self.gather.sorter else { return Ok(Stage::Done) };
-        Ok(Stage::Sorted(Box::new(sorter.merge(self.plan.bound().offset)?)))
+        Ok(Stage::Sorted(Box::new(sorter.merge(self.plan.bound().offset, waiting)?)))
     }
 
     /// A batch of all items as one of the answer.

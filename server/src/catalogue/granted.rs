@@ -20,8 +20,12 @@ pub(super) fn granted(caller: &Caller, file: &FileName) -> Result<Arc<Grant>, Fa
 /// reason may quote the other parts, so it goes to the log.
 pub(super) fn withheld(grant: &Grant, name: &FileName, fault: Fault) -> Fault {
     match fault {
-        // nobody waits for cancelled work
-        Fault::Select(error) if error.kind() == ErrorKind::Cancelled => Fault::Select(error),
+        // nobody waits for cancelled work, and work that would block is done again
+        Fault::Select(error)
+            if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::WouldBlock) =>
+        {
+            Fault::Select(error)
+        }
         Fault::Select(_) | Fault::Descriptor(..) | Fault::Withheld { .. } if !grant.is_whole() => {
             let (file, reason) = (name.as_str(), fault.to_string());
             tracing::error!(file, reason, "a file does not open under a grant");

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use rustix::fs::FileType;
 use sift_proto::frame::CONTROL_BYTES_MAX;
 use sift_proto::message::{FileEntry, FileList};
-use sift_select::{Requirement, check_wanted, has_encrypted_footer, may_wait};
+use sift_select::{Requirement, check_wanted, has_encrypted_footer};
 use tracing::warn;
 
 use super::entry::{Entry, Found};
@@ -143,9 +143,6 @@ impl Catalogue {
         pattern: &str,
         caller: &Caller,
     ) -> Result<Vec<(FileName, Arc<Grant>)>, Fault> {
-        if !may_wait() {
-            return Err(Fault::Internal("folders are not read where nothing may wait"));
-        }
         let mut names = Vec::new();
         let max = self.limits.list_files_max.get();
         self.walk(pattern, caller, Unread::Refuse, &mut |file| {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use sift_select::{FileSet, Plan, Select, Source, Value, View, check_wanted};
+use sift_select::{FileSet, Plan, Select, Source, Value, View, Waiting, check_wanted};
 
 use super::entry::Entry;
 use super::granted::{granted, withheld};
@@ -24,18 +24,21 @@ pub(crate) struct Planned {
 
 impl Catalogue {
     /// Binds `select` to the file with the name `from`, or to the files that match it as a pattern.
+    /// Without the permission to wait, only a cached file can be bound to.
     pub(crate) fn plan(
         &self,
         from: &str,
         select: &Select,
         parameters: &[Value],
         caller: &Caller,
+        waiting: Waiting,
     ) -> Result<Planned, Fault> {
         match from {
             pattern if NamePattern::is_one(pattern) => {
+                waiting.check()?;
                 self.plan_of_files(pattern, select, parameters, caller)
             }
-            name => self.plan_of_file(&FileName::parse(name)?, select, parameters, caller),
+            name => self.plan_of_file(&FileName::parse(name)?, select, parameters, caller, waiting),
         }
     }
 
@@ -45,9 +48,14 @@ impl Catalogue {
         select: &Select,
         parameters: &[Value],
         caller: &Caller,
+        waiting: Waiting,
     ) -> Result<Planned, Fault> {
         let transport = caller.transport;
-        let (source, protected, grant) = self.asked(name, select, caller)?;
+        let (source, protected, grant) = self.asked(name, select, caller, waiting)?;
+        let source = match waiting {
+            Waiting::Allowed => source,
+            Waiting::Refused => Arc::new(source.with_waiting(waiting)),
+        };
         let withheld = |error: sift_select::Error| withheld(&grant, name, error.into());
         let view = grant.view(source).map_err(withheld)?;
         let files = std::slice::from_ref(&protected);
@@ -86,7 +94,7 @@ impl Catalogue {
             return Err(Fault::TooMany { what: "files of a pattern", max });
         }
 
-        let open = |name: &FileName| match self.asked(name, select, caller)? {
+        let open = |name: &FileName| match self.asked(name, select, caller, Waiting::Allowed)? {
             (source, protected, by) if by.is_same(grant) => Ok((source, protected)),
             // a link has changed since the folder was read
             _ => Err(Fault::Renamed(name.to_string())),
@@ -135,6 +143,7 @@ impl Catalogue {
         name: &FileName,
         select: &Select,
         caller: &Caller,
+        waiting: Waiting,
     ) -> Result<(Arc<Source>, Protected, Arc<Grant>), Fault> {
         let transport = caller.transport;
         // the check is made three times: by the text, so that no file is opened in vain; with the
@@ -146,6 +155,7 @@ impl Catalogue {
                 (permitted(&cached.source, cached.protected.clone(), transport), grant)
             }
             None => while_renamed(|| {
+                waiting.check()?;
                 let entry = self.entry(name, caller)?;
                 let grant = Arc::clone(&entry.grant);
                 entry.protected.check_mentions(select, &grant, transport)?;

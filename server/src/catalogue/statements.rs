@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sift_select::{Select, may_wait};
+use sift_select::{Select, Waiting};
 
 use super::cache::Cache;
 use crate::fault::Fault;
@@ -26,14 +26,12 @@ impl Statements {
     /// Parses a text, or returns its cached Select.
     ///
     /// # Errors
-    /// The errors of [`Select::parse`].
-    pub(crate) fn parsed(&self, sql: &str) -> Result<Arc<Select>, Fault> {
+    /// The errors of [`Select::parse`]; `WouldBlock` without the time for it.
+    pub(crate) fn parsed(&self, sql: &str, waiting: Waiting) -> Result<Arc<Select>, Fault> {
         if let Some(select) = self.0.find(sql, &()) {
             return Ok(select);
         }
-        if !may_wait() {
-            return Err(Fault::Internal("a text is not parsed where that may take too long"));
-        }
+        waiting.check()?;
         let select = Arc::new(Select::parse(sql)?);
         if sql.len() <= TEXT_BYTES_MAX {
             self.0.keep(sql, (), Arc::clone(&select));

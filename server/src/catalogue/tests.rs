@@ -1,9 +1,10 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 
-use sift_select::{Select, at_once};
+use sift_select::{Select, Waiting};
 
 use super::*;
+use crate::blocking::GivesUp;
 
 fn plain() -> Caller {
     Caller::unrestricted(Transport::Plain)
@@ -18,9 +19,10 @@ fn nothing_is_looked_for_at_once() {
     let caller = Caller::unrestricted(Transport::Local);
     let select = Select::parse("SELECT a FROM t").unwrap();
     for from in ["a.csv", "*.csv", "*.none"] {
-        assert!(at_once(|| catalogue.plan(from, &select, &[], &caller)).is_none(), "{from}");
+        let fault = catalogue.plan(from, &select, &[], &caller, Waiting::Refused).unwrap_err();
+        assert!(fault.would_block(), "{from}: {fault}");
     }
-    catalogue.plan("*.csv", &select, &[], &caller).unwrap();
+    catalogue.plan("*.csv", &select, &[], &caller, Waiting::Allowed).unwrap();
 }
 
 #[test]

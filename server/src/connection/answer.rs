@@ -13,7 +13,7 @@ use sift_proto::message::{
     self, ChannelReport, ChannelRequest, DescribeRequest, ExplainRequest, Explanation,
     FetchRequest, Finished, ListRequest, SelectRequest,
 };
-use sift_select::{Plan, ScanOptions, explain};
+use sift_select::{Plan, ScanOptions, Waiting, explain};
 use tokio::io::AsyncWrite;
 
 use super::account::{RequestAccount, micros};
@@ -92,7 +92,8 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     async fn select(&mut self, request: SelectRequest) -> Result<(), Stop> {
         let scan = self.scan();
-        let then = move |planned: Planned| (scan(planned.plan.clone()), planned);
+        let then =
+            move |planned: Planned, waiting| Ok((scan(planned.plan.clone(), waiting)?, planned));
         let planned = self.plan(request.sql, request.parameters, then).await?;
         let (batches, Planned { plan, disclosure }) = planned;
         self.batches = Some(batches);
@@ -146,7 +147,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         &mut self,
         sql: String,
         values: Vec<message::Value>,
-        then: impl Fn(Planned) -> T + Send + 'static,
+        then: impl Fn(Planned, Waiting) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         let max = self.shared.limits.sql_bytes_max.get() as usize;
         if sql.len() > max {
@@ -161,11 +162,11 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let cancel = self.time_limit.cancel().clone();
         let file = Arc::new(OnceLock::new());
         let named = Arc::clone(&file);
-        let planned = self.shared.jobs.run(length, move || {
+        let planned = self.shared.jobs.run(length, move |waiting| {
             cancel.during(|| {
-                let select = statements.parsed(&sql)?;
+                let select = statements.parsed(&sql, waiting)?;
                 let file = named.get_or_init(|| select.from().to_owned());
-                catalogue.plan(file, &select, &parameters, &caller).map(&then)
+                then(catalogue.plan(file, &select, &parameters, &caller, waiting)?, waiting)
             })
         });
         let planned = self.time_limit.within(self.interrupt.or(planned)).await;
@@ -178,10 +179,10 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     }
 
     /// Returns a function that starts the scan of a plan. It may read an index.
-    fn scan(&self) -> impl Fn(Plan) -> Batches + Send + 'static {
+    fn scan(&self) -> impl Fn(Plan, Waiting) -> Result<Batches, Fault> + Send + 'static {
         let options = self.shared.scan_options(self.time_limit.cancel());
         let morsels = self.shared.activity.morsels();
-        move |plan| Batches::begin(plan, options.clone(), Arc::clone(&morsels))
+        move |plan, waiting| Batches::begin(plan, options.clone(), Arc::clone(&morsels), waiting)
     }
 
     async fn fetch(&mut self, request: FetchRequest) -> Result<(), Stop> {
@@ -216,14 +217,14 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     async fn explain(&mut self, request: ExplainRequest) -> Result<(), Stop> {
         let scan = request.analyze.then(|| self.scan());
-        let then = move |planned: Planned| {
-            let text = explain(&planned.plan, &ScanOptions::default());
+        let then = move |planned: Planned, waiting| {
+            let text = explain(&planned.plan, &ScanOptions::default())?;
             let started = Instant::now();
-            (text, scan.as_ref().map(|scan| (started, scan(planned.plan.clone()))), planned)
+            let batches = scan.as_ref().map(|scan| scan(planned.plan.clone(), waiting));
+            Ok((text, batches.transpose()?.map(|batches| (started, batches)), planned))
         };
         let planned = self.plan(request.sql, request.parameters, then).await?;
-        let (text, scan, planned) = planned;
-        let mut text = text.map_err(Fault::from)?;
+        let (mut text, scan, planned) = planned;
         if let Some((started, batches)) = scan {
             self.batches = Some(batches);
             text += &self.analyze(&planned, started).await?;

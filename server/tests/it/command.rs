@@ -60,7 +60,10 @@ fn mistakes_end_with_two_and_one_line_that_says_what() {
         (&["serve", "--data", &data, "--plain"], "nobody can log in on a plain port"),
         (&["serve", "--data", &data, "--cert", &nowhere, "--no-secure"], "name it: `default_user`"),
         (&["serve", "--data", &data, "--cert", &nowhere, "--default-user", "a"], "--no-secure"),
-        (&["serve", "--data", &data, "--plain", "--no-secure", "--default-user", "a b"], "is not a name"),
+        (
+            &["serve", "--data", &data, "--plain", "--no-secure", "--default-user", "a b"],
+            "is not a name",
+        ),
         (&["serve", "--data", &data, "--cert", &nowhere, "--users", &nowhere], "users"),
         (
             &["serve", "--data", &data, "--cert", &nowhere, "--no-secure", "--default-user", "a"],

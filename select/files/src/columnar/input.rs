@@ -2,7 +2,7 @@
 //! wrong that is no fault of a record.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use crate::io::raw_file::RawFile;
 use crate::{Error, ErrorKind};
@@ -14,14 +14,14 @@ const HELD_BYTES_MAX: u64 = 512 << 20;
 /// A file, and what was read of it.
 #[derive(Debug)]
 pub(crate) struct Input {
-    pub(crate) file: Arc<RawFile>,
+    pub(crate) file: RawFile,
     bytes: AtomicU64,
     held: AtomicU64,
     failure: Mutex<Option<Error>>,
 }
 
 impl Input {
-    pub(crate) fn new(file: Arc<RawFile>) -> Self {
+    pub(crate) fn new(file: RawFile) -> Self {
         Self { file, bytes: AtomicU64::new(0), held: AtomicU64::new(0), failure: Mutex::new(None) }
     }
 

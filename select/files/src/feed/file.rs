@@ -10,8 +10,10 @@ use super::{Buffer, Buffers, Origin, Turn, lock, stream};
 use crate::block::Block;
 use crate::data_file::{DataFile, Layout};
 use crate::fixed::PADDING_BYTES;
-use crate::io::compressed::Compression;
+use crate::io::compressed::{Compression, Stream};
 use crate::io::extent::{Extent, Gathered, Sweep};
+use crate::io::raw_file::RawFile;
+use crate::io::waiting::Waiting;
 use crate::record::Piece;
 use crate::{Result, csv, fixed, ipc, json, parquet};
 
@@ -156,29 +158,30 @@ impl FileFeed {
     /// Takes the next turn: reads its piece and gives its number and its blocks to `each`, in the
     /// file's order, until that breaks; `None` when none is left. Callable from many threads at
     /// once.
-    pub(super) fn next(&self, each: &mut EachOfFile<'_>) -> Option<Turn> {
+    pub(super) fn next(&self, waiting: Waiting, each: &mut EachOfFile<'_>) -> Option<Turn> {
+        let raw = &self.file.raw().with_waiting(waiting);
         let mut buffer = lock(&self.buffers.0).pop().unwrap_or_default();
         let turn = match (&self.file.layout, &self.order) {
             (Layout::Fixed(layout), Order::Numbered(next)) => {
                 self.numbered(next).map(|mut turn| {
-                    turn.result = self.fixed(layout, &mut turn, &mut buffer.bytes, each);
+                    turn.result = self.fixed(raw, layout, &mut turn, &mut buffer.bytes, each);
                     turn
                 })
             }
             (Layout::Json(layout), Order::Numbered(next)) => self.numbered(next).map(|mut turn| {
-                turn.result = self.json(layout, &mut turn, &mut buffer, each);
+                turn.result = self.json(raw, layout, &mut turn, &mut buffer, each);
                 turn
             }),
             (Layout::Csv(layout), Order::Csv(InOrder { claimed, cursor })) => {
                 (claimed.fetch_add(1, Ordering::Relaxed) < self.turns)
-                    .then(|| self.csv(layout, lock(cursor), &mut buffer, each))
+                    .then(|| self.csv(raw, layout, lock(cursor), &mut buffer, each))
             }
             (Layout::Arrow(layout), Order::Numbered(next)) => {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 (number < self.turns).then(|| {
                     let mut turn = Turn::new(number);
                     let each = &mut |block: ipc::Block<'_>| each(number, &Block::Arrow(block));
-                    turn.result = layout.blocks(number, self.file.raw(), &mut turn.bytes, each);
+                    turn.result = layout.blocks(number, raw, &mut turn.bytes, each);
                     turn
                 })
             }
@@ -188,7 +191,7 @@ impl FileFeed {
                     let mut turn = Turn::new(number);
                     let each =
                         &mut |block: parquet::Block<'_>| each(number, &Block::Parquet(block));
-                    turn.result = records.blocks(layout, self.file.raw(), &mut turn.bytes, each);
+                    turn.result = records.blocks(layout, raw, &mut turn.bytes, each);
                     turn
                 })
             }
@@ -196,7 +199,8 @@ impl FileFeed {
                 if let Some(gathered) =
                     gathered.get(usize::try_from(turn.number).unwrap_or(usize::MAX))
                 {
-                    turn.result = self.gathered(layout, gathered, &mut turn, &mut buffer, each);
+                    turn.result =
+                        self.gathered(raw, layout, gathered, &mut turn, &mut buffer, each);
                 }
                 turn
             }),
@@ -220,7 +224,11 @@ impl FileFeed {
         each: &mut EachOfFile<'_>,
     ) -> Option<Turn> {
         let morsel = usize::try_from(self.morsel).unwrap_or(usize::MAX);
-        let open = |start| self.file.stream(compression, start);
+        let open = |start| {
+            let mut stream = Stream::new(self.file.raw().clone(), compression)?;
+            stream.skip(start);
+            Ok(stream)
+        };
         let Buffer { bytes, csv, json } = buffer;
         let mut flow = ControlFlow::Continue(());
         let mut turn = match layout {
@@ -263,6 +271,7 @@ impl FileFeed {
     /// from 0.
     fn gathered(
         &self,
+        raw: &RawFile,
         layout: &Layout,
         gathered: &Gathered,
         turn: &mut Turn,
@@ -275,7 +284,7 @@ impl FileFeed {
         let mut at = 0;
         for extent in gathered.extents() {
             let end = at + usize::try_from(extent.byte_len()).unwrap_or(usize::MAX);
-            self.file.read(&mut bytes[at..end], extent.bytes.start)?;
+            raw.read(&mut bytes[at..end], extent.bytes.start)?;
             at = end;
         }
         turn.bytes = gathered.len();
@@ -305,6 +314,7 @@ impl FileFeed {
     /// Records are as long as one another, so a turn knows its place by its number.
     fn fixed(
         &self,
+        raw: &RawFile,
         layout: &fixed::Layout,
         turn: &mut Turn,
         buffer: &mut Vec<u8>,
@@ -319,7 +329,7 @@ impl FileFeed {
         buffer.resize(bytes_of(start) + PADDING_BYTES, 0);
         while start < end {
             let bytes = bytes_of(start);
-            self.file.read(&mut buffer[..bytes], start)?;
+            raw.read(&mut buffer[..bytes], start)?;
             turn.bytes += bytes as u64;
             let block = fixed::Block::new(layout, &buffer[..bytes + PADDING_BYTES], start);
             if each(turn.number, &Block::Fixed(block)).is_break() {
@@ -333,6 +343,7 @@ impl FileFeed {
     /// The records of a turn are those that start in its bytes.
     fn json(
         &self,
+        raw: &RawFile,
         layout: &json::Layout,
         turn: &mut Turn,
         buffer: &mut Buffer,
@@ -342,7 +353,7 @@ impl FileFeed {
         let start = first + turn.number * self.morsel;
         let range = start..end.min(start + self.morsel);
         turn.bytes = range.end - range.start;
-        let read = |bytes: &mut [u8], at| self.file.read(bytes, at);
+        let read = |bytes: &mut [u8], at| raw.read(bytes, at);
         let Buffer { bytes, json: scratch, .. } = buffer;
         let (start, piece) = json::take(bytes, range, first, end, read)?;
         let each = &mut |block: json::Block<'_>| each(turn.number, &Block::Json(block));
@@ -354,6 +365,7 @@ impl FileFeed {
     /// held while it is read; the records are taken apart without it.
     fn csv(
         &self,
+        raw: &RawFile,
         layout: &csv::Layout,
         mut cursor: MutexGuard<'_, csv::Cursor>,
         buffer: &mut Buffer,
@@ -368,7 +380,7 @@ impl FileFeed {
         let start = self.bytes.start + turn.number * self.morsel;
         let range = start..end.min(start + self.morsel);
         turn.bytes = range.end - range.start;
-        let read = |bytes: &mut [u8]| self.file.read(bytes, start);
+        let read = |bytes: &mut [u8]| raw.read(bytes, start);
         let piece = cursor.take(&mut buffer.bytes, range, end, read);
         drop(cursor);
         match piece {

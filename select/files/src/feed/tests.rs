@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Decimal128Type, Int64Type, TimeUnit, TimestampM
 use super::*;
 use crate::ErrorKind;
 use crate::descriptor::Descriptor;
+use crate::io::waiting::Waiting;
 use crate::parquet::ParquetKeys;
 use crate::record::Rows;
 
@@ -62,7 +63,7 @@ fn take_turns(feed: &Feed) -> Vec<(u64, u64, Vec<i64>)> {
     let mut turns = Vec::new();
     loop {
         let mut values = Vec::new();
-        let turn = feed.next(&mut |_, block| {
+        let turn = feed.next(Waiting::Allowed, &mut |_, block| {
             assert_eq!(block.fault(), None);
             let arrays = block.decode(&[0], Rows::All).unwrap();
             values.extend_from_slice(arrays[0].as_primitive::<Int64Type>().values());
@@ -168,7 +169,7 @@ fn a_file_that_is_cut_while_it_is_read() {
         assert_eq!(numbers(&source, 100).0, [1, 2]);
         File::options().write(true).open(&file.path).unwrap().set_len(3).unwrap();
         let turn = Feed::new(&[Arc::clone(&source)], 100)
-            .next(&mut |_, _| panic!("a block of what is gone"));
+            .next(Waiting::Allowed, &mut |_, _| panic!("a block of what is gone"));
         let error = turn.unwrap().result.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::FileChanged);
         assert_eq!(error.to_string(), format!("{}: was truncated while it was read", file.name));
@@ -204,20 +205,24 @@ fn types_by_the_first_records() {
     assert_eq!(source.schema.field(9).name(), "column10");
     assert_eq!(source.storage(1), "text, field 2, decimal(18,2) by the first records");
     let mut rows = 0;
-    let turn = Feed::new(&[Arc::clone(&source)], 1 << 20).next(&mut |_, block| {
-        let columns: Vec<usize> = (0..11).collect();
-        let batch = RecordBatch::try_new(
-            Arc::new(source.schema.clone()),
-            block.decode(&columns, Rows::All).unwrap(),
-        );
-        let batch = batch.unwrap();
-        rows += batch.num_rows();
-        assert_eq!(batch.column(1).as_primitive::<Decimal128Type>().values()[..], [150, -225]);
-        assert_eq!(batch.column(4).as_primitive::<TimestampMicrosecondType>().value(1), -750_000);
-        assert_eq!(batch.column(8).null_count(), 2);
-        assert_eq!(batch.column(9).as_string::<i32>().value(1), "");
-        ControlFlow::Continue(())
-    });
+    let turn =
+        Feed::new(&[Arc::clone(&source)], 1 << 20).next(Waiting::Allowed, &mut |_, block| {
+            let columns: Vec<usize> = (0..11).collect();
+            let batch = RecordBatch::try_new(
+                Arc::new(source.schema.clone()),
+                block.decode(&columns, Rows::All).unwrap(),
+            );
+            let batch = batch.unwrap();
+            rows += batch.num_rows();
+            assert_eq!(batch.column(1).as_primitive::<Decimal128Type>().values()[..], [150, -225]);
+            assert_eq!(
+                batch.column(4).as_primitive::<TimestampMicrosecondType>().value(1),
+                -750_000
+            );
+            assert_eq!(batch.column(8).null_count(), 2);
+            assert_eq!(batch.column(9).as_string::<i32>().value(1), "");
+            ControlFlow::Continue(())
+        });
     assert_eq!((turn.unwrap().bytes, rows), (source.identity().bytes - 21, 2));
 }
 
@@ -226,10 +231,11 @@ fn a_value_that_does_not_fit_its_type_is_told_with_the_remedy() {
     let complaint = |file: &Temporary, descriptor: &str| {
         let source = file.open(descriptor).unwrap();
         let mut found = None;
-        let turn = Feed::new(&[Arc::clone(&source)], 1 << 26).next(&mut |_, block| {
-            found = block.decode(&[0], Rows::All).err();
-            if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
+        let turn =
+            Feed::new(&[Arc::clone(&source)], 1 << 26).next(Waiting::Allowed, &mut |_, block| {
+                found = block.decode(&[0], Rows::All).err();
+                if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
         turn.unwrap().result.unwrap();
         (found.as_ref().unwrap().record, found.unwrap().to_error("t.csv", 0).to_string())
     };

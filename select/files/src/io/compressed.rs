@@ -47,7 +47,7 @@ impl Compression {
 
 /// The bytes in a compressed file.
 pub(crate) struct Stream {
-    file: Arc<RawFile>,
+    file: RawFile,
     decoder: Box<dyn Read + Send>,
     /// Where the decoder is in the file.
     position: Arc<AtomicU64>,
@@ -65,9 +65,9 @@ impl Stream {
     ///
     /// # Errors
     /// `Io` when there is no memory for a decoder.
-    pub(crate) fn new(file: Arc<RawFile>, compression: Compression) -> Result<Self> {
+    pub(crate) fn new(file: RawFile, compression: Compression) -> Result<Self> {
         let position = Arc::new(AtomicU64::new(0));
-        let bytes = FileBytes { file: Arc::clone(&file), position: Arc::clone(&position) };
+        let bytes = FileBytes { file: file.clone(), position: Arc::clone(&position) };
         let decoder = decoder(BufReader::with_capacity(READ_BYTES, bytes), compression);
         Ok(Self {
             decoder: decoder.map_err(|error| Error::io(file.name(), error))?,
@@ -176,7 +176,7 @@ fn decoder(
 
 /// The bytes of a file as it was when it was opened.
 struct FileBytes {
-    file: Arc<RawFile>,
+    file: RawFile,
     position: Arc<AtomicU64>,
 }
 

@@ -26,8 +26,6 @@ use std::time::Duration;
 use rustix::fs::{SeekFrom, fstatfs, seek, tell};
 use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 
-use super::waiting::may_wait;
-
 /// The identity of a file: equal as long as the file is the one that was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -95,7 +93,7 @@ impl Look {
         let mut look = Self::new(file)?;
         let mut waited = Duration::ZERO;
         for _ in 1..LOOKS_MAX {
-            let Some(rest) = look.rest().filter(|_| waited < WAIT_MAX && may_wait()) else { break };
+            let Some(rest) = look.rest().filter(|_| waited < WAIT_MAX) else { break };
             wait(rest);
             waited += rest;
             look = Self::new(file)?;
@@ -199,7 +197,7 @@ impl Look {
 /// Waits for the end of a write that has begun, however long it takes: finding data in a file takes
 /// the lock that the writer holds, on the file systems that are [`LOCKED`].
 fn wait_for_writer(file: &File) {
-    if !is_one_of(file, &LOCKED) || !may_wait() {
+    if !is_one_of(file, &LOCKED) {
         return;
     }
     if let Ok(at) = tell(file) {

@@ -20,6 +20,7 @@ use super::encryption::{Coverage, Encryption, Fault, open_columns, open_footer};
 use super::keys::ParquetKeys;
 use super::thrift::{Kind, Reader};
 use crate::io::raw_file::{RawFile, read};
+use crate::io::waiting::Waiting;
 use crate::{Error, ErrorKind, Result};
 
 /// The length of the metadata and the magic.
@@ -52,7 +53,9 @@ pub fn has_encrypted_footer(name: &str, file: &File, bytes: u64) -> Result<bool>
     let mut magic = [0; 4];
     match bytes.checked_sub(magic.len() as u64) {
         None => Ok(false),
-        Some(start) => read(name, file, &mut magic, start).map(|()| magic == *ENCRYPTED),
+        Some(start) => {
+            read(name, file, &mut magic, start, Waiting::Allowed).map(|()| magic == *ENCRYPTED)
+        }
     }
 }
 

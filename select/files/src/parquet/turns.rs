@@ -88,11 +88,11 @@ impl Turn {
     pub(crate) fn blocks(
         &self,
         layout: &Layout,
-        file: &Arc<RawFile>,
+        file: &RawFile,
         bytes: &mut u64,
         each: &mut dyn FnMut(Block<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
-        let input = Arc::new(Input::new(Arc::clone(file)));
+        let input = Arc::new(Input::new(file.clone()));
         let mut vacant = Vec::new();
         vacant.resize_with(layout.columns.len(), || None);
         let columns = RefCell::new(vacant);

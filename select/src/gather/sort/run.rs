@@ -19,7 +19,6 @@ use arrow::ipc::writer::StreamWriter;
 use super::merge::Source;
 use super::{RUNS_MAX, SORTED_ROWS_MAX};
 use crate::{Error, ErrorKind, Result};
-use sift_files::io::waiting::may_wait;
 
 const BUFFER_BYTES: usize = 64 << 10;
 
@@ -112,9 +111,6 @@ impl Drop for Taken {
 
 impl Spilled {
     pub(super) fn new(directory: &Arc<SpillDirectory>, schema: &Schema) -> Result<Self> {
-        if !may_wait() {
-            return Err(directory.error(&io::ErrorKind::WouldBlock.into()));
-        }
         let file =
             tempfile::tempfile_in(&directory.path).map_err(|error| directory.error(&error))?;
         let file = BufWriter::with_capacity(BUFFER_BYTES, file);

@@ -8,10 +8,10 @@
 use super::search::Search;
 use crate::expr::ExprKind;
 use crate::gather::sort_order::SortOrder;
-use crate::index::{AT_ONCE_MAX, End, Entries, Entry, Index, Key, KeyRange};
+use crate::index::{AT_ONCE_MAX, End, Entries, Entry, Index, Key, KeyRange, LookupError};
 use crate::plan::{Bound, Conjunct};
 use sift_files::io::extent::Extent;
-use sift_files::io::waiting::may_wait;
+use sift_files::io::waiting::WouldBlock;
 use sift_files::statistics::PruningStatistics;
 
 /// Places of records that are looked up at most: 10 MB of them.
@@ -43,17 +43,17 @@ impl Keyed {
         statistics: &dyn PruningStatistics,
         bytes_max: u64,
         apart_bytes: u64,
-    ) -> Option<(Self, Vec<Extent>)> {
+    ) -> Result<Option<(Self, Vec<Extent>)>, WouldBlock> {
         let sound = sound_conjuncts(plan, statistics);
         let (mut best, mut bytes_max) = (None, bytes_max);
         for key in index.keys() {
             let request = Request { plan, key, sound, bytes_max, apart_bytes };
-            if let Some((keyed, extents, bytes)) = request.keyed(index.record_count()) {
+            if let Some((keyed, extents, bytes)) = request.keyed(index.record_count())? {
                 best = Some((keyed, extents));
                 bytes_max = bytes;
             }
         }
-        best
+        Ok(best)
     }
 }
 
@@ -80,15 +80,16 @@ struct Request<'a> {
 
 impl Request<'_> {
     /// What of `records` the key leaves to be read, and the bytes that it costs.
-    fn keyed(&self, records: u64) -> Option<(Keyed, Vec<Extent>, u64)> {
+    fn keyed(&self, records: u64) -> Result<Option<(Keyed, Vec<Extent>, u64)>, WouldBlock> {
         let search = Search::of(&self.plan.conjuncts[..self.sound], self.key);
-        let top = self.top(&search);
+        let top = self.top(&search)?;
         let ordered = top.is_some();
         let places = match top {
-            Some(places) => places,
+            Some(places) => Some(places),
             None if search.head || search.tail => self.places(&search.ranges)?,
-            None => return None,
+            None => None,
         };
+        let Some(places) = places else { return Ok(None) };
         let extents = joined(places);
         let cost = |extent: &Extent| extent.byte_len().saturating_add(self.apart_bytes);
         let cost = extents.iter().map(cost).fold(0, u64::saturating_add);
@@ -100,7 +101,7 @@ impl Request<'_> {
             tail: search.tail,
             ordered,
         };
-        (cost < self.bytes_max).then_some((keyed, extents, cost))
+        Ok((cost < self.bytes_max).then_some((keyed, extents, cost)))
     }
 
     /// Records that it pays to read at most, if each were apart.
@@ -109,25 +110,42 @@ impl Request<'_> {
     }
 
     /// Where the records of some ranges are.
-    fn places(&self, ranges: &[KeyRange]) -> Option<Vec<Extent>> {
+    fn places(&self, ranges: &[KeyRange]) -> Result<Option<Vec<Extent>>, WouldBlock> {
         // a page more at either end, of which hardly any may be wanted
         let slack = 1024 * ranges.len() as u64;
         let entries: Vec<_> = ranges.iter().map(|range| self.key.entries(range)).collect();
         let most: u64 = entries.iter().map(Entries::count_max).sum();
-        let is_long = most > AT_ONCE_MAX && !may_wait();
-        if is_long || most > self.places_max().saturating_add(slack) {
-            return None;
+        if most > self.places_max().saturating_add(slack) {
+            return Ok(None);
+        }
+        let waiting = self.plan.source().waiting();
+        if most > AT_ONCE_MAX {
+            waiting.check()?;
         }
         let mut places = Vec::new();
         for entries in entries {
-            entries.read(PLACES_MAX, &mut places).ok()?;
+            if usable(entries.read(PLACES_MAX, waiting, &mut places))?.is_none() {
+                return Ok(None);
+            }
         }
-        Some(places)
+        Ok(Some(places))
     }
 
     /// Where the records are that may be in the answer, where the first of an order are wanted that is
     /// that of the key.
-    fn top(&self, search: &Search) -> Option<Vec<Extent>> {
+    fn top(&self, search: &Search) -> Result<Option<Vec<Extent>>, WouldBlock> {
+        let Some((range, end, columns, wanted)) = self.top_request(search) else {
+            return Ok(None);
+        };
+        let waiting = self.plan.source().waiting();
+        let top = self.key.top(range, end, wanted, columns, self.places_max(), waiting);
+        let top = usable(top)?.flatten();
+        Ok(top.map(|entries| entries.iter().map(Entry::extent).collect()))
+    }
+
+    /// The range of the key, its end, the number of its columns, and the number of records, if the
+    /// first records of an order are wanted that is that of the key.
+    fn top_request<'s>(&self, search: &'s Search) -> Option<(&'s KeyRange, End, usize, u64)> {
         let order = self.plan.rows.order.as_ref().filter(|order| order.is_late())?;
         let [range] = search.ranges.as_slice() else { return None };
         if self.plan.rows.grouping.is_some()
@@ -137,9 +155,7 @@ impl Request<'_> {
             return None;
         }
         let (end, columns) = self.end(order, search.pinned)?;
-        let wanted = order.rows_max?;
-        let top = self.key.top(range, end, wanted, columns, self.places_max()).ok()?;
-        Some(top?.iter().map(Entry::extent).collect())
+        Some((range, end, columns, order.rows_max?))
     }
 
     /// At which end of the key the order begins, and how many of its columns it is of, where the
@@ -164,6 +180,15 @@ impl Request<'_> {
             }
         }
         Some((end?, pinned + order.keys.len()))
+    }
+}
+
+/// Takes a key that is damaged as none.
+fn usable<T>(looked_up: Result<T, LookupError>) -> Result<Option<T>, WouldBlock> {
+    match looked_up {
+        Ok(found) => Ok(Some(found)),
+        Err(LookupError::Unusable) => Ok(None),
+        Err(LookupError::WouldBlock) => Err(WouldBlock),
     }
 }
 
