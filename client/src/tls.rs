@@ -135,7 +135,7 @@ impl Asked {
         if alpn != Some(sift_proto::ALPN) {
             return Err(Reason::NotSift("it did not agree to the protocol sift/1".to_owned()));
         }
-        let parsed = server_certificate.and_then(Certificate::parse);
+        let parsed = server_certificate.and_then(|der| Certificate::parse(der).ok());
         let peer_names = parsed.map(|certificate| certificate.names()).unwrap_or_default();
         let peer_names = peer_names.iter().map(ToString::to_string).collect();
         // a channel that the level permits has at least this level

@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 use rustls_pki_types::CertificateRevocationListDer;
 use rustls_pki_types::pem::{self, PemObject};
 
-use crate::der::{BIT_STRING, ENUMERATED, GENERALIZED_TIME, INTEGER, Reader, SEQUENCE, UTC_TIME};
+use crate::der::{
+    BIT_STRING, DerError, ENUMERATED, GENERALIZED_TIME, INTEGER, Reader, SEQUENCE, UTC_TIME,
+};
 use crate::identity::IdentityError;
 use crate::x509::{Name, context, extensions, name, time};
 
@@ -48,37 +50,41 @@ pub fn lists(text: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, 
 }
 
 impl RevocationList {
-    /// Reads a list; `None` if `der` is not exactly one complete list.
-    pub fn parse(der: &[u8]) -> Option<Self> {
-        let mut list = Reader::only(der, SEQUENCE)?;
+    /// Reads a list. `der` must be exactly one.
+    ///
+    /// # Errors
+    /// The place at which it is not a list, and the reason.
+    pub fn parse(der: &[u8]) -> Result<Self, DerError> {
+        let mut list = Reader::new(der).only(SEQUENCE)?.contents();
         let mut reader = list.open(SEQUENCE)?;
         let _signature_algorithm = list.expect(SEQUENCE)?;
         let _signature = list.expect(BIT_STRING)?;
+        list.end()?;
 
-        let _version = reader.optional(INTEGER);
+        let _version = reader.optional(INTEGER)?;
         let _signature_algorithm = reader.expect(SEQUENCE)?;
         let issuer = name(&mut reader)?;
         let this_update = time(&mut reader)?;
         let has_next = reader.peek().is_some_and(|tag| matches!(tag, UTC_TIME | GENERALIZED_TIME));
         let next_update = if has_next { Some(time(&mut reader)?) } else { None };
         let mut revoked = Vec::new();
-        if let Some(entries) = reader.optional(SEQUENCE) {
-            let mut entries = Reader::new(entries.value);
+        if let Some(entries) = reader.optional(SEQUENCE)? {
+            let mut entries = entries.contents();
             while !entries.is_empty() {
                 revoked.push(entry(entries.open(SEQUENCE)?)?);
             }
         }
         let mut number = None;
-        if let Some(wrapped) = reader.optional(context(0, true)) {
-            for extension in extensions(Reader::only(wrapped.value, SEQUENCE)?) {
+        if let Some(wrapped) = reader.optional(context(0, true))? {
+            for extension in extensions(wrapped.contents().only(SEQUENCE)?.contents()) {
                 // id-ce-cRLNumber
                 if let ([0x55, 0x1d, 20], value) = extension? {
-                    number = Some(Reader::only_element(value, INTEGER)?.to_vec());
+                    number = Some(value.contents().only(INTEGER)?.value.to_vec());
                 }
             }
         }
-        let whole = list.is_empty() && reader.is_empty();
-        whole.then_some(Self { issuer, this_update, next_update, number, revoked })
+        reader.end()?;
+        Ok(Self { issuer, this_update, next_update, number, revoked })
     }
 
     /// Returns whether the list contains a serial number (the contents of an INTEGER).
@@ -87,20 +93,24 @@ impl RevocationList {
     }
 }
 
-fn entry(mut entry: Reader<'_>) -> Option<Revoked> {
+fn entry(mut entry: Reader<'_>) -> Result<Revoked, DerError> {
     let serial = entry.expect(INTEGER)?.value.to_vec();
     let time = time(&mut entry)?;
     let mut reason = None;
-    if let Some(sequence) = entry.optional(SEQUENCE) {
-        for extension in extensions(Reader::new(sequence.value)) {
+    if let Some(sequence) = entry.optional(SEQUENCE)? {
+        for extension in extensions(sequence.contents()) {
             // id-ce-cRLReasons
             if let ([0x55, 0x1d, 21], value) = extension? {
-                let [number] = *Reader::only_element(value, ENUMERATED)? else { return None };
+                let element = value.contents().only(ENUMERATED)?;
+                let [number] = *element.value else {
+                    return Err(element.error("a reason of one byte expected"));
+                };
                 reason = Some(number);
             }
         }
     }
-    entry.is_empty().then_some(Revoked { serial, time, reason })
+    entry.end()?;
+    Ok(Revoked { serial, time, reason })
 }
 
 #[cfg(test)]
@@ -152,7 +162,7 @@ mod tests {
     fn no_part_and_no_changed_byte_is_a_panic() {
         let der = sample(&[&[1, 2]]);
         for end in 0..der.len() {
-            assert!(RevocationList::parse(&der[..end]).is_none());
+            assert!(RevocationList::parse(&der[..end]).is_err());
         }
         for at in 0..der.len() {
             for value in [0, 0x1f, 0x30, 0x80, 0x84, 0xff] {

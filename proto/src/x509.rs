@@ -9,8 +9,9 @@ use std::net::IpAddr;
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::der::{
-    BIT_STRING, BOOLEAN, GENERALIZED_TIME, IA5_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING,
-    PRINTABLE_STRING, Reader, SEQUENCE, SET, UTC_TIME, UTF8_STRING,
+    BIT_STRING, BOOLEAN, DerError, Element, GENERALIZED_TIME, IA5_STRING, INTEGER,
+    OBJECT_IDENTIFIER, OCTET_STRING, PRINTABLE_STRING, Reader, SEQUENCE, SET, UTC_TIME,
+    UTF8_STRING,
 };
 use crate::owner::{NameKind, OwnerName};
 
@@ -77,14 +78,18 @@ pub struct Attribute {
 }
 
 impl Certificate {
-    /// `None` where `der` is not one whole certificate.
-    pub fn parse(der: &[u8]) -> Option<Self> {
-        let mut certificate = Reader::only(der, SEQUENCE)?;
+    /// Reads a certificate. `der` must be exactly one.
+    ///
+    /// # Errors
+    /// The place at which it is not a certificate, and the reason.
+    pub fn parse(der: &[u8]) -> Result<Self, DerError> {
+        let mut certificate = Reader::new(der).only(SEQUENCE)?.contents();
         let mut reader = certificate.open(SEQUENCE)?;
         let _signature_algorithm = certificate.expect(SEQUENCE)?;
         let _signature = certificate.expect(BIT_STRING)?;
+        certificate.end()?;
 
-        let _version = reader.optional(context(0, true));
+        let _version = reader.optional(context(0, true))?;
         let serial = reader.expect(INTEGER)?.value.to_vec();
         let _signature_algorithm = reader.expect(SEQUENCE)?;
         let issuer = name(&mut reader)?;
@@ -100,18 +105,19 @@ impl Certificate {
             not_before,
             not_after,
             public_key: public_key.whole.to_vec(),
-            key_kind: key_kind(Reader::new(public_key.value))?,
+            key_kind: key_kind(public_key.contents())?,
             alternative_names: None,
             authority: false,
             purposes: Vec::new(),
             key_identifier: None,
         };
-        let _issuer_id = reader.optional(context(1, false));
-        let _subject_id = reader.optional(context(2, false));
-        if let Some(extensions) = reader.optional(context(3, true)) {
-            parsed.read_extensions(Reader::only(extensions.value, SEQUENCE)?)?;
+        let _issuer_id = reader.optional(context(1, false))?;
+        let _subject_id = reader.optional(context(2, false))?;
+        if let Some(extensions) = reader.optional(context(3, true))? {
+            parsed.read_extensions(extensions.contents().only(SEQUENCE)?.contents())?;
         }
-        (certificate.is_empty() && reader.is_empty()).then_some(parsed)
+        reader.end()?;
+        Ok(parsed)
     }
 
     /// Returns the names that identify its owner, each once. They are the DNS names, mail
@@ -153,33 +159,32 @@ impl Certificate {
         Some(OwnerName { kind: NameKind::Common, text })
     }
 
-    fn read_extensions(&mut self, list: Reader<'_>) -> Option<()> {
+    fn read_extensions(&mut self, list: Reader<'_>) -> Result<(), DerError> {
         for extension in extensions(list) {
-            let (kind, value) = extension?;
+            let (kind, extension) = extension?;
+            let mut value = extension.contents();
             // the last byte of id-ce, 2.5.29
             match kind {
                 [0x55, 0x1d, 14] => {
-                    let identifier = Reader::new(value).expect(OCTET_STRING)?.value;
-                    self.key_identifier = Some(identifier.to_vec());
+                    self.key_identifier = Some(value.expect(OCTET_STRING)?.value.to_vec());
                 }
                 [0x55, 0x1d, 17] => {
                     let names = alternative_names(value)?;
                     // RFC 5280 forbids a second extension, and programs would disagree about which
                     // of them counts
                     if self.alternative_names.replace(names).is_some() {
-                        return None;
+                        return Err(extension.error("one extension for alternative names expected"));
                     }
                 }
                 [0x55, 0x1d, 19] => {
-                    let mut constraints = Reader::only(value, SEQUENCE)?;
-                    self.authority =
-                        constraints.optional(BOOLEAN).is_some_and(|flag| flag.value != [0]);
+                    let flag = value.only(SEQUENCE)?.contents().optional(BOOLEAN);
+                    self.authority = matches!(flag, Ok(Some(flag)) if flag.value != [0]);
                 }
                 [0x55, 0x1d, 37] => self.purposes = purposes(value)?,
                 _ => {}
             }
         }
-        Some(())
+        Ok(())
     }
 }
 
@@ -196,9 +201,10 @@ impl AlternativeName {
     }
 }
 
-/// Returns the object identifier and the contents of each extension. A final `None` item means that
-/// the rest is not a list of extensions.
-pub(crate) fn extensions(mut list: Reader<'_>) -> impl Iterator<Item = Option<(&[u8], &[u8])>> {
+/// Returns the object identifier and the value of each extension. An error is the last item.
+pub(crate) fn extensions(
+    mut list: Reader<'_>,
+) -> impl Iterator<Item = Result<(&[u8], Element<'_>), DerError>> {
     let mut broken = false;
     std::iter::from_fn(move || {
         if broken || list.is_empty() {
@@ -206,10 +212,10 @@ pub(crate) fn extensions(mut list: Reader<'_>) -> impl Iterator<Item = Option<(&
         }
         let extension = list.open(SEQUENCE).and_then(|mut extension| {
             let kind = extension.expect(OBJECT_IDENTIFIER)?.value;
-            let _critical = extension.optional(BOOLEAN);
-            Some((kind, extension.expect(OCTET_STRING)?.value))
+            let _critical = extension.optional(BOOLEAN)?;
+            Ok((kind, extension.expect(OCTET_STRING)?))
         });
-        broken = extension.is_none();
+        broken = extension.is_err();
         Some(extension)
     })
 }
@@ -221,9 +227,9 @@ pub(crate) const fn context(number: u8, constructed: bool) -> u8 {
     0x80 | number | if constructed { 0x20 } else { 0 }
 }
 
-pub(crate) fn name(reader: &mut Reader<'_>) -> Option<Name> {
+pub(crate) fn name(reader: &mut Reader<'_>) -> Result<Name, DerError> {
     let element = reader.expect(SEQUENCE)?;
-    let mut sets = Reader::new(element.value);
+    let mut sets = element.contents();
     let mut attributes = Vec::new();
     while !sets.is_empty() {
         let mut set = sets.open(SET)?;
@@ -234,12 +240,16 @@ pub(crate) fn name(reader: &mut Reader<'_>) -> Option<Name> {
             attributes.push(Attribute { kind, tag: value.tag, value: value.value.to_vec() });
         }
     }
-    Some(Name { der: element.whole.to_vec(), attributes })
+    Ok(Name { der: element.whole.to_vec(), attributes })
 }
 
-/// RFC 5280 allows UTC to the second only; a year of two digits is from 1950 to 2049.
-pub(crate) fn time(reader: &mut Reader<'_>) -> Option<DateTime<Utc>> {
+/// Reads a time. RFC 5280 allows UTC to the second only; a year of two digits is from 1950 to 2049.
+pub(crate) fn time(reader: &mut Reader<'_>) -> Result<DateTime<Utc>, DerError> {
     let element = reader.element()?;
+    time_of(&element).ok_or_else(|| element.error("a time in UTC expected, to the second"))
+}
+
+fn time_of(element: &Element<'_>) -> Option<DateTime<Utc>> {
     let digits = std::str::from_utf8(element.value).ok()?.strip_suffix('Z')?;
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -253,12 +263,13 @@ pub(crate) fn time(reader: &mut Reader<'_>) -> Option<DateTime<Utc>> {
     Some(NaiveDateTime::parse_from_str(&full, "%Y%m%d%H%M%S").ok()?.and_utc())
 }
 
-fn key_kind(mut key: Reader<'_>) -> Option<String> {
+fn key_kind(mut key: Reader<'_>) -> Result<String, DerError> {
     let mut algorithm = key.open(SEQUENCE)?;
     let kind = algorithm.expect(OBJECT_IDENTIFIER)?.value;
-    let curve = algorithm.optional(OBJECT_IDENTIFIER).map(|curve| curve.value);
-    let bits = key.expect(BIT_STRING)?.value;
-    Some(match (kind, curve) {
+    // other parameters are not the name of a curve
+    let curve = algorithm.optional(OBJECT_IDENTIFIER).ok().flatten().map(|curve| curve.value);
+    let bits = key.expect(BIT_STRING)?;
+    Ok(match (kind, curve) {
         ([0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1], Some([0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7])) => {
             "ECDSA P-256".to_owned()
         }
@@ -270,24 +281,24 @@ fn key_kind(mut key: Reader<'_>) -> Option<String> {
         }
         ([0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1], _) => "ECDSA on another curve".to_owned(),
         ([0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1], _) => {
-            format!("RSA, {} bits", rsa_bits(bits)?)
+            format!("RSA, {} bits", rsa_bits(&bits)?)
         }
         ([0x2b, 0x65, 0x70], _) => "Ed25519".to_owned(),
         _ => "another kind".to_owned(),
     })
 }
 
-/// The length of the modulus, without the zeros in front.
-fn rsa_bits(bit_string: &[u8]) -> Option<u64> {
-    let (_unused_bits, key) = bit_string.split_first()?;
-    let modulus = Reader::only(key, SEQUENCE)?.expect(INTEGER)?.value;
-    let start = modulus.iter().position(|byte| *byte != 0)?;
-    let modulus = modulus.get(start..)?;
-    Some(modulus.len() as u64 * 8 - u64::from(modulus.first()?.leading_zeros()))
+/// Returns the number of bits of the modulus, without leading zeros.
+fn rsa_bits(key: &Element<'_>) -> Result<u64, DerError> {
+    let modulus = key.bit_string()?.only(SEQUENCE)?.contents().expect(INTEGER)?;
+    let zeros = modulus.value.iter().take_while(|byte| **byte == 0).count();
+    let digits = modulus.value.get(zeros..).unwrap_or_default();
+    let first = digits.first().ok_or_else(|| modulus.error("an RSA modulus above 0 expected"))?;
+    Ok(digits.len() as u64 * 8 - u64::from(first.leading_zeros()))
 }
 
-fn alternative_names(value: &[u8]) -> Option<Vec<AlternativeName>> {
-    let mut reader = Reader::only(value, SEQUENCE)?;
+fn alternative_names(value: Reader<'_>) -> Result<Vec<AlternativeName>, DerError> {
+    let mut reader = value.only(SEQUENCE)?.contents();
     let mut names = Vec::new();
     while !reader.is_empty() {
         let name = reader.element()?;
@@ -301,12 +312,12 @@ fn alternative_names(value: &[u8]) -> Option<Vec<AlternativeName>> {
             0x87 => match (<[u8; 4]>::try_from(name.value), <[u8; 16]>::try_from(name.value)) {
                 (Ok(four), _) => AlternativeName::Ip(four.into()),
                 (_, Ok(six)) => AlternativeName::Ip(six.into()),
-                _ => return None,
+                _ => return Err(name.error("an IP address of 4 or 16 bytes expected")),
             },
             _ => AlternativeName::Other,
         });
     }
-    Some(names)
+    Ok(names)
 }
 
 /// Text that says the same to a person, a log and a comparison; a NUL, say, could make it say less
@@ -322,8 +333,8 @@ fn ascii_text(bytes: &[u8]) -> Option<String> {
     plain_text(bytes).filter(|text| text.is_ascii())
 }
 
-fn purposes(value: &[u8]) -> Option<Vec<&'static str>> {
-    let mut reader = Reader::only(value, SEQUENCE)?;
+fn purposes(value: Reader<'_>) -> Result<Vec<&'static str>, DerError> {
+    let mut reader = value.only(SEQUENCE)?.contents();
     let mut purposes = Vec::new();
     while !reader.is_empty() {
         purposes.push(match reader.expect(OBJECT_IDENTIFIER)?.value {
@@ -333,7 +344,7 @@ fn purposes(value: &[u8]) -> Option<Vec<&'static str>> {
             _ => "another purpose",
         });
     }
-    Some(purposes)
+    Ok(purposes)
 }
 
 /// As people write it.

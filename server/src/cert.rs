@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rcgen::CertificateParams;
+use sift_proto::der::DerError;
 use sift_proto::identity::IdentityError;
 
 /// The default validity of an authority: a bit more than ten years.
@@ -58,8 +59,8 @@ pub(crate) enum Error {
     Random,
     #[error("{}: no certificate in it", path.display())]
     NoCertificate { path: PathBuf },
-    #[error("{}: certificate {number} does not parse as X.509", path.display())]
-    Certificate { path: PathBuf, number: usize },
+    #[error("{}: certificate {number} does not parse as X.509: {error}", path.display())]
+    Certificate { path: PathBuf, number: usize, error: DerError },
     #[error(
         "{}: no private key that can be used: PKCS #8, SEC 1 or PKCS #1 is expected",
         path.display()

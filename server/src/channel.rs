@@ -192,8 +192,8 @@ async fn handshake(
         None => (Vec::new(), String::new()),
         Some(der) => {
             let parsed = Certificate::parse(&der);
-            let unreadable = || "the client's certificate does not parse".to_owned();
-            let certificate = parsed.ok_or_else(|| ChannelError::Handshake(unreadable()))?;
+            let unreadable = |error| format!("the client's certificate does not parse: {error}");
+            let certificate = parsed.map_err(|error| ChannelError::Handshake(unreadable(error)))?;
             (certificate.names(), serial_text(&certificate.serial))
         }
     };

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use sift_proto::der::DerError;
 use sift_proto::identity::IdentityError;
 use sift_proto::level::LevelError;
 
@@ -99,10 +100,12 @@ pub enum CertificateFault {
     )]
     NoRevocationList,
     /// A section is not a revocation list.
-    #[error("revocation list {number} does not parse")]
+    #[error("revocation list {number} does not parse: {error}")]
     RevocationList {
         /// The number of the section, from 1.
         number: usize,
+        /// The fault and its place.
+        error: DerError,
     },
     /// rustls does not accept the key and the certificate.
     #[error(transparent)]

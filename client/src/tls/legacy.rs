@@ -145,7 +145,7 @@ impl Connector {
 
 /// Translates the verdict on the server's certificate. The numbers are OpenSSL's `X509_V_ERR_...`.
 fn cause(result: X509VerifyResult, name: &str, failed: &[u8]) -> Cause {
-    let failed = Certificate::parse(failed);
+    let failed = Certificate::parse(failed).ok();
     let seconds = |time: i64| u64::try_from(time).unwrap_or(0);
     match result.as_raw() {
         // no issuer, self-signed, or a signature that is not from the issuer

@@ -32,26 +32,27 @@ pub(super) fn reason(cause: Cause, shown: &[u8], roots: &Roots) -> Reason {
     match (cause, certificate) {
         (Cause::Expired(end), certificate) => {
             let end = end.map(time_text);
-            let end = end.or_else(|| certificate.map(|shown| shown.not_after.to_string()));
+            let end = end.or_else(|| certificate.ok().map(|shown| shown.not_after.to_string()));
             Reason::CertificateExpired { end: end.unwrap_or_default(), now: now() }
         }
         (Cause::NotValidYet(start), certificate) => {
             let start = start.map(time_text);
-            let start = start.or_else(|| certificate.map(|shown| shown.not_before.to_string()));
+            let start =
+                start.or_else(|| certificate.ok().map(|shown| shown.not_before.to_string()));
             Reason::CertificateNotValidYet { start: start.unwrap_or_default(), now: now() }
         }
-        (Cause::WrongName(expected), Some(shown)) => wrong_name(&expected, &shown),
-        (Cause::UnknownAuthority, Some(shown)) if shown.is_self_issued() => {
+        (Cause::WrongName(expected), Ok(shown)) => wrong_name(&expected, &shown),
+        (Cause::UnknownAuthority, Ok(shown)) if shown.is_self_issued() => {
             Reason::SelfSigned(self_signed(&shown, roots))
         }
-        (Cause::Authority, Some(shown)) if shown.is_self_issued() => {
+        (Cause::Authority, Ok(shown)) if shown.is_self_issued() => {
             Reason::SelfSigned(SELF_SIGNED_AUTHORITY.to_owned())
         }
-        (Cause::UnknownAuthority, Some(shown)) => {
+        (Cause::UnknownAuthority, Ok(shown)) => {
             Reason::UnknownAuthority(unknown_authority(&shown.issuer, roots))
         }
-        (Cause::UnknownAuthority | Cause::WrongName(_), None) => {
-            Reason::CertificateRefused("it does not parse as X.509".to_owned())
+        (Cause::UnknownAuthority | Cause::WrongName(_), Err(error)) => {
+            Reason::CertificateRefused(format!("it does not parse as X.509: {error}"))
         }
         (Cause::Authority, _) => Reason::CertificateRefused(
             "it is an authority's; the server needs one of its own that the authority signed"
@@ -144,7 +145,7 @@ fn subjects(roots: &Roots) -> Vec<String> {
 /// meantime.
 fn certificates(roots: &Roots) -> Vec<Certificate> {
     let authorities = trust::authorities(roots).unwrap_or_default();
-    authorities.iter().filter_map(|der| Certificate::parse(der)).collect()
+    authorities.iter().filter_map(|der| Certificate::parse(der).ok()).collect()
 }
 
 fn cut_short(mut names: Vec<String>) -> String {

@@ -95,11 +95,7 @@ impl Authority {
         if !path.exists() {
             return Err(Error::NoAuthority { folder: folder.into() });
         }
-        let chain = file::certificates(&path, &file::read(&path)?)?;
-        let certificate = chain
-            .first()
-            .and_then(|der| Certificate::parse(der))
-            .ok_or_else(|| Error::Certificate { path: path.clone(), number: 1 })?;
+        let certificate = file::certificate(&path)?;
         if !certificate.authority {
             return Err(Error::NotAuthority { path });
         }
@@ -130,7 +126,7 @@ impl Authority {
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?;
         let issued = Certificate::parse(certificate.der());
-        if issued.is_none_or(|issued| issued.issuer.der != self.certificate.subject.der) {
+        if !issued.is_ok_and(|issued| issued.issuer.der == self.certificate.subject.der) {
             return Err(Error::AuthorityName { path: self.path.clone() });
         }
         Ok(certificate.pem() + &file::key_pem(&key, passphrase)?)

@@ -10,6 +10,7 @@ use aws_lc_rs::rand;
 use rcgen::KeyPair;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sift_proto::identity::{self, IdentityError};
+use sift_proto::x509::Certificate;
 
 use super::Error;
 
@@ -141,6 +142,17 @@ pub(crate) fn certificates(
         return Err(Error::NoCertificate { path: path.into() });
     }
     Ok(chain)
+}
+
+/// Reads the first certificate in a PEM file.
+pub(crate) fn certificate(path: &Path) -> Result<Certificate, Error> {
+    let chain = certificates(path, &read(path)?)?;
+    let first = chain.first().ok_or_else(|| Error::NoCertificate { path: path.into() })?;
+    Certificate::parse(first).map_err(|error| Error::Certificate {
+        path: path.into(),
+        number: 1,
+        error,
+    })
 }
 
 /// The first private key in a PEM file, if there is one.

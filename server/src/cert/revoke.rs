@@ -10,7 +10,6 @@ use rcgen::{
     CertificateRevocationListParams, KeyIdMethod, RevocationReason, RevokedCertParams, SerialNumber,
 };
 use sift_proto::crl::{self, RevocationList, Revoked};
-use sift_proto::x509::Certificate;
 
 use super::Error;
 use super::authority::Authority;
@@ -55,11 +54,7 @@ impl Authority {
     /// Returns the serial number of the first certificate in a file. Its issuer must be this
     /// authority.
     pub(crate) fn serial_of(&self, path: &Path) -> Result<Vec<u8>, Error> {
-        let chain = file::certificates(path, &file::read(path)?)?;
-        let certificate = chain
-            .first()
-            .and_then(|der| Certificate::parse(der))
-            .ok_or_else(|| Error::Certificate { path: path.into(), number: 1 })?;
+        let certificate = file::certificate(path)?;
         if certificate.issuer.der != self.certificate.subject.der {
             return Err(Error::NotIssued {
                 path: path.into(),
@@ -146,7 +141,7 @@ impl Authority {
         let lists = crl::lists(&file::read_most(path, LIST_BYTES_MAX)?)
             .map_err(|error| Error::Identity { path: path.into(), error })?;
         let list = match &lists[..] {
-            [list] => RevocationList::parse(list),
+            [list] => RevocationList::parse(list).ok(),
             _ => None,
         };
         match list {

@@ -32,8 +32,11 @@ pub(crate) fn show(path: &Path, passphrase: Option<&str>) -> Result<Sheet, Error
     let now = Utc::now();
     let mut sheet = Sheet { text: String::new(), warnings: Vec::new(), fault: None };
     for (number, der) in (1..).zip(&chain) {
-        let certificate = Certificate::parse(der)
-            .ok_or_else(|| Error::Certificate { path: path.into(), number })?;
+        let certificate = Certificate::parse(der).map_err(|error| Error::Certificate {
+            path: path.into(),
+            number,
+            error,
+        })?;
         if chain.len() > 1 {
             sheet.line(format_args!("certificate {number} of {}", chain.len()));
         }

@@ -67,10 +67,11 @@ fn lists(path: &Path) -> Result<Lists, CertificateFault> {
     if found.is_empty() {
         return Err(CertificateFault::NoRevocationList);
     }
-    match found.iter().position(|list| RevocationList::parse(list).is_none()) {
-        Some(at) => Err(CertificateFault::RevocationList { number: at + 1 }),
-        None => Ok(found),
+    for (list, number) in found.iter().zip(1..) {
+        RevocationList::parse(list)
+            .map_err(|error| CertificateFault::RevocationList { number, error })?;
     }
+    Ok(found)
 }
 
 /// Returns the seconds since 1970; 0 for an earlier time.

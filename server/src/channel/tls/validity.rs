@@ -67,7 +67,7 @@ impl Dates {
     }
 
     fn certificates(&mut self, path: &Path, role: Role, chain: &[CertificateDer<'_>]) {
-        for certificate in chain.iter().filter_map(|der| Certificate::parse(der)) {
+        for certificate in chain.iter().filter_map(|der| Certificate::parse(der).ok()) {
             self.dates.push(Dated {
                 path: path.to_owned(),
                 name: certificate.subject.to_string(),
@@ -80,10 +80,10 @@ impl Dates {
 
     fn lists(&mut self, clients: &ClientFiles) {
         let authorities: Vec<Certificate> =
-            clients.authorities.iter().filter_map(|der| Certificate::parse(der)).collect();
+            clients.authorities.iter().filter_map(|der| Certificate::parse(der).ok()).collect();
         let mut listed = HashSet::new();
         for (path, lists) in &clients.lists {
-            for list in lists.iter().filter_map(|der| RevocationList::parse(der)) {
+            for list in lists.iter().filter_map(|der| RevocationList::parse(der).ok()) {
                 let Name { der, .. } = &list.issuer;
                 if authorities.iter().all(|authority| authority.subject.der != *der) {
                     self.notices.push(Notice::Warning(format!(
