@@ -131,7 +131,7 @@ impl Catalogue {
         protection: Protection,
         files_opened: Arc<AtomicU64>,
     ) -> Self {
-        let sources_max = limits.sources_max.get();
+        let sources_max = limits.sources_max;
         Self {
             root,
             limits,

@@ -1,5 +1,6 @@
 //! A cache of parsed Selects, because programs send the same few texts again with other parameters.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use sift_select::{Select, Waiting};
@@ -20,7 +21,7 @@ pub(crate) struct Statements(Cache<(), Select>);
 
 impl Statements {
     pub(crate) fn new() -> Self {
-        Self(Cache::new(TEXTS_MAX))
+        Self(Cache::new(NonZeroUsize::new(TEXTS_MAX).unwrap_or(NonZeroUsize::MIN)))
     }
 
     /// Parses a text, or returns its cached Select.
