@@ -5,7 +5,6 @@
 //! (no coordinated omission). Requests whose turn never came are counted, not forgotten.
 
 pub mod assertion;
-mod histogram;
 pub mod mix;
 
 use std::collections::BTreeMap;
@@ -14,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hdrhistogram::{CreationError, Histogram};
 use serde::{Deserialize, Serialize};
 use sift_client::Query;
 use tokio::sync::watch;
@@ -21,7 +21,6 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::Result;
-use histogram::Histogram;
 use mix::Mix;
 
 /// Somebody who asks, one request at a time.
@@ -131,6 +130,12 @@ impl Outcome {
 pub const PERCENTILES: [(&str, f64); 6] =
     [("50", 50.0), ("90", 90.0), ("99", 99.0), ("99.9", 99.9), ("99.99", 99.99), ("100", 100.0)];
 
+/// A larger latency counts as this one, 71 minutes.
+const LATENCY_MICROS_MAX: u64 = u32::MAX as u64;
+
+/// The significant digits of a latency: it is rounded up by at most a thousandth.
+const LATENCY_DIGITS: u8 = 3;
+
 /// Lets every one of `sessions` ask what `mix` gives, until `plan` is done or `stop` is true; then
 /// tells what there is. Requests under way at the end are waited for.
 ///
@@ -146,7 +151,7 @@ pub async fn drive<S: Session>(
     let counted_from = start + plan.warm_up;
     let end = counted_from + plan.measured;
     let due = Arc::new(AtomicU64::new(0));
-    let tally = Arc::new(Mutex::new(Tally::new()));
+    let tally = Arc::new(Mutex::new(Tally::new()?));
     let mut running = JoinSet::new();
     for (session, seed) in sessions.into_iter().zip(plan.seed..) {
         let random = fastrand::Rng::with_seed(seed);
@@ -227,20 +232,23 @@ impl<S: Session> Worker<S> {
 }
 
 struct Tally {
-    latency: Histogram,
+    /// In microseconds.
+    latency: Histogram<u64>,
     failures: BTreeMap<String, u64>,
     missed: u64,
 }
 
 impl Tally {
-    fn new() -> Self {
-        Self { latency: Histogram::new(), failures: BTreeMap::new(), missed: 0 }
+    fn new() -> Result<Self, CreationError> {
+        let latency = Histogram::new_with_bounds(1, LATENCY_MICROS_MAX, LATENCY_DIGITS)?;
+        Ok(Self { latency, failures: BTreeMap::new(), missed: 0 })
     }
 
     fn count(&mut self, latency: Duration, answer: Result<(), String>) {
         match answer {
             Ok(()) => {
-                self.latency.record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
+                self.latency
+                    .saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
             }
             Err(kind) => *self.failures.entry(kind).or_default() += 1,
         }
@@ -248,9 +256,9 @@ impl Tally {
 
     fn outcome(&self, sessions: usize, plan: Plan, seconds: f64) -> Outcome {
         let at = |(name, percentile): (&str, f64)| {
-            (name.to_owned(), self.latency.at_percentile(percentile))
+            (name.to_owned(), self.latency.value_at_percentile(percentile))
         };
-        let answers = self.latency.total();
+        let answers = self.latency.len();
         let rate_intended = match plan.pace {
             Pace::Closed => None,
             Pace::PerSecond(rate) => Some(rate),

@@ -120,3 +120,18 @@ fn it_stops_when_told_and_tells_what_there_is() {
     assert!((1.9..2.1).contains(&outcome.seconds), "{outcome:?}");
     assert!((95..=101).contains(&outcome.answers), "{outcome:?}");
 }
+
+#[test]
+fn a_latency_is_rounded_up_by_a_thousandth_and_has_a_bound() {
+    let mut tally = Tally::new().unwrap();
+    let percentiles = |tally: &Tally| tally.outcome(1, plan(Pace::Closed, 1), 1.0);
+    assert_eq!(percentiles(&tally).percentile("99"), Some(0));
+    (1..=10_000).for_each(|micros| tally.count(Duration::from_micros(micros), Ok(())));
+    for (percentile, exact) in [("50", 5000), ("99", 9900), ("100", 10_000)] {
+        let found = percentiles(&tally).percentile(percentile).unwrap();
+        assert!((exact..=exact + exact / 1000).contains(&found), "{percentile}: {found}");
+    }
+    tally.count(Duration::MAX, Ok(()));
+    let outcome = percentiles(&tally);
+    assert_eq!((outcome.answers, outcome.percentile("100")), (10_001, Some(LATENCY_MICROS_MAX)));
+}
