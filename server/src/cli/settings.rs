@@ -291,9 +291,10 @@ fn read(path: &Path) -> Result<FileSettings, Error> {
 }
 
 fn parse(path: &Path, text: &str) -> Result<FileSettings, Error> {
-    toml::from_str(text).map_err(|error| Error::Syntax {
-        path: path.to_owned(),
-        message: hint::with_nearest(error.to_string().trim_end()),
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        let message = hint::unknown_key(text);
+        let message = message.unwrap_or_else(|| error.to_string().trim_end().to_owned());
+        Error::Syntax { path: path.to_owned(), message }
     })
 }
 
