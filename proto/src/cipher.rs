@@ -1,16 +1,16 @@
-//! Names of cipher suites and key exchange groups, as OpenSSL tells them.
+//! The names of cipher suites and key exchange groups, as OpenSSL writes them.
 //!
 //! The texts are those of `openssl ciphers -v` with single spaces (`SSL_CIPHER_description`), for
 //! each suite that a [level](crate::level) permits.
 
 use crate::level::{Level, Protocol};
 
-/// Longest description in bytes.
+/// The maximal length of a description, in bytes.
 pub const DESCRIPTION_BYTES_MAX: usize = 128;
 
-/// Describes a cipher suite, by its IANA number: name, protocol, key exchange, authentication,
-/// encryption, integrity. At most [`DESCRIPTION_BYTES_MAX`] bytes; `None` for a suite that no
-/// level permits.
+/// Describes the cipher suite with an IANA number: name, protocol, key exchange, authentication,
+/// encryption, integrity. The text has at most [`DESCRIPTION_BYTES_MAX`] bytes. `None` means that
+/// no level permits the suite.
 pub fn describe(suite: u16) -> Option<&'static str> {
     Some(match suite {
         0x1301 => "TLS_AES_128_GCM_SHA256 TLSv1.3 Kx=any Au=any Enc=AESGCM(128) Mac=AEAD",
@@ -40,25 +40,27 @@ pub fn describe(suite: u16) -> Option<&'static str> {
     })
 }
 
-/// Name of a cipher suite, by its IANA number; `None` for one that no level permits.
+/// Returns the name of the cipher suite with an IANA number; `None` if no level permits it.
 pub fn suite_name(suite: u16) -> Option<&'static str> {
     describe(suite)?.split(' ').next()
 }
 
-/// The suites of TLS 1.2 that a level has, as a list of OpenSSL's names; best first.
+/// Returns the suites of TLS 1.2 that a level permits, as a list of OpenSSL's names; best first.
 pub fn openssl_suites(level: Level) -> String {
     let suites = level.suites(Protocol::Tls12).iter();
     let names = suites.filter_map(|suite| suite_name(*suite));
     names.collect::<Vec<_>>().join(":")
 }
 
-/// The key exchange groups of TLS 1.2 that a level has, as a list of OpenSSL's names; best first.
+/// Returns the key exchange groups of TLS 1.2 that a level permits, as a list of OpenSSL's names;
+/// best first.
 pub fn openssl_groups(level: Level) -> String {
     let groups = level.groups(Protocol::Tls12).iter();
     groups.map(|group| group_name(*group)).collect::<Vec<_>>().join(":")
 }
 
-/// Name of a key exchange group, by its IANA number; `unknown` for one that no level permits.
+/// Returns the name of the key exchange group with an IANA number; `unknown` if no level permits
+/// it.
 pub fn group_name(group: u16) -> &'static str {
     match group {
         0x0017 => "secp256r1",

@@ -8,9 +8,9 @@
 //! byte 4-7  length of the body in bytes, little-endian
 //! ```
 //!
-//! Everything is sans-I/O: [`Header::decode`] takes the eight bytes, [`Decoder`] takes any bytes,
-//! wherever they came from. Control bodies are made by [`encode_message`]; data bodies are sent
-//! behind [`Header::encode`] as they are, without another copy.
+//! This module does no I/O: [`Header::decode`] takes the eight bytes, [`Decoder`] takes bytes from
+//! any source. [`encode_message`] makes the body of a control message. The body of a data frame is
+//! sent after [`Header::encode`] as it is, without another copy.
 //!
 //! ```
 //! use sift_proto::frame::{encode_message, Decoder, Kind, BODY_BYTES_MAX};
@@ -29,37 +29,37 @@ use std::fmt;
 
 pub use decoder::{Decoder, Frame};
 
-/// Bytes of a header.
+/// The length of a header, in bytes.
 pub const HEADER_BYTES: usize = 8;
 
-/// Largest body that either side sends or accepts, unless Welcome says less: 8 MiB.
+/// The maximal body that either side sends or accepts, in bytes: 8 MiB. Welcome can say less.
 pub const BODY_BYTES_MAX: u32 = 8 << 20;
 
-/// Largest body of a control message: 1 MiB.
+/// The maximal body of a control message, in bytes: 1 MiB.
 pub const CONTROL_BYTES_MAX: u32 = 1 << 20;
 
-/// What stands before a body.
+/// The header of a frame, which comes before the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// What the body is.
+    /// The kind of the body.
     pub kind: Kind,
-    /// Length of the body, header excluded.
+    /// The length of the body, without the header.
     pub body_bytes: u32,
 }
 
 impl Header {
-    /// The header as it travels.
+    /// Encodes the header.
     pub fn encode(self) -> [u8; HEADER_BYTES] {
         let [a, b, c, d] = self.body_bytes.to_le_bytes();
         [self.kind as u8, 0, 0, 0, a, b, c, d]
     }
 
-    /// Reads a header. `body_bytes_max` bounds the bodies of data; those of control messages are
-    /// held to [`CONTROL_BYTES_MAX`] besides.
+    /// Decodes a header. `body_bytes_max` is the limit for a body. For control messages,
+    /// [`CONTROL_BYTES_MAX`] is a limit too.
     ///
     /// # Errors
     /// `UnknownKind`, `Flags`, `Reserved`, `BodyTooLarge`: the peer does not speak this protocol,
-    /// and nothing behind the header can be trusted.
+    /// and nothing after the header can be trusted.
     pub fn decode(bytes: [u8; HEADER_BYTES], body_bytes_max: u32) -> Result<Self, FrameError> {
         let [kind, flags, r0, r1, a, b, c, d] = bytes;
         let kind = Kind::try_from(kind)?;
@@ -76,7 +76,7 @@ impl Header {
     }
 }
 
-/// A control message as a frame: header and body in one buffer.
+/// Encodes a control message as a frame: header and body in one buffer.
 ///
 /// # Errors
 /// `BodyTooLarge` when the message is larger than the peer would accept.
@@ -86,21 +86,21 @@ pub fn encode_message(kind: Kind, message: &impl prost::Message) -> Result<Vec<u
     Ok([&Header { kind, body_bytes }.encode(), body.as_slice()].concat())
 }
 
-/// What the first byte of a connection says about the peer.
+/// The protocol of a peer, by the first byte of its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Opening {
-    /// A kind of frame: the peer speaks this protocol, in the clear.
+    /// This protocol, without encryption: the byte is a kind of frame.
     Frame,
-    /// A TLS record.
+    /// TLS: the byte begins a TLS record.
     Tls,
-    /// A letter: HTTP, or someone at a keyboard.
+    /// HTTP, or a person at a keyboard: the byte is a letter.
     Text,
-    /// Nothing known.
+    /// An unknown protocol.
     Other,
 }
 
 impl Opening {
-    /// Tells the peers apart by the first byte that they send.
+    /// Returns the protocol that begins with this byte.
     pub fn from_first_byte(byte: u8) -> Self {
         match byte {
             20..=23 => Self::Tls,
@@ -111,11 +111,11 @@ impl Opening {
     }
 }
 
-/// Why bytes are not a frame.
+/// A reason why bytes are not a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// The first byte is no kind of this version.
+    /// The first byte is not a kind of this version.
     #[error("unknown frame kind {0}, version 1 has 1 to 19")]
     UnknownKind(u8),
     /// The second byte is not 0.
@@ -127,35 +127,35 @@ pub enum FrameError {
     /// The body is larger than its kind may be.
     #[error("{kind} frame of {body_bytes} bytes, at most {body_bytes_max} are accepted")]
     BodyTooLarge {
-        /// What the body would have been.
+        /// The kind in the header.
         kind: Kind,
-        /// Its length as told.
+        /// The length in the header.
         body_bytes: u64,
-        /// The bound.
+        /// The limit.
         body_bytes_max: u32,
     },
     /// The bytes ended inside a frame.
     #[error("the connection ended within a frame, after {got} of {expected} bytes")]
     Truncated {
-        /// Bytes of the frame that came.
+        /// The bytes of the frame that were received.
         got: u64,
-        /// Bytes that were due: those of the header, or of the whole frame once that is known.
+        /// The bytes that were expected: a header, or the whole frame if its length is known.
         expected: u64,
     },
 }
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $number:literal $class:ident,)*) => {
-        /// What a body is.
+        /// The kind of a body.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         pub enum Kind { $($(#[$doc])* $name = $number,)* }
 
         impl Kind {
-            /// Every kind, by number.
+            /// Every kind, in the order of the numbers.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// Whether the body is a message of [`message`](crate::message) rather than data.
+            /// Returns whether the body is a message of [`message`](crate::message), not data.
             pub fn is_control(self) -> bool {
                 match self { $(Self::$name => kinds!(@ $class),)* }
             }
@@ -172,7 +172,7 @@ macro_rules! kinds {
             }
         }
 
-        /// The name as in the documentation: `Hello`.
+        /// The kind is displayed by its name in the documentation: `Hello`.
         impl fmt::Display for Kind {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(match self { $(Self::$name => stringify!($name),)* })
@@ -186,13 +186,13 @@ macro_rules! kinds {
 kinds! {
     /// [`Hello`](crate::message::Hello), the first frame of a client.
     Hello = 1 control,
-    /// [`Welcome`](crate::message::Welcome), its answer.
+    /// [`Welcome`](crate::message::Welcome), the answer to Hello.
     Welcome = 2 control,
-    /// [`Failure`](crate::message::Failure), ends an answer or the connection.
+    /// [`Failure`](crate::message::Failure), which ends an answer or the connection.
     Failure = 3 control,
     /// [`Finished`](crate::message::Finished), the end marker of a whole answer.
     Finished = 4 control,
-    /// [`Cancel`](crate::message::Cancel), stops the answer under way.
+    /// [`Cancel`](crate::message::Cancel), which stops the current answer.
     Cancel = 5 control,
     /// [`SelectRequest`](crate::message::SelectRequest).
     Select = 6 control,

@@ -1,28 +1,28 @@
-//! The one PEM file in which a server or a user has certificate chain and private key, the key under
-//! a passphrase perhaps (PKCS #8, PBES2 with AES).
+//! The PEM file with the certificate chain and the private key of a server or a user. The key may
+//! be encrypted with a passphrase (PKCS #8, PBES2 with AES).
 //!
-//! Text in, DER out; whoever has the file reads it. No error tells a byte of a key.
-//! RFC 7468, RFC 5958, RFC 8018.
+//! This module takes text and returns DER; the caller reads the file. No error contains a byte of a
+//! key. RFC 7468, RFC 5958, RFC 8018.
 
 use pkcs8::pkcs5::pbes2::{Kdf, Parameters};
 use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// A chain of ten certificates and an RSA-8192 key are below 40 KiB; a platform's list of
-/// authorities is a quarter of this.
+/// The maximal length of a PEM file, in bytes. A chain of ten certificates and an RSA-8192 key have
+/// less than 40 KiB; the list of authorities of a platform has a quarter of this.
 pub const PEM_BYTES_MAX: usize = 1 << 20;
 
-/// A chain and its key.
+/// A certificate chain and a private key.
 #[derive(Debug)]
 pub struct Identity {
-    /// The owner's certificate first.
+    /// The certificates, the owner's first.
     pub chain: Vec<CertificateDer<'static>>,
-    /// The key; it belongs to the first certificate, or it does not: nobody has looked.
+    /// The private key. Nobody has checked that it belongs to the first certificate.
     pub key: PrivateKeyDer<'static>,
 }
 
-/// What is wrong with such a file.
+/// A fault in a PEM file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentityError {
@@ -37,28 +37,28 @@ pub enum IdentityError {
     /// There is no PRIVATE KEY section.
     #[error("no private key in it; chain and key belong in this one file")]
     NoKey,
-    /// The key is under a passphrase and none is given.
+    /// The key is encrypted with a passphrase, and none is given.
     #[error("its private key has a passphrase, and none is given")]
     NoPassphrase,
-    /// The key is under another passphrase.
+    /// The key is encrypted with another passphrase.
     #[error("its private key does not open with the passphrase that is given")]
     WrongPassphrase,
-    /// The key is encrypted in another way.
+    /// The key is encrypted by an algorithm that is not supported.
     #[error(
         "its private key is encrypted in a way that is not supported: PKCS #8 with PBES2, AES and \
          PBKDF2 or scrypt is expected; `openssl pkcs8 -topk8 -v2 aes256` writes it"
     )]
     Encryption,
-    /// Its passphrase takes too long to try.
+    /// Trying a passphrase takes too much time or memory.
     #[error("its private key asks for more work to try a passphrase than is done here: {0}")]
     TooCostly(String),
 }
 
 impl Identity {
-    /// The chain and the first key in a PEM text.
+    /// Reads the chain and the first key of a PEM text.
     ///
     /// # Errors
-    /// All of [`IdentityError`].
+    /// Every [`IdentityError`].
     pub fn parse(text: &[u8], passphrase: Option<&str>) -> Result<Self, IdentityError> {
         let chain = certificates(text)?;
         if chain.is_empty() {
@@ -69,7 +69,7 @@ impl Identity {
     }
 }
 
-/// All certificates in a PEM text, in their order.
+/// Returns all certificates in a PEM text, in their order.
 ///
 /// # Errors
 /// `Pem`.
@@ -79,10 +79,10 @@ pub fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Identit
         .map_err(|error: pem::Error| IdentityError::Pem(error.to_string()))
 }
 
-/// The first private key in a PEM text; `None` if there is none.
+/// Returns the first private key in a PEM text, if there is one.
 ///
 /// # Errors
-/// Those of [`IdentityError`] that are about a key, and `Pem`.
+/// Every [`IdentityError`] about a key, and `Pem`.
 pub fn private_key(
     text: &[u8],
     passphrase: Option<&str>,
@@ -96,16 +96,17 @@ pub fn private_key(
                 decrypt(section, passphrase).map(Some)
             }
         },
-        // how it is wrong could be told with parts of the key
+        // the library's error may contain parts of the key
         Err(_may_quote_the_key) => Err(IdentityError::Pem("the private key".to_owned())),
     }
 }
 
-/// The key of a PKCS #8 document under a passphrase, as PEM: PBES2 with AES-256-CBC and PBKDF2 with
-/// HMAC-SHA-256, which every tool of the last ten years reads. `salt` and `iv` must be random.
+/// Encrypts the key of a PKCS #8 document with a passphrase and returns it as PEM. The algorithm is
+/// PBES2 with AES-256-CBC and PBKDF2 with HMAC-SHA-256, which every tool of the last ten years
+/// reads. `salt` and `iv` must be random.
 ///
 /// # Errors
-/// `Encryption`, where `key` is no PKCS #8.
+/// `Encryption` if `key` is not PKCS #8.
 pub fn encrypt_key(
     key: &PrivatePkcs8KeyDer<'_>,
     passphrase: &str,
@@ -121,13 +122,13 @@ pub fn encrypt_key(
     encrypted().map(|pem| pem.to_string()).ok_or(IdentityError::Encryption)
 }
 
-/// OWASP's number for HMAC-SHA-256, 2023: a quarter of a second.
+/// The iterations of PBKDF2, as OWASP recommends for HMAC-SHA-256 (2023): a quarter of a second.
 const ITERATIONS: u32 = 600_000;
 
-/// Some seconds.
+/// The maximal iterations of PBKDF2 in a file: some seconds.
 const ITERATIONS_MAX: u32 = 10_000_000;
 
-/// scrypt's memory; OpenSSL's own bound is an eighth of it.
+/// The maximal memory of scrypt, in bytes. The limit of OpenSSL is an eighth of it.
 const SCRYPT_BYTES_MAX: u64 = 256 << 20;
 
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
@@ -146,7 +147,8 @@ fn decrypt(section: &str, passphrase: &str) -> Result<PrivateKeyDer<'static>, Id
     Ok(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into())
 }
 
-/// A file must not keep a server busy for an hour before it says that it cannot be opened.
+/// Checks the cost of one passphrase. A file must not keep a server busy for an hour before the
+/// server can say that it does not open.
 fn affordable(kdf: &Kdf) -> Result<(), IdentityError> {
     match kdf {
         Kdf::Pbkdf2(cost) if cost.iteration_count > ITERATIONS_MAX => {
@@ -169,7 +171,7 @@ fn affordable(kdf: &Kdf) -> Result<(), IdentityError> {
     }
 }
 
-/// The first encrypted key, from its first dash to its last.
+/// Returns the first encrypted key, from its first dash to its last.
 fn encrypted_section(text: &[u8]) -> Option<&str> {
     let [begin, end] =
         ["BEGIN", "END"].map(|line| format!("-----{line} {ENCRYPTED}-----").into_bytes());
@@ -185,8 +187,9 @@ mod tests {
 
     use super::*;
 
-    /// `openssl pkcs8 -topk8 -v2 aes-128-cbc -scrypt` and `-v2 aes-256-cbc -v2prf hmacWithSHA256` of
-    /// the same P-256 key, the passphrase is `open sesame`.
+    /// The output of `openssl pkcs8 -topk8 -v2 aes-128-cbc -scrypt` and
+    /// `-v2 aes-256-cbc -v2prf hmacWithSHA256` for the same P-256 key; the passphrase is
+    /// `open sesame`.
     const SCRYPT: &str = include_str!("../tests/key-scrypt.pem");
     const PBKDF2: &str = include_str!("../tests/key-pbkdf2.pem");
     const PLAIN: &str = include_str!("../tests/key-plain.pem");
@@ -241,7 +244,7 @@ mod tests {
             for value in [b'-', b'\n', b'A', 0, 0xff] {
                 let mut changed = text.to_vec();
                 changed[at] = value;
-                // without a passphrase: trying one takes its time
+                // without a passphrase, because trying one takes long
                 let _ = private_key(&changed, None);
             }
         }

@@ -1,4 +1,4 @@
-//! Security compliance levels: which protocols, suites and key exchanges a channel may use.
+//! The security compliance levels: the protocols, suites and key exchanges that a channel may use.
 //!
 //! | level | protocols | suites | key exchange |
 //! | --- | --- | --- | --- |
@@ -9,12 +9,12 @@
 //! | 4 | TLS 1.3 | the same | the same |
 //! | 5 | TLS 1.3 | AES-256-GCM, ChaCha20-Poly1305 | X25519MLKEM768 only |
 //!
-//! Suites and groups are IANA's numbers, so that no TLS library is named here.
+//! Suites and groups are IANA's numbers, so that this crate needs no TLS library.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A level. Whether a build has it is for the build's server and client to know.
+/// A level. A build of the server or the client may not have every level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// TLS 1.1 and 1.2, for old peers.
@@ -28,13 +28,13 @@ pub enum Level {
 }
 
 impl Level {
-    /// The level that number 0 means; it may rise with a release.
+    /// The level with number 0. It may rise with a release.
     pub const DEFAULT: Self = Self::Three;
 
     /// Every level, the weakest first.
     pub const ALL: &'static [Self] = &[Self::Two, Self::Three, Self::Four, Self::Five];
 
-    /// The level of a number, as the command line and the configuration tell it.
+    /// Returns the level with a number of the command line or the configuration.
     ///
     /// # Errors
     /// `Retired`, `Unknown`.
@@ -50,7 +50,7 @@ impl Level {
         }
     }
 
-    /// The level itself, if it is one of those that a build has.
+    /// Returns the level if it is one of the levels of a build.
     ///
     /// # Errors
     /// `NotBuilt`.
@@ -58,7 +58,7 @@ impl Level {
         if built.contains(&self) { Ok(self) } else { Err(LevelError::NotBuilt(self.number())) }
     }
 
-    /// The level's own number, 2 to 5.
+    /// Returns the number of the level, 2 to 5.
     pub fn number(self) -> u8 {
         match self {
             Self::Two => 2,
@@ -76,7 +76,7 @@ impl Level {
         Self::ALL.iter().rev().find(permits).copied()
     }
 
-    /// The protocols that belong to this level, the best first.
+    /// Returns the protocols that the level permits, the best first.
     pub fn protocols(self) -> &'static [Protocol] {
         match self {
             Self::Two => &[Protocol::Tls12, Protocol::Tls11],
@@ -85,7 +85,7 @@ impl Level {
         }
     }
 
-    /// The cipher suites that the level permits with a protocol, the best first.
+    /// Returns the cipher suites that the level permits with a protocol, the best first.
     pub fn suites(self, protocol: Protocol) -> &'static [u16] {
         match (self, protocol) {
             (Self::Three | Self::Four, Protocol::Tls13) => TLS13_SUITES,
@@ -99,7 +99,7 @@ impl Level {
         }
     }
 
-    /// The key exchange groups that the level permits with a protocol, the best first.
+    /// Returns the key exchange groups that the level permits with a protocol, the best first.
     pub fn groups(self, protocol: Protocol) -> &'static [u16] {
         match (self, protocol) {
             (Self::Five, _) => HYBRID_GROUPS,
@@ -108,10 +108,9 @@ impl Level {
         }
     }
 
-    /// Whether a channel of this protocol, suite and key exchange group meets the level.
+    /// Returns whether the level permits a channel of this protocol, suite and key exchange group.
     ///
-    /// A resumed session below TLS 1.3 makes no key exchange of its own: only there `group` may be
-    /// `None`.
+    /// A resumed session below TLS 1.3 has no key exchange. Only there `group` may be `None`.
     pub fn permits(self, protocol: Protocol, suite: u16, group: Option<u16>) -> bool {
         let group_permitted = match group {
             Some(group) => self.groups(protocol).contains(&group),
@@ -126,33 +125,33 @@ const TLS13_SUITES: &[u16] = &[0x1302, 0x1301, 0x1303];
 const TLS13_SUITES_256: &[u16] = &[0x1302, 0x1303];
 // the same three, with ECDSA and with RSA certificates
 const TLS12_SUITES: &[u16] = &[0xc02c, 0xc02b, 0xcca9, 0xc030, 0xc02f, 0xcca8];
-// those, then AES-CBC with SHA-2 and, all that TLS 1.1 has, with SHA-1
+// the same, then AES-CBC with SHA-2, then AES-CBC with SHA-1, which TLS 1.1 has too
 const TLS12_SUITES_LEGACY: &[u16] = &[
     0xc02c, 0xc02b, 0xcca9, 0xc030, 0xc02f, 0xcca8, 0xc024, 0xc023, 0xc028, 0xc027, 0xc00a, 0xc009,
     0xc014, 0xc013,
 ];
 const TLS11_SUITES: &[u16] = &[0xc00a, 0xc009, 0xc014, 0xc013];
 
-// X25519MLKEM768, secp256r1MLKEM768, X25519, secp256r1, secp384r1: ML-KEM alone is left out,
-// since a break of it would leave nothing
+// X25519MLKEM768, secp256r1MLKEM768, X25519, secp256r1, secp384r1; not ML-KEM alone: if it is
+// broken, nothing protects the channel
 const TLS13_GROUPS: &[u16] = &[0x11ec, 0x11eb, 0x001d, 0x0017, 0x0018];
 // RFC 8446 and the hybrids' drafts define ML-KEM for TLS 1.3 only
 const TLS12_GROUPS: &[u16] = &[0x001d, 0x0017, 0x0018];
 const HYBRID_GROUPS: &[u16] = &[0x11ec];
 
-/// The level's own number.
+/// The level is displayed as its number.
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.number())
     }
 }
 
-/// As [`Level::from_number`].
+/// Parses the number of a level, as in [`Level::from_number`].
 impl FromStr for Level {
     type Err = LevelError;
 
     fn from_str(text: &str) -> Result<Self, LevelError> {
-        // `+3` parses as a number but is nobody's level
+        // `+3` parses as a number, but nobody writes a level like this
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         let number = if digits { text.parse().ok() } else { None };
         let number =
@@ -172,7 +171,7 @@ pub enum Protocol {
     Tls13,
 }
 
-/// The name as OpenSSL has it: `TLSv1.3`.
+/// The version is displayed as OpenSSL writes it: `TLSv1.3`.
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -183,14 +182,14 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// Why a number is no level.
+/// A reason why a number is not a level.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LevelError {
-    /// Level 1 is no longer served by any build.
+    /// Level 1 does not exist any more, in no build.
     #[error("level 1 is retired")]
     Retired,
-    /// The level, by its number, is not in this build.
+    /// This build does not have the level with this number.
     #[error(
         "level {0} needs a build with the feature `legacy-tls` (cargo build --features legacy-tls)"
     )]
@@ -198,7 +197,7 @@ pub enum LevelError {
     /// No level has this number.
     #[error("unknown level {0}; levels are 0 (the default), 2, 3, 4 and 5")]
     Unknown(u8),
-    /// Not a number from 0 to 255; the first 20 characters.
+    /// The text, of which these are the first 20 characters, is not a number from 0 to 255.
     #[error("`{0}` is not a level; levels are 0 (the default), 2, 3, 4 and 5")]
     NotANumber(String),
 }

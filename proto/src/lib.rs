@@ -1,6 +1,6 @@
-//! What both ends of a Sift channel agree on: messages, frames, statuses and security levels.
+//! The protocol of a Sift channel: messages, frames, statuses and security levels.
 //!
-//! Nothing here does I/O, evaluates a Select or knows a TLS library. The layout of a connection:
+//! This crate does no I/O, evaluates no Select and knows no TLS library. A connection:
 //!
 //! ```text
 //! client                                server
@@ -10,7 +10,7 @@
 //!                                    <- Schema Batch* Finished | FetchStart Chunk* Finished | ...
 //! ```
 //!
-//! One request at a time on a connection; `Cancel` while its answer streams.
+//! A connection has one request at a time. A client may send `Cancel` during the answer.
 
 pub mod cipher;
 pub mod crl;
@@ -29,7 +29,7 @@ pub mod message {
     include!(concat!(env!("OUT_DIR"), "/sift.v1.rs"));
 
     impl std::fmt::Debug for Hello {
-        /// Without the password.
+        /// Shows the message without the password.
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             let Self { version, client, level, features, user, password: _ } = self;
             f.debug_struct("Hello")
@@ -43,11 +43,11 @@ pub mod message {
     }
 }
 
-/// Version of the protocol that this crate speaks, in Hello and Welcome.
+/// The version of the protocol, as in Hello and Welcome.
 pub const PROTOCOL_VERSION: u32 = 1;
 
-/// The protocol's name in TLS application-layer protocol negotiation.
+/// The name of the protocol in TLS application-layer protocol negotiation.
 pub const ALPN: &[u8] = b"sift/1";
 
-/// The port that `siftd` listens on and `sift` connects to, unless told otherwise.
+/// The default port, on which `siftd` listens and to which `sift` connects.
 pub const DEFAULT_PORT: u16 = 7330;

@@ -1,18 +1,18 @@
-//! What must hold for any bytes: for fuzz targets and for tests with seeded input.
+//! Properties that hold for any bytes, for fuzz targets and for tests with seeded input.
 //!
-//! Each function panics where its property does not hold and returns otherwise.
+//! Each function panics if its property does not hold.
 
 use prost::Message;
 
 use crate::frame::{Decoder, Frame, FrameError, HEADER_BYTES, Header, Kind};
 use crate::message;
 
-/// Frames do not depend on how their bytes arrive: fed at once, one by one, or in pieces of
-/// `piece_bytes`, the same frames and the same end come out. No more than one frame is held, and
-/// the frames are the bytes that went in.
+/// Checks that a decoder returns the same frames and the same end for the bytes at once, one by one
+/// and in pieces of `piece_bytes`. It holds at most one frame, and the frames are the bytes that it
+/// was given.
 ///
 /// # Panics
-/// Where that does not hold.
+/// If the property does not hold.
 pub fn decoding_ignores_cuts(bytes: &[u8], body_bytes_max: u32, piece_bytes: usize) {
     let whole = decode(bytes, body_bytes_max, bytes.len().max(1));
     assert_eq!(whole, decode(bytes, body_bytes_max, 1), "one by one");
@@ -28,11 +28,11 @@ pub fn decoding_ignores_cuts(bytes: &[u8], body_bytes_max: u32, piece_bytes: usi
     assert!(end.is_err() || encoded.len() == bytes.len(), "bytes were lost");
 }
 
-/// A body of any bytes either is no message of its kind, or a message that means the same after
-/// another encoding.
+/// Checks that any bytes are either not a message of this kind, or a message that stays the same
+/// after it is encoded and decoded.
 ///
 /// # Panics
-/// Where that does not hold.
+/// If the property does not hold.
 pub fn messages_survive_encoding(kind: Kind, body: &[u8]) {
     match kind {
         Kind::Hello => reencode::<message::Hello>(body),
@@ -85,6 +85,6 @@ fn reencode<M: Message + Default>(body: &[u8]) {
     let Ok(message) = M::decode(body) else { return };
     let encoded = message.encode_to_vec();
     let again = M::decode(encoded.as_slice()).map(|message| message.encode_to_vec());
-    // bytes, not values: a NaN is not equal to itself
+    // the bytes are compared, because a NaN is not equal to itself
     assert_eq!(again, Ok(encoded));
 }

@@ -1,9 +1,9 @@
-//! Texts of others on a terminal: names of files, descriptors, and the words of the other end.
+//! Escapes for texts from elsewhere on a terminal, such as names of files and messages of the peer.
 
 use std::borrow::Cow;
 
-/// Returns the text with escapes in place of characters that steer a terminal: those that move the
-/// cursor, begin a line or change the direction of a text. Characters in `kept` stay.
+/// Returns the text with escapes in place of control characters: characters that move the cursor,
+/// begin a line or change the direction of a text. Characters in `kept` stay.
 pub fn printable<'t>(text: &'t str, kept: &[char]) -> Cow<'t, str> {
     let steers = |c: char| {
         let is_format = matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

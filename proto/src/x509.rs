@@ -1,6 +1,7 @@
-//! What an X.509 certificate says of itself: subject, names, issuer, validity, key, purposes.
+//! A reader of X.509 certificates: subject, names, issuer, validity, key and purposes.
 //!
-//! Only reading: whether anybody should believe it is for a TLS library to decide. RFC 5280, section 4.1.
+//! This file only reads; a TLS library decides whether a certificate is trusted. RFC 5280, section
+//! 4.1.
 
 use std::collections::HashSet;
 use std::fmt::{self, Write};
@@ -15,30 +16,30 @@ use crate::der::{
 };
 use crate::owner::{NameKind, OwnerName};
 
-/// One certificate, read.
+/// A certificate that has been read.
 #[derive(Debug)]
 pub struct Certificate {
-    /// Whose it is.
+    /// The name of the owner.
     pub subject: Name,
-    /// Who signed it.
+    /// The name of the authority that signed it.
     pub issuer: Name,
-    /// The serial number, which its issuer gave it: the contents of an INTEGER.
+    /// The serial number, which the issuer chose: the contents of an INTEGER.
     pub serial: Vec<u8>,
-    /// When its validity begins.
+    /// The start of its validity.
     pub not_before: DateTime<Utc>,
-    /// When its validity ends.
+    /// The end of its validity.
     pub not_after: DateTime<Utc>,
-    /// The SubjectPublicKeyInfo with its algorithm, DER.
+    /// The SubjectPublicKeyInfo, with the algorithm, as DER.
     pub public_key: Vec<u8>,
-    /// Algorithm and size of its key, such as `ECDSA P-256`.
+    /// The algorithm and the size of its key, such as `ECDSA P-256`.
     pub key_kind: String,
     /// The subject's alternative names, in their order; `None` without the extension.
     pub alternative_names: Option<Vec<AlternativeName>>,
-    /// Whether it may sign others.
+    /// True for an authority, which may sign certificates.
     pub authority: bool,
-    /// What it may be used for, such as `server`; for anything if there is none.
+    /// The purposes that it may be used for, such as `server`. An empty list means any purpose.
     pub purposes: Vec<&'static str>,
-    /// The identifier of its key, by which those that it signs refer to it.
+    /// The identifier of its key. The certificates that it signs contain the same identifier.
     pub key_identifier: Option<Vec<u8>>,
 }
 
@@ -53,16 +54,16 @@ pub enum AlternativeName {
     Uri(String),
     /// An IP address.
     Ip(IpAddr),
-    /// A name of another kind, or one that holds what is no text.
+    /// A name of another kind, or a name that is not plain text.
     Other,
 }
 
-/// A distinguished name: its exact bytes, and its attributes in their order.
+/// A distinguished name: the exact bytes, and the attributes in their order.
 #[derive(Debug)]
 pub struct Name {
-    /// Its encoding, by which names are compared.
+    /// The encoding. Names are compared by it.
     pub der: Vec<u8>,
-    /// Its attributes, the most general first.
+    /// The attributes, the most general first.
     pub attributes: Vec<Attribute>,
 }
 
@@ -71,7 +72,7 @@ pub struct Name {
 pub struct Attribute {
     /// The contents of the object identifier, DER.
     pub kind: Vec<u8>,
-    /// The tag of the value: which kind of string it is.
+    /// The tag of the value, which is the kind of the string.
     pub tag: u8,
     /// The bytes of the string.
     pub value: Vec<u8>,
@@ -320,8 +321,8 @@ fn alternative_names(value: Reader<'_>) -> Result<Vec<AlternativeName>, DerError
     Ok(names)
 }
 
-/// Text that says the same to a person, a log and a comparison; a NUL, say, could make it say less
-/// to one of them.
+/// Returns a text without control characters. It means the same for a person, in a log and in a
+/// comparison; a NUL, for example, could end it for one of them.
 fn plain_text(bytes: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok()?;
     let plain = !text.is_empty() && !text.chars().any(char::is_control);
@@ -347,7 +348,7 @@ fn purposes(value: Reader<'_>) -> Result<Vec<&'static str>, DerError> {
     Ok(purposes)
 }
 
-/// As people write it.
+/// The name is displayed as people write it.
 impl fmt::Display for AlternativeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -398,7 +399,7 @@ pub fn serial_text(serial: &[u8]) -> String {
     }
 }
 
-/// Text of a file, made harmless for a terminal.
+/// Returns a text of a file with escapes in place of control characters.
 fn printable(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for character in String::from_utf8_lossy(bytes).chars() {

@@ -1,22 +1,22 @@
-//! Bytes in, frames out: for whoever has bytes in pieces of any size.
+//! A decoder that makes frames from bytes, which may come in pieces of any size.
 //!
-//! The memory of a [`Decoder`] grows with the bytes that really came, never with the length that
-//! a header promises, and never beyond one frame.
+//! The memory of a [`Decoder`] grows with the bytes that were received, not with the length in a
+//! header. It never holds more than one frame.
 
 use super::{FrameError, HEADER_BYTES, Header, Kind};
 
-/// One whole frame.
+/// One complete frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// What the body is.
+    /// The kind of the body.
     pub kind: Kind,
-    /// The body, header excluded.
+    /// The body, without the header.
     pub body: Vec<u8>,
 }
 
-/// Puts frames together from bytes.
+/// Makes frames from bytes.
 ///
-/// After an error it stays in that error: what follows a broken header has no meaning.
+/// After an error it only returns this error: the bytes after a broken header have no meaning.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     body_bytes_max: u32,
@@ -33,16 +33,18 @@ enum State {
 const START: State = State::Header { bytes: [0; HEADER_BYTES], filled: 0 };
 
 impl Decoder {
-    /// A decoder at the start of a frame; `body_bytes_max` as in [`Header::decode`].
+    /// Makes a decoder that expects the start of a frame. `body_bytes_max` is as in
+    /// [`Header::decode`].
     pub fn new(body_bytes_max: u32) -> Self {
         Self { body_bytes_max, state: START }
     }
 
-    /// Takes bytes from the front of `input` up to the end of a frame and gives the frame. `None`
+    /// Takes bytes from the start of `input` up to the end of a frame and returns the frame. `None`
     /// means that all of `input` was taken and more is needed.
     ///
     /// # Errors
-    /// As [`Header::decode`], as soon as the header is whole; then the same one for ever.
+    /// The errors of [`Header::decode`], as soon as the header is complete, and in every later
+    /// call.
     pub fn decode(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, FrameError> {
         loop {
             match &mut self.state {
@@ -78,10 +80,10 @@ impl Decoder {
         }
     }
 
-    /// To be called where the bytes end.
+    /// Checks that the bytes end after a frame. The caller has no more bytes.
     ///
     /// # Errors
-    /// `Truncated` inside a frame; the earlier error if there was one.
+    /// `Truncated` inside a frame, or the earlier error if there was one.
     pub fn finish(self) -> Result<(), FrameError> {
         let (got, expected) = match &self.state {
             State::Failed(error) => return Err(*error),
@@ -94,7 +96,7 @@ impl Decoder {
         Err(FrameError::Truncated { got: got as u64, expected })
     }
 
-    /// Bytes of memory that hold an unfinished frame.
+    /// Returns the memory of an incomplete frame, in bytes.
     pub fn buffered_bytes(&self) -> usize {
         match &self.state {
             State::Header { .. } => HEADER_BYTES,
@@ -104,8 +106,8 @@ impl Decoder {
     }
 }
 
-/// Makes room for `more` bytes: doubling, so that bytes in small pieces are not copied again and
-/// again, but not beyond `bytes_max`.
+/// Reserves memory for `more` bytes. The capacity doubles, so that small pieces are not copied
+/// again and again, but it is never above `bytes_max`.
 fn grow(body: &mut Vec<u8>, more: usize, bytes_max: usize) {
     let needed = body.len() + more;
     if needed > body.capacity() {

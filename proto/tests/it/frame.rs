@@ -1,4 +1,4 @@
-//! The codec: layout, bounds, errors, and bytes in pieces of any size.
+//! Tests of the codec: layout, limits, errors, and bytes in pieces of any size.
 
 use sift_proto::frame::{
     BODY_BYTES_MAX, CONTROL_BYTES_MAX, Decoder, FrameError, HEADER_BYTES, Header, Kind, Opening,
@@ -169,7 +169,7 @@ fn messages_with_one_fault_keep_the_properties() {
 
 fn random_bytes(random: &mut fastrand::Rng, bytes_max: usize) -> Vec<u8> {
     let length = random.usize(0..=bytes_max);
-    // small bytes are the interesting ones: kinds, lengths, field tags
+    // small bytes are more interesting: kinds, lengths, field tags
     let top = if random.bool() { u8::MAX } else { 24 };
     std::iter::repeat_with(|| random.u8(0..=top)).take(length).collect()
 }

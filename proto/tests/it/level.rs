@@ -1,4 +1,4 @@
-//! Every cell of level, protocol, suite and key exchange group, told a second time as a rule.
+//! Tests of every combination of level, protocol, suite and group, against a second set of rules.
 
 use sift_proto::level::{Level, LevelError, Protocol};
 
@@ -38,7 +38,7 @@ fn expected(level: u8, protocol: Protocol, suite: u16, group: Option<u16>) -> bo
             suite_protocol == Protocol::Tls11 && level == 2 && (group.is_none() || classic)
         }
         Protocol::Tls12 => {
-            // suites of TLS 1.1 can be had with TLS 1.2, too
+            // TLS 1.2 has the suites of TLS 1.1 too
             suite_protocol != Protocol::Tls13
                 && (level == 2 || level == 3 && !cbc)
                 && (group.is_none() || classic)
@@ -52,7 +52,7 @@ fn expected(level: u8, protocol: Protocol, suite: u16, group: Option<u16>) -> bo
 
 #[test]
 fn every_cell() {
-    // every suite and group that has a number, not only those that are known
+    // every number of a suite or group, not only the known ones
     for level in Level::ALL {
         for protocol in [Protocol::Tls11, Protocol::Tls12, Protocol::Tls13] {
             for number in 0..=u16::MAX {
@@ -95,7 +95,7 @@ fn a_level_permits_nothing_outside_its_protocols() {
 
 #[test]
 fn a_higher_level_permits_nothing_that_a_lower_one_refuses() {
-    // level 2 is for those who cannot have TLS 1.3, and has none
+    // level 2 is for peers without TLS 1.3, and does not have it
     for pair in Level::ALL[1..].windows(2) {
         for (suite, protocol, _) in SUITES {
             for group in [None, Some(0x0017), Some(0x001d), Some(0x11eb), Some(0x11ec)] {

@@ -1,11 +1,11 @@
-//! What both ends agree on, tested from outside.
+//! Tests of the protocol through its public interface.
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests may panic too")]
 
-/// Descriptions against the output of `openssl ciphers -v`.
+/// Compares descriptions with the output of `openssl ciphers -v`.
 mod cipher;
-/// The codec: layout, bounds, errors, and bytes in pieces of any size.
+/// Tests the codec: layout, limits, errors, and bytes in pieces of any size.
 mod frame;
-/// Every cell of level, protocol, suite and key exchange group.
+/// Tests every combination of level, protocol, suite and key exchange group.
 mod level;
-/// Numbers and names that must never change.
+/// Tests numbers and names that must never change.
 mod status;

@@ -1,4 +1,4 @@
-//! Numbers and names that must never change: a peer of another release depends on them.
+//! Tests of numbers and names that must never change: a peer of another release depends on them.
 
 use sift_proto::frame::Kind;
 use sift_proto::message::Status;
@@ -58,7 +58,7 @@ const KINDS: &[(u8, &str)] = &[
     (19, "ChannelReport"),
 ];
 
-/// One more status is one more line above; any other difference breaks a peer.
+/// Checks the list above. A new status is one more line; any other difference breaks a peer.
 #[test]
 fn every_status_keeps_its_number() {
     let known = (-1000..=1000).filter_map(|number| {
