@@ -1,5 +1,6 @@
-//! What an answer goes through between its batches and its bytes at the other end, each stage beside its
-//! floor: frames, Arrow messages, TLS of each suite, handshakes. `cargo bench -p sift-benches`
+//! The stages of an answer between its batches and its bytes at the other end: frames, Arrow
+//! messages, TLS with each suite, handshakes. Each stage is measured next to its floor, which is
+//! the same work without ours. `cargo bench -p sift-benches`
 
 #![expect(clippy::unwrap_used, reason = "a benchmark has nobody to tell an error")]
 
@@ -26,7 +27,8 @@ use sift_proto::message::SelectRequest;
 criterion_group!(benches, frames, messages, tls, handshakes);
 criterion_main!(benches);
 
-/// Frames of batches out of the bytes of a stream, beside a copy of the bytes; and a request both ways.
+/// Measures frames of batches from the bytes of a stream, next to a copy of the bytes, and a
+/// request in both directions.
 fn frames(criterion: &mut Criterion) {
     const FRAMES: usize = 64;
     let body = vec![7; 64 << 10];
@@ -60,7 +62,8 @@ fn frames(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Batches as the server's messages, beside Arrow's own stream into memory and a copy of the columns.
+/// Measures batches as messages of the server, next to Arrow's own stream into memory and a copy of
+/// the columns.
 fn messages(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let bar = ProgressBar::hidden();
@@ -89,8 +92,8 @@ fn messages(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Suites of level 3 that have an ECDSA certificate, best first in each protocol, and what each encrypts
-/// with.
+/// The suites of level 3 with an ECDSA certificate, best first in each protocol, and the cipher of
+/// each.
 const SUITES: [(u16, &Algorithm); 6] = [
     (0x1302, &AES_256_GCM),
     (0x1301, &AES_128_GCM),
@@ -103,7 +106,8 @@ const SUITES: [(u16, &Algorithm); 6] = [
 const X25519: u16 = 0x001d;
 const X25519MLKEM768: u16 = 0x11ec;
 
-/// Bytes through both ends of a channel in memory, beside their records sealed and opened alone.
+/// Measures bytes through both ends of a channel in memory, next to only encrypting and decrypting
+/// their records.
 fn tls(criterion: &mut Criterion) {
     const BYTES: usize = 1 << 20;
     let folder = tempfile::tempdir().unwrap();
@@ -132,7 +136,7 @@ fn tls(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Sends `plain` and receives it; gives how many bytes came.
+/// Sends `plain` and receives it. Returns the number of received bytes.
 fn carry(
     server: &mut ServerConnection,
     client: &mut ClientConnection,
@@ -141,7 +145,7 @@ fn carry(
     into: &mut [u8],
 ) -> usize {
     let mut received = 0;
-    // as much as a rustls stream takes at once
+    // the maximal length that a rustls stream takes at once
     for chunk in plain.chunks(64 << 10) {
         server.writer().write_all(chunk).unwrap();
         wire.clear();
@@ -160,7 +164,7 @@ fn carry(
     received
 }
 
-/// What encryption alone takes.
+/// Measures the encryption alone.
 struct Records {
     key: LessSafeKey,
     record: Vec<u8>,
@@ -187,7 +191,7 @@ fn nonce() -> Nonce {
     Nonce::assume_unique_for_key([0; NONCE_LEN])
 }
 
-/// Both ends of a handshake, in memory.
+/// Measures both ends of a handshake, in memory.
 fn handshakes(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::create(folder.path()).unwrap();

@@ -1,8 +1,8 @@
-//! Whether two answers are equal, however they were cut into batches.
+//! The comparison of two answers, which may be divided into different batches.
 //!
 //! An answer is reduced to its number of records and one hash for each column, over the memcmp
-//! encoding of every value in order. So answers are comparable across processes, an answer need
-//! not be kept to be compared, and a difference is told by the column it is in.
+//! encoding of every value in order. Answers of different processes can be compared, an answer need
+//! not stay in memory for it, and a difference names its column.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -14,28 +14,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 
-/// What an answer says.
+/// The digest of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// How many records.
+    /// The number of records.
     pub records: u64,
-    /// The columns in order.
+    /// The columns, in order.
     pub columns: Vec<Column>,
 }
 
-/// What one column of an answer says.
+/// The digest of one column of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its type, as Arrow names it.
+    /// The type, by its name in Arrow.
     pub r#type: String,
-    /// Hash of all values in order.
+    /// The hash of all values, in order.
     pub hash: u64,
 }
 
 impl Answer {
-    /// Reads an answer that came as `batches` of `schema`.
+    /// Makes the digest of an answer that consists of `batches` of `schema`.
     ///
     /// # Errors
     /// A type that has no order in Arrow's row format.
@@ -58,7 +58,7 @@ impl Answer {
         Ok(Self { records, columns })
     }
 
-    /// How `other` differs from this answer, or nothing.
+    /// Returns the first difference between this answer and `other`, if there is one.
     pub fn difference(&self, other: &Self) -> Option<Difference> {
         if self == other {
             return None;
@@ -75,14 +75,14 @@ impl Answer {
     }
 }
 
-/// The first thing in which two answers differ.
+/// The first difference between two answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
-    /// Numbers of records.
+    /// The numbers of records differ.
     Records(u64, u64),
-    /// Numbers of columns.
+    /// The numbers of columns differ.
     Columns(usize, usize),
-    /// Names, types or values of a column.
+    /// The name, the type or the values of a column differ.
     Column(Column, Column),
 }
 

@@ -1,8 +1,9 @@
-//! The two arms of every comparison: the whole file, filtered at the client, and the Select.
+//! The two arms of every comparison: one fetches the whole file and filters it at the client, the
+//! other sends the Select.
 //!
-//! Both start on an open channel and end when the answer is in the client's memory as Arrow
-//! batches. The client of the whole-file arm has the server's own engine and all cores, and keeps
-//! the file in memory: no disk slows it down.
+//! Both start on an open channel and end when the answer is in the memory of the client as Arrow
+//! batches. The client of the whole-file arm has the engine of the server and all cores. It holds
+//! the file in memory, so no disk slows it down.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -18,21 +19,21 @@ use crate::Result;
 use crate::local::{self, Batches};
 use crate::measure::Run;
 
-/// What to ask of which file.
+/// A question about a file.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// Path below the server's data root.
+    /// The path below the data root of the server.
     pub file: String,
-    /// A Select over it.
+    /// A Select from the file.
     pub sql: String,
-    /// Text of the file's descriptor, which the client of the whole-file arm needs too.
+    /// The text of the file's descriptor, which the client of the whole-file arm needs too.
     pub descriptor: Option<String>,
 }
 
 /// Sends the Select.
 ///
 /// # Errors
-/// As the client gives them.
+/// The errors of the client.
 pub async fn selected(connection: &mut Connection, question: &Question) -> Result<(Run, Batches)> {
     let mut kept = Kept::new();
     let mut stream = connection.select(question.sql.as_str()).await?;
@@ -51,10 +52,10 @@ pub async fn selected(connection: &mut Connection, question: &Question) -> Resul
     Ok((run, (stream.schema().clone(), kept.batches)))
 }
 
-/// Fetches the whole file into memory, then answers the same Select from there.
+/// Fetches the whole file into memory and runs the same Select on it.
 ///
 /// # Errors
-/// As the client and `select` give them.
+/// The errors of the client and of `select`.
 pub async fn whole_file(
     connection: &mut Connection,
     question: &Question,
@@ -82,10 +83,10 @@ pub async fn whole_file(
     Ok((run, (schema, kept.batches)))
 }
 
-/// Fetches the whole file and throws it away.
+/// Fetches the whole file and discards it.
 ///
 /// # Errors
-/// As the client gives them.
+/// The errors of the client.
 pub async fn fetch(connection: &mut Connection, file: &str) -> Result<Run> {
     let start = Instant::now();
     let mut chunks = connection.fetch(file).chunks().await?;
@@ -95,10 +96,11 @@ pub async fn fetch(connection: &mut Connection, file: &str) -> Result<Run> {
     Ok(Run { seconds, bytes_sent, ..Run::default() })
 }
 
-/// Chunks that wait to be copied: receiving goes on meanwhile, memory is not filled.
+/// The maximal number of chunks that wait to be copied. Receiving goes on during a copy, and memory
+/// is bounded.
 const CHUNKS_WAITING_MAX: usize = 2;
 
-/// Copies chunks into `file` on a thread of its own while the next ones are decrypted.
+/// Copies chunks into `file` on another thread while the next ones are decrypted.
 fn keep(mut file: File, mut chunks: mpsc::Receiver<Bytes>) -> JoinHandle<std::io::Result<File>> {
     #[expect(clippy::disallowed_methods, reason = "file I/O")]
     spawn_blocking(move || {
@@ -109,7 +111,7 @@ fn keep(mut file: File, mut chunks: mpsc::Receiver<Bytes>) -> JoinHandle<std::io
     })
 }
 
-/// A file that is memory.
+/// Makes a file in memory.
 fn memory_file() -> Result<File> {
     #[cfg(target_os = "linux")]
     return Ok(rustix::fs::memfd_create("whole-file", rustix::fs::MemfdFlags::CLOEXEC)?.into());
@@ -117,7 +119,7 @@ fn memory_file() -> Result<File> {
     return Ok(tempfile::tempfile()?);
 }
 
-/// An answer as it comes.
+/// An answer that is being received.
 struct Kept {
     start: Instant,
     first_seconds: Option<f64>,
@@ -136,7 +138,7 @@ impl Kept {
         self.batches.push(batch);
     }
 
-    /// What is known of a whole answer in both arms.
+    /// Returns the figures that both arms have about a complete answer.
     fn run(&self) -> Run {
         Run {
             seconds: self.start.elapsed().as_secs_f64(),

@@ -1,4 +1,4 @@
-//! A certificate authority for an afternoon: one root and one server certificate for loopback.
+//! A temporary certificate authority: one root and one server certificate for loopback.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,20 +10,20 @@ use rcgen::{
 
 use crate::Result;
 
-/// Files of an authority and of the server certificate that it signed.
+/// The files of an authority and of the server certificate that it signed.
 #[derive(Clone, Debug)]
 pub struct Authority {
-    /// What clients verify against.
+    /// The certificate of the authority, for clients.
     pub ca: PathBuf,
-    /// Certificate chain and key of the server, in one file.
+    /// The certificate chain and the key of the server, in one file.
     pub server: PathBuf,
 }
 
 impl Authority {
-    /// Makes both in `folder`: P-256 keys, valid for `localhost` and the loopback addresses.
+    /// Makes both files in `folder`: P-256 keys, valid for `localhost` and the loopback addresses.
     ///
     /// # Errors
-    /// What the operating system says about the files.
+    /// An error of the operating system about the files.
     pub fn create(folder: &Path) -> Result<Self> {
         let mut params = CertificateParams::new(Vec::new())?;
         params.distinguished_name.push(DnType::CommonName, "Sift demo authority");

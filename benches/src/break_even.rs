@@ -1,4 +1,4 @@
-//! From which selectivity on the whole file is faster than the selected records.
+//! The selectivity above which the whole file is faster than the selected records.
 
 use std::fmt;
 
@@ -6,20 +6,20 @@ use crate::command::compare::{SELECTED, WHOLE_FILE};
 use crate::document::Cell;
 use crate::measure::Spread;
 
-/// Which arm is faster over the selectivities that were measured.
+/// The faster arm, over the measured selectivities.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum BreakEven {
-    /// The selected records, at every one.
+    /// The selected records are faster at every selectivity.
     Selected,
-    /// The whole file, at every one.
+    /// The whole file is faster at every selectivity.
     WholeFile,
-    /// The selected records below this share, the whole file above.
+    /// The selected records are faster below this share, the whole file above it.
     At(f64),
 }
 
 impl BreakEven {
-    /// Of cells that differ by their selectivity alone; those without one are left out. Nothing of
-    /// fewer than two. Between two selectivities the lead is taken to change evenly.
+    /// Computes it from cells that differ only by their selectivity. Cells without a selectivity
+    /// are left out; at least two are needed. Between two selectivities the lead is interpolated.
     pub fn of<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> Option<Self> {
         let mut leads: Vec<(f64, f64)> = cells.into_iter().filter_map(lead).collect();
         leads.sort_by(|left, right| left.0.total_cmp(&right.0));
@@ -49,7 +49,7 @@ impl fmt::Display for BreakEven {
     }
 }
 
-/// Selectivity of a cell, and by how many seconds the selected records are ahead.
+/// Returns the selectivity of a cell and the lead of the selected records, in seconds.
 fn lead(cell: &Cell) -> Option<(f64, f64)> {
     let median = |arm| {
         let series = cell.series.iter().find(|series| series.arm == arm)?;

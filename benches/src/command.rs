@@ -1,4 +1,4 @@
-//! The subcommands of `sift-bench`, one a file.
+//! The subcommands of `sift-bench`, one in each file.
 
 pub mod compare;
 pub mod floors;

@@ -1,4 +1,4 @@
-//! What `sift-bench` writes as JSON: where it was measured, and every run of every cell.
+//! The JSON document of `sift-bench`: the machine, and every run of every cell.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::load::{Connections, Handshakes, Outcome};
 use crate::machine::Setting;
 use crate::measure::Series;
 
-/// Version of the document; raised when a reader of an older one would misread it.
+/// The version of the document. It rises if older readers would misread the document.
 pub const VERSION: u32 = 2;
 
 /// One run of `sift-bench`.
@@ -18,91 +18,91 @@ pub const VERSION: u32 = 2;
 pub struct Document {
     /// [`VERSION`].
     pub sift_bench: u32,
-    /// Where, with what and when.
+    /// The machine, the software and the time.
     pub setting: Setting,
-    /// Arms that were compared.
+    /// The compared arms.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cells: Vec<Cell>,
-    /// Loads that were put on a server.
+    /// The loads on a server.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub loads: Vec<Load>,
 }
 
-/// The arm of a load that is not a rival's.
+/// The name of our own arm of a load.
 pub const SIFT: &str = "Sift";
 
 /// One step of a load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Load {
-    /// Who was asked: [`SIFT`], or what a rival is called.
+    /// The server: [`SIFT`], or the name of a rival.
     pub arm: String,
-    /// What came of it.
+    /// The result.
     pub outcome: Outcome,
-    /// Connections that were held open beside.
+    /// The number of further connections that stayed open without requests.
     pub idle: usize,
-    /// Whose connection a request had.
+    /// The connection of a request.
     pub connections: Connections,
-    /// Connections that were opened for requests, warm-up included; none where they were kept.
+    /// The connections that were opened for requests, with the warm-up; `None` if they were kept.
     pub handshakes: Handshakes,
-    /// The server's process, once a second, where it is known.
+    /// The process of the server, once a second, if it is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub samples: Vec<Sample>,
 }
 
-/// A look at the server's process.
+/// A sample of the process of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
-    /// Since the step began.
+    /// The seconds since the start of the step.
     pub seconds: f64,
-    /// CPU time since the process began.
+    /// The CPU time since the start of the process.
     pub cpu_seconds: f64,
-    /// Resident memory.
+    /// The resident memory.
     pub resident_bytes: u64,
-    /// Open file descriptors.
+    /// The number of open file descriptors.
     pub descriptors: u64,
 }
 
-/// Arms that did the same thing, each in its way.
+/// A group of arms that did the same task in different ways.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
-    /// For people: what every arm had to do.
+    /// The task of every arm, for people.
     pub title: String,
-    /// Format of the file.
+    /// The format of the file.
     pub format: String,
-    /// Length of the file.
+    /// The length of the file.
     pub file_bytes: u64,
-    /// Connections that every arm opened, where that is what it had to do.
+    /// The number of connections that every arm opened, if that was its task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handshakes: Option<u64>,
-    /// The Select, where there is one.
+    /// The Select, if there is one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sql: String,
-    /// The link between client and server, where there is one.
+    /// The link between client and server, if there is one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub link: String,
-    /// Level, protocol and cipher of the channel, where there is one.
+    /// The level, protocol and cipher of the channel, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
-    /// Records that were selected, of all, where both are known: 0 to 1.
+    /// The share of selected records, 0 to 1, if both numbers are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selectivity: Option<f64>,
-    /// One for each arm.
+    /// The runs of each arm.
     pub series: Vec<Series>,
 }
 
-/// What a channel was.
+/// The description of a channel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Channel {
     /// `plain`, or the security level.
     pub level: String,
-    /// As OpenSSL describes it; blank when plain.
+    /// The cipher as OpenSSL describes it; blank when plain.
     pub cipher: String,
-    /// Group of the key exchange; blank when plain.
+    /// The group of the key exchange; blank when plain.
     pub key_exchange: String,
 }
 
 impl Channel {
-    /// Level and suite: `level 3, TLS_AES_256_GCM_SHA384`, `no encryption`.
+    /// Returns the level and the suite: `level 3, TLS_AES_256_GCM_SHA384`, `no encryption`.
     pub fn name(&self) -> String {
         match self.cipher.split(' ').next() {
             Some(suite) if !suite.is_empty() => format!("level {}, {suite}", self.level),
@@ -112,8 +112,8 @@ impl Channel {
     }
 }
 
-/// Cells that differ by what was asked alone: of the same channel, format and link. In the order in which
-/// each was met first.
+/// Groups the cells that have the same channel, format, link and length of the file, in
+/// the order of their first cells.
 pub fn by_question<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> Vec<Vec<&'a Cell>> {
     let mut groups: Vec<Vec<&Cell>> = Vec::new();
     for cell in cells {
@@ -134,12 +134,12 @@ pub fn by_question<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> Vec<Vec<&'a
 }
 
 impl Document {
-    /// Of this machine, now, nothing measured yet.
+    /// Makes a document about this machine, now, without measurements.
     pub fn start() -> Self {
         Self { sift_bench: VERSION, setting: Setting::here(), cells: Vec::new(), loads: Vec::new() }
     }
 
-    /// Writes it to `path` with [`OutputFile`].
+    /// Writes the document to `path` with [`OutputFile`].
     ///
     /// # Errors
     /// An error of the operating system.

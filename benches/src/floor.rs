@@ -1,5 +1,5 @@
-//! Floors: the same bytes read, or sent, without our work. What stands beside one says how much of
-//! what the machine can do is left for the user.
+//! Floors: the same bytes are read or sent without our work. The figures next to a floor say which
+//! share of the speed of the machine is left for the user.
 
 pub mod scan;
 pub mod tls;

@@ -1,4 +1,4 @@
-//! Indexes of generated files, for servers that are measured with them.
+//! Indexes of generated files, for measured servers.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::lineitem::{Format, Lineitem};
 /// Builds the index of each of `files` that can have one, in the folder of a server's state.
 ///
 /// # Errors
-/// As `select` gives them.
+/// The errors of `select`.
 pub fn build(files: &[Lineitem], state: &Path) -> Result<()> {
     let spill = Arc::new(SpillDirectory::new(state.to_owned(), "the state", u64::MAX));
     let options = BuildOptions { spill: Some(spill), ..BuildOptions::default() };

@@ -1,5 +1,5 @@
-//! What the demo and the measurements share: data, both arms of a comparison, floors, and how
-//! time, bytes, CPU and memory are taken.
+//! The common parts of the demo and the measurements: data, the two arms of a comparison, floors,
+//! and the measurement of time, bytes, CPU and memory.
 
 pub mod answer;
 pub mod arms;

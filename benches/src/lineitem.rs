@@ -1,7 +1,7 @@
-//! TPC-H `lineitem` as files that Sift reads: the same records in every format.
+//! The table `lineitem` of TPC-H as files for Sift, with the same records in every format.
 //!
-//! The records come from the crate tpchgen, which makes them as the TPC's own generator does; the
-//! encoders share nothing with the readers of `select`, so that each checks the other.
+//! The records come from the crate tpchgen, which makes the same records as the generator of the
+//! TPC. The encoders share no code with the readers of `select`, so that each checks the other.
 //! Source: TPC Benchmark H, revision 3.0.1, clauses 1.4 and 4.2.
 
 mod csv;
@@ -20,27 +20,28 @@ use tpchgen::generators::{LineItem, LineItemGenerator};
 
 pub use fixed::RECORD_BYTES;
 
-/// Largest scale factor: the widths of the fixed-length keys end there. 600 million records.
+/// The maximal scale factor: 600 million records. Larger keys do not fit in the fixed-length
+/// fields.
 pub const SCALE_MAX: f64 = 100.0;
 
-/// How a file holds its records.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Records of [`RECORD_BYTES`], with a descriptor beside the file.
+    /// Fixed-length records of [`RECORD_BYTES`], with a descriptor next to the file.
     Fixed,
-    /// RFC 4180 with a header.
+    /// CSV of RFC 4180, with a header.
     Csv,
-    /// An object a line.
+    /// JSON Lines, one object in each line.
     JsonLines,
-    /// Row groups of columns, compressed by Zstandard.
+    /// Parquet, compressed by Zstandard.
     Parquet,
 }
 
 impl Format {
-    /// Every format there is.
+    /// All formats.
     pub const ALL: [Self; 4] = [Self::Fixed, Self::Csv, Self::JsonLines, Self::Parquet];
 
-    /// As `sift describe` names it.
+    /// Returns the name of the format in `sift describe`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Fixed => "fixed",
@@ -50,7 +51,7 @@ impl Format {
         }
     }
 
-    /// Name of the generated file.
+    /// Returns the name of the generated file.
     pub fn file_name(self) -> &'static str {
         match self {
             Self::Fixed => "lineitem.dat",
@@ -73,23 +74,23 @@ impl FromStr for Format {
     }
 }
 
-/// A file that holds `lineitem`.
+/// A file with the records of `lineitem`.
 #[derive(Clone, Debug)]
 pub struct Lineitem {
-    /// Where it is.
+    /// The path.
     pub path: PathBuf,
-    /// How it holds its records.
+    /// The format.
     pub format: Format,
-    /// Its length.
+    /// The length.
     pub bytes: u64,
 }
 
 impl Lineitem {
-    /// Writes `lineitem` at `scale` into `folder`, with its descriptor where it needs one.
-    /// `progress` counts orders, of which there are [`orders`] and each has 1 to 7 records.
+    /// Writes `lineitem` at `scale` into `folder`, with a descriptor if the format needs one.
+    /// `progress` counts orders. There are [`orders`] orders, and each has 1 to 7 records.
     ///
     /// # Errors
-    /// What the operating system says about the file, or a scale outside of 0 to [`SCALE_MAX`].
+    /// An error of the operating system about the file, or a scale outside of 0 to [`SCALE_MAX`].
     pub fn generate(
         folder: &Path,
         format: Format,
@@ -111,11 +112,11 @@ impl Lineitem {
         Self::found(folder, format)
     }
 
-    /// The file that [`generate`](Self::generate) has made in `folder`; its descriptor is made anew where
-    /// it is another than of this version.
+    /// Returns the file that [`generate`](Self::generate) has made in `folder`. If its descriptor
+    /// differs from the one of this version, the descriptor is written again.
     ///
     /// # Errors
-    /// What the operating system says about the file.
+    /// An error of the operating system about the file.
     pub fn found(folder: &Path, format: Format) -> io::Result<Self> {
         let path = folder.join(format.file_name());
         let bytes = fs::metadata(&path)?.len();
@@ -129,7 +130,7 @@ impl Lineitem {
     }
 }
 
-/// Orders at a scale factor.
+/// Returns the number of orders at a scale factor.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -167,7 +168,7 @@ fn write(
     out.flush()
 }
 
-/// Where the descriptor of the file at `path` is.
+/// Returns the path of the descriptor of the file at `path`.
 pub fn descriptor_path(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".toml");

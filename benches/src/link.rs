@@ -1,8 +1,8 @@
-//! The link between client and server: loopback in a network namespace of its own, at its full
-//! rate or shaped.
+//! The link between client and server: loopback in a separate network namespace, at its full rate
+//! or shaped.
 //!
-//! A program that wants one starts itself again inside of it: [`enter`] before anything else. The
-//! namespace makes the byte counters of loopback the program's own, and goes away with it. It takes
+//! A program that needs a link starts itself again inside of it: it calls [`enter`] first. The byte
+//! counters of the namespace count only this program, and the namespace ends with it. It needs
 //! Linux, the right to make a namespace (root), and the programs unshare, ip and tc.
 
 use std::fmt;
@@ -11,22 +11,22 @@ use std::str::FromStr;
 
 use crate::Result;
 
-/// A rate and a round trip.
+/// The rate and the round trip of a link.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Link {
-    /// As tc understands it, such as `1gbit`; the full rate when absent.
+    /// The rate in the words of tc, such as `1gbit`; the full rate if absent.
     pub rate: Option<String>,
-    /// Milliseconds, which takes a kernel with netem; none added when absent.
+    /// The added round trip in milliseconds, if any. It needs a kernel with netem.
     pub round_trip: Option<String>,
 }
 
-/// Set in the environment of a program that is inside already.
+/// The variable in the environment of a program that is already inside.
 const INSIDE: &str = "SIFT_BENCH_INSIDE";
 
 impl FromStr for Link {
     type Err = String;
 
-    /// `loopback`, `RATE` or `RATE/RTT`: `1gbit`, `100mbit/20ms`.
+    /// Parses `loopback`, `RATE` or `RATE/RTT`: `1gbit`, `100mbit/20ms`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "loopback" {
             return Ok(Self::default());
@@ -53,16 +53,16 @@ impl fmt::Display for Link {
     }
 }
 
-/// Whether this program is alone on its link, so that the link's counters are its own.
+/// Returns whether this program is alone on its link, so that the counters count only this program.
 pub fn is_inside() -> bool {
     std::env::var_os(INSIDE).is_some()
 }
 
-/// Runs this program again inside of `link` and gives its exit code. Gives nothing where it is
-/// inside already, or where there is no namespace to be had and none is needed.
+/// Runs this program again inside of `link` and returns its exit code. Returns `None` if it is
+/// already inside, or if a namespace is not needed and cannot be made.
 ///
 /// # Errors
-/// That a link which is needed cannot be made here.
+/// A link that is needed but cannot be made here.
 pub fn enter(link: &Link) -> Result<Option<ExitCode>> {
     if is_inside() {
         run("ip", &["link", "set", "lo", "up"])?;
@@ -99,7 +99,7 @@ fn shape(link: &Link) -> Result<()> {
     let Some(rate) = &link.rate else { return Ok(()) };
     let add = ["qdisc", "add", "dev", "lo", "root"];
     match &link.round_trip {
-        // both directions pass through loopback, so each is delayed by half
+        // both directions use loopback, so each is delayed by half
         Some(round_trip) => {
             let half = round_trip.trim_end_matches("ms").parse::<f64>()? / 2.0;
             let delay = format!("{half}ms");

@@ -1,8 +1,9 @@
-//! Load: many sessions that ask, one request at a time each, at their own pace or at a given rate.
+//! The load on a server: many sessions, each with one request at a time, in a closed loop or at a
+//! given rate.
 //!
-//! At a rate, each request has an intended start, whether or not a session is free by then, and its
-//! latency counts from there: a server that stalls is charged for everybody who would have waited
-//! (no coordinated omission). Requests whose turn never came are counted, not forgotten.
+//! At a rate, each request has an intended start, even if no session is free then. Its latency
+//! counts from this time, so that a stall of the server delays every request that would have waited
+//! (no coordinated omission). Requests that were never sent are counted as missed.
 
 pub mod assertion;
 pub mod mix;
@@ -23,47 +24,47 @@ use tokio::time::{Instant, sleep_until};
 use crate::Result;
 use mix::Mix;
 
-/// Somebody who asks, one request at a time.
+/// A client that sends one request at a time.
 pub trait Session: Send + 'static {
-    /// Asks and waits for the whole answer.
+    /// Sends a request and waits for the complete answer.
     ///
     /// # Errors
-    /// The kind of failure, by which failures are counted.
+    /// The kind of the failure. Failures are counted by their kinds.
     fn ask(&mut self, query: Query) -> impl Future<Output = Result<(), String>> + Send;
 }
 
-/// When the next request is due.
+/// The times at which requests are due.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
-    /// As soon as the session has its answer: a closed loop.
+    /// A closed loop: a session sends its next request after each answer.
     Closed,
-    /// This often a second, over all sessions: an open loop.
+    /// An open loop: so many requests a second, over all sessions.
     PerSecond(f64),
 }
 
-/// How long to ask, and how.
+/// The duration and the pace of a load.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// When requests are due.
+    /// The times at which requests are due.
     pub pace: Pace,
-    /// Asked first, and not counted.
+    /// The time of the warm-up, which is not counted.
     pub warm_up: Duration,
-    /// Counted.
+    /// The time that is counted.
     pub measured: Duration,
-    /// Of the random parameters.
+    /// The seed of the random parameters.
     pub seed: u64,
 }
 
-/// Whose connection a request has.
+/// The connection of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Connections {
-    /// Its session's, which is opened before.
+    /// The connection of its session, which is opened before.
     #[default]
     Kept,
-    /// One of its own, with a full handshake.
+    /// A new connection with a full handshake.
     Full,
-    /// One of its own, which resumes the TLS session of the one before.
+    /// A new connection that resumes the TLS session of the previous one.
     Resumed,
 }
 
@@ -84,63 +85,63 @@ impl FromStr for Connections {
     }
 }
 
-/// How many connections were opened.
+/// The numbers of opened connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handshakes {
-    /// With a full handshake.
+    /// The connections with a full handshake.
     pub full: u64,
-    /// With one that resumed a session.
+    /// The connections that resumed a session.
     pub resumed: u64,
 }
 
-/// What came of it.
+/// The result of a load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Sessions that asked.
+    /// The number of sessions.
     pub sessions: usize,
-    /// Requests a second that were meant to be; absent in a closed loop.
+    /// The intended requests a second; absent in a closed loop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_intended: Option<f64>,
-    /// Counted time.
+    /// The counted time in seconds.
     pub seconds: f64,
-    /// Whole answers.
+    /// The number of complete answers.
     pub answers: u64,
-    /// Failures, by their kind.
+    /// The number of failures of each kind.
     pub failures: BTreeMap<String, u64>,
-    /// Requests that were due and whose turn never came.
+    /// The number of requests that were due and never sent.
     pub missed: u64,
-    /// Latency of whole answers in microseconds, by percentile; `100` is the largest.
+    /// The latency of complete answers in microseconds, by percentile; `100` is the maximum.
     pub latency_micros: BTreeMap<String, u64>,
 }
 
 impl Outcome {
-    /// Whole answers a second.
+    /// Returns the complete answers a second.
     #[expect(clippy::cast_precision_loss, reason = "a rate")]
     pub fn rate(&self) -> f64 {
         self.answers as f64 / self.seconds
     }
 
-    /// Microseconds at a percentile of [`PERCENTILES`].
+    /// Returns the microseconds at a percentile of [`PERCENTILES`].
     pub fn percentile(&self, percentile: &str) -> Option<u64> {
         self.latency_micros.get(percentile).copied()
     }
 }
 
-/// What is told of every latency distribution.
+/// The reported percentiles of a latency distribution, with their names.
 pub const PERCENTILES: [(&str, f64); 6] =
     [("50", 50.0), ("90", 90.0), ("99", 99.0), ("99.9", 99.9), ("99.99", 99.99), ("100", 100.0)];
 
-/// A larger latency counts as this one, 71 minutes.
+/// The maximal latency, 71 minutes. A larger one counts as this.
 const LATENCY_MICROS_MAX: u64 = u32::MAX as u64;
 
-/// The significant digits of a latency: it is rounded up by at most a thousandth.
+/// The number of significant digits of a latency: it is rounded up by at most a thousandth.
 const LATENCY_DIGITS: u8 = 3;
 
-/// Lets every one of `sessions` ask what `mix` gives, until `plan` is done or `stop` is true; then
-/// tells what there is. Requests under way at the end are waited for.
+/// Sends requests of `mix` from all `sessions`, until the end of `plan` or until `stop` is true. It
+/// waits for the requests that are running at the end, and returns the result.
 ///
 /// # Errors
-/// That a session panicked.
+/// A session that panicked.
 pub async fn drive<S: Session>(
     sessions: Vec<S>,
     mix: Mix,
@@ -182,7 +183,7 @@ struct Worker<S> {
     start: Instant,
     counted_from: Instant,
     end: Instant,
-    /// Of all sessions.
+    /// The counts of all sessions.
     tally: Arc<Mutex<Tally>>,
 }
 
@@ -190,7 +191,7 @@ impl<S: Session> Worker<S> {
     async fn run(mut self) {
         while let Some(intended) = self.turn().await {
             if Instant::now() >= self.end {
-                // an open loop that is behind does not ask any more what was due before the end
+                // an open loop that is late does not send the requests that were due before the end
                 let due = self.pace != Pace::Closed && intended >= self.counted_from;
                 self.tally().missed += u64::from(due);
                 continue;
@@ -206,7 +207,7 @@ impl<S: Session> Worker<S> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the next request is due and gives its intended start; nothing at the end.
+    /// Waits until the next request is due and returns its intended start; `None` at the end.
     async fn turn(&mut self) -> Option<Instant> {
         let intended = match self.pace {
             Pace::Closed => Instant::now(),
@@ -221,7 +222,7 @@ impl<S: Session> Worker<S> {
             return None;
         }
         if intended <= Instant::now() {
-            // a sleep ends at a whole millisecond, even one that has nothing to wait for
+            // a sleep ends at a whole millisecond, even if there is nothing to wait for
             return Some(intended);
         }
         tokio::select! {
@@ -232,7 +233,7 @@ impl<S: Session> Worker<S> {
 }
 
 struct Tally {
-    /// In microseconds.
+    /// The latencies in microseconds.
     latency: Histogram<u64>,
     failures: BTreeMap<String, u64>,
     missed: u64,

@@ -1,5 +1,5 @@
-//! A Select over a local file: what the client of the whole-file arm does, with the same engine as
-//! the server and all cores.
+//! A Select from a local file, for the client of the whole-file arm. It uses the engine of the
+//! server and all cores.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -12,13 +12,13 @@ use sift_select::{Descriptor, Plan, Scan, ScanOptions, Select, Source};
 use crate::Result;
 use crate::lineitem::descriptor_path;
 
-/// An answer that is in memory.
+/// An answer in memory.
 pub type Batches = (SchemaRef, Vec<RecordBatch>);
 
-/// Answers `sql` from the file at `path` and the descriptor beside it.
+/// Runs `sql` on the file at `path` with the descriptor next to it.
 ///
 /// # Errors
-/// As `select` gives them.
+/// The errors of `select`.
 pub fn select_from_path(sql: &str, path: &Path) -> Result<Batches> {
     let descriptor = match fs::read_to_string(descriptor_path(path)) {
         Ok(text) => Some(text),
@@ -32,11 +32,11 @@ pub fn select_from_path(sql: &str, path: &Path) -> Result<Batches> {
     Ok((schema, batches))
 }
 
-/// Answers `sql` from an opened file and gives each batch as soon as it is there; `descriptor` is the
-/// text of its descriptor.
+/// Runs `sql` on an opened file and passes on each batch as soon as it is ready. `descriptor` is
+/// the text of the descriptor.
 ///
 /// # Errors
-/// As `select` gives them.
+/// The errors of `select`.
 pub fn select(
     sql: &str,
     name: &str,

@@ -1,4 +1,4 @@
-//! What a figure was measured on, and what Linux tells about a process. Elsewhere much is absent.
+//! The machine of a measurement, and the figures of Linux about a process. Other systems have few.
 
 use std::fs;
 use std::process::Command;
@@ -8,29 +8,30 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arrow::array::temporal_conversions::timestamp_s_to_datetime;
 use serde::{Deserialize, Serialize};
 
-/// Where, with what and when figures were measured.
+/// The machine, the software and the time of a measurement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
     /// The command line.
     pub command: Vec<String>,
-    /// Version of Sift.
+    /// The version of Sift.
     pub version: String,
-    /// Commit of the working directory, `+` when it has changes; empty outside of a checkout.
+    /// The commit of the working directory, with `+` if it has changes; empty outside of a
+    /// checkout.
     pub commit: String,
-    /// UTC.
+    /// The time, UTC.
     pub started: String,
-    /// Model of the processor.
+    /// The model of the processor.
     pub processor: String,
-    /// Threads that this process may use at once.
+    /// The number of threads that this process may use at once.
     pub threads: usize,
-    /// Memory of the machine.
+    /// The memory of the machine.
     pub memory_bytes: u64,
-    /// Release of the kernel.
+    /// The release of the kernel.
     pub kernel: String,
 }
 
 impl Setting {
-    /// This machine, now.
+    /// Describes this machine, now.
     pub fn here() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         Self {
@@ -63,59 +64,60 @@ fn now() -> String {
     time.map_or_else(String::new, |time| format!("{time} UTC"))
 }
 
-/// A process, to be asked what it took.
+/// A process whose CPU time and memory are measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Process {
     id: u32,
 }
 
 impl Process {
-    /// The one with that id.
+    /// Returns the process with an id.
     pub fn with_id(id: u32) -> Self {
         Self { id }
     }
 
-    /// This one.
+    /// Returns this process.
     pub fn this() -> Self {
         Self { id: std::process::id() }
     }
 
-    /// User and system time so far, all threads, ended ones too; in steps of 10 ms.
+    /// Returns the user and system time of all threads so far, also of ended ones, in steps of 10
+    /// ms.
     pub fn cpu_seconds(self) -> Option<f64> {
         const TICKS_PER_SECOND: f64 = 100.0;
         let text = fs::read_to_string(format!("/proc/{}/stat", self.id)).ok()?;
-        // the second field is the name in parentheses, which may hold anything
+        // the second field is the name in parentheses, which may contain anything
         let mut fields = text.get(text.rfind(')')? + 2..)?.split(' ').skip(11);
         let user: f64 = fields.next()?.parse().ok()?;
         let system: f64 = fields.next()?.parse().ok()?;
         Some((user + system) / TICKS_PER_SECOND)
     }
 
-    /// Largest resident memory since [`forget_peak`](Self::forget_peak), in bytes.
+    /// Returns the maximal resident memory since [`forget_peak`](Self::forget_peak), in bytes.
     pub fn resident_bytes_max(self) -> Option<u64> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.id)).ok()?;
         Some(kibibytes(&text, "VmHWM")).filter(|&bytes| bytes > 0)
     }
 
-    /// Resident memory now, in bytes.
+    /// Returns the resident memory now, in bytes.
     pub fn resident_bytes(self) -> Option<u64> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.id)).ok()?;
         Some(kibibytes(&text, "VmRSS")).filter(|&bytes| bytes > 0)
     }
 
-    /// Open file descriptors now.
+    /// Returns the number of open file descriptors now.
     pub fn descriptors(self) -> Option<u64> {
         Some(fs::read_dir(format!("/proc/{}/fd", self.id)).ok()?.count() as u64)
     }
 
-    /// Lets the peak start again from what is resident now, where the kernel allows it.
+    /// Resets the peak to the resident memory now, if the kernel allows it.
     pub fn forget_peak(self) {
         // "5" resets VmHWM: Documentation/filesystems/proc.rst of Linux
         let _ = fs::write(format!("/proc/{}/clear_refs", self.id), "5");
     }
 }
 
-/// Bytes that the loopback interface of this network namespace has received.
+/// Returns the bytes that the loopback interface of this network namespace has received.
 pub fn loopback_bytes() -> Option<u64> {
     // not /sys/class/net, which shows the namespace that it was mounted in
     let text = fs::read_to_string("/proc/net/dev").ok()?;

@@ -1,54 +1,55 @@
-//! How a figure is taken: arms in turn, several rounds, median with minimum and maximum.
+//! The method of measuring: arms in turn, several rounds, median with minimum and maximum.
 //!
-//! A machine is never quiet. Rounds are interleaved, so that a noisy second hits every arm, and
-//! every other round goes backwards, so that no arm always follows the same one. Each arm runs once
-//! before the first round: caches are warm for all.
+//! A machine is never idle. Each round runs every arm, so that a noisy second affects all of them.
+//! Every second round has the reverse order, so that no arm always follows the same one. Each arm
+//! runs once before the first round, so that caches are warm for all.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
 
-/// What one run of one arm took. What an arm cannot tell is absent.
+/// The figures of one run of one arm. Unknown figures are absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    /// From the request until the whole answer is in the client's memory.
+    /// The seconds from the request until the complete answer is in the memory of the client.
     pub seconds: f64,
-    /// Until the first of its records is.
+    /// The seconds until the first record is in the memory of the client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_seconds: Option<f64>,
-    /// Of `seconds`: fetching, where it is apart from filtering.
+    /// The part of `seconds` for fetching, if it is separate from filtering.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fetch_seconds: Option<f64>,
-    /// Records of the answer.
+    /// The number of records of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub records: Option<u64>,
-    /// Records that the server looked at or ruled out: all of the file, unless it stopped early.
+    /// The number of records that the server scanned or skipped: all records of the file, unless it
+    /// stopped early.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub records_seen: Option<u64>,
-    /// Bytes that the server gave to its channel to encrypt.
+    /// The bytes that the server gave to its channel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_sent: Option<u64>,
-    /// Bytes on the wire towards the client, TCP and IP headers included.
+    /// The bytes on the wire to the client, with TCP and IP headers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_wire: Option<u64>,
-    /// CPU time of the server's process.
+    /// The CPU time of the server's process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_cpu_seconds: Option<f64>,
-    /// CPU time of the client's process.
+    /// The CPU time of the client's process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_cpu_seconds: Option<f64>,
-    /// Largest resident memory of the server's process.
+    /// The maximal resident memory of the server's process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_bytes_max: Option<u64>,
-    /// Largest resident memory of the client's process.
+    /// The maximal resident memory of the client's process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_bytes_max: Option<u64>,
 }
 
-/// Median, minimum and maximum of one quantity.
+/// The median, minimum and maximum of one quantity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
-    /// The middle value; the lower of two.
+    /// The middle value, or the lower one of two middle values.
     pub median: f64,
     /// The smallest value.
     pub min: f64,
@@ -57,7 +58,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of `values`; nothing of no values.
+    /// Computes the spread of `values`; `None` without values.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -65,28 +66,28 @@ impl Spread {
         Some(Self { median, min: *values.first()?, max: *values.last()? })
     }
 
-    /// The mean of `values`, which says more than their median where they come in coarse steps, as CPU
-    /// time does; nothing of no values.
+    /// Computes the mean of `values`; `None` without values. For values in coarse steps, such as
+    /// CPU time, it says more than their median.
     #[expect(clippy::cast_precision_loss, reason = "a number of runs")]
     pub fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
         let values: Vec<f64> = values.into_iter().collect();
         (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
     }
 
-    /// Of the seconds of `runs`.
+    /// Computes the spread of the seconds of `runs`.
     pub fn seconds(runs: &[Run]) -> Option<Self> {
         Self::of(runs.iter().map(|run| run.seconds))
     }
 }
 
-/// One side of a comparison: its name, and what runs it once.
+/// One side of a comparison: a name and a function that runs it once.
 pub struct Arm<'a> {
     name: String,
     run: Box<dyn FnMut() -> Result<Run> + 'a>,
 }
 
 impl<'a> Arm<'a> {
-    /// An arm that `run` runs once.
+    /// Makes an arm that `run` runs once.
     pub fn new(name: impl Into<String>, run: impl FnMut() -> Result<Run> + 'a) -> Self {
         Self { name: name.into(), run: Box::new(run) }
     }
@@ -95,16 +96,16 @@ impl<'a> Arm<'a> {
 /// The runs of one arm.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Series {
-    /// Name of the arm.
+    /// The name of the arm.
     pub arm: String,
-    /// In the order in which they were made, the one that warmed up left out.
+    /// The runs in their order, without the warm-up.
     pub runs: Vec<Run>,
 }
 
 /// Runs all `arms` in turn, `rounds` times after a warm-up.
 ///
 /// # Errors
-/// The first that an arm gives; what was measured until then is lost.
+/// The first error of an arm. The earlier runs are lost.
 pub fn interleave(rounds: usize, arms: &mut [Arm<'_>]) -> Result<Vec<Series>> {
     let mut series: Vec<Series> =
         arms.iter().map(|arm| Series { arm: arm.name.clone(), runs: Vec::new() }).collect();

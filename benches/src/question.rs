@@ -1,40 +1,40 @@
-//! What is asked of generated data: predicates that keep a known share of the records at every
-//! scale, since shipment dates are spread alike at every scale, and forms that bring fewer columns or
-//! few records out of many.
+//! The questions to generated data. Some predicates select a known share of the records at every
+//! scale, because shipment dates have the same distribution at every scale. Others return few
+//! columns, or few records out of many.
 
 use std::str::FromStr;
 
 /// One question, without its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ask {
-    /// How it is called on the command line and in results.
+    /// The name on the command line and in results.
     pub name: &'static str,
-    /// What stands between SELECT and FROM.
+    /// The text between SELECT and FROM.
     pub columns: &'static str,
-    /// What stands after WHERE, to the end.
+    /// The text after WHERE, to the end.
     pub predicate: &'static str,
 }
 
 impl Ask {
-    /// Whether the records that answer it, whole, are a share of the file's.
+    /// Returns whether its answer consists of complete records of the file.
     pub fn is_share(self) -> bool {
         self.name.ends_with('%')
     }
 
-    /// The Select over `file`.
+    /// Returns the Select from `file`.
     pub fn sql(self, file: &str) -> String {
         let Self { columns, predicate, .. } = self;
         format!("SELECT {columns} FROM '{file}' WHERE {predicate}")
     }
 }
 
-/// Of TPC-H Q6.
+/// The predicate of TPC-H Q6.
 const Q6: &str = "l_shipdate >= DATE '1994-01-01' AND l_shipdate < DATE '1995-01-01' \
                   AND l_discount BETWEEN 0.05 AND 0.07 AND l_quantity < 24";
 
-/// Every question there is.
+/// All questions.
 pub const ALL: [Ask; 8] = [
-    // the last seven days, when shipments run out: scattered over the file
+    // the last seven days, which have few shipments, all over the file
     Ask { name: "0.01%", columns: "*", predicate: "l_shipdate >= DATE '1998-11-25'" },
     Ask {
         name: "1%",
@@ -53,7 +53,7 @@ pub const ALL: [Ask; 8] = [
     Ask {
         name: "top 100",
         columns: "*",
-        // the keys, so that the order is one
+        // ordered by the keys too, so that only one order is possible
         predicate: "l_shipdate >= DATE '1992-01-01' \
                     ORDER BY l_extendedprice DESC, l_orderkey, l_linenumber LIMIT 100",
     },

@@ -1,4 +1,4 @@
-//! What measurements say, as sections of text, tables and charts that know no output format.
+//! The contents of a report: sections of text, tables and charts, in no output format.
 
 pub mod chart;
 mod cpu;
@@ -17,17 +17,17 @@ use chart::{Chart, Line, Lines};
 /// A part of a report.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Section {
-    /// Its heading.
+    /// The heading.
     pub title: String,
-    /// Sentences below it.
+    /// The sentences below the heading.
     pub paragraphs: Vec<String>,
-    /// Cells of a table, its header first; the first column is text, the others are figures.
+    /// The cells of a table, the header first. The first column is text, the others are figures.
     pub table: Vec<Vec<String>>,
     /// A chart.
     pub chart: Option<Chart>,
 }
 
-/// All that `documents` say.
+/// Makes a report of `documents`.
 pub fn sections(documents: &[Document]) -> Vec<Section> {
     let cells: Vec<&Cell> = documents.iter().flat_map(|document| &document.cells).collect();
     let (compared, floors): (Vec<&Cell>, Vec<&Cell>) =
@@ -44,7 +44,7 @@ pub fn sections(documents: &[Document]) -> Vec<Section> {
     sections
 }
 
-/// One section for each channel, format and link.
+/// Makes one section for each channel, format and link.
 fn comparisons(cells: &[&Cell]) -> Vec<Section> {
     by_question(cells.iter().copied()).iter().filter_map(|group| compared(group)).collect()
 }
@@ -108,7 +108,7 @@ fn comparison(cell: &Cell) -> Option<Vec<String>> {
     ])
 }
 
-/// The programs of others that were asked the same, where there are some.
+/// Makes the section about rivals, if there are some.
 fn beside_rivals(cells: &[&Cell]) -> Option<Section> {
     let ours = [WHOLE_FILE, SELECTED, WHOLE_FILE_FLOOR, SELECTED_FLOOR];
     let of_ours = |series: &&Series| ours.contains(&series.arm.as_str());
@@ -121,11 +121,11 @@ fn beside_rivals(cells: &[&Cell]) -> Option<Section> {
     if names.len() == 1 {
         return None;
     }
-    let mut section = Section { title: "Beside rivals".to_owned(), ..Section::default() };
+    let mut section = Section { title: "Compared with rivals".to_owned(), ..Section::default() };
     section.paragraphs.push(
-        "Asked the same in the same rounds, each over a TLS 1.3 channel of its own and from the form \
-         of the data that its name tells; in brackets how many times Sift's selected records took \
-         it."
+        "The rivals answer the same questions in the same rounds, each over its own TLS 1.3 channel \
+         and from the format in its name. The number in brackets is the ratio to the time of Sift's \
+         selected records."
             .to_owned(),
     );
     let header = ["question"].into_iter().chain(names.iter().copied());
@@ -178,9 +178,9 @@ fn selectivity_chart(cells: &[&Cell]) -> Option<Chart> {
 }
 
 fn beside_floors(cells: &[&Cell]) -> Section {
-    let mut section = Section { title: "Beside the floor".to_owned(), ..Section::default() };
+    let mut section = Section { title: "Compared with the floor".to_owned(), ..Section::default() };
     section.paragraphs.push(
-        "Each floor handles the same bytes without our work, in turn with what stands beside it."
+        "Each floor handles the same bytes without our work, in the same rounds as the arm next to it."
             .to_owned(),
     );
     let header = ["what", "floor", "Sift", "floor's rate", "Sift's rate", "share of the floor"];
@@ -226,7 +226,7 @@ fn arm<'a>(cell: &'a Cell, name: &str) -> Option<&'a Series> {
     cell.series.iter().find(|series| series.arm == name)
 }
 
-/// Until the first record.
+/// Returns the time until the first record.
 fn first(series: &Series) -> String {
     let spread = Spread::of(series.runs.iter().filter_map(|run| run.first_seconds));
     spread.map_or_else(String::new, |spread| text::seconds(spread.median))

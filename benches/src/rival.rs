@@ -1,13 +1,14 @@
-//! An arm that is somebody else's: a process of its own that answers one question a line.
+//! A rival: another program as an arm. It is a process that answers one question in each line.
 //!
-//! It is started by the shell with these in its environment: `RIVAL_DATA`, the folder of the
-//! generated files, CSV among them; `RIVAL_CERTIFICATE` and `RIVAL_CA`, chain and key of a server for
-//! `localhost` and what clients verify it against, as PEM. When it is ready it says what it is called, as
-//! `{"arm": "…"}`. Then it reads questions and answers each with a line; it ends with its input.
+//! The shell starts it with these variables in its environment: `RIVAL_DATA`, the folder of the
+//! generated files, with CSV; `RIVAL_CERTIFICATE`, the chain and the key of a server for
+//! `localhost`, as PEM; `RIVAL_CA`, the authority of this certificate, as PEM. When the rival is
+//! ready it writes its name as `{"arm": "…"}`. Then it reads questions and answers each with a
+//! line. It ends at the end of its input.
 //!
-//! Of `sift-bench compare` a question is a [`Question`], `{"columns": "…", "predicate": "…"}`, and its
-//! answer a [`Run`] as the report keeps it, to which it may add the text of an answer of one value as
-//! `"value"`. Of `sift-bench load` a question is a [`Step`] and its answer an [`Outcome`].
+//! In `sift-bench compare` a question is a [`Question`], `{"columns": "…", "predicate": "…"}`, and
+//! the answer is a [`Run`] as in the report. An answer of one value may contain its text as
+//! `"value"`. In `sift-bench load` a question is a [`Step`] and the answer is an [`Outcome`].
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -23,7 +24,7 @@ use crate::authority::Authority;
 use crate::load::{Connections, Outcome};
 use crate::measure::Run;
 
-/// So long may it take to end what it has started.
+/// The time that a rival has to stop the programs that it started.
 const ENDING_MAX: Duration = Duration::from_secs(30);
 
 /// A running rival. Dropping it ends it.
@@ -35,42 +36,41 @@ pub struct Rival {
     answers: Option<BufReader<ChildStdout>>,
 }
 
-/// What it is asked.
+/// A question to a rival.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Question<'a> {
-    /// What stands between SELECT and FROM.
+    /// The text between SELECT and FROM.
     pub columns: &'a str,
-    /// What stands after WHERE, to the end.
+    /// The text after WHERE, to the end.
     pub predicate: &'a str,
 }
 
-/// A load that it is put under: sessions that select records by a range of keys, each range drawn at
-/// random.
+/// A load on a rival: sessions that select records by a random range of keys.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Step {
-    /// How many at once.
+    /// The number of sessions.
     pub sessions: usize,
-    /// Requests a second over all sessions; each asks when it has its answer without.
+    /// The requests a second over all sessions; absent in a closed loop.
     pub rate: Option<f64>,
-    /// Whose connection a request has.
+    /// The connection of a request.
     pub connections: Connections,
-    /// Seconds that are not counted, before.
+    /// The seconds of the warm-up, which are not counted.
     pub warm_up: f64,
-    /// Seconds that are counted.
+    /// The seconds that are counted.
     pub seconds: f64,
-    /// The largest value of l_orderkey that a range may begin with; 1 is the least.
+    /// The maximal value of l_orderkey at which a range may begin; the minimum is 1.
     pub keys: u64,
-    /// Keys in a range.
+    /// The number of keys in a range.
     pub keys_each: u64,
 }
 
-/// What it says to a question.
+/// The answer to a question.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Said {
-    /// What one run took.
+    /// The figures of the run.
     #[serde(flatten)]
     pub run: Run,
-    /// The answer, where it is one value.
+    /// The answer, if it is one value.
     pub value: Option<String>,
 }
 
@@ -80,10 +80,10 @@ struct Ready {
 }
 
 impl Rival {
-    /// Starts `command` and waits until it is ready, which may take as long as loading the data does.
+    /// Starts `command` and waits until it is ready, which may take as long as loading the data.
     ///
     /// # Errors
-    /// That it ended before; it has said why on standard error.
+    /// A rival that ended too early. Its standard error says why.
     pub fn start(command: &str, data: &Path, authority: &Authority) -> Result<Self> {
         let mut child = Command::new("sh")
             .args(["-c", &format!("exec {command}")])
@@ -100,23 +100,23 @@ impl Rival {
         Ok(rival)
     }
 
-    /// What it is called.
+    /// Returns its name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Asks it once.
+    /// Sends one question and waits for the answer.
     ///
     /// # Errors
-    /// That it ended, or said what is no answer.
+    /// A rival that ended, or a line that is not an answer.
     pub fn ask(&mut self, question: Question<'_>) -> Result<Said> {
         self.say(&question)
     }
 
-    /// Puts it under a load.
+    /// Puts a load on it and waits for the result.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask).
+    /// The errors of [`ask`](Self::ask).
     pub fn load(&mut self, step: Step) -> Result<Outcome> {
         self.say(&step)
     }
@@ -143,7 +143,7 @@ impl Rival {
 
 impl Drop for Rival {
     fn drop(&mut self) {
-        // it ends what it has started itself when its input ends, for which it has some time
+        // at the end of its input it stops the programs that it started, which takes some time
         drop(self.questions.take());
         if let Some(mut answers) = self.answers.take() {
             let (sender, ended) = mpsc::channel();

@@ -1,9 +1,8 @@
-//! The server of the demo and of the measurements: a process of its own, so that its CPU time and
-//! memory are its own. It is this same program, started again with `ROLE` as its first argument,
-//! and ends when the standard input that its parent holds is closed: no parent, no server.
+//! The server of the demo and of the measurements. It is a separate process, so that its CPU time
+//! and memory can be measured: the same program, started again with `ROLE` as its first argument.
+//! It ends when its standard input is closed, so it never outlives its parent.
 //!
-//! It says on standard output where it listens, one address a line, in the order of the channels
-//! that it was asked for.
+//! On standard output it writes its addresses, one in each line, in the order of the channels.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -24,15 +23,15 @@ use crate::machine::Process;
 /// The first argument of a server that was started by [`Server::start`].
 const ROLE: &str = "serve-for-parent";
 
-/// More than any load has sessions.
+/// The maximal number of connections, more than the sessions of any load.
 const CONNECTIONS_MAX: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
-/// What a listener demands.
+/// The channel that a listener requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {
-    /// Nothing is encrypted.
+    /// A channel without encryption.
     Plain,
-    /// Everything is, at this level.
+    /// An encrypted channel of this level.
     Encrypted(Level),
 }
 
@@ -65,10 +64,10 @@ pub struct Server {
 
 impl Server {
     /// Serves the files below `data` on a free loopback port for each of `channels`, and waits
-    /// until it listens. In `state` are the indexes of the files, if they have some.
+    /// until it listens. `state` is the folder of the indexes, if there are some.
     ///
     /// # Errors
-    /// That the process did not start, or ended early; it has said why on standard error.
+    /// A process that did not start, or ended too early. Its standard error says why.
     pub fn start(
         data: &Path,
         state: &Path,
@@ -90,12 +89,12 @@ impl Server {
         Ok(server)
     }
 
-    /// Where it listens, one address for each of its channels.
+    /// Returns its addresses, one for each channel.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// Its process.
+    /// Returns its process.
     pub fn process(&self) -> Process {
         Process::with_id(self.child.id())
     }
@@ -103,13 +102,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // what it does is of no interest to anybody any more, so it need not end well
+        // nobody needs its work any more, so it is killed
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Serves, when this process was started to be a server; the first thing that `main` does.
+/// Serves if this process was started as a server. `main` calls it first.
 pub fn run_as_server() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().as_deref() != Some(OsStr::new(ROLE)) {

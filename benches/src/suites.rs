@@ -1,4 +1,4 @@
-//! Which cipher suites of a level are measured, each on a channel that offers it alone.
+//! The measured cipher suites of a level, each on a channel that offers no other suite.
 
 use std::str::FromStr;
 
@@ -12,19 +12,19 @@ use crate::server::Security;
 /// The suites to measure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Suites {
-    /// The one that both ends prefer.
+    /// The suite that both ends prefer.
     #[default]
     Preferred,
-    /// Every one of the level that both ends can agree on.
+    /// All suites of the level that both ends can agree on.
     All,
-    /// These, by OpenSSL's names, on the levels that have them.
+    /// The suites with these names of OpenSSL, on the levels that have them.
     Named(Vec<String>),
 }
 
 impl FromStr for Suites {
     type Err = String;
 
-    /// `preferred`, `all`, or names of suites with commas between them.
+    /// Parses `preferred`, `all`, or names of suites with commas between them.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "preferred" => return Ok(Self::Preferred),
@@ -41,8 +41,8 @@ impl FromStr for Suites {
 }
 
 impl Suites {
-    /// For each suite the options of a channel that offers it alone, else as `options`; only those
-    /// where nothing is encrypted.
+    /// Returns `options` for each suite, changed to offer only this suite. Without encryption it
+    /// returns only `options`.
     pub fn offers(&self, options: &ConnectOptions, security: Security) -> Vec<ConnectOptions> {
         match (security, self) {
             (Security::Encrypted(level), Self::All | Self::Named(_)) => {
@@ -53,11 +53,12 @@ impl Suites {
         }
     }
 
-    /// Connects with one of these offers. Nothing where every suite is wanted that both ends can agree
-    /// on, and this is none, since the server's certificate has a key of another kind.
+    /// Connects with one of these offers. With [`All`](Self::All) it returns `None` for a suite
+    /// that both ends cannot agree on, because the key of the server's certificate is of another
+    /// kind.
     ///
     /// # Errors
-    /// As the client gives them.
+    /// The errors of the client.
     pub async fn connect(&self, offer: &ConnectOptions) -> Result<Option<Connection>, Error> {
         match Connection::connect(offer).await {
             Ok(connection) => Ok(Some(connection)),
@@ -74,11 +75,11 @@ impl Suites {
     }
 }
 
-/// The suites of a level by name, those of the best protocol first.
+/// Returns the names of the suites of a level, the best protocol first.
 fn names(level: Level) -> Vec<&'static str> {
     let mut names = Vec::new();
     for suite in level.protocols().iter().flat_map(|protocol| level.suites(*protocol)) {
-        // TLS 1.1 has some that TLS 1.2 has too
+        // TLS 1.1 and TLS 1.2 have some suites in common
         names.extend(suite_name(*suite).filter(|name| !names.contains(name)));
     }
     names

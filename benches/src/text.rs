@@ -1,4 +1,4 @@
-//! Figures for people: tables and units.
+//! The display of figures for people: tables and units.
 
 use std::fmt::Write as _;
 
@@ -10,8 +10,8 @@ use crate::document::{Cell, Channel, Load, by_question};
 use crate::load::Handshakes;
 use crate::measure::{Run, Spread};
 
-/// A cell as a small table: each arm's time with its spread, its rate over the file, and its rate
-/// as a share of the first arm's.
+/// Returns a cell as a small table: the time of each arm with its spread, its rate over the file,
+/// and its rate as a share of the first arm's rate.
 pub fn floors(cell: &Cell) -> String {
     let size =
         if cell.file_bytes > 0 { format!(", {}", bytes(cell.file_bytes)) } else { String::new() };
@@ -34,7 +34,7 @@ pub fn floors(cell: &Cell) -> String {
     text
 }
 
-/// A cell of `sift-bench compare` as a small table: what each arm took.
+/// Returns a cell of `sift-bench compare` as a small table with the figures of each arm.
 pub fn compare(cell: &Cell) -> String {
     let channel = cell.channel.as_ref().map(Channel::name).unwrap_or_default();
     let share = cell.selectivity.map_or_else(String::new, |share| {
@@ -81,7 +81,7 @@ pub fn compare(cell: &Cell) -> String {
     text
 }
 
-/// Where the whole file wins, for each format, channel and link among `cells`.
+/// Returns the break-even selectivity for each format, channel and link among `cells`.
 pub fn break_evens(cells: &[Cell]) -> String {
     let mut text = String::new();
     for group in by_question(cells) {
@@ -95,7 +95,7 @@ pub fn break_evens(cells: &[Cell]) -> String {
     text
 }
 
-/// A step of a load in a line or two.
+/// Returns a step of a load in one or two lines.
 pub fn load(load: &Load) -> String {
     let outcome = &load.outcome;
     let at = |percentile| {
@@ -152,7 +152,7 @@ fn mean_seconds(runs: &[Run], quantity: impl Fn(&Run) -> Option<f64>) -> String 
     mean.map_or_else(|| "-".to_owned(), seconds)
 }
 
-/// A table without lines, with all columns but the first to the right.
+/// Makes a table without lines. All columns except the first are aligned to the right.
 pub fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header);
@@ -162,7 +162,7 @@ pub fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
     table
 }
 
-/// Decimal units, three digits: `960 MB`.
+/// Formats bytes with decimal units and three digits: `960 MB`.
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub fn bytes(bytes: u64) -> String {
     if bytes < 1000 {
@@ -180,7 +180,7 @@ pub fn bytes(bytes: u64) -> String {
     format!("{} {unit}", three_digits(value))
 }
 
-/// `0.066 s`, `66 ms` where it is short.
+/// Formats seconds: `0.066 s`, or `66 ms` for short times.
 pub fn seconds(seconds: f64) -> String {
     if seconds == 0.0 {
         return "0 s".to_owned();
@@ -194,8 +194,8 @@ pub fn seconds(seconds: f64) -> String {
     format!("{} s", three_digits(seconds))
 }
 
-/// What one run of `seconds` makes of a cell: handshakes a second where those were counted, else the
-/// file's bytes.
+/// Returns the rate of a cell whose run took `seconds`: handshakes a second if they were counted,
+/// else the bytes of the file a second.
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub fn cell_rate(cell: &Cell, seconds: f64) -> String {
     match cell.handshakes {
@@ -204,7 +204,7 @@ pub fn cell_rate(cell: &Cell, seconds: f64) -> String {
     }
 }
 
-/// Bytes a second; nothing of no bytes.
+/// Formats a rate in bytes a second; empty without bytes.
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 fn rate(bytes: u64, seconds: f64) -> String {
     if bytes == 0 {
@@ -213,18 +213,18 @@ fn rate(bytes: u64, seconds: f64) -> String {
     format!("{} GB/s", three_digits(bytes as f64 / seconds / 1e9))
 }
 
-/// How many times `small` is in `large`: `91 ×`.
+/// Formats the ratio of `large` to `small`: `91 ×`.
 pub fn ratio(large: f64, small: f64) -> String {
     if small > 0.0 { format!("{} ×", three_digits(large / small)) } else { String::new() }
 }
 
-/// As [`ratio`].
+/// Formats a ratio like [`ratio`].
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub fn bytes_ratio(large: u64, small: u64) -> String {
     ratio(large as f64, small as f64)
 }
 
-/// A whole number with its thousands apart: `6 001 215`.
+/// Formats an integer with spaces between thousands: `6 001 215`.
 pub fn count(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);

@@ -1,4 +1,4 @@
-//! `sift-bench`: what Sift takes on this machine, beside what the machine can do.
+//! The program `sift-bench`, which measures Sift and compares it with the limits of this machine.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use sift_benches::suites::Suites;
 use sift_benches::{Result, link, text};
 use sift_client::{LEVELS, Level, OutputFile};
 
-/// Measure Sift on this machine, beside what the machine can do.
+/// Measure Sift and compare it with the limits of this machine.
 #[derive(Debug, Parser)]
 #[command(name = "sift-bench", version, after_help = channels_of_this_build())]
 struct Cli {
@@ -28,7 +28,7 @@ struct Cli {
     command: Command,
 }
 
-/// Which levels there are to measure.
+/// Returns the levels that this build can measure.
 fn channels_of_this_build() -> String {
     let levels: Vec<String> = LEVELS.iter().map(ToString::to_string).collect();
     let missing = match LEVELS.contains(&Level::Two) {
@@ -42,23 +42,23 @@ fn channels_of_this_build() -> String {
 enum Command {
     /// Make TPC-H lineitem in one or more formats.
     Generate(Generate),
-    /// Measure each stage beside the same bytes without our work.
+    /// Measure each stage next to its floor: the same bytes without our work.
     Floors(Floors),
     /// Compare fetching the whole file and filtering it here with sending the Select.
     ///
-    /// Without --server on generated data, served by a process of its own on loopback; the answers
-    /// of both arms are checked to be equal every time.
+    /// Without --server it uses generated data and starts a server on loopback. Each time it checks
+    /// that the answers of both arms are equal.
     Compare(Box<Compare>),
-    /// Put a load on a server: sessions that ask in a closed loop, or at a given rate.
+    /// Put a load on a server: sessions send requests in a closed loop, or at a given rate.
     ///
-    /// Without --server on generated data, served by a process of its own on loopback.
+    /// Without --server it uses generated data and starts a server on loopback.
     Load(Box<Load>),
-    /// Make a page, a summary and pictures of what other commands wrote as JSON.
+    /// Make a page, a summary and charts from the JSON of other commands.
     Report {
-        /// What --json wrote, of one or more runs.
+        /// The JSON files of one or more runs (--json).
         #[arg(required = true, value_name = "JSON")]
         documents: Vec<PathBuf>,
-        /// Folder for report.html, report.md and the charts.
+        /// The folder for report.html, report.md and the charts.
         #[arg(long, short, value_name = "DIR")]
         output: PathBuf,
     },
@@ -81,7 +81,7 @@ struct Data {
     /// Scale factor; 1 is 6 million records, about 1 GB as fixed-length records.
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
-    /// Folder of the generated files; those that are there are used again.
+    /// Folder of the generated files; existing files are used again.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
 }
@@ -99,7 +99,7 @@ struct Generate {
 struct Floors {
     #[command(flatten)]
     data: Data,
-    /// Rounds, interleaved over the arms, after one to warm up.
+    /// Rounds after a warm-up; in each round every arm runs once.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
     /// Threads of each scan.
@@ -112,7 +112,7 @@ struct Floors {
 
 #[derive(Debug, Args)]
 struct Compare {
-    /// Folder of the generated files; those that are there are used again.
+    /// Folder of the generated files; existing files are used again.
     #[arg(long, value_name = "DIR", required_unless_present = "server")]
     data: Option<PathBuf>,
     /// Scale factor of the generated data.
@@ -121,109 +121,110 @@ struct Compare {
     /// Formats of the generated data: fixed, csv, jsonl, parquet.
     #[arg(long, value_delimiter = ',', default_value = "fixed,csv")]
     formats: Vec<Format>,
-    /// Index the generated data before.
+    /// Build an index of the generated data first.
     #[arg(long)]
     index: bool,
-    /// Questions to the generated data: the share of the records that is selected, or another form.
+    /// Questions to the generated data: the share of the records to select, or another form.
     #[arg(
         long,
         value_delimiter = ',',
         default_value = "0.01%,1%,10%,50%,100%,two columns,sum,top 100"
     )]
     questions: Vec<Ask>,
-    /// Channels: plain, or security compliance levels; without it plain,3,4,5, and with --server
+    /// Channels: plain, or security compliance levels; the default is plain,3,4,5, or with --server
     /// the default level.
     #[arg(long, value_delimiter = ',')]
     levels: Vec<Security>,
-    /// Cipher suites of each level, each on a channel of its own: preferred, all, or OpenSSL's names,
+    /// Cipher suites of each level, each on a separate channel: preferred, all, or OpenSSL's names,
     /// such as ECDHE-ECDSA-AES128-GCM-SHA256,TLS_CHACHA20_POLY1305_SHA256.
     #[arg(long, default_value = "preferred")]
     suites: Suites,
-    /// Link between client and server: loopback, 1gbit, or 100mbit/20ms with a round trip.
+    /// Link between client and server: loopback, 1gbit, or 100mbit/20ms (with the round trip).
     #[arg(long, default_value_t = Link::default(), conflicts_with = "server")]
     link: Link,
-    /// Another program that is asked the same in the same rounds, over its own channel; repeatable.
-    /// benches/rivals has some: `benches/rivals/postgres.py --index`.
+    /// Another program that gets the same questions in the same rounds, over its own channel;
+    /// repeatable. benches/rivals has some: `benches/rivals/postgres.py --index`.
     #[arg(long = "rival", value_name = "COMMAND", conflicts_with = "server")]
     rivals: Vec<String>,
-    /// Rounds, interleaved over the arms, after one to warm up.
+    /// Rounds after a warm-up; in each round every arm runs once.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
     /// Write every run to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// A server that runs already, as HOST or HOST:PORT. Where users log in, the environment has
-    /// SIFT_USER and SIFT_PASSWORD.
+    /// A server that is already running, as HOST or HOST:PORT. If users log in, set SIFT_USER and
+    /// SIFT_PASSWORD in the environment.
     #[arg(long, value_name = "HOST", requires_all = ["file", "predicate"])]
     server: Option<String>,
-    /// Authorities to verify that server against, as PEM; the platform's without it.
+    /// Authorities to verify that server with, as PEM; by default those of the platform.
     #[arg(long, value_name = "FILE", requires = "server")]
     ca: Option<PathBuf>,
     /// A file on that server.
     #[arg(long, value_name = "PATH", requires = "server")]
     file: Option<String>,
-    /// What follows WHERE in the Select over that file.
+    /// The condition after WHERE in the Select from that file.
     #[arg(long = "where", value_name = "SQL", requires = "server")]
     predicate: Option<String>,
-    /// A copy of that file's descriptor, where it needs one to be read.
+    /// A copy of that file's descriptor, if the file needs one.
     #[arg(long, value_name = "FILE", requires = "server")]
     descriptor: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 struct Load {
-    /// Folder of the generated files; those that are there are used again.
+    /// Folder of the generated files; existing files are used again.
     #[arg(long, value_name = "DIR", required_unless_present = "server")]
     data: Option<PathBuf>,
     /// Scale factor of the generated data.
     #[arg(long, default_value_t = 0.01)]
     scale: f64,
-    /// Index the generated data before, by its keys too.
+    /// Build an index of the generated data first, also by its keys.
     #[arg(long)]
     index: bool,
-    /// A server that runs already, as HOST or HOST:PORT. Where users log in, the environment has
-    /// SIFT_USER and SIFT_PASSWORD.
+    /// A server that is already running, as HOST or HOST:PORT. If users log in, set SIFT_USER and
+    /// SIFT_PASSWORD in the environment.
     #[arg(long, value_name = "HOST", requires = "mix")]
     server: Option<String>,
-    /// Authorities to verify that server against, as PEM; the platform's without it.
+    /// Authorities to verify that server with, as PEM; by default those of the platform.
     #[arg(long, value_name = "FILE", requires = "server")]
     ca: Option<PathBuf>,
     /// Channel: plain, or a security compliance level.
     #[arg(long, default_value = "3")]
     level: Security,
-    /// Numbers of sessions, each a step of its own.
+    /// Numbers of sessions; each is one step.
     #[arg(long, value_delimiter = ',', default_value = "1,16,64,256")]
     sessions: Vec<usize>,
-    /// Requests a second over all sessions, each latency from its intended start; without it each
-    /// session asks when it has its answer.
+    /// Requests a second over all sessions. A latency then counts from the intended start. Without
+    /// it each session sends its next request after each answer.
     #[arg(long, value_name = "PER_SECOND")]
     rate: Option<f64>,
-    /// Seconds that are counted, for each step.
+    /// Measured seconds of each step.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
-    /// Seconds before, which are not counted.
+    /// Seconds of warm-up before each step, which are not measured.
     #[arg(long, default_value_t = 2.0)]
     warm_up: f64,
-    /// Connections: kept, or for each request one of its own, with a full handshake or one that
-    /// resumes the session's last; latencies then have the handshake in them.
+    /// Connections: one that is kept, or one for each request, with a full handshake or a resumed
+    /// TLS session; then a latency contains the handshake.
     #[arg(long, default_value = "kept", value_name = "kept|full|resumed")]
     connections: Connections,
-    /// Connections that are held open beside and never asked over.
+    /// Further connections that stay open without requests.
     #[arg(long, default_value_t = 0)]
     idle: usize,
-    /// What to ask: TOML of `[[select]]` with sql, weight, and parameters = [{ integer = [1, 9] },
-    /// { text = ["a"] }, { date = ["2024-01-31"] }], drawn at random. Without it a few records of
-    /// generated data by their key.
+    /// The requests: TOML with `[[select]]` tables of sql, weight, and parameters = [{ integer =
+    /// [1, 9] }, { text = ["a"] }, { date = ["2024-01-31"] }], drawn at random. The default selects
+    /// a few records of the generated data by their key.
     #[arg(long, value_name = "FILE")]
     mix: Option<PathBuf>,
-    /// Another program that is put under the same load after each step; repeatable. benches/rivals has
-    /// one: `benches/rivals/pgbench.py`.
+    /// Another program that gets the same load after each step; repeatable. benches/rivals has one:
+    /// `benches/rivals/pgbench.py`.
     #[arg(long = "rival", value_name = "COMMAND", conflicts_with_all = ["server", "mix"])]
     rivals: Vec<String>,
     /// Seed of the random parameters.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Fail (exit code 1) unless this holds in every step: p99<50ms, rate>1000, failures<1, missed<1.
+    /// Fail (exit code 1) unless this holds in every step: p99<50ms, rate>1000, failures<1,
+    /// missed<1.
     #[arg(long = "assert", value_name = "BOUND")]
     assertions: Vec<Assertion>,
     /// Write every step to this file, as JSON.

@@ -1,4 +1,5 @@
-//! `sift-demo`: the same question asked both ways, on generated data, over a real channel.
+//! The program `sift-demo`, which asks the same question both ways: on generated data, over a real
+//! channel.
 
 use std::cell::RefCell;
 use std::io::{self, Write as _};
@@ -34,7 +35,7 @@ struct Cli {
     /// legacy-tls; 0 is the default level.
     #[arg(long, value_name = "LEVEL", default_value_t = Level::DEFAULT)]
     scl: Level,
-    /// What follows WHERE in the question.
+    /// The condition after WHERE in the question.
     #[arg(long, value_name = "SQL", default_value = QUESTION)]
     question: String,
     /// Leave the server running until Ctrl-C, and print commands to try.
@@ -42,10 +43,10 @@ struct Cli {
     keep: bool,
 }
 
-/// One record in a hundred.
+/// The default question, which selects one record in a hundred.
 const QUESTION: &str = "l_shipdate BETWEEN DATE '1995-06-01' AND DATE '1995-06-25'";
 
-/// Each way runs this often, in turn; the median is shown.
+/// The number of runs of each way, in turn. The median is shown.
 const ROUNDS: usize = 3;
 
 fn main() -> ExitCode {
@@ -91,7 +92,7 @@ fn run(cli: &Cli) -> Result<()> {
     Ok(folder.close()?)
 }
 
-/// Asks about one file both ways and tells what came, as a table.
+/// Asks about one file both ways and returns the figures as a table.
 fn compare(
     runtime: &Runtime,
     connection: &mut Connection,
@@ -168,7 +169,7 @@ fn channel(channel: &Channel) -> String {
     )
 }
 
-/// What to try while the server is left running.
+/// Returns commands to try while the server is running.
 fn commands(address: &str, ca: &Path, predicate: &str) -> String {
     let sift =
         format!("cargo run --release --bin sift -- --server {address} --ca {}", ca.display());

@@ -1,4 +1,4 @@
-//! `sift-bench compare`: the whole file against the selected records, at each level.
+//! The subcommand `sift-bench compare`: the whole file against the selected records, at each level.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -27,62 +27,63 @@ use crate::rival::{self, Rival, Said};
 use crate::server::{Security, Server};
 use crate::suites::Suites;
 
-/// Name of the arm that fetches the file and filters at the client.
+/// The name of the arm that fetches the file and filters at the client.
 pub const WHOLE_FILE: &str = "whole file";
 
-/// Name of the arm that sends the Select.
+/// The name of the arm that sends the Select.
 pub const SELECTED: &str = "selected records";
 
-/// Name of the arm that moves the bytes of the file, and does nothing else.
+/// The name of the arm that moves the bytes of the file, and does nothing else.
 pub const WHOLE_FILE_FLOOR: &str = "the file's bytes alone";
 
-/// Name of the arm that moves as many bytes as the answer has, and does nothing else.
+/// The name of the arm that moves as many bytes as the answer has, and does nothing else.
 pub const SELECTED_FLOOR: &str = "the answer's bytes alone";
 
-/// What to compare on generated data.
+/// The options of a comparison on generated data.
 #[derive(Clone, Debug)]
 pub struct Generated {
-    /// Folder of the files, which are made unless they are there.
+    /// The folder of the files. Missing files are made.
     pub folder: PathBuf,
-    /// Scale factor.
+    /// The scale factor.
     pub scale: f64,
-    /// Formats.
+    /// The formats.
     pub formats: Vec<Format>,
-    /// Whether the server has indexes of the files.
+    /// True if the server has indexes of the files.
     pub index: bool,
-    /// Questions to each file.
+    /// The questions to each file.
     pub questions: Vec<Ask>,
-    /// Channels to ask over.
+    /// The channels to ask over.
     pub channels: Vec<Security>,
-    /// Suites of each that is encrypted.
+    /// The suites of each encrypted channel.
     pub suites: Suites,
-    /// Commands that start rivals, which are asked the same in the same rounds.
+    /// The commands that start rivals, which get the same questions in the same rounds.
     pub rivals: Vec<String>,
 }
 
-/// What to compare on a user's own server and file.
+/// The options of a comparison on a server and a file of the user.
 #[derive(Clone, Debug)]
 pub struct Own {
-    /// Host and port.
+    /// The host and the port.
     pub server: String,
-    /// What the server's certificate is verified against; the platform's authorities without.
+    /// The file of the authorities that verify the server's certificate; by default those of the
+    /// platform.
     pub ca: Option<PathBuf>,
-    /// How the channel has to be.
+    /// The required channel.
     pub security: Security,
-    /// Suites, if it is encrypted.
+    /// The suites, if the channel is encrypted.
     pub suites: Suites,
-    /// Path below the server's data root.
+    /// The path below the data root of the server.
     pub file: String,
-    /// What stands after WHERE.
+    /// The condition after WHERE.
     pub predicate: String,
-    /// A local copy of the file's descriptor, where it needs one to be read.
+    /// A local copy of the file's descriptor, if the file needs one.
     pub descriptor: Option<PathBuf>,
 }
 
-/// Compares on generated files, served by a process of our own.
+/// Compares on generated files, with a server process of our own.
 ///
 /// # Errors
-/// What an arm says, or that the arms give different answers.
+/// The error of an arm, or a difference between the answers.
 pub fn generated(
     wanted: &Generated,
     link: &Link,
@@ -139,10 +140,10 @@ pub fn generated(
     some_cell(document)
 }
 
-/// Compares on a server that runs already, whose own CPU time and memory stay unknown.
+/// Compares on a server that is already running. Its CPU time and memory are unknown.
 ///
 /// # Errors
-/// What an arm says, or that the arms give different answers.
+/// The error of an arm, or a difference between the answers.
 pub fn own(wanted: &Own, rounds: usize, done: impl Fn(&Cell)) -> Result<Document> {
     let mut document = Document::start();
     let runtime = Runtime::new()?;
@@ -171,7 +172,7 @@ fn some_cell(document: Document) -> Result<Document> {
     }
 }
 
-/// How to connect.
+/// Returns the options for connecting.
 pub(super) fn options(address: &str, security: Security, ca: Option<&Path>) -> ConnectOptions {
     let roots = ca.map_or(Roots::Platform, |ca| Roots::File(ca.to_owned()));
     let options = ConnectOptions::new(address).roots(roots);
@@ -195,15 +196,15 @@ fn read_descriptor(path: &Path) -> Result<Option<String>> {
     if path.exists() { Ok(Some(std::fs::read_to_string(path)?)) } else { Ok(None) }
 }
 
-/// What is measured in the same rounds as both arms.
+/// The other arms that are measured in the same rounds.
 #[derive(Default)]
 struct Beside<'a> {
-    /// Moves bytes of the file.
+    /// Moves the bytes of the file.
     bare: Option<(&'a Bare, &'a Lineitem)>,
     rivals: Vec<(&'a mut Rival, Ask)>,
 }
 
-/// A bare loop over the like of a channel; nothing of one that rustls does not make.
+/// Returns a bare loop over a channel of the same kind, if rustls can make it.
 fn bare(authority: &Authority, channel: &Channel) -> Option<Bare> {
     match channel.level() {
         None => Some(Bare::plain()),
@@ -211,7 +212,7 @@ fn bare(authority: &Authority, channel: &Channel) -> Option<Bare> {
     }
 }
 
-/// Both arms over one connection.
+/// The two arms over one connection.
 struct Pair<'a> {
     runtime: &'a Runtime,
     connection: RefCell<Connection>,
@@ -274,8 +275,7 @@ impl Pair<'_> {
         })
     }
 
-    /// Runs an arm once, with everything that is seen from outside, and holds its answer against
-    /// the first one.
+    /// Runs an arm once, measures it from outside, and compares its answer with the first one.
     fn observe<'b, F>(
         &self,
         expected: &RefCell<Option<Expected>>,
@@ -308,15 +308,14 @@ impl Pair<'_> {
     }
 }
 
-/// What every arm has to answer.
+/// The answer that every arm has to give.
 struct Expected {
     answer: Answer,
-    /// The text of an answer of one value: all but its number of records that a rival's is held
-    /// against.
+    /// The text of an answer of one value. It is compared with a rival's text.
     value: Option<String>,
 }
 
-/// Runs a rival once and holds what it tells of its answer against ours.
+/// Runs a rival once and compares its description of the answer with ours.
 fn ask_rival(expected: &RefCell<Option<Expected>>, rival: &mut Rival, ask: Ask) -> Result<Run> {
     let Ask { columns, predicate, .. } = ask;
     let wire_before = loopback_bytes();
@@ -339,7 +338,7 @@ fn ask_rival(expected: &RefCell<Option<Expected>>, rival: &mut Rival, ask: Ask) 
     }
 }
 
-/// The text of an answer of one value.
+/// Returns the text of an answer of one value.
 fn only_value(batches: &[RecordBatch]) -> Result<Option<String>> {
     match batches {
         [batch] if batch.num_rows() == 1 && batch.num_columns() == 1 => {

@@ -1,4 +1,4 @@
-//! `sift-bench floors`: each stage beside the same bytes without our work.
+//! The subcommand `sift-bench floors`: each stage next to the same bytes without our work.
 
 use std::path::Path;
 use std::time::Instant;
@@ -22,21 +22,21 @@ use crate::local;
 use crate::measure::{Arm, Run, Series, interleave};
 use crate::server::{Security, Server};
 
-/// What to measure, and how often.
+/// The options of the subcommand.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Scale factor of the data.
+    /// The scale factor of the data.
     pub scale: f64,
-    /// Rounds.
+    /// The number of rounds.
     pub rounds: usize,
-    /// Threads of each scan.
+    /// The number of threads of each scan.
     pub threads: usize,
 }
 
-/// Measures on files in `folder`, which are made unless they are there.
+/// Measures on files in `folder`. Missing files are made.
 ///
 /// # Errors
-/// What any arm says, or that an arm and its floor count differently.
+/// The error of an arm, or different counts of an arm and its floor.
 pub fn run(folder: &Path, options: &Options) -> Result<Document> {
     let mut document = Document::start();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build()?;
@@ -57,7 +57,7 @@ pub fn run(folder: &Path, options: &Options) -> Result<Document> {
     Ok(document)
 }
 
-/// A predicate on one fixed-length field, beside one read and one comparison a record.
+/// Measures a predicate on one fixed-length field, next to one read and one comparison a record.
 fn probe(
     file: &Lineitem,
     probe: Probe,
@@ -81,7 +81,7 @@ fn probe(
     Ok(cell(file, format!("filter by {predicate}"), sql, series))
 }
 
-/// A predicate on one CSV column, beside a count of the newlines.
+/// Measures a predicate on one CSV column, next to counting the newlines.
 fn newlines(
     file: &Lineitem,
     predicate: &str,
@@ -101,8 +101,8 @@ fn newlines(
     Ok(cell(file, format!("filter by {predicate}"), sql, series))
 }
 
-/// What channels cost: a whole file and handshakes at each level, beside bare rustls loops with the
-/// same suite and key exchange.
+/// Measures the cost of channels: a whole file and handshakes at each level, next to bare rustls
+/// loops with the same suite and key exchange.
 fn channels(file: &Lineitem, folder: &Path, rounds: usize) -> Result<Vec<Cell>> {
     let temporary = TempDir::new()?;
     let authority = Authority::create(temporary.path())?;
@@ -146,7 +146,7 @@ fn channels(file: &Lineitem, folder: &Path, rounds: usize) -> Result<Vec<Cell>> 
     Ok(cells)
 }
 
-/// Channels that are opened one after the other in one run.
+/// The number of channels that are opened one after the other in one run.
 const HANDSHAKES: u64 = 100;
 
 async fn connect(connector: &Connector, resumed: bool) -> Result<u64> {

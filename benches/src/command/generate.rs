@@ -1,4 +1,4 @@
-//! `sift-bench generate`: the files that everything else is measured on.
+//! The subcommand `sift-bench generate`, which makes the files for all measurements.
 
 use std::fs;
 use std::path::Path;
@@ -8,11 +8,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::Result;
 use crate::lineitem::{Format, Lineitem, orders};
 
-/// Makes `lineitem` at `scale` in `folder`, in every one of `formats`, and tells how far it is on
-/// standard error when that is a terminal.
+/// Makes `lineitem` at `scale` in `folder`, in each of `formats`. It shows its progress on standard
+/// error if that is a terminal.
 ///
 /// # Errors
-/// What the operating system says about the files.
+/// An error of the operating system about the files.
 pub fn run(folder: &Path, formats: &[Format], scale: f64) -> Result<Vec<Lineitem>> {
     fs::create_dir_all(folder)?;
     let bar = ProgressBar::new(orders(scale) * formats.len() as u64)
@@ -23,10 +23,10 @@ pub fn run(folder: &Path, formats: &[Format], scale: f64) -> Result<Vec<Lineitem
     Ok(made)
 }
 
-/// The file of `format` in `folder`, made unless it is there. A file of another scale is made anew.
+/// Returns the file of `format` in `folder`. It is made if it is missing or has another scale.
 ///
 /// # Errors
-/// As [`run`].
+/// The errors of [`run`].
 pub fn reuse(folder: &Path, format: Format, scale: f64) -> Result<Lineitem> {
     let stamp = folder.join(format!("{}.scale", format.file_name()));
     let wanted = scale.to_string();

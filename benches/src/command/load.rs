@@ -1,4 +1,4 @@
-//! `sift-bench load`: how many requests a server answers, and how long they take.
+//! The subcommand `sift-bench load`: the rate and the latency of a server's answers.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,45 +24,45 @@ use crate::machine::Process;
 use crate::rival::{self, Rival};
 use crate::server::{Security, Server};
 
-/// Whom to ask what, and how.
+/// The options of the subcommand.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// A server that runs already, with the authorities to verify it against; else one of our own
-    /// over generated data.
+    /// A server that is already running, with the authorities to verify it; without it, a server of
+    /// our own with generated data.
     pub server: Option<(String, Option<PathBuf>)>,
-    /// Folder of the generated data.
+    /// The folder of the generated data.
     pub folder: PathBuf,
-    /// Scale factor of the generated data.
+    /// The scale factor of the generated data.
     pub scale: f64,
-    /// Whether the server of our own has an index of the data.
+    /// True if the server of our own has an index of the data.
     pub index: bool,
-    /// What every channel has to be.
+    /// The required channel of every connection.
     pub security: Security,
-    /// Numbers of sessions, each a step of its own.
+    /// The numbers of sessions; each is one step.
     pub sessions: Vec<usize>,
-    /// Connections that are held open beside and never asked over.
+    /// The number of further connections that stay open without requests.
     pub idle: usize,
-    /// Whose connection a request has.
+    /// The connection of a request.
     pub connections: Connections,
-    /// What to ask.
+    /// The requests.
     pub mix: Mix,
-    /// How long, at which pace.
+    /// The duration and the pace.
     pub plan: Plan,
-    /// Commands that start rivals, which are put under the same load after each step; of generated data
-    /// and the default mix.
+    /// The commands that start rivals, which get the same load after each step. They need generated
+    /// data and the default mix.
     pub rivals: Vec<String>,
 }
 
-/// Keys in the range of a point select: about eight records.
+/// The number of keys in the range of a point select: about eight records.
 const KEYS_EACH: u64 = 8;
 
-/// The largest key at `scale`.
+/// Returns the largest key at `scale`.
 fn keys(scale: f64) -> u64 {
     // of each 32 keys the first eight are used: clause 4.2.3 of TPC-H
     4 * orders(scale)
 }
 
-/// The TOML of what is asked of generated data at `scale`: about eight records by their key.
+/// Returns the TOML of the default mix at `scale`: about eight records by their key.
 pub fn default_mix(scale: f64) -> String {
     format!(
         "[[select]]\n\
@@ -73,10 +73,10 @@ pub fn default_mix(scale: f64) -> String {
     )
 }
 
-/// Asks, one step for each number of sessions, until all are done or Ctrl-C.
+/// Runs one step for each number of sessions, until all are done or Ctrl-C.
 ///
 /// # Errors
-/// That a server did not start, or a session could not connect.
+/// A server that did not start, or a session that could not connect.
 pub fn run(options: &Options, done: impl Fn(&Load)) -> Result<Document> {
     let mut document = Document::start();
     let runtime = Runtime::new()?;
@@ -227,7 +227,7 @@ async fn open(connector: &Arc<Connector>, count: usize) -> Result<Vec<Connection
     Ok(opened)
 }
 
-/// Looks at the server's process each second.
+/// Samples the process of the server each second.
 async fn sample(process: Option<Process>, mut ended: watch::Receiver<bool>) -> Vec<Sample> {
     let Some(process) = process else { return Vec::new() };
     let start = Instant::now();
@@ -259,7 +259,7 @@ struct Client {
     opened: Arc<Opened>,
 }
 
-/// Counts what all sessions open.
+/// Counts the connections that all sessions open.
 #[derive(Default)]
 struct Opened {
     full: AtomicU64,
@@ -305,7 +305,7 @@ impl Client {
     }
 }
 
-/// By what failures are told apart: the server's status, or the first words about the channel.
+/// Returns the kind of a failure: the status of the server, or the first words about the channel.
 fn kind(error: &Error) -> String {
     match error.status() {
         Some(status) => status.as_str_name().to_owned(),

@@ -1,4 +1,5 @@
-//! `sift-bench report`: a page, a summary and pictures from the JSON of one or more runs.
+//! The subcommand `sift-bench report`: a page, a summary and charts from the JSON of one or more
+//! runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,11 +8,11 @@ use crate::Result;
 use crate::document::{Document, VERSION};
 use crate::report::{Section, html, markdown, sections};
 
-/// Reads `documents` and writes `report.html`, `report.md` and `chart-N.svg` into `folder`; gives
-/// what it wrote.
+/// Reads `documents` and writes `report.html`, `report.md` and `chart-N.svg` into `folder`. Returns
+/// the written files.
 ///
 /// # Errors
-/// What is wrong with a document, or what the operating system says.
+/// A fault in a document, or an error of the operating system.
 pub fn run(documents: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>> {
     let documents = documents.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
     let sections = sections(&documents);

@@ -1,4 +1,4 @@
-//! A file read by several threads with next to nothing done to it.
+//! The floor of a scan: several threads read a file and do almost nothing with it.
 
 use std::fs::File;
 use std::io;
@@ -10,31 +10,31 @@ use std::thread;
 /// A range of one field of fixed-length records, compared as a number.
 #[derive(Clone, Copy, Debug)]
 pub enum Probe {
-    /// Eight digits that are a date: their order as big-endian numbers is that of the dates.
+    /// A date in eight digits. As big-endian numbers they have the order of the dates.
     Date {
-        /// Where in the record.
+        /// The offset in the record.
         offset: usize,
-        /// First date, as digits.
+        /// The first date, as digits.
         low: [u8; 8],
-        /// Last date, as digits.
+        /// The last date, as digits.
         high: [u8; 8],
     },
-    /// Eight bytes, little-endian.
+    /// A number of eight bytes, little-endian.
     Integer {
-        /// Where in the record.
+        /// The offset in the record.
         offset: usize,
-        /// First value.
+        /// The first value.
         low: i64,
-        /// Last value.
+        /// The last value.
         high: i64,
     },
 }
 
-/// Counts the records of `record_bytes` whose field is in the range of `probe`: one read, one
-/// comparison a record, nothing else.
+/// Counts the records of `record_bytes` whose field is in the range of `probe`, with one read and
+/// one comparison a record.
 ///
 /// # Errors
-/// What the operating system says about the file.
+/// An error of the operating system about the file.
 pub fn count(path: &Path, record_bytes: usize, probe: Probe, threads: usize) -> io::Result<u64> {
     let block_bytes = (BLOCK_BYTES / record_bytes).max(1) * record_bytes;
     each_block(path, block_bytes, threads, |block| {
@@ -60,12 +60,13 @@ pub fn count(path: &Path, record_bytes: usize, probe: Probe, threads: usize) -> 
 /// Counts the newlines of a text file.
 ///
 /// # Errors
-/// What the operating system says about the file.
+/// An error of the operating system about the file.
 pub fn newlines(path: &Path, threads: usize) -> io::Result<u64> {
     each_block(path, BLOCK_BYTES, threads, |block| memchr::memchr_iter(b'\n', block).count() as u64)
 }
 
-/// Fits a second-level cache, large enough that the system call does not show.
+/// The length of a read, in bytes. It fits in a second-level cache and makes the cost of the system
+/// call small.
 const BLOCK_BYTES: usize = 256 << 10;
 
 fn each_block(

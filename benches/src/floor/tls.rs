@@ -1,5 +1,5 @@
-//! Bytes of a file sent through TLS by a bare rustls loop, one thread sends and one receives; and
-//! handshakes that nothing follows.
+//! The floor of a channel: a bare rustls loop sends the bytes of a file, or only makes handshakes.
+//! One thread sends and one receives.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -24,7 +24,7 @@ use sift_proto::cipher;
 use crate::Result;
 use crate::authority::Authority;
 
-/// Both ends of a bare channel.
+/// The two ends of a bare channel.
 #[derive(Clone, Debug)]
 pub struct Bare(Option<(Arc<ServerConfig>, Arc<ClientConfig>)>);
 
@@ -33,16 +33,16 @@ trait Duplex: Read + Write {}
 impl<T: Read + Write> Duplex for T {}
 
 impl Bare {
-    /// Nothing is encrypted.
+    /// Makes ends that encrypt nothing.
     pub fn plain() -> Self {
         Self(None)
     }
 
-    /// With one suite and one group for the key exchange, each by its IANA number, and the
-    /// certificate of `authority`.
+    /// Makes ends with one suite and one group for the key exchange, both by their IANA numbers,
+    /// and the certificate of `authority`.
     ///
     /// # Errors
-    /// What rustls does not have, or what is wrong with the files.
+    /// A suite or group that rustls does not have, or a fault in the files.
     pub fn new(authority: &Authority, suite: u16, group: u16) -> Result<Self> {
         let mut provider = aws_lc_rs::default_provider();
         provider.cipher_suites.retain(|known| u16::from(known.suite()) == suite);
@@ -76,7 +76,7 @@ impl Bare {
         Ok(Self(Some((Arc::new(server), Arc::new(client)))))
     }
 
-    /// The same, but each channel resumes the session of an earlier one.
+    /// Makes ends whose channels resume the session of an earlier channel.
     #[must_use]
     pub fn resuming(&self) -> Self {
         Self(self.0.as_ref().map(|(server, client)| {
@@ -86,20 +86,21 @@ impl Bare {
         }))
     }
 
-    /// Both ends of a new channel, which nothing connects; none where nothing is encrypted.
+    /// Returns the two ends of a new channel, which are not connected. `None` if nothing is
+    /// encrypted.
     ///
     /// # Errors
-    /// As rustls gives them.
+    /// The errors of rustls.
     pub fn ends(&self) -> Result<Option<(ServerConnection, ClientConnection)>> {
         let Some((server, client)) = &self.0 else { return Ok(None) };
         let client = ClientConnection::new(Arc::clone(client), ServerName::try_from("localhost")?)?;
         Ok(Some((ServerConnection::new(Arc::clone(server))?, client)))
     }
 
-    /// With what a channel has agreed on, in the words of `sift channel`.
+    /// Makes ends with the parameters of a channel, as `sift channel` names them.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// The errors of [`new`](Self::new).
     pub fn like(authority: &Authority, cipher: &str, key_exchange: &str) -> Result<Self> {
         let provider = aws_lc_rs::default_provider();
         let suites = provider.cipher_suites.iter().map(|known| u16::from(known.suite()));
@@ -112,11 +113,12 @@ impl Bare {
         Self::new(authority, suite, group)
     }
 
-    /// Sends so many bytes of the file at `path`, from its start again where it ends, over loopback
-    /// and throws them away at the other end; gives the time from the request, one byte on an open channel, to the last byte.
+    /// Sends `bytes` bytes of the file at `path` over loopback and discards them at the other end.
+    /// If the file ends, it starts again. Returns the time from the request, one byte on an open
+    /// channel, to the last byte.
     ///
     /// # Errors
-    /// What the operating system or TLS says, or that bytes went missing.
+    /// An error of the operating system or of TLS, or missing bytes.
     pub fn transfer(&self, path: &Path, bytes: u64) -> Result<Duration> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
@@ -129,11 +131,11 @@ impl Bare {
         })
     }
 
-    /// Opens so many channels over loopback one after the other, each with a handshake and one byte
-    /// from the server behind it, and closes them.
+    /// Opens `count` channels over loopback one after the other and closes them. After each
+    /// handshake the server sends one byte.
     ///
     /// # Errors
-    /// What the operating system or TLS says.
+    /// An error of the operating system or of TLS.
     pub fn handshakes(&self, count: u64) -> Result<Duration> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
@@ -214,10 +216,10 @@ impl Bare {
     }
 }
 
-/// Lets two ends that nothing connects hear each other, until neither has anything to say.
+/// Passes data between two ends that are not connected, until both have nothing more to send.
 ///
 /// # Errors
-/// As rustls gives them.
+/// The errors of rustls.
 pub fn pump(server: &mut ServerConnection, client: &mut ClientConnection) -> Result<()> {
     let mut bytes = Vec::new();
     while client.wants_write() || server.wants_write() {
@@ -247,7 +249,7 @@ fn hear(
     Ok(())
 }
 
-/// What either end hands over at once; rustls takes 64 KiB of it at a time.
+/// The length of the data that an end writes at once; rustls takes 64 KiB at a time.
 const BLOCK_BYTES: usize = 256 << 10;
 
 #[cfg(test)]

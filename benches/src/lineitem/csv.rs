@@ -1,4 +1,4 @@
-//! `lineitem` as CSV: RFC 4180 with a header, a field quoted only where it must be.
+//! The encoder of `lineitem` as CSV: RFC 4180 with a header; fields are quoted only if necessary.
 
 use std::io::Write;
 

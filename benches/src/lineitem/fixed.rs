@@ -1,13 +1,13 @@
-//! `lineitem` as fixed-length records, in the storage that business systems have: binary keys,
-//! zoned and packed decimals, dates as digits, space-padded text.
+//! The encoder of `lineitem` as fixed-length records, with the storage of business systems: binary
+//! keys, zoned and packed decimals, dates as digits, space-padded text.
 
 use tpchgen::dates::TPCHDate;
 use tpchgen::generators::LineItem;
 
-/// Bytes of a record; there is no terminator.
+/// The length of a record, in bytes. There is no terminator.
 pub const RECORD_BYTES: usize = 160;
 
-/// The descriptor that says what [`encode`] writes.
+/// The descriptor of the records that [`encode`] writes.
 pub(super) const DESCRIPTOR: &str = include_str!("lineitem.dat.toml");
 
 pub(super) fn encode(item: &LineItem<'_>, out: &mut Vec<u8>) {
@@ -32,7 +32,7 @@ pub(super) fn encode(item: &LineItem<'_>, out: &mut Vec<u8>) {
     text(&mut record[110..154], item.l_comment);
 }
 
-/// Digits, the sign as 0x40 over the last one.
+/// Writes a zoned decimal: digits, with the sign as 0x40 in the last one.
 fn zoned(field: &mut [u8], value: i64) {
     let mut rest = value.unsigned_abs();
     for place in field.iter_mut().rev() {
@@ -45,7 +45,7 @@ fn zoned(field: &mut [u8], value: i64) {
     }
 }
 
-/// Two digits a byte, the last nibble is the sign: C or D.
+/// Writes a packed decimal: two digits in each byte; the last nibble is the sign, C or D.
 fn packed(field: &mut [u8], value: i64) {
     let mut rest = value.unsigned_abs();
     let mut low = if value < 0 { 0xD } else { 0xC };
@@ -61,7 +61,7 @@ fn digit(value: u64) -> u8 {
     (value % 10) as u8
 }
 
-/// YYYYMMDD.
+/// Writes a date as YYYYMMDD.
 fn date(field: &mut [u8], value: TPCHDate) {
     let (year, month, day) = value.to_ymd();
     zoned(field, i64::from((1900 + year) * 10_000 + month * 100 + day));

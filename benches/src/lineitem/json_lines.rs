@@ -1,4 +1,5 @@
-//! `lineitem` as JSON Lines: an object a line, decimals with two digits after the point, dates as text.
+//! The encoder of `lineitem` as JSON Lines: one object in each line, decimals with two digits after
+//! the point, dates as text.
 
 use std::io::Write;
 

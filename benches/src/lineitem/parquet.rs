@@ -1,5 +1,5 @@
-//! `lineitem` as Parquet, as such files mostly are: Zstandard, dictionaries, statistics of row groups
-//! and pages.
+//! The writer of `lineitem` as Parquet with usual properties: Zstandard, dictionaries, statistics
+//! of row groups and pages.
 
 use std::io::{self, Write};
 
@@ -12,10 +12,10 @@ use parquet::file::properties::WriterProperties;
 use tpchgen::generators::LineItemGenerator;
 use tpchgen_arrow::LineItemArrow;
 
-/// What DuckDB makes by default is as large.
+/// The number of records in a row group. The default of DuckDB is similar.
 const GROUP_RECORDS: usize = 128 << 10;
 
-/// Evenly many to a row group.
+/// The number of records in a batch. It divides the number in a row group.
 const BATCH_RECORDS: usize = 8 << 10;
 
 pub(super) fn write(out: impl Write + Send, scale: f64, progress: &ProgressBar) -> io::Result<()> {

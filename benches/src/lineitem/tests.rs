@@ -1,11 +1,11 @@
-//! The encoders against what TPC-H prescribes.
+//! Tests of the encoders against the specification of TPC-H.
 
 use arrow::util::display::array_value_to_string;
 
 use super::*;
 use crate::local;
 
-/// The first line that the TPC's own generator prints at scale factor 1.
+/// The first line of the output of the TPC's generator at scale factor 1.
 const FIRST: &str = "1,155190,7706,1,17.00,21168.23,0.04,0.02,N,O,1996-03-13,1996-02-12,\
 1996-03-22,DELIVER IN PERSON,TRUCK,egular courts above the";
 
@@ -47,7 +47,7 @@ fn json_holds_the_same_record() {
         .map(|name| &object[std::str::from_utf8(name).unwrap()])
         .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
         .collect();
-    // what a number has behind its point is lost on this way
+    // the digits after the decimal point are lost here
     assert_eq!(values.join(","), FIRST.replace("17.00", "17.0"));
     assert!(line.starts_with(b"{\"l_orderkey\":1,\"l_partkey\":155190,"));
 }

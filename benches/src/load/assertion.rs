@@ -1,11 +1,12 @@
-//! What a load must hold, for use in CI: `p99<50ms`, `rate>1000`, `failures<1`, `missed<1`.
+//! Limits on the result of a load, for use in CI: `p99<50ms`, `rate>1000`, `failures<1`,
+//! `missed<1`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::{Outcome, PERCENTILES};
 
-/// A bound on one quantity of an outcome.
+/// A limit on one quantity of an outcome.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assertion {
     text: String,
@@ -16,7 +17,7 @@ pub struct Assertion {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Quantity {
-    /// Microseconds at a percentile.
+    /// The microseconds at a percentile.
     Latency(&'static str),
     Rate,
     Failures,
@@ -58,7 +59,7 @@ impl FromStr for Assertion {
 }
 
 impl Assertion {
-    /// Whether it holds. A latency of no answers does not.
+    /// Returns whether it holds. A limit on a latency does not hold without answers.
     #[expect(clippy::cast_precision_loss, reason = "compared with a bound that people wrote")]
     pub fn holds(&self, outcome: &Outcome) -> bool {
         let value = match self.quantity {

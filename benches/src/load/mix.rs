@@ -1,4 +1,4 @@
-//! What a load asks: Selects with weights, their parameters drawn at random.
+//! The requests of a load: Selects with weights and random parameters.
 //!
 //! ```toml
 //! [[select]]
@@ -18,7 +18,7 @@ use sift_client::{Query, Value};
 
 use crate::Result;
 
-/// Selects with weights. Cheap to clone.
+/// A set of Selects with weights. It is cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Mix {
     selects: Arc<[Select]>,
@@ -41,15 +41,15 @@ struct Select {
     parameters: Vec<Parameter>,
 }
 
-/// Drawn evenly.
+/// The values of a parameter, each equally likely.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Parameter {
-    /// From the first to the last, both included.
+    /// An integer from the first to the last, both included.
     Integer([i64; 2]),
-    /// One of these.
+    /// One of these texts.
     Text(Vec<String>),
-    /// One of these, as YYYY-MM-DD.
+    /// One of these dates, as YYYY-MM-DD.
     Date(Vec<String>),
 }
 
@@ -58,10 +58,10 @@ fn one() -> u32 {
 }
 
 impl Mix {
-    /// Reads the text of a mix.
+    /// Parses the text of a mix.
     ///
     /// # Errors
-    /// What is wrong with it, and where.
+    /// The fault and its place.
     pub fn parse(text: &str) -> Result<Self> {
         let selects = toml::from_str::<File>(text)?.select;
         let weights = selects.iter().map(|select| u64::from(select.weight)).sum();
@@ -74,7 +74,7 @@ impl Mix {
         Ok(Self { selects: selects.into(), weights })
     }
 
-    /// The next one, by weight.
+    /// Returns a random Select, by weight.
     pub fn pick(&self, random: &mut fastrand::Rng) -> Query {
         let mut left = random.u64(..self.weights);
         let chosen =

@@ -1,5 +1,4 @@
-//! A server that is slow on purpose, on a clock that stands still: latencies must be what it makes
-//! them.
+//! Tests with a slow server on a paused clock: the latencies are known.
 
 use tokio::time::sleep;
 
@@ -56,7 +55,7 @@ fn paused<T>(work: impl Future<Output = T>) -> T {
 }
 
 fn near(micros: Option<u64>, expected: u64) -> bool {
-    // a millisecond for the timer, a thousandth for the histogram
+    // the timer has an error of a millisecond, the histogram of a thousandth
     micros.is_some_and(|micros| micros.abs_diff(expected) <= 1_000 + expected / 500)
 }
 

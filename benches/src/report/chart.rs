@@ -1,55 +1,55 @@
-//! Lines over logarithmic axes, and stacked bars, as SVG that takes its colours from the page around it.
+//! Charts as SVG: lines over logarithmic axes, and stacked bars. They use the colours of the page.
 
 use std::fmt::Write as _;
 
 use crate::text;
 
-/// What is drawn.
+/// A chart.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Chart {
-    /// Points that belong together.
+    /// Lines over axes.
     Lines(Lines),
-    /// Sums.
+    /// Stacked bars.
     Bars(Bars),
 }
 
-/// Lines over axes; every coordinate is above 0.
+/// A chart of lines over axes. Every coordinate is above 0.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lines {
-    /// Below the horizontal axis.
+    /// The text below the horizontal axis.
     pub x_label: String,
-    /// Beside the vertical axis.
+    /// The text next to the vertical axis.
     pub y_label: String,
-    /// At most four.
+    /// The lines, at most four.
     pub lines: Vec<Line>,
-    /// Where on the horizontal axis a line goes up.
+    /// The place on the horizontal axis of a vertical line.
     pub mark: Option<f64>,
 }
 
-/// Points that belong together.
+/// A line through points.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Line {
-    /// What they are.
+    /// The name in the legend.
     pub name: String,
-    /// From left to right.
+    /// The points from left to right.
     pub points: Vec<(f64, f64)>,
 }
 
-/// Bars of seconds, one below the other, each in parts that follow each other.
+/// A chart of bars of seconds, one below the other. Each bar consists of parts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bars {
-    /// Names of the parts, at most four.
+    /// The names of the parts, at most four.
     pub parts: Vec<String>,
-    /// The bars, each with as many values.
+    /// The bars, each with a value for every part.
     pub bars: Vec<Bar>,
 }
 
 /// One bar.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Bar {
-    /// What stands before it.
+    /// The name before the bar.
     pub name: String,
-    /// Seconds of its parts, not below 0.
+    /// The seconds of its parts, not below 0.
     pub seconds: Vec<f64>,
 }
 
@@ -60,11 +60,11 @@ const RIGHT: f64 = 16.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = 48.0;
 
-/// Told apart by people who do not see all colours, on light and on dark ground. Source: Okabe and
-/// Ito, "Color Universal Design", 2008.
+/// The colours of lines and parts. Colour-blind people can distinguish them, on light and on dark
+/// ground. Source: Okabe and Ito, "Color Universal Design", 2008.
 const COLOURS: [&str; 4] = ["#d55e00", "#0072b2", "#009e73", "#cc79a7"];
 
-/// Whole decades around a range.
+/// A logarithmic scale of whole decades around a range.
 #[derive(Clone, Copy)]
 struct Axis {
     low: f64,
@@ -78,7 +78,7 @@ impl Axis {
         Self { low, high: if high > low { high } else { low + 1.0 } }
     }
 
-    /// 0 at the low end, 1 at the high end.
+    /// Returns the position of a value: 0 at the low end, 1 at the high end.
     fn place(self, value: f64) -> f64 {
         (value.log10() - self.low) / (self.high - self.low)
     }
@@ -91,7 +91,7 @@ impl Axis {
 }
 
 impl Chart {
-    /// An `svg` element for a page, whose text colour it takes.
+    /// Returns an `svg` element for a page. It uses the text colour of the page.
     pub fn to_svg(&self) -> String {
         match self {
             Self::Lines(lines) => lines.to_svg(),
@@ -99,7 +99,7 @@ impl Chart {
         }
     }
 
-    /// A picture of its own, for light and for dark ground.
+    /// Returns a separate SVG file, for light and for dark ground.
     pub fn to_picture(&self) -> String {
         let style = "<style>:root { color: #1f2328; } \
                      @media (prefers-color-scheme: dark) { :root { color: #e6edf3; } }</style>";
@@ -163,7 +163,7 @@ impl Bars {
         const STEP: f64 = 26.0;
         let total = |bar: &Bar| bar.seconds.iter().sum::<f64>();
         let longest = self.bars.iter().map(total).fold(f64::MIN_POSITIVE, f64::max);
-        // room for the sum behind the bar
+        // space for the sum after the bar
         let scale = (WIDTH - NAMES - 80.0) / longest;
         #[expect(clippy::cast_precision_loss, reason = "a number of bars")]
         let top = |index: usize| 52.0 + index as f64 * STEP;
@@ -199,7 +199,7 @@ fn open(height: f64, about: &str) -> String {
     )
 }
 
-/// The name of a colour, two in a row.
+/// Returns the legend of one colour, two in a row.
 fn legend(index: usize, left: f64, name: &str) -> String {
     let colour = COLOURS[index % COLOURS.len()];
     #[expect(clippy::cast_precision_loss, reason = "at most four")]
@@ -221,7 +221,7 @@ fn label(x: f64, y: f64, anchor: &str, label: &str) -> String {
     format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>", escape(label))
 }
 
-/// Text inside of markup.
+/// Escapes a text for markup.
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

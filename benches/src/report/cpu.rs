@@ -1,5 +1,5 @@
-//! What encrypting takes: CPU time of a run on an encrypted channel above that of the same run in the
-//! clear.
+//! The cost of encryption: the CPU time of a run on an encrypted channel minus that of the same run
+//! without encryption.
 
 use super::chart::{Bar, Bars, Chart};
 use super::{Section, arm};
@@ -8,7 +8,8 @@ use crate::document::{Cell, Channel, by_question};
 use crate::measure::{Run, Series, Spread};
 use crate::text;
 
-/// One section for each encrypted channel, format and link that was measured in the clear too.
+/// Makes a section for each encrypted channel, format and link that was also measured without
+/// encryption.
 pub(super) fn sections(cells: &[&Cell]) -> Vec<Section> {
     by_question(cells.iter().copied()).iter().filter_map(|group| section(group, cells)).collect()
 }
@@ -38,8 +39,8 @@ fn section(group: &[&Cell], all: &[&Cell]) -> Option<Section> {
         ..Section::default()
     };
     section.paragraphs.push(
-        "Seconds over all threads. What a run takes above the same run in the clear is counted as \
-         encrypting and decrypting; nothing where it takes less."
+        "Seconds over all threads. The cost of encryption is the difference to the same run in the \
+         clear, or zero if the encrypted run took less."
             .to_owned(),
     );
     section
@@ -60,7 +61,7 @@ fn is_in_the_clear(cell: &Cell, other: &Cell) -> bool {
     other.channel.as_ref().is_some_and(plain) && question(cell) == question(other)
 }
 
-/// Server in the clear and above, client in the clear and above.
+/// Returns the seconds of the server without encryption and for it, then those of the client.
 fn split(encrypted: &Series, clear: &Series) -> Option<[f64; 4]> {
     let of = |quantity: fn(&Run) -> Option<f64>| {
         let mean = |series: &Series| Spread::mean(series.runs.iter().filter_map(quantity));

@@ -1,4 +1,4 @@
-//! A report as one page that needs nothing from elsewhere: no script, no font, no picture.
+//! A report as one HTML page that loads nothing: no script, no font, no picture.
 
 use std::fmt::Write as _;
 
@@ -19,7 +19,7 @@ svg { width: 100%; min-width: 28rem; max-width: 42rem; height: auto; display: bl
 p, code { overflow-wrap: anywhere; }
 ";
 
-/// The sections with their charts.
+/// Returns the page with all sections and their charts.
 pub fn render(sections: &[Section]) -> String {
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -54,7 +54,7 @@ pub fn render(sections: &[Section]) -> String {
     out
 }
 
-/// What stands in backquotes as code.
+/// Marks text in backquotes as code.
 fn code(text: &str) -> String {
     let parts: Vec<&str> = text.split('`').collect();
     if parts.len().is_multiple_of(2) {

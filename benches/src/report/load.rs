@@ -1,4 +1,4 @@
-//! What servers under load did: rates and latencies against the number of sessions or the rate.
+//! The sections about loads: rates and latencies over the number of sessions or over the rate.
 
 use super::Section;
 use super::chart::{Chart, Line, Lines};
@@ -6,7 +6,7 @@ use crate::document::Load;
 use crate::load::Connections;
 use crate::text;
 
-/// One section for loads of one kind; what others did under the same stands beside.
+/// Makes a section for loads of one kind, with the rivals next to Sift.
 pub(super) fn sections(loads: &[&Load]) -> Vec<Section> {
     let mut groups: Vec<Vec<&Load>> = Vec::new();
     for load in loads {
@@ -69,7 +69,7 @@ fn row(load: &Load) -> Vec<String> {
     ]
 }
 
-/// Half and nearly all of the latencies of each arm, where there are two steps or more.
+/// Makes a chart of the median and the 99th percentile of each arm, if there are two steps or more.
 fn latencies(loads: &[&Load]) -> Option<Chart> {
     let mut arms: Vec<&str> = Vec::new();
     for load in loads {

@@ -54,7 +54,7 @@ fn both_arms_are_in_the_document_with_what_they_took() {
     assert!(BreakEven::of(same).is_some());
 }
 
-/// What `compare` writes about generated data with few records.
+/// Returns the output of `compare` about generated data with few records.
 fn compared(more: &[&str]) -> (Document, String) {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("out.json");
@@ -106,14 +106,14 @@ fn each_suite_of_a_level_has_a_channel_of_its_own() {
     ];
     assert_eq!(suites, expected);
     assert!(out.contains("level 3, ECDHE-ECDSA-CHACHA20-POLY1305, link"), "{out}");
-    // each has its bare loop beside it
+    // each has its bare loop next to it
     assert!(document.cells.iter().all(|cell| cell.series.len() == 4));
     let named = "--suites=TLS_AES_128_GCM_SHA256";
     let (document, _) = compared(&[&arguments[..], &[named]].concat());
     assert_eq!(document.cells.len(), 2);
 }
 
-/// A command that says `said` to every question.
+/// Returns a command that writes `said` for every question.
 fn rival(said: &str) -> String {
     format!(r#"sh -c 'echo "{{\"arm\":\"a rival\"}}"; while read line; do echo "{said}"; done'"#)
 }

@@ -45,7 +45,7 @@ fn connections_of_one_request_shake_hands_as_they_were_told_to() {
         let [load] = &document.loads[..] else { panic!("one step: {document:?}") };
         let Handshakes { full, resumed } = load.handshakes;
         assert!(full + resumed >= load.outcome.answers, "{load:?}");
-        // the first of each session has nothing to resume
+        // the first connection of each session has no session to resume
         assert_eq!((full == 2, resumed > 0), (is_resumed, is_resumed), "{load:?}");
         assert!(text(&output.stdout).contains(&format!("{full} full handshakes")));
     }

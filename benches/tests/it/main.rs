@@ -1,27 +1,27 @@
-//! The programs as people run them.
+//! Tests of the programs, run as people run them.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests may")]
 
-/// `sift-demo`: equal answers, and nothing left behind.
+/// Tests `sift-demo`: the answers are equal, and no files are left.
 mod demo;
 
-/// `sift-bench compare`: what it writes about both arms.
+/// Tests the output of `sift-bench compare` about both arms.
 mod compare;
 
-/// `sift-bench floors`: each floor has what stands beside it.
+/// Tests `sift-bench floors`: each floor has an arm next to it.
 mod floors;
 
-/// `sift-bench load`: bounds that hold or do not.
+/// Tests `sift-bench load`: limits that hold and limits that do not.
 mod load;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-/// A demo whose server goes on until it is interrupted.
+/// A demo whose server runs until it is interrupted.
 struct Kept {
     child: Child,
-    /// What it printed until it waits, in lines.
+    /// The lines that it printed before it waits.
     lines: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ impl Kept {
         panic!("the demo ended early: {:?}", kept.lines);
     }
 
-    /// What follows `option` in the commands to try.
+    /// Returns the value after `option` in the commands to try.
     fn option(&self, option: &str) -> &str {
         let mut words = self.lines.iter().flat_map(|line| line.split(' '));
         words.find(|word| *word == option).and_then(|_| words.next()).unwrap()
@@ -57,7 +57,7 @@ impl Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        // a test that failed before it interrupted
+        // a test that failed before the interrupt
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
