@@ -1,4 +1,4 @@
-//! Any bytes as a file of Arrow IPC.
+//! The target that reads any bytes as an Arrow IPC file.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sift_fuzz::any_file("f.arrow", bytes));

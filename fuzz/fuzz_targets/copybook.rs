@@ -1,4 +1,4 @@
-//! Any text as a copybook: refused with its place, or a descriptor.
+//! The target that reads any text as a copybook. It is refused with a place, or makes a descriptor.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Any text as a descriptor: refused, or one whose file may be anything.
+//! The target that reads any text as a descriptor. If it is accepted, the same text is the file.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

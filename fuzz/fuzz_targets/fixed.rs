@@ -1,5 +1,5 @@
-//! Any bytes as fixed-length records of a mainframe, with a field of every kind over the same bytes:
-//! what is read does not depend on how the scan is divided.
+//! The target that reads any bytes as fixed-length records of a mainframe, with a field of every
+//! kind at the same offset. The answers must not depend on how the scan is divided.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Any bytes at the frame decoder and at the control messages.
+//! The target that gives any bytes to the frame decoder and to the control messages.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

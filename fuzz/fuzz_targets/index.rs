@@ -1,4 +1,5 @@
-//! Any bytes as an index: refused, or its counts are consistent; never more memory than they are worth.
+//! The target that reads any bytes as an index. It is refused, or its counts are consistent. Its
+//! memory is bounded by its length.
 #![no_main]
 
 use std::sync::{Arc, LazyLock};

@@ -1,4 +1,4 @@
-//! Any bytes as a file of Parquet.
+//! The target that reads any bytes as a Parquet file.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sift_fuzz::any_file("f.parquet", bytes));

@@ -1,4 +1,4 @@
-//! Any text as a Select over a small CSV file with a column of every type.
+//! The target that runs any text as a Select from a small CSV file with a column of every type.
 #![no_main]
 
 use std::sync::{Arc, LazyLock};

@@ -1,4 +1,4 @@
-//! What the targets share: files of any bytes.
+//! The common parts of the targets: files of any bytes.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Once};
 
 use sift_select::{Descriptor, Source, property};
 
-/// A file of these bytes, if it is one that `name` and `descriptor` say it is.
+/// Opens a file of these bytes. Returns `None` if it does not open with this name and descriptor.
 pub fn source(name: &str, bytes: &[u8], descriptor: Option<Descriptor>) -> Option<Arc<Source>> {
     let path = std::env::temp_dir().join(format!("sift-fuzz-{}-{name}", std::process::id()));
     let open = File::options().read(true).write(true).create(true).truncate(true).open(&path);
@@ -17,10 +17,10 @@ pub fn source(name: &str, bytes: &[u8], descriptor: Option<Descriptor>) -> Optio
     Source::open(name, file, descriptor).ok().map(Arc::new)
 }
 
-/// What is read of a file of any bytes does not depend on how the scan is divided.
+/// Checks that the records of a file of any bytes do not depend on how the scan is divided.
 pub fn any_file(name: &str, bytes: &[u8]) {
-    // the hook of libFuzzer aborts at panics that are caught, as those of Arrow and Parquet are at
-    // damaged files; it aborts at the others all the same, where they leave the target
+    // the hook of libFuzzer aborts at every panic, also at caught ones, such as those of Arrow and
+    // Parquet in damaged files; without it libFuzzer still aborts if a panic leaves the target
     static HOOK: Once = Once::new();
     HOOK.call_once(|| panic::set_hook(Box::new(|_| {})));
     let Some(source) = source(name, bytes, None) else { return };
