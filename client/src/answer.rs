@@ -2,16 +2,17 @@
 
 use std::task::{Context, Poll, ready};
 
+use prost::Message;
 use sift_proto::frame::Kind;
 use sift_proto::message::{Finished, Statistics};
 
-use crate::connection::{Connection, State};
 use crate::error::{Error, ErrorKind, Reason, Result};
+use crate::session::Session;
 use crate::wire::Frame;
 
 /// The frames between a request and its Finished. Dropped before, it cancels.
 pub(crate) struct Answer<'c> {
-    pub(crate) connection: &'c mut Connection,
+    pub(crate) session: &'c mut Session,
     /// Records and bytes that were handed out, for the error that says it was not all.
     pub(crate) records: u64,
     pub(crate) bytes: u64,
@@ -25,8 +26,17 @@ enum Progress {
 }
 
 impl<'c> Answer<'c> {
-    pub(crate) fn new(connection: &'c mut Connection) -> Self {
-        Self { connection, records: 0, bytes: 0, progress: Progress::Streaming }
+    /// Sends a request whose answer is a stream. The session must be settled.
+    ///
+    /// # Errors
+    /// `Usage` if the request is larger than a frame.
+    pub(crate) fn begin(
+        session: &'c mut Session,
+        kind: Kind,
+        request: &impl Message,
+    ) -> Result<Self> {
+        session.begin(kind, request)?;
+        Ok(Self { session, records: 0, bytes: 0, progress: Progress::Streaming })
     }
 
     /// The next frame; `None` after the end marker. After an error, errors only.
@@ -36,7 +46,7 @@ impl<'c> Answer<'c> {
             Progress::Finished(_) => return Poll::Ready(Ok(None)),
             Progress::Failed => return Poll::Ready(Err(self.error(Reason::Closed))),
         }
-        let frame = match ready!(self.connection.wire.poll_frame(cx)) {
+        let frame = match ready!(self.session.poll_frame(cx)) {
             Ok(frame) => frame,
             Err(reason) => return Poll::Ready(Err(self.broken(reason))),
         };
@@ -75,26 +85,25 @@ impl<'c> Answer<'c> {
     /// Ends the answer, and the use of the connection, with an error.
     pub(crate) fn broken(&mut self, reason: impl Into<Reason>) -> Error {
         self.progress = Progress::Failed;
-        self.connection.state = State::Broken;
+        self.session.break_off();
         self.error(reason.into())
     }
 
     fn error(&self, reason: Reason) -> Error {
-        let host = self.connection.channel.host.clone();
+        let host = self.session.host().to_owned();
         ErrorKind::BrokenStream { host, records: self.records, bytes: self.bytes, reason }.into()
     }
 
     fn end(&mut self, progress: Progress) {
         self.progress = progress;
-        self.connection.state = State::Ready;
-        self.connection.wire.forget_bodies();
+        self.session.end();
     }
 }
 
 impl Drop for Answer<'_> {
     fn drop(&mut self) {
         if matches!(self.progress, Progress::Streaming) {
-            self.connection.abandon();
+            self.session.abandon();
         }
     }
 }

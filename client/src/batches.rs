@@ -12,7 +12,7 @@ use sift_proto::frame::Kind;
 use sift_proto::message::Statistics;
 
 use crate::answer::Answer;
-use crate::error::{ErrorKind, Result};
+use crate::error::{ErrorKind, Result, Violation};
 use crate::ipc;
 
 /// The batches of an answer, as they arrive.
@@ -30,9 +30,9 @@ impl<'c> BatchStream<'c> {
     pub(crate) async fn start(mut answer: Answer<'c>) -> Result<Self> {
         let frame = poll_fn(|cx| answer.poll_frame(cx)).await?;
         let schema = match frame {
-            Some(frame) if frame.kind == Kind::Schema => answer.connection.schema(&frame.body),
+            Some(frame) if frame.kind == Kind::Schema => answer.session.schema(&frame.body),
             Some(frame) => Err(frame.out_of_order("Schema")),
-            None => Err(crate::error::Violation::Order { got: Kind::Finished, expected: "Schema" }),
+            None => Err(Violation::Order { got: Kind::Finished, expected: "Schema" }),
         };
         match schema {
             Ok(schema) => Ok(Self { answer, schema, ended: false }),

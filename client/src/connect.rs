@@ -13,6 +13,7 @@ use crate::channel::Channel;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Reason, Result, Usage, Violation, printable};
 use crate::options::{ConnectOptions, Host};
+use crate::session::Session;
 use crate::tls;
 use crate::transport::{FirstBytes, Transport};
 use crate::wire::Wire;
@@ -106,7 +107,20 @@ impl Connector {
             server: printable(&welcome.server),
             server_level: welcome.level,
         };
-        Ok(Connection::new(wire, channel, welcome.sql_bytes_max as usize))
+        let session = Session::new(wire, channel.host.clone());
+        Ok(Connection::new(session, channel, welcome.sql_bytes_max as usize))
+    }
+}
+
+impl Connection {
+    /// Connects and agrees on a channel that meets the options. For many connections make a
+    /// [`Connector`].
+    ///
+    /// # Errors
+    /// As [`Connector::new`] and [`Connector::connect`].
+    pub async fn connect(options: &ConnectOptions) -> Result<Self> {
+        // there is no later connection that could resume its session
+        Connector::new(options.clone().resume(false))?.connect().await
     }
 }
 

@@ -16,17 +16,18 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::answer::Answer;
-use crate::connection::Connection;
 use crate::error::{Error, Result, Usage, Violation};
 use crate::part::{Origin, Part};
+use crate::session::Session;
 
 /// Chunks that wait for the disk: the network is not kept waiting, nor memory filled.
 const CHUNKS_WAITING_MAX: usize = 2;
 
-/// A fetch that is about to begin; made by [`Connection::fetch`].
+/// A fetch that is about to begin; made by
+/// [`Connection::fetch`](crate::Connection::fetch).
 #[must_use = "a fetch begins with `to_file`, `to_writer` or `chunks`"]
 pub struct Fetch<'c> {
-    connection: &'c mut Connection,
+    session: &'c mut Session,
     file: String,
     start: u64,
     end: Option<u64>,
@@ -60,9 +61,9 @@ pub struct Fetched {
 }
 
 impl<'c> Fetch<'c> {
-    pub(crate) fn new(connection: &'c mut Connection, file: String) -> Self {
+    pub(crate) fn new(session: &'c mut Session, file: String) -> Self {
         let progress = Box::new(|_: Progress| {});
-        Self { connection, file, start: 0, end: None, resume: true, progress }
+        Self { session, file, start: 0, end: None, resume: true, progress }
     }
 
     /// The bytes to fetch; the whole file without it.
@@ -99,7 +100,7 @@ impl<'c> Fetch<'c> {
     /// `Usage` about the range.
     pub async fn chunks(self) -> Result<ChunkStream<'c>> {
         let origin = self.origin()?;
-        request(self.connection, &origin, 0, "").await
+        request(self.session, &origin, 0, "").await
     }
 
     /// Fetches into a writer, which is flushed at the end.
@@ -108,7 +109,7 @@ impl<'c> Fetch<'c> {
     /// As [`Fetch::chunks`], and `Local` when the writer fails.
     pub async fn to_writer(mut self, writer: &mut (impl AsyncWrite + Unpin)) -> Result<Fetched> {
         let origin = self.origin()?;
-        let mut chunks = request(self.connection, &origin, 0, "").await?;
+        let mut chunks = request(self.session, &origin, 0, "").await?;
         let failed = |error| Error::local("write", Path::new("output"), error);
         let total = chunks.length();
         let mut done = 0;
@@ -138,7 +139,7 @@ impl<'c> Fetch<'c> {
         let part = blocking(move || Part::open(&path, &opened, resume)).await?;
         let progress = self.progress.as_mut();
         let identity = part.identity().to_owned();
-        let refused = match request(self.connection, &origin, part.bytes(), &identity).await {
+        let refused = match request(self.session, &origin, part.bytes(), &identity).await {
             Ok(chunks) => return fill(chunks, part, progress).await,
             Err(error) => error,
         };
@@ -146,7 +147,7 @@ impl<'c> Fetch<'c> {
             return Err(refused);
         }
         let part = blocking(move || part.restart()).await?;
-        let chunks = request(self.connection, &origin, 0, "").await?;
+        let chunks = request(self.session, &origin, 0, "").await?;
         fill(chunks, part, progress).await
     }
 
@@ -157,7 +158,7 @@ impl<'c> Fetch<'c> {
         {
             return Err(Usage::Range { start: *start, end }.into());
         }
-        let host = self.connection.channel.host.clone();
+        let host = self.session.host().to_owned();
         Ok(Origin { host, file: file.clone(), start: *start, end: *end })
     }
 }
@@ -169,17 +170,17 @@ fn starts_afresh(error: &Error) -> bool {
 
 /// Asks for what is missing after `have` bytes, and waits for the start of the answer.
 async fn request<'c>(
-    connection: &'c mut Connection,
+    session: &'c mut Session,
     origin: &Origin,
     have: u64,
     identity: &str,
 ) -> Result<ChunkStream<'c>> {
-    connection.settle().await?;
+    session.settle().await?;
     let offset = origin.start.saturating_add(have);
     let length = origin.end.map(|end| end.saturating_sub(offset));
     let (file, identity) = (origin.file.clone(), identity.to_owned());
     let request = FetchRequest { file, offset, length, identity: identity.clone() };
-    let answer = connection.ask(Kind::Fetch, &request)?;
+    let answer = Answer::begin(session, Kind::Fetch, &request)?;
     ChunkStream::start(answer, &request).await
 }
 

@@ -54,6 +54,7 @@ mod output_file;
 mod part;
 mod place;
 mod query;
+mod session;
 mod stranger;
 mod tls;
 mod transport;
