@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser};
 use sift_client::ErrorKind;
+use sift_print::printable;
 
 mod args;
 mod config;
@@ -15,9 +16,7 @@ mod output;
 mod password;
 mod select;
 mod show;
-mod table;
 mod target;
-mod text;
 
 use args::{Args, Command};
 
@@ -77,8 +76,10 @@ pub(crate) enum Fault {
     NoFileName(String),
     #[error("cannot start: {0}")]
     Runtime(io::Error),
+    #[error(transparent)]
+    Print(sift_print::Error),
     #[error("cannot show the answer: {0}")]
-    Format(#[from] arrow::error::ArrowError),
+    Arrow(#[from] arrow::error::ArrowError),
 }
 
 impl Fault {
@@ -86,8 +87,16 @@ impl Fault {
     /// so the words of a server, or the name of a file, cannot look like another message.
     pub(crate) fn shown(&self) -> String {
         let text = self.to_string();
-        let lines: Vec<_> = text.lines().map(table::printable).collect();
+        let lines: Vec<_> = text.lines().map(|line| printable(line, &[])).collect();
         lines.join("\n      ")
+    }
+
+    /// Makes the fault of an output that could not be written.
+    fn of_output(error: io::Error) -> Self {
+        match error.downcast::<sift_client::Error>() {
+            Ok(error) => Self::Client(error),
+            Err(error) => Self::Stdout(error),
+        }
     }
 
     /// Whether the reader of the output has gone, which is not an error.
@@ -101,6 +110,15 @@ impl Fault {
             _ => return false,
         };
         error.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+impl From<sift_print::Error> for Fault {
+    fn from(error: sift_print::Error) -> Self {
+        match error {
+            sift_print::Error::Write(error) => Self::of_output(error),
+            error => Self::Print(error),
+        }
     }
 }
 

@@ -20,7 +20,6 @@ pub mod identity;
 pub mod level;
 pub mod owner;
 pub mod property;
-pub mod terminal;
 pub mod x509;
 
 /// The control messages, compiled from `proto/sift.proto`.

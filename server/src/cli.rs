@@ -19,7 +19,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::CommandFactory;
-use sift_proto::terminal::printable;
+use sift_print::printable;
 use sift_server::{
     Access, Admission, Config, DataRoot, Listener, PasswordFault, Server, UsersFault, UsersFile,
     entropy,
@@ -79,6 +79,8 @@ pub(crate) enum Error {
          terminal to ask at", path.display()
     )]
     NoAuthorityPassphrase { path: PathBuf },
+    #[error(transparent)]
+    Print(#[from] sift_print::Error),
     #[error(transparent)]
     Io(#[from] io::Error),
 }

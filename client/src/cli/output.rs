@@ -4,15 +4,12 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::ipc::writer::StreamWriter;
-use arrow::json::writer::LineDelimited;
-use arrow::json::{Writer as JsonWriter, WriterBuilder};
 use sift_client::OutputFile;
+use sift_print::{Form, Printer};
 
 use super::args::{Format, OutputArgs};
-use super::table::Table;
-use super::text::Csv;
 use super::{Fault, Result};
 
 /// Bytes that are gathered before they are written.
@@ -79,87 +76,84 @@ impl Opened {
     pub(super) fn begin(self, schema: &SchemaRef) -> Result<Records> {
         let Self { format, mut sink } = self;
         let form = match format {
-            Format::Table => Form::Table(Table::new(schema)),
-            Format::Csv => Form::Csv(Csv::begin(schema, &mut sink)?),
-            Format::Jsonl => Form::Jsonl,
-            Format::Arrow => Form::Arrow(Box::new(StreamWriter::try_new(Vec::new(), schema)?)),
+            Format::Table => Form::Table,
+            Format::Csv => Form::Csv,
+            Format::Jsonl => Form::JsonLines,
+            Format::Arrow => {
+                let writer = Box::new(StreamWriter::try_new(Vec::new(), schema)?);
+                return Ok(Records { writer: Writer::Arrow(writer), sink });
+            }
         };
-        Ok(Records { form, sink })
+        let writer = Writer::Text(Printer::begin(form, schema, &mut sink)?);
+        Ok(Records { writer, sink })
     }
 }
 
 /// Records being written.
 pub(super) struct Records {
-    form: Form,
+    writer: Writer,
     sink: Sink,
 }
 
-enum Form {
-    Table(Table),
-    Csv(Csv),
-    Jsonl,
+enum Writer {
+    Text(Printer),
     Arrow(Box<StreamWriter<Vec<u8>>>),
 }
 
 impl Records {
     pub(super) fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
-        match &mut self.form {
-            Form::Table(table) => table.batch(batch, &mut self.sink),
-            Form::Csv(csv) => csv.batch(batch, &mut self.sink),
-            Form::Jsonl => {
-                let mut bytes = Vec::new();
-                let builder = WriterBuilder::new().with_explicit_nulls(true);
-                let mut writer: JsonWriter<_, LineDelimited> = builder.build(&mut bytes);
+        match &mut self.writer {
+            Writer::Text(printer) => printer.batch(batch, &mut self.sink)?,
+            Writer::Arrow(writer) => {
                 writer.write(batch)?;
-                writer.finish()?;
-                self.sink.bytes(&bytes)
+                let bytes = std::mem::take(writer.get_mut());
+                self.sink.write_all(&bytes).map_err(Fault::of_output)?;
             }
-            Form::Arrow(writer) => {
-                writer.write(batch)?;
-                self.sink.bytes(&std::mem::take(writer.get_mut()))
-            }
-        }?;
-        self.sink.flush()
+        }
+        self.sink.flush().map_err(Fault::of_output)
     }
 
     /// Writes what is left; a file gets its name.
     pub(super) fn finish(mut self) -> Result<()> {
-        match self.form {
-            Form::Table(table) => table.finish(&mut self.sink)?,
-            Form::Csv(_) | Form::Jsonl => {}
-            Form::Arrow(mut writer) => {
+        match self.writer {
+            Writer::Text(printer) => printer.finish(&mut self.sink)?,
+            Writer::Arrow(mut writer) => {
                 writer.finish()?;
-                self.sink.bytes(writer.get_ref())?;
+                self.sink.write_all(writer.get_ref()).map_err(Fault::of_output)?;
             }
         }
         self.sink.finish()
     }
 }
 
-/// Bytes on their way out.
-pub(super) enum Sink {
+/// Bytes on their way out. An error of a file is a [`sift_client::Error`] in an [`io::Error`].
+enum Sink {
     Stdout(BufWriter<io::Stdout>),
     File(OutputFile),
 }
 
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdout(writer) => writer.write(bytes),
+            Self::File(file) => {
+                file.write(bytes).map_err(io::Error::other)?;
+                Ok(bytes.len())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout(writer) => writer.flush(),
+            Self::File(file) => file.flush().map_err(io::Error::other),
+        }
+    }
+}
+
 impl Sink {
-    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        match self {
-            Self::Stdout(writer) => writer.write_all(bytes).map_err(Fault::Stdout),
-            Self::File(file) => Ok(file.write(bytes)?),
-        }
-    }
-
-    /// Writes the buffered records.
-    fn flush(&mut self) -> Result<()> {
-        match self {
-            Self::Stdout(writer) => writer.flush().map_err(Fault::Stdout),
-            Self::File(file) => Ok(file.flush()?),
-        }
-    }
-
     fn finish(mut self) -> Result<()> {
-        self.flush()?;
+        self.flush().map_err(Fault::of_output)?;
         match self {
             Self::Stdout(_) => Ok(()),
             Self::File(file) => Ok(file.finish()?),
@@ -176,9 +170,4 @@ pub(super) fn stdout(bytes: &[u8]) -> Result<()> {
 /// Prints a line to standard error. Nothing is lost when nobody reads it.
 pub(super) fn stderr(line: &str) {
     let _gone = writeln!(io::stderr(), "{line}");
-}
-
-/// Names of the columns.
-pub(super) fn names(schema: &Schema) -> impl Iterator<Item = &str> {
-    schema.fields().iter().map(|field| field.name().as_str())
 }

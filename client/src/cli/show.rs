@@ -7,9 +7,9 @@ use arrow::array::{
     ArrayRef, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array,
 };
 use sift_client::{Connection, Description, FileEntry, Query};
+use sift_print::printable;
 
 use super::output::{self, Output};
-use super::table::printable;
 use super::{Outcome, Result, interrupt};
 
 pub(super) async fn files(
@@ -110,7 +110,7 @@ pub(super) async fn explain(
         false => connection.explain(query).await?,
     };
     for line in text.lines() {
-        output::stdout(printable(line).as_bytes())?;
+        output::stdout(printable(line, &[]).as_bytes())?;
         output::stdout(b"\n")?;
     }
     Ok(Outcome::Found)
@@ -156,7 +156,7 @@ fn names(names: &[String]) -> String {
 fn facts(facts: &[(&str, String)]) -> String {
     let mut text = String::new();
     for (name, value) in facts {
-        let _infallible = writeln!(text, "{name:<14}  {}", printable(value));
+        let _infallible = writeln!(text, "{name:<14}  {}", printable(value, &[]));
     }
     text
 }

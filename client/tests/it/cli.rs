@@ -93,6 +93,25 @@ fn json_lines_are_exact() {
 }
 
 #[test]
+fn two_columns_of_one_name_are_no_json() {
+    run(async {
+        let fake = Fake::plain(|mut peer| async move {
+            peer.selected().await;
+            let ones: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+            let batch = RecordBatch::try_from_iter([("n", ones.clone()), ("n", ones)]).unwrap();
+            peer.batches(&[batch]).await;
+            peer.finish(1).await;
+            peer.gone().await;
+        })
+        .await;
+        let message = "sift: JSON Lines: two columns have the name `n`, and the members of an object \
+                       need different names; rename one (… AS name), or print another format\n";
+        check(&plain(&fake, &["select", "SELECT", "-f", "jsonl"]), 2, "", message);
+        check(&plain(&fake, &["select", "SELECT", "-f", "csv"]), 0, "n,n\n1,1\n", "");
+    });
+}
+
+#[test]
 fn a_table_aligns_numbers_and_shows_null() {
     run(async {
         let fake = Fake::plain(|mut peer| async move {

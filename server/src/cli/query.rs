@@ -1,16 +1,14 @@
 //! `siftd query`: prints the result of a Select over local files.
 
-mod print;
-
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use sift_print::{Form, Printer};
 use sift_select::{IndexFolder, ScanOptions};
 use sift_server::LocalQuery;
 
 use super::settings;
-use print::Printer;
 
 #[derive(Debug, Args)]
 pub(crate) struct QueryArgs {
@@ -33,12 +31,22 @@ pub(crate) struct QueryArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// Columns for people
+    /// Columns for people; NULL is NULL and the text NULL is "NULL"
     Table,
-    /// RFC 4180 with a header; NULL is empty, an empty text is in quotation marks
+    /// RFC 4180 with a header; NULL is empty and the empty text is ""
     Csv,
-    /// One JSON object for each line
+    /// One JSON object for each line; decimals are exact numbers, dates are texts
     Jsonl,
+}
+
+impl From<Format> for Form {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Table => Self::Table,
+            Format::Csv => Self::Csv,
+            Format::Jsonl => Self::JsonLines,
+        }
+    }
 }
 
 pub(crate) fn run(args: QueryArgs) -> Result<(), super::Error> {
@@ -53,14 +61,18 @@ pub(crate) fn run(args: QueryArgs) -> Result<(), super::Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     match runtime.block_on(print(query, args.format.unwrap_or(default))) {
         // it is no error if the reader has closed the pipe
-        Err(super::Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(super::Error::Io(error) | super::Error::Print(sift_print::Error::Write(error)))
+            if error.kind() == io::ErrorKind::BrokenPipe =>
+        {
+            Ok(())
+        }
         done => done,
     }
 }
 
 async fn print(mut query: LocalQuery, format: Format) -> Result<(), super::Error> {
     let mut out = io::BufWriter::new(io::stdout());
-    let mut printer = Printer::begin(format, query.schema(), &mut out)?;
+    let mut printer = Printer::begin(format.into(), query.schema(), &mut out)?;
     while let Some(batch) = query.next().await? {
         printer.batch(&batch, &mut out)?;
         out.flush()?;

@@ -22,7 +22,14 @@ fn a_select_is_answered_in_each_format() {
     let (_, text, _) = query(&fixture, &["--format", "jsonl", select]);
     assert_eq!(text, "{\"city\":\"Rome\",\"pop\":2748109}\n{\"city\":\"Bern\",\"pop\":null}\n");
     let (_, text, _) = query(&fixture, &["--format", "table", select]);
-    assert_eq!(text, "city      pop\n─────────────\nRome  2748109\nBern     NULL\n(2 rows)\n");
+    assert_eq!(text, "city      pop\n──────────────\nRome  2748109\nBern     NULL\n(2 rows)\n");
+    fixture.write("steers.csv", "text\nNULL\na\u{202e}b\n");
+    let (_, text, _) = query(&fixture, &["--format", "table", "steers.csv"]);
+    assert_eq!(text, "text\n───────────\n\"NULL\"\na\\u{202e}b\n(2 rows)\n");
+    let (code, text, errors) =
+        query(&fixture, &["--format", "jsonl", "SELECT city, city FROM 'cities.csv'"]);
+    assert_eq!((code, &text[..]), (Some(2), ""));
+    assert!(errors.contains("two columns have the name `city`"), "{errors}");
     let (_, text, _) = query(&fixture, &["sales/numbers.dat"]);
     assert_eq!(text.lines().count(), 1001);
 }

@@ -1,35 +1,32 @@
 //! Records as CSV (RFC 4180), where a NULL is empty and an empty text is in quotation marks.
 
 use std::fmt::Write as _;
+use std::io::Write;
 
 use arrow::array::{Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Schema};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::util::display::ArrayFormatter;
 
-use super::Result;
-use super::output::{Sink, names};
-
-/// How single values are written: exact decimals, ISO dates and times.
-pub(super) const VALUES: FormatOptions<'static> = FormatOptions::new();
+use super::{Result, VALUES};
 
 /// Writes CSV as batches come.
-pub(super) struct Csv {
+pub(crate) struct Csv {
     line: String,
 }
 
 impl Csv {
-    pub(super) fn begin(schema: &Schema, sink: &mut Sink) -> Result<Self> {
+    pub(crate) fn begin(schema: &Schema, out: &mut impl Write) -> Result<Self> {
         let mut line = String::new();
-        for (index, name) in names(schema).enumerate() {
+        for (index, name) in schema.fields().iter().map(|field| field.name()).enumerate() {
             separate(&mut line, index);
             field(&mut line, name);
         }
         line.push('\n');
-        sink.bytes(line.as_bytes())?;
+        out.write_all(line.as_bytes())?;
         Ok(Self { line })
     }
 
-    pub(super) fn batch(&mut self, batch: &RecordBatch, sink: &mut Sink) -> Result<()> {
+    pub(crate) fn batch(&mut self, batch: &RecordBatch, out: &mut impl Write) -> Result<()> {
         let columns =
             batch.columns().iter().map(|array| Column::new(array)).collect::<Result<Vec<_>>>()?;
         for row in 0..batch.num_rows() {
@@ -39,7 +36,7 @@ impl Csv {
                 column.write(row, &mut self.line)?;
             }
             self.line.push('\n');
-            sink.bytes(self.line.as_bytes())?;
+            out.write_all(self.line.as_bytes())?;
         }
         Ok(())
     }

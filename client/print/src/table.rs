@@ -1,7 +1,7 @@
 //! Records as a table for people, bounded in memory: the first records settle the widths, the others
 //! follow page by page. A later value that is wider than its column moves the rest of its page.
 
-use std::borrow::Cow;
+use std::io::Write;
 
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -10,9 +10,7 @@ use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Row, TableStyle, Width,
 };
 
-use super::Result;
-use super::output::{Sink, names};
-use super::text::VALUES;
+use super::{Result, VALUES, printable};
 
 /// Records of a page; those of the first settle the widths.
 const PAGE_RECORDS: usize = 1000;
@@ -24,7 +22,7 @@ const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// A table under way.
-pub(super) struct Table {
+pub(crate) struct Table {
     schema: SchemaRef,
     page: Vec<Row>,
     widths: Option<Vec<u16>>,
@@ -32,11 +30,11 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(schema: &SchemaRef) -> Self {
+    pub(crate) fn new(schema: &SchemaRef) -> Self {
         Self { schema: schema.clone(), page: Vec::new(), widths: None, records: 0 }
     }
 
-    pub(super) fn batch(&mut self, batch: &RecordBatch, sink: &mut Sink) -> Result<()> {
+    pub(crate) fn batch(&mut self, batch: &RecordBatch, out: &mut impl Write) -> Result<()> {
         let formatters = batch
             .columns()
             .iter()
@@ -49,32 +47,32 @@ impl Table {
             }
             self.page.push(cells);
             if self.page.len() == PAGE_RECORDS {
-                self.print_page(sink)?;
+                self.print_page(out)?;
             }
         }
         self.records += batch.num_rows() as u64;
         Ok(())
     }
 
-    pub(super) fn finish(mut self, sink: &mut Sink) -> Result<()> {
+    pub(crate) fn finish(mut self, out: &mut impl Write) -> Result<()> {
         if !self.page.is_empty() || self.widths.is_none() {
-            self.print_page(sink)?;
+            self.print_page(out)?;
         }
         let s = if self.records == 1 { "" } else { "s" };
-        sink.bytes(format!("({} row{s})\n", self.records).as_bytes())
+        Ok(writeln!(out, "({} row{s})", self.records)?)
     }
 
-    fn print_page(&mut self, sink: &mut Sink) -> Result<()> {
+    fn print_page(&mut self, out: &mut impl Write) -> Result<()> {
         let mut table = comfy_table::Table::new();
         table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled);
         if self.widths.is_none() {
-            table.set_header(names(&self.schema).map(printable).collect::<Vec<_>>());
+            let names = self.schema.fields().iter().map(|field| printable(field.name(), &[]));
+            table.set_header(names.collect::<Vec<_>>());
         }
         table.add_rows(self.page.drain(..));
         layout(&mut table, &self.schema, self.widths.as_deref());
         for line in table.lines() {
-            sink.bytes(line.trim_end().as_bytes())?;
-            sink.bytes(b"\n")?;
+            writeln!(out, "{}", line.trim_end())?;
         }
         self.widths.get_or_insert_with(|| table.column_max_content_widths());
         Ok(())
@@ -105,11 +103,6 @@ fn value(array: &dyn Array, formatter: &ArrayFormatter<'_>, row: usize) -> Resul
     let text = formatter.value(row).try_to_string()?;
     Ok(match text.as_str() {
         "NULL" => "\"NULL\"".to_owned(),
-        text => printable(text).into_owned(),
+        text => printable(text, &[]).into_owned(),
     })
-}
-
-/// A text on one line that cannot steer the terminal.
-pub(super) fn printable(text: &str) -> Cow<'_, str> {
-    sift_proto::terminal::printable(text, &[])
 }

@@ -1,0 +1,138 @@
+//! Arrow records as text: a table for people, CSV, or JSON Lines.
+//!
+//! `sift` and `siftd query` print records with this crate. It does no I/O of its own: a [`Printer`]
+//! writes each batch to the writer that the caller gives it, and keeps at most one page of a table.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+//! use sift_print::{Form, Printer};
+//!
+//! let ids: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None]));
+//! let batch = RecordBatch::try_from_iter([("id", ids)])?;
+//! let mut out = Vec::new();
+//! let mut printer = Printer::begin(Form::JsonLines, &batch.schema(), &mut out)?;
+//! printer.batch(&batch, &mut out)?;
+//! printer.finish(&mut out)?;
+//! assert_eq!(out, b"{\"id\":1}\n{\"id\":null}\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod csv;
+mod json_lines;
+mod table;
+mod terminal;
+
+use std::io::{self, Write};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use arrow::util::display::FormatOptions;
+
+pub use terminal::printable;
+
+/// The format of single values in tables and CSV: exact decimals, ISO dates and times.
+const VALUES: FormatOptions<'static> = FormatOptions::new();
+
+/// The form in which records are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Columns for people. NULL is `NULL`, and the text NULL is `"NULL"`. Characters that steer a
+    /// terminal are escaped.
+    Table,
+    /// RFC 4180 with a header. As in PostgreSQL, NULL is empty and the empty text is `""`.
+    Csv,
+    /// One JSON object a line. Decimals are exact numbers, dates are texts, NULL is `null`.
+    JsonLines,
+}
+
+/// An error of printing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The writer failed.
+    #[error(transparent)]
+    Write(io::Error),
+    /// Arrow cannot format a value.
+    #[error("cannot print a value: {0}")]
+    Value(ArrowError),
+    /// Two columns have one name, and a JSON object must not have two members of one name.
+    #[error(
+        "JSON Lines: two columns have the name `{0}`, and the members of an object need different names; \
+         rename one (… AS name), or print another format"
+    )]
+    DuplicateName(String),
+}
+
+/// The result of printing.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
+    }
+}
+
+impl From<ArrowError> for Error {
+    /// Arrow's JSON writer passes on the errors of the writer below it.
+    fn from(error: ArrowError) -> Self {
+        match error {
+            ArrowError::IoError(_, error) => Self::Write(error),
+            error => Self::Value(error),
+        }
+    }
+}
+
+/// Prints the records of one schema.
+pub struct Printer(Kind);
+
+enum Kind {
+    Table(table::Table),
+    Csv(csv::Csv),
+    JsonLines,
+}
+
+impl Printer {
+    /// Begins to print records of a schema. CSV begins with its header.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateName`] for JSON Lines, and the errors of the writer.
+    pub fn begin(form: Form, schema: &SchemaRef, out: &mut impl Write) -> Result<Self> {
+        Ok(Self(match form {
+            Form::Table => Kind::Table(table::Table::new(schema)),
+            Form::Csv => Kind::Csv(csv::Csv::begin(schema, out)?),
+            Form::JsonLines => {
+                json_lines::check(schema)?;
+                Kind::JsonLines
+            }
+        }))
+    }
+
+    /// Prints the records of a batch. A table keeps them until its page is full.
+    ///
+    /// # Errors
+    /// The errors of the writer; [`Error::Value`].
+    pub fn batch(&mut self, batch: &RecordBatch, out: &mut impl Write) -> Result<()> {
+        match &mut self.0 {
+            Kind::Table(table) => table.batch(batch, out),
+            Kind::Csv(csv) => csv.batch(batch, out),
+            Kind::JsonLines => json_lines::batch(batch, out),
+        }
+    }
+
+    /// Prints the rest: the last page of a table, and the number of its records.
+    ///
+    /// # Errors
+    /// The errors of the writer.
+    pub fn finish(self, out: &mut impl Write) -> Result<()> {
+        match self.0 {
+            Kind::Table(table) => table.finish(out),
+            Kind::Csv(_) | Kind::JsonLines => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

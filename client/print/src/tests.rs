@@ -1,0 +1,155 @@
+use std::io;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
+    RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+
+use super::*;
+
+/// Prints the records as two batches.
+fn printed(form: Form, batch: &RecordBatch) -> String {
+    let half = batch.num_rows() / 2;
+    let mut out = Vec::new();
+    let mut printer = Printer::begin(form, &batch.schema(), &mut out).unwrap();
+    printer.batch(&batch.slice(0, half), &mut out).unwrap();
+    printer.batch(&batch.slice(half, batch.num_rows() - half), &mut out).unwrap();
+    printer.finish(&mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn records<const N: usize>(columns: [(&str, ArrayRef); N]) -> RecordBatch {
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true)))
+        .unwrap()
+}
+
+fn texts(texts: &[Option<&str>]) -> ArrayRef {
+    Arc::new(StringArray::from(texts.to_vec()))
+}
+
+fn numbers(numbers: &[Option<i64>]) -> ArrayRef {
+    Arc::new(Int64Array::from(numbers.to_vec()))
+}
+
+#[test]
+fn each_form() {
+    let batch = records([
+        ("text", texts(&[Some("a,\"b"), Some(""), None, Some("x\ny")])),
+        ("n", numbers(&[Some(1), Some(-20), None, Some(3)])),
+    ]);
+    assert_eq!(printed(Form::Csv, &batch), "text,n\n\"a,\"\"b\",1\n\"\",-20\n,\n\"x\ny\",3\n");
+    assert_eq!(
+        printed(Form::JsonLines, &batch),
+        "{\"text\":\"a,\\\"b\",\"n\":1}\n{\"text\":\"\",\"n\":-20}\n\
+         {\"text\":null,\"n\":null}\n{\"text\":\"x\\ny\",\"n\":3}\n"
+    );
+    let table = "\
+text     n
+───────────
+a,\"b     1
+       -20
+NULL  NULL
+x\\ny     3
+(4 rows)
+";
+    assert_eq!(printed(Form::Table, &batch), table);
+}
+
+#[test]
+fn each_type() {
+    let decimals = Decimal128Array::from(vec![1250]).with_precision_and_scale(12, 2).unwrap();
+    let batch = records([
+        ("flag", Arc::new(BooleanArray::from(vec![true]))),
+        ("float", Arc::new(Float64Array::from(vec![1e21]))),
+        ("decimal", Arc::new(decimals)),
+        ("bytes", Arc::new(BinaryArray::from(vec![&b"\x01\xff"[..]]))),
+        ("day", Arc::new(Date32Array::from(vec![19782]))),
+        ("time", Arc::new(TimestampMicrosecondArray::from(vec![1_500_000]))),
+    ]);
+    assert_eq!(
+        printed(Form::Csv, &batch),
+        "flag,float,decimal,bytes,day,time\n\
+         true,1e21,12.50,01ff,2024-02-29,1970-01-01T00:00:01.500\n"
+    );
+    assert_eq!(
+        printed(Form::JsonLines, &batch),
+        "{\"flag\":true,\"float\":1.0e21,\"decimal\":12.50,\"bytes\":\"01ff\",\"day\":\"2024-02-29\",\
+         \"time\":\"1970-01-01T00:00:01.500\"}\n"
+    );
+}
+
+#[test]
+fn a_table_tells_null_from_the_text_and_does_not_steer_the_terminal() {
+    let batch = records([
+        ("a\u{1b}", texts(&[Some("NULL"), None, Some("x\u{202e}y"), Some("東京")])),
+        ("n", numbers(&[Some(1), Some(2), Some(3), Some(4)])),
+    ]);
+    // a character of an Asian script is two columns wide
+    let table = "\
+a\\u{1b}     n
+──────────────
+\"NULL\"      1
+NULL        2
+x\\u{202e}y  3
+東京        4
+(4 rows)
+";
+    assert_eq!(printed(Form::Table, &batch), table);
+}
+
+#[test]
+fn a_wide_value_after_the_first_page_moves_its_own_page_only() {
+    let values: Vec<_> =
+        (0..3000).map(|i| Some(if i == 1500 { "the widest" } else { "x" })).collect();
+    let batch = records([("text", texts(&values)), ("n", numbers(&vec![Some(1); 3000]))]);
+    let text = printed(Form::Table, &batch);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[2], "x     1");
+    assert_eq!(lines[1002], "x           1");
+    assert_eq!(lines[1502], "the widest  1");
+    assert_eq!(lines[2002], "x     1");
+    assert_eq!(lines.len(), 3003);
+}
+
+#[test]
+fn nothing_is_printed_as_nothing() {
+    let empty = records([("a", texts(&[])), ("b", numbers(&[]))]);
+    assert_eq!(printed(Form::Table, &empty), "a  b\n─────\n(0 rows)\n");
+    assert_eq!(printed(Form::Csv, &empty), "a,b\n");
+    assert_eq!(printed(Form::JsonLines, &empty), "");
+}
+
+#[test]
+fn two_columns_of_one_name_are_no_json() {
+    let twice = records([("a", numbers(&[Some(1)])), ("a", numbers(&[Some(2)]))]);
+    let mut out = Vec::new();
+    let error = Printer::begin(Form::JsonLines, &twice.schema(), &mut out).err().unwrap();
+    assert!(matches!(&error, Error::DuplicateName(name) if name == "a"), "{error}");
+    assert!(out.is_empty());
+    assert_eq!(printed(Form::Csv, &twice), "a,a\n1,2\n");
+}
+
+#[test]
+fn an_error_of_the_writer_comes_through_as_it_is() {
+    struct Gone;
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let batch = records([("a", numbers(&[Some(1)]))]);
+    for form in [Form::Table, Form::Csv, Form::JsonLines] {
+        let printed = Printer::begin(form, &batch.schema(), &mut Gone).and_then(|mut printer| {
+            printer.batch(&batch, &mut Gone)?;
+            printer.finish(&mut Gone)
+        });
+        match printed {
+            Err(Error::Write(error)) => assert_eq!(error.kind(), io::ErrorKind::BrokenPipe),
+            other => panic!("{form:?}: {other:?}"),
+        }
+    }
+}
