@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 mod cli;
 
+use cli::fault::{Fault, Outcome};
+
 /// Exit code where nothing was found.
 const NOTHING_FOUND: u8 = 1;
 
@@ -19,11 +21,11 @@ const SIGNALLED: i32 = 128;
 
 fn main() -> ExitCode {
     match cli::run() {
-        Ok(cli::Outcome::Found) => ExitCode::SUCCESS,
-        Ok(cli::Outcome::NothingFound) => ExitCode::from(NOTHING_FOUND),
+        Ok(Outcome::Found) => ExitCode::SUCCESS,
+        Ok(Outcome::NothingFound) => ExitCode::from(NOTHING_FOUND),
         // whoever read the output has had enough
         Err(fault) if fault.is_broken_pipe() => ExitCode::SUCCESS,
-        Err(cli::Fault::Interrupted(signal)) => {
+        Err(Fault::Interrupted(signal)) => {
             ExitCode::from(u8::try_from(SIGNALLED + signal).unwrap_or(FAILED))
         }
         Err(fault) => {

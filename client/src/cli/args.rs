@@ -8,7 +8,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use sift_client::{LEVELS, Level, LevelError, Query, Value};
 
-use super::{Fault, Result, SQL_BYTES_MAX};
+use super::fault::{Fault, Result};
+
+/// The maximal length of a Select from standard input. Servers accept no longer ones.
+const SQL_BYTES_MAX: u64 = 1 << 20;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 something was found, 1 nothing was found, 2 an error (which is printed to standard \

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Fault, Result};
+use super::fault::{Fault, Result};
 
 /// A configuration file.
 #[derive(Debug, Default, Deserialize)]

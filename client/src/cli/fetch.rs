@@ -8,9 +8,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sift_client::{Connection, Fetch, OutputFile, Progress, Statistics};
 
 use super::args::FetchArgs;
+use super::fault::{Fault, Outcome, Result};
+use super::interrupt;
 use super::output::{self, stderr};
 use super::select::{describe, rounded};
-use super::{Fault, Outcome, Result, interrupt};
 
 const BAR: &str = "{wide_bar} {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left";
 

@@ -8,7 +8,7 @@ use sift_client::{Connection, ErrorKind, Reason, Status, nearest};
 use tokio::time::timeout;
 
 use super::config::Server;
-use super::{Fault, Result};
+use super::fault::{Fault, Result};
 
 /// The longest time that a hint may take.
 const NEAR_TIME_MAX: Duration = Duration::from_secs(2);

@@ -8,7 +8,7 @@ use std::future::Future;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Fault, Result};
+use super::fault::{Fault, Result};
 
 /// Does `work`, or drops it when a signal arrives.
 ///

@@ -10,7 +10,7 @@ use sift_client::OutputFile;
 use sift_print::{Form, Printer};
 
 use super::args::{Format, OutputArgs};
-use super::{Fault, Result};
+use super::fault::{Fault, Result};
 
 /// Bytes that are gathered before they are written.
 const BUFFER_BYTES: usize = 64 << 10;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::{Fault, Result};
+use super::fault::{Fault, Result};
 
 /// Holds the password where no file is named.
 const VARIABLE: &str = "SIFT_PASSWORD";

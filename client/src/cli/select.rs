@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use sift_client::{Channel, Connection, Query, Statistics};
 
 use super::args::SelectArgs;
+use super::fault::{Outcome, Result};
+use super::interrupt;
 use super::output::{Output, stderr};
-use super::{Outcome, Result, interrupt};
 
 pub(super) async fn run(
     connection: &mut Connection,

@@ -9,8 +9,9 @@ use arrow::array::{
 use sift_client::{Connection, Description, FileEntry, Query};
 use sift_print::printable;
 
+use super::fault::{Outcome, Result};
+use super::interrupt;
 use super::output::{self, Output};
-use super::{Outcome, Result, interrupt};
 
 pub(super) async fn files(
     connection: &mut Connection,

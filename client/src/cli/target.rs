@@ -9,7 +9,8 @@ use sift_client::{
 
 use super::args::Target;
 use super::config::{Config, Server};
-use super::{Fault, Result, hint, password};
+use super::fault::{Fault, Result};
+use super::{hint, password};
 
 /// Holds the passphrase of the client certificate's key.
 const PASSPHRASE: &str = "SIFT_CERT_PASSPHRASE";

@@ -1,0 +1,108 @@
+//! How a command ends: with something found, with nothing found, or with an error.
+
+use std::io;
+use std::path::PathBuf;
+
+use sift_client::ErrorKind;
+use sift_print::printable;
+
+/// How a command ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Found,
+    NothingFound,
+}
+
+impl Outcome {
+    pub(super) fn of(records: u64) -> Self {
+        if records == 0 { Self::NothingFound } else { Self::Found }
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error(transparent)]
+    Client(#[from] sift_client::Error),
+    /// An error with a hint about what was probably meant.
+    #[error("{error}; {hint}")]
+    Hinted { error: sift_client::Error, hint: String },
+    /// A signal, by its number. The sender of the signal knows the reason.
+    #[error("interrupted by signal {0}")]
+    Interrupted(i32),
+    #[error("cannot write standard output: {0}")]
+    Stdout(io::Error),
+    #[error("{}: cannot {action}: {source}", path.display())]
+    File { action: &'static str, path: PathBuf, source: io::Error },
+    #[error("cannot read standard input: {0}")]
+    Stdin(io::Error),
+    #[error(
+        "no password for user {0}; give --password-file FILE, set SIFT_PASSWORD, or use a terminal"
+    )]
+    NoPassword(String),
+    #[error("{}: {error}", path.display())]
+    Config { path: PathBuf, error: toml::de::Error },
+    #[error("{}: there is no [server.{name}], which `default` names{hint}", path.display())]
+    NoSuchDefault { path: PathBuf, name: String, hint: String },
+    #[error("{}: [server.{name}] scl: {error}", path.display())]
+    ConfiguredLevel { path: PathBuf, name: String, error: sift_client::LevelError },
+    #[error(
+        "{}: its private key has a passphrase; put it into {variable}, there is no terminal to ask at",
+        path.display()
+    )]
+    NoPassphrase { path: PathBuf, variable: &'static str },
+    #[error("--param {argument}: {error}")]
+    Parameter { argument: String, error: sift_client::Usage },
+    #[error("Arrow is not for a terminal; give a file (-o FILE) or redirect the output")]
+    ArrowToTerminal,
+    #[error("`{0}` names no file; give the output's name (-o FILE)")]
+    NoFileName(String),
+    #[error("cannot start: {0}")]
+    Runtime(io::Error),
+    #[error(transparent)]
+    Print(sift_print::Error),
+    #[error("cannot show the answer: {0}")]
+    Arrow(#[from] arrow::error::ArrowError),
+}
+
+impl Fault {
+    /// Returns the text for a terminal, without control characters. Its later lines are indented,
+    /// so the words of a server, or the name of a file, cannot look like another message.
+    pub(crate) fn shown(&self) -> String {
+        let text = self.to_string();
+        let lines: Vec<_> = text.lines().map(|line| printable(line, &[])).collect();
+        lines.join("\n      ")
+    }
+
+    /// Makes the fault of an output that could not be written.
+    pub(super) fn of_output(error: io::Error) -> Self {
+        match error.downcast::<sift_client::Error>() {
+            Ok(error) => Self::Client(error),
+            Err(error) => Self::Stdout(error),
+        }
+    }
+
+    /// Whether the reader of the output has gone, which is not an error.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        let error = match self {
+            Self::Stdout(error) => error,
+            Self::Client(error) => match error.kind() {
+                ErrorKind::Local { source, .. } => source,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        error.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+impl From<sift_print::Error> for Fault {
+    fn from(error: sift_print::Error) -> Self {
+        match error {
+            sift_print::Error::Write(error) => Self::of_output(error),
+            error => Self::Print(error),
+        }
+    }
+}
+
+pub(super) type Result<T, E = Fault> = std::result::Result<T, E>;
