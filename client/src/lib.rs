@@ -29,6 +29,10 @@
 //! # }
 //! ```
 //!
+//! The batches are those of [`arrow`], which is re-exported so that a program uses the same version.
+//! The feature `cli`, on by default, builds the command `sift`; a program that needs only the
+//! library turns it off (`default-features = false`).
+//!
 //! # What holds
 //!
 //! With encryption (the default), nothing is ever sent in the clear, and every channel fulfils the
@@ -60,6 +64,9 @@ mod tls;
 mod transport;
 mod value;
 mod wire;
+
+/// The version of Arrow whose batches this crate gives.
+pub use arrow;
 
 pub use alike::nearest;
 pub use batches::{BatchStream, RecordStream};

@@ -13,10 +13,12 @@ mod fake;
 /// Connecting: what the channel is, wrong peers, wrong certificates, silence.
 mod channel;
 /// The `sift` command as a process: exit codes, forms of output, configuration.
+#[cfg(feature = "cli")]
 mod cli;
 /// Fetching: chunks, files, ranges, and going on after a break.
 mod fetch;
 /// The output of `sift`: which files `-o` may replace, and which files it leaves behind.
+#[cfg(feature = "cli")]
 mod output;
 /// The small requests: files, describe, explain, report.
 mod requests;
