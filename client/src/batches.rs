@@ -6,14 +6,14 @@ use std::task::{Context, Poll, ready};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use futures_util::Stream;
+use futures_core::Stream;
 use serde::de::DeserializeOwned;
 use sift_proto::frame::Kind;
 use sift_proto::message::Statistics;
 
 use crate::answer::Answer;
 use crate::error::{ErrorKind, Result, Violation};
-use crate::ipc;
+use crate::{ipc, record};
 
 /// The batches of an answer, as they arrive.
 ///
@@ -101,9 +101,22 @@ impl Stream for BatchStream<'_> {
     }
 }
 
-/// The records of an answer, each as a `T`.
+/// The records of an answer, each as a `T`: a struct whose fields have the names of columns, in any
+/// order, or a tuple with a value for each column.
 ///
-/// Columns of decimals are read as strings of exact digits, dates as `YYYY-MM-DD`.
+/// | column | field |
+/// | --- | --- |
+/// | integer | an integer type that holds the value, or `f64` |
+/// | decimal | [`Decimal`](crate::Decimal), or `String` with the same exact digits, or `f64` |
+/// | float | `f64`, `f32` |
+/// | text | `String` |
+/// | boolean | `bool` |
+/// | binary | `Vec<u8>` by way of `serde_bytes`, or of a type that asks for bytes |
+/// | date | `String`: `YYYY-MM-DD` |
+/// | timestamp | `String`: `YYYY-MM-DDTHH:MM:SS.ffffff` |
+///
+/// A column that can have NULL needs an `Option`. Integers and decimals are exact. An `f64` gets the
+/// nearest value that it can hold: integers are exact up to 2^53, and most decimals are not exact.
 pub struct RecordStream<'c, T> {
     batches: BatchStream<'c>,
     records: std::vec::IntoIter<T>,
@@ -116,25 +129,45 @@ impl<T: DeserializeOwned> RecordStream<'_, T> {
     /// # Errors
     /// As [`BatchStream::next`], and `Record` when a batch does not fit `T`.
     pub async fn next(&mut self) -> Result<Option<T>> {
-        loop {
-            if let Some(record) = self.records.next() {
-                return Ok(Some(record));
-            }
-            let before = self.batches.answer.records;
-            let Some(batch) = self.batches.next().await? else {
-                return Ok(None);
-            };
-            let records: Vec<T> = serde_arrow::from_record_batch(&batch).map_err(|source| {
-                let last = self.batches.answer.records;
-                ErrorKind::Record { first: before + 1, last, source }
-            })?;
-            self.records = records.into_iter();
-        }
+        poll_fn(|cx| self.poll_record(cx)).await
     }
 
     /// What the answer took, once `next` has returned `None`.
     #[must_use]
     pub fn statistics(&self) -> Option<&Statistics> {
         self.batches.statistics()
+    }
+
+    fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<T>>> {
+        loop {
+            if let Some(record) = self.records.next() {
+                return Poll::Ready(Ok(Some(record)));
+            }
+            let before = self.batches.answer.records;
+            let Some(batch) = ready!(self.batches.poll_batch(cx))? else {
+                return Poll::Ready(Ok(None));
+            };
+            let records = record::of_batch(&batch).map_err(|problem| {
+                let last = self.batches.answer.records;
+                ErrorKind::Record { first: before + 1, last, problem }
+            })?;
+            self.records = records.into_iter();
+        }
+    }
+}
+
+// no record is ever pinned
+impl<T> Unpin for RecordStream<'_, T> {}
+
+impl<T: DeserializeOwned> Stream for RecordStream<'_, T> {
+    type Item = Result<T>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.batches.ended {
+            return Poll::Ready(None);
+        }
+        let polled = ready!(self.poll_record(cx)).transpose();
+        self.batches.ended = !matches!(polled, Some(Ok(_)));
+        Poll::Ready(polled)
     }
 }

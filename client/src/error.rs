@@ -20,7 +20,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 const MESSAGE_CHARS_MAX: usize = 4096;
 
 /// An error of this crate.
-#[derive(Debug)]
+///
+/// `Debug` shows the same text as `Display`, so that `fn main() -> Result<(), Error>` ends with a
+/// message for people. Print [`Error::kind`] to see the fields.
 pub struct Error(Box<ErrorKind>);
 
 /// Whose fault an [`Error`] is, and what it is about.
@@ -76,14 +78,14 @@ pub enum ErrorKind {
         source: io::Error,
     },
     /// The records do not fit the type that they were asked for as.
-    #[error("records {first} to {last} of the answer do not fit the type asked for: {source}")]
+    #[error("records {first} to {last} of the answer do not fit the type asked for: {problem}")]
     Record {
         /// First record of the batch, from 1.
         first: u64,
         /// Last record of the batch.
         last: u64,
-        /// What does not fit.
-        source: serde_arrow::Error,
+        /// The first value that does not fit, with its column as `$.column`.
+        problem: String,
     },
     /// The caller asked for something that cannot be.
     #[error(transparent)]
@@ -396,6 +398,12 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

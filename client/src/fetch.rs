@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use arrow::buffer::Buffer;
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_core::Stream;
 use sift_proto::frame::Kind;
 use sift_proto::message::{FetchRequest, FetchStart, Statistics, Status};
 use tokio::io::{AsyncWrite, AsyncWriteExt};

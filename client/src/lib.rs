@@ -5,30 +5,37 @@
 //!
 //! ```no_run
 //! use serde::Deserialize;
-//! use sift_client::{ConnectOptions, Connection, Roots, Select};
+//! use sift_client::{ConnectOptions, Connection, Decimal, Error, Roots, Select, Value};
 //!
 //! #[derive(Deserialize)]
 //! struct Order {
 //!     id: i64,
-//!     customer: Option<String>,
+//!     customer: Option<String>, // a column that can have NULL
+//!     price: Decimal,           // or f64, where the nearest float is good enough
 //! }
 //!
-//! # async fn run() -> sift_client::Result<()> {
-//! let options = ConnectOptions::new("files.example.com").roots(Roots::File("ca.pem".into()));
-//! let mut connection = Connection::connect(&options).await?;
-//! assert!(connection.channel().encrypted());
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Error> {
+//!     let options = ConnectOptions::new("files.example.com").roots(Roots::File("ca.pem".into()));
+//!     let mut connection = Connection::connect(&options).await?;
+//!     assert!(connection.channel().encrypted());
 //!
-//! let select = Select::from("sales/orders.dat").columns(["id", "customer"]).filter("price > $1");
-//! let mut orders = connection.select(select.parameter(99.5)).await?.records::<Order>();
-//! while let Some(order) = orders.next().await? {
-//!     println!("{} {}", order.id, order.customer.unwrap_or_default());
+//!     let select = Select::from("sales/orders.dat")
+//!         .columns(["id", "customer", "price"])
+//!         .filter("price > $1 AND day >= $2")
+//!         .parameter(Value::decimal("99.50")?)
+//!         .parameter(Value::date("2024-02-01")?);
+//!     let mut orders = connection.select(select).await?.records::<Order>();
+//!     while let Some(order) = orders.next().await? {
+//!         println!("{} {} {}", order.id, order.customer.unwrap_or_default(), order.price);
+//!     }
+//!     let statistics = orders.statistics().copied().unwrap_or_default();
+//!     println!("{} bytes crossed the network", statistics.bytes_sent);
+//!     Ok(())
 //! }
-//! let statistics = orders.statistics().copied().unwrap_or_default();
-//! println!("{} bytes crossed the network", statistics.bytes_sent);
-//! # Ok(())
-//! # }
 //! ```
 //!
+//! [`BatchStream`], [`RecordStream`] and [`ChunkStream`] are streams of the `futures` crates, too.
 //! The batches are those of [`arrow`], which is re-exported so that a program uses the same version.
 //! The feature `cli`, on by default, builds the command `sift`; a program that needs only the
 //! library turns it off (`default-features = false`).
@@ -58,6 +65,7 @@ mod output_file;
 mod part;
 mod place;
 mod query;
+mod record;
 mod session;
 mod stranger;
 mod tls;

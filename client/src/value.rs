@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use arrow::compute::kernels::cast_utils::Parser;
 use arrow::datatypes::Date32Type;
+use serde::de::{self, Deserialize, Deserializer, Visitor};
 use sift_proto::message;
 use sift_proto::message::value::Kind;
 
@@ -189,6 +190,27 @@ impl FromStr for Decimal {
             return Err(wrong(text, "a decimal of 1 to 38 digits, as in -12.50"));
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Decimal {
+    /// Reads the digits of a decimal column, or a text in the same form.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Digits;
+
+        impl Visitor<'_> for Digits {
+            type Value = Decimal;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a decimal of 1 to 38 digits")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Decimal, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Digits)
     }
 }
 

@@ -20,6 +20,8 @@ mod fetch;
 /// The output of `sift`: which files `-o` may replace, and which files it leaves behind.
 #[cfg(feature = "cli")]
 mod output;
+/// Records of the caller's types: exact numbers, NULL, streams, and what does not fit.
+mod records;
 /// The small requests: files, describe, explain, report.
 mod requests;
 /// Selecting: whole answers, broken ones, hostile ones, and answers that nobody wants any more.
