@@ -1,4 +1,4 @@
-//! A streamed answer under way: its frames in order, its end marker, and its cancellation.
+//! The stream of an answer: its frames in order, its end marker, and its cancellation.
 
 use std::task::{Context, Poll, ready};
 
@@ -10,10 +10,10 @@ use crate::error::{Error, ErrorKind, Reason, Result};
 use crate::session::Session;
 use crate::wire::Frame;
 
-/// The frames between a request and its Finished. Dropped before, it cancels.
+/// The frames between a request and its Finished. If it is dropped before, it cancels the request.
 pub(crate) struct Answer<'c> {
     pub(crate) session: &'c mut Session,
-    /// Records and bytes that were handed out, for the error that says it was not all.
+    /// Records and bytes that the caller has received, for the error of a broken stream.
     pub(crate) records: u64,
     pub(crate) bytes: u64,
     progress: Progress,
@@ -39,7 +39,7 @@ impl<'c> Answer<'c> {
         Ok(Self { session, records: 0, bytes: 0, progress: Progress::Streaming })
     }
 
-    /// The next frame; `None` after the end marker. After an error, errors only.
+    /// Returns the next frame; `None` after the end marker. After an error, every call is an error.
     pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame>>> {
         match self.progress {
             Progress::Streaming => {}
@@ -69,7 +69,7 @@ impl<'c> Answer<'c> {
         })
     }
 
-    /// The statistics, once the end marker has come.
+    /// Returns the statistics after the end marker has arrived.
     pub(crate) fn statistics(&self) -> Option<&Statistics> {
         match &self.progress {
             Progress::Finished(statistics) => Some(statistics),
@@ -77,12 +77,12 @@ impl<'c> Answer<'c> {
         }
     }
 
-    /// Whether an error has ended it.
+    /// Returns whether the answer ended with an error.
     pub(crate) fn failed(&self) -> bool {
         matches!(self.progress, Progress::Failed)
     }
 
-    /// Ends the answer, and the use of the connection, with an error.
+    /// Ends the answer with an error. The connection cannot be used any more.
     pub(crate) fn broken(&mut self, reason: impl Into<Reason>) -> Error {
         self.progress = Progress::Failed;
         self.session.break_off();

@@ -17,8 +17,8 @@ use crate::{ipc, record};
 
 /// The batches of an answer, as they arrive.
 ///
-/// The answer is whole when `next` has returned `None`, and only then. Dropped before, the stream
-/// cancels its query.
+/// The answer is complete only after `next` has returned `None`. If the stream is dropped before,
+/// it cancels its query.
 pub struct BatchStream<'c> {
     answer: Answer<'c>,
     schema: SchemaRef,
@@ -40,29 +40,29 @@ impl<'c> BatchStream<'c> {
         }
     }
 
-    /// Names and types of the columns.
+    /// Returns the names and types of the columns.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// The next batch, `None` at the end of the whole answer. The future may be dropped and the
-    /// next call goes on.
+    /// Returns the next batch; `None` at the end of the complete answer. If the future is dropped,
+    /// the next call goes on where it was.
     ///
     /// # Errors
-    /// `Failed` when the server gives up, `BrokenStream` when the end marker did not come. Every
-    /// call after an error is an error.
+    /// `Failed` if the server gives up, `BrokenStream` if the end marker did not arrive. Every call
+    /// after an error is an error.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
         poll_fn(|cx| self.poll_batch(cx)).await
     }
 
-    /// What the answer took, once `next` has returned `None`.
+    /// Returns the statistics of the answer after `next` has returned `None`.
     #[must_use]
     pub fn statistics(&self) -> Option<&Statistics> {
         self.answer.statistics()
     }
 
-    /// The same answer as records of a type, whose fields have the names of the columns.
+    /// Returns the same answer as records of a type, whose fields have the names of the columns.
     #[must_use]
     pub fn records<T: DeserializeOwned>(self) -> RecordStream<'c, T> {
         RecordStream { batches: self, records: Vec::new().into_iter() }
@@ -101,8 +101,8 @@ impl Stream for BatchStream<'_> {
     }
 }
 
-/// The records of an answer, each as a `T`: a struct whose fields have the names of columns, in any
-/// order, or a tuple with a value for each column.
+/// The records of an answer, each as a `T`. `T` is a struct whose fields have the names of columns,
+/// in any order, or a tuple with a value for each column.
 ///
 /// | column | field |
 /// | --- | --- |
@@ -111,9 +111,9 @@ impl Stream for BatchStream<'_> {
 /// | float | `f64`, `f32` |
 /// | text | `String` |
 /// | boolean | `bool` |
-/// | binary | `Vec<u8>` by way of `serde_bytes`, or of a type that asks for bytes |
+/// | binary | `Vec<u8>` |
 /// | date | `String`: `YYYY-MM-DD` |
-/// | timestamp | `String`: `YYYY-MM-DDTHH:MM:SS.ffffff` |
+/// | timestamp | `String`: `YYYY-MM-DDTHH:MM:SS`, with a fraction if it is not 0 |
 ///
 /// A column that can have NULL needs an `Option`. Integers and decimals are exact. An `f64` gets the
 /// nearest value that it can hold: integers are exact up to 2^53, and most decimals are not exact.
@@ -123,16 +123,16 @@ pub struct RecordStream<'c, T> {
 }
 
 impl<T: DeserializeOwned> RecordStream<'_, T> {
-    /// The next record, `None` at the end of the whole answer. The future may be dropped and the
-    /// next call goes on.
+    /// Returns the next record; `None` at the end of the complete answer. If the future is dropped,
+    /// the next call goes on where it was.
     ///
     /// # Errors
-    /// As [`BatchStream::next`], and `Record` when a batch does not fit `T`.
+    /// The errors of [`BatchStream::next`], and `Record` if a batch does not fit `T`.
     pub async fn next(&mut self) -> Result<Option<T>> {
         poll_fn(|cx| self.poll_record(cx)).await
     }
 
-    /// What the answer took, once `next` has returned `None`.
+    /// Returns the statistics of the answer after `next` has returned `None`.
     #[must_use]
     pub fn statistics(&self) -> Option<&Statistics> {
         self.batches.statistics()

@@ -1,11 +1,11 @@
-//! The proof of what a channel is: encrypted or not, and how.
+//! The security of a channel, as the TLS handshake negotiated it.
 
 use std::net::SocketAddr;
 
 use sift_proto::level::{Level, Protocol};
 use sift_proto::message::ChannelReport;
 
-/// What a TLS handshake has settled.
+/// The result of a TLS handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Negotiated {
     pub(crate) protocol: Protocol,
@@ -13,7 +13,7 @@ pub(crate) struct Negotiated {
     pub(crate) key_exchange: &'static str,
     /// The level that was asked for.
     pub(crate) level: Level,
-    /// The highest level whose rules it fulfils.
+    /// The highest level whose rules the channel fulfils.
     pub(crate) met: Level,
     pub(crate) peer_names: Vec<String>,
     pub(crate) resumed: bool,
@@ -31,25 +31,27 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Whether every byte is encrypted.
+    /// Returns whether the channel is encrypted.
     #[must_use]
     pub fn encrypted(&self) -> bool {
         self.negotiated.is_some()
     }
 
-    /// The cipher suite as `openssl ciphers -v` describes it, at most 128 bytes; blank when plain.
+    /// Returns the cipher suite as `openssl ciphers -v` describes it, in at most 128 bytes. It is
+    /// empty if the channel is not encrypted.
     #[must_use]
     pub fn cipher(&self) -> &str {
         self.negotiated.as_ref().map_or("", |negotiated| negotiated.cipher)
     }
 
-    /// `TLSv1.3`, `TLSv1.2` or `TLSv1.1`; blank when plain.
+    /// Returns `TLSv1.3`, `TLSv1.2` or `TLSv1.1`, or an empty text if the channel is not encrypted.
     #[must_use]
     pub fn protocol(&self) -> &str {
         &self.protocol
     }
 
-    /// The group of the key exchange, such as `X25519MLKEM768`; blank when plain.
+    /// Returns the group of the key exchange, such as `X25519MLKEM768`. It is empty if the channel
+    /// is not encrypted.
     #[must_use]
     pub fn key_exchange(&self) -> &str {
         self.negotiated.as_ref().map_or("", |negotiated| negotiated.key_exchange)
@@ -70,8 +72,8 @@ impl Channel {
         self.negotiated.as_ref().map(|negotiated| negotiated.level)
     }
 
-    /// Whether the handshake has resumed the TLS session of an earlier connection. Then this end has
-    /// not verified the server's certificate again.
+    /// Returns whether the handshake resumed the TLS session of an earlier connection. If it did,
+    /// this end has not verified the server's certificate again.
     #[must_use]
     pub fn resumed(&self) -> bool {
         self.negotiated.as_ref().is_some_and(|negotiated| negotiated.resumed)
@@ -85,31 +87,32 @@ impl Channel {
         self.negotiated.as_ref().map_or(&[], |negotiated| &negotiated.peer_names)
     }
 
-    /// The level that the server says it serves; 0 when plain.
+    /// Returns the level that the server says it serves; 0 if the channel is not encrypted.
     #[must_use]
     pub fn server_level(&self) -> u32 {
         self.server_level
     }
 
-    /// Name and port of the server, as the options gave them.
+    /// Returns the name and port of the server from the options.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The server's address.
+    /// Returns the address of the server.
     #[must_use]
     pub fn peer_address(&self) -> SocketAddr {
         self.peer
     }
 
-    /// Name and version of the server's software, as it says.
+    /// Returns the name and version of the server's software, as the server gives them.
     #[must_use]
     pub fn server(&self) -> &str {
         &self.server
     }
 
-    /// Where the server's report contradicts what this end knows, if it does.
+    /// Returns the first difference between the server's report and this end's view, if there is
+    /// one.
     pub(crate) fn difference(&self, report: &ChannelReport) -> Option<String> {
         let differs = |what, there: &str, here: &str| {
             (there != here).then(|| format!("its {what} is `{there}`, this end's is `{here}`"))
@@ -120,7 +123,7 @@ impl Channel {
         differs("cipher", &report.cipher, self.cipher())
             .or_else(|| differs("protocol", &report.protocol, self.protocol()))
             .or_else(|| match &report.key_exchange[..] {
-                // below TLS 1.3 a server may not know
+                // below TLS 1.3, some servers do not know the group
                 "" if self.encrypted() => None,
                 told => differs("key exchange", told, self.key_exchange()),
             })

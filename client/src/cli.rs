@@ -1,4 +1,4 @@
-//! From the command line to an outcome.
+//! Runs the command that the command line asks for.
 
 use clap::{CommandFactory, Parser};
 
@@ -25,7 +25,7 @@ pub(crate) fn run() -> Result<Outcome> {
         output::stdout(&script)?;
         return Ok(Outcome::Found);
     }
-    // one task and one connection: more threads would only hand work around
+    // one task has one connection, so more threads would not help
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(Fault::Runtime)?.block_on(Box::pin(execute(args)))
 }

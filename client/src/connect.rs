@@ -1,4 +1,4 @@
-//! From options to a channel: TCP, TLS, Hello; and what to say when the peer is the wrong one.
+//! Makes a connection from options: TCP, TLS, Hello, and the errors about a wrong peer.
 
 use std::future::Future;
 use std::time::Duration;
@@ -18,15 +18,15 @@ use crate::tls;
 use crate::transport::{FirstBytes, Transport};
 use crate::wire::Wire;
 
-/// How this software names itself in Hello.
+/// The name and version of this software in Hello.
 const SOFTWARE: &str = concat!("sift/", env!("CARGO_PKG_VERSION"));
 
-/// Opens connections to one server with the same options, for any number of tasks at once: files of
-/// certificates are read once, and later connections resume the TLS sessions of earlier ones, which
-/// spares both ends the certificates and their signatures.
+/// Opens connections to one server with the same options, for any number of tasks at once. It reads
+/// the files of certificates once. Later connections resume the TLS sessions of earlier ones, so
+/// neither end sends its certificates or signs again.
 ///
-/// From TLS 1.3 on a resumed session has a key exchange of its own. The server's certificate was
-/// verified when its first session began, which is a week ago at most.
+/// In TLS 1.3, a resumed session has its own key exchange. The server's certificate was verified
+/// when the first session began, at most a week before.
 pub struct Connector {
     options: ConnectOptions,
     host: Host,
@@ -34,7 +34,7 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Reads what the options name.
+    /// Reads the files that the options name.
     ///
     /// # Errors
     /// `Usage` and `Local` about the options.
@@ -77,12 +77,13 @@ impl Connector {
         })
     }
 
-    /// TLS if it is asked for, then Hello and Welcome.
+    /// Does the TLS handshake, if the options ask for encryption, and then exchanges Hello and
+    /// Welcome.
     async fn greet(&self, stream: TcpStream) -> Result<Connection, Reason> {
         let Self { options, host, tls } = self;
         let peer = stream.peer_addr()?;
         let hello = hello(options)?;
-        // a name is no secret: it need not wait for a look at the channel, as a password does
+        // without a password, Hello is not secret, so it need not wait for the check of the channel
         let (early, late): (&[u8], &[u8]) = match options.password.reveal() {
             None => (&hello, &[]),
             Some(_) => (&[], &hello),
@@ -113,18 +114,18 @@ impl Connector {
 }
 
 impl Connection {
-    /// Connects and agrees on a channel that meets the options. For many connections make a
-    /// [`Connector`].
+    /// Connects and agrees on a channel that meets the options. A program that connects often makes
+    /// a [`Connector`] instead.
     ///
     /// # Errors
-    /// As [`Connector::new`] and [`Connector::connect`].
+    /// The errors of [`Connector::new`] and [`Connector::connect`].
     pub async fn connect(options: &ConnectOptions) -> Result<Self> {
-        // there is no later connection that could resume its session
+        // no later connection can resume its session
         Connector::new(options.clone().resume(false))?.connect().await
     }
 }
 
-/// The first frame.
+/// Encodes the first frame.
 fn hello(options: &ConnectOptions) -> Result<Zeroizing<Vec<u8>>, Reason> {
     let hello = Hello {
         version: PROTOCOL_VERSION,
@@ -150,7 +151,7 @@ async fn within<T>(
     }
 }
 
-/// The server's first frame, checked.
+/// Reads and checks the first frame of the server.
 async fn welcome(wire: &mut Wire, encrypted: bool) -> Result<Welcome, Reason> {
     let frame = match wire.frame().await {
         Ok(frame) => frame,

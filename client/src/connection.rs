@@ -1,4 +1,4 @@
-//! One channel with one request at a time.
+//! The requests of a connection, one at a time.
 
 use sift_proto::frame::Kind;
 use sift_proto::message::{
@@ -14,7 +14,7 @@ use crate::fetch::Fetch;
 use crate::query::Query;
 use crate::session::Session;
 
-/// A channel to a server.
+/// A connection to a server.
 pub struct Connection {
     session: Session,
     channel: Channel,
@@ -26,7 +26,7 @@ impl Connection {
         Self { session, channel, sql_bytes_max }
     }
 
-    /// The proof of what the channel is, as this end has negotiated it.
+    /// Returns the channel, as this end negotiated it.
     #[must_use]
     pub fn channel(&self) -> &Channel {
         &self.channel
@@ -35,8 +35,8 @@ impl Connection {
     /// Selects records. The stream borrows the connection; dropping it cancels the query.
     ///
     /// # Errors
-    /// `Failed` with the server's refusal, `BrokenStream` and `ClientServer` about the channel,
-    /// `Usage` when the text is longer than the server takes.
+    /// `Failed` if the server refuses, `BrokenStream` and `ClientServer` about the channel, `Usage`
+    /// if the text is longer than the server accepts.
     pub async fn select(&mut self, query: impl Into<Query>) -> Result<BatchStream<'_>> {
         let (sql, parameters) = self.bounded(query.into())?;
         self.session.settle().await?;
@@ -45,12 +45,12 @@ impl Connection {
         BatchStream::start(answer).await
     }
 
-    /// Fetches a whole file or a range of its bytes, as it stands.
+    /// Fetches the bytes of a file, or a range of them.
     pub fn fetch(&mut self, file: impl Into<String>) -> Fetch<'_> {
         Fetch::new(&mut self.session, file.into())
     }
 
-    /// The files whose paths match a glob; all for an empty one.
+    /// Lists the files whose paths match a glob. An empty glob matches all files.
     ///
     /// # Errors
     /// `Failed` and `ClientServer`.
@@ -61,7 +61,7 @@ impl Connection {
         Ok(list.files)
     }
 
-    /// What a file is: format, fields, protection.
+    /// Describes a file: its format, fields and protection.
     ///
     /// # Errors
     /// `Failed` and `ClientServer`.
@@ -70,20 +70,20 @@ impl Connection {
         self.session.single(Kind::Describe, &request, Kind::Description, "Description").await
     }
 
-    /// How the server would evaluate a Select.
+    /// Returns a text about how the server would evaluate a Select.
     ///
     /// # Errors
-    /// `Failed` and `ClientServer`, `Usage` when the text is longer than the server takes.
+    /// `Failed` and `ClientServer`, `Usage` if the text is longer than the server accepts.
     pub async fn explain(&mut self, query: impl Into<Query>) -> Result<String> {
         let (sql, parameters) = self.bounded(query.into())?;
         self.explanation(ExplainRequest { sql, parameters, analyze: false }).await
     }
 
-    /// As [`explain`](Self::explain); the server evaluates it too, drops its records, and tells what
-    /// really happened.
+    /// Does the same as [`explain`](Self::explain), but the server also evaluates the Select, drops
+    /// its records, and reports measured numbers.
     ///
     /// # Errors
-    /// `Failed` and `ClientServer`, `Usage` when the text is longer than the server takes.
+    /// `Failed` and `ClientServer`, `Usage` if the text is longer than the server accepts.
     pub async fn explain_analyze(&mut self, query: impl Into<Query>) -> Result<String> {
         let (sql, parameters) = self.bounded(query.into())?;
         self.explanation(ExplainRequest { sql, parameters, analyze: true }).await
@@ -95,10 +95,10 @@ impl Connection {
         Ok(explanation.text)
     }
 
-    /// The channel as the server sees it, checked against this end.
+    /// Returns the channel as the server sees it, after comparing it with this end's view.
     ///
     /// # Errors
-    /// `ClientServer` with [`Reason::ChannelDiffers`] when the two ends do not see the same.
+    /// `ClientServer` with [`Reason::ChannelDiffers`] if the two views differ.
     pub async fn report(&mut self) -> Result<ChannelReport> {
         let report: ChannelReport = self
             .session
@@ -129,7 +129,7 @@ impl std::fmt::Debug for Connection {
 mod tests {
     use super::*;
 
-    /// Compiles only if a connection and what borrows it can move between threads.
+    /// Compiles only if a connection and the streams that borrow it can move between threads.
     #[test]
     fn requests_are_send() {
         fn is_send(_: impl Send) {}

@@ -1,7 +1,7 @@
-//! What can go wrong, sorted by whose fault it is.
+//! The errors of this crate, sorted by whose fault they are.
 //!
-//! An [`Error`] is a box around its [`ErrorKind`]; match on [`Error::kind`], or on [`Error::status`]
-//! for what the server says about a request.
+//! An [`Error`] is a box around its [`ErrorKind`]. Match on [`Error::kind`], or on
+//! [`Error::status`] if the server refused a request.
 
 use std::fmt;
 use std::io;
@@ -13,10 +13,10 @@ use sift_proto::identity::IdentityError;
 use sift_proto::level::{Level, LevelError};
 use sift_proto::message::{Failure, Status};
 
-/// The result of everything here.
+/// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Most characters of a server's message that an error keeps.
+/// The maximal number of characters of a server's message in an error.
 const MESSAGE_CHARS_MAX: usize = 4096;
 
 /// An error of this crate.
@@ -25,92 +25,93 @@ const MESSAGE_CHARS_MAX: usize = 4096;
 /// message for people. Print [`Error::kind`] to see the fields.
 pub struct Error(Box<ErrorKind>);
 
-/// Whose fault an [`Error`] is, and what it is about.
+/// The kind of an [`Error`]: whose fault it is, and its details.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// There is no channel to the server, or not such a one as was asked for.
+    /// There is no channel to the server, or the channel does not meet the options.
     #[error("client server error, host {host}: {reason}")]
     ClientServer {
-        /// Name and port, as the options gave them.
+        /// The name and port from the options.
         host: String,
-        /// What is wrong with the channel.
+        /// The reason.
         reason: Reason,
     },
     /// The server does not let this user in.
     #[error("{message}, log-in rejected on {host}")]
     LoginRejected {
-        /// Name and port, as the options gave them.
+        /// The name and port from the options.
         host: String,
-        /// Why, as far as the server tells.
+        /// The reason that the server gives.
         message: String,
     },
-    /// The server has refused the request; the connection can be used for the next one.
+    /// The server refused the request. The connection can be used for the next request.
     #[error("{message}")]
     Failed {
-        /// Why, for programs.
+        /// The reason, for programs.
         status: Status,
-        /// Why, for people.
+        /// The reason, for people.
         message: String,
     },
-    /// The answer ended without its end marker: what came of it is not all of it.
+    /// The answer ended without its end marker, so it is not complete.
     #[error(
         "the answer of {host} broke off after {records} records and {bytes} bytes and is not whole: {reason}"
     )]
     BrokenStream {
-        /// Name and port, as the options gave them.
+        /// The name and port from the options.
         host: String,
-        /// Records received before.
+        /// The number of records that were received before.
         records: u64,
-        /// Bytes of batches or of the file received before.
+        /// The number of bytes of batches, or of the file, that were received before.
         bytes: u64,
-        /// Why it ended.
+        /// The reason why the stream ended.
         reason: Reason,
     },
-    /// A file of this machine.
+    /// An operation on a file of this machine failed.
     #[error("{}: cannot {action}: {source}", path.display())]
     Local {
-        /// What was tried, as an infinitive.
+        /// The operation, as an infinitive.
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The records do not fit the type that they were asked for as.
+    /// The records do not fit the type that the caller asked for.
     #[error("records {first} to {last} of the answer do not fit the type asked for: {problem}")]
     Record {
-        /// First record of the batch, from 1.
+        /// The number of the batch's first record; the answer's first record is 1.
         first: u64,
-        /// Last record of the batch.
+        /// The number of the batch's last record.
         last: u64,
         /// The first value that does not fit, with its column as `$.column`.
         problem: String,
     },
-    /// The caller asked for something that cannot be.
+    /// The caller asked for something that is not possible.
     #[error(transparent)]
     Usage(#[from] Usage),
 }
 
-/// What is wrong with a channel.
+/// The reason why there is no channel, or why it cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The name has no address, or none of the addresses takes a connection.
+    /// The name has no address, or none of its addresses accepts a connection.
     #[error("cannot connect: {0}")]
     Unreachable(io::Error),
-    /// The server took too long.
+    /// The server did not answer in time.
     #[error("nothing came from the server for {limit:?} while {during}")]
     TimedOut {
-        /// What it was waited for, as in 'while connecting'.
+        /// The step that took too long, as in 'while connecting'.
         during: &'static str,
         /// The time-out of the options.
         limit: Duration,
     },
-    /// Encryption was asked for and this is a plain port. Nothing was sent in the clear.
+    /// The options ask for encryption, and the port is not encrypted. Nothing was sent in the
+    /// clear.
     #[error("encryption is not enabled on the server")]
     EncryptionNotEnabled,
-    /// No encryption was asked for and the port is an encrypted one.
+    /// The options ask for no encryption, and the port is encrypted.
     #[error("this server requires encryption")]
     EncryptionRequired,
     /// The two ends have no protocol, cipher suite or key exchange in common.
@@ -118,34 +119,34 @@ pub enum Reason {
     NothingInCommon {
         /// The level that this end asked for.
         level: Level,
-        /// Which levels met and what to do.
+        /// The two levels, and a hint.
         detail: String,
     },
-    /// The channel came about, but below the level asked for.
+    /// The handshake succeeded, but the channel is below the level that was asked for.
     #[error("the channel is {got}, which security level {level} does not permit")]
     LevelNotMet {
         /// The level that this end asked for.
         level: Level,
-        /// What was negotiated.
+        /// The negotiated protocol, cipher suite and key exchange.
         got: String,
     },
-    /// Nobody that this end trusts has signed the certificate.
+    /// No authority that this end trusts has signed the certificate.
     #[error("the server's certificate is signed by an unknown authority, {0}")]
     UnknownAuthority(String),
-    /// The certificate is signed only by itself.
+    /// The certificate is self-signed.
     #[error("the server's certificate is self-signed, so no authority vouches for it; {0}")]
     SelfSigned(String),
-    /// The certificate is somebody else's.
+    /// The certificate is for another name.
     #[error("the server's certificate is for {presented}, not for {expected}; {advice}")]
     WrongName {
         /// The name that was connected to.
         expected: String,
-        /// Those of the certificate.
+        /// The names in the certificate.
         presented: String,
-        /// A way to connect nevertheless.
+        /// A hint how to connect.
         advice: String,
     },
-    /// The certificate was valid once.
+    /// The certificate has expired.
     #[error(
         "the server's certificate expired on {end}, and this machine's clock says {now}; have it \
          renewed, or set the clock"
@@ -156,7 +157,7 @@ pub enum Reason {
         /// The time of this machine.
         now: String,
     },
-    /// The certificate will be valid later.
+    /// The certificate is not valid yet.
     #[error(
         "the server's certificate is not valid before {start}, and this machine's clock says {now}; \
          set the clock"
@@ -167,30 +168,30 @@ pub enum Reason {
         /// The time of this machine.
         now: String,
     },
-    /// Something else about the certificate.
+    /// The certificate is refused for another reason.
     #[error("the server's certificate is refused: {0}")]
     CertificateRefused(String),
-    /// The server lets nobody in without a certificate.
+    /// The server requires a client certificate.
     #[error("the server requires a client certificate; give one (--client-cert FILE)")]
     ClientCertificateRequired,
-    /// The server has looked at this end's certificate.
+    /// The server refuses this end's certificate.
     #[error("the server refuses this end's client certificate: {0}")]
     ClientCertificateRefused(String),
-    /// TLS failed otherwise.
+    /// The TLS handshake failed for another reason.
     #[error("the TLS handshake failed: {0}")]
     Handshake(String),
-    /// Somebody answers who does not speak the protocol.
+    /// The peer does not speak the protocol.
     #[error("this is no Sift server: {0}")]
     NotSift(String),
     /// The server has refused the connection.
     #[error("{message}")]
     Refused {
-        /// Why, for programs.
+        /// The reason, for programs.
         status: Status,
-        /// Why, for people.
+        /// The reason, for people.
         message: String,
     },
-    /// No encryption was asked for, and the server does not answer at all.
+    /// The options ask for no encryption, and the server closed the connection without an answer.
     #[error("the server closed the connection without a word; it may require encryption")]
     ClosedWhenPlain,
     /// The server closed the connection.
@@ -199,123 +200,123 @@ pub enum Reason {
     /// The network failed.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// What the server says breaks the protocol.
+    /// The server broke the protocol.
     #[error("the server breaks the protocol: {0}")]
     Violation(#[from] Violation),
-    /// An abandoned answer did not end within its bounds, so the connection was given up.
+    /// An abandoned answer did not end within its limits, so the connection was closed.
     #[error(
         "the connection was closed because an answer that was no longer wanted did not end; connect again"
     )]
     Abandoned,
-    /// The two ends do not see the same channel: somebody sits between.
+    /// The two ends see different channels, so there is somebody between them.
     #[error("the server sees another channel: {0}")]
     ChannelDiffers(String),
 }
 
-/// How a server breaks the protocol.
+/// A violation of the protocol by a server.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
-    /// Not a frame, or too large a one.
+    /// The bytes are not a frame, or the frame is too large.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// A frame that has no place here.
+    /// A frame of another kind was expected.
     #[error("got a {got:?} frame, expected {expected}")]
     Order {
-        /// What came.
+        /// The received value.
         got: Kind,
-        /// What would have been right.
+        /// The expected kinds.
         expected: &'static str,
     },
-    /// A body that does not decode.
+    /// The body of a message does not decode.
     #[error("a {kind:?} message that does not decode: {source}")]
     Body {
         /// The frame's kind.
         kind: Kind,
-        /// What is wrong with it.
+        /// The error of the decoder.
         source: prost::DecodeError,
     },
-    /// A batch or schema that is no Arrow message, or not one that Sift sends.
+    /// A batch or schema is not an Arrow message, or not one that Sift sends.
     #[error("not an Arrow message that Sift sends: {0}")]
     Arrow(String),
-    /// A value out of its range.
+    /// A value is out of its range.
     #[error("{what} is {got}, at most {max} is accepted")]
     Range {
-        /// Name of the value.
+        /// The name of the value.
         what: &'static str,
-        /// What came.
+        /// The received value.
         got: u64,
         /// The bound.
         max: u64,
     },
-    /// A fetch that goes on with another file than it began with.
+    /// The file of a resumed fetch is not the file that it began with.
     #[error("the file's identity is not the one that was asked for")]
     Identity,
-    /// A file's bytes that do not add up.
+    /// The number of the file's bytes is wrong.
     #[error("{got} bytes of the file, {expected} were announced")]
     Length {
-        /// What came.
+        /// The received value.
         got: u64,
-        /// What was announced or asked for.
+        /// The announced or requested value.
         expected: u64,
     },
 }
 
-/// What a caller cannot ask for.
+/// A mistake of the caller.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Usage {
-    /// Neither a host nor a host with a port.
+    /// The text is neither a host nor a host with a port.
     #[error("not an address: `{0}`; give HOST, HOST:PORT or [IPV6]:PORT")]
     Address(String),
-    /// Not a name that a certificate can hold.
+    /// The text is not a name that a certificate can have.
     #[error("not a server name: `{0}`; give a DNS name or an IP address")]
     ServerName(String),
-    /// A password without encryption.
+    /// The options have a password, but no encryption.
     #[error("a password is sent on encrypted channels only; encrypt, or connect without one")]
     PasswordInTheClear,
-    /// A text longer than the server takes.
+    /// The Select is longer than the server accepts.
     #[error("the Select is {bytes} bytes long, the server takes at most {bytes_max}")]
     SelectTooLong {
         /// Its length.
         bytes: usize,
-        /// The server's bound.
+        /// The limit of the server.
         bytes_max: usize,
     },
-    /// A message longer than a frame.
+    /// The request is longer than a frame.
     #[error("the request is too large: {0}")]
     RequestTooLarge(FrameError),
-    /// A file of certificates without one.
+    /// The file has no certificate.
     #[error("{}: holds no certificate; expected PEM with BEGIN CERTIFICATE", .0.display())]
     NoCertificate(PathBuf),
     /// The platform has no list of authorities.
     #[error("this machine trusts no certificate authority ({0}); give one (--ca FILE)")]
     NoPlatformRoots(String),
-    /// A cipher suite that the level does not have.
+    /// The level does not have the cipher suite.
     #[error("level {level} has no cipher suite `{name}`; it has {known}")]
     Suite {
         /// The level.
         level: Level,
         /// The name.
         name: String,
-        /// Those that the level has.
+        /// The cipher suites of the level.
         known: String,
     },
-    /// A level that this build does not have.
+    /// This build does not have the level.
     #[error(transparent)]
     Level(#[from] LevelError),
-    /// The passphrase of a client certificate's key.
+    /// The passphrase of a client certificate's key is missing or wrong.
     #[error("{}: {error}", path.display())]
     Passphrase {
         /// The file with certificate and key.
         path: PathBuf,
-        /// That there is none, or that it is a wrong one.
+        /// The error: no passphrase, or a wrong one.
         error: IdentityError,
     },
-    /// What the TLS library does not do.
+    /// The TLS library does not accept the configuration.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
-    /// A range whose end is before its start.
+    /// The end of the range is before its start.
     #[error("an empty range of bytes: {start} to {end}")]
     Range {
         /// First byte.
@@ -323,7 +324,7 @@ pub enum Usage {
         /// The byte after the last.
         end: u64,
     },
-    /// A value that is not of its type.
+    /// The value does not have its type.
     #[error("`{value}` is not {expected}")]
     Value {
         /// The text.
@@ -331,7 +332,7 @@ pub enum Usage {
         /// The type, with its form.
         expected: &'static str,
     },
-    /// A parameter with an unknown type.
+    /// The type of a parameter is unknown.
     #[error(
         "unknown type `{name}` of a parameter; types are {known}; a text that begins with a letter and has \
          a colon needs its type, too, as in text:{name}:…{hint}"
@@ -344,7 +345,7 @@ pub enum Usage {
         /// A suggestion for the type that was meant.
         hint: String,
     },
-    /// Two transfers into one file.
+    /// Another fetch is writing the same file.
     #[error("{}: another fetch is writing it", .0.display())]
     Locked(PathBuf),
     /// The target of a fetch that can be resumed is a device, FIFO or socket.
@@ -360,19 +361,19 @@ pub enum Usage {
 }
 
 impl Error {
-    /// Whose fault it is, and what it is about.
+    /// Returns the kind of the error.
     #[must_use]
     pub fn kind(&self) -> &ErrorKind {
         &self.0
     }
 
-    /// Takes the kind out.
+    /// Returns the kind, and drops the box.
     #[must_use]
     pub fn into_kind(self) -> ErrorKind {
         *self.0
     }
 
-    /// What the server said, when it is the server that refused a request or the connection.
+    /// Returns the server's status if the server refused the request or the connection.
     #[must_use]
     pub fn status(&self) -> Option<Status> {
         match self.kind() {
@@ -432,7 +433,7 @@ impl From<LevelError> for Error {
 }
 
 impl Reason {
-    /// The reason that a Failure outside of any request stands for.
+    /// Returns the reason for a Failure that is not the answer to a request.
     pub(crate) fn refused(failure: &Failure) -> Self {
         match failure.status() {
             Status::EncryptionNotEnabled => Self::EncryptionNotEnabled,
@@ -443,7 +444,7 @@ impl Reason {
     }
 }
 
-/// A server's text without what would steer a terminal, and not longer than anybody reads.
+/// Returns a server's text without control characters, and not longer than the maximum.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .take(MESSAGE_CHARS_MAX)

@@ -20,11 +20,11 @@ use crate::error::{Error, Result, Usage, Violation};
 use crate::part::{Origin, Part};
 use crate::session::Session;
 
-/// Chunks that wait for the disk: the network is not kept waiting, nor memory filled.
+/// The maximal number of chunks that wait for the disk. The network need not wait for each write,
+/// and the memory is bounded.
 const CHUNKS_WAITING_MAX: usize = 2;
 
-/// A fetch that is about to begin; made by
-/// [`Connection::fetch`](crate::Connection::fetch).
+/// A fetch that has not begun. [`Connection::fetch`](crate::Connection::fetch) makes it.
 #[must_use = "a fetch begins with `to_file`, `to_writer` or `chunks`"]
 pub struct Fetch<'c> {
     session: &'c mut Session,
@@ -35,28 +35,28 @@ pub struct Fetch<'c> {
     progress: Box<dyn FnMut(Progress) + Send + 'c>,
 }
 
-/// How far a fetch is.
+/// The progress of a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Bytes that are here, those of an earlier fetch included.
+    /// The number of received bytes, including those of an earlier fetch.
     pub done: u64,
-    /// Bytes that will be here at the end.
+    /// The number of bytes at the end of the fetch.
     pub total: u64,
 }
 
-/// A fetch that is done.
+/// The result of a complete fetch.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Fetched {
-    /// Bytes that are here, those of an earlier fetch included.
+    /// The number of received bytes, including those of an earlier fetch.
     pub bytes: u64,
-    /// How many of them an earlier fetch had brought.
+    /// The number of these bytes that an earlier fetch received.
     pub resumed: u64,
-    /// Length of the whole file on the server.
+    /// The length of the whole file on the server.
     pub file_bytes: u64,
-    /// Changes whenever the file does.
+    /// The identity of the file, which changes whenever the file changes.
     pub identity: String,
-    /// What the server did.
+    /// The statistics of the server.
     pub statistics: Statistics,
 }
 
@@ -66,7 +66,7 @@ impl<'c> Fetch<'c> {
         Self { session, file, start: 0, end: None, resume: true, progress }
     }
 
-    /// The bytes to fetch; the whole file without it.
+    /// Fetches only these bytes. The default is the whole file.
     pub fn range(mut self, range: impl RangeBounds<u64>) -> Self {
         self.start = match range.start_bound() {
             Bound::Included(start) => *start,
@@ -81,32 +81,32 @@ impl<'c> Fetch<'c> {
         self
     }
 
-    /// Whether [`Fetch::to_file`] goes on where an earlier fetch broke off (the default).
+    /// Sets whether [`Fetch::to_file`] resumes an earlier fetch that broke off. By default it does.
     pub fn resume(mut self, resume: bool) -> Self {
         self.resume = resume;
         self
     }
 
-    /// Is called at the start and after every chunk.
+    /// Calls `progress` at the start and after every chunk.
     pub fn progress(mut self, progress: impl FnMut(Progress) + Send + 'c) -> Self {
         self.progress = Box::new(progress);
         self
     }
 
-    /// Begins to stream the bytes, in chunks as they come.
+    /// Begins to stream the bytes, in chunks as they arrive.
     ///
     /// # Errors
-    /// `Failed` with the server's refusal, `BrokenStream` and `ClientServer` about the channel,
-    /// `Usage` about the range.
+    /// `Failed` if the server refuses, `BrokenStream` and `ClientServer` about the channel, `Usage`
+    /// about the range.
     pub async fn chunks(self) -> Result<ChunkStream<'c>> {
         let origin = self.origin()?;
         request(self.session, &origin, 0, "").await
     }
 
-    /// Fetches into a writer, which is flushed at the end.
+    /// Fetches into a writer, and flushes it at the end.
     ///
     /// # Errors
-    /// As [`Fetch::chunks`], and `Local` when the writer fails.
+    /// The errors of [`Fetch::chunks`], and `Local` if the writer fails.
     pub async fn to_writer(mut self, writer: &mut (impl AsyncWrite + Unpin)) -> Result<Fetched> {
         let origin = self.origin()?;
         let mut chunks = request(self.session, &origin, 0, "").await?;
@@ -123,15 +123,15 @@ impl<'c> Fetch<'c> {
         Ok(chunks.fetched(0))
     }
 
-    /// Fetches into a file, which appears when it is whole.
+    /// Fetches into a file, which appears when it is complete.
     ///
-    /// Until then the bytes are in `<path>.part`, with their origin in `<path>.part.origin`. A
-    /// later fetch of the same range of the same unchanged file goes on from there; where anything
-    /// differs it starts afresh. What is there already is replaced.
+    /// Until then, the bytes are in `<path>.part`, and their origin is in `<path>.part.origin`. A
+    /// later fetch of the same range of the same unchanged file resumes from there. If anything
+    /// differs, it starts from the beginning. An existing file is replaced.
     ///
     /// # Errors
-    /// As [`Fetch::chunks`]; `Local` when a file of this machine fails; `Usage` when another fetch
-    /// is writing the same file.
+    /// The errors of [`Fetch::chunks`]; `Local` if an operation on a file of this machine fails;
+    /// `Usage` if another fetch is writing the same file.
     pub async fn to_file(mut self, path: impl Into<PathBuf>) -> Result<Fetched> {
         let origin = self.origin()?;
         let (path, resume) = (path.into(), self.resume);
@@ -163,12 +163,12 @@ impl<'c> Fetch<'c> {
     }
 }
 
-/// Whether a refused resume says that the earlier part is of no use.
+/// Returns whether the error of a resumed fetch means that the earlier part cannot be used.
 fn starts_afresh(error: &Error) -> bool {
     matches!(error.status(), Some(Status::FileChanged | Status::RangeInvalid))
 }
 
-/// Asks for what is missing after `have` bytes, and waits for the start of the answer.
+/// Requests the bytes after the first `have` bytes, and waits for the start of the answer.
 async fn request<'c>(
     session: &'c mut Session,
     origin: &Origin,
@@ -184,8 +184,8 @@ async fn request<'c>(
     ChunkStream::start(answer, &request).await
 }
 
-/// Writes chunks into the part on a thread of its own while the next ones are received, and gives
-/// the part its name when it is whole.
+/// Writes chunks into the part on another thread while the next ones are received, and gives the
+/// part its final name when it is complete.
 async fn fill(
     mut chunks: ChunkStream<'_>,
     part: Part,
@@ -203,7 +203,7 @@ async fn fill(
         match chunks.next().await {
             Ok(Some(chunk)) => {
                 done += chunk.len() as u64;
-                // the writer stops early only with an error, which is told below
+                // the writer stops early only after an error, which is returned below
                 if sender.send(chunk).await.is_err() {
                     break Ok(());
                 }
@@ -236,22 +236,22 @@ async fn blocking<T: Send + 'static>(
     joined(tokio::task::spawn_blocking(work).await)?
 }
 
-/// A thread that was lost with its runtime, as an error of writing.
+/// Translates the loss of a thread, which ended with its runtime, into an error of writing.
 fn joined<T>(joined: Result<T, tokio::task::JoinError>) -> Result<T> {
     joined.map_err(|error| Error::local("write", Path::new("output"), error.into()))
 }
 
 /// The bytes of a fetch, as they arrive.
 ///
-/// They are whole when `next` has returned `None`, and only then. Dropped before, the stream cancels
-/// the fetch.
+/// They are complete only after `next` has returned `None`. If the stream is dropped before, it
+/// cancels the fetch.
 pub struct ChunkStream<'c> {
     answer: Answer<'c>,
     start: FetchStart,
 }
 
 impl<'c> ChunkStream<'c> {
-    /// Waits for FetchStart and holds it against the request.
+    /// Waits for FetchStart and compares it with the request.
     async fn start(mut answer: Answer<'c>, request: &FetchRequest) -> Result<Self> {
         let frame = poll_fn(|cx| answer.poll_frame(cx)).await?;
         let start = match frame {
@@ -266,35 +266,36 @@ impl<'c> ChunkStream<'c> {
         }
     }
 
-    /// Length of the whole file on the server.
+    /// Returns the length of the whole file on the server.
     #[must_use]
     pub fn file_bytes(&self) -> u64 {
         self.start.file_bytes
     }
 
-    /// Bytes that the chunks add up to.
+    /// Returns the number of bytes of all chunks.
     #[must_use]
     pub fn length(&self) -> u64 {
         self.start.length
     }
 
-    /// The file's identity, which changes whenever the file does.
+    /// Returns the identity of the file, which changes whenever the file changes.
     #[must_use]
     pub fn identity(&self) -> &str {
         &self.start.identity
     }
 
-    /// The next chunk, `None` at the end. The chunk is the received frame itself, not a copy; its
-    /// memory is used again once it is dropped. The future may be dropped and the next call goes on.
+    /// Returns the next chunk; `None` at the end. The chunk is the received frame itself, not a
+    /// copy; its memory is used again after it is dropped. If the future is dropped, the next call
+    /// goes on where it was.
     ///
     /// # Errors
-    /// `Failed` when the server gives up, `BrokenStream` when the end marker did not come or the
-    /// bytes do not add up. Every call after an error is an error.
+    /// `Failed` if the server gives up, `BrokenStream` if the end marker did not arrive or the
+    /// number of bytes is wrong. Every call after an error is an error.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         poll_fn(|cx| self.poll_chunk(cx)).await
     }
 
-    /// What the server did, once `next` has returned `None`.
+    /// Returns the statistics of the server after `next` has returned `None`.
     #[must_use]
     pub fn statistics(&self) -> Option<&Statistics> {
         self.answer.statistics()
@@ -354,7 +355,7 @@ impl AsRef<[u8]> for Chunk {
     }
 }
 
-/// Whether what the server announces is what was asked for.
+/// Checks that the announced range and identity are the requested ones.
 fn check(start: &FetchStart, request: &FetchRequest) -> Result<(), Violation> {
     if start.offset != request.offset {
         return Err(Violation::Length { got: start.offset, expected: request.offset });

@@ -1,10 +1,10 @@
-//! From the body of a frame to an Arrow batch that points into it.
+//! Decodes the body of a frame to an Arrow batch that points into it.
 //!
 //! A body is one encapsulated IPC message: a continuation marker, the length of the metadata, the
-//! metadata (a flatbuffer), the buffers. Arrow's own decoder trusts its peer where it counts, types
-//! and places things (it panics); so all of that is checked here first, and only the types that Sift
-//! sends are let through. What Arrow then checks itself: that offsets ascend, that text is UTF-8,
-//! that NULLs are counted right. The format: <https://arrow.apache.org/docs/format/Columnar.html>.
+//! metadata (a flatbuffer), the buffers. Arrow's own decoder panics at wrong counts, types and
+//! offsets of buffers. This file checks them first, and accepts only the types that Sift sends.
+//! Arrow itself then checks that offsets ascend, that text is UTF-8, and that the counts of NULLs
+//! are right. The format: <https://arrow.apache.org/docs/format/Columnar.html>.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use arrow::ipc::reader::RecordBatchDecoder;
 
 use crate::error::Violation;
 
-/// Most columns of an answer.
+/// The maximal number of columns of an answer.
 const COLUMNS_MAX: usize = 4096;
 
-/// Most records of one batch: the bits of the largest frame.
+/// The maximal number of records of one batch: the number of bits of the largest frame.
 const BATCH_RECORDS_MAX: i64 = 8 * sift_proto::frame::BODY_BYTES_MAX as i64;
 
-/// Width of the offsets of texts.
+/// The width of the offsets of texts.
 const OFFSET_BYTES: Option<usize> = Some(4);
 
 /// Decodes the body of a Schema frame.
@@ -77,7 +77,8 @@ pub(crate) fn batch(body: &Buffer, schema: &SchemaRef) -> Result<RecordBatch, Vi
         .map_err(|error| Violation::Arrow(crate::error::printable(&error.to_string())))
 }
 
-/// Checks that every column has the records of the batch, and its buffers lie within the body.
+/// Checks that every column has as many records as the batch, and that its buffers are within the
+/// body.
 fn check_columns(
     batch: ipc::RecordBatch<'_>,
     schema: &Schema,
@@ -95,7 +96,7 @@ fn check_columns(
         }
         let text = matches!(field.data_type(), DataType::Utf8 | DataType::Binary);
         let width = if text { OFFSET_BYTES } else { field.data_type().primitive_width() };
-        // the bits of NULL; values, or offsets into a third buffer
+        // the validity bitmap; then values, or offsets into a third buffer
         for index in 0..if text { 3 } else { 2 } {
             let Some(bytes) = buffers.next().and_then(|buffer| within(buffer, data.len())) else {
                 return wrong("a buffer outside of the message");
@@ -116,7 +117,7 @@ fn check_columns(
     }
 }
 
-/// The length of a buffer that lies within the body, where the format lets it begin.
+/// Returns the length of a buffer if it is within the body and aligned as the format requires.
 fn within(buffer: &ipc::Buffer, data_bytes: usize) -> Option<usize> {
     let start = usize::try_from(buffer.offset()).ok()?;
     let bytes = usize::try_from(buffer.length()).ok()?;
@@ -145,7 +146,7 @@ fn message(metadata: &[u8]) -> Result<ipc::Message<'_>, Violation> {
         .map_err(|error| Violation::Arrow(format!("metadata that does not decode: {error}")))
 }
 
-/// Whether a column is of a type that Sift sends, described as Arrow's decoder takes it.
+/// Returns whether Sift sends this type of a column, with metadata that Arrow's decoder accepts.
 fn is_sent(field: &ipc::Field<'_>) -> bool {
     let by_type = match field.type_type() {
         ipc::Type::Bool | ipc::Type::Utf8 | ipc::Type::Binary => Some(true),

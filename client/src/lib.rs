@@ -1,6 +1,6 @@
-//! The client of a Sift server: select records where they are, or fetch whole files.
+//! The client of a Sift server. It selects records on the server, or fetches whole files.
 //!
-//! A [`Connection`] is one channel with one request at a time. [`Connection::select`] gives the
+//! A [`Connection`] is one channel with one request at a time. [`Connection::select`] returns the
 //! answer as Arrow batches, or as records of a serde type:
 //!
 //! ```no_run
@@ -40,16 +40,17 @@
 //! The feature `cli`, on by default, builds the command `sift`; a program that needs only the
 //! library turns it off (`default-features = false`).
 //!
-//! # What holds
+//! # Guarantees
 //!
 //! With encryption (the default), nothing is ever sent in the clear, and every channel fulfils the
-//! rules of the level. An answer without its end marker is an error, never a short answer. Whatever
-//! a server sends, this end does not panic, does not wait without a time-out, and does not keep
-//! more than a few frames (of at most 8 MiB) and the data that was decoded from one frame.
+//! rules of the level. An answer without its end marker is an error, never a short answer. For all
+//! bytes that a server can send, this end does not panic, does not wait without a time-out, and has
+//! at most a few frames (of at most 8 MiB) and the decoded data of one frame in memory.
 //!
-//! Dropping a stream cancels its query: Cancel is sent at once, without waiting. The next request
-//! on the connection first reads the data that was already on its way, up to 64 MiB and 5 seconds.
-//! If that is not enough, the connection is closed and has to be made again.
+//! A stream that is dropped cancels its query: it sends Cancel at once, without waiting. The next
+//! request on the connection first reads the data that was already on its way, at most 64 MiB and
+//! for at most 5 seconds. If that is not enough, the connection is closed, and the caller has to
+//! connect again.
 
 mod alike;
 mod answer;
@@ -73,7 +74,7 @@ mod transport;
 mod value;
 mod wire;
 
-/// The version of Arrow whose batches this crate gives.
+/// The version of Arrow whose batches this crate returns.
 pub use arrow;
 
 pub use alike::nearest;

@@ -1,7 +1,7 @@
-//! The `sift` command: selects records on a server, or fetches files from it.
+//! The `sift` command. It selects records on a server, or fetches files from it.
 //!
-//! First syntax only (`args`), then the world (`target`), then one command. Errors are printed here
-//! and nowhere else.
+//! First `args` parses the command line, then `target` reads the configuration and connects, then
+//! one command runs. Only this file prints errors.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -10,10 +10,10 @@ mod cli;
 
 use cli::fault::{Fault, Outcome};
 
-/// Exit code where nothing was found.
+/// The exit code if nothing was found.
 const NOTHING_FOUND: u8 = 1;
 
-/// Exit code of an error.
+/// The exit code of an error.
 const FAILED: u8 = 2;
 
 /// The base of the exit status after a signal: shells add the number of the signal to it.
@@ -23,13 +23,13 @@ fn main() -> ExitCode {
     match cli::run() {
         Ok(Outcome::Found) => ExitCode::SUCCESS,
         Ok(Outcome::NothingFound) => ExitCode::from(NOTHING_FOUND),
-        // whoever read the output has had enough
+        // the reader of the output has closed the pipe
         Err(fault) if fault.is_broken_pipe() => ExitCode::SUCCESS,
         Err(Fault::Interrupted(signal)) => {
             ExitCode::from(u8::try_from(SIGNALLED + signal).unwrap_or(FAILED))
         }
         Err(fault) => {
-            // nothing is left to be done when standard error is gone too
+            // without standard error, nobody can be told
             let _gone = writeln!(std::io::stderr(), "sift: {}", fault.shown());
             ExitCode::from(FAILED)
         }

@@ -1,4 +1,4 @@
-//! How to reach a server, and what its channel has to be.
+//! The options of a connection: the server's address, and the requirements for the channel.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use zeroize::Zeroizing;
 
 use crate::error::{Result, Usage};
 
-/// How to connect to a server.
+/// The options of a connection.
 ///
-/// Everything but the address has a default: an encrypted channel of the default level, verified
-/// against the platform's authorities.
+/// All options except the address have defaults: an encrypted channel of the default level, and the
+/// certificate authorities of the platform.
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
     pub(crate) address: String,
@@ -31,23 +31,23 @@ pub struct ConnectOptions {
     pub(crate) idle_timeout: Duration,
 }
 
-/// Whose certificates are trusted.
+/// The certificate authorities that this end trusts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Roots {
     /// The authorities that this machine trusts.
     Platform,
-    /// Those of a PEM file alone.
+    /// Only the authorities in a PEM file.
     File(PathBuf),
 }
 
-/// Who this end is.
+/// The certificate of this end.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientIdentity {
     pub(crate) path: PathBuf,
     pub(crate) passphrase: Secret,
 }
 
-/// A text that is never shown, and does not stay in memory.
+/// A text that `Debug` does not show, and that is overwritten in memory when it is dropped.
 #[derive(Clone, Default)]
 pub(crate) struct Secret(Option<Zeroizing<String>>);
 
@@ -69,10 +69,10 @@ impl ConnectOptions {
     /// The default time-out of TLS and Hello together: 10 seconds.
     pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
     /// The default time-out of an answer without a byte of progress: 5 minutes, because a sum over
-    /// a large file says nothing until it is done.
+    /// a large file sends nothing until it is complete.
     pub const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 
-    /// Options for `HOST`, `HOST:PORT` or `[IPV6]:PORT`; the port is 7330 when it is not given.
+    /// Makes options for `HOST`, `HOST:PORT` or `[IPV6]:PORT`. The default port is 7330.
     #[must_use]
     pub fn new(address: impl Into<String>) -> Self {
         Self {
@@ -92,28 +92,28 @@ impl ConnectOptions {
         }
     }
 
-    /// Whether the channel must be encrypted (the default). Then nothing is ever sent in the
-    /// clear; otherwise nothing is ever encrypted.
+    /// Sets whether the channel is encrypted; by default it is. If it is, nothing is ever sent in
+    /// the clear; if not, nothing is encrypted.
     #[must_use]
     pub fn encrypt(mut self, encrypt: bool) -> Self {
         self.encrypt = encrypt;
         self
     }
 
-    /// Whether the channel must be encrypted.
+    /// Returns whether the channel is encrypted.
     #[must_use]
     pub fn encrypts(&self) -> bool {
         self.encrypt
     }
 
-    /// Log in as this user. Without a password the client certificate has to be his.
+    /// Logs in as this user. Without a password, the client certificate must be the user's.
     #[must_use]
     pub fn user(mut self, name: impl Into<String>) -> Self {
         self.user = name.into();
         self
     }
 
-    /// The user's password. It is sent on an encrypted channel or not at all.
+    /// Sets the password of the user. It is sent only on an encrypted channel.
     #[must_use]
     pub fn password(mut self, password: impl Into<String>) -> Self {
         let password: String = password.into();
@@ -121,53 +121,54 @@ impl ConnectOptions {
         self
     }
 
-    /// The least security compliance level of an encrypted channel.
+    /// Sets the minimal security compliance level of an encrypted channel.
     #[must_use]
     pub fn level(mut self, level: Level) -> Self {
         self.level = level;
         self
     }
 
-    /// Offer these cipher suites alone, by OpenSSL's names, such as `ECDHE-ECDSA-AES128-GCM-SHA256`;
-    /// without any, all of the level. For a policy that is narrower than the level, and to measure
-    /// one. A suite decides the protocol too, since those of TLS 1.3 are others than those before.
+    /// Offers only these cipher suites, by OpenSSL's names, such as
+    /// `ECDHE-ECDSA-AES128-GCM-SHA256`. By default, all suites of the level are offered. This is
+    /// for a policy that is stricter than the level, and for measurements. A suite also decides the
+    /// protocol, because TLS 1.3 has suites of its own.
     #[must_use]
     pub fn suites<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.suites = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Whether a [`Connector`](crate::Connector) resumes TLS sessions of its earlier connections (the
-    /// default).
+    /// Sets whether a [`Connector`](crate::Connector) resumes the TLS sessions of its earlier
+    /// connections. By default it does.
     #[must_use]
     pub fn resume(mut self, resume: bool) -> Self {
         self.resume = resume;
         self
     }
 
-    /// Whose certificates to trust.
+    /// Sets the certificate authorities to trust.
     #[must_use]
     pub fn roots(mut self, roots: Roots) -> Self {
         self.roots = roots;
         self
     }
 
-    /// The name to expect in the server's certificate, where it is not the address's.
+    /// Sets the name to expect in the server's certificate, if it is not the name in the address.
     #[must_use]
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.server_name = Some(name.into());
         self
     }
 
-    /// A certificate to show to a server that asks for one: a PEM file with the chain, this end's own
-    /// certificate first, and its private key.
+    /// Sets the client certificate, for servers that ask for one. The PEM file has the chain, with
+    /// this end's own certificate first, and the private key.
     #[must_use]
     pub fn client_certificate(mut self, file: impl Into<PathBuf>) -> Self {
         self.identity = Some(ClientIdentity { path: file.into(), passphrase: Secret::default() });
         self
     }
 
-    /// The passphrase of the private key in that file, where it has one.
+    /// Sets the passphrase of the private key in that file, if the key has one.
     #[must_use]
     pub fn client_passphrase(mut self, passphrase: impl Into<String>) -> Self {
         if let Some(identity) = &mut self.identity {
@@ -176,21 +177,21 @@ impl ConnectOptions {
         self
     }
 
-    /// How long the TCP connection may take.
+    /// Sets the time-out of the TCP connection.
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
         self
     }
 
-    /// How long TLS and Hello may take together.
+    /// Sets the time-out of TLS and Hello together.
     #[must_use]
     pub fn handshake_timeout(mut self, limit: Duration) -> Self {
         self.handshake_timeout = limit;
         self
     }
 
-    /// How long an answer may stand still.
+    /// Sets the time-out of an answer without a byte of progress.
     #[must_use]
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
         self.idle_timeout = limit;

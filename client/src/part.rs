@@ -20,10 +20,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result, Usage};
 use crate::place::{self, Place};
 
-/// Longest origin that is read back.
+/// The maximal length of a sidecar that is read.
 const ORIGIN_BYTES_MAX: u64 = 64 << 10;
 
-/// What is fetched from where.
+/// The source of a fetch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Origin {
     pub(crate) host: String,
@@ -91,12 +91,13 @@ impl Part {
         if part.identity.is_empty() { part.restart() } else { Ok(part) }
     }
 
-    /// Bytes that an earlier fetch has left and this one has written.
+    /// Returns the number of bytes that an earlier fetch left and this one wrote.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The identity that the server's file had; empty when nothing is left of an earlier fetch.
+    /// Returns the identity that the server's file had. It is empty if an earlier fetch left
+    /// nothing.
     pub(crate) fn identity(&self) -> &str {
         &self.identity
     }
@@ -110,7 +111,7 @@ impl Part {
         Ok(self)
     }
 
-    /// Notes whose bytes will follow.
+    /// Stores the identity of the file whose bytes will follow.
     pub(crate) fn begin(mut self, identity: &str) -> Result<Self> {
         identity.clone_into(&mut self.identity);
         let sidecar = Sidecar { identity: identity.to_owned(), origin: self.origin.clone() };

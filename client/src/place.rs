@@ -134,9 +134,8 @@ pub(crate) fn take_after(old: &Metadata, file: &File) -> io::Result<()> {
 /// it by their own file or by a link.
 ///
 /// # Errors
-/// `Ok(None)` if the file is somebody else's, is a link, has a second name, or is not regular.
-/// Errors of the operating system.
-/// operating system's.
+/// Errors of the operating system. A file that is somebody else's, is a link, has a second name, or
+/// is not regular is `Ok(None)`.
 pub(crate) fn open_own(path: &Path, mode: u32, flags: OFlags) -> io::Result<Option<File>> {
     // does not wait at a FIFO without a reader
     let flags = flags | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;

@@ -1,8 +1,8 @@
-//! What to ask for: the text of a Select with its parameters, or a builder that composes it.
+//! A query: the text of a Select with its parameters, and a builder that composes it.
 
 use crate::value::Value;
 
-/// The text of a Select and the values of its parameters, `$1` being the first.
+/// The text of a Select and the values of its parameters. The first parameter is `$1`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Query {
     pub(crate) sql: String,
@@ -10,7 +10,7 @@ pub struct Query {
 }
 
 impl Query {
-    /// A Select as it stands.
+    /// Makes a query from the text of a Select.
     #[must_use]
     pub fn new(sql: impl Into<String>) -> Self {
         Self { sql: sql.into(), parameters: Vec::new() }
@@ -23,13 +23,13 @@ impl Query {
         self
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn sql(&self) -> &str {
         &self.sql
     }
 
-    /// The values of the parameters.
+    /// Returns the values of the parameters.
     #[must_use]
     pub fn parameters(&self) -> &[Value] {
         &self.parameters
@@ -56,8 +56,8 @@ impl From<&Query> for Query {
 
 /// Composes a Select over one file.
 ///
-/// Expressions are texts of the Select grammar; values from outside belong into parameters, never
-/// into the texts.
+/// Expressions are texts of the Select grammar. Values from outside belong into parameters, never
+/// into these texts.
 ///
 /// ```
 /// use sift_client::{Query, Select};
@@ -90,7 +90,7 @@ pub struct Select {
 }
 
 impl Select {
-    /// All records of a file, with all columns.
+    /// Begins a Select of all records of a file, with all columns.
     pub fn from(file: impl Into<String>) -> Self {
         Self {
             file: file.into(),
@@ -106,31 +106,32 @@ impl Select {
         }
     }
 
-    /// Adds columns: names, or expressions with or without `AS`. Without any, all columns come.
+    /// Adds columns: names, or expressions with or without `AS`. By default, all columns are
+    /// selected.
     pub fn columns<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
         self.columns.extend(columns.into_iter().map(Into::into));
         self
     }
 
-    /// Adds a condition; a record has to meet all of them.
+    /// Adds a condition. A record has to meet all conditions.
     pub fn filter(mut self, condition: impl Into<String>) -> Self {
         self.filters.push(condition.into());
         self
     }
 
-    /// Of records that are alike only one.
+    /// Selects only one of several equal records.
     pub fn distinct(mut self) -> Self {
         self.distinct = true;
         self
     }
 
-    /// Adds an expression to group by; one record comes for each group.
+    /// Adds an expression to group by. The answer has one record for each group.
     pub fn group_by(mut self, expression: impl Into<String>) -> Self {
         self.group_by.push(expression.into());
         self
     }
 
-    /// Adds a condition on groups; one has to meet all of them.
+    /// Adds a condition on groups. A group has to meet all conditions.
     pub fn having(mut self, condition: impl Into<String>) -> Self {
         self.having.push(condition.into());
         self
@@ -142,19 +143,19 @@ impl Select {
         self
     }
 
-    /// At most that many records.
+    /// Selects at most this number of records.
     pub fn limit(mut self, records: u64) -> Self {
         self.limit = Some(records);
         self
     }
 
-    /// Without the first records.
+    /// Leaves out this number of records at the start.
     pub fn offset(mut self, records: u64) -> Self {
         self.offset = Some(records);
         self
     }
 
-    /// Adds the value of the next parameter, `$1` being the first.
+    /// Adds the value of the next parameter. The first parameter is `$1`.
     pub fn parameter(mut self, value: impl Into<Value>) -> Self {
         self.parameters.push(value.into());
         self
@@ -196,20 +197,20 @@ fn conditions(sql: &mut String, word: &str, conditions: &[String]) {
     }
 }
 
-/// Adds a clause, out of reach of a comment that the text before it may end with.
+/// Adds a clause. If the text before it may end with a comment, the clause begins a new line.
 fn clause(sql: &mut String, clause: &str) {
     sql.push(if sql.contains("--") { '\n' } else { ' ' });
     sql.push_str(clause);
 }
 
-/// A file's name as FROM takes it: in apostrophes, those within doubled.
+/// Quotes a file's name for FROM: puts it in apostrophes, and doubles apostrophes in it.
 #[must_use]
 pub fn quote_file(file: &str) -> String {
     format!("'{}'", file.replace('\'', "''"))
 }
 
-/// A column's name as an expression takes it where it is no plain word: in quotation marks, those
-/// within doubled.
+/// Quotes a column's name for an expression, which is needed if it is not a plain word: puts it in
+/// quotation marks, and doubles quotation marks in it.
 #[must_use]
 pub fn quote_column(column: &str) -> String {
     format!("\"{}\"", column.replace('"', "\"\""))

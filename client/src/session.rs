@@ -51,7 +51,7 @@ enum State {
 }
 
 impl Session {
-    /// `host` is the server's name in errors.
+    /// Makes a session that is ready for a request. `host` is the server's name in errors.
     pub(crate) fn new(wire: Wire, host: String) -> Self {
         Self { wire, state: State::Ready, host, schema: None }
     }

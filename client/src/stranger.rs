@@ -1,5 +1,5 @@
-//! Who it is that answers a TLS client and does not speak TLS: a Sift server in the clear, a web
-//! server, anybody.
+//! Recognises a peer that answers a TLS client without TLS: a Sift server without encryption, a web
+//! server, or something else.
 
 use std::time::Duration;
 
@@ -10,13 +10,14 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::error::Reason;
 
-/// How long a failed handshake waits for the rest of what the peer has to say.
+/// The maximal time that a failed handshake waits for the rest of the peer's answer.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// Most bytes of a Failure that tells why a handshake failed.
+/// The maximal length of a Failure that contains the reason of a failed handshake.
 const FAILURE_BYTES_MAX: u32 = 4096;
 
-/// What a peer is that began with the bytes `said`; `None` where it spoke TLS, or nothing.
+/// Returns the reason for a peer that began with the bytes `said`; `None` if it spoke TLS, or sent
+/// nothing.
 pub(crate) async fn meet(stream: &mut (impl AsyncRead + Unpin), said: Vec<u8>) -> Option<Reason> {
     match Opening::from_first_byte(*said.first()?) {
         Opening::Tls => None,
@@ -26,7 +27,7 @@ pub(crate) async fn meet(stream: &mut (impl AsyncRead + Unpin), said: Vec<u8>) -
     }
 }
 
-/// Why a Sift server answers in the clear where TLS was spoken: reads the rest of its Failure.
+/// Reads the rest of a Failure, and returns why a Sift server answers TLS in the clear.
 async fn in_the_clear(stream: &mut (impl AsyncRead + Unpin), mut said: Vec<u8>) -> Reason {
     let rest = async {
         loop {
@@ -44,7 +45,8 @@ async fn in_the_clear(stream: &mut (impl AsyncRead + Unpin), mut said: Vec<u8>) 
     }
 }
 
-/// The Failure at the start of `said`: `None` when it needs more bytes, `Some(None)` when it is none.
+/// Decodes the Failure at the start of `said`. Returns `None` if it needs more bytes, and
+/// `Some(None)` if the bytes are not a Failure.
 fn failure(said: &[u8]) -> Option<Option<Failure>> {
     let header = said.first_chunk::<HEADER_BYTES>()?;
     match Header::decode(*header, FAILURE_BYTES_MAX) {

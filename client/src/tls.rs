@@ -1,7 +1,7 @@
-//! TLS as a connection has it: options in, an encrypted stream and what it is out.
+//! Makes an encrypted stream from options, and reports what was negotiated.
 //!
-//! Only this file and those below it know which library makes a channel of which level, and only
-//! they read its errors.
+//! Only this file and the files below it know which library makes the channels of which level, and
+//! read the errors of these libraries.
 
 #[cfg(feature = "legacy-tls")]
 mod legacy;
@@ -25,33 +25,33 @@ use crate::options::{ConnectOptions, Host};
 use crate::stranger;
 use crate::transport::{FirstBytes, Transport};
 
-/// The levels that this build can ask for, the weakest first.
+/// The levels that this build supports, the weakest first.
 pub const LEVELS: &[Level] = if cfg!(feature = "legacy-tls") {
     Level::ALL
 } else {
     &[Level::Three, Level::Four, Level::Five]
 };
 
-/// Makes connections encrypted channels of a level.
+/// Encrypts connections with the protocols and suites of a level.
 pub(crate) enum Connector {
     Rustls(modern::Connector),
     #[cfg(feature = "legacy-tls")]
     OpenSsl(legacy::Connector),
 }
 
-/// What was asked for: what a handshake offers, is judged by, and failed to be.
+/// The requested security: a handshake offers it, and its result is checked against it.
 #[derive(Clone, Debug)]
 struct Asked {
     level: Level,
-    /// Those of the level, or those of them that the options name.
+    /// The suites of the level, or only those that the options name.
     suites: Vec<u16>,
 }
 
-/// What a handshake came to, by IANA's numbers.
+/// The result of a handshake, with the numbers of IANA.
 struct Agreed<'a> {
     protocol: Protocol,
     suite: u16,
-    /// A resumed session below TLS 1.3 has none.
+    /// `None` for a resumed session below TLS 1.3.
     group: Option<u16>,
     alpn: Option<&'a [u8]>,
     /// DER.
@@ -70,9 +70,10 @@ impl Connector {
         }
     }
 
-    /// Shakes hands; or tells who it is that answers. `early` is said as soon as the server has shown
-    /// who it is, together with the end of the handshake where the library can do that: before it is
-    /// known whether it speaks Sift.
+    /// Does the handshake. If it fails, the reason also says whether the peer speaks TLS at all.
+    /// `early` is sent as soon as the server's certificate is verified, together with the end of
+    /// the handshake if the library can do that. At that time it is not known yet whether the
+    /// server speaks Sift.
     pub(crate) async fn connect(
         &self,
         stream: FirstBytes,
@@ -110,7 +111,7 @@ impl Asked {
         Ok(asked)
     }
 
-    /// The protocols that have a suite among those asked for, the best first.
+    /// Returns the protocols that have one of the requested suites, the best first.
     fn protocols(&self) -> impl Iterator<Item = Protocol> {
         let has_one = |protocol: &Protocol| {
             self.level.suites(*protocol).iter().any(|suite| self.suites.contains(suite))
@@ -122,7 +123,8 @@ impl Asked {
         self.suites.contains(&suite) && self.level.permits(protocol, suite, group)
     }
 
-    /// What was agreed on, if it was asked for and the other end speaks Sift.
+    /// Returns the negotiated channel, if it is one of the requested ones and the other end speaks
+    /// Sift.
     fn agreed(&self, agreed: Agreed<'_>) -> Result<Negotiated, Reason> {
         let Agreed { protocol, suite, group, alpn, server_certificate, resumed } = agreed;
         let level = self.level;
@@ -138,12 +140,13 @@ impl Asked {
         let parsed = server_certificate.and_then(|der| Certificate::parse(der).ok());
         let peer_names = parsed.map(|certificate| certificate.names()).unwrap_or_default();
         let peer_names = peer_names.iter().map(ToString::to_string).collect();
-        // a channel that the level permits has at least this level
+        // a channel that the level allows has at least this level
         let met = Level::of_channel(protocol, suite, group).unwrap_or(level);
         Ok(Negotiated { protocol, cipher, key_exchange, level, met, peer_names, resumed })
     }
 
-    /// What an alert of the server says, by its number; `text` is the library's own word for it.
+    /// Translates an alert of the server, by its number. `text` is the library's name for the
+    /// alert.
     fn alert(&self, number: u8, text: &str) -> Reason {
         match AlertDescription::from(number) {
             AlertDescription::HandshakeFailure
@@ -185,7 +188,7 @@ impl Asked {
     }
 }
 
-/// Every suite of a level, the best of each protocol first.
+/// Returns the suites of a level, the best of each protocol first.
 fn suites_of(level: Level) -> Vec<u16> {
     let mut suites = Vec::new();
     for suite in level.protocols().iter().flat_map(|protocol| level.suites(*protocol)) {
@@ -201,12 +204,12 @@ fn names(suites: &[u16]) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// What an alert says about the certificate that this end has shown, or has not.
+/// Translates an alert about the client certificate, or about a missing one.
 fn about_client_certificate(number: u8) -> Option<Reason> {
     let refused = |why: &str| Some(Reason::ClientCertificateRefused(why.to_owned()));
     match AlertDescription::from(number) {
         AlertDescription::CertificateRequired => Some(Reason::ClientCertificateRequired),
-        // of an authority with the name of a known one no signature is right
+        // the server knows another authority with the same name, so the signature is wrong
         AlertDescription::UnknownCA | AlertDescription::DecryptError => {
             refused("it does not know the authority that signed it")
         }
@@ -223,8 +226,8 @@ fn about_client_certificate(number: u8) -> Option<Reason> {
     }
 }
 
-/// What an error on a finished channel says about this end's certificate: a server of TLS 1.3 looks
-/// at it after this end is through with its handshake.
+/// Translates an error on an established channel, if it is about the client certificate. In TLS
+/// 1.3, a server checks this certificate after the client has finished its handshake.
 pub(crate) fn late_alert(error: &io::Error) -> Option<Reason> {
     match error.get_ref()?.downcast_ref::<rustls::Error>()? {
         rustls::Error::AlertReceived(alert) => about_client_certificate((*alert).into()),
@@ -232,7 +235,7 @@ pub(crate) fn late_alert(error: &io::Error) -> Option<Reason> {
     }
 }
 
-/// Tells a failed handshake by whose fault it is: TLS's, or that of a peer that does not speak it.
+/// Returns `reason` for a failed handshake, or another reason if the peer does not speak TLS.
 async fn failed(first: &mut FirstBytes, reason: Reason) -> Reason {
     let said = first.take_kept();
     stranger::meet(first, said).await.unwrap_or(reason)

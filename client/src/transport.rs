@@ -1,4 +1,4 @@
-//! The bytes of a connection, plain or through TLS.
+//! The byte stream of a connection, with or without TLS.
 
 use std::io;
 use std::pin::Pin;
@@ -7,19 +7,21 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Most first bytes that are kept of a peer: a frame of Failure and its message.
+/// The maximal number of first bytes of a peer that are stored: a frame of Failure with its
+/// message.
 const FIRST_BYTES_MAX: usize = 8 << 10;
 
-/// What [`connect`](crate::connect) has made: plain, or encrypted by one library or another.
+/// The byte stream that [`connect`](crate::connect) made: not encrypted, or encrypted by one of the
+/// libraries.
 pub(crate) type Transport = Box<dyn Duplex>;
 
-/// What bytes go through in both directions.
+/// A byte stream in both directions.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Duplex for T {}
 
-/// A TCP stream that keeps the first bytes of the peer, so that after a failed handshake one can
-/// tell what else it was that answered.
+/// A TCP stream that stores the first bytes of the peer. After a failed handshake, they tell what
+/// kind of peer it is.
 pub(crate) struct FirstBytes {
     stream: TcpStream,
     kept: Option<Vec<u8>>,
@@ -30,12 +32,12 @@ impl FirstBytes {
         Self { stream, kept: Some(Vec::new()) }
     }
 
-    /// Keeps no more.
+    /// Stops storing bytes, and drops the stored ones.
     pub(crate) fn forget(&mut self) {
         self.kept = None;
     }
 
-    /// What the peer has said so far; no more is kept.
+    /// Takes the stored bytes, and stops storing more.
     pub(crate) fn take_kept(&mut self) -> Vec<u8> {
         self.kept.take().unwrap_or_default()
     }
@@ -67,7 +69,7 @@ impl AsyncWrite for FirstBytes {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
-    // a TLS library has one try to send why it gives up, and what it has to send is in pieces
+    // a TLS library tries once to send its last alert, and the bytes are in several pieces
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -12,18 +12,18 @@ use sift_proto::message::value::Kind;
 use crate::alike::nearest;
 use crate::error::Usage;
 
-/// Most digits of a decimal: those of Arrow's decimal128.
+/// The maximal number of digits of a decimal: the precision of Arrow's decimal128.
 const DECIMAL_DIGITS_MAX: usize = 38;
 
 /// The value of a parameter.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
-    /// NULL of whatever type is needed.
+    /// NULL, of the type that its place in the Select requires.
     Null,
-    /// true or false.
+    /// A boolean.
     Boolean(bool),
-    /// A whole number.
+    /// An integer of 64 bits.
     Integer(i64),
     /// A binary floating-point number.
     Float(f64),
@@ -33,9 +33,9 @@ pub enum Value {
     Text(String),
     /// Bytes.
     Binary(Vec<u8>),
-    /// A day, counted from 1970-01-01.
+    /// A date, as the number of days since 1970-01-01.
     Date(i32),
-    /// Microseconds since 1970-01-01T00:00:00, without a zone.
+    /// A timestamp without a time zone, as microseconds since 1970-01-01T00:00:00.
     Timestamp(i64),
 }
 
@@ -44,27 +44,27 @@ pub enum Value {
 pub struct Decimal(String);
 
 impl Value {
-    /// An exact decimal, such as `-12.50`.
+    /// Makes an exact decimal from a text such as `-12.50`.
     ///
     /// # Errors
-    /// [`Usage::Value`] where the text is not one of at most 38 digits.
+    /// [`Usage::Value`] if the text is not a decimal of at most 38 digits.
     pub fn decimal(text: &str) -> Result<Self, Usage> {
         text.parse().map(Self::Decimal)
     }
 
-    /// A day, such as `2024-02-29`.
+    /// Makes a date from a text such as `2024-02-29`.
     ///
     /// # Errors
-    /// [`Usage::Value`] where the text is none.
+    /// [`Usage::Value`] if the text is not a date.
     pub fn date(text: &str) -> Result<Self, Usage> {
         let days = days(text).map(Self::Date);
         days.ok_or_else(|| wrong(text, "a date; give YYYY-MM-DD"))
     }
 
-    /// A date and time without a zone, such as `2024-02-29T12:30:00.25`.
+    /// Makes a timestamp without a time zone from a text such as `2024-02-29T12:30:00.25`.
     ///
     /// # Errors
-    /// [`Usage::Value`] where the text is none, and where it is finer than microseconds.
+    /// [`Usage::Value`] if the text is not a timestamp, or is finer than microseconds.
     pub fn timestamp(text: &str) -> Result<Self, Usage> {
         let expected = "a timestamp; give YYYY-MM-DDTHH:MM:SS.ffffff without a zone";
         micros(text).map(Self::Timestamp).ok_or_else(|| wrong(text, expected))
@@ -131,7 +131,7 @@ fn unknown_type(name: &str) -> Usage {
     }
 }
 
-/// Returns the number of exactly so many digits.
+/// Parses a number of exactly `count` digits.
 fn digits(text: &str, count: usize) -> Option<i64> {
     let is_number = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| is_number)

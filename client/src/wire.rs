@@ -1,8 +1,8 @@
-//! Frames over a transport: bounded, timed, and without losing a byte when a future is dropped.
+//! Frames over a transport, with limits on size and time. No byte is lost when a future is dropped.
 //!
-//! What is half read or half written stays in the [`Wire`], so every future over it may be dropped
-//! and the next one goes on where it was. A body is read straight into an Arrow buffer, aligned for
-//! every type; buffers that nobody holds any more are used again.
+//! A frame that is partly read or written stays in the [`Wire`]. So a future may be dropped, and
+//! the next one goes on where it was. A body is read directly into an Arrow buffer, which is
+//! aligned for every type. A buffer is used again after its last reference is dropped.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -21,10 +21,12 @@ use crate::error::{Reason, Violation};
 use crate::tls;
 use crate::transport::Transport;
 
-/// Bodies that are remembered to be used again: enough for a reader that is three frames behind.
+/// The maximal number of buffers that are stored to be used again. It is enough for a reader that
+/// is three frames behind.
 const RECYCLED_MAX: usize = 4;
 
-/// Smaller bodies come from the allocator just as fast.
+/// The minimal length of a body whose buffer is used again. The allocator is as fast for smaller
+/// ones.
 const RECYCLED_BYTES_MIN: usize = 16 << 10;
 
 /// One frame.
@@ -78,35 +80,36 @@ impl Wire {
         }
     }
 
-    /// The largest body accepted from now on.
+    /// Sets the maximal length of a body that is accepted from now on.
     pub(crate) fn set_body_bytes_max(&mut self, bytes: u32) {
         self.body_bytes_max = bytes;
     }
 
-    /// Puts a message behind those that wait to be sent.
+    /// Queues a message to be sent.
     pub(crate) fn queue(&mut self, kind: Kind, message: &impl Message) -> Result<(), FrameError> {
         self.outgoing.extend_from_slice(&frame::encode_message(kind, message)?);
         Ok(())
     }
 
-    /// As [`queue`](Self::queue), of a frame that is encoded, or nothing.
+    /// Queues an encoded frame, or nothing, to be sent.
     pub(crate) fn queue_whole(&mut self, frame: &[u8]) {
         self.outgoing.extend_from_slice(frame);
     }
 
-    /// Sends what can be sent without waiting; the rest goes with the next frame that is awaited.
+    /// Sends the queued bytes as far as possible without waiting. The rest is sent while the next
+    /// frame is awaited.
     pub(crate) fn flush_now(&mut self) {
         let mut cx = Context::from_waker(Waker::noop());
-        // a fault shows again at the next use
+        // the next call returns an error, too
         let _ready = self.poll_flush(&mut cx);
     }
 
-    /// The next frame, after everything queued is sent.
+    /// Returns the next frame, and sends everything that is queued.
     pub(crate) async fn frame(&mut self) -> Result<Frame, Reason> {
         poll_fn(|cx| self.poll_frame(cx)).await
     }
 
-    /// As [`Wire::frame`].
+    /// Polls for the next frame, as [`Wire::frame`] does.
     pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Frame, Reason>> {
         let polled = match self.poll_flush(cx) {
             Poll::Ready(Ok(())) => self.poll_incoming(cx),
@@ -130,7 +133,7 @@ impl Wire {
         }
     }
 
-    /// Lets go of the bodies remembered to be used again.
+    /// Drops the buffers that are stored to be used again.
     pub(crate) fn forget_bodies(&mut self) {
         self.recycled.clear();
     }
@@ -158,7 +161,7 @@ impl Wire {
             match &mut self.incoming {
                 Incoming::Header { bytes, filled } => {
                     let polled = poll_fill(&mut self.transport, &mut self.idle, cx, bytes, filled);
-                    // a peer of another kind may send less than a header, and wait
+                    // another kind of peer may send less than a header, and wait
                     if let [first, ..] = *bytes
                         && *filled > 0
                     {
@@ -188,8 +191,8 @@ impl Wire {
         }
     }
 
-    /// A buffer of `bytes` bytes: the newest remembered one that nobody else holds, because it is
-    /// still in the processor's cache, or a new one.
+    /// Returns a buffer of `bytes` bytes. It is the newest stored one without other references,
+    /// because this one is still in the processor's cache, or a new one.
     fn body(&mut self, bytes: usize) -> MutableBuffer {
         if bytes >= RECYCLED_BYTES_MIN
             && let Some(free) = self.recycled.iter().rposition(|body| body.strong_count() == 1)
@@ -241,7 +244,8 @@ fn poll_fill(
     Poll::Ready(Ok(()))
 }
 
-/// A peer that is gone is gone, however the operating system puts it; unless it has said why.
+/// Translates an error of the transport. All errors about a closed connection become one, unless
+/// the peer sent a reason.
 fn gone(error: io::Error) -> Reason {
     if let Some(reason) = tls::late_alert(&error) {
         return reason;
@@ -255,7 +259,7 @@ fn gone(error: io::Error) -> Reason {
     }
 }
 
-/// The time without progress.
+/// The timer for the time without progress.
 struct Idle {
     limit: Duration,
     sleep: Option<Pin<Box<Sleep>>>,

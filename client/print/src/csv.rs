@@ -9,7 +9,7 @@ use arrow::util::display::ArrayFormatter;
 
 use super::{Result, VALUES};
 
-/// Writes CSV as batches come.
+/// Writes batches as CSV.
 pub(crate) struct Csv {
     line: String,
 }
@@ -42,7 +42,7 @@ impl Csv {
     }
 }
 
-/// One column of a batch; what kind it is is decided once.
+/// One column of a batch. Its kind is decided once a batch.
 enum Column<'a> {
     Text(&'a StringArray),
     Other { array: &'a dyn Array, formatter: ArrayFormatter<'a> },
@@ -59,7 +59,7 @@ impl<'a> Column<'a> {
     fn write(&self, row: usize, line: &mut String) -> Result<()> {
         match self {
             Self::Text(texts) if texts.is_valid(row) => field(line, texts.value(row)),
-            // no type but text is written with anything to quote
+            // only texts contain characters that need quotes
             Self::Other { array, formatter } if array.is_valid(row) => {
                 formatter.value(row).write(line)?;
             }

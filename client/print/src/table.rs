@@ -1,5 +1,6 @@
-//! Records as a table for people, bounded in memory: the first records settle the widths, the others
-//! follow page by page. A later value that is wider than its column moves the rest of its page.
+//! Records as a table for people, in bounded memory. The records of the first page decide the
+//! widths of the columns, and the others follow page by page. A later value that is wider than its
+//! column moves the rest of its page.
 
 use std::io::Write;
 
@@ -12,16 +13,16 @@ use comfy_table::{
 
 use super::{Result, VALUES, printable};
 
-/// Records of a page; those of the first settle the widths.
+/// The number of records of a page.
 const PAGE_RECORDS: usize = 1000;
 
-/// Widest column that is kept for the pages to come.
+/// The maximal width of a column that later pages take from the first one.
 const WIDTH_MAX: u16 = 80;
 
 const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// A table under way.
+/// A table that is being printed.
 pub(crate) struct Table {
     schema: SchemaRef,
     page: Vec<Row>,
@@ -79,11 +80,11 @@ impl Table {
     }
 }
 
-/// Aligns numbers to the right, and every column as the first page did.
+/// Aligns numbers to the right, and gives every column its width on the first page.
 fn layout(table: &mut comfy_table::Table, schema: &Schema, widths: Option<&[u16]>) {
     for (index, field) in schema.fields().iter().enumerate() {
         let Some(column) = table.column_mut(index) else { continue };
-        // beside the blank between columns that the style draws
+        // the style draws another blank between columns
         column.set_padding((0, 1));
         if field.data_type().is_numeric() {
             column.set_cell_alignment(CellAlignment::Right);

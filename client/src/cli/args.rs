@@ -1,4 +1,4 @@
-//! The syntax of the command line. Nothing here touches the world.
+//! The syntax of the command line. Nothing here reads files or the network.
 
 use std::io::{self, Read as _};
 use std::path::PathBuf;
@@ -53,7 +53,7 @@ pub(super) struct Args {
     pub(super) command: Command,
 }
 
-/// Which server, and what its channel has to be.
+/// The options for the server and for the channel.
 #[derive(Debug, clap::Args)]
 pub(super) struct Target {
     #[arg(short, long, help = SERVER_HELP, value_name = "NAME|HOST[:PORT]", env = "SIFT_SERVER", global = true)]
@@ -170,7 +170,7 @@ pub(super) struct OutputArgs {
     pub(super) output: Option<PathBuf>,
 }
 
-/// How records are written.
+/// The form of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     /// Columns for people; NULL is NULL and the text NULL is "NULL"
@@ -207,7 +207,7 @@ pub(super) struct FetchArgs {
     pub(super) stats: bool,
 }
 
-/// Bytes of a file, to the end if there is no end.
+/// A range of bytes. Without `end`, it goes to the end of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ByteRange {
     pub(super) start: u64,
@@ -215,7 +215,7 @@ pub(super) struct ByteRange {
 }
 
 impl QueryArgs {
-    /// The query, its text read from standard input if that is asked for.
+    /// Returns the query. If the argument is `-`, it reads the text from standard input.
     pub(super) fn query(&self) -> Result<Query> {
         let mut sql = self.sql.clone();
         if sql == "-" {

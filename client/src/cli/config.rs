@@ -14,11 +14,11 @@ use super::fault::{Fault, Result};
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Config {
-    /// Name of the server to use when none is given.
+    /// The name of the server, if the command line names none.
     pub(super) default: Option<String>,
     #[serde(default)]
     pub(super) server: BTreeMap<String, Server>,
-    /// Where it was read.
+    /// The path of the file.
     #[serde(skip)]
     pub(super) path: PathBuf,
 }
@@ -43,12 +43,13 @@ fn encrypted() -> bool {
 }
 
 impl Config {
-    /// A path of the file, which is relative to it.
+    /// Resolves a path of the configuration, which is relative to the file's folder.
     pub(super) fn beside(&self, path: &Path) -> PathBuf {
         self.path.parent().map_or_else(|| path.to_owned(), |folder| folder.join(path))
     }
 
-    /// Reads the file that is given, which must exist, or the user's, which need not.
+    /// Reads the given file, which must exist. Without one, it reads the user's file, which may be
+    /// missing.
     pub(super) fn load(given: Option<&Path>) -> Result<Self> {
         let (path, required) = match given {
             Some(path) => (path.to_owned(), true),
@@ -74,7 +75,7 @@ impl Config {
     }
 }
 
-/// `$XDG_CONFIG_HOME/sift/sift.toml` or `~/.config/sift/sift.toml`.
+/// Returns `$XDG_CONFIG_HOME/sift/sift.toml` or `~/.config/sift/sift.toml`.
 fn users() -> Option<PathBuf> {
     let given = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let folder = given.or_else(|| env::home_dir().map(|home| home.join(".config")))?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use sift_client::ErrorKind;
 use sift_print::printable;
 
-/// How a command ended that did not fail.
+/// The result of a command that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Found,
@@ -19,7 +19,7 @@ impl Outcome {
     }
 }
 
-/// Why a command failed.
+/// The error of a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
     #[error(transparent)]
@@ -82,7 +82,8 @@ impl Fault {
         }
     }
 
-    /// Whether the reader of the output has gone, which is not an error.
+    /// Returns whether the reader of the output has closed the pipe. That is not an error for the
+    /// user.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         let error = match self {
             Self::Stdout(error) => error,

@@ -1,4 +1,4 @@
-//! `sift fetch`: a file as it stands, into a file or to standard output.
+//! `sift fetch`: writes the bytes of a file into a file or to standard output.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -96,7 +96,7 @@ async fn in_place(fetch: Fetch<'_>, mut file: OutputFile) -> Result<Brought> {
     let mut chunks = fetch.chunks().await?;
     while let Some(chunk) = chunks.next().await? {
         file.write(&chunk)?;
-        // a fast server never makes it wait, and signals are noticed between tasks
+        // with a fast server, nothing here waits, and signals are noticed between tasks
         tokio::task::yield_now().await;
     }
     file.finish()?;
@@ -128,7 +128,7 @@ fn with_bar(fetch: Fetch<'_>) -> Fetch<'_> {
     fetch.progress(move |Progress { done, total }| {
         if !begun {
             bar.set_length(total);
-            // what an earlier fetch has brought says nothing about the speed of this one
+            // the bytes of an earlier fetch do not count for the speed of this one
             bar.set_position(done);
             bar.reset_eta();
             begun = true;
@@ -140,7 +140,7 @@ fn with_bar(fetch: Fetch<'_>) -> Fetch<'_> {
     })
 }
 
-/// The last part of the file's path.
+/// Returns the last part of the file's path.
 fn default_target(file: &str) -> Result<PathBuf> {
     let name = Path::new(file).file_name();
     name.map(PathBuf::from).ok_or_else(|| Fault::NoFileName(file.to_owned()))

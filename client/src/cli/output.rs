@@ -1,4 +1,4 @@
-//! Where records go and in which form: standard output, or a file that appears when it is whole.
+//! The output for records: standard output, or a file that appears when it is complete.
 
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use sift_print::{Form, Printer};
 use super::args::{Format, OutputArgs};
 use super::fault::{Fault, Result};
 
-/// Bytes that are gathered before they are written.
+/// The size of the write buffer.
 const BUFFER_BYTES: usize = 64 << 10;
 
 /// A checked output; nothing is opened yet.
@@ -113,7 +113,7 @@ impl Records {
         self.sink.flush().map_err(Fault::of_output)
     }
 
-    /// Writes what is left; a file gets its name.
+    /// Writes the rest, and gives a file its name.
     pub(super) fn finish(mut self) -> Result<()> {
         match self.writer {
             Writer::Text(printer) => printer.finish(&mut self.sink)?,
@@ -126,7 +126,8 @@ impl Records {
     }
 }
 
-/// Bytes on their way out. An error of a file is a [`sift_client::Error`] in an [`io::Error`].
+/// The destination of the bytes. An error of a file is a [`sift_client::Error`] in an
+/// [`io::Error`].
 enum Sink {
     Stdout(BufWriter<io::Stdout>),
     File(OutputFile),
@@ -167,7 +168,7 @@ pub(super) fn stdout(bytes: &[u8]) -> Result<()> {
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Fault::Stdout)
 }
 
-/// Prints a line to standard error. Nothing is lost when nobody reads it.
+/// Prints a line to standard error, and ignores an error.
 pub(super) fn stderr(line: &str) {
     let _gone = writeln!(io::stderr(), "{line}");
 }

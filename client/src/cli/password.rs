@@ -1,4 +1,4 @@
-//! Where the password of a user comes from: a file, the environment, or the terminal.
+//! Reads the password of a user from a file, from the environment, or at the terminal.
 
 use std::env;
 use std::fs::File;
@@ -9,13 +9,13 @@ use zeroize::Zeroizing;
 
 use super::fault::{Fault, Result};
 
-/// Holds the password where no file is named.
+/// The environment variable with the password. A file takes precedence.
 const VARIABLE: &str = "SIFT_PASSWORD";
 
-/// More than the longest password, its line end included.
+/// The maximal length of the file: more than the longest password with its line end.
 const FILE_BYTES_MAX: u64 = 4096;
 
-/// The password in a file, if one is named, or in the environment.
+/// Returns the password in the file, if one is named, or in the environment.
 pub(super) fn given(file: Option<PathBuf>) -> Result<Option<Zeroizing<String>>> {
     match file {
         Some(path) => read(&path).map(Some),
@@ -23,14 +23,14 @@ pub(super) fn given(file: Option<PathBuf>) -> Result<Option<Zeroizing<String>>> 
     }
 }
 
-/// Asks at the terminal.
+/// Asks for the password at the terminal.
 pub(super) fn ask(user: &str) -> Result<Zeroizing<String>> {
     rpassword::prompt_password(format!("password of {user}: "))
         .map(Zeroizing::new)
         .map_err(|_no_terminal| Fault::NoPassword(user.to_owned()))
 }
 
-/// The first line of a file.
+/// Reads the first line of a file.
 fn read(path: &Path) -> Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::new());
     File::open(path)

@@ -1,4 +1,4 @@
-//! `sift select`: records from a stream of batches to the output.
+//! `sift select`: writes the records of an answer to the output.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ async fn answer(
     while let Some(batch) = stream.next().await? {
         count += batch.num_rows() as u64;
         records.batch(&batch)?;
-        // a fast server never makes it wait, and signals are noticed between tasks
+        // with a fast server, nothing here waits, and signals are noticed between tasks
         tokio::task::yield_now().await;
     }
     records.finish()?;
@@ -67,7 +67,7 @@ fn print(statistics: &Statistics, records: u64, channel: &Channel, elapsed: Dura
     stderr(&format!("channel   {}", describe(channel)));
 }
 
-/// The stages of an answer.
+/// Formats the times of the stages of an answer.
 fn times(statistics: &Statistics) -> String {
     let of = |micros| format!("{:?}", Duration::from_micros(micros));
     let work = match statistics.plan_micros.zip(statistics.scan_micros) {
@@ -78,7 +78,7 @@ fn times(statistics: &Statistics) -> String {
     format!("{work}waiting to send {send}, in all {total}")
 }
 
-/// A channel on one line.
+/// Describes a channel on one line.
 pub(super) fn describe(channel: &Channel) -> String {
     match (channel.level_met(), channel.level()) {
         (Some(met), Some(asked)) => format!(
@@ -99,7 +99,7 @@ fn share(part: u64, whole: u64) -> String {
     }
 }
 
-/// A time without the digits that mean nothing.
+/// Rounds a time to microseconds.
 pub(super) fn rounded(time: Duration) -> Duration {
     Duration::from_micros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
 }

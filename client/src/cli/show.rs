@@ -1,4 +1,4 @@
-//! The commands that tell something: files, describe, explain, channel.
+//! The commands that print information: files, describe, explain, channel.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -87,7 +87,7 @@ fn facts_of(description: &Description) -> Vec<(&'static str, String)> {
     facts
 }
 
-/// What a file or a field demands of channels, in the words of its descriptor.
+/// Returns the protection of a file or a field, in the words of its descriptor.
 fn protection(network_encrypt: bool, scl_min: u32) -> String {
     match (scl_min, network_encrypt) {
         (0, false) => "none".to_owned(),
@@ -148,12 +148,12 @@ pub(super) async fn channel(connection: &mut Connection) -> Result<Outcome> {
     Ok(Outcome::Found)
 }
 
-/// What a certificate calls its owner.
+/// Lists the names in a certificate.
 fn names(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// Names and values, one a line.
+/// Formats names and values, one a line.
 fn facts(facts: &[(&str, String)]) -> String {
     let mut text = String::new();
     for (name, value) in facts {

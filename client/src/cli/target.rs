@@ -1,4 +1,4 @@
-//! From names and flags to the options of a connection, and to the connection.
+//! Chooses the server and the options by configuration and flags, and connects.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -12,10 +12,10 @@ use super::config::{Config, Server};
 use super::fault::{Fault, Result};
 use super::{hint, password};
 
-/// Holds the passphrase of the client certificate's key.
+/// The environment variable with the passphrase of the client certificate's key.
 const PASSPHRASE: &str = "SIFT_CERT_PASSPHRASE";
 
-/// The server that is asked when none is named anywhere.
+/// The server if neither the flags nor the configuration name one.
 const LOCAL: &str = "localhost";
 
 /// The chosen server.
@@ -66,7 +66,7 @@ pub(super) fn choose(target: &Target) -> Result<Chosen> {
     if target.plain {
         options = options.encrypt(false);
     }
-    // who says how to encrypt wants it encrypted
+    // a flag about encryption asks for encryption
     let says_how = target.ca.is_some()
         || target.client_cert.is_some()
         || target.scl.is_some()
@@ -116,7 +116,7 @@ pub(super) fn choose(target: &Target) -> Result<Chosen> {
     Ok(Chosen { options, names: Names { given, servers: config.server } })
 }
 
-/// Connects. Where a passphrase is missing, whoever sits at the terminal is asked for it.
+/// Connects. If a passphrase is missing, it asks for it at the terminal.
 pub(super) async fn connect(options: ConnectOptions, names: &Names) -> Result<Connection> {
     let error = match Connection::connect(&options).await {
         Ok(connection) => return Ok(connection),

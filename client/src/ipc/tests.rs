@@ -24,7 +24,7 @@ fn sample() -> RecordBatch {
     ])
 }
 
-/// The bodies of a Schema and a Batch frame.
+/// Returns the bodies of a Schema and a Batch frame.
 fn bodies(batch: &RecordBatch) -> (Vec<u8>, Vec<u8>) {
     let mut encoder = StreamEncoder::try_new(&batch.schema()).unwrap();
     let bytes: Vec<u8> =

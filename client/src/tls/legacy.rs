@@ -1,5 +1,6 @@
-//! Level 2, TLS 1.1 and 1.2 for old servers, by OpenSSL: exactly the protocols, suites and key
-//! exchanges that were asked for. Sessions are not resumed, as at the server's end.
+//! Level 2 by OpenSSL: TLS 1.1 and 1.2 for old servers, with exactly the requested protocols,
+//! suites and key exchanges. Sessions are not resumed, because the server does not resume them
+//! either.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -28,7 +29,7 @@ use crate::error::{Error, Reason, Result, Usage, printable};
 use crate::options::{ConnectOptions, Host, Roots};
 use crate::transport::{FirstBytes, Transport};
 
-/// Makes connections encrypted channels.
+/// Encrypts connections.
 pub(crate) struct Connector {
     context: SslContext,
     roots: Roots,
@@ -51,7 +52,7 @@ impl Connector {
         for authority in trust::authorities(&options.roots)? {
             let added = X509::from_der(&authority)
                 .and_then(|authority| builder.cert_store_mut().add_cert(authority));
-            // the platform has some that no library takes
+            // the platform's list has certificates that no library accepts
             if let (Err(error), Roots::File(path)) = (added, &options.roots) {
                 let source = trust::invalid(reasons(&error));
                 return Err(Error::local("use a certificate", path, source));
@@ -177,13 +178,13 @@ fn context(asked: &Asked) -> Result<SslContextBuilder, ErrorStack> {
     );
     let length = u8::try_from(ALPN.len()).unwrap_or_default();
     builder.set_alpn_protos(&[&[length], ALPN].concat())?;
-    // old peers may talk weakly, they need not be believed weakly
+    // an old protocol does not need weak certificates
     builder.verify_param_mut().set_auth_level(CERTIFICATE_SECURITY);
     builder.set_verify(SslVerifyMode::PEER);
     Ok(builder)
 }
 
-/// OpenSSL's default: RSA of 2048 bits and SHA-2.
+/// The security level for certificates. It is OpenSSL's default: RSA of 2048 bits and SHA-2.
 const CERTIFICATE_SECURITY: i32 = 2;
 
 fn show(builder: &mut SslContextBuilder, identity: &Identity) -> Result<(), ErrorStack> {
@@ -199,7 +200,7 @@ fn show(builder: &mut SslContextBuilder, identity: &Identity) -> Result<(), Erro
     builder.check_private_key()
 }
 
-/// The name or the address that the server's certificate has to hold.
+/// Sets the name or the address that the server's certificate must have.
 fn expect(ssl: &mut Ssl, name: &str) -> Result<(), ErrorStack> {
     match name.parse::<IpAddr>() {
         Ok(address) => ssl.param_mut().set_ip(address),
@@ -220,7 +221,7 @@ fn remember_refused(ssl: &mut Ssl) -> Refused {
             let der = |found: Option<&X509Ref>| found.and_then(|found| found.to_der().ok());
             let own = context.chain().and_then(|chain| chain.get(0));
             let refused = (der(own), der(context.current_cert()));
-            // the first is the one that the handshake fails for
+            // the handshake fails because of the first one
             let _ = remembered.set((refused.0.unwrap_or_default(), refused.1.unwrap_or_default()));
         }
         good
@@ -228,7 +229,7 @@ fn remember_refused(ssl: &mut Ssl) -> Refused {
     refused
 }
 
-/// IANA's number of the group that a key of the exchange is in.
+/// Returns IANA's number of the group of a key exchange's key.
 fn group(key: &PKey<Public>) -> Option<u16> {
     match key.id() {
         Id::X25519 => Some(0x001d),
@@ -241,7 +242,7 @@ fn group(key: &PKey<Public>) -> Option<u16> {
     }
 }
 
-/// OpenSSL's reason code of an alert that came is this and the alert's number.
+/// The base of OpenSSL's reason codes for received alerts: the number of the alert is added to it.
 const ALERT_REASONS: i32 = 1000;
 
 fn reasons(stack: &ErrorStack) -> String {

@@ -1,5 +1,5 @@
-//! Levels 3 to 5, by rustls on aws-lc-rs: exactly the protocols, suites and key exchanges that were
-//! asked for.
+//! Levels 3 to 5 by rustls on aws-lc-rs, with exactly the requested protocols, suites and key
+//! exchanges.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -23,8 +23,8 @@ use crate::error::{Error, Reason, Result, Usage, printable};
 use crate::options::{ConnectOptions, Host, Roots};
 use crate::transport::{FirstBytes, Transport};
 
-/// Makes connections encrypted channels; later ones resume the sessions of earlier ones, unless the
-/// options say no.
+/// Encrypts connections. Later connections resume the sessions of earlier ones, unless the options
+/// forbid it.
 pub(crate) struct Connector {
     config: Arc<ClientConfig>,
     verifier: Arc<Verifier>,
@@ -54,7 +54,7 @@ impl Connector {
         let connector = TlsConnector::from(Arc::clone(&self.config));
         let mut queued = Ok(());
         let connecting = connector.connect_with(self.name.clone(), first, |session| {
-            // kept until the handshake is through, the server's certificate verified
+            // rustls sends this after it has verified the server's certificate
             queued = session.writer().write_all(early);
         });
         queued?;
@@ -125,7 +125,8 @@ impl Connector {
     }
 }
 
-/// A connector has one server to keep tickets of; rustls keeps the last eight.
+/// The maximal number of session tickets. A connector has one server, and rustls stores at most the
+/// last eight tickets of a server.
 const TICKETS_MAX: usize = 8;
 
 fn config(options: &ConnectOptions, asked: &Asked) -> Result<(ClientConfig, Arc<Verifier>)> {
@@ -180,7 +181,7 @@ fn negotiated(session: &ClientConnection, asked: &Asked) -> Result<Negotiated, R
     })
 }
 
-/// What rustls offers, without what was not asked for.
+/// Returns the provider of rustls with only the requested suites and key exchanges.
 fn provider(asked: &Asked) -> CryptoProvider {
     let mut provider = aws_lc_rs::default_provider();
     let groups: Vec<u16> = provider.kx_groups.iter().map(|group| u16::from(group.name())).collect();
@@ -224,7 +225,7 @@ fn roots(roots: &Roots) -> Result<RootCertStore> {
                 })?;
             }
         }
-        // some of a platform's are such that nobody could verify with them
+        // the platform's list has certificates that cannot verify anything
         Roots::Platform => {
             store.add_parsable_certificates(authorities);
         }

@@ -1,4 +1,4 @@
-//! What this end brings to a handshake, from its files: whom it trusts, and who it is.
+//! Reads the files for a handshake: the trusted authorities, and the client certificate.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,8 +10,8 @@ use sift_proto::identity::{self, Identity, IdentityError, PEM_BYTES_MAX};
 use crate::error::{Error, Result, Usage};
 use crate::options::{ClientIdentity, Roots};
 
-/// The certificates of the authorities that are trusted, one at least. Those of the platform may be
-/// such that a TLS library does not take them.
+/// Returns the certificates of the trusted authorities, at least one. A TLS library may not accept
+/// all certificates of the platform.
 pub(super) fn authorities(roots: &Roots) -> Result<Vec<CertificateDer<'static>>> {
     match roots {
         Roots::File(path) => {
@@ -22,8 +22,9 @@ pub(super) fn authorities(roots: &Roots) -> Result<Vec<CertificateDer<'static>>>
                 false => Ok(found),
             }
         }
-        // rustls-native-certs and not rustls-platform-verifier: the same verifier, and so the same
-        // errors, whoever names the authorities; and no Java bridge in the tree
+        // rustls-native-certs and not rustls-platform-verifier, because the verifier and its errors
+        // are then the same for the platform's authorities and a file's, and there is no Java
+        // bridge in the tree
         Roots::Platform => {
             let found = rustls_native_certs::load_native_certs();
             if found.certs.is_empty() {
@@ -37,7 +38,7 @@ pub(super) fn authorities(roots: &Roots) -> Result<Vec<CertificateDer<'static>>>
     }
 }
 
-/// The chain and the key that are shown to a server that asks.
+/// Returns the chain and the key of the client certificate.
 pub(super) fn identity(own: &ClientIdentity) -> Result<Identity> {
     let text = read(&own.path)?;
     Identity::parse(&text, own.passphrase.reveal()).map_err(|error| match error {

@@ -1,4 +1,4 @@
-//! Connecting: what the channel is, wrong peers, wrong certificates, silence.
+//! Connecting: the negotiated channel, wrong peers, wrong certificates, silence.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn secure(fake: &Fake, authority: &Authority) -> ConnectOptions {
     fake.options().encrypt(true).roots(authority.roots())
 }
 
-/// The text of the error that connecting ends with.
+/// Returns the text of the error that connecting ends with.
 async fn refusal(options: &ConnectOptions) -> String {
     let error = Connection::connect(options).await.expect_err("connects").to_string();
     let host = format!("client server error, host {}: ", options_host(options));

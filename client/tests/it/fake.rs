@@ -1,4 +1,4 @@
-//! A server that says what a script tells it.
+//! A server that follows a script.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -21,10 +21,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-/// No test takes longer.
+/// The maximal time of a test.
 const TEST_TIME_MAX: Duration = Duration::from_secs(20);
 
-/// Runs a test with a bound on its time.
+/// Runs a test with a limit on its time.
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -42,7 +42,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// The next frame, `None` when the client is gone.
+    /// Returns the next frame; `None` if the client is gone.
     pub(crate) async fn frame(&mut self) -> Option<(Kind, Vec<u8>)> {
         let mut header = [0; HEADER_BYTES];
         self.stream.read_exact(&mut header).await.ok()?;
@@ -52,7 +52,7 @@ impl Peer {
         Some((header.kind, body))
     }
 
-    /// The next frame, which must be of a kind.
+    /// Returns the next frame, which must be of a kind.
     pub(crate) async fn expect<M: Message + Default>(&mut self, kind: Kind) -> M {
         let (got, body) = self.frame().await.expect("the client is gone");
         assert_eq!(got, kind);
@@ -80,7 +80,7 @@ impl Peer {
         hello
     }
 
-    /// Greets, and takes a Select.
+    /// Greets the client, and returns its Select.
     pub(crate) async fn selected(&mut self) -> SelectRequest {
         self.greet().await;
         self.expect(Kind::Select).await
@@ -222,7 +222,7 @@ impl Authority {
         Roots::File(self.file())
     }
 
-    /// A server whose certificate is what `change` makes of one for `localhost` and 127.0.0.1.
+    /// Makes a server with a certificate for `localhost` and 127.0.0.1, changed by `change`.
     pub(crate) fn server(
         &self,
         provider: CryptoProvider,
@@ -237,7 +237,7 @@ impl Authority {
         showing(provider, versions, &certificate, &key)
     }
 
-    /// A server that offers everything.
+    /// Makes a server that offers everything.
     pub(crate) fn ordinary(&self) -> ServerConfig {
         self.server(aws_lc_rs::default_provider(), rustls::ALL_VERSIONS, |_| {})
     }
@@ -276,7 +276,7 @@ pub(crate) fn self_signed(folder: &std::path::Path, is_ca: rcgen::IsCa) -> (Serv
     (showing(provider, rustls::ALL_VERSIONS, &certificate, &key), path)
 }
 
-/// One frame body for the schema, one for each batch.
+/// Encodes the schema and the batches. Returns one frame body for each.
 pub(crate) fn encode(batches: &[RecordBatch]) -> (Vec<u8>, Vec<Vec<u8>>) {
     let schema = batches.first().unwrap().schema();
     let mut encoder = StreamEncoder::try_new(&schema).unwrap();

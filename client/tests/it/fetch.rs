@@ -1,4 +1,4 @@
-//! Fetching: chunks, files, ranges, and going on after a break.
+//! Fetching: chunks, files, ranges, and resuming after a break.
 
 use std::ops::Range;
 use std::path::Path;
@@ -297,7 +297,7 @@ fn local_faults_are_told() {
     });
 }
 
-/// What a fetch of 10 bytes says to an answer.
+/// Returns the error of a fetch of 10 bytes for an answer.
 async fn error_of(start: FetchStart, chunks: &'static [usize], finished: bool) -> String {
     let fake = Fake::plain(move |mut peer| {
         let start = start.clone();

@@ -7,15 +7,15 @@
     reason = "helpers of tests may panic too"
 )]
 
-/// A server that says what a script tells it, plain or through TLS.
+/// A server that follows a script, with or without TLS.
 mod fake;
 
-/// Connecting: what the channel is, wrong peers, wrong certificates, silence.
+/// Connecting: the negotiated channel, wrong peers, wrong certificates, silence.
 mod channel;
 /// The `sift` command as a process: exit codes, forms of output, configuration.
 #[cfg(feature = "cli")]
 mod cli;
-/// Fetching: chunks, files, ranges, and going on after a break.
+/// Fetching: chunks, files, ranges, and resuming after a break.
 mod fetch;
 /// The output of `sift`: which files `-o` may replace, and which files it leaves behind.
 #[cfg(feature = "cli")]
@@ -24,5 +24,5 @@ mod output;
 mod records;
 /// The small requests: files, describe, explain, report.
 mod requests;
-/// Selecting: whole answers, broken ones, hostile ones, and answers that nobody wants any more.
+/// Selecting: complete answers, broken ones, hostile ones, and abandoned ones.
 mod select;

@@ -30,7 +30,7 @@ async fn answered<T>(batches: Vec<RecordBatch>, take: impl AsyncFnOnce(BatchStre
     take(stream).await
 }
 
-/// The records of one batch as a `T`.
+/// Returns the records of one batch as a `T`.
 async fn records<T: DeserializeOwned>(batch: RecordBatch) -> Result<Vec<T>> {
     answered(vec![batch], async |batches| batches.records().try_collect().await).await
 }
@@ -166,7 +166,7 @@ fn records_are_a_stream_that_ends_after_an_error() {
     });
 }
 
-/// A type that is not `Unpin` can be the item of a stream, too.
+/// Checks that a type that is not `Unpin` can be the item of a stream, too.
 #[test]
 fn a_record_need_not_be_unpin() {
     fn is_unpin<T: Unpin>(_: &T) {}

@@ -1,4 +1,4 @@
-//! Selecting: whole answers, broken ones, hostile ones, and answers that nobody wants any more.
+//! Selecting: complete answers, broken ones, hostile ones, and abandoned ones.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use crate::fake::{Authority, Fake, Peer, encode, orders, run};
 
-/// How long a server may stand still here: longer than a busy machine does.
+/// The time-out for a silent server: longer than a busy machine needs.
 const STILL_MAX: Duration = Duration::from_secs(1);
 
 /// Runs a script after the Select has come, and collects the answer.
