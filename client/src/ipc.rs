@@ -34,7 +34,7 @@ pub(crate) fn schema(body: &Buffer) -> Result<SchemaRef, Violation> {
         return wrong("no schema");
     };
     if !rest.is_empty() {
-        return wrong("bytes behind the schema");
+        return wrong("bytes after the schema");
     }
     if schema.endianness() != ipc::Endianness::Little {
         return wrong("big-endian");

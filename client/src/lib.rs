@@ -63,16 +63,16 @@ mod fetch;
 mod ipc;
 mod options;
 mod output_file;
+mod output_path;
 mod part;
-mod place;
 mod query;
 mod record;
 mod session;
-mod stranger;
 mod tls;
 mod transport;
 mod value;
 mod wire;
+mod wrong_peer;
 
 /// The version of Arrow whose batches this crate returns.
 pub use arrow;

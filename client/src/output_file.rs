@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
-use crate::place::{self, Place};
+use crate::output_path::{self, OutputPath};
 
 /// The size of the write buffer.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -73,9 +73,9 @@ impl OutputFile {
     /// The errors of [`create`](Self::create).
     pub fn is_regular(path: impl Into<PathBuf>) -> Result<bool> {
         let path = path.into();
-        match Place::of(&path) {
-            Ok(Place::Special(_)) => Ok(false),
-            Ok(Place::Regular { .. }) => Self::create(path).map(|_| true),
+        match OutputPath::of(&path) {
+            Ok(OutputPath::Special(_)) => Ok(false),
+            Ok(OutputPath::Regular { .. }) => Self::create(path).map(|_| true),
             Err(error) => Err(Error::local("write", &path, error)),
         }
     }
@@ -139,9 +139,9 @@ fn open(path: &Path) -> io::Result<To> {
         let is_old = file.metadata()?.is_file();
         Ok(To::InPlace { writer: BufWriter::with_capacity(BUFFER_BYTES, file), is_old })
     };
-    let (path, old) = match Place::of(path)? {
-        Place::Special(path) => return in_place(File::options().write(true).open(path)?),
-        Place::Regular { path, old } => (path, old),
+    let (path, old) = match OutputPath::of(path)? {
+        OutputPath::Special(path) => return in_place(File::options().write(true).open(path)?),
+        OutputPath::Regular { path, old } => (path, old),
     };
     // a file that may not be written may not be replaced either
     let old = match old {
@@ -151,9 +151,9 @@ fn open(path: &Path) -> io::Result<To> {
         }
         None => None,
     };
-    let folder = place::folder_of(&path);
+    let folder = output_path::folder_of(&path);
     fs::metadata(folder)?;
-    let mode = place::mode(old.as_ref().map(|old| &old.metadata));
+    let mode = output_path::mode(old.as_ref().map(|old| &old.metadata));
     let made = tempfile::Builder::new()
         .prefix(".sift-")
         .permissions(Permissions::from_mode(mode))
@@ -191,9 +191,9 @@ fn emptied(writer: &BufWriter<File>, is_old: &mut bool) -> io::Result<()> {
 
 /// Moves a complete temporary file to `path`.
 fn named(file: NamedTempFile, path: &Path, old: Option<Box<Old>>) -> io::Result<()> {
-    Place::check_regular(path)?;
+    OutputPath::check_regular(path)?;
     if let Some(old) = &old {
-        place::take_after(&old.metadata, file.as_file())?;
+        output_path::copy_owner_and_mode(&old.metadata, file.as_file())?;
     }
     match (file.persist(path), old) {
         (Ok(_), _) => Ok(()),

@@ -18,7 +18,7 @@ use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, Usage};
-use crate::place::{self, Place};
+use crate::output_path::{self, OutputPath};
 
 /// The maximal length of a sidecar that is read.
 const ORIGIN_BYTES_MAX: u64 = 64 << 10;
@@ -61,11 +61,11 @@ impl Part {
     /// `Local`; `Usage` when another fetch has it.
     pub(crate) fn open(path: &Path, origin: &Origin, resume: bool) -> Result<Self> {
         let failed = |error| Error::local("write", path, error);
-        let Place::Regular { path, old } = Place::of(path).map_err(failed)? else {
+        let OutputPath::Regular { path, old } = OutputPath::of(path).map_err(failed)? else {
             return Err(Usage::NotRegular(path.to_owned()).into());
         };
         if let Some(old) = &old {
-            if place::is_kept_by_folder(&path, old).map_err(failed)? {
+            if output_path::is_protected_by_folder(&path, old).map_err(failed)? {
                 return Err(Usage::NotOwn(path).into());
             }
             // a file that may not be written may not be replaced either
@@ -74,7 +74,7 @@ impl Part {
         let (part, sidecar) = (with_suffix(&path, ".part"), with_suffix(&path, ".part.origin"));
         // checked before anything is made
         let identity = earlier(&sidecar, origin)?.filter(|_| resume).unwrap_or_default();
-        let mut file = own(&part, place::mode(old.as_ref()))?;
+        let mut file = own(&part, output_path::mode(old.as_ref()))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(Usage::Locked(part).into()),
@@ -117,7 +117,7 @@ impl Part {
         let sidecar = Sidecar { identity: identity.to_owned(), origin: self.origin.clone() };
         let failed = |error| Error::local("write", &self.sidecar, error);
         let text = toml::to_string(&sidecar).map_err(io::Error::other).map_err(failed)?;
-        let mut file = own(&self.sidecar, place::mode(self.old.as_ref()))?;
+        let mut file = own(&self.sidecar, output_path::mode(self.old.as_ref()))?;
         file.set_len(0).and_then(|()| file.write_all(text.as_bytes())).map_err(failed)?;
         Ok(self)
     }
@@ -132,14 +132,14 @@ impl Part {
     pub(crate) fn finish(self) -> Result<()> {
         if let Some(old) = &self.old {
             let failed = |error| Error::local("set the mode of", &self.part, error);
-            place::take_after(old, &self.file).map_err(failed)?;
+            output_path::copy_owner_and_mode(old, &self.file).map_err(failed)?;
         }
         self.file.sync_all().map_err(|error| Error::local("sync", &self.part, error))?;
-        Place::check_regular(&self.path)
+        OutputPath::check_regular(&self.path)
             .and_then(|()| fs::rename(&self.part, &self.path))
             .map_err(|error| Error::local("write", &self.path, error))?;
         // not every system can sync a folder, and the file itself is already safe
-        let folder = place::folder_of(&self.path);
+        let folder = output_path::folder_of(&self.path);
         let _synced = File::open(folder).and_then(|folder| folder.sync_all());
         match fs::remove_file(&self.sidecar) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -165,7 +165,7 @@ impl Drop for Part {
 /// # Errors
 /// `Usage` for a sidecar that is not this user's own regular file.
 fn earlier(sidecar: &Path, origin: &Origin) -> Result<Option<String>> {
-    let file = match place::open_own(sidecar, 0, OFlags::empty()) {
+    let file = match output_path::open_own(sidecar, 0, OFlags::empty()) {
         Ok(Some(file)) => file,
         Ok(None) => return Err(Usage::NotOwn(sidecar.to_owned()).into()),
         Err(_unreadable) => return Ok(None),
@@ -185,7 +185,7 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 /// Opens a file whose name can be guessed, or makes it.
 fn own(path: &Path, mode: u32) -> Result<File> {
-    match place::open_own(path, mode, OFlags::CREATE) {
+    match output_path::open_own(path, mode, OFlags::CREATE) {
         Ok(Some(file)) => Ok(file),
         Ok(None) => Err(Usage::NotOwn(path.to_owned()).into()),
         Err(error) => Err(Error::local("create", path, error)),

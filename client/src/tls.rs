@@ -22,8 +22,8 @@ use tokio::io::AsyncWriteExt;
 use crate::channel::Negotiated;
 use crate::error::{Reason, Result, Usage};
 use crate::options::{ConnectOptions, Host};
-use crate::stranger;
 use crate::transport::{FirstBytes, Transport};
+use crate::wrong_peer;
 
 /// The levels that this build supports, the weakest first.
 pub const LEVELS: &[Level] = if cfg!(feature = "legacy-tls") {
@@ -237,6 +237,6 @@ pub(crate) fn late_alert(error: &io::Error) -> Option<Reason> {
 
 /// Returns `reason` for a failed handshake, or another reason if the peer does not speak TLS.
 async fn failed(first: &mut FirstBytes, reason: Reason) -> Reason {
-    let said = first.take_kept();
-    stranger::meet(first, said).await.unwrap_or(reason)
+    let said = first.take_first();
+    wrong_peer::identify(first, said).await.unwrap_or(reason)
 }

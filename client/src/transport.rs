@@ -24,22 +24,22 @@ impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Duplex for T {}
 /// kind of peer it is.
 pub(crate) struct FirstBytes {
     stream: TcpStream,
-    kept: Option<Vec<u8>>,
+    first: Option<Vec<u8>>,
 }
 
 impl FirstBytes {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { stream, kept: Some(Vec::new()) }
+        Self { stream, first: Some(Vec::new()) }
     }
 
     /// Stops storing bytes, and drops the stored ones.
     pub(crate) fn forget(&mut self) {
-        self.kept = None;
+        self.first = None;
     }
 
     /// Takes the stored bytes, and stops storing more.
-    pub(crate) fn take_kept(&mut self) -> Vec<u8> {
-        self.kept.take().unwrap_or_default()
+    pub(crate) fn take_first(&mut self) -> Vec<u8> {
+        self.first.take().unwrap_or_default()
     }
 }
 
@@ -51,10 +51,10 @@ impl AsyncRead for FirstBytes {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        if let Some(kept) = &mut self.kept {
+        if let Some(first) = &mut self.first {
             let new = buf.filled().get(before..).unwrap_or_default();
-            let room = FIRST_BYTES_MAX.saturating_sub(kept.len()).min(new.len());
-            kept.extend_from_slice(new.get(..room).unwrap_or_default());
+            let room = FIRST_BYTES_MAX.saturating_sub(first.len()).min(new.len());
+            first.extend_from_slice(new.get(..room).unwrap_or_default());
         }
         Poll::Ready(Ok(()))
     }

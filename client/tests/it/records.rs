@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sift_client::arrow::array::{
     Array, ArrayRef, BinaryArray, Date32Array, Decimal128Array, Float32Array, Int64Array,
-    RecordBatch, StringArray, UInt8Array,
+    RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array,
 };
 use sift_client::{BatchStream, Connection, Decimal, Error, ErrorKind, Result};
 
@@ -88,6 +88,29 @@ fn exact_numbers_are_floats_for_a_type_that_asks_for_floats() {
             tuple[0],
             (1.0, Some("Ann, \"A\"".into()), Some(12.5), Some("1970-01-01".into()))
         );
+    });
+}
+
+#[test]
+fn bytes_dates_and_timestamps_have_the_documented_types() {
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Bytes {
+        x: Vec<u8>,
+    }
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Text {
+        x: String,
+    }
+    run(async {
+        let bytes: Vec<Bytes> =
+            records(column("x", BinaryArray::from(vec![&b"\0\xff"[..]]))).await.unwrap();
+        assert_eq!(bytes, [Bytes { x: vec![0, 255] }]);
+        let days: Vec<Text> = records(column("x", Date32Array::from(vec![19782]))).await.unwrap();
+        assert_eq!(days[0].x, "2024-02-29");
+        let times = TimestampMicrosecondArray::from(vec![0, 1_500_000]);
+        let times: Vec<Text> = records(column("x", times)).await.unwrap();
+        assert_eq!(times[0].x, "1970-01-01T00:00:00");
+        assert_eq!(times[1].x, "1970-01-01T00:00:01.500");
     });
 }
 

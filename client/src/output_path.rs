@@ -21,14 +21,14 @@ const MODE_NEW: u32 = 0o666;
 const MODE_PRIVATE: u32 = 0o600;
 
 /// The file that an output path leads to.
-pub(crate) enum Place {
+pub(crate) enum OutputPath {
     /// A device, FIFO or socket, or the target of a link in /proc, such as /dev/stdout.
     Special(PathBuf),
     /// A regular file, or no file yet, at a path whose last part is not a link.
     Regular { path: PathBuf, old: Option<Metadata> },
 }
 
-impl Place {
+impl OutputPath {
     /// Looks at the target of `path`. It opens nothing.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 }
 
 /// Returns whether the folder keeps others from replacing `old` by another file, as /tmp does.
-pub(crate) fn is_kept_by_folder(path: &Path, old: &Metadata) -> io::Result<bool> {
+pub(crate) fn is_protected_by_folder(path: &Path, old: &Metadata) -> io::Result<bool> {
     let folder = fs::metadata(folder_of(path))?;
     let me = rustix::process::geteuid();
     let is_mine = me.is_root() || [old.uid(), folder.uid()].contains(&me.as_raw());
@@ -119,7 +119,7 @@ pub(crate) fn mode(old: Option<&Metadata>) -> u32 {
 ///
 /// # Errors
 /// An error of the operating system about the mode.
-pub(crate) fn take_after(old: &Metadata, file: &File) -> io::Result<()> {
+pub(crate) fn copy_owner_and_mode(old: &Metadata, file: &File) -> io::Result<()> {
     let mut mode = old.mode() & 0o777;
     let owned = fchown(file, Some(old.uid()), Some(old.gid()));
     if owned.or_else(|_| fchown(file, None, Some(old.gid()))).is_err() {
@@ -157,9 +157,9 @@ mod tests {
     use super::*;
 
     fn regular(path: &Path) -> PathBuf {
-        match Place::of(path).unwrap() {
-            Place::Regular { path, .. } => path,
-            Place::Special(path) => panic!("{} is special", path.display()),
+        match OutputPath::of(path).unwrap() {
+            OutputPath::Regular { path, .. } => path,
+            OutputPath::Special(path) => panic!("{} is special", path.display()),
         }
     }
 
@@ -177,13 +177,16 @@ mod tests {
         assert_eq!(regular(&at("dangling")), at("in/missing"));
         assert_eq!(regular(&at("new")), at("new"));
         for wrong in [at("round"), at("in"), at("new/"), PathBuf::new(), at("in/file/x")] {
-            assert!(Place::of(&wrong).is_err(), "{}", wrong.display());
+            assert!(OutputPath::of(&wrong).is_err(), "{}", wrong.display());
         }
-        assert!(matches!(Place::of(Path::new("/dev/null")).unwrap(), Place::Special(_)));
+        assert!(matches!(OutputPath::of(Path::new("/dev/null")).unwrap(), OutputPath::Special(_)));
         // a link in /proc, whatever standard output is
-        assert!(matches!(Place::of(Path::new("/proc/self/fd/1")).unwrap(), Place::Special(_)));
+        assert!(matches!(
+            OutputPath::of(Path::new("/proc/self/fd/1")).unwrap(),
+            OutputPath::Special(_)
+        ));
         let open = File::create(at("open")).unwrap();
         let link = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&open));
-        assert!(matches!(Place::of(Path::new(&link)).unwrap(), Place::Special(_)));
+        assert!(matches!(OutputPath::of(Path::new(&link)).unwrap(), OutputPath::Special(_)));
     }
 }

@@ -18,7 +18,10 @@ const FAILURE_BYTES_MAX: u32 = 4096;
 
 /// Returns the reason for a peer that began with the bytes `said`; `None` if it spoke TLS, or sent
 /// nothing.
-pub(crate) async fn meet(stream: &mut (impl AsyncRead + Unpin), said: Vec<u8>) -> Option<Reason> {
+pub(crate) async fn identify(
+    stream: &mut (impl AsyncRead + Unpin),
+    said: Vec<u8>,
+) -> Option<Reason> {
     match Opening::from_first_byte(*said.first()?) {
         Opening::Tls => None,
         Opening::Frame => Some(in_the_clear(stream, said).await),
