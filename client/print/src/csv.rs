@@ -45,23 +45,32 @@ impl Csv {
 /// One column of a batch. Its kind is decided once a batch.
 enum Column<'a> {
     Text(&'a StringArray),
-    Other { array: &'a dyn Array, formatter: ArrayFormatter<'a> },
+    /// Values without a character that needs quotes: numbers, times, booleans, hexadecimal bytes.
+    Plain(&'a dyn Array, ArrayFormatter<'a>),
+    Other(&'a dyn Array, ArrayFormatter<'a>),
 }
 
 impl<'a> Column<'a> {
     fn new(array: &'a dyn Array) -> Result<Self> {
-        match (array.data_type(), array.as_any().downcast_ref()) {
-            (DataType::Utf8, Some(texts)) => Ok(Self::Text(texts)),
-            _ => Ok(Self::Other { array, formatter: ArrayFormatter::try_new(array, &VALUES)? }),
+        if let Some(texts) = array.as_any().downcast_ref() {
+            return Ok(Self::Text(texts));
         }
+        let formatter = ArrayFormatter::try_new(array, &VALUES)?;
+        Ok(match array.data_type() {
+            DataType::Boolean | DataType::Binary => Self::Plain(array, formatter),
+            data_type if data_type.is_primitive() => Self::Plain(array, formatter),
+            _ => Self::Other(array, formatter),
+        })
     }
 
     fn write(&self, row: usize, line: &mut String) -> Result<()> {
         match self {
             Self::Text(texts) if texts.is_valid(row) => field(line, texts.value(row)),
-            // only texts contain characters that need quotes
-            Self::Other { array, formatter } if array.is_valid(row) => {
+            Self::Plain(array, formatter) if array.is_valid(row) => {
                 formatter.value(row).write(line)?;
+            }
+            Self::Other(array, formatter) if array.is_valid(row) => {
+                field(line, &formatter.value(row).try_to_string()?);
             }
             _ => {}
         }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
-    RecordBatch, StringArray, TimestampMicrosecondArray,
+    LargeStringArray, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 
 use super::*;
@@ -77,6 +77,15 @@ fn each_type() {
         "{\"flag\":true,\"float\":1.0e21,\"decimal\":12.50,\"bytes\":\"01ff\",\"day\":\"2024-02-29\",\
          \"time\":\"1970-01-01T00:00:01.500\"}\n"
     );
+}
+
+#[test]
+fn texts_of_other_array_types_are_quoted_too() {
+    let batch = records([(
+        "a,b",
+        Arc::new(LargeStringArray::from(vec![Some("x,y"), Some(""), None])) as ArrayRef,
+    )]);
+    assert_eq!(printed(Form::Csv, &batch), "\"a,b\"\n\"x,y\"\n\"\"\n\n");
 }
 
 #[test]
