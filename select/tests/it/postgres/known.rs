@@ -1,4 +1,4 @@
-//! The differences from PostgreSQL that docs/select.md documents, and what no engine promises.
+//! The differences from PostgreSQL that docs/sql.md documents, and what no engine promises.
 
 use sift_select::Error;
 
