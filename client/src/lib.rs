@@ -93,3 +93,7 @@ pub use sift_proto::level::{Level, LevelError, Protocol};
 pub use sift_proto::message::{ChannelReport, Description, Field, FileEntry, Statistics, Status};
 pub use tls::LEVELS;
 pub use value::{Decimal, Value};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/client.md")] // its examples are doctests
+struct Guide;
