@@ -89,7 +89,7 @@ agree() { # shown, printed
             }
             return j == printed + 1
         }
-        { sub(/[ \r]+$/, "") }
+        { sub(/[ \r]+$/, ""); sub(/^(─)+$/, "─") } # the rule below the names may be of any length
         FILENAME == ARGV[1] { want[++shown] = $0; next }
         { got[++printed] = $0 }
         END { exit !fits(1, 1) }
