@@ -50,11 +50,12 @@ fail() { printf '%s\n' "$*" >&2; failures=$((failures + 1)); }
 is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 port=
 for _ in {1..100}; do
-    port=$((20000 + RANDOM % 10000))
+    port=$((21000 + RANDOM % 5000)) # never a number that has 7330 or 7331 in it
     if is_free "$port" && is_free "$((port + 1))"; then break; fi
 done
 
-# --- the blocks of a document: FOLDER/NUMBER.kind, and the line of each in FOLDER/index ---
+# --- the blocks of a document: FOLDER/NUMBER.kind, the line of each in FOLDER/index, and the ports that
+# each names in FOLDER/ports ---
 split() { # document, folder
     awk -v folder="$2" -v port="$port" '
         /^```/ && !inside {
@@ -65,7 +66,13 @@ split() { # document, folder
             next
         }
         /^```/ { inside = 0; close(file); next }
-        inside { gsub("7330", port); gsub("7331", port + 1); print > file }
+        inside {
+            if (kind != "output" && gsub("7330", port)) print count, port > (folder "/ports")
+            if (kind != "output" && gsub("7331", port + 1)) print count, port + 1 > (folder "/ports")
+            gsub("7330", port)
+            gsub("7331", port + 1)
+            print > file
+        }
         END { if (inside) exit 1 }
     ' "$1"
 }
@@ -105,26 +112,27 @@ at() { printf '%s %s\n' "$1" "$2" >"$blocks/at"; failed=0; }
 # servers that a block starts are up before the next block
 up() {
     local tries
-    for tries in {1..200}; do
+    for tries in {1..600}; do
         if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then return 0; fi
         read -rt 0.05 <>"$blocks/never" || true
     done
     echo "nothing listens on port $1"
+    tail *.log
     failed=1
 }
 DRIVER
     printf 'blocks=%q\n' "$1"
-    local number line kind path each ports=''
+    local number line kind path each
     while read -r number line kind; do
         local block=$1/$number.$kind out=$1/$number.out
-        for each in "$port" "$((port + 1))"; do
-            if [ "$kind" != output ] && grep -q "$each" "$block"; then ports+=" $each"; fi
-        done
         case "$kind" in
         sh)
             printf 'at %s %s\n. %q >%q 2>&1 </dev/null\n' "$number" "$line" "$block" "$out"
             if grep -qE '[^&]&$' "$block"; then
-                for each in $ports; do printf 'up %s >>%q\n' "$each" "$out"; done
+                # the ports that the document has named so far
+                for each in $(awk -v last="$number" '$1 <= last + 0 { print $2 }' "$1/ports" | sort -u); do
+                    printf 'up %s >>%q\n' "$each" "$out"
+                done
             fi
             printf 'echo "$failed" >%q\n' "$1/$number.failed"
             ;;
@@ -151,7 +159,7 @@ run() { # document
     local document=$1 folder number line kind
     folder=$work/$(tr / _ <<<"$document").blocks
     mkdir -p "$folder" "$folder.home"
-    : >"$folder/index"
+    : >"$folder/index" >"$folder/ports"
     split "$document" "$folder" || { fail "$document: the last block does not end"; return; }
     mkfifo "$folder/never"
     write_driver "$folder" >"$folder/driver"
