@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
     /// Reads the next element, which must have this tag.
     ///
     /// # Errors
-    /// As [`Reader::element`], and `Tag`.
+    /// The errors of [`Reader::element`], and `Tag`.
     pub fn expect(&mut self, tag: u8) -> Result<Element<'a>, DerError> {
         let element = self.element()?;
         if element.tag != tag {
@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
     /// Reads the next element if it has this tag. Otherwise the reader stays where it is.
     ///
     /// # Errors
-    /// As [`Reader::element`], for an element with this tag.
+    /// The errors of [`Reader::element`], for an element with this tag.
     pub fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, DerError> {
         if self.peek() == Some(tag) { self.element().map(Some) } else { Ok(None) }
     }
@@ -175,7 +175,7 @@ impl<'a> Reader<'a> {
     /// Opens the next element, which must have this tag.
     ///
     /// # Errors
-    /// As [`Reader::expect`].
+    /// The errors of [`Reader::expect`].
     pub fn open(&mut self, tag: u8) -> Result<Self, DerError> {
         self.expect(tag).map(|element| element.contents())
     }
@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
     /// Reads the only element, which must have this tag.
     ///
     /// # Errors
-    /// As [`Reader::expect`], and `Rest`.
+    /// The errors of [`Reader::expect`], and `Rest`.
     pub fn only(mut self, tag: u8) -> Result<Element<'a>, DerError> {
         let element = self.expect(tag)?;
         self.end()?;
