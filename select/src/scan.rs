@@ -23,7 +23,7 @@ use crate::{Error, ErrorKind, Result};
 use access::AccessPath;
 use batches::Batches;
 use morsel::{Done, Failure, Morsel, Outcome, Piece, Read, Work};
-use sift_files::cancel::{Cancel, Stopped};
+use sift_files::cancel::{Cancel, Stopped, look};
 use sift_files::feed::{Feed, Origin};
 use tail::{Gather, Tail};
 
@@ -379,9 +379,11 @@ impl Scan {
         Step::Run(Morsel { work, cancel: self.cancel.clone() })
     }
 
+    /// Ends the scan if nobody wants it any more, or if the work on this thread is out of time: its
+    /// morsels stop before they begin then, so the scan would never end.
     fn end_if_cancelled(&mut self) {
         let is_under_way = matches!(self.state, State::Scanning | State::Finishing(_));
-        if is_under_way && self.cancel.is_raised() {
+        if is_under_way && (self.cancel.is_raised() || look().is_err()) {
             self.end(Err(Stopped.into()));
         }
     }

@@ -1,15 +1,17 @@
 use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::{Scan, ScanOptions};
+use super::{Scan, ScanOptions, Step};
 use crate::ErrorKind;
 use crate::plan::Plan;
 use crate::source::Source;
 use crate::sql::Select;
 use crate::value::Value;
+use sift_files::cancel::briefly;
 use sift_files::descriptor::Descriptor;
 use sift_files::io::waiting::Waiting;
 
@@ -217,6 +219,19 @@ fn a_scan_is_brief_where_it_reads_and_makes_little() {
         assert!(is_brief(&few, sql) && !is_brief(&many, sql), "{sql}");
     }
     assert!(!is_brief(&few, "SELECT count(*) FROM t WHERE length(repeat(name, 100000)) > 1"));
+}
+
+#[test]
+fn a_scan_that_is_out_of_time_ends() {
+    let select = Select::parse("SELECT id FROM t").unwrap();
+    let plan = Plan::new(&select, table(), &[]).unwrap();
+    let scanned = briefly(Duration::ZERO, || {
+        let mut scan = Scan::new(plan, ScanOptions::default());
+        while let Ok(Step::Run(morsel)) = scan.step() {
+            scan.accept(morsel.run());
+        }
+    });
+    assert_eq!(scanned, None);
 }
 
 #[test]

@@ -5,9 +5,10 @@
 use serde::de::value::Error;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
+use sift_server::Limits;
 use toml::de::{DeTable, DeValue};
 
-use super::{FileLimits, FileListener, FileSettings, access, keys, protection};
+use super::{FileListener, FileSettings, access, keys, protection};
 
 /// The minimal similarity of a suggestion: 1 means equal, 0 means nothing in common.
 const SIMILARITY_MIN: f64 = 0.5;
@@ -47,7 +48,7 @@ fn tables<'t>(value: &'t DeValue<'t>) -> impl Iterator<Item = &'t DeTable<'t>> {
 fn known_keys(table: &str) -> Option<KeyNames> {
     Some(match table {
         "listener" => declared::<FileListener>(),
-        "limits" => declared::<FileLimits>(),
+        "limits" => declared::<Limits>(),
         "defaults" => declared::<protection::Defaults>(),
         "protect" => declared::<protection::Rule>(),
         "parquet_key" => declared::<keys::Key>(),
