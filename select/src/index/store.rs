@@ -173,8 +173,11 @@ pub(super) fn read(file: File) -> io::Result<Stored> {
     let stored = decode_body(&body).map_err(damaged)?;
     let start = HEADER_BYTES as u64 + header.length;
     let bytes = file.metadata()?.len().saturating_sub(start);
-    if stored.pages_end() != bytes {
+    if stored.pages_end() > bytes {
         return Err(damaged("it is cut off"));
+    }
+    if stored.pages_end() < bytes {
+        return Err(damaged("there are bytes after its last page"));
     }
     Ok(Stored { pages: Some(Arc::new(PageFile { file, start, bytes })), ..stored })
 }

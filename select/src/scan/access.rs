@@ -89,7 +89,11 @@ impl AccessPath {
                     let known = KnownPart { statistics: &**index, part };
                     let mut extents =
                         path.indexed(plan, &known, &mut offset, morsel_bytes, apart_bytes)?;
-                    extents.extend(index.tail(&part.file));
+                    if let Some(tail) = index.tail(&part.file) {
+                        // its records come before those of the next file
+                        offset.end();
+                        extents.push(tail);
+                    }
                     extents
                 }
                 // filters and page indexes take their time

@@ -1,6 +1,7 @@
 //! What is not read because an index rules it out: the answer is the same, whatever the index.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,8 +9,8 @@ use arrow::compute::concat_batches;
 use fastrand::Rng;
 use sift_select::property::{answers_ignore_morsels, any_index};
 use sift_select::{
-    BuildOptions, Descriptor, Index, IndexFolder, Plan, Predicate, Result, Scan, ScanOptions,
-    Select, Source, Statistics, Step, View, explain,
+    BuildOptions, Descriptor, FileSet, Index, IndexFolder, Plan, Predicate, Result, Scan,
+    ScanOptions, Select, Source, Statistics, Step, View, explain,
 };
 
 /// A file in a folder, with the folder of its index.
@@ -143,6 +144,38 @@ fn an_offset_passes_over_zones() {
         assert_eq!(select("SELECT 1 / id FROM t LIMIT 3 OFFSET 900"), 0);
         assert_eq!(select("SELECT id FROM t ORDER BY id DESC LIMIT 3 OFFSET 900"), 0);
         assert_eq!(select("SELECT id FROM t WHERE id > 0 LIMIT 3 OFFSET 900"), 0);
+    }
+}
+
+#[test]
+fn an_offset_counts_records_after_those_of_an_index() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let names = ["d/a.csv", "d/b.csv"].map(str::to_owned);
+    let descriptor = "format = \"csv\"\nappend_only = true\n";
+    let open = |name: &str| {
+        let file = File::open(folder.path().join(&name[2..])).expect("open the file");
+        let descriptor = Descriptor::parse("f.toml", descriptor).expect("a descriptor");
+        Source::open(name, file, Some(descriptor)).expect("a source")
+    };
+    let rows = |from: u32, to: u32| (from..to).map(|id| format!("{id}\n")).collect::<String>();
+    let path = folder.path().join("a.csv");
+    fs::write(&path, format!("id\n{}", rows(0, 100))).expect("write a file");
+    fs::write(folder.path().join("b.csv"), format!("id\n{}", rows(200, 300))).expect("a file");
+    let indexes = [0, 1].map(|file| open(&names[file]).build_index(&zones_of(50)).expect("built"));
+    let mut appended = fs::OpenOptions::new().append(true).open(&path).expect("open to append");
+    appended.write_all(rows(100, 130).as_bytes()).expect("append");
+
+    let set = FileSet::new("d/*", names.to_vec()).expect("a set");
+    let opened: Vec<(usize, Arc<Source>)> = std::iter::zip(&names, indexes)
+        .map(|(name, index)| Arc::new(open(name).with_index(index)))
+        .enumerate()
+        .collect();
+    let source = Arc::new(set.source(&opened[0].1, opened.clone()).expect("one source"));
+    for offset in [0, 60, 99, 100, 129, 130, 131, 180, 229, 230] {
+        let sql = format!("SELECT id FROM 'd/*' LIMIT 3 OFFSET {offset}");
+        let pruned = run(Arc::clone(&source), &sql, ScanOptions::default());
+        let all = ScanOptions { pruning: false, ..ScanOptions::default() };
+        assert_eq!(pruned.0, run(Arc::clone(&source), &sql, all).0, "{sql}");
     }
 }
 
