@@ -24,7 +24,7 @@ use sift_proto::level::Level;
 use sift_proto::message::{Hello, Welcome};
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant as Deadline, timeout_at};
 
 use crate::access::Admission;
@@ -33,6 +33,7 @@ use crate::access::user::User;
 use crate::channel::{self, Channel, ChannelError, Facts, Security};
 use crate::fault::{Fault, Stop};
 use crate::shared::Shared;
+use crate::shutdown::Shutdown;
 use account::{RequestAccount, micros};
 use answer::Answer;
 use encode::Encoder;
@@ -58,12 +59,12 @@ pub(crate) async fn run(
     peer: SocketAddr,
     port: Port,
     handshake: OwnedSemaphorePermit,
-    mut shutdown: watch::Receiver<bool>,
+    mut shutdown: Shutdown,
 ) {
     let deadline = Deadline::now() + shared.limits.handshake_time;
     let opened = tokio::select! {
         opened = timeout_at(deadline, channel::open(tcp, peer, &port.security)) => opened,
-        _ = shutdown.wait_for(|down| *down) => return report::refused(peer, &ChannelError::ShuttingDown),
+        () = shutdown.begun() => Ok(Err(ChannelError::ShuttingDown)),
     };
     let late = |_| {
         let seconds = shared.limits.handshake_time.as_secs();
@@ -77,53 +78,75 @@ pub(crate) async fn run(
     let mut connection = Connection {
         shared,
         facts,
-        user: Arc::default(),
         claimed_name: String::new(),
         reader: Reader::new(reader, HELLO_BYTES_MAX),
         writer: Writer::new(writer, shared.limits.write_stall_time),
         encoder: None,
         shutdown,
     };
-    let admitted = match timeout_at(deadline, connection.hello(&port.admission)).await {
-        Ok(admitted) => admitted,
-        Err(_) => {
-            let error = io::Error::new(io::ErrorKind::TimedOut, "no Hello in time");
-            return report::refused(peer, &ChannelError::Io(error));
-        }
-    };
-    match admitted {
-        Ok((user, permit)) => {
+    match connection.admit(&port.admission, deadline).await {
+        Ok(Some((user, permit))) => {
             drop(handshake);
-            connection.user = Arc::new(user);
-            connection.requests().await;
+            connection.requests(&Arc::new(user)).await;
             drop(permit);
         }
-        Err(stop) => {
-            if let Stop::Fault(fault) = &stop {
-                connection.reject(fault).await;
-            }
-            report::rejected(&connection.facts, &connection.claimed_name, &stop);
-        }
+        Ok(None) => {}
+        Err(error) => report::refused(peer, &error),
     }
 }
 
+/// A connection whose channel is open.
 struct Connection<'a, S> {
     shared: &'a Shared,
+    /// The facts about the channel, for protection and the log.
     facts: Facts,
-    /// The user; a default one until Hello has been answered.
-    user: Arc<User>,
     /// The user name in the Hello, which is not verified.
     claimed_name: String,
     reader: Reader<ReadHalf<S>>,
     writer: Writer<WriteHalf<S>>,
+    /// The encoder of the last answer: the next one often has the same schema.
     encoder: Option<Encoder>,
-    shutdown: watch::Receiver<bool>,
+    shutdown: Shutdown,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
+    /// Lets the client log in until `deadline`. Returns the user and the permit of an open
+    /// connection; `None` if the client was rejected.
+    ///
+    /// # Errors
+    /// The time is over.
+    async fn admit(
+        &mut self,
+        admission: &Admission,
+        deadline: Deadline,
+    ) -> Result<Option<(User, OwnedSemaphorePermit)>, ChannelError> {
+        let Ok(admitted) = timeout_at(deadline, self.hello(admission)).await else {
+            let late = match self.claimed_name.as_str() {
+                "" => "no Hello in time".to_owned(),
+                name => format!("the log-in of `{name}` took too long"),
+            };
+            return Err(ChannelError::Io(io::Error::new(io::ErrorKind::TimedOut, late)));
+        };
+        match admitted {
+            Ok(admitted) => Ok(Some(admitted)),
+            Err(stop) => {
+                if let Stop::Fault(fault) = &stop {
+                    self.reject(fault).await;
+                }
+                report::rejected(&self.facts, &self.claimed_name, &stop);
+                Ok(None)
+            }
+        }
+    }
+
     /// Reads Hello and answers it. Returns the user and the permit of an open connection.
     async fn hello(&mut self, admission: &Admission) -> Result<(User, OwnedSemaphorePermit), Stop> {
-        let frame = match self.reader.next().await {
+        let frame = tokio::select! {
+            biased;
+            () = self.shutdown.begun() => return Err(Fault::ShuttingDown.into()),
+            frame = self.reader.next() => frame,
+        };
+        let frame = match frame {
             Ok(Some(frame)) => frame,
             Ok(None) => {
                 return Err(Stop::Gone(closed("the client closed the connection before Hello")));
@@ -143,7 +166,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let credentials = Credentials::new(&self.claimed_name, std::mem::take(&mut hello.password));
         let user = self.shared.login.user(admission, &self.facts, credentials).await?;
         let permit = self.shared.admit()?;
-        if *self.shutdown.borrow() {
+        if self.shutdown.has_begun() {
             return Err(Fault::ShuttingDown.into());
         }
         let welcome = Welcome {
@@ -160,7 +183,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         Ok((user, permit))
     }
 
-    async fn requests(&mut self) {
+    /// Answers requests until either side ends the connection.
+    async fn requests(&mut self, user: &Arc<User>) {
         loop {
             let request = match self.request().await {
                 Ok(Some(request)) => request,
@@ -175,7 +199,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                     break;
                 }
             };
-            if !self.answer(request).await {
+            if !self.answer(request, user).await {
                 break;
             }
         }
@@ -188,7 +212,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         loop {
             let heard = tokio::select! {
                 biased;
-                _ = self.shutdown.wait_for(|down| *down) => return Err(Fault::ShuttingDown.into()),
+                () = self.shutdown.begun() => return Err(Fault::ShuttingDown.into()),
                 heard = timeout_at(deadline, self.reader.next()) => heard,
             };
             match heard {
@@ -202,7 +226,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     /// Answers one request. Returns `false` if the connection ends with it.
-    async fn answer(&mut self, request: Frame) -> bool {
+    async fn answer(&mut self, request: Frame, user: &Arc<User>) -> bool {
         let started = Instant::now();
         let kind = request.kind;
         let interrupt = Interrupt::default();
@@ -214,7 +238,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let answer = Answer {
             shared: self.shared,
             facts: &self.facts,
-            user: &self.user,
+            user,
             writer: &mut self.writer,
             encoder: &mut self.encoder,
             interrupt: &interrupt,
@@ -240,7 +264,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let (bytes_sent, waited) = self.writer.take_counts();
         account.statistics.bytes_sent = bytes_sent;
         account.statistics.send_micros = micros(waited);
-        report::answered(&self.facts, &self.user, kind, &account, started.elapsed(), &result);
+        report::answered(&self.facts, user, kind, &account, started.elapsed(), &result);
         goes_on
     }
 

@@ -36,6 +36,7 @@ mod replace;
 mod schedule;
 mod server;
 mod shared;
+mod shutdown;
 
 pub use access::grant::{Grant, GrantFault};
 pub use access::password::{PASSWORD_CHARS_MIN, PasswordFault, PasswordHash};

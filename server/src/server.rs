@@ -1,14 +1,15 @@
 //! The server: listeners, the accept loop and the shutdown.
 //!
-//! A connection needs a handshake permit before it is accepted, and holds it until its Hello has
-//! been answered. After that it needs a connection permit; without one it is refused with
-//! `SERVER_BUSY`.
+//! A connection needs a handshake permit, and holds it until its Hello has been answered. Each
+//! listener accepts one connection at most that has none yet, so an idle listener takes no permit
+//! from the others. After that a connection needs a connection permit; without one it is refused
+//! with `SERVER_BUSY`.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
@@ -17,6 +18,7 @@ use crate::config::{Config, Listener};
 use crate::connection::{self, Port};
 use crate::error::Error;
 use crate::shared::{Activity, Shared};
+use crate::shutdown::{Shutdown, shutdown as new_shutdown};
 
 /// Serves until `shutdown` is ready. Then it waits for answers under way, at most for the grace
 /// time. Connections run on the runtime of the caller, best on one that [`runtime`](crate::runtime)
@@ -53,17 +55,28 @@ impl Server {
 
     /// Serves as [`serve`](serve()) does.
     pub async fn serve(self, listeners: Vec<Listener>, shutdown: impl Future<Output = ()>) {
-        let (down, told) = watch::channel(false);
+        let (trigger, told) = new_shutdown();
         let mut accepting = JoinSet::new();
         for listener in listeners {
             let shared = Arc::clone(&self.shared);
             accepting.spawn(accept_all(shared, listener, told.clone()));
         }
-        shutdown.await;
+        let mut shutdown = pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                Some(ended) = accepting.join_next() => {
+                    report_panic("a listener", ended);
+                }
+            }
+        }
         info!("shutting down");
-        // it fails if no task is left
-        let _ = down.send(true);
-        let ending = async { while accepting.join_next().await.is_some() {} };
+        trigger.begin();
+        let ending = async {
+            while let Some(ended) = accepting.join_next().await {
+                report_panic("a listener", ended);
+            }
+        };
         let grace = self.shared.limits.grace_time;
         if timeout(grace, ending).await.is_err() {
             warn!(grace_seconds = grace.as_secs(), "answers under way are cut off");
@@ -72,60 +85,67 @@ impl Server {
 }
 
 /// Accepts connections until the shutdown, then waits for their end. Dropping the future ends them.
-async fn accept_all(shared: Arc<Shared>, listener: Listener, mut down: watch::Receiver<bool>) {
+async fn accept_all(shared: Arc<Shared>, listener: Listener, mut shutdown: Shutdown) {
     let Listener { tcp, security, admission, .. } = listener;
     let port = Port { security, admission: admission.unwrap_or_else(|| shared.admission.clone()) };
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             biased;
-            _ = down.wait_for(|down| *down) => break,
-            accepted = accept(&shared, &tcp) => accepted,
+            () = shutdown.begun() => break,
+            accepted = accept(&tcp) => accepted,
             Some(ended) = connections.join_next() => {
-                report_panic(ended);
+                report_panic("a connection", ended);
                 continue;
             }
         };
-        let (stream, peer, handshake) = accepted;
+        let (stream, peer) = accepted;
+        let mut permit = pin!(shared.begin_handshake());
+        let handshake = loop {
+            tokio::select! {
+                biased;
+                () = shutdown.begun() => break None,
+                handshake = &mut permit => break Some(handshake),
+                Some(ended) = connections.join_next() => report_panic("a connection", ended),
+            }
+        };
+        let Some(handshake) = handshake else { break };
         shared.activity.connection();
-        let (shared, port, down) = (Arc::clone(&shared), port.clone(), down.clone());
+        let (shared, port, shutdown) = (Arc::clone(&shared), port.clone(), shutdown.clone());
         connections.spawn(async move {
-            connection::run(&shared, stream, peer, port, handshake, down).await;
+            connection::run(&shared, stream, peer, port, handshake, shutdown).await;
         });
     }
     drop(tcp);
     while let Some(ended) = connections.join_next().await {
-        report_panic(ended);
+        report_panic("a connection", ended);
     }
 }
 
-fn report_panic(ended: Result<(), tokio::task::JoinError>) {
+/// Logs that a task has panicked. A listener that has takes no connections any more.
+fn report_panic(what: &str, ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
     {
-        tracing::error!(%error, "a connection panicked");
+        tracing::error!(%error, "{what} panicked");
     }
 }
-
-type Accepted = (TcpStream, std::net::SocketAddr, OwnedSemaphorePermit);
 
 /// The wait after a failure to accept. Without file descriptors the next attempt fails, too, and
 /// attempts without a wait would use a whole core.
 const BACK_OFF: std::ops::Range<Duration> = Duration::from_millis(10)..Duration::from_secs(1);
 
-async fn accept(shared: &Shared, tcp: &TcpListener) -> Accepted {
+async fn accept(tcp: &TcpListener) -> (TcpStream, std::net::SocketAddr) {
     let mut back_off = BACK_OFF.start;
     loop {
-        let handshake = shared.begin_handshake().await;
         match tcp.accept().await {
             Ok((stream, peer)) => {
                 // the last piece of an answer must not wait for the acknowledgement of the previous
                 // piece; if this fails, the connection is only slower
                 let _ = stream.set_nodelay(true);
-                return (stream, peer, handshake);
+                return (stream, peer);
             }
             Err(error) => {
-                drop(handshake);
                 warn!(%error, "cannot accept");
                 sleep(back_off).await;
                 back_off = BACK_OFF.end.min(back_off * 2);

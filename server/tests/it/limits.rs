@@ -67,6 +67,30 @@ async fn a_connection_waits_for_a_handshake_permit() {
 }
 
 #[tokio::test]
+async fn an_idle_listener_takes_no_handshake_permit() {
+    let limits = Limits { handshakes_max: count(1), ..Limits::default() };
+    let served = Fixture::new().serve_with(Level::Three, limits).await;
+    // whichever listener is the first to wait for a client
+    for _ in 0..3 {
+        is_served(&mut peer::plain(&served).await).await;
+        is_served(&mut peer::tls(&served).await).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_has_not_said_hello_does_not_delay_the_end() {
+    let limits = Limits { grace_time: Duration::from_secs(3600), ..Limits::default() };
+    let mut served = Fixture::new().serve_with(Level::Three, limits).await;
+    let mut silent = tcp(served.plain).await;
+    // the server has read the first byte, so the handshake of the channel is over
+    silent.send_bytes(&[1]).await;
+    is_served(&mut peer::tls(&served).await).await;
+    served.stop();
+    assert_eq!(silent.failure().await.0, Status::ShuttingDown);
+    served.stopped().await;
+}
+
+#[tokio::test]
 async fn an_idle_connection_is_told_and_closed() {
     let limits = Limits { idle_time: Duration::from_millis(300), ..Limits::default() };
     let served = Fixture::new().serve_with(Level::Three, limits).await;
