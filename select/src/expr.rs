@@ -29,13 +29,13 @@ pub(crate) struct Expr {
     pub(crate) kind: ExprKind,
 }
 
-/// Operands have the types that the operation takes.
+/// The operation of an expression. Its operands have the types that the operation takes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ExprKind {
     /// Index into the columns of the source, or into the values of the aggregates.
     Column(usize),
     Literal(Literal),
-    /// To the node's type, as `CAST` does, or an error for the record.
+    /// A cast to the type of the node, as `CAST` does; it can fail for a record.
     Cast(Box<Expr>),
     Not(Box<Expr>),
     And(Vec<Expr>),
@@ -74,7 +74,7 @@ pub(crate) enum ExprKind {
         pattern: Pattern,
     },
     IsNull(Box<Expr>),
-    /// Whether a boolean is `truth`, or NULL where that is none; never NULL itself.
+    /// `IS TRUE`, `IS FALSE` or, for `None`, `IS UNKNOWN`; never NULL itself.
     IsTruth {
         operand: Box<Expr>,
         truth: Option<bool>,
@@ -84,21 +84,22 @@ pub(crate) enum ExprKind {
         left: Box<Expr>,
         right: Box<Expr>,
     },
-    /// A condition and its result in turn, then the result where no condition holds. With an
-    /// operand a condition holds where it equals that, else where it is true. What comes after the
-    /// condition that holds is not evaluated.
+    /// `CASE`: each condition followed by its result, then the result if no condition holds. With
+    /// an operand, a condition holds if it equals the operand, else if it is true. Nothing after
+    /// the condition that holds is evaluated.
     Case {
         operand: Option<Box<Expr>>,
         arms: Vec<Expr>,
     },
-    /// The first that is not NULL; those behind it are not evaluated.
+    /// The first operand that is not NULL; the operands after it are not evaluated.
     Coalesce(Vec<Expr>),
-    /// The left, or NULL where both are equal; both sides have one type.
+    /// NULL if both sides are equal, else the left side; both sides have one type.
     NullIf {
         left: Box<Expr>,
         right: Box<Expr>,
     },
-    /// The one that compares so with the others; NULL counts for nothing. All have one type.
+    /// `LEAST` or `GREATEST`: the operand that is `keep` than all others. NULL is ignored. All
+    /// operands have one type.
     Extreme {
         keep: Ordering,
         operands: Vec<Expr>,
@@ -114,37 +115,36 @@ pub(crate) enum ExprKind {
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
     pub(crate) expr: Expr,
-    /// As written.
+    /// The text of the expression in the Select.
     pub(crate) text: String,
 }
 
-/// A constant, as it was written and as Arrow has it.
+/// A constant: the value as written, and as an Arrow scalar.
 #[derive(Clone, Debug)]
 pub(crate) struct Literal {
     pub(crate) value: Value,
     pub(crate) scalar: Scalar<ArrayRef>,
-    /// True if it is a text or NULL as it was written, which takes the type of what it stands
-    /// beside.
+    /// True for a text or NULL as written, which takes the type of its context.
     pub(crate) is_untyped: bool,
 }
 
 impl PartialEq for Literal {
-    /// Beside equal types, which the expression has.
+    /// Ignores the type, because the expression compares it.
     fn eq(&self, other: &Self) -> bool {
         self.value == other.value
     }
 }
 
-/// What an `IN` of many literals looks up.
+/// The values that an `IN` with many literals looks up.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum LiteralSet {
-    /// Of whole numbers, decimals of one scale, dates and timestamps.
+    /// Integers, decimals of one scale, dates or timestamps.
     Integers(HashSet<i128, RandomState>),
     Texts(HashSet<String, RandomState>),
 }
 
 impl LiteralSet {
-    /// Its values as arrays of one value each, of a type that it is of.
+    /// Returns each value as an array of one value of type `to`, which is a type of these values.
     pub(crate) fn values(&self, to: &DataType) -> impl Iterator<Item = Option<ArrayRef>> {
         let integer = |value: &i128| {
             Some(match to {
@@ -172,21 +172,21 @@ impl LiteralSet {
 }
 
 impl Expr {
-    /// The value of a constant that is not NULL.
+    /// Returns the value of a constant that is not NULL.
     pub(crate) fn constant(&self) -> Option<ArrayRef> {
         let ExprKind::Literal(Literal { scalar, .. }) = &self.kind else { return None };
         let array = scalar.clone().into_inner();
         array.is_valid(0).then_some(array)
     }
 
-    /// The columns that it reads, ascending.
+    /// Returns the columns that the expression reads, in ascending order.
     pub(crate) fn columns(&self) -> Vec<usize> {
         let mut columns = BTreeSet::new();
         self.collect_columns(&mut columns);
         columns.into_iter().collect()
     }
 
-    /// Adds the columns that it reads.
+    /// Adds the columns that the expression reads to `columns`.
     pub(crate) fn collect_columns(&self, columns: &mut BTreeSet<usize>) {
         if let ExprKind::Column(index) = self.kind {
             columns.insert(index);
@@ -196,7 +196,7 @@ impl Expr {
         }
     }
 
-    /// Whether evaluating it can fail for a record.
+    /// Returns whether evaluation can fail for a record.
     pub(crate) fn is_fallible(&self) -> bool {
         let fails = match &self.kind {
             ExprKind::Arithmetic { .. } | ExprKind::Negate(_) => true,
@@ -207,8 +207,8 @@ impl Expr {
         fails || self.children().any(Self::is_fallible)
     }
 
-    /// Returns whether it only compares numbers or times, which never fails and costs almost
-    /// nothing.
+    /// Returns whether the expression only compares numbers or times, which never fails and costs
+    /// almost nothing.
     pub(crate) fn is_simple(&self) -> bool {
         let is_value = |expr: &Self| {
             matches!(expr.kind, ExprKind::Column(_) | ExprKind::Literal(_))
@@ -220,8 +220,8 @@ impl Expr {
         }
     }
 
-    /// Returns whether it is a text or NULL as it was written, which takes the type of what it
-    /// stands beside. One that was cast or computed has its own type.
+    /// Returns whether the expression is a text or NULL as written, which takes the type of its
+    /// context. A literal that was cast or computed has its own type.
     pub(crate) fn is_untyped(&self) -> bool {
         matches!(self.kind, ExprKind::Literal(Literal { is_untyped: true, .. }))
     }

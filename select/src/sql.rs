@@ -1,7 +1,7 @@
 //! The text of a Select: the only folder that names sqlparser.
 //!
-//! The grammar is a subset of PostgreSQL's SELECT. Whatever the parser understands and the
-//! grammar does not have is refused by name with its line and column.
+//! The grammar is a subset of PostgreSQL's SELECT. A construct that the parser understands and the
+//! grammar does not have is refused by name, with its line and column.
 
 pub(crate) mod mention;
 pub(crate) mod syntax;
@@ -31,7 +31,7 @@ use place::{Places, START, lower_first, position};
 use syntax::{Expr, ExprKind, Position, SelectSyntax};
 use tokens::tokenize;
 
-/// Nesting that the parser itself goes through, parentheses included.
+/// Deepest nesting for the parser itself, parentheses included.
 const PARSER_DEPTH_MAX: usize = 50;
 
 /// A Select, as written: names and literals not yet bound to a file. Cheap to clone.
@@ -68,7 +68,7 @@ impl Select {
         lower_query(*query, &places).map(|syntax| Self(Arc::new(syntax)))
     }
 
-    /// The file that it selects from, as written.
+    /// Returns the file of FROM, as written.
     pub fn from(&self) -> &str {
         &self.0.from.text
     }
@@ -78,13 +78,13 @@ impl Select {
     }
 }
 
-/// An expression over the columns of a file that is not yet bound to one: what may stand behind
-/// WHERE. Cheap to clone.
+/// An expression over the columns of a file, not yet bound to one: it may stand after WHERE. Cheap
+/// to clone.
 #[derive(Clone, Debug)]
 pub struct Predicate(Arc<Expr>);
 
 impl Predicate {
-    /// Parses one expression. Parameters may not stand in it: there is nobody to give them.
+    /// Parses one expression. Parameters are refused, because nobody supplies their values.
     ///
     /// # Errors
     /// `Syntax`, `Unsupported`, `UnknownFunction` and `LimitExceeded`, each with line and column.
@@ -129,7 +129,7 @@ fn parser(tokens: Vec<TokenWithSpan>) -> Parser<'static> {
         .with_tokens_with_locations(tokens)
 }
 
-/// Refuses what follows.
+/// Refuses any token after the end.
 fn end(parser: &Parser<'_>, of: &str) -> Result<()> {
     let rest = parser.peek_token();
     if rest.token == Token::EOF {
@@ -147,12 +147,12 @@ fn syntax_error(error: ParserError, places: &Places) -> Error {
             return places.from.error(ErrorKind::LimitExceeded, message);
         }
     };
-    // The parser writes the place behind the complaint: `… at Line: 1, Column: 22`.
+    // The parser writes the position after the complaint: `… at Line: 1, Column: 22`.
     let place = message.rsplit_once(" at Line: ").and_then(|(complaint, place)| {
         let (line, column) = place.split_once(", Column: ")?;
         Some((complaint, Position { line: line.parse().ok()?, column: column.parse().ok()? }))
     });
-    // Only the end of the text has no place there.
+    // Only the end of the text has no position there.
     let (complaint, at) = place.unwrap_or((&message, places.end));
     at.error(ErrorKind::Syntax, lower_first(complaint))
 }

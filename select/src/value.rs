@@ -1,4 +1,4 @@
-//! Values that come from outside a file: literals of the text and parameters.
+//! Values that do not come from a file: literals of the text and parameters.
 
 pub(crate) mod common;
 pub(crate) mod interval;
@@ -14,9 +14,9 @@ use sift_files::types::DECIMAL_DIGITS_MAX;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Value {
-    /// NULL, of whatever type the place needs.
+    /// NULL, of the type that its context needs.
     Null,
-    /// true or false
+    /// True or false.
     Boolean(bool),
     /// A whole number.
     Integer(i64),
@@ -42,8 +42,7 @@ pub enum Value {
 }
 
 impl PartialEq for Value {
-    /// Returns whether both mean the same wherever they stand: NaN is equal to NaN, 0.0 and -0.0
-    /// differ.
+    /// Returns whether both mean the same everywhere: NaN equals NaN, 0.0 and -0.0 differ.
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,
@@ -79,9 +78,10 @@ impl From<&str> for Value {
 }
 
 impl Value {
-    /// The number that a literal writes: whole numbers of 64 bits as integers, others as decimals.
-    /// An exponent moves the point; where that takes more than 38 digits, the number is the nearest
-    /// float. `None` when it is no number, or one without exponent of more than 38 digits.
+    /// Returns the number that a literal writes: an integer if it fits into 64 bits and has neither
+    /// point nor exponent, else a decimal. If the exponent needs more than 38 digits, the number is
+    /// the nearest float. Returns `None` if the text is not a number, or has more than 38 digits
+    /// and no exponent.
     pub fn number(text: &str) -> Option<Self> {
         number::exact(text).or_else(|| {
             let is_scientific = text.contains(['e', 'E']);
@@ -90,13 +90,13 @@ impl Value {
         })
     }
 
-    /// The date that a text means, as in `DATE '2024-02-28'`; `None` when it is none.
+    /// Returns the date that a text means, as in `DATE '2024-02-28'`; `None` if it is not a date.
     pub fn date(text: &str) -> Option<Self> {
         time::date(text).map(Self::Date)
     }
 
-    /// The timestamp that a text means, as in `TIMESTAMP '2024-02-28 10:00'`; `None` when it is
-    /// none.
+    /// Returns the timestamp that a text means, as in `TIMESTAMP '2024-02-28 10:00'`; `None` if it
+    /// is not a timestamp.
     pub fn timestamp(text: &str) -> Option<Self> {
         time::timestamp(text).map(Self::Timestamp)
     }
@@ -105,7 +105,7 @@ impl Value {
         matches!(self, Self::Integer(_) | Self::Float(_) | Self::Decimal { .. })
     }
 
-    /// The number with the other sign; other values as they are.
+    /// Returns a number with the opposite sign, and other values unchanged.
     pub(crate) fn negated(self) -> Self {
         match self {
             Self::Integer(value) => match value.checked_neg() {

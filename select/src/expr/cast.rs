@@ -1,8 +1,8 @@
-//! Casts: of a value of each type to each other that PostgreSQL knows, explicit or implied.
+//! Casts between the types that PostgreSQL casts, explicit or implied.
 //!
-//! Exact numbers round half away from zero where digits are lost, floats half to even; a value that
-//! the type does not hold is an error of its record.
-//! Whole numbers of every width are cast as PostgreSQL casts `integer`.
+//! An exact number is rounded half away from zero, a float half to even. A value that the target
+//! type does not have is an error of its record. Integers of every width are cast as PostgreSQL
+//! casts `integer`.
 
 use std::sync::Arc;
 
@@ -26,11 +26,11 @@ use crate::value::scalar::{decimal_to_float, narrow};
 use sift_files::calendar::DAY_MICROS;
 use sift_files::types::{TIMESTAMP, type_name};
 
-/// Digits of a float that count when it becomes a decimal: of 64 bits, and of 32 bits.
+/// Significant digits of a float that is cast to a decimal: of 64 bits here, of 32 bits below.
 const FLOAT_DIGITS: usize = 15;
 const REAL_DIGITS: usize = 6;
 
-/// Whether there is such a cast.
+/// Returns whether values of type `from` can be cast to `to`.
 pub(crate) fn exists(from: &DataType, to: &DataType) -> bool {
     use DataType::{Boolean, Date32, Interval, Utf8};
     let is_number =
@@ -48,7 +48,7 @@ pub(crate) fn exists(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-/// Whether such a cast can fail for a value.
+/// Returns whether the cast can fail for a value.
 pub(crate) fn is_fallible(from: &DataType, to: &DataType) -> bool {
     let whole = |data_type| digits_of(data_type).map(|(precision, scale)| precision - scale);
     match (from, to) {
@@ -65,7 +65,7 @@ pub(crate) fn is_fallible(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-/// The values in another type.
+/// Casts all values to the type `to`.
 pub(crate) fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Problem> {
     let from = array.data_type();
     if from == to {
@@ -108,7 +108,7 @@ pub(crate) fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Problem>
     }
 }
 
-/// What Arrow casts alike: between whole numbers, of those to others and to booleans, and of dates.
+/// Casts with Arrow's kernel: integers to other numbers and to booleans, and dates to timestamps.
 fn arrow_cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, Problem> {
     let options = arrow::compute::CastOptions { safe: false, ..Default::default() };
     let array = arrow::compute::cast_with_options(array, to, &options);
@@ -160,7 +160,7 @@ fn from_decimal(decimals: &Decimal128Array, scale: u8, to: &DataType) -> Result<
     }
 }
 
-/// Digits at another scale, rounded half away from zero.
+/// Returns the digits at another scale, rounded half away from zero.
 fn rounded(digits: i128, from: u8, to: u8) -> Option<i128> {
     match to.checked_sub(from) {
         Some(more) => digits.checked_mul(10_i128.checked_pow(more.into())?),
@@ -193,7 +193,7 @@ fn from_float(
     }
 }
 
-/// The nearest whole number, half to even.
+/// Rounds to the nearest integer, half to even; `None` beyond 64 bits.
 #[expect(clippy::cast_possible_truncation, reason = "within the bounds of 64 bits")]
 fn whole_of_float(value: f64) -> Option<i64> {
     const END: f64 = 9_223_372_036_854_775_808.0;
@@ -201,7 +201,7 @@ fn whole_of_float(value: f64) -> Option<i64> {
     (-END..END).contains(&rounded).then_some(rounded as i64)
 }
 
-/// The decimal of as many digits as a float means.
+/// Returns the decimal of a float, which is first rounded to `digits` significant digits.
 fn decimal_of_float(value: f64, digits: usize, precision: u8, scale: u8) -> Option<i128> {
     if !value.is_finite() {
         return None;
@@ -210,7 +210,7 @@ fn decimal_of_float(value: f64, digits: usize, precision: u8, scale: u8) -> Opti
     number::decimal(&text, precision, scale)
 }
 
-/// Each value as `of` says, or the error that there is none.
+/// Applies `of` to each value; `None` is an error that names the type `to`.
 fn map<F: ArrowPrimitiveType, T: ArrowPrimitiveType>(
     array: &PrimitiveArray<F>,
     to: &DataType,

@@ -1,9 +1,9 @@
 //! Evaluating bound expressions over arrays.
 //!
-//! Contract: every column that the expression reads is present and `rows` long; the value has
-//! `rows` values too. Three-valued logic throughout: a null is unknown, and what drops a record is
-//! up to the caller. What can fail is evaluated only for the records that need it: a term of a
-//! connective where the terms before it have not decided.
+//! Contract: every column that the expression reads is present and has `rows` values; the result
+//! has `rows` values too. Logic is three-valued: a null is unknown, and the caller decides whether
+//! it drops a record. A fallible term of a connective is evaluated only for the records that the
+//! terms before it have not decided.
 
 use std::sync::Arc;
 
@@ -34,27 +34,27 @@ const NODE_STEPS: usize = 64;
 /// The columns of some records.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Input<'a> {
-    /// By index in the source; those that nobody reads may be absent.
+    /// The columns by their index in the source; a column that nobody reads may be `None`.
     pub(crate) columns: &'a [Option<ArrayRef>],
     pub(crate) rows: usize,
 }
 
-/// The values of `expr`, one a record.
+/// Evaluates `expr` for each record.
 pub(crate) fn evaluate(expr: &Expr, input: Input<'_>) -> Result<ArrayRef, Problem> {
     evaluated(expr, input)?.into_array(input.rows)
 }
 
-/// The values of a predicate.
+/// Evaluates a predicate for each record.
 pub(crate) fn evaluate_boolean(expr: &Expr, input: Input<'_>) -> Result<BooleanArray, Problem> {
     Ok(evaluate(expr, input)?.as_boolean().clone())
 }
 
-/// One value, so many times.
+/// Repeats one value for `rows` rows.
 pub(crate) fn repeated(value: &ArrayRef, rows: usize) -> Result<ArrayRef, Problem> {
     Evaluated::Scalar(Scalar::new(Arc::clone(value))).into_array(rows)
 }
 
-/// Where a mask is true: null is as good as false.
+/// Returns the mask with false in place of null.
 pub(crate) fn is_true(mask: &BooleanArray) -> BooleanArray {
     match mask.null_count() {
         0 => mask.clone(),
@@ -62,12 +62,12 @@ pub(crate) fn is_true(mask: &BooleanArray) -> BooleanArray {
     }
 }
 
-/// The value of an expression without columns, as an array of one.
+/// Evaluates an expression without columns; the array has one value.
 pub(crate) fn constant(expr: &Expr) -> Result<ArrayRef, Problem> {
     evaluate(expr, Input { columns: &[], rows: 1 })
 }
 
-/// The first record for which `expr` has no value, and why.
+/// Returns the first record for which `expr` has no value, and the reason.
 pub(crate) fn first_problem(expr: &Expr, input: Input<'_>) -> Option<(usize, Problem)> {
     (0..input.rows).find_map(|row| {
         let columns: Vec<_> = input
@@ -165,7 +165,7 @@ fn call(
     Ok(Evaluated::of(&values, value))
 }
 
-/// Whether each is `truth`, or null where that is none.
+/// Evaluates IS TRUE, IS FALSE or, for `None`, IS UNKNOWN.
 fn is_truth(values: &BooleanArray, truth: Option<bool>) -> Result<BooleanArray, ArrowError> {
     match truth {
         None => boolean::is_null(values),
@@ -174,12 +174,12 @@ fn is_truth(values: &BooleanArray, truth: Option<bool>) -> Result<BooleanArray, 
     }
 }
 
-/// True where it is true; false, not null, elsewhere.
+/// Returns the mask with false in place of null.
 fn certain(mask: BooleanArray) -> BooleanArray {
     if mask.null_count() == 0 { mask } else { prep_null_mask_filter(&mask) }
 }
 
-/// Of each record the value that compares so with the others; null counts for nothing.
+/// Evaluates row-wise LEAST or GREATEST; nulls are ignored.
 fn extreme(keep: Ordering, operands: &[Expr], input: Input<'_>) -> Result<Evaluated, Problem> {
     let op = if keep == Ordering::Less { CompareOp::Less } else { CompareOp::Greater };
     let mut best: Option<ArrayRef> = None;
@@ -210,7 +210,7 @@ fn compare(op: CompareOp, left: &dyn Datum, right: &dyn Datum) -> Result<Boolean
     }
 }
 
-/// The outcome of two scalars is one value: make it one for each record.
+/// Wraps the result of a comparison: two scalars give one value, which holds for every record.
 fn stretch(array: BooleanArray, rows: usize) -> Result<Evaluated, Problem> {
     if array.len() == rows {
         return Ok(Evaluated::Array(Arc::new(array)));
@@ -222,7 +222,7 @@ fn stretched(array: BooleanArray, rows: usize) -> Result<BooleanArray, Problem> 
     Ok(stretch(array, rows)?.into_array(rows)?.as_boolean().clone())
 }
 
-/// True when equal to one of the list; null when that is unknown because of a null.
+/// Returns true if the operand equals one of the list; null if that is unknown because of a null.
 fn in_list(operand: &Expr, list: &[Expr], input: Input<'_>) -> Result<BooleanArray, Problem> {
     let operand = evaluated(operand, input)?.comparable();
     let mut found = BooleanArray::from(vec![false; input.rows]);

@@ -1,8 +1,8 @@
-//! The functions: one table of names, the types that they take and give, and what computes them.
+//! The functions: one table of names, argument types, result types and kernels.
 //!
-//! A name may stand several times, for several types; [`resolve`] takes the entry that needs the
-//! least conversion, the first of those that need the same. NULL in an argument gives NULL, unless
-//! the kernel of a function does otherwise.
+//! A name may have several entries, for several types. [`resolve`] takes the entry with the lowest
+//! conversion cost, and the first of those with the same cost. A NULL argument gives NULL, unless
+//! the kernel of the function does otherwise.
 
 mod arguments;
 mod number;
@@ -28,11 +28,11 @@ use sift_files::types::{INTERVAL, TIMESTAMP, type_name};
 pub(crate) struct Function {
     pub(crate) name: &'static str,
     pub(crate) takes: &'static [Takes],
-    /// The last argument may come several times.
+    /// True if the last argument may be repeated.
     pub(crate) repeats: bool,
     pub(crate) gives: Gives,
     pub(crate) kernel: fn(&Arguments<'_>) -> Result<ArrayRef, Problem>,
-    /// Whether it can fail for a value.
+    /// True if it can fail for a value.
     pub(crate) fallible: bool,
     pub(crate) grows: Grows,
 }
@@ -41,12 +41,12 @@ pub(crate) struct Function {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Takes {
     Text,
-    /// A value of any type, as the text of it.
+    /// A value of any type, converted to text.
     Shown,
-    /// 64 bits.
+    /// A 64-bit integer.
     Whole,
     Float,
-    /// Of as many digits as the argument has.
+    /// A decimal with the digits of the argument.
     Decimal,
     Date,
     Timestamp,
@@ -61,15 +61,15 @@ pub(crate) enum Gives {
     Float,
     Boolean,
     Date,
-    /// As the arguments tell, or why there is none.
+    /// A type that depends on the arguments, or the reason why there is none.
     Of(fn(&[Expr]) -> Result<DataType, String>),
 }
 
 impl Gives {
-    /// The type for these arguments.
+    /// Returns the type of the value for these arguments.
     ///
     /// # Errors
-    /// Why there is none.
+    /// The reason why there is none.
     pub(crate) fn data_type(self, arguments: &[Expr]) -> Result<DataType, String> {
         match self {
             Self::Text => Ok(DataType::Utf8),
@@ -82,20 +82,20 @@ impl Gives {
     }
 }
 
-/// How long a text can get, for the bound on the memory of a morsel.
+/// The bound on the length of the resulting text, which bounds the memory of a morsel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Grows {
-    /// No longer than the first argument.
+    /// The result is no longer than the first argument.
     Not,
-    /// As the first argument in another case.
+    /// The result is the first argument in another case.
     ByCase,
-    /// As long as all arguments together.
+    /// The result is as long as all arguments together.
     Sum,
-    /// By so many characters as the second argument says.
+    /// The second argument is the number of characters of the result.
     ToLength,
-    /// By as many times as the third argument is longer than the second.
+    /// The length is multiplied by the ratio of the third argument's length to the second's.
     ByReplacing,
-    /// By as many times as the second argument says.
+    /// The length is multiplied by the second argument.
     Times,
 }
 
@@ -133,12 +133,12 @@ impl Function {
         Self { grows: Grows::ByCase, ..self }
     }
 
-    /// It can fail where the text gets too long.
+    /// Marks a function that fails if the text gets too long.
     const fn growing(self, grows: Grows) -> Self {
         Self { grows, fallible: true, ..self }
     }
 
-    /// What the argument of this index is taken as.
+    /// Returns the type that the argument at this index is converted to.
     pub(crate) fn takes(&self, index: usize) -> Option<Takes> {
         let last = self.takes.last().filter(|_| self.repeats);
         self.takes.get(index).or(last).copied()
@@ -153,8 +153,8 @@ impl Function {
 }
 
 impl Takes {
-    /// The type that `argument` is to be brought to, and how little that fits it; none where it
-    /// cannot be.
+    /// Returns the type that `argument` is converted to, and the cost of the conversion; `None` if
+    /// it cannot be converted.
     pub(crate) fn target(self, argument: &Expr) -> Option<(DataType, u32)> {
         let from = &argument.data_type;
         let untyped = argument.is_untyped();
@@ -201,7 +201,7 @@ impl fmt::Display for Takes {
     }
 }
 
-/// Names of the functions that the binder knows itself, and of the aggregates.
+/// Names of the functions that the binder resolves itself, and of the aggregates.
 const OTHERS: &[&str] = &[
     "coalesce", "nullif", "greatest", "least", "mod", "cast", "case", "count", "sum", "min", "max",
     "avg",
@@ -211,18 +211,18 @@ fn table() -> impl Iterator<Item = &'static Function> {
     [text::FUNCTIONS, number::FUNCTIONS, time::FUNCTIONS].into_iter().flatten()
 }
 
-/// Why a call means no function.
+/// The reason why a call resolves to no function.
 pub(crate) enum Unresolved {
-    /// No function has the name; what may have been meant.
+    /// No function has the name; the message suggests similar names.
     Name(String),
-    /// Those of the name take other arguments.
+    /// The functions of the name take other arguments; the message lists them.
     Arguments(String),
 }
 
-/// The function that a call means.
+/// Returns the function that a call resolves to.
 ///
 /// # Errors
-/// What to say about it otherwise.
+/// The message, if there is none.
 pub(crate) fn resolve(name: &str, arguments: &[Expr]) -> Result<&'static Function, Unresolved> {
     let named: Vec<_> = table().filter(|function| function.name == name).collect();
     if named.is_empty() {

@@ -1,5 +1,5 @@
-//! How many bytes the values of an expression take: an estimate from above, by which morsels are cut
-//! so small that their answers fit into memory, whatever functions of texts make of short records.
+//! Bytes that the values of an expression take, estimated from above. Morsels are cut so small that
+//! their results fit into memory, even if functions make long texts of short records.
 
 use arrow::datatypes::DataType;
 
@@ -10,13 +10,13 @@ use crate::value::Value;
 /// Bytes of an offset, and of the text of a number or date.
 const OFFSET_BYTES: usize = 4;
 const SHOWN_BYTES: usize = 48;
-/// Bytes of the longest character, and how much longer another case may be.
+/// Bytes of the longest character, and the factor by which another case may be longer.
 const CHARACTER_BYTES: usize = 4;
 const CASE_FACTOR: usize = 2;
 
 impl Expr {
-    /// Bytes that are made for each record while it is evaluated, where the texts of a record
-    /// take `record_bytes`.
+    /// Returns the bytes that evaluation makes for each record, if the texts of a record take
+    /// `record_bytes`.
     pub(crate) fn made_bytes(&self, record_bytes: usize) -> usize {
         let own = match &self.kind {
             ExprKind::Column(_) => 0,
@@ -25,7 +25,7 @@ impl Expr {
         self.children().map(|child| child.made_bytes(record_bytes)).fold(own, usize::saturating_add)
     }
 
-    /// Bytes of one value.
+    /// Returns the bytes of one value.
     fn value_bytes(&self, record_bytes: usize) -> usize {
         if !matches!(self.data_type, DataType::Utf8 | DataType::Binary) {
             return self.data_type.primitive_width().unwrap_or(1);
@@ -53,7 +53,7 @@ impl Expr {
     }
 }
 
-/// Bytes of the text that a function makes of arguments of these sizes.
+/// Returns the bytes of the text that a function makes of arguments of these sizes.
 fn called_bytes(function: &Function, arguments: &[Expr], sizes: &[usize]) -> usize {
     let bytes = sizes.iter().copied().fold(0, usize::saturating_add);
     let text = sizes.first().copied().unwrap_or(0);

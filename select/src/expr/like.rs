@@ -61,8 +61,8 @@ impl PartialEq for Piece {
 }
 
 impl Like {
-    /// Compiles `pattern`, its characters mapped by `map`; `None` when it ends in the escape
-    /// character, which then escapes nothing.
+    /// Compiles `pattern` with its characters mapped by `map`. Returns `None` if it ends in the
+    /// escape character, which then escapes nothing.
     pub(crate) fn new(pattern: &str, escape: Option<char>, map: fn(char) -> char) -> Option<Self> {
         let mut pieces = vec![Vec::new()];
         let mut chars = pattern.chars();
@@ -99,7 +99,7 @@ impl Like {
         Some(Self { first, rest: Some(rest) })
     }
 
-    /// Whether the whole of `text` matches.
+    /// Returns whether the whole of `text` matches.
     pub(crate) fn matches(&self, text: &str) -> Result<bool, Stopped> {
         let Some(mut at) = self.first.prefix(text) else { return Ok(false) };
         let Some(Rest { middle, gap, last }) = &self.rest else { return Ok(at == text.len()) };
@@ -114,7 +114,7 @@ impl Like {
         Ok(start.is_some_and(|start| last.is_suffix(&text[start..])))
     }
 
-    /// Where the texts match; what stands in place of NULL may.
+    /// Returns a mask of the matching texts; the bits of NULLs have no meaning.
     pub(crate) fn mask(&self, texts: &StringArray) -> Result<BooleanBuffer, Stopped> {
         mask(texts, |texts| match (self.longest_literal(), self.whole_prefix()) {
             (Some(finder), _) => self.mask_of_found(texts, finder),
@@ -125,8 +125,8 @@ impl Like {
         })
     }
 
-    /// What every text that matches contains somewhere; `None` where that is nothing, or where the
-    /// start of a text mostly tells.
+    /// Returns a literal that every matching text contains. Returns `None` if there is none, or if
+    /// the start of a text is usually enough to decide.
     fn longest_literal(&self) -> Option<&Finder<'static>> {
         let Rest { middle, last, .. } = self.rest.as_ref().filter(|_| self.first.is_empty())?;
         let pieces = middle.iter().map(|(_, piece)| piece).chain([last]);
@@ -145,7 +145,8 @@ impl Like {
         }
     }
 
-    /// As [`mask`](Self::mask), by the places of what `finder` finds in all texts.
+    /// Returns the same as [`mask`](Self::mask), from the positions at which `finder` matches in
+    /// all texts.
     fn mask_of_found(
         &self,
         texts: &StringArray,
@@ -159,7 +160,7 @@ impl Like {
             while offset(row + 1) <= start + found {
                 row += 1;
             }
-            // one that goes on in the next text is none of this
+            // an occurrence that ends in the next text is not in this text, so `matches` decides
             mask.append_n(row - mask.len(), false);
             mask.append(self.matches(texts.value(row))?);
             row += 1;
@@ -169,8 +170,8 @@ impl Like {
         Ok(mask.finish())
     }
 
-    /// What every text that matches begins with, and whether each that begins so matches; `None`
-    /// where that is nothing.
+    /// Returns the prefix of every matching text, and whether every text with the prefix matches.
+    /// Returns `None` if the prefix is empty.
     pub(crate) fn prefix(&self) -> Option<(String, bool)> {
         let prefix = match &self.first {
             Piece::Literal(finder) => String::from_utf8(finder.needle().to_vec()).ok()?,
@@ -264,7 +265,7 @@ impl Piece {
         matches!(self, Self::Literal(finder) if finder.needle().is_empty())
     }
 
-    /// Where the piece ends if it starts `text`.
+    /// Returns the end of the piece, if `text` starts with it.
     fn prefix(&self, text: &str) -> Option<usize> {
         match self {
             Self::Literal(finder) => {
@@ -274,7 +275,7 @@ impl Piece {
         }
     }
 
-    /// What every text that has the piece contains.
+    /// Returns a literal that every text with the piece contains.
     fn literal(&self) -> &Finder<'static> {
         match self {
             Self::Literal(finder) => finder,
@@ -282,7 +283,7 @@ impl Piece {
         }
     }
 
-    /// Where the piece ends at its first place in `text`.
+    /// Returns the end of the first occurrence of the piece in `text`.
     fn find(&self, text: &str) -> Result<Option<usize>, Stopped> {
         match self {
             Self::Literal(finder) => {

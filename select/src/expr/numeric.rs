@@ -19,7 +19,7 @@ use crate::value::interval::Interval;
 use sift_files::calendar::{DATES, TIMESTAMPS};
 use sift_files::types::{DECIMAL_DIGITS_MAX, bits};
 
-/// `left op right`, of the types that [`types::arithmetic`](crate::plan::bind::arithmetic::arithmetic) gives.
+/// Computes `left op right` for operand types that the binder's arithmetic rules accept.
 pub(crate) fn arithmetic(
     op: ArithmeticOp,
     left: &dyn Datum,
@@ -104,8 +104,8 @@ fn decimals(
     Ok(Arc::new(array.with_precision_and_scale(precision, scale)?))
 }
 
-/// Sums, differences and products of decimals so small that none can have too many digits: no value
-/// is checked then. `None` where they are larger, or it is another operation.
+/// Adds, subtracts or multiplies decimals so small that no result can have too many digits: no
+/// value is checked then. Returns `None` for larger decimals and for other operations.
 fn small_decimals(
     op: ArithmeticOp,
     left: &dyn Datum,
@@ -139,7 +139,7 @@ fn small_decimals(
     }
 }
 
-/// Applies `op` to each pair, also to what stands in place of NULL; one side at least has a value
+/// Applies `op` to each pair, also to the values in place of NULL. At least one side has a value
 /// for each row.
 fn pairs(
     left: &dyn Datum,
@@ -163,7 +163,7 @@ fn pairs(
     }
 }
 
-/// `dividend` · 10^`power` / `divisor`, rounded half away from zero.
+/// Returns `dividend` · 10^`power` / `divisor`, rounded half away from zero.
 pub(crate) fn quotient(dividend: i128, power: u32, divisor: i128) -> Result<i128, ArrowError> {
     if divisor == 0 {
         return Err(ArrowError::DivideByZero);
@@ -309,7 +309,7 @@ fn intervals(
     })
 }
 
-/// Applies `op` to each pair that is not null; a scalar side counts for every row.
+/// Applies `op` to each pair without nulls; a scalar side is used for every row.
 fn elementwise<L, R, O>(
     left: &dyn Datum,
     right: &dyn Datum,
@@ -337,7 +337,7 @@ where
     })
 }
 
-/// `-operand`.
+/// Returns `-operand`.
 pub(crate) fn negate(operand: &dyn Array) -> Result<ArrayRef, Problem> {
     if let Some(intervals) = operand.as_primitive_opt::<IntervalMonthDayNanoType>() {
         let negated = |native| {
@@ -352,8 +352,8 @@ pub(crate) fn negate(operand: &dyn Array) -> Result<ArrayRef, Problem> {
     Ok(numeric::neg(operand)?)
 }
 
-/// Arrays that compare by value where Arrow compares otherwise: of floats one zero and one NaN, of
-/// intervals the length.
+/// Returns an array that Arrow compares by value: floats have one zero and one NaN, and an interval
+/// becomes its length.
 pub(crate) fn comparable(array: ArrayRef) -> ArrayRef {
     macro_rules! normalized {
         ($type:ty, $nan:expr) => {{

@@ -1,8 +1,9 @@
-//! Patterns that a text is matched with: of LIKE, of SIMILAR TO, and regular expressions.
+//! Patterns of LIKE and SIMILAR TO, and regular expressions.
 //!
-//! SIMILAR TO and PostgreSQL's advanced regular expressions are rewritten for the regex crate,
-//! whose time is linear in the text. What it has not (references back, looking around) or means
-//! otherwise is refused. Named classes in brackets are of ASCII; `\w` and `\s` are of Unicode.
+//! SIMILAR TO and PostgreSQL's advanced regular expressions are translated for the regex crate,
+//! whose time is linear in the text. A construct that the crate does not have (backreferences,
+//! look-around) or that means something else there is refused. Named classes in brackets are ASCII;
+//! `\w` and `\s` are Unicode.
 
 use arrow::array::{Array, BooleanArray, StringArray};
 
@@ -20,7 +21,7 @@ const REPETITIONS_MAX: u32 = 255;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Pattern {
     Like(Like),
-    /// In lower case, for texts in lower case.
+    /// A pattern in lower case, for texts in lower case.
     ILike(Like),
     Regular(Box<Regular>),
 }
@@ -34,7 +35,7 @@ impl Pattern {
     /// Compiles a pattern.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A description of the fault in the pattern.
     pub(crate) fn new(
         language: PatternLanguage,
         pattern: &str,
@@ -64,7 +65,7 @@ impl Pattern {
         }
     }
 
-    /// Whether `text` matches; `scratch` is memory to be used again.
+    /// Returns whether `text` matches; `scratch` is a buffer to reuse.
     pub(crate) fn matches(&self, text: &str, scratch: &mut String) -> Result<bool, Stopped> {
         match self {
             Self::Like(like) => like.matches(text),
@@ -77,7 +78,7 @@ impl Pattern {
         }
     }
 
-    /// Where the texts match; null where they are.
+    /// Returns a mask of the matching texts; null where the text is null.
     pub(crate) fn mask(&self, texts: &StringArray) -> Result<BooleanArray, Stopped> {
         let mask = match self {
             Self::Like(like) => like.mask(texts)?,
@@ -95,11 +96,11 @@ fn regular(pattern: &str, written: &str) -> Result<Pattern, String> {
     Regular::new(pattern, written).map(Box::new).map(Pattern::Regular)
 }
 
-/// A pattern on its way to the regex crate.
+/// The translation of a pattern into the syntax of the regex crate.
 struct Translation<'p> {
     pattern: &'p str,
     rest: std::iter::Peekable<std::str::Chars<'p>>,
-    /// Of SIMILAR TO, the character that escapes, if any does.
+    /// For SIMILAR TO, its escape character, if there is one.
     similar: Option<Option<char>>,
     regex: String,
 }
@@ -164,7 +165,7 @@ impl<'p> Translation<'p> {
         self.regex.push(c);
     }
 
-    /// Behind `(`.
+    /// Translates a group, after its `(`.
     fn group(&mut self) -> Result<(), String> {
         self.regex.push('(');
         if self.rest.next_if_eq(&'?').is_some() {
@@ -176,7 +177,7 @@ impl<'p> Translation<'p> {
         Ok(())
     }
 
-    /// Behind `{`, before a digit: `n}`, `n,}` or `n,m}`.
+    /// Translates a repetition, after its `{` and before a digit: `n}`, `n,}` or `n,m}`.
     fn repetition(&mut self) -> Result<(), String> {
         let mut bounds = String::new();
         loop {
@@ -200,7 +201,7 @@ impl<'p> Translation<'p> {
         Ok(())
     }
 
-    /// Behind a backslash of a regular expression, outside of brackets.
+    /// Translates an escape of a regular expression outside of brackets, after its backslash.
     fn escape(&mut self) -> Result<String, String> {
         Ok(match self.rest.next() {
             Some('y') => "\\b".to_owned(),
@@ -218,7 +219,7 @@ impl<'p> Translation<'p> {
         })
     }
 
-    /// A backslash and `c`, where they mean the same in brackets as outside.
+    /// Translates a backslash and `c` in brackets, or outside if it means the same there.
     fn escaped(&self, c: char) -> Result<String, String> {
         Ok(match c {
             'd' => "0-9".to_owned(),
@@ -235,7 +236,7 @@ impl<'p> Translation<'p> {
         })
     }
 
-    /// Behind `[`, up to its `]`.
+    /// Translates a bracket expression, after its `[` and up to its `]`.
     fn bracket(&mut self) -> Result<(), String> {
         self.regex.push('[');
         if self.rest.next_if_eq(&'^').is_some() {
@@ -279,7 +280,7 @@ impl<'p> Translation<'p> {
         }
     }
 
-    /// One character of a set; none for a class, which is added here.
+    /// Returns one character of a set; `None` for a class, which is translated here.
     fn bracket_item(&mut self, c: char) -> Result<Option<char>, String> {
         match (c, self.similar) {
             ('[', _) if self.rest.peek() == Some(&':') => {

@@ -7,7 +7,7 @@ use crate::{Error, ErrorKind};
 use sift_files::cancel::Stopped;
 use sift_files::types::type_name;
 
-/// Why an expression has no value for some record.
+/// The reason why an expression has no value for a record.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Problem(pub(crate) String);
 
@@ -24,7 +24,7 @@ impl Problem {
 }
 
 impl From<Stopped> for Problem {
-    /// The text is never shown.
+    /// Makes a problem whose text is never shown.
     fn from(_stopped: Stopped) -> Self {
         Self("cancelled".to_owned())
     }

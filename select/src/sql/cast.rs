@@ -11,7 +11,7 @@ use sift_files::types::{DECIMAL_DIGITS_MAX, INTERVAL, TIMESTAMP};
 /// The longest length that `varchar(n)` takes, as in PostgreSQL.
 const CHARACTERS_MAX: u64 = 10_485_760;
 
-/// `CAST(operand AS data_type)`, at the place of its operand.
+/// Lowers `CAST(operand AS data_type)`, at the position of its operand.
 pub(super) fn lower_cast(
     kind: &ast::CastKind,
     operand: Expr,

@@ -1,4 +1,4 @@
-//! The clauses of a SELECT, taken apart field by field, so that nothing can be ignored.
+//! The clauses of a SELECT, destructured field by field, so that no field can be ignored.
 
 use sqlparser::ast;
 
@@ -8,7 +8,7 @@ use super::syntax::{Distinct, Expr, ExprKind, Item, Name, OrderItem, Position, S
 use crate::value::Value;
 use crate::{Error, ErrorKind, Result};
 
-/// The one SELECT of a query.
+/// Lowers a query that consists of one SELECT.
 pub(super) fn lower_query(query: ast::Query, places: &Places) -> Result<SelectSyntax> {
     let here = START;
     let ast::Query {
@@ -86,7 +86,7 @@ fn lower_order_by(order_by: ast::OrderBy) -> Result<Vec<OrderItem>> {
     lowered.collect()
 }
 
-/// The number behind FETCH FIRST; one without a number. `end` is the end of the text.
+/// Returns the number after FETCH FIRST; 1 if there is none. `end` is the end of the text.
 fn lower_fetch(fetch: ast::Fetch, end: Position) -> Result<Expr> {
     let ast::Fetch { with_ties, percent, quantity } = fetch;
     let quantity = quantity.as_ref().map(lower).transpose()?;
@@ -230,12 +230,12 @@ fn lower_table(table: ast::TableWithJoins, here: Position) -> Result<(Name, Opti
     Ok((Name { lengths: vec![text.len()], text, quoted, at: here }, alias))
 }
 
-/// The name of a column or table. The parser takes a text for one, too.
+/// Lowers the name of a column or table. The parser accepts a text as a name, too.
 pub(super) fn lower_name(ident: &ast::Ident) -> Result<Name> {
     let ast::Ident { value, quote_style, span } = ident;
     if *quote_style == Some('\'') {
         let message = format!("the text '{value}' is not a name; expected the like of \"{value}\"");
-        // the parser does not tell where it stands
+        // the parser does not report its position
         return Err(Error::new(ErrorKind::Syntax, message));
     }
     let (text, quoted, at) = (value.clone(), quote_style.is_some(), start(*span));

@@ -1,8 +1,8 @@
-//! PostgreSQL's syntax where the parser's own dialect of it groups operators otherwise.
+//! PostgreSQL's syntax where the parser's own dialect of it groups operators differently.
 //!
-//! A sign binds closer than `^`; what stands behind IS DISTINCT FROM ends before AND and OR; the
-//! operators of patterns bind closer than comparisons. A tree that is grouped wrongly would select
-//! the wrong records, so all three are parsed here. Everything else is the parser's dialect.
+//! A sign binds closer than `^`; the operand after IS DISTINCT FROM ends before AND and OR; pattern
+//! operators bind closer than comparisons. A wrongly grouped tree would select the wrong records,
+//! so this file parses all three. Everything else is the parser's dialect.
 //! Source: the table of precedences in PostgreSQL's `gram.y`.
 
 use std::any::TypeId;
@@ -13,7 +13,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
-/// Between those of `^` and of `AT TIME ZONE`.
+/// A precedence between those of `^` and of `AT TIME ZONE`.
 const SIGN_PRECEDENCE: u8 = 105;
 
 /// The dialect of a Select.
@@ -22,7 +22,7 @@ pub(super) struct SelectDialect;
 
 const BASE: PostgreSqlDialect = PostgreSqlDialect {};
 
-/// Answers as the parser's dialect does.
+/// Delegates to the parser's dialect.
 macro_rules! as_base {
     ($($name:ident)*) => { $(fn $name(&self) -> bool { BASE.$name() })* };
 }
@@ -110,7 +110,7 @@ impl Dialect for SelectDialect {
         Some(right.map(|right| distinct(Box::new(expr.clone()), Box::new(right))))
     }
 
-    // A literal INTERVAL has its unit behind it, if any.
+    // A literal INTERVAL has its unit after it, if any.
     fn supports_interval_options(&self) -> bool {
         false
     }

@@ -16,7 +16,7 @@ use crate::{Error, ErrorKind, Result};
 /// Deepest nesting of a bound expression; a chain of one connective counts once.
 const DEPTH_MAX: usize = 128;
 
-/// An expression of a clause.
+/// Lowers an expression of a clause.
 pub(super) fn lower(expr: &ast::Expr) -> Result<Expr> {
     lower_at(expr, 0)
 }
@@ -110,7 +110,8 @@ pub(super) fn lower_at(expr: &ast::Expr, depth: usize) -> Result<Expr> {
     }
 }
 
-/// A column behind its table, or behind the objects that it is in: `t.id`, `address.city`.
+/// Lowers a qualified column, after its table or the objects that contain it: `t.id`,
+/// `address.city`.
 fn lower_compound(parts: &[ast::Ident], expr: &ast::Expr) -> Result<Expr> {
     let [qualifier, first, rest @ ..] = parts else {
         return unsupported(at(expr), "a name without parts");
@@ -250,7 +251,7 @@ fn lower_unary(op: ast::UnaryOperator, operand: &ast::Expr, depth: usize) -> Res
     Ok(Expr { at, kind })
 }
 
-/// What a refused expression is called.
+/// Returns the name of a refused expression, for the message.
 fn name_of(expr: &ast::Expr) -> &'static str {
     match expr {
         ast::Expr::Convert { .. } => "CONVERT",

@@ -1,4 +1,4 @@
-//! Calls, lowered: aggregates, functions, and the forms of functions that have words inside.
+//! Calls, lowered: aggregates, functions, and the forms of functions with keywords inside.
 
 use sqlparser::ast;
 
@@ -8,7 +8,7 @@ use super::syntax::{Aggregate, AggregateFunction, Expr, ExprKind};
 use crate::value::Value;
 use crate::{ErrorKind, Result};
 
-/// Functions whose value depends on when or by whom they are called.
+/// Functions whose value depends on the time or the user of the call.
 const OF_THE_MOMENT: &[&str] = &[
     "now",
     "current_date",
@@ -59,7 +59,7 @@ pub(super) fn lower_function(function: &ast::Function, depth: usize) -> Result<E
     let ast::FunctionArgumentList { duplicate_treatment, args, clauses } = list;
     refuse(here, clauses, &format!("a clause inside {name}"))?;
     let Some(aggregate) = aggregate_function(&name) else {
-        // only calls of aggregates have such parts
+        // only calls of aggregates have these parts
         let is_aggregate_form = duplicate_treatment.is_some()
             || filter.is_some()
             || matches!(args[..], [ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard)]);
@@ -112,7 +112,7 @@ fn aggregate_function(name: &str) -> Option<AggregateFunction> {
     })
 }
 
-/// A call of a form of its own, which stands where its first argument does.
+/// Makes the call of a special form, at the position of its first argument.
 fn call<const N: usize>(name: &str, arguments: [&ast::Expr; N], depth: usize) -> Result<Expr> {
     let arguments: Vec<_> = arguments
         .into_iter()
@@ -122,7 +122,7 @@ fn call<const N: usize>(name: &str, arguments: [&ast::Expr; N], depth: usize) ->
     Ok(Expr { at, kind: ExprKind::Call { name: name.to_owned(), arguments } })
 }
 
-/// The operator `name`, which is a function.
+/// Lowers the operator `name`, which is a function.
 pub(super) fn lower_operator(
     name: &str,
     left: &ast::Expr,
@@ -132,7 +132,7 @@ pub(super) fn lower_operator(
     call(name, [left, right], depth)
 }
 
-/// `EXTRACT(field FROM expr)`.
+/// Lowers `EXTRACT(field FROM expr)`.
 pub(super) fn lower_extract(
     field: &ast::DateTimeField,
     expr: &ast::Expr,
@@ -147,7 +147,7 @@ pub(super) fn lower_extract(
     Ok(extract)
 }
 
-/// `ceil` and `floor`, which the parser knows with a unit or a scale too.
+/// Lowers `ceil` and `floor`. The parser also knows them with a unit or a scale, which is refused.
 pub(super) fn lower_rounding(
     name: &str,
     expr: &ast::Expr,
@@ -160,7 +160,7 @@ pub(super) fn lower_rounding(
     Ok(call)
 }
 
-/// `substring(expr FROM from FOR length)` and the form with commas.
+/// Lowers `substring(expr FROM from FOR length)` and the form with commas.
 pub(super) fn lower_substring(
     expr: &ast::Expr,
     from: Option<&ast::Expr>,
@@ -185,7 +185,7 @@ pub(super) fn lower_substring(
     }
 }
 
-/// `trim(BOTH characters FROM expr)` and the form with a comma.
+/// Lowers `trim(BOTH characters FROM expr)` and the form with a comma.
 pub(super) fn lower_trim(
     side: Option<ast::TrimWhereField>,
     what: Option<&ast::Expr>,
@@ -205,7 +205,7 @@ pub(super) fn lower_trim(
     }
 }
 
-/// `position(what IN expr)`.
+/// Lowers `position(what IN expr)`.
 pub(super) fn lower_position(what: &ast::Expr, expr: &ast::Expr, depth: usize) -> Result<Expr> {
     call("strpos", [expr, what], depth)
 }

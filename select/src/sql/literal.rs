@@ -63,7 +63,7 @@ pub(super) fn lower_typed(typed: &ast::TypedString) -> Result<Expr> {
     }
 }
 
-/// `INTERVAL '…'`, where a lone number counts the unit behind the text.
+/// Lowers `INTERVAL '…'`; a lone number counts the unit after the text.
 pub(super) fn lower_interval(interval: &ast::Interval) -> Result<Expr> {
     let ast::Interval {
         value,
@@ -86,7 +86,7 @@ pub(super) fn lower_interval(interval: &ast::Interval) -> Result<Expr> {
         None => interval::parse(text),
         Some(field) => {
             let unit = lower_unit(field, here)?;
-            // with a unit, what is finer than it would be cut off
+            // with a unit, anything finer than the unit would be truncated
             let of_number = |c: char| c.is_ascii_digit() || unit == Unit::Second && c == '.';
             let trimmed = trim(text);
             let unsigned = trim(trimmed.strip_prefix(['+', '-']).unwrap_or(trimmed));
@@ -101,7 +101,8 @@ pub(super) fn lower_interval(interval: &ast::Interval) -> Result<Expr> {
     Ok(Expr { at: here, kind: ExprKind::Literal(Value::Interval(interval)) })
 }
 
-/// The unit behind an INTERVAL; in PostgreSQL any other word there is the name of the column.
+/// Lowers the unit after an INTERVAL; for PostgreSQL any other word there is an alias of the
+/// column.
 fn lower_unit(field: &ast::DateTimeField, here: Position) -> Result<Unit> {
     Ok(match field {
         ast::DateTimeField::Year => Unit::Year,

@@ -1,8 +1,9 @@
-//! The columns that the text of a Select mentions, known before there is a file to bind it to.
+//! The columns that the text of a Select mentions, before it is bound to a file.
 //!
-//! More than it touches, never less: a name counts wherever it stands for a column, without regard
-//! to case, also where binding would find it to be an alias or no column at all. `*` mentions every
-//! column, `count(*)` none. [`Plan::columns`](crate::plan::Plan::columns) is exact, once there is a plan.
+//! The set may have too many columns, never too few. A name counts wherever it may be a column,
+//! without regard to case, even if binding finds that it is an alias or not a column at all. `*`
+//! mentions every column, `count(*)` none. [`Plan::columns`](crate::plan::Plan::columns) is exact,
+//! once there is a plan.
 
 use std::collections::HashSet;
 
@@ -12,18 +13,18 @@ use super::{Predicate, Select};
 /// The columns that a text mentions.
 #[derive(Clone, Debug, Default)]
 pub struct Mentions {
-    /// There is a `*`.
+    /// True if there is a `*`.
     all: bool,
-    /// In lower case.
+    /// The names, in lower case.
     names: HashSet<String>,
-    /// Names that qualify a column, and are no objects that have it.
+    /// Names of tables: they qualify a column, but are not objects that contain it.
     tables: Vec<Name>,
 }
 
 impl Select {
-    /// The columns that its text mentions in any way.
+    /// Returns the columns that the text mentions in any way.
     pub fn mentions(&self) -> Mentions {
-        // taken apart, so that no clause can be forgotten
+        // destructured, so that no clause can be forgotten
         let SelectSyntax {
             distinct,
             projection,
@@ -57,7 +58,7 @@ impl Select {
 }
 
 impl Predicate {
-    /// The columns that its text mentions in any way.
+    /// Returns the columns that the text mentions in any way.
     pub fn mentions(&self) -> Mentions {
         let mut mentions = Mentions::default();
         mentions.add(self.syntax());
@@ -66,7 +67,7 @@ impl Predicate {
 }
 
 impl Mentions {
-    /// Whether the text mentions the column, something in it, or an object that it is in.
+    /// Returns whether the text mentions the column, a member of it, or an object that contains it.
     pub fn column(&self, name: &str) -> bool {
         let name = name.to_lowercase();
         self.all
@@ -83,7 +84,7 @@ impl Mentions {
         }
     }
 
-    /// What qualifies a name is a table, or an object that the column is in.
+    /// Adds a name. Its qualifier is a table, or an object that contains the column.
     fn add_name(&mut self, qualifier: Option<&Name>, name: &Name) {
         self.names.insert(name.text.to_lowercase());
         let is_table = |name: &Name| self.tables.iter().any(|table| name.matches(&table.text));
@@ -93,8 +94,8 @@ impl Mentions {
     }
 }
 
-/// Whether columns with these names, which may be dotted paths, are of the same values, as those of
-/// an object and of a member of it are. Case counts.
+/// Returns whether columns with these names, which may be dotted paths, share values: the names are
+/// equal, or one is a member of the other. Case counts.
 pub fn are_related(a: &str, b: &str) -> bool {
     let is_within = |part: &str, whole: &str| {
         part.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))

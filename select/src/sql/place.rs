@@ -1,4 +1,4 @@
-//! Where things stand in the text, and refusals that say so.
+//! Positions in the text, and refusals that name them.
 
 use sqlparser::ast::Spanned;
 use sqlparser::keywords::Keyword;
@@ -7,11 +7,11 @@ use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan};
 use super::syntax::Position;
 use crate::{ErrorKind, Result};
 
-/// Where a text begins.
+/// The position at which a text begins.
 pub(super) const START: Position = Position { line: 1, column: 1 };
-/// Where things stand that the parser does not tell.
+/// Positions that the parser does not report.
 pub(super) struct Places {
-    /// What follows the first FROM.
+    /// The position after the first FROM.
     pub(super) from: Position,
     pub(super) end: Position,
 }
@@ -40,7 +40,7 @@ pub(super) fn at(node: &impl Spanned) -> Position {
 }
 
 pub(super) fn start(span: Span) -> Position {
-    // Some nodes of the parser know no place.
+    // Some nodes of the parser have no position.
     if span.start.line == 0 { START } else { position(span.start) }
 }
 
@@ -48,7 +48,7 @@ pub(super) fn unsupported<T>(at: Position, what: impl std::fmt::Display) -> Resu
     Err(at.error(ErrorKind::Unsupported, format!("{what} is not supported")))
 }
 
-/// Refuses `what` when it is there.
+/// Refuses `what` if it is present.
 pub(super) fn refuse(at: Position, present: impl Into<Presence>, what: &str) -> Result<()> {
     if present.into().0 { unsupported(at, what) } else { Ok(()) }
 }

@@ -10,7 +10,7 @@ use crate::value::Value;
 use crate::{Error, ErrorKind};
 use sift_files::types::type_name;
 
-/// Where something stands in the text; both count from 1, in characters.
+/// A position in the text. Line and column count from 1; columns are characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) line: u64,
@@ -18,7 +18,7 @@ pub(crate) struct Position {
 }
 
 impl Position {
-    /// An error about what stands here.
+    /// Makes an error at this position.
     pub(crate) fn error(self, kind: ErrorKind, message: impl fmt::Display) -> Error {
         Error::new(kind, format!("line {}, column {}: {message}", self.line, self.column))
     }
@@ -29,7 +29,7 @@ impl Position {
 pub(crate) struct Name {
     pub(crate) text: String,
     pub(crate) quoted: bool,
-    /// Bytes of each part between points; of one name alone one.
+    /// Bytes of each part of a dotted name; a simple name has one part.
     pub(crate) lengths: Vec<usize>,
     pub(crate) at: Position,
 }
@@ -41,7 +41,7 @@ impl Name {
         if self.quoted { self.text == known } else { self.text.eq_ignore_ascii_case(known) }
     }
 
-    /// The name of a value inside of another: `address.city`.
+    /// Returns the name of a value inside of another: `address.city`.
     pub(crate) fn within(&self, path: &Self) -> Self {
         let text = format!("{}.{}", path.text, self.text);
         let lengths = [path.lengths.as_slice(), &self.lengths].concat();
@@ -72,14 +72,14 @@ impl SelectSyntax {
     }
 }
 
-/// Which of the rows that are alike are kept.
+/// The rows that DISTINCT keeps.
 #[derive(Clone, Debug)]
 pub(crate) enum Distinct {
-    /// Every one.
+    /// All rows.
     No,
-    /// `DISTINCT`: one.
+    /// `DISTINCT`: one of equal rows.
     All,
-    /// `DISTINCT ON`: the first, of those for which these have the same values.
+    /// `DISTINCT ON`: the first of the rows with equal values of these expressions.
     On(Vec<Expr>),
 }
 
@@ -94,7 +94,7 @@ pub(crate) struct OrderItem {
 /// One item of the projection.
 #[derive(Clone, Debug)]
 pub(crate) enum Item {
-    /// `*`, where it stands.
+    /// `*`, with its position.
     All(Position),
     Expr {
         expr: Expr,
@@ -102,7 +102,7 @@ pub(crate) enum Item {
     },
 }
 
-/// An expression and where it stands.
+/// An expression and its position.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Expr {
     pub(crate) at: Position,
@@ -112,7 +112,7 @@ pub(crate) struct Expr {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ExprKind {
     Column {
-        /// Table or alias before the point.
+        /// The table or alias before the point.
         qualifier: Option<Name>,
         name: Name,
     },
@@ -159,7 +159,7 @@ pub(crate) enum ExprKind {
         operand: Box<Expr>,
         negated: bool,
     },
-    /// `IS TRUE`, `IS FALSE` or, where `truth` is none, `IS UNKNOWN`.
+    /// `IS TRUE`, `IS FALSE` or, for `None`, `IS UNKNOWN`.
     IsTruth {
         operand: Box<Expr>,
         truth: Option<bool>,
@@ -171,7 +171,7 @@ pub(crate) enum ExprKind {
         negated: bool,
     },
     Case {
-        /// What the conditions are compared with; without it they are booleans.
+        /// The value that the conditions are compared with; without it they are booleans.
         operand: Option<Box<Expr>>,
         /// Conditions and results.
         branches: Vec<(Expr, Expr)>,
@@ -186,17 +186,17 @@ pub(crate) enum ExprKind {
         name: String,
         arguments: Vec<Expr>,
     },
-    /// A call in a form that only aggregates have, by a name that is not one.
+    /// A call in a form that only aggregates have, of a function that is not an aggregate.
     NoAggregate {
         name: String,
-        /// The part that only aggregates have, as a message begins.
+        /// The part that only aggregates have, in the words that begin a message.
         part: &'static str,
     },
     Aggregate(Aggregate),
 }
 
 impl Expr {
-    /// The expressions that it is directly made of.
+    /// Returns the direct operands of the expression.
     pub(crate) fn children(&self) -> Vec<&Self> {
         match &self.kind {
             ExprKind::Column { .. }
@@ -233,7 +233,7 @@ impl Expr {
     }
 }
 
-/// What a pattern is written in.
+/// The language of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PatternLanguage {
     Like,
@@ -265,9 +265,9 @@ pub(crate) enum CastTarget {
     Type(DataType),
     /// Decimals with the digits that the operand has.
     Numeric,
-    /// Text of at most so many characters.
+    /// Text of at most this many characters.
     Varchar(u32),
-    /// Text of at most so many characters, spaces at its end not counted.
+    /// Text of at most this many characters, trailing spaces not counted.
     Char(u32),
 }
 
@@ -286,7 +286,7 @@ impl fmt::Display for CastTarget {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Aggregate {
     pub(crate) function: AggregateFunction,
-    /// Of equal values only one counts.
+    /// True if only one of equal values counts.
     pub(crate) distinct: bool,
     /// `None` for `count(*)`.
     pub(crate) argument: Option<Box<Expr>>,
@@ -305,7 +305,7 @@ pub(crate) enum CompareOp {
 }
 
 impl CompareOp {
-    /// The same with its operands exchanged.
+    /// Returns the operator for exchanged operands.
     pub(crate) fn flipped(self) -> Self {
         match self {
             Self::Equal | Self::NotEqual => self,

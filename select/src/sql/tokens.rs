@@ -1,8 +1,8 @@
-//! The tokens of a text, and the bounds on them: what the parser's own limit does not cover.
+//! The tokens of a text, and the bounds on them that the parser's own limit does not cover.
 //!
 //! A flat chain such as `a OR b OR c …` makes a tree as deep as the chain is long, nested calls
-//! take exponential time, and a SELECT within a SELECT tens of kilobytes of stack. All of it is
-//! refused before anything recurses over it.
+//! take exponential time, and a SELECT within a SELECT takes tens of kilobytes of stack. All of
+//! these are refused before anything recurses over them.
 
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
@@ -14,20 +14,20 @@ use crate::{Error, ErrorKind, Result};
 /// Longest text of a Select, in bytes.
 pub(super) const TEXT_BYTES_MAX: usize = 64 << 10;
 
-/// Most operators in a text: what bounds the depth of the parser's tree.
+/// Most operators in a text; they bound the depth of the parser's tree.
 pub(super) const OPERATORS_MAX: usize = 1000;
 
-/// Deepest nesting of calls and other parentheses behind a word. The parser tries some of them in
-/// two ways, nested ones in exponential time.
+/// Deepest nesting of calls and other parentheses after a word. The parser tries some of them in
+/// two ways, which takes exponential time if they are nested.
 const CALL_DEPTH_MAX: usize = 8;
 
-/// Most regular expressions in a text, each of which may take as much memory as one is allowed.
+/// Most regular expressions in a text. Each of them may take the memory that one pattern may take.
 const REGEXES_MAX: usize = 64;
 
-/// Most words SELECT in a text. One is all that the grammar has, a few more are refused by the name
-/// of what they stand in; each level costs the parser tens of kilobytes of stack.
+/// Most words SELECT in a text. The grammar has one; a few more are refused by the name of their
+/// construct. Each level costs the parser tens of kilobytes of stack.
 const SELECTS_MAX: usize = 4;
-/// The tokens of a text that is within bounds.
+/// Returns the tokens of a text that is within bounds.
 pub(super) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     if text.len() > TEXT_BYTES_MAX {
         let message =
@@ -62,7 +62,7 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>> {
     }
 }
 
-/// Refuses what the parser takes and SQL does not: a word joined to a number, and `==`.
+/// Refuses what the parser accepts and SQL does not: a word joined to a number, and `==`.
 fn refuse_odd(tokens: &[TokenWithSpan]) -> Result<()> {
     for pair in tokens.windows(2) {
         let [first, second] = pair else { continue };
@@ -98,10 +98,10 @@ impl Gap {
     }
 }
 
-/// Joins texts that only line ends and space stand between: in SQL they are one text.
+/// Joins texts with only line ends and space between them: in SQL they are one text.
 fn joined_texts(tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>> {
     let mut joined: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
-    // where the last token stands if it is a text, and what came since
+    // the index of the last token if it is a text, and the space after it
     let mut last_text = None;
     for token in tokens {
         match (&token.token, last_text) {
@@ -172,7 +172,7 @@ fn refuse_nested_calls(tokens: &[TokenWithSpan]) -> Result<()> {
     Ok(())
 }
 
-/// Each INTERVAL directly behind another nests once more, past the parser's own limit.
+/// Refuses an INTERVAL directly after another, which nests once more, past the parser's own limit.
 fn refuse_repeated_interval(tokens: &[TokenWithSpan]) -> Result<()> {
     let mut behind_interval = false;
     for TokenWithSpan { token, span } in tokens {
@@ -199,7 +199,7 @@ fn is_regex(token: &Token) -> bool {
     }
 }
 
-/// Whether a token can make the parser's tree deeper.
+/// Returns whether a token can make the parser's tree deeper.
 fn deepens(token: &Token) -> bool {
     match token {
         Token::Word(word) => is_operator(word.keyword),
@@ -215,7 +215,8 @@ fn deepens(token: &Token) -> bool {
     }
 }
 
-/// Whether a word takes the expression before it as an operand, as a chain of it would.
+/// Returns whether a word takes the expression before it as an operand, so that a chain of it
+/// nests.
 fn is_operator(keyword: Keyword) -> bool {
     matches!(
         keyword,

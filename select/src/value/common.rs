@@ -1,4 +1,4 @@
-//! The types in which values of several types go together.
+//! The common types of values of several types.
 
 use arrow::datatypes::DataType;
 
@@ -11,7 +11,7 @@ pub(crate) fn decimal(precision: u8, scale: u8) -> DataType {
     DataType::Decimal128(precision.min(DECIMAL_DIGITS_MAX), scale.cast_signed())
 }
 
-/// The type in which values of all these types compare; `None` when there is none,
+/// Returns the type in which values of all these types are compared; `None` when there is none,
 /// `Some(None)` when there are no types.
 pub(crate) fn common(types: impl IntoIterator<Item = DataType>) -> Option<Option<DataType>> {
     let mut types = types.into_iter();
@@ -37,8 +37,8 @@ fn common_of_two(left: &DataType, right: &DataType) -> Option<DataType> {
     (is_time(left) && is_time(right)).then_some(TIMESTAMP)
 }
 
-/// The type of a value that is one of several: as [`common`], but a 32-bit float beside exact
-/// numbers stays one, as in PostgreSQL.
+/// Returns the type of a value that is one of several: as [`common`], but a 32-bit float beside
+/// exact numbers stays a 32-bit float, as in PostgreSQL.
 pub(crate) fn merged(types: impl IntoIterator<Item = DataType>) -> Option<Option<DataType>> {
     let mut types = types.into_iter();
     let Some(first) = types.next() else { return Some(None) };
@@ -59,7 +59,7 @@ pub(crate) fn is_number(data_type: &DataType) -> bool {
     data_type.is_floating() || digits_of(data_type).is_some()
 }
 
-/// Precision and scale of a type of exact numbers.
+/// Returns precision and scale of a type of exact numbers.
 pub(crate) fn digits_of(data_type: &DataType) -> Option<(u8, u8)> {
     match data_type {
         DataType::Int8 => Some((3, 0)),
@@ -71,7 +71,7 @@ pub(crate) fn digits_of(data_type: &DataType) -> Option<(u8, u8)> {
     }
 }
 
-/// Digits after the point of a quotient of decimals of these scales.
+/// Returns the digits after the point of a quotient of decimals of these scales.
 pub(crate) fn quotient_scale(dividend: u8, divisor: u8) -> u8 {
     dividend.max(divisor).max(QUOTIENT_SCALE_MIN)
 }

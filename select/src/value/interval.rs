@@ -1,7 +1,8 @@
-//! Intervals: months, days and a time, each for itself, since months and days differ in length.
+//! Intervals: months, days and a time, stored separately, because months and days differ in length.
 //!
-//! They are compared as if a month had 30 days and a day 24 hours. Added to a time, the months go
-//! first and stop at the end of a shorter month, then the days, then the time. All as PostgreSQL.
+//! They are compared as if a month had 30 days and a day 24 hours. When an interval is added to a
+//! time, the months are added first and stop at the end of a shorter month, then the days, then the
+//! time. All of this is as in PostgreSQL.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -20,12 +21,12 @@ pub struct Interval {
     pub months: i32,
     /// Whole days; a week is seven.
     pub days: i32,
-    /// Microseconds, of any number.
+    /// Microseconds; any number of them.
     pub micros: i64,
 }
 
 impl Interval {
-    /// Its length, months and days at their usual lengths: what comparisons go by.
+    /// Returns the length for comparisons: a month has 30 days, a day 24 hours.
     pub(crate) fn length_micros(self) -> i128 {
         let days = i128::from(self.months) * i128::from(MONTH_DAYS) + i128::from(self.days);
         days * i128::from(DAY_MICROS) + i128::from(self.micros)
@@ -52,14 +53,14 @@ impl Interval {
         })
     }
 
-    /// From `earlier` to `later`, in days and a time of less than a day.
+    /// Returns the interval from `earlier` to `later`, in days and a time of less than a day.
     pub(crate) fn between(earlier: i64, later: i64) -> Option<Self> {
         let micros = later.checked_sub(earlier)?;
         let days = i32::try_from(micros / DAY_MICROS).ok()?;
         Some(Self { months: 0, days, micros: micros % DAY_MICROS })
     }
 
-    /// The timestamp this long after `micros`.
+    /// Returns the timestamp this long after `micros`.
     pub(crate) fn after(self, micros: i64) -> Option<i64> {
         let mut days = micros.div_euclid(DAY_MICROS);
         if self.months != 0 {
@@ -75,7 +76,7 @@ impl Interval {
             .checked_add(self.micros)
     }
 
-    /// As Arrow has it; none where the nanoseconds are too many.
+    /// Returns Arrow's form of it; `None` if the nanoseconds overflow.
     pub(crate) fn to_native(self) -> Option<IntervalMonthDayNano> {
         let nanos = self.micros.checked_mul(NANOS_OF_MICRO)?;
         Some(IntervalMonthDayNano::new(self.months, self.days, nanos))
@@ -87,7 +88,7 @@ impl Interval {
     }
 }
 
-/// As PostgreSQL writes them: `1 year 2 mons -3 days +04:05:06.5`.
+/// Writes an interval as PostgreSQL does: `1 year 2 mons -3 days +04:05:06.5`.
 impl fmt::Display for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [(self.months / 12, "year"), (self.months % 12, "mon"), (self.days, "day")];

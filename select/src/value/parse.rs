@@ -1,7 +1,7 @@
 //! Values read from text, as PostgreSQL's input functions read them.
 //!
-//! A text means what PostgreSQL 15 takes it for, or it is refused; no text is read as another
-//! value. PostgreSQL takes more spellings than these. The counterpart is [`render`](super::render).
+//! A text has the value that PostgreSQL 15 gives it, or it is refused; no text is read as another
+//! value. PostgreSQL accepts more spellings. The counterpart is [`render`](super::render).
 
 pub(crate) mod interval;
 pub(crate) mod number;
@@ -16,8 +16,7 @@ use super::Value;
 /// Longest text of a time or an interval, in bytes. PostgreSQL's is a little longer.
 const TEXT_BYTES_MAX: usize = 128;
 
-/// Returns whether PostgreSQL passes over a character before and after a value: white space of
-/// ASCII alone.
+/// Returns whether PostgreSQL skips a character before and after a value: ASCII white space only.
 fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t'..='\r')
 }

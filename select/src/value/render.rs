@@ -14,7 +14,7 @@ use super::interval::Interval;
 use sift_files::calendar::{DAY_MICROS, civil_of_days};
 use sift_files::types::integer_at;
 
-/// Adds the value at `row`, which is not null, to `to`; none for a type that has no text.
+/// Appends the value at `row`, which is not null, to `to`; `None` for a type that has no text.
 pub(crate) fn render(array: &dyn Array, row: usize, to: &mut String) -> Option<()> {
     match array.data_type() {
         DataType::Utf8 => to.push_str(array.as_string::<i32>().value(row)),
@@ -56,7 +56,7 @@ fn decimal(digits: i128, scale: u8, to: &mut String) {
     to.extend([sign, whole, point, fraction]);
 }
 
-/// Year, month and day; whether the year is before Christ, which is written behind all.
+/// Appends year, month and day. Returns whether the year is before Christ, which is written last.
 fn civil(days: i64, to: &mut String) -> bool {
     let (year, month, day) = civil_of_days(days);
     let is_bc = year <= 0;

@@ -1,4 +1,4 @@
-//! Values as arrays of one, and back.
+//! Conversions between values and arrays of one value.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::{Value, parse};
 use sift_files::calendar::DAY_MICROS;
 use sift_files::types::{DECIMAL_DIGITS_MAX, INTERVAL, TIMESTAMP, integer_at, text_at};
 
-/// The type that a value has by itself. NULL has none and counts as text.
+/// Returns the type that a value has by itself. NULL has none and counts as text.
 pub(crate) fn type_of(value: &Value) -> DataType {
     match value {
         Value::Null | Value::Text(_) => DataType::Utf8,
@@ -34,7 +34,7 @@ pub(crate) fn type_of(value: &Value) -> DataType {
     }
 }
 
-/// The type of a decimal or a whole number as a decimal.
+/// Returns the type of a decimal, or of an integer as a decimal.
 pub(crate) fn decimal_of(value: &Value) -> Option<DataType> {
     match value {
         Value::Integer(digits) => Some(decimal(whole_digits(i128::from(*digits)), 0)),
@@ -47,7 +47,7 @@ fn whole_digits(digits: i128) -> u8 {
     digits.unsigned_abs().checked_ilog10().map_or(1, |log| u8::try_from(log + 1).unwrap_or(u8::MAX))
 }
 
-/// The value as `to`, if it is exactly representable there; as the nearest if `to` is a float.
+/// Returns the value as `to`, if it is exact there; if `to` is a float, as the nearest float.
 pub(crate) fn scalar(value: &Value, to: &DataType) -> Option<Scalar<ArrayRef>> {
     let array: ArrayRef = match (value, to) {
         (Value::Null, to) => new_null_array(to, 1),
@@ -88,9 +88,9 @@ pub(crate) fn compares_as(value: &Value, to: &DataType) -> bool {
     }
 }
 
-/// Whether the value is one of `to`, its digits within those of the type. A number with a point is
-/// no whole number, and a float no exact one, since both divide otherwise; nor are digits behind
-/// the point dropped, be they zeros.
+/// Returns whether `to` has the value with all its digits. A literal with a decimal point is not an
+/// integer, and a float is not an exact number, because division would change. Digits after the
+/// decimal point are not dropped, even if they are zeros.
 pub(crate) fn holds(value: &Value, to: &DataType) -> bool {
     let is_other = match (value, to) {
         (Value::Decimal { scale, .. }, DataType::Decimal128(_, to)) => scale.cast_signed() > *to,
@@ -140,7 +140,7 @@ fn number(value: &Value, to: &DataType) -> Option<ArrayRef> {
     })
 }
 
-/// What stands for a number that is beyond every value of a decimal type: more digits than any has.
+/// Returns a stand-in for a number beyond every value of a decimal type: more digits than any has.
 pub(crate) fn beyond(value: &Value, to: &DataType) -> Option<Scalar<ArrayRef>> {
     let DataType::Decimal128(precision, scale) = to else { return None };
     let (digits, from) = match value {
@@ -156,7 +156,7 @@ pub(crate) fn beyond(value: &Value, to: &DataType) -> Option<Scalar<ArrayRef>> {
     (whole > room).then(|| Scalar::new(Arc::new(array) as ArrayRef))
 }
 
-/// A value as text, as Arrow displays it; an interval as it is parsed.
+/// Returns a value as text, as Arrow displays it; an interval as PostgreSQL writes it.
 pub(crate) fn text_of(value: &Value) -> String {
     if let Value::Interval(interval) = value {
         return interval.to_string();
@@ -170,7 +170,7 @@ pub(crate) fn text_of(value: &Value) -> String {
     text.unwrap_or_default()
 }
 
-/// `digits` at another scale, if no digit is lost and at most 38 are needed.
+/// Returns `digits` at another scale, if no digit is lost and at most 38 are needed.
 pub(crate) fn rescale(digits: i128, from: u8, to: u8) -> Option<i128> {
     let power = |n: u8| 10_i128.checked_pow(u32::from(n));
     let digits = if to >= from {
@@ -182,9 +182,9 @@ pub(crate) fn rescale(digits: i128, from: u8, to: u8) -> Option<i128> {
     (whole_digits(digits) <= DECIMAL_DIGITS_MAX).then_some(digits)
 }
 
-/// The nearest float of a decimal.
+/// Returns the float nearest to a decimal.
 pub(crate) fn decimal_to_float(digits: i128, scale: u8) -> f64 {
-    // Both exact as floats, so that one division rounds once: Clinger's fast path.
+    // Both are exact as floats, so one division rounds once: Clinger's fast path.
     const EXACT_DIGITS: u128 = 1 << 53;
     const EXACT_POWER: u8 = 22;
     if digits.unsigned_abs() <= EXACT_DIGITS && scale <= EXACT_POWER {
@@ -195,7 +195,7 @@ pub(crate) fn decimal_to_float(digits: i128, scale: u8) -> f64 {
     format!("{digits}e-{scale}").parse().unwrap_or(f64::NAN)
 }
 
-/// The value at a place of an array of a type that Selects compute with.
+/// Returns the value at `row` of an array of a type that Selects compute with.
 pub(crate) fn value_at(array: &dyn Array, row: usize) -> Option<Value> {
     if array.is_null(row) {
         return Some(Value::Null);
@@ -220,7 +220,7 @@ pub(crate) fn value_at(array: &dyn Array, row: usize) -> Option<Value> {
     })
 }
 
-/// The nearest of 32 bits, if it is neither lost beyond them nor to zero.
+/// Returns the nearest 32-bit float; `None` if it overflows, or underflows to zero.
 #[expect(clippy::cast_possible_truncation, reason = "that is what is asked for")]
 pub(crate) fn narrow(value: f64) -> Option<f32> {
     let narrow = value as f32;

@@ -1,4 +1,4 @@
-//! What came of an expression: a value for each record, or one for all.
+//! The value of an expression: one for each record, or one for all.
 
 use arrow::array::{Array, ArrayRef, Datum, Scalar, UInt32Array, new_null_array};
 use arrow::compute::take;
@@ -23,7 +23,7 @@ impl Datum for Evaluated {
 }
 
 impl Evaluated {
-    /// What a kernel made of `operands`: one value where these are all constant.
+    /// Wraps the result of a kernel: a scalar if all operands are scalars.
     pub(super) fn of(operands: &[Self], value: ArrayRef) -> Self {
         match Self::are_constant(operands) {
             true => Self::Scalar(Scalar::new(value)),
@@ -35,7 +35,7 @@ impl Evaluated {
         operands.iter().all(|operand| matches!(operand, Self::Scalar(_)))
     }
 
-    /// The array, or the one value as an array.
+    /// Returns the array, or the scalar as an array of one value.
     pub(super) fn into_inner(self) -> ArrayRef {
         match self {
             Self::Array(array) => array,
@@ -57,7 +57,7 @@ impl Evaluated {
         }
     }
 
-    /// With values that Arrow compares as they are compared here.
+    /// Returns values that Arrow compares as PostgreSQL does, by [`numeric::comparable`].
     pub(super) fn comparable(self) -> Self {
         match self {
             Self::Array(array) => Self::Array(numeric::comparable(array)),

@@ -1,5 +1,5 @@
-//! What is evaluated only for the records that need it: the terms of a connective where those before
-//! have not decided, the branches of CASE, the arguments of COALESCE.
+//! Lazy evaluation: the later terms of a connective, the branches of CASE and the arguments of
+//! COALESCE are evaluated only for the records that need them.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ impl Connective {
         }
     }
 
-    /// The records that are not decided: neither false under AND nor true under OR.
+    /// Returns a mask of the undecided records: neither false under AND nor true under OR.
     fn undecided(self, values: &BooleanArray) -> BooleanArray {
         let decides = matches!(self, Self::Or);
         values.iter().map(|value| Some(value != Some(decides))).collect()
@@ -60,7 +60,7 @@ pub(super) fn connective(
     values.ok_or_else(|| Problem("a connective without terms".to_owned()))
 }
 
-/// Evaluates a predicate where `needed` is true; null elsewhere.
+/// Evaluates a predicate for the records where `needed` is true; the others are null.
 fn evaluate_where(
     expr: &Expr,
     input: Input<'_>,
@@ -83,15 +83,15 @@ fn evaluate_where(
         .collect())
 }
 
-/// Some of the records of an input.
+/// A subset of the records of an input.
 struct Part {
     columns: Vec<Option<ArrayRef>>,
-    /// Which of the input's each is.
+    /// The index in the input of each record.
     places: Vec<usize>,
 }
 
 impl Part {
-    /// All of them, with the columns that `expr` reads.
+    /// Makes the set of all records, with the columns that `expr` reads.
     fn of(expr: &Expr, input: Input<'_>) -> Self {
         let mut read = BTreeSet::new();
         expr.collect_columns(&mut read);
@@ -105,7 +105,7 @@ impl Part {
         Input { columns: &self.columns, rows: self.places.len() }
     }
 
-    /// Those where `mask`, which has no nulls, is true.
+    /// Returns the records for which `mask`, which has no nulls, is true.
     fn narrowed(&self, mask: &BooleanArray) -> Result<Self, Problem> {
         let columns = self
             .columns
@@ -117,10 +117,10 @@ impl Part {
     }
 }
 
-/// A value for each record, put together from several evaluations.
+/// The values of all records, collected from several evaluations.
 struct Picks {
     sources: Vec<ArrayRef>,
-    /// For each record the source and the place there.
+    /// For each record, the index of the source and the row in it.
     picks: Vec<(usize, usize)>,
 }
 
@@ -129,7 +129,7 @@ impl Picks {
         Self { sources: Vec::new(), picks: vec![(0, 0); rows] }
     }
 
-    /// The values of `expr` for some records.
+    /// Evaluates `expr` for some records and picks the values for them.
     fn add(&mut self, expr: &Expr, some: &Part) -> Result<(), Problem> {
         if some.places.is_empty() {
             return Ok(());
@@ -158,7 +158,7 @@ impl Picks {
     }
 }
 
-/// CASE: a condition and its result in turn, then the result where none holds.
+/// Evaluates CASE: each condition followed by its result, then the result if no condition holds.
 pub(super) fn case(
     operand: Option<&Expr>,
     arms: &[Expr],
@@ -169,7 +169,7 @@ pub(super) fn case(
     if let Some(operand) = operand
         && input.rows > 0
     {
-        // carried along as a column behind those of the input
+        // the operand is one more column after those of the input
         let value = evaluate(operand, input)?;
         rest.columns.push(Some(numeric::comparable(value)));
     }
@@ -193,7 +193,7 @@ pub(super) fn case(
     picks.finish(&expr.data_type)
 }
 
-/// Where the operand, which is the last column, equals `condition`.
+/// Returns a mask of the records whose operand, the last column, equals `condition`.
 fn equals(condition: &Expr, rest: &Part) -> Result<BooleanArray, Problem> {
     let Some(Some(operand)) = rest.columns.last() else {
         return Err(Problem("CASE lost its operand".to_owned()));
@@ -202,7 +202,7 @@ fn equals(condition: &Expr, rest: &Part) -> Result<BooleanArray, Problem> {
     Ok(cmp::eq(operand, &condition)?)
 }
 
-/// COALESCE: the first value that is not null.
+/// Evaluates COALESCE: the first value that is not null.
 pub(super) fn coalesce(
     operands: &[Expr],
     expr: &Expr,

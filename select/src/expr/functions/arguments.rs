@@ -1,5 +1,5 @@
-//! What a kernel sees of its arguments: typed columns, of which constants have one value, and loops
-//! over the records where no argument is NULL.
+//! The arguments of a call for a kernel: typed columns, in which a constant has one value, and
+//! loops over the records in which no argument is NULL.
 
 use std::sync::Arc;
 
@@ -77,13 +77,13 @@ impl<'a> Texts<'a> {
         }
     }
 
-    /// The text at a place that may be NULL.
+    /// Returns the text of a row, or `None` for NULL.
     pub(super) fn some(&self, row: usize) -> Option<&'a str> {
         let row = if self.is_constant { 0 } else { row };
         self.array.is_valid(row).then(|| self.array.value(row))
     }
 
-    /// Of a constant, the text.
+    /// Returns the text of a constant; `None` for NULL and for a column.
     pub(super) fn constant(&self) -> Option<&'a str> {
         (self.is_constant && self.array.is_valid(0)).then(|| self.array.value(0))
     }
@@ -126,7 +126,7 @@ impl<'a> Arguments<'a> {
         self.values[index].get().0.data_type()
     }
 
-    /// Digits behind the point of the decimal of this index.
+    /// Returns the scale of the decimal at this index; 0 for other types.
     pub(super) fn scale(&self, index: usize) -> u8 {
         match self.data_type(index) {
             DataType::Decimal128(_, scale) => scale.unsigned_abs(),
@@ -147,7 +147,7 @@ impl<'a> Arguments<'a> {
         self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
     }
 
-    /// What `write` adds to an empty text for each record without NULL.
+    /// Builds a column of texts: `write` appends the text of each record without NULL.
     pub(super) fn each_text(
         &self,
         mut write: impl FnMut(usize, &mut String) -> Result<(), Problem>,
@@ -158,7 +158,8 @@ impl<'a> Arguments<'a> {
         })
     }
 
-    /// What `write` adds to an empty text for each record; NULL where it says false.
+    /// Builds a column of texts: `write` appends the text of each record, which is NULL if it
+    /// returns false.
     pub(super) fn every_text(
         &self,
         mut write: impl FnMut(usize, &mut String) -> Result<bool, Problem>,
@@ -185,7 +186,7 @@ impl<'a> Arguments<'a> {
         Ok(Arc::new(texts.finish()))
     }
 
-    /// A part of the first argument, for each record without NULL.
+    /// Builds a column of slices of the first argument, for each record without NULL.
     pub(super) fn each_part(
         &self,
         mut part: impl FnMut(usize, &'a str) -> Result<&'a str, Problem>,
@@ -210,7 +211,7 @@ impl<'a> Arguments<'a> {
         Ok(Arc::new(parts.finish()))
     }
 
-    /// A number for each record without NULL, of the type of the call.
+    /// Builds a column of numbers of the call's type, for each record without NULL.
     pub(super) fn each_number<T: ArrowPrimitiveType>(
         &self,
         mut number: impl FnMut(usize) -> Result<T::Native, Problem>,
@@ -227,7 +228,7 @@ impl<'a> Arguments<'a> {
         Ok(Arc::new(numbers.finish().with_data_type(self.to.clone())))
     }
 
-    /// A boolean for each record without NULL.
+    /// Builds a column of booleans, for each record without NULL.
     pub(super) fn each_boolean(
         &self,
         mut boolean: impl FnMut(usize) -> Result<bool, Problem>,
@@ -269,7 +270,7 @@ fn texts_of(value: &Evaluated) -> Texts<'_> {
     Texts { array: array.as_string(), is_constant }
 }
 
-/// Adds `more` to `text`, or says that it gets too long.
+/// Appends `more` to `text`; fails if the text gets too long.
 pub(super) fn push(text: &mut String, more: &str) -> Result<(), Problem> {
     if text.len() + more.len() > VALUE_BYTES_MAX {
         return Err(Problem(format!("out of range: a text of more than {VALUE_BYTES_MAX} bytes")));

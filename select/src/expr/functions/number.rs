@@ -1,5 +1,5 @@
-//! Functions of numbers. Those of decimals are exact; roots, powers and logarithms compute in
-//! 64-bit floats. Source of the errors: PostgreSQL's `float.c` and `numeric.c`.
+//! Functions of numbers. Functions of decimals are exact; roots, powers and logarithms are computed
+//! in 64-bit floats. Source of the errors: PostgreSQL's `float.c` and `numeric.c`.
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
@@ -59,7 +59,7 @@ fn floats(
     arguments.each_number::<Float64Type>(|row| of(numbers.at(row)))
 }
 
-/// 1, -1, or 0 for zeros and for NaN, as PostgreSQL has it.
+/// Returns 1, -1, or 0 for zeros and for NaN, as PostgreSQL does.
 fn sign(value: f64) -> f64 {
     match value {
         value if value > 0.0 => 1.0,
@@ -79,7 +79,7 @@ fn exp(value: f64) -> Result<f64, Problem> {
     in_range(value.exp(), value.is_infinite(), "exp")
 }
 
-/// A number that has a logarithm.
+/// Returns the number if it has a logarithm.
 fn logarithm(value: f64) -> Result<f64, Problem> {
     match value {
         0.0 => Err(Problem("cannot take logarithm of zero".to_owned())),
@@ -122,7 +122,7 @@ fn power(base: f64, exponent: f64) -> Result<f64, Problem> {
     in_range(base.powf(exponent), exact, "power")
 }
 
-/// Infinity and zero are errors, unless the arguments were such.
+/// Refuses an infinite or zero result, unless an argument makes it exact.
 fn in_range(value: f64, exact: bool, what: &str) -> Result<f64, Problem> {
     match value {
         _ if exact => Ok(value),
@@ -139,7 +139,7 @@ fn abs_whole(arguments: &Arguments<'_>) -> Result<ArrayRef, Problem> {
     })
 }
 
-/// Precision and scale of the first argument.
+/// Returns precision and scale of the first argument.
 fn digits(arguments: &[Expr]) -> Result<(u8, u8), String> {
     match arguments.first().map(|argument| &argument.data_type) {
         Some(DataType::Decimal128(precision, scale)) => Ok((*precision, scale.unsigned_abs())),
@@ -151,17 +151,18 @@ fn same(arguments: &[Expr]) -> Result<DataType, String> {
     digits(arguments).map(|(precision, scale)| decimal(precision, scale))
 }
 
-/// What is before the point.
+/// Returns the type of the digits before the decimal point.
 fn whole(arguments: &[Expr]) -> Result<DataType, String> {
     digits(arguments).map(|(precision, scale)| decimal((precision - scale).max(1), 0))
 }
 
-/// What is before the point, and what is carried there.
+/// Returns the type of the digits before the decimal point, with one more digit for a carry.
 fn whole_and_one(arguments: &[Expr]) -> Result<DataType, String> {
     digits(arguments).map(|(precision, scale)| decimal(precision - scale + 1, 0))
 }
 
-/// So many digits behind the point as the second argument says; if that is no constant, all.
+/// Returns the type with the scale that the second argument gives; if it is not a constant, the
+/// scale stays.
 fn to_scale(arguments: &[Expr]) -> Result<DataType, String> {
     let (precision, scale) = digits(arguments)?;
     let kept = match arguments.get(1).map(|argument| &argument.kind) {
@@ -201,8 +202,8 @@ fn ceil(arguments: &Arguments<'_>) -> Result<ArrayRef, Problem> {
     })
 }
 
-/// Decimals at the scale of the call, of as many digits behind the point as the second argument
-/// says, the others taken off by `divide`.
+/// Returns decimals at the scale of the call, with as many digits after the decimal point as the
+/// second argument says. `divide` removes the other digits.
 fn rescaled(
     arguments: &Arguments<'_>,
     divide: impl Fn(i128, i128) -> Option<i128>,

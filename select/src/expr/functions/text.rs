@@ -1,7 +1,7 @@
 //! Functions of texts. Positions and lengths count characters, from 1.
 //!
-//! Case is mapped character by character, as Unicode's simple mappings do: what would become
-//! several characters stays. PostgreSQL under its C locale maps ASCII only.
+//! Case is mapped character by character, by Unicode's simple mappings: a character that would
+//! become several stays as it is. PostgreSQL under its C locale maps ASCII only.
 
 use std::collections::HashSet;
 
@@ -60,7 +60,8 @@ pub(super) static FUNCTIONS: &[Function] = {
 pub(crate) static CONCATENATION: Function =
     Function::new("||", &[Takes::Shown], TEXT, concatenation).repeating().growing(Grows::Sum);
 
-/// LIKE and ILIKE of a pattern that is no constant; the third argument is the escape character.
+/// LIKE and ILIKE with a pattern that is not a constant; the third argument is the escape
+/// character.
 pub(crate) static LIKE: Function =
     Function::new("LIKE", &[Takes::Text, Takes::Text, Takes::Text], BOOLEAN, like).fallible();
 pub(crate) static ILIKE: Function =
@@ -82,7 +83,7 @@ fn to_upper(c: char) -> char {
     }
 }
 
-/// Adds the text in lower case.
+/// Appends the text in lower case.
 pub(crate) fn push_lower(text: &str, to: &mut String) {
     if text.is_ascii() {
         let start = to.len();
@@ -160,7 +161,7 @@ fn starts_with(arguments: &Arguments<'_>) -> Result<ArrayRef, Problem> {
     arguments.each_boolean(|row| Ok(texts.at(row).starts_with(starts.at(row))))
 }
 
-/// The byte at which the character of this index begins; the end behind the last.
+/// Returns the byte offset of the character with this index, at most the length of the text.
 fn byte_of(text: &str, character: i64) -> usize {
     let Ok(character) = usize::try_from(character) else { return 0 };
     if text.is_ascii() {
@@ -186,7 +187,7 @@ fn substring(arguments: &Arguments<'_>) -> Result<ArrayRef, Problem> {
     })
 }
 
-/// The first characters, or all but so many of the last where the number is negative.
+/// Returns the first characters; for a negative number, all but as many of the last characters.
 fn left(arguments: &Arguments<'_>) -> Result<ArrayRef, Problem> {
     let counts = arguments.numbers::<Int64Type>(1);
     arguments.each_part(|row, text| Ok(&text[..split_at(text, counts.at(row))]))
@@ -195,14 +196,15 @@ fn left(arguments: &Arguments<'_>) -> Result<ArrayRef, Problem> {
 fn right(arguments: &Arguments<'_>) -> Result<ArrayRef, Problem> {
     let counts = arguments.numbers::<Int64Type>(1);
     arguments.each_part(|row, text| {
-        // of the last 0 characters, all are before; -0 would be all behind
+        // the last 0 characters begin at the end, but `split_at` with -0 returns the start
         let count = counts.at(row);
         let at = if count == 0 { text.len() } else { split_at(text, count.saturating_neg()) };
         Ok(&text[at..])
     })
 }
 
-/// Where the first `count` characters end, or, if negative, where as many last ones begin.
+/// Returns the byte offset after the first `count` characters or, if negative, before as many of
+/// the last characters.
 fn split_at(text: &str, count: i64) -> usize {
     if count >= 0 {
         return byte_of(text, count);
@@ -211,7 +213,7 @@ fn split_at(text: &str, count: i64) -> usize {
     byte_of(text, before)
 }
 
-/// The characters that a trim takes away.
+/// The characters that a trim removes.
 struct Trimmed {
     ascii: u128,
     others: HashSet<char>,
@@ -270,7 +272,7 @@ fn split_part(arguments: &Arguments<'_>) -> Result<ArrayRef, Problem> {
             0 => return Err(Problem("field position must not be zero".to_owned())),
             _ if delimiter.is_empty() => (index == 0).then_some(text),
             1.. => text.split(delimiter).nth(index),
-            // fields are told apart from the left even where they are counted from the right
+            // fields are separated from the left even if they are counted from the right
             _ => {
                 let before = text.split(delimiter).count().checked_sub(index + 1);
                 before.and_then(|before| text.split(delimiter).nth(before))
@@ -307,7 +309,7 @@ fn replace(arguments: &Arguments<'_>) -> Result<ArrayRef, Problem> {
     })
 }
 
-/// The padding of a text: the text within the length, and the characters that it lacks.
+/// Returns the text, cut to `length` characters, and the number of missing characters.
 fn padded<'t>(text: &'t str, length: i64, fill: &str) -> (&'t str, usize) {
     let text = &text[..byte_of(text, length.max(0))];
     let missing = length.saturating_sub(count_of(text.chars().count()));
@@ -353,7 +355,7 @@ fn repeat(arguments: &Arguments<'_>) -> Result<ArrayRef, Problem> {
     })
 }
 
-/// NULL is as good as nothing.
+/// Concatenates all arguments; NULL counts as an empty text.
 fn concat(arguments: &Arguments<'_>) -> Result<ArrayRef, Problem> {
     let texts: Vec<_> = (0..arguments.count()).map(|index| arguments.texts(index)).collect();
     arguments.every_text(|row, to| {
@@ -390,7 +392,7 @@ fn ilike(arguments: &Arguments<'_>) -> Result<ArrayRef, Problem> {
     matching(arguments, PatternLanguage::ILike)
 }
 
-/// Compiles the pattern of a record anew where it is not that of the record before.
+/// Compiles the pattern of a record only if it differs from that of the record before.
 fn matching(arguments: &Arguments<'_>, language: PatternLanguage) -> Result<ArrayRef, Problem> {
     let (texts, patterns) = (arguments.texts(0), arguments.texts(1));
     let escape = arguments.texts(2).constant().and_then(|escape| escape.chars().next());

@@ -84,7 +84,7 @@ impl Field {
         Self::NAMES.iter().find(same).map(|(_, field)| *field)
     }
 
-    /// The one that the first argument, a constant, names.
+    /// Returns the field that the first argument, a constant, names.
     fn of(arguments: &[Expr]) -> Result<Self, String> {
         match arguments.first().map(|field| &field.kind) {
             Some(ExprKind::Literal(Literal { value: Value::Text(name), .. })) => Self::parse(name)
@@ -101,7 +101,7 @@ impl Field {
         name.and_then(Self::parse).ok_or_else(|| Problem("a field that is unknown".to_owned()))
     }
 
-    /// Digits behind the point.
+    /// Returns the number of digits after the decimal point.
     fn scale(self) -> u8 {
         match self {
             Self::Second | Self::Epoch => 6,
@@ -122,7 +122,7 @@ impl Field {
     }
 }
 
-/// The digits of a field at its scale.
+/// Returns the digits of a field at its scale.
 fn of_timestamp(field: Field, micros: i64) -> i128 {
     let (days, time) = (micros.div_euclid(DAY_MICROS), micros.rem_euclid(DAY_MICROS));
     match field {
@@ -156,7 +156,7 @@ fn of_day(field: Field, days: i64) -> i64 {
     }
 }
 
-/// There is no year 0: the one before 1 is -1.
+/// Returns the year as it is written: there is no year 0, the year before 1 is -1.
 fn before_christ(year: i64) -> i64 {
     if year > 0 { year } else { year - 1 }
 }
@@ -315,7 +315,7 @@ fn make_date(arguments: &Arguments<'_>) -> Result<ArrayRef, Problem> {
 
 fn date_of(year: i64, month: i64, day: i64) -> Option<i32> {
     let (month, day) = (u32::try_from(month).ok()?, u32::try_from(day).ok()?);
-    // years that no date has are refused before anything is computed of them
+    // a year that no date has is refused before anything is computed from it
     let year = i32::try_from(year).ok().filter(|year| *year != 0)?;
     let year = i64::from(year) + i64::from(year < 0);
     let exists = (1..=days_in_month(year, month)).contains(&day);

@@ -17,9 +17,9 @@ const BITS: usize = u64::BITS as usize;
 /// A piece with at least one character.
 #[derive(Clone, Debug)]
 pub(super) struct Automaton {
-    /// The bits that are kept for every character: the positions of `_`.
+    /// The bits that stay set for every character: the positions of `_`.
     any: Vec<u64>,
-    /// For each literal character, the words in which it keeps bits, and these bits.
+    /// For each literal character, the words with bits that it leaves set, and these bits.
     literal: HashMap<char, Vec<(usize, u64)>, RandomState>,
     /// The word and the bit of the last character.
     last: (usize, u64),

@@ -111,7 +111,7 @@ impl Display for Aggregate {
     }
 }
 
-/// A part of an expression: in parentheses unless it is one thing.
+/// An operand of an expression: in parentheses unless it is atomic.
 struct Operand<'a>(&'a Expr);
 
 impl Display for Operand<'_> {
@@ -138,7 +138,7 @@ fn joined(terms: &[Expr], separator: &str, f: &mut Formatter<'_>) -> fmt::Result
     Ok(())
 }
 
-/// A list of which only the start is shown when it is long.
+/// Writes a list; of a long list only the start.
 fn listed(list: &[Expr], f: &mut Formatter<'_>) -> fmt::Result {
     const SHOWN_MAX: usize = 8;
     for (i, expr) in list.iter().take(SHOWN_MAX).enumerate() {

@@ -1,11 +1,11 @@
 //! Intervals read from text, in PostgreSQL's words, the SQL standard's, or those of ISO 8601.
 //!
-//! The parts of a text are read from its end, since a unit stands after its number, and a number
-//! without a unit takes the one that the part after it leaves: days before a time or hours, else
-//! the unit after it, else seconds. A unit may come once. Source: PostgreSQL 15's `ParseDateTime`,
-//! `DecodeInterval` and `DecodeISO8601Interval` in `datetime.c`; their arithmetic in floats is
-//! kept. Refused, though PostgreSQL takes them: ISO 8601 without designators (`P0001-02-03`), and
-//! punctuation other than `@` and commas.
+//! The parts of a text are read from its end, because a unit follows its number. A number without a
+//! unit takes its unit from the part after it: days before a time or hours, else the unit of that
+//! part, else seconds. A unit may occur once. Source: PostgreSQL 15's `ParseDateTime`,
+//! `DecodeInterval` and `DecodeISO8601Interval` in `datetime.c`, including their arithmetic in
+//! floats. Refused, though PostgreSQL accepts them: ISO 8601 without designators (`P0001-02-03`),
+//! and punctuation other than `@` and commas.
 
 use super::time::{rounded_micros, seconds_and_micros};
 use super::{TEXT_BYTES_MAX, is_space};
@@ -35,7 +35,7 @@ pub(crate) fn parse_with(text: &str, unit: Unit) -> Option<Interval> {
     }
 }
 
-/// What a number counts.
+/// The unit that a number counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     Microsecond,
@@ -83,7 +83,7 @@ impl Unit {
     }
 }
 
-/// All that `12:34:56.789` tells.
+/// The units that the seconds of a time set, and below those that a whole time sets.
 const SECOND_MASK: u32 =
     1 << Unit::Microsecond as u32 | 1 << Unit::Millisecond as u32 | 1 << Unit::Second as u32;
 const TIME_MASK: u32 = SECOND_MASK | 1 << Unit::Minute as u32 | 1 << Unit::Hour as u32;
@@ -93,9 +93,9 @@ const TIME_MASK: u32 = SECOND_MASK | 1 << Unit::Minute as u32 | 1 << Unit::Hour 
 enum Part<'a> {
     /// A word in lower case.
     Word(String),
-    /// A number, or years and months: `12`, `1.5`, `1-2`. True for a minus before it.
+    /// A number, or years and months: `12`, `1.5`, `1-2`. The flag is true for a minus before it.
     Number(&'a str, bool),
-    /// Hours and minutes, or more. True for a minus before it.
+    /// Hours and minutes, or more. The flag is true for a minus before it.
     Time(&'a str, bool),
 }
 
@@ -118,13 +118,13 @@ fn parts(text: &str) -> Option<Vec<Part<'_>>> {
     }
 }
 
-/// Takes a number or a time off the start of a text, with its sign.
+/// Splits a number or a time off the start of a text, with its sign.
 fn number(text: &str) -> Option<(Part<'_>, &str)> {
     let signed = text.strip_prefix(['+', '-']).map(|rest| rest.trim_start_matches(is_space));
     let unsigned = signed.unwrap_or(text);
     let end = unsigned.find(|c: char| !(c.is_ascii_digit() || ":.-".contains(c)));
     let (number, behind) = unsigned.split_at(end.unwrap_or(unsigned.len()));
-    // PostgreSQL takes neither `-.5` nor `1.day`, though `.5` and `1. day`
+    // PostgreSQL accepts neither `-.5` nor `1.day`, though `.5` and `1. day`
     let joins = number.ends_with('.') && behind.starts_with(|c: char| c.is_ascii_alphabetic());
     if joins || signed.is_some() && number.starts_with('.') {
         return None;
@@ -137,14 +137,14 @@ fn number(text: &str) -> Option<(Part<'_>, &str)> {
     }
 }
 
-/// Takes a word off the start of a text.
+/// Splits a word off the start of a text.
 fn word(text: &str) -> Option<(Part<'_>, &str)> {
     let end = text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (word, behind) = text.split_at(end);
     let word = word.to_ascii_lowercase();
     let is_whole = match behind.chars().next() {
         None | Some(',') => true,
-        // PostgreSQL takes what is joined to another word for a date
+        // PostgreSQL reads a word that is joined to another one as a date
         Some('0'..='9' | '+') => JOINED.contains(&word.as_str()),
         Some(c) => is_space(c),
     };
@@ -155,7 +155,7 @@ fn words(parts: &[Part<'_>], last: Unit) -> Option<Interval> {
     let mut sum = Sum::default();
     let mut seen = 0;
     let mut is_ago = false;
-    // the unit of the next number, if something after that number tells it
+    // the unit of the next number, if a part after that number gives it
     let mut unit = Some(last);
     for part in parts.iter().rev() {
         let told = match part {
@@ -168,7 +168,7 @@ fn words(parts: &[Part<'_>], last: Unit) -> Option<Interval> {
                 continue;
             }
             Part::Time(time, is_negative) => {
-                // PostgreSQL drops the time that fractions of days have made before
+                // PostgreSQL drops the time that the fractions of days before it have added
                 sum.micros = signed(micros_of(time)?, *is_negative);
                 unit = Some(Unit::Day);
                 TIME_MASK
@@ -270,7 +270,7 @@ fn iso_part(text: &str, unit_of: impl Fn(char) -> Option<Unit>, sum: &mut Sum) -
     Some(())
 }
 
-/// An interval in the making, its parts as wide as PostgreSQL has them.
+/// An interval under construction; its parts are as wide as PostgreSQL's.
 #[derive(Default)]
 struct Sum {
     years: i32,
@@ -280,8 +280,8 @@ struct Sum {
 }
 
 impl Sum {
-    /// Adds a number that `unit` stands behind, or years and months. Returns what it has told, and
-    /// the unit of a number before it.
+    /// Adds a number with the unit after it, or years and months. Returns the mask of the units
+    /// that it sets, and the unit of a number before it.
     fn count(
         &mut self,
         number: &str,
@@ -327,7 +327,7 @@ impl Sum {
         self.add_micros(fraction, micros)
     }
 
-    /// Adds a fraction of so many microseconds; half of one is left out.
+    /// Adds a fraction of `micros` microseconds, rounded to the nearest; a half is dropped.
     #[expect(clippy::cast_possible_truncation, reason = "at most a day's microseconds")]
     #[expect(clippy::cast_precision_loss, reason = "a day has far fewer than 2^53 microseconds")]
     fn add_micros(&mut self, fraction: f64, micros: i64) -> Option<()> {
@@ -339,7 +339,7 @@ impl Sum {
         Some(())
     }
 
-    /// Adds days, what is not a whole one as time.
+    /// Adds days; the fraction of a day is added as time.
     #[expect(clippy::cast_possible_truncation, reason = "at most thirty days")]
     fn add_days(&mut self, whole: i64, fraction: f64, days: i32) -> Option<()> {
         let whole = i32::try_from(whole).ok()?.checked_mul(days)?;
@@ -348,7 +348,7 @@ impl Sum {
         self.add_micros(part - f64::from(part as i32), DAY_MICROS)
     }
 
-    /// Adds years, what is not a whole one as months, rounded.
+    /// Adds years; the fraction of a year is added as months, rounded.
     #[expect(clippy::cast_possible_truncation, reason = "at most a millennium's months")]
     fn add_years(&mut self, whole: i64, fraction: f64, years: i32) -> Option<()> {
         let months = (fraction * f64::from(years) * 12.0).round_ties_even() as i32;

@@ -1,7 +1,7 @@
 //! Numbers read from text: whole ones, decimals and floats.
 //!
-//! Sources: PostgreSQL's `numutils.c`, `float.c` and `numeric.c`. Refused, though PostgreSQL takes
-//! them: hexadecimal floats, and decimals that are infinite, no number, or of over 38 digits.
+//! Sources: PostgreSQL's `numutils.c`, `float.c` and `numeric.c`. Refused, though PostgreSQL
+//! accepts them: hexadecimal floats, and decimals that are infinite, NaN, or longer than 38 digits.
 
 use std::str::FromStr;
 
@@ -9,30 +9,29 @@ use super::trim;
 use crate::value::Value;
 use sift_files::types::DECIMAL_DIGITS_MAX;
 
-/// Furthest that an exponent moves the point of a decimal.
+/// Largest exponent of a decimal.
 const EXPONENT_MAX: u32 = 1000;
 
-/// Returns the whole number that a text means: digits, and a sign before them.
+/// Returns the integer that a text means: digits, and a sign before them.
 pub(crate) fn whole<T: FromStr>(text: &str) -> Option<T> {
     trim(text).parse().ok()
 }
 
-/// Returns the nearest float. A number that is beyond all floats, or that would become zero, is
-/// none.
+/// Returns the nearest float; `None` if the number overflows, or underflows to zero.
 pub(crate) fn float64(text: &str) -> Option<f64> {
     let value: f64 = trim(text).parse().ok()?;
     let is_kept = keeps_size(text, value == 0.0, value.is_infinite());
     is_kept.then_some(if value.is_nan() { f64::NAN } else { value })
 }
 
-/// Returns the nearest float of 32 bits, as [`float64`] does of 64.
+/// Returns the nearest float of 32 bits, as [`float64`] does for 64.
 pub(crate) fn float32(text: &str) -> Option<f32> {
     let value: f32 = trim(text).parse().ok()?;
     let is_kept = keeps_size(text, value == 0.0, value.is_infinite());
     is_kept.then_some(if value.is_nan() { f32::NAN } else { value })
 }
 
-/// Returns whether a float that is zero or infinite was written so.
+/// Returns whether a float that is zero or infinite was written as zero or infinity.
 fn keeps_size(text: &str, is_zero: bool, is_infinite: bool) -> bool {
     let digits = text.split(['e', 'E']).next().unwrap_or(text);
     let overflows = is_infinite && digits.contains(|c: char| c.is_ascii_digit());
@@ -78,7 +77,8 @@ impl<'a> Parts<'a> {
 pub(crate) fn decimal(text: &str, precision: u8, scale: u8) -> Option<i128> {
     let parts = Parts::of(text)?;
     let length = |part: &str| i64::try_from(part.len()).ok();
-    // digits of the mantissa that are whole at the scale asked for; negative: zeros before it
+    // number of digits of the mantissa that the result keeps; negative: zeros before the first
+    // digit
     let kept = length(parts.whole)? + i64::from(parts.exponent) + i64::from(scale);
     let limit = 10_i128.checked_pow(precision.min(DECIMAL_DIGITS_MAX).into())?;
     let mut digits = 0_i128;
@@ -94,8 +94,8 @@ pub(crate) fn decimal(text: &str, precision: u8, scale: u8) -> Option<i128> {
     (digits < limit).then_some(parts.signed(digits))
 }
 
-/// Returns the number that a text means with all its digits, 38 at most: one of 64 bits that has
-/// neither point nor exponent is whole, others are decimals.
+/// Returns the number that a text means with all its digits, 38 at most. A number of 64 bits that
+/// has neither point nor exponent is an integer, others are decimals.
 pub(crate) fn exact(text: &str) -> Option<Value> {
     let parts = Parts::of(text)?;
     let mut digits = parts.digits().try_fold(0_i128, |digits, byte| {

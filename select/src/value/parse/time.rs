@@ -13,10 +13,10 @@ const SECOND_MICROS: i64 = 1_000_000;
 const MINUTE_MICROS: i64 = 60 * SECOND_MICROS;
 const HOUR_MICROS: i64 = 60 * MINUTE_MICROS;
 
-/// Furthest offset from UTC, in hours.
+/// Largest offset from UTC, in hours.
 const OFFSET_HOURS_MAX: i64 = 15;
 
-/// Returns the day, as days since 1970-01-01. A time of day behind it is checked and left out.
+/// Returns the day, as days since 1970-01-01. A time of day after it is checked and ignored.
 pub(crate) fn date(text: &str) -> Option<i32> {
     let (days, _) = moment(text)?;
     i32::try_from(days).ok().filter(|days| DATES.contains(days))
@@ -49,7 +49,7 @@ fn moment(text: &str) -> Option<(i64, i64)> {
     Some((days, time_of_day(time)?))
 }
 
-/// Takes `BC` or `AD` off the end; true for years before Christ.
+/// Splits `BC` or `AD` off the end; true for years before Christ.
 fn era(text: &str) -> (&str, bool) {
     let Some((before, era)) = text.rsplit_once(is_space) else { return (text, false) };
     match era {
@@ -69,7 +69,7 @@ fn civil(text: &str, is_bc: bool) -> Option<i64> {
     let (year, month, day) = match text.split_once('-') {
         Some((year, rest)) => {
             let (month, day) = rest.split_once('-')?;
-            // a year of two digits would be the month of another order
+            // a year of two digits would be the month in another order of dates
             (number(year, 3..=7)?, number(month, 1..=2)?, number(day, 1..=2)?)
         }
         None => {
@@ -84,8 +84,8 @@ fn civil(text: &str, is_bc: bool) -> Option<i64> {
     exists.then(|| days_of_civil(astronomical, month, day))
 }
 
-/// Returns microseconds since midnight: 24 hours at most, and a second 60 is the next minute's
-/// first.
+/// Returns microseconds since midnight, 24 hours at most. Second 60 is the first second of the next
+/// minute.
 fn time_of_day(text: &str) -> Option<i64> {
     let mut parts = text.splitn(3, ':');
     let hours = number(parts.next()?, 1..=2)?;

@@ -1,19 +1,19 @@
 //! Floats as text: the shortest digits that read back as the float, as PostgreSQL writes them.
 //!
 //! Source: Ulf Adams, 'Ryū: fast float-to-string conversion' (PLDI 2018), by the crate ryu, and
-//! PostgreSQL's `d2s.c`, which differs in one thing: digits in the middle between two floats do not
-//! count, since which of the two they are read as depends on the reader.
+//! PostgreSQL's `d2s.c`, which differs in one thing: digits exactly between two floats are not
+//! used, because it depends on the reader to which of the two they are rounded.
 
 use std::fmt::{LowerExp, Write as _};
 use std::str::FromStr;
 
 /// A float, of 32 or 64 bits.
 pub(super) trait Float: Copy + PartialEq + LowerExp + FromStr + ryu::Float {
-    /// Digits that tell every float from all others.
+    /// Number of digits that distinguish every float from all others.
     const DIGITS_MAX: usize;
     /// Significant bits.
     const BITS: u32;
-    /// The decimal exponent from which it is written with one.
+    /// The smallest decimal exponent that is written in scientific notation.
     const EXPONENT_END: i32;
 }
 
@@ -29,10 +29,10 @@ impl Float for f64 {
     const EXPONENT_END: i32 = 15;
 }
 
-/// The least decimal exponent that is written as zeros behind the point.
+/// The smallest decimal exponent that is written with zeros after the point.
 const EXPONENT_MIN: i32 = -4;
 
-/// Adds the text of a float to `to`.
+/// Appends the text of a float to `to`.
 pub(super) fn render<F: Float>(value: F, to: &mut String) {
     let mut buffer = ryu::Buffer::new();
     let text = buffer.format(value);
@@ -54,7 +54,7 @@ pub(super) fn render<F: Float>(value: F, to: &mut String) {
     }
 }
 
-/// Returns more digits of a float whose shortest ones are in the middle between it and another.
+/// Returns more digits of a float whose shortest digits are exactly between it and another float.
 fn longer<F: Float>(value: F, shortest: &Decimal) -> Decimal {
     let rounded = (shortest.digits.len()..F::DIGITS_MAX).map(|places| {
         let text = format!("{value:.places$e}");
@@ -70,7 +70,7 @@ fn longer<F: Float>(value: F, shortest: &Decimal) -> Decimal {
 /// `d.ddd` times 10 to the power of `exponent`.
 #[derive(Clone, Debug)]
 struct Decimal {
-    /// Without zeros before and behind, but for zero itself.
+    /// The digits without leading and trailing zeros, except for zero itself.
     digits: String,
     exponent: i32,
 }
@@ -121,7 +121,7 @@ impl Decimal {
             let (first, rest) = digits.split_at(1);
             let point = if rest.is_empty() { "" } else { "." };
             let sign = if exponent < 0 { '-' } else { '+' };
-            // a String takes everything
+            // writing to a String never fails
             let _ = write!(to, "{first}{point}{rest}e{sign}{:02}", exponent.unsigned_abs());
             return;
         }
