@@ -1,4 +1,4 @@
-//! Gathering of what cannot go out at once: groups, and rows to be sorted.
+//! Operators that need all rows before they return the first: grouping and sorting.
 
 pub(crate) mod aggregate;
 pub(crate) mod group;

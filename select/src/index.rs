@@ -1,10 +1,10 @@
-//! The index of a file: what is derived from its records so that not all of them have to be read.
+//! The index of a file: data derived from its records, so that a scan need not read all of them.
 //!
-//! A *zone* is a run of records; of each there is its place in the file, the number of its records,
-//! and by column the bounds of its values and how many are NULL (a zone map, as in Moerkotte's
-//! small materialized aggregates, VLDB 1998). An index is of the very file that it was
-//! [built](build) from, as it was then, read with the same layout: anything else has none. It is
-//! never needed for an answer.
+//! A *zone* is a run of records. For each zone the index has its position in the file, the number
+//! of its records and, by column, the minimum, the maximum and the number of NULLs (a zone map, as
+//! in Moerkotte's small materialized aggregates, VLDB 1998). An index belongs to exactly the file
+//! that it was [built](build) from, unchanged and read with the same layout; it is not used with
+//! another. No answer depends on it.
 
 mod bounds;
 mod build;
@@ -32,50 +32,50 @@ pub(crate) use key::{
 };
 pub(crate) use store::{decode_body, decode_page, encode_page};
 
-/// What is known of the records of one file.
+/// The zone map and the keys of one file.
 #[derive(Clone, Debug)]
 pub struct Index {
-    /// Of the file.
+    /// The identity of the file.
     identity: Identity,
     /// True if every change of the file since then gives it another identity.
     is_settled: bool,
-    /// What it was called when the index was built, for people alone.
+    /// The name of the file when the index was built, for people only.
     name: String,
-    /// What decides where its records are and what they hold, as text.
+    /// The settings that determine the positions and values of the records, as text.
     layout: String,
-    /// Where each zone starts in the file; the last one ends with the file.
+    /// The position of each zone in the file; the last one ends with the file.
     starts: Vec<u64>,
-    /// Records of each zone, at least one.
+    /// The number of records of each zone, at least one.
     records: Vec<u64>,
     columns: Vec<ColumnStatistics>,
-    /// Of the last bytes of the file.
+    /// The checksum of the last bytes of the file.
     end_checksum: u32,
     keys: Vec<Key>,
 }
 
 impl Index {
-    /// The file that it is of.
+    /// Returns the identity of the file that was indexed.
     pub fn identity(&self) -> Identity {
         self.identity
     }
 
-    /// With what people call the file.
+    /// Returns the index with the name that people use for the file.
     #[must_use]
     pub fn named(self, name: &str) -> Self {
         Self { name: name.to_owned(), ..self }
     }
 
-    /// Number of zones.
+    /// Returns the number of zones.
     pub fn zone_count(&self) -> usize {
         self.starts.len()
     }
 
-    /// Number of records of the file.
+    /// Returns the number of records of the file.
     pub fn record_count(&self) -> u64 {
         self.records.iter().sum()
     }
 
-    /// The keys that it was built with.
+    /// Returns the keys that it was built with.
     pub fn key_specs(&self) -> impl Iterator<Item = &KeySpec> {
         self.keys.iter().map(|key| &key.spec)
     }
@@ -84,17 +84,17 @@ impl Index {
         &self.keys
     }
 
-    /// The file of the pages of all keys.
+    /// Returns the file with the pages of all keys.
     fn pages(&self) -> Option<&PageFile> {
         self.keys.first().map(|key| &*key.file)
     }
 
-    /// Bytes of all zones.
+    /// Returns the bytes of all zones.
     pub(crate) fn zone_bytes(&self) -> u64 {
         self.starts.first().map_or(0, |first| self.identity.bytes - first)
     }
 
-    /// The zones in order: how many records each has, and where it lies.
+    /// Returns the zones in order: the number of records and the extent of each.
     pub(crate) fn zones(&self) -> impl Iterator<Item = (u64, Extent)> {
         let ends = self.starts.iter().skip(1).copied().chain([self.identity.bytes]);
         let mut records_before = 0;
@@ -105,8 +105,8 @@ impl Index {
         })
     }
 
-    /// Whether it is of this file as it is now, or of its first records where records are only ever
-    /// appended to it.
+    /// Returns whether the index belongs to this file as it is now or, if records are only ever
+    /// appended to the file, to its first records.
     pub(crate) fn fits(&self, file: &DataFile) -> bool {
         let is_of_start = || {
             let Identity { device, inode, bytes, .. } = file.identity();
@@ -120,7 +120,7 @@ impl Index {
             && Some(&self.layout) == file.fingerprint().as_ref()
     }
 
-    /// The records of a file that it fits which have been appended since it was built.
+    /// Returns the records that were appended to a fitting file since the index was built.
     pub(crate) fn tail(&self, file: &DataFile) -> Option<Extent> {
         let bytes = self.identity.bytes..file.identity().bytes;
         let records = file.records().map(|all| all.saturating_sub(self.record_count()));
@@ -128,19 +128,19 @@ impl Index {
         (tail.byte_len() > 0).then_some(tail)
     }
 
-    /// Records before the zone that starts at a byte of the file.
+    /// Returns the number of records before the zone that starts at a byte of the file.
     fn records_before(&self, byte: u64) -> Option<u64> {
         let zone = self.starts.binary_search(&byte).ok()?;
         Some(self.records[..zone].iter().sum())
     }
 
-    /// Where the zone ends that has a byte of the file.
+    /// Returns the end of the zone that contains a byte of the file.
     fn zone_end(&self, byte: u64) -> u64 {
         let next = self.starts.partition_point(|start| *start <= byte);
         self.starts.get(next).copied().unwrap_or(self.identity.bytes)
     }
 
-    /// Whether all counts and places are such as building makes them.
+    /// Returns whether all counts and positions could come from a build.
     fn is_consistent(&self, schema: &Schema) -> bool {
         let zones = self.starts.len();
         let has_places = self.records.len() == zones
@@ -172,17 +172,18 @@ impl PruningStatistics for Index {
     }
 }
 
-/// Of the last bytes of a file before `end`, by which it is known to have been appended to.
+/// Returns the checksum of the last bytes before `end`, which shows whether a file was only
+/// appended to.
 fn end_checksum(file: &DataFile, end: u64) -> Result<u32> {
     const BYTES_MAX: u64 = 64 << 10;
     let start = end.saturating_sub(BYTES_MAX);
-    // it is no more than that
+    // at most 64 KiB
     let mut bytes = vec![0; usize::try_from(end - start).unwrap_or(0)];
     file.raw().read(&mut bytes, start)?;
     Ok(store::checksum(&bytes))
 }
 
-/// The error of a file that changed while its index was built.
+/// Returns the error of a file that changed while its index was built.
 fn changed_while_read(name: &str) -> Error {
     Error::new(ErrorKind::FileChanged, format!("{name}: changed while it was read; try again"))
 }

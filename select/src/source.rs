@@ -1,4 +1,4 @@
-//! What a Select is bound to: a data file, or several of one schema as one.
+//! The source of a Select: a data file, or several files of one schema.
 
 pub(crate) mod view_cache;
 
@@ -22,12 +22,13 @@ use view_cache::ViewCache;
 #[derive(Clone, Debug)]
 pub struct Source {
     name: String,
-    /// Of a file, then the constant ones.
+    /// The columns of a file, then the constant columns.
     schema: SchemaRef,
     pub(crate) parts: Vec<Part>,
-    /// Number of files that its name matches; those that cannot match are no parts.
+    /// The number of files that its name matches; those that cannot match WHERE are not among
+    /// `parts`.
     files: usize,
-    /// Whether the last column is the path of the file, which `*` leaves out.
+    /// True if the last column is the path of the file, which `*` leaves out.
     has_path: bool,
     /// The permission of plans and scans of it to wait.
     waiting: Waiting,
@@ -37,17 +38,17 @@ pub struct Source {
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     pub(crate) file: Arc<DataFile>,
-    /// One value each for the last columns of the schema: they are the same for every record.
+    /// One value for each of the last columns of the schema, which are the same for every record.
     pub(crate) constants: Arc<[ArrayRef]>,
-    /// Of this very file as it was opened.
+    /// The index of exactly this file, as it was opened.
     pub(crate) index: Option<Arc<Index>>,
     /// The cached layouts of the file for views.
     pub(crate) views: Arc<ViewCache>,
 }
 
 impl Source {
-    /// Takes an opened file. `name` is what errors call it, and its ending tells the format of a
-    /// file without descriptor. Fixed-length files need a descriptor.
+    /// Takes an opened file. Errors call it `name`, whose ending determines the format of a file
+    /// without descriptor. Fixed-length files need a descriptor.
     ///
     /// # Errors
     /// `Descriptor` when there is no descriptor for a file that needs one, or when it does not fit
@@ -56,12 +57,12 @@ impl Source {
         Self::open_with_keys(name, file, descriptor, &ParquetKeys::default())
     }
 
-    /// The same for a Parquet file that may be encrypted, by some of `keys`. Where the key of a
-    /// column is none of them, the other columns can be selected.
+    /// Takes an opened file as [`open`](Self::open) does; a Parquet file may be encrypted with some
+    /// of `keys`. If the key of a column is missing, the other columns can be selected.
     ///
     /// # Errors
-    /// The errors of [`open`](Self::open); `KeyMissing` when all of the file is encrypted and the key
-    /// is missing; `Record` when it is another than the file was encrypted by.
+    /// The errors of [`open`](Self::open); `KeyMissing` when the whole file is encrypted and its
+    /// key is missing; `Record` when the key is not that of the file.
     pub fn open_with_keys(
         name: &str,
         file: File,
@@ -82,8 +83,8 @@ impl Source {
         })
     }
 
-    /// With what is known of its records, so that those that a Select rules out need not be read.
-    /// An index that is not of this very file is left out.
+    /// Returns the source with an index, so that a scan can skip the zones that WHERE excludes. An
+    /// index that does not belong to exactly this file is ignored.
     #[must_use]
     pub fn with_index(&self, index: Index) -> Self {
         let mut indexed = self.clone();
@@ -109,7 +110,7 @@ impl Source {
         self.waiting
     }
 
-    /// Its files in order.
+    /// Returns its files in order.
     pub(crate) fn files(&self) -> Vec<Arc<DataFile>> {
         self.parts.iter().map(|part| Arc::clone(&part.file)).collect()
     }
@@ -140,7 +141,8 @@ impl Source {
         folder.find(&part.file)
     }
 
-    /// Several files, of `files` that `name` matches; the last column is their path.
+    /// Makes a source of several files, of `files` that `name` matches; the last column is their
+    /// path.
     pub(crate) fn of_parts(name: &str, schema: SchemaRef, parts: Vec<Part>, files: usize) -> Self {
         Self {
             name: name.to_owned(),
@@ -152,60 +154,61 @@ impl Source {
         }
     }
 
-    /// Number of columns that `*` selects: the first so many.
+    /// Returns the number of columns that `*` selects: the first ones.
     pub(crate) fn listed_columns(&self) -> usize {
         self.schema.fields().len() - usize::from(self.has_path)
     }
 
-    /// Index of the column that has the path of the file.
+    /// Returns the index of the column that has the path of the file.
     pub(crate) fn path_column(&self) -> Option<usize> {
         self.has_path.then(|| self.listed_columns())
     }
 
-    /// What errors call it: the name of the file, or the pattern that matches the names of all.
+    /// Returns its name in errors: the name of the file, or the pattern that matches the names of
+    /// all.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What errors call one of its files.
+    /// Returns the name of one of its files in errors.
     pub(crate) fn name_of(&self, part: usize) -> &str {
         self.parts.get(part).map_or(&self.name, |part| part.file.name())
     }
 
-    /// The columns, in the file's order; those that files have in their names come last.
+    /// Returns the columns, in the file's order; those from the names of files come last.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// The format that a file would be opened with, told by its descriptor or the ending of its
-    /// name alone; `None` where [`open`](Self::open) would refuse it.
+    /// Returns the format that a file would be opened with, by its descriptor or the ending of its
+    /// name alone; `None` if [`open`](Self::open) would refuse it.
     pub fn format_of(name: &str, descriptor: Option<&Descriptor>) -> Option<&'static str> {
         DataFile::format_of(name, descriptor)
     }
 
-    /// "fixed", "csv", "jsonl", "parquet" or "arrow"; blank when no file is left.
+    /// Returns "fixed", "csv", "jsonl", "parquet" or "arrow"; empty if no file remains.
     pub fn format(&self) -> &'static str {
         self.parts.first().map_or("", |part| part.file.format())
     }
 
-    /// The files that are selected from, of those that the name matches.
+    /// Returns the number of files that are selected from, and of those that the name matches.
     pub(crate) fn file_counts(&self) -> (usize, usize) {
         (self.parts.len(), self.files)
     }
 
-    /// Bytes of all files, as they were when they were opened.
+    /// Returns the bytes of all files, as they were when they were opened.
     pub fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.file.identity().bytes).sum()
     }
 
-    /// What tells that it is still the file that was opened; `None` for several files.
+    /// Returns the identity of the file that was opened; `None` for several files.
     pub fn identity(&self) -> Option<Identity> {
         let [part] = self.parts.as_slice() else { return None };
         Some(part.file.identity())
     }
 
-    /// Returns whether every change since a file was opened gives it another identity: one of the
-    /// same identity is unchanged. Several files have none.
+    /// Returns whether every change since the file was opened gives it another identity, so that a
+    /// file of the same identity is unchanged. It is false for several files.
     pub fn is_settled(&self) -> bool {
         matches!(self.parts.as_slice(), [part] if part.file.raw().look().is_settled())
     }
@@ -215,8 +218,8 @@ impl Source {
         self.parts.iter().all(|part| part.file.append_only)
     }
 
-    /// Returns whether a file is no longer what it was when it was opened, or might not be. To be
-    /// asked when a scan is through: what was read may be a mixture then.
+    /// Returns whether a file has changed since it was opened, or might have. To be called at the
+    /// end of a scan: if true, the records that were read may be a mixture.
     ///
     /// # Errors
     /// `Io`
@@ -229,13 +232,13 @@ impl Source {
         Ok(false)
     }
 
-    /// The error that tells so.
+    /// Returns the error of a file that changed while it was read.
     pub(crate) fn changed_while_read(&self) -> Error {
         let message = format!("{}: changed while it was read; try again", self.name);
         Error::new(ErrorKind::FileChanged, message)
     }
 
-    /// The keys that the descriptor of its one file declares.
+    /// Returns the keys that the descriptor of its one file declares.
     pub fn key_specs(&self) -> &[KeySpec] {
         match self.parts.as_slice() {
             [part] => &part.file.keys,
@@ -243,12 +246,12 @@ impl Source {
         }
     }
 
-    /// Whether all of a file is encrypted where it lies, the names of its columns too.
+    /// Returns whether the whole of a file is encrypted, the names of its columns too.
     pub fn is_encrypted(&self) -> bool {
         self.parts.iter().any(|part| part.file.is_encrypted())
     }
 
-    /// The columns that are encrypted where they lie, of a file that may not be as a whole.
+    /// Returns the columns that are encrypted in a file that may not be encrypted as a whole.
     pub fn encrypted_columns(&self) -> impl Iterator<Item = &str> {
         let of_part = |part: &Part, column: usize| {
             column < part.file.schema.fields().len() && part.file.encrypts(column)
@@ -259,12 +262,12 @@ impl Source {
             .map(|(_, field)| field.name().as_str())
     }
 
-    /// Whether there can be columns that are encrypted by a key which is not at hand.
+    /// Returns whether there can be columns whose key is missing.
     pub(crate) fn can_miss_keys(&self) -> bool {
         self.parts.iter().any(|part| matches!(part.file.layout, Layout::Parquet(_)))
     }
 
-    /// Whether the keys of some columns are at hand, of all files.
+    /// Checks that the keys of some columns are known, for all files.
     ///
     /// # Errors
     /// `KeyMissing`
@@ -277,8 +280,8 @@ impl Source {
         Ok(())
     }
 
-    /// Returns whether its columns are the members of the first records, so that later ones may
-    /// have others.
+    /// Returns whether its columns are the members of the first records, so that later records may
+    /// have other members.
     pub fn infers_columns(&self) -> bool {
         let is_inferred = |part: &Part| match &part.file.layout {
             Layout::Json(layout) => layout.is_inferred(),
@@ -297,29 +300,29 @@ impl Source {
         Self { schema, parts, ..self.clone() }
     }
 
-    /// Whether there is anything behind a header.
+    /// Returns whether there are any records.
     pub fn has_records(&self) -> bool {
         self.parts.iter().any(|part| part.file.has_records())
     }
 
-    /// Number of records, where the length of the files tells it.
+    /// Returns the number of records, if the length of the files determines it.
     pub fn records(&self) -> Option<u64> {
         self.parts.iter().map(|part| part.file.records()).sum()
     }
 
-    /// Bytes of a record, its terminator included, where they are fixed.
+    /// Returns the bytes of a record, its terminator included, if they are fixed.
     pub fn record_bytes(&self) -> Option<u32> {
         let mut bytes = self.parts.iter().map(|part| part.file.record_bytes());
         let first = bytes.next()??;
         bytes.all(|bytes| bytes == Some(first)).then_some(first)
     }
 
-    /// Bytes that every record has at least; 1 or more.
+    /// Returns the least bytes of a record; 1 or more.
     pub(crate) fn record_bytes_min(&self) -> usize {
         self.parts.iter().map(|part| part.file.record_bytes_min()).min().unwrap_or(1)
     }
 
-    /// How the file holds a column, for people: `zoned decimal, 11 bytes at 32, scale 2`.
+    /// Describes how the file stores a column: `zoned decimal, 11 bytes at 32, scale 2`.
     pub fn storage(&self, column: usize) -> String {
         match self.parts.first() {
             Some(part) if column < part.file.schema.fields().len() => part.file.storage(column),

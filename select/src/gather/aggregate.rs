@@ -1,7 +1,7 @@
-//! Aggregates: their types, and what is known of each group while records are added.
+//! Aggregates: their types, and the state of each group while records are added.
 //!
-//! Every one gives the same value however the file is divided: whole numbers and decimals add up
-//! in more bits than any of them has, floats in an [`ExactSum`].
+//! An aggregate has the same value however the file is divided: integers and decimals are added in
+//! more bits than any of them has, floats in an [`ExactSum`].
 
 mod distinct;
 mod exact_sum;
@@ -27,14 +27,14 @@ use sum::Sums;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Aggregate {
     function: AggregateFunction,
-    /// Of equal values only one counts.
+    /// True if only one of equal values counts.
     distinct: bool,
     /// `None` for `count(*)`.
     pub(crate) argument: Option<Expr>,
     /// Only records for which this is true count.
     pub(crate) filter: Option<Expr>,
     data_type: DataType,
-    /// As written.
+    /// The text of the aggregate in the Select.
     pub(crate) text: String,
 }
 
@@ -73,16 +73,16 @@ impl Aggregate {
         &self.data_type
     }
 
-    /// What is computed of each record.
+    /// Returns the expressions that are evaluated for each record.
     pub(crate) fn exprs(&self) -> impl Iterator<Item = &Expr> {
         self.argument.iter().chain(&self.filter)
     }
 
-    /// The state before the first record, of no groups.
+    /// Returns the state before the first record, without groups.
     pub(crate) fn start(&self) -> Result<State, Problem> {
         let state = self.start_of_all();
         match &self.argument {
-            // The least of some values is the least of the distinct ones.
+            // the minimum of some values is the minimum of the distinct ones
             Some(argument) if self.distinct && !matches!(state, State::Extreme(_)) => {
                 Ok(State::Distinct(Box::new(Distinct::new(&argument.data_type)?)))
             }
@@ -106,7 +106,7 @@ impl Aggregate {
         }
     }
 
-    /// Whether both make their value of one state.
+    /// Returns whether both compute their value from one state.
     pub(crate) fn shares_state(&self, other: &Self) -> bool {
         let is_of_sum =
             |function| matches!(function, AggregateFunction::Sum | AggregateFunction::Avg);
@@ -116,7 +116,7 @@ impl Aggregate {
             && self.filter == other.filter
     }
 
-    /// The value for each group.
+    /// Returns the value of each group.
     pub(crate) fn finish(&self, state: &State) -> Result<ArrayRef, Problem> {
         Ok(match state {
             State::Count(counts) => Arc::new(Int64Array::from(counts.clone())),
@@ -137,7 +137,7 @@ impl Aggregate {
     }
 }
 
-/// The argument in the type that it is added up in.
+/// Casts the argument to the type in which it is added up.
 fn widened(argument: Expr) -> Expr {
     let to = match &argument.data_type {
         DataType::Decimal128(..) | DataType::Int64 | DataType::Float64 => return argument,
@@ -151,7 +151,7 @@ fn sum_type(scale: u8) -> DataType {
     DataType::Decimal128(DECIMAL_DIGITS_MAX, scale.cast_signed())
 }
 
-/// Digits after the point of a type of exact numbers.
+/// Returns the digits after the point of a type of exact numbers.
 fn exact_scale(data_type: &DataType) -> Option<u8> {
     match data_type {
         DataType::Decimal128(_, scale) => u8::try_from(*scale).ok(),
@@ -160,12 +160,12 @@ fn exact_scale(data_type: &DataType) -> Option<u8> {
     }
 }
 
-/// Which groups some records belong to.
+/// The groups that some records belong to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Members<'a> {
-    /// All to the group 0; so many records.
+    /// All records belong to group 0; the number of records.
     One(usize),
-    /// The group of each.
+    /// The group of each record.
     Of(&'a [u32]),
 }
 
@@ -216,7 +216,7 @@ fn length(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
-/// What is known of an aggregate's value for each group.
+/// The state of an aggregate for each group.
 #[derive(Debug)]
 pub(crate) enum State {
     Count(Vec<i64>),
@@ -225,12 +225,12 @@ pub(crate) enum State {
         counts: Vec<i64>,
     },
     Extreme(Extremes),
-    /// The values themselves, each once.
+    /// The distinct values.
     Distinct(Box<Distinct>),
 }
 
 impl State {
-    /// Makes room for groups that are new.
+    /// Makes room for new groups.
     pub(crate) fn resize(&mut self, groups: usize) {
         match self {
             Self::Count(counts) => counts.resize(groups, 0),
@@ -243,7 +243,7 @@ impl State {
         }
     }
 
-    /// Adds the values of the argument; for `count(*)` there are only the records.
+    /// Adds the values of the argument; for `count(*)` only the records count.
     pub(crate) fn update(
         &mut self,
         members: Members<'_>,
@@ -258,7 +258,7 @@ impl State {
             }
             (Self::Extreme(extremes), Some(values)) => extremes.update(members, values)?,
             (Self::Distinct(distinct), Some(values)) => distinct.insert(members, values)?,
-            // only count goes without an argument
+            // only count has no argument
             (_, None) => {}
         }
         Ok(())
@@ -280,7 +280,7 @@ impl State {
         Ok(())
     }
 
-    /// Bytes of memory that it takes, about.
+    /// Returns the bytes of memory that it takes, about.
     pub(crate) fn memory_bytes(&self) -> usize {
         match self {
             Self::Count(counts) => size_of_val(&counts[..]),

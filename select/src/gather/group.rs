@@ -1,7 +1,7 @@
-//! Groups of records with equal keys, and what their aggregates come to.
+//! Groups of records with equal keys, and their aggregates (hash aggregation).
 //!
-//! Each thread has a table of its own; when every record was seen, the tables are merged. The
-//! groups come in the order in which the file first has them, however it was divided.
+//! Each thread has its own table; after the last record the tables are merged. The groups are in
+//! the order of their first records in the file, however the file was divided.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,13 +16,13 @@ use crate::expr::{Expr, Item};
 use crate::{Error, ErrorKind};
 use sift_files::cancel::{look, spend};
 
-/// Groups of another table that are looked up at once: their keys are copied.
+/// Groups of another table that are looked up at once, because their keys are copied.
 pub(crate) const MERGED_AT_ONCE: usize = 8 << 10;
 
 /// The number of steps to look up a key.
 pub(crate) const MERGED_STEPS: usize = 16;
 
-/// What is grouped by what.
+/// The keys and the aggregates of a grouped Select.
 #[derive(Debug)]
 pub(crate) struct Grouping {
     /// Empty: all records are one group, even if there are none.
@@ -30,21 +30,21 @@ pub(crate) struct Grouping {
     pub(crate) aggregates: Vec<Aggregate>,
     /// The aggregates that have a state of their own.
     states: Vec<usize>,
-    /// Of each aggregate the index of its state.
+    /// For each aggregate, the index of its state.
     state_of: Vec<usize>,
-    /// What the Select calls it: GROUP BY, DISTINCT.
+    /// The name of the clause in the Select: GROUP BY, DISTINCT.
     pub(crate) clause: &'static str,
 }
 
 /// The arguments of an aggregate over some records.
 pub(crate) struct Argument {
-    /// Which of the records count; `None` is each.
+    /// The records that count; `None` for all.
     pub(crate) rows: Option<Vec<u32>>,
-    /// The values of those; `None` for `count(*)`.
+    /// The values of these records; `None` for `count(*)`.
     pub(crate) values: Option<ArrayRef>,
 }
 
-/// The tables of the threads that are not at work.
+/// The tables that no thread is using.
 #[derive(Debug)]
 pub(crate) struct GroupTables {
     idle: Mutex<Vec<GroupTable>>,
@@ -56,7 +56,7 @@ impl GroupTables {
         Self { idle: Mutex::default(), memory }
     }
 
-    /// A table for the calling thread. What it adds lies behind all that is in the table.
+    /// Returns a table for the calling thread: an idle one, or else a new one.
     pub(crate) fn take(&self, grouping: &Grouping) -> Result<GroupTable, Problem> {
         match self.idle().pop() {
             Some(table) => Ok(table),
@@ -68,7 +68,7 @@ impl GroupTables {
         self.idle().push(table);
     }
 
-    /// All tables in one.
+    /// Merges all tables into one.
     ///
     /// # Errors
     /// `LimitExceeded`.
@@ -86,12 +86,12 @@ impl GroupTables {
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<GroupTable>> {
-        // whoever panicked has lost its table, and the scan with it
+        // a thread that panicked has lost its table, and its scan has failed
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Why groups could not be kept.
+/// The reason why records could not be added to a group table.
 #[derive(Debug)]
 pub(crate) enum GroupError {
     Problem(Problem),
@@ -105,17 +105,17 @@ impl<E: Into<Problem>> From<E> for GroupError {
     }
 }
 
-/// The groups that some threads' records have come to.
+/// The groups of the records that were added.
 #[derive(Debug)]
 pub(crate) struct GroupTable {
-    /// `None`: there is one group of all records.
+    /// `None` if all records are one group.
     keys: Option<KeyTable>,
     states: Vec<State>,
-    /// Where each group's first record is in the file.
+    /// For each group, the position of its first record in the file.
     first: Vec<u64>,
-    /// No record that was added is behind it in the file.
+    /// The greatest position of a record that was added.
     last: u64,
-    /// The groups of one batch, for their memory.
+    /// The groups of one batch; the buffer is reused.
     groups: Vec<u32>,
     reservation: Reservation,
 }
@@ -139,11 +139,11 @@ impl GroupTable {
         Ok(table)
     }
 
-    /// Adds records: `keys` has the values of each key, `arguments` one for each state.
-    /// `position` tells where a record is in the file; they ascend within a call.
+    /// Adds records: `keys` has the values of each key, `arguments` one for each state. `position`
+    /// returns the position of a record in the file; positions ascend within a call.
     ///
     /// # Errors
-    /// `LimitExceeded`; the table is of no use then.
+    /// `LimitExceeded`; the table cannot be used after that.
     pub(crate) fn update(
         &mut self,
         grouping: &Grouping,
@@ -165,7 +165,7 @@ impl GroupTable {
                 }
                 self.states.iter_mut().for_each(|state| state.resize(table.len()));
             }
-            // a thread that was overtaken adds records from before those that are there
+            // a slower thread may add records from before those that are in the table
             if rows > 0 && position(0) < self.last {
                 for (row, group) in self.groups.iter().enumerate() {
                     let first = &mut self.first[*group as usize];
@@ -190,7 +190,7 @@ impl GroupTable {
         self.account(grouping)
     }
 
-    /// Number of groups.
+    /// Returns the number of groups.
     pub(crate) fn len(&self) -> usize {
         self.first.len()
     }
@@ -229,8 +229,9 @@ impl GroupTable {
             .map_err(|exceeded| GroupError::Memory(grouping.too_large(self.first.len(), exceeded)))
     }
 
-    /// The values of the keys, then those of the aggregates, one for each group in the order of
-    /// the file; and the memory that the table had, for as long as they are needed.
+    /// Returns the values of the keys, then those of the aggregates, one for each group in the
+    /// order of the file. Also returns the reservation of the table's memory, to be held as long as
+    /// the values.
     ///
     /// # Errors
     /// A sum that is out of range.
@@ -239,7 +240,7 @@ impl GroupTable {
         grouping: &Grouping,
     ) -> Result<(Vec<ArrayRef>, Reservation), Problem> {
         let mut order: Vec<(u64, u32)> = self.first.iter().copied().zip(0..).collect();
-        // those of each thread mostly ascend, which the stable sort makes use of
+        // the groups of each thread mostly ascend, which makes the stable sort fast
         order.sort_by_key(|(first, _)| *first);
         let order: Vec<u32> = order.into_iter().map(|(_, group)| group).collect();
         let mut columns = match &self.keys {
@@ -270,12 +271,12 @@ impl Grouping {
         Self { keys, aggregates, states, state_of, clause }
     }
 
-    /// The aggregates whose arguments are added up; the others make their value of the same.
+    /// Returns the aggregates that have a state of their own; the others use one of these states.
     pub(crate) fn states(&self) -> impl Iterator<Item = &Aggregate> {
         self.states.iter().map(|index| &self.aggregates[*index])
     }
 
-    /// What is computed of each record.
+    /// Returns the expressions that are evaluated for each record.
     pub(crate) fn exprs(&self) -> impl Iterator<Item = &Expr> {
         let keys = self.keys.iter().map(|key| &key.expr);
         keys.chain(self.states().flat_map(Aggregate::exprs))

@@ -1,8 +1,8 @@
-//! Numbers for distinct keys: the first key is 0, the next that differs 1, and so on.
+//! Numbers for distinct keys: the first key is 0, the next distinct key is 1, and so on.
 //!
-//! Keys are equal exactly where `IS NOT DISTINCT FROM` says so: NULL is a key like any other. Where
-//! the values of a key fit a few words, they are those ([`packed`]), else bytes in Arrow's row format
-//! ([`rows`]).
+//! Keys are equal if `IS NOT DISTINCT FROM` is false for them: NULL is a key like any other. Keys
+//! whose values fit into a few words are stored as these words ([`packed`]), others as bytes in
+//! Arrow's row format ([`rows`]).
 
 mod packed;
 mod rows;
@@ -36,7 +36,7 @@ trait Keys: fmt::Debug + Send {
 }
 
 impl KeyTable {
-    /// A table of keys with values of these types.
+    /// Makes an empty table for keys with values of these types.
     pub(crate) fn new(types: impl IntoIterator<Item = DataType>) -> Result<Self, ArrowError> {
         let types: Vec<DataType> = types.into_iter().collect();
         Ok(Self(match packed::words_of(&types) {
@@ -48,7 +48,7 @@ impl KeyTable {
         }))
     }
 
-    /// Number of keys.
+    /// Returns the number of keys.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
@@ -66,30 +66,31 @@ impl KeyTable {
         self.0.intern(&columns, numbers)
     }
 
-    /// The numbers of all keys.
+    /// Returns the numbers of all keys.
     pub(crate) fn numbers(&self) -> Vec<u32> {
         (0..self.len()).filter_map(|number| u32::try_from(number).ok()).collect()
     }
 
-    /// The values of some keys, one array for each column.
+    /// Returns the values of some keys, one array for each column.
     pub(crate) fn columns(&self, keys: &[u32]) -> Result<Vec<ArrayRef>, ArrowError> {
         self.0.columns(keys)
     }
 
-    /// Bytes of memory that its keys take, about.
+    /// Returns the bytes of memory that its keys take, about.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.0.memory_bytes()
     }
 }
 
-/// Where the numbers of keys are, by the hashes of those.
+/// A hash table of the numbers of keys.
 #[derive(Debug, Default)]
 struct Slots {
     table: HashTable<Slot>,
     hasher: RandomState,
 }
 
-/// Half of the hash is enough to tell most keys apart without a look at them, and to move slots.
+/// A key's number and half of its hash, which distinguishes most keys without comparing them and is
+/// enough to move slots.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     hash: u32,
@@ -98,14 +99,14 @@ struct Slot {
 
 impl Slot {
     fn spread(hash: u32) -> u64 {
-        // the golden ratio, by which neighbours come to lie apart
+        // multiplies by the golden ratio, which spreads neighbouring hashes
         u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
 }
 
 impl Slots {
-    /// The number of a key by its hash and by what tells the key with a number from it; `next` where
-    /// it is new.
+    /// Returns the number of a key, by its hash and by a function that compares it with the key of
+    /// a number; `next` for a new key.
     #[inline]
     fn number(
         &mut self,
@@ -132,12 +133,12 @@ impl Slots {
     }
 }
 
-/// Byte strings that differ, one behind another.
+/// Distinct byte strings, one after another in one buffer.
 #[derive(Debug, Default)]
 struct Strings {
     slots: Slots,
     bytes: Vec<u8>,
-    /// Where each ends.
+    /// The end of each string in the buffer.
     ends: Vec<usize>,
 }
 

@@ -1,14 +1,14 @@
 //! Sorting rows that may be more than memory holds.
 //!
-//! Rows are buffered until the buffer is full; then it is sorted, and what cannot be in the answer
-//! is dropped from it: rows beyond those that are wanted, and all but the first of those that
-//! DISTINCT ON takes for alike. If little is left, it stays in the buffer, and its last row is a
-//! *threshold* for the rows to come: so the top of a file is found in memory. Else it is written to
-//! a file as a *run*, and in the end the runs are merged (external merge sort; Knuth, The Art of
-//! Computer Programming 3, 5.4).
+//! Rows are buffered until the buffer is full. Then it is sorted, and rows that cannot be in the
+//! answer are dropped: rows beyond the wanted number, and all but the first of the rows that
+//! DISTINCT ON takes as equal. If few rows remain, they stay in the buffer, and the last row
+//! becomes a *threshold* for the rows to come: so the top of a file is found in memory. Otherwise
+//! they are written to a file as a *run*, and in the end the runs are merged (external merge sort;
+//! Knuth, The Art of Computer Programming 3, 5.4).
 //!
-//! Every row carries its position in the file, and that is the last key: no two rows are equal, and
-//! the answer is one, however the work was divided.
+//! Every row has its position in the file as its last key. So no two rows are equal, and the answer
+//! does not depend on how the work was divided.
 
 mod keys;
 mod merge;
@@ -35,17 +35,17 @@ use sift_files::io::waiting::Waiting;
 pub(crate) use merge::{Merge, MergeError};
 pub use run::SpillDirectory;
 
-/// Rows of a batch that comes out of a sort, at most.
+/// Most rows of a batch that comes out of a sort.
 pub(crate) const SORTED_ROWS_MAX: usize = 8 << 10;
 
-/// With a limit the buffer is sorted when it has so many rows more than twice the limit.
+/// With a limit, the buffer is sorted when it has this many rows more than twice the limit.
 const TOP_ROWS_SLACK: usize = 4 << 10;
 
-/// Runs that are merged at once; each has a file open and a batch in memory.
+/// Most runs that are merged at once; each has a file open and a batch in memory.
 const RUNS_MAX: usize = 128;
 
-/// What part of the memory a buffer takes: while one is written, the threads fill others, and
-/// sorting takes about as much again.
+/// The memory divided by this is the size of a buffer: while one buffer is written, the threads
+/// fill others, and sorting takes about as much again.
 const BUFFERS: usize = 8;
 
 /// Sorts the rows of one query; shared by its threads.
@@ -53,13 +53,13 @@ const BUFFERS: usize = 8;
 pub(crate) struct Sorter {
     order: Arc<SortOrder>,
     keys: Keys,
-    /// The last row that is wanted so far: what is behind it is not in the answer.
+    /// The last row that is wanted so far: rows after it are not in the answer.
     threshold: RwLock<Option<Arc<Threshold>>>,
     buffer: Mutex<Buffer>,
-    /// By level: a run of level `n` was merged from runs of level `n - 1`.
+    /// The runs by level: a run of level `n` was merged from runs of level `n - 1`.
     runs: Mutex<Vec<Vec<Run>>>,
-    /// Read by each thread while it holds memory beside the buffer, so that one without memory can
-    /// wait for all.
+    /// Locked for reading by each thread that holds memory beside the buffer, so that a thread
+    /// without memory can wait for all of them.
     compacting: RwLock<()>,
     /// Rows without values, by position. They fail the query only if they are in the answer.
     faults: Mutex<BTreeMap<u64, RowFault>>,
@@ -67,16 +67,16 @@ pub(crate) struct Sorter {
     spill: Option<Arc<SpillDirectory>>,
 }
 
-/// A row that others are compared with.
+/// The row that other rows are compared with.
 #[derive(Debug)]
 struct Threshold {
     key: Box<[u8]>,
-    /// Its value of the first key alone: one comparison of columns rules most rows out, and keys are
-    /// made of the others.
+    /// The value of its first key: comparing this column excludes most rows, so that full keys are
+    /// made only for the others.
     first: ArrayRef,
 }
 
-/// Why a row has no values.
+/// A row that has no values, and the reason.
 #[derive(Debug)]
 struct RowFault {
     key: Box<[u8]>,
@@ -92,10 +92,10 @@ struct Buffer {
 }
 
 impl Sorter {
-    /// A sorter without rows.
+    /// Makes a sorter without rows.
     ///
     /// # Errors
-    /// A type that cannot be sorted by.
+    /// The error of a type that cannot be sorted.
     pub(crate) fn new(
         order: Arc<SortOrder>,
         memory: &Arc<MemoryBudget>,
@@ -114,8 +114,8 @@ impl Sorter {
         })
     }
 
-    /// Which of some rows may be in the answer: `keys` are the values of the order's keys,
-    /// `positions` those of the rows. `None` is all.
+    /// Returns a mask of the rows that may be in the answer; `None` for all. `keys` are the values
+    /// of the order's keys, `positions` the positions of the rows.
     pub(crate) fn candidates(
         &self,
         keys: &[ArrayRef],
@@ -161,7 +161,7 @@ impl Sorter {
         Ok(Some(mask.into()))
     }
 
-    /// Adds rows: the plan's items and their positions.
+    /// Adds rows: the plan's items and the positions of the rows.
     ///
     /// # Errors
     /// `LimitExceeded` if they outgrow memory and may not be written; `WouldBlock` if they would be
@@ -177,7 +177,7 @@ impl Sorter {
                 return full.map_or(Ok(()), |full| self.compact(full, waiting));
             }
         }
-        // alone, since others may hold memory that they are about to give back
+        // alone, because other threads may hold memory that they are about to release
         let _alone = self.compacting.write().unwrap_or_else(PoisonError::into_inner);
         let mut buffer = self.buffer();
         if buffer.add(&batch).is_ok() {
@@ -189,8 +189,8 @@ impl Sorter {
         self.compact(full, waiting)
     }
 
-    /// Tells that a row has no values but those of its keys, and why. To be called before it is
-    /// [pushed](Self::push).
+    /// Adds the reason why a row has no values except those of its keys. It has to be called before
+    /// the row is [pushed](Self::push).
     pub(crate) fn push_fault(
         &self,
         keys: &[ArrayRef],
@@ -203,11 +203,11 @@ impl Sorter {
         Ok(())
     }
 
-    /// The rows in order, when all were added. A row without values is an error only from the
-    /// row `offset` on.
+    /// Returns the rows in order, after all were added. A row without values is an error only from
+    /// the row `offset` on.
     ///
     /// # Errors
-    /// As [`push`](Self::push).
+    /// The errors of [`push`](Self::push).
     pub(crate) fn merge(&self, offset: u64, waiting: Waiting) -> Result<Merge> {
         let buffer = self.buffer().take();
         let sorted = self.sort(&buffer.batches)?;
@@ -245,8 +245,8 @@ impl Sorter {
         self.memory.bytes_max() / BUFFERS
     }
 
-    /// Sorts a full buffer and keeps what is left of it: in memory if it is little or there is no
-    /// other place, else as a run.
+    /// Sorts a full buffer and stores the rows that remain: in memory if they are few or there is
+    /// no spill folder, else as a run.
     fn compact(&self, full: Buffer, waiting: Waiting) -> Result<()> {
         let Buffer { batches, rows, bytes, reservation } = full;
         let sorted = self.sort(&batches)?;
@@ -267,8 +267,8 @@ impl Sorter {
         self.add_run(run.finish()?, 0, waiting)
     }
 
-    /// Puts sorted rows into the buffer again, if there is memory for them. What they were sorted
-    /// from has no `reservation` any more then.
+    /// Puts sorted rows back into the buffer, if there is memory for them. Releases `reservation`,
+    /// which is that of the unsorted rows.
     fn keep(
         &self,
         sorted: &Sorted<'_>,
@@ -287,8 +287,8 @@ impl Sorter {
         Ok(self.buffer().add(&batches))
     }
 
-    /// Lowers the threshold to a row, given its key and the values that it is made of: as many
-    /// rows as are wanted are not behind it.
+    /// Lowers the threshold to a row, given its key and the values that the key is made of. At
+    /// least as many rows as are wanted do not come after this row.
     fn lower_threshold(&self, key: &[u8], keys: &[ArrayRef], row: usize) -> Result<(), Problem> {
         let mut threshold = self.threshold.write().unwrap_or_else(PoisonError::into_inner);
         if threshold.as_ref().is_none_or(|known| *key < *known.key) {
@@ -323,7 +323,7 @@ impl Sorter {
         self.add_run(merged, level + 1, waiting)
     }
 
-    /// Makes one run of many.
+    /// Merges runs into one run.
     fn merge_runs(&self, runs: Vec<Run>, waiting: Waiting) -> Result<Run> {
         let Some(spill) = &self.spill else {
             return Err(Error::new(ErrorKind::LimitExceeded, "there is no folder for sorted runs"));
@@ -374,7 +374,7 @@ impl Buffer {
         self.batches.extend_from_slice(batches);
     }
 
-    /// All that is in it, with its memory.
+    /// Takes all rows out of the buffer, with their memory.
     fn take(&mut self) -> Self {
         Self {
             batches: std::mem::take(&mut self.batches),
@@ -385,17 +385,17 @@ impl Buffer {
     }
 }
 
-/// Batches, and the order in which their rows are.
+/// Batches, and the order of their rows.
 struct Sorted<'b> {
     batches: &'b [RecordBatch],
     /// The keys of each batch.
     rows: Vec<arrow::row::Rows>,
-    /// Batch and row.
+    /// The batch and the row of each row, in order.
     indices: Vec<(usize, usize)>,
 }
 
 impl<'b> Sorted<'b> {
-    /// Sorts, and drops what the order does not want.
+    /// Sorts the rows, and drops those that the order does not want.
     fn new(keys: &Keys, order: &SortOrder, batches: &'b [RecordBatch]) -> Result<Self, Problem> {
         let rows_of = |batch: &RecordBatch| {
             spend(batch.num_rows())?;
@@ -424,7 +424,7 @@ impl<'b> Sorted<'b> {
         self.rows[batch].row(row).data()
     }
 
-    /// The rows that are left, as batches of their own.
+    /// Returns the remaining rows as new batches.
     fn batches(&self) -> Result<Vec<RecordBatch>, Problem> {
         self.chunks(SORTED_ROWS_MAX).map(|rows| self.batch(rows)).collect()
     }
@@ -433,7 +433,7 @@ impl<'b> Sorted<'b> {
         self.indices.chunks(rows)
     }
 
-    /// Some rows as a batch of their own.
+    /// Returns some rows as a new batch.
     fn batch(&self, rows: &[(usize, usize)]) -> Result<RecordBatch, Problem> {
         spend(rows.len() + self.batches.len())?;
         let batches: Vec<&RecordBatch> = self.batches.iter().collect();
@@ -441,7 +441,7 @@ impl<'b> Sorted<'b> {
     }
 }
 
-/// Bytes that the rows of a batch take, of buffers that they share with others only their part.
+/// Returns the bytes of the rows of a batch; of a shared buffer only the batch's part counts.
 fn memory_bytes(batch: &RecordBatch) -> usize {
     let of = |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or(0);
     batch.columns().iter().map(of).sum()

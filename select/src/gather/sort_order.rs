@@ -1,10 +1,10 @@
-//! The order of rows: what they are sorted by, and which of them are wanted.
+//! The order of rows: their sort keys, and how many rows are wanted.
 
 use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 
-/// Of ORDER BY with a limit up to this many rows only the order is computed for every record; the
-/// other columns for those records only that may be in the answer.
+/// ORDER BY with a limit up to this many rows computes only the sort keys for every record. The
+/// other items are computed only for records that may be in the answer (late materialisation).
 const TOP_ROWS_MAX: u64 = 10_000;
 
 /// The order of the rows; rows that it leaves equal stay in the order of the file.
@@ -13,27 +13,29 @@ pub(crate) struct SortOrder {
     /// The name of the source of the rows, for errors.
     pub(crate) source: String,
     pub(crate) keys: Vec<SortKey>,
-    /// Of rows that are equal in so many of the first keys only the first is kept; 0 keeps all.
+    /// Only the first of rows with equal values in this many leading keys is wanted; 0 for all
+    /// rows.
     pub(crate) distinct: usize,
-    /// Rows that are wanted of the start.
+    /// The number of rows that are wanted from the start.
     pub(crate) rows_max: Option<u64>,
-    /// Columns of the source that the keys need; of groups none.
+    /// The columns of the source that the keys need; empty for groups.
     pub(crate) columns: Vec<usize>,
-    /// The items and the position: what is sorted, as one table.
+    /// The schema of the sorted rows: the items and the position.
     pub(crate) schema: SchemaRef,
 }
 
-/// What rows are sorted by.
+/// A key that rows are sorted by.
 #[derive(Debug)]
 pub(crate) struct SortKey {
-    /// Index of the item.
+    /// The index of the item.
     pub(crate) item: usize,
     pub(crate) options: SortOptions,
 }
 
 impl SortOrder {
-    /// Whether the items that are no keys are computed only for rows that may be in the answer. A
-    /// record for which one of them has no value fails the Select only if it is in the answer.
+    /// Returns whether the items that are not keys are computed only for rows that may be in the
+    /// answer. A record for which one of them has no value fails the Select only if it is in the
+    /// answer.
     pub(crate) fn is_late(&self) -> bool {
         self.rows_max.is_some_and(|rows| rows <= TOP_ROWS_MAX)
     }

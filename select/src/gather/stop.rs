@@ -4,7 +4,7 @@ use sift_files::record::RecordFault;
 
 use crate::ErrorKind;
 
-/// A record that has no values, and why.
+/// A record that has no values, and the reason.
 #[derive(Debug)]
 pub(crate) struct Stop {
     pub(crate) kind: ErrorKind,

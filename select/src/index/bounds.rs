@@ -1,4 +1,4 @@
-//! The least and greatest value of an array, and bounds as arrays.
+//! The minimum and maximum of an array, and bounds as arrays.
 
 use std::sync::Arc;
 
@@ -15,27 +15,27 @@ use arrow::datatypes::{
 use crate::expr::numeric;
 use sift_files::types::{integer_at, text_at};
 
-/// Of longer texts the bounds are not exact.
+/// Longest text whose bounds are exact, in bytes.
 const TEXT_BYTES_MAX: usize = 32;
 
-/// A value that others are not less than, or not greater.
+/// A lower or an upper bound of some values.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Bound {
-    /// Of whole numbers, decimals, dates and timestamps.
+    /// An integer, or the integer that represents a decimal, a date or a timestamp.
     Integer(i128),
     Float(f64),
     Boolean(bool),
     Text(String),
 }
 
-/// The least and the greatest of some values, in the order that WHERE compares in.
+/// The minimum and the maximum of some values, in the order that WHERE compares in.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bounds {
     pub(super) min: Option<Bound>,
     pub(super) max: Option<Bound>,
 }
 
-/// Calls a generic function with the primitive type behind a type of whole numbers.
+/// Calls a generic function with the primitive type of a type that integers represent.
 macro_rules! with_integers {
     ($data_type:expr, $call:ident($($argument:expr),*), $other:expr) => {
         match $data_type {
@@ -54,7 +54,7 @@ macro_rules! with_integers {
 }
 
 impl Bounds {
-    /// Of the values of an array that are not null.
+    /// Returns the bounds of the values that are not null.
     pub(super) fn of(values: &ArrayRef) -> Self {
         let comparable = numeric::comparable(Arc::clone(values));
         match values.data_type() {
@@ -95,18 +95,18 @@ where
     Bounds { min: bound(min(values)), max: bound(max(values)) }
 }
 
-/// The start of a text that is kept of it as a lower bound.
+/// Returns the start of a text, which is its lower bound.
 fn prefix(text: &str) -> &str {
     &text[..text.floor_char_boundary(TEXT_BYTES_MAX)]
 }
 
-/// A short text that is not less; `None` where there is none.
+/// Returns a short text that is not less; `None` if there is none.
 fn above(text: &str) -> Option<String> {
     let start = prefix(text);
     if start.len() == text.len() { Some(text.to_owned()) } else { text_after(start) }
 }
 
-/// The least text above all that start with `prefix`; `None` where there is none.
+/// Returns the smallest text above all that start with `prefix`; `None` if there is none.
 pub(crate) fn text_after(prefix: &str) -> Option<String> {
     let mut start = prefix.to_owned();
     while let Some(last) = start.pop() {
@@ -121,7 +121,7 @@ pub(crate) fn text_after(prefix: &str) -> Option<String> {
     None
 }
 
-/// Bounds as an array of the column's type; `None` where one is of another type.
+/// Returns bounds as an array of the column's type; `None` if one is of another type.
 pub(super) fn to_array(bounds: &[Option<Bound>], data_type: &DataType) -> Option<ArrayRef> {
     macro_rules! values {
         ($variant:ident) => {
@@ -174,7 +174,7 @@ where
     Some(Arc::new(PrimitiveArray::<T>::from_iter(values).with_data_type(data_type.clone())))
 }
 
-/// The bound at a place of an array.
+/// Returns the bound at an index of an array.
 pub(super) fn at(bounds: &ArrayRef, place: usize) -> Option<Bound> {
     if bounds.is_null(place) {
         return None;

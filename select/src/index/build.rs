@@ -1,4 +1,4 @@
-//! Reads all records of a file, on all threads, and notes what they are.
+//! Builds an index: reads all records of a file on all threads and computes its zone map.
 
 use std::fmt;
 use std::ops::{ControlFlow, Range};
@@ -19,24 +19,24 @@ use sift_files::io::waiting::Waiting;
 use sift_files::record::{RecordFault, Rows};
 use sift_files::statistics::ColumnStatistics;
 
-/// Bytes that a thread takes at a time.
+/// Bytes of a morsel, which a thread reads at a time.
 pub(super) const MORSEL_BYTES: usize = 4 << 20;
 
-/// How an index is built.
+/// The options for building an index.
 pub struct BuildOptions<'a> {
     /// Bytes of a zone, about: at most those that a scan decodes at a time.
     pub zone_bytes: u64,
     /// Memory for sorting keys.
     pub memory: Arc<MemoryBudget>,
-    /// Where keys are sorted that outgrow it; without it that is an error.
+    /// The folder for sorting keys that outgrow the memory; without it that is an error.
     pub spill: Option<Arc<SpillDirectory>>,
-    /// Is told the bytes of each piece that has been read. The file is read once, and once more for
+    /// Called with the bytes of each morsel that was read. The file is read once, and once more for
     /// each of its keys.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
 
 impl Default for BuildOptions<'_> {
-    /// Zones of a megabyte, 256 MiB of memory and nothing on disk.
+    /// Returns zones of a megabyte, 256 MiB of memory and no spill folder.
     fn default() -> Self {
         Self {
             zone_bytes: 1 << 20,
@@ -53,12 +53,12 @@ impl fmt::Debug for BuildOptions<'_> {
     }
 }
 
-/// What is found out about one zone.
+/// The statistics of one zone.
 struct Zone {
-    /// Where it starts in the file.
+    /// The position of the zone in the file.
     start: u64,
     records: u64,
-    /// By column; `None` where it does not decode.
+    /// Statistics by column; `None` if the column does not decode.
     columns: Vec<Option<Known>>,
 }
 
@@ -67,11 +67,11 @@ struct Known {
     nulls: u64,
 }
 
-/// What is found out in one turn of the feed.
+/// The zones of one turn of the feed.
 struct Piece {
     turn: u64,
     zones: Vec<Zone>,
-    /// A record that cannot be told from the next.
+    /// A record whose end cannot be found.
     fault: Option<RecordFault>,
     result: Result<()>,
 }
@@ -81,10 +81,10 @@ impl Index {
     /// them by the keys that its descriptor declares.
     ///
     /// # Errors
-    /// `Unsupported` for formats that have no index; `Record` where records cannot be told from one
-    /// another, where one has no value of a key's column, and where two have the same of a unique
-    /// key; `LimitExceeded` where a key outgrows memory or a value is too long for one;
-    /// `FileChanged`, `Io`.
+    /// `Unsupported` for formats that have no index; `Record` if records cannot be delimited, a
+    /// record has no value of a key's column, or two records have the same unique key;
+    /// `LimitExceeded` if a key outgrows memory or a value is too long for a key; `FileChanged`,
+    /// `Io`.
     pub(crate) fn build(file: &Arc<DataFile>, options: &BuildOptions<'_>) -> Result<Self> {
         let name = file.name();
         let Some(layout) = file.fingerprint() else {
@@ -135,7 +135,7 @@ fn column_statistics(
     })
 }
 
-/// All zones of the file, in order.
+/// Returns all zones of the file, in order.
 fn zones(
     file: &Arc<DataFile>,
     zone_bytes: u64,
@@ -173,7 +173,8 @@ fn zones(
         zones.extend(piece.zones);
         piece.result?;
         if let Some(fault) = piece.fault {
-            // its index is that in the block, whose records are all counted
+            // the fault has the index of the record in its block, and all records of the block are
+            // counted
             let records_before = records - fault.record as u64;
             return Err(fault.to_error(file.name(), records_before).into());
         }
@@ -203,7 +204,7 @@ fn add_zones(block: &Block<'_>, columns: usize, zone_bytes: u64, zones: &mut Vec
     }
 }
 
-/// The records of the zone that starts with `first`: those that start within its bytes.
+/// Returns the records of the zone that starts with `first`: those that start within its bytes.
 fn zone_records(block: &Block<'_>, first: usize, zone_bytes: u64) -> Range<usize> {
     let end = byte_of(block, first).saturating_add(zone_bytes);
     let (mut low, mut high) = (first + 1, block.records());
@@ -214,7 +215,7 @@ fn zone_records(block: &Block<'_>, first: usize, zone_bytes: u64) -> Range<usize
     first..low
 }
 
-/// Where a record starts: of formats that have an index that is known.
+/// Returns the position of a record, which every format with an index knows.
 fn byte_of(block: &Block<'_>, record: usize) -> u64 {
     block.byte_of(record).unwrap_or_default()
 }

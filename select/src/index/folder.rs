@@ -1,8 +1,8 @@
-//! The folder of the indexes: one file for each data file, by the device and inode of that.
+//! The folder of the indexes: one file for each data file, named by its device and inode.
 //!
-//! An index holds values of its file, of protected columns too: its file is readable by its owner
-//! alone, and written whole or not at all. A folder that others could have written into is not
-//! read, for a wrong index makes wrong answers.
+//! An index has values of its data file, also of protected columns. So only its owner can read its
+//! file, and the file is written as a whole or not at all. A folder that others could have written
+//! to is not used, because a wrong index makes wrong answers.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -16,7 +16,7 @@ use crate::{Error, ErrorKind, Result};
 use sift_files::data_file::DataFile;
 use sift_files::io::identity::Identity;
 
-/// Where it is below the folder of the state.
+/// The name of the folder, in the folder of the state.
 const FOLDER: &str = "index";
 
 const EXTENSION: &str = "index";
@@ -25,7 +25,7 @@ const EXTENSION: &str = "index";
 #[derive(Debug)]
 pub struct IndexFolder {
     path: PathBuf,
-    /// Who writes files here: this process.
+    /// The user of this process, who writes the files.
     user: Option<u32>,
 }
 
@@ -36,16 +36,16 @@ pub struct IndexedFile {
     pub path: PathBuf,
     /// Its bytes.
     pub bytes: u64,
-    /// What it is of, as far as it can be read.
+    /// The description of the index, if the file can be read.
     pub contents: Result<IndexContents>,
 }
 
-/// What an index is of.
+/// A description of an index.
 #[derive(Clone, Debug)]
 pub struct IndexContents {
-    /// The file, as it was.
+    /// The identity of the data file when the index was built.
     pub identity: Identity,
-    /// The name of the file when the index was built; by `siftd index build`, its path.
+    /// The name of the data file when the index was built; by `siftd index build`, its path.
     pub name: String,
     /// Number of zones.
     pub zones: usize,
@@ -56,26 +56,26 @@ pub struct IndexContents {
 }
 
 impl IndexFolder {
-    /// The folder below that of the server's state. It is made when an index is first saved.
+    /// Returns the folder in the server's state folder. It is created when an index is first saved.
     pub fn new(state: &Path) -> Self {
         let user = tempfile::tempfile_in(state).and_then(|file| file.metadata());
         Self { path: state.join(FOLDER), user: user.ok().map(|metadata| metadata.uid()) }
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where the index of a file is, if it has one.
+    /// Returns the path of the index of a file, if it has one.
     pub fn path_of(&self, Identity { device, inode, .. }: Identity) -> PathBuf {
         self.path.join(format!("{device:x}-{inode:x}.{EXTENSION}"))
     }
 
-    /// The index of a file, if it has one that is of it as it is now.
+    /// Returns the index of a file, if it has one that fits the file as it is now.
     ///
     /// # Errors
-    /// `Io` where there is one that cannot be used: it is damaged, of another version, or others
+    /// `Io` if there is an index that cannot be used: it is damaged, of another version, or others
     /// could have written it.
     pub(crate) fn find(&self, file: &DataFile) -> Result<Option<Index>> {
         let path = self.path_of(file.identity());
@@ -86,10 +86,10 @@ impl IndexFolder {
         Ok(stored.index(&file.schema).filter(|index| index.fits(file)))
     }
 
-    /// Writes an index, in place of an older one of the file.
+    /// Writes an index and replaces an older one of the same file.
     ///
     /// # Errors
-    /// `Io`; `LimitExceeded` where it is too large.
+    /// `Io`; `LimitExceeded` if it is too large.
     pub fn save(&self, index: &Index) -> Result<PathBuf> {
         let path = self.path_of(index.identity);
         let bytes = store::encode(index).map_err(|why| {
@@ -99,7 +99,7 @@ impl IndexFolder {
         Ok(path)
     }
 
-    /// All indexes, in the order of their files' names.
+    /// Returns all indexes, in the order of their file names.
     ///
     /// # Errors
     /// `Io`
@@ -120,7 +120,7 @@ impl IndexFolder {
         Ok(found)
     }
 
-    /// Removes the index of a file; whether there was one.
+    /// Removes the index of a file; returns whether there was one.
     ///
     /// # Errors
     /// `Io`
@@ -141,7 +141,7 @@ impl IndexFolder {
     }
 
     fn read(&self, path: &Path) -> io::Result<Stored> {
-        // looked at first, since opening a FIFO would wait
+        // checked before opening, because opening a FIFO would wait
         if !fs::symlink_metadata(path)?.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
@@ -151,7 +151,7 @@ impl IndexFolder {
         store::read(file)
     }
 
-    /// Whether nobody else can have written it.
+    /// Fails if another user could have written it.
     fn trust(&self, metadata: &fs::Metadata) -> io::Result<()> {
         let is_ours = metadata.uid() == 0 || Some(metadata.uid()) == self.user;
         match is_ours && metadata.mode() & 0o022 == 0 {

@@ -1,8 +1,9 @@
-//! A key of an index: the places of all records in the order of some columns, in pages of a file.
+//! A key of an index: the positions of all records in the order of some columns, in pages of a
+//! file.
 //!
-//! The columns of a record are encoded as bytes that compare as the columns are ordered
-//! (`arrow::row`), one column behind the other. Pages hold entries in that order, those of equal
-//! bytes in the order of the file; the directory of the pages is in memory, so a page is found
+//! The columns of a record are encoded as bytes that compare in the order of the columns
+//! (`arrow::row`), one column after the other. Pages have entries in that order; entries with equal
+//! bytes are in the order of the file. The directory of the pages is in memory, so a page is found
 //! without reading another. Columns are ordered as by ORDER BY: NULL is above all values.
 
 use std::fs::File;
@@ -21,17 +22,17 @@ use sift_files::io::extent::Extent;
 use sift_files::io::waiting::{Waiting, WouldBlock, read_exact_at};
 use sift_files::key_spec::{KeyColumn, KeySpec, is_ordered};
 
-/// The longest encoding of a record's columns. Records with a longer one have no key.
+/// The longest encoding of a record's columns. A record with a longer one has no key.
 pub(super) const KEY_BYTES_MAX: usize = 1 << 10;
 
-/// Entries that are looked up without asking for time.
+/// Most entries that a thread that may not wait looks up.
 pub(crate) const AT_ONCE_MAX: u64 = 4 << 10;
 
 /// A key that was built.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub(crate) spec: KeySpec,
-    /// Of its columns.
+    /// The encoder of its columns.
     pub(crate) encoder: Arc<KeyEncoder>,
     pub(super) directory: Directory,
     pub(super) file: Arc<PageFile>,
@@ -41,16 +42,17 @@ pub(crate) struct Key {
 #[derive(Clone, Debug)]
 pub(super) struct Directory {
     pages: Vec<Page>,
-    /// The first bytes of the first entry of each: searching them is kind to the processor's caches.
+    /// The first bytes of the first entry of each page: searching them is fast in the processor's
+    /// caches.
     prefixes: Vec<u64>,
 }
 
-/// A page, by what the directory has of it.
+/// The directory entry of a page.
 #[derive(Clone, Debug)]
 pub(super) struct Page {
-    /// The bytes of its first entry.
+    /// The encoded columns of its first entry.
     pub(super) first: Vec<u8>,
-    /// Where it lies behind the first page of the file.
+    /// Its position, counted from the first page of the file.
     pub(super) bytes: Range<u64>,
     pub(super) checksum: u32,
     pub(super) entries: u64,
@@ -60,13 +62,13 @@ pub(super) struct Page {
 #[derive(Debug)]
 pub(crate) struct PageFile {
     pub(super) file: File,
-    /// Where the first page starts.
+    /// The position of the first page.
     pub(super) start: u64,
     /// Bytes of all pages.
     pub(super) bytes: u64,
 }
 
-/// A record and its columns, encoded.
+/// A record and its encoded columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) key: Vec<u8>,
@@ -75,17 +77,17 @@ pub(crate) struct Entry {
     pub(crate) bytes: Range<u64>,
 }
 
-/// What is done with an entry: its key, its record, and where that lies.
+/// A callback for an entry: its key, its record, and the bytes of the record.
 pub(super) type EachEntry<'a> = dyn FnMut(&[u8], u64, Range<u64>) + 'a;
 
-/// Encodings from one on, up to another; `None` is all that follow.
+/// Encodings from `low` on, up to but not including `high`; `None` is no upper end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyRange {
     pub(crate) low: Vec<u8>,
     pub(crate) high: Option<Vec<u8>>,
 }
 
-/// From which end of a key entries are taken.
+/// The end of a key from which entries are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Head,
@@ -114,13 +116,13 @@ impl Entry {
 }
 
 impl KeyRange {
-    /// All encodings that start with `prefix`.
+    /// Returns the range of all encodings that start with `prefix`.
     pub(crate) fn of_prefix(prefix: Vec<u8>) -> Self {
         let high = after(&prefix);
         Self { low: prefix, high }
     }
 
-    /// What is in both.
+    /// Returns the range that is in both.
     pub(crate) fn intersection(self, other: Self) -> Self {
         let high = match (self.high, other.high) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -138,7 +140,7 @@ impl KeyRange {
     }
 }
 
-/// The least bytes that are above all that start with `prefix`; `None` where there are none.
+/// Returns the smallest bytes above all that start with `prefix`; `None` if there are none.
 pub(crate) fn after(prefix: &[u8]) -> Option<Vec<u8>> {
     let kept = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
     let mut above = prefix[..=kept].to_vec();
@@ -147,13 +149,14 @@ pub(crate) fn after(prefix: &[u8]) -> Option<Vec<u8>> {
 }
 
 impl Key {
-    /// The entries of `range`, not yet read.
+    /// Returns the entries of `range`, not yet read.
     pub(crate) fn entries<'a>(&'a self, range: &'a KeyRange) -> Entries<'a> {
         Entries { key: self, range, pages: self.directory.pages_of(range) }
     }
 
-    /// The first `count` entries of `range` from one end, and those behind them that are equal to the
-    /// last of them in the first `columns`; `None` where those are more than `entries_max`.
+    /// Returns the first `count` entries of `range` from one end, and those after them that equal
+    /// the last one in the first `columns`. Returns `None` if these are more than `entries_max`, or
+    /// too many for a thread that may not wait.
     pub(crate) fn top(
         &self,
         range: &KeyRange,
@@ -206,7 +209,7 @@ impl Key {
         Ok(Some(found))
     }
 
-    /// Whether it is a key of a file with so many records.
+    /// Returns whether it can be a key of a file with this many records.
     pub(super) fn is_consistent(&self, records: u64) -> bool {
         let pages = self.directory.pages();
         let entries = pages.iter().try_fold(0_u64, |sum, page| sum.checked_add(page.entries));
@@ -220,7 +223,7 @@ impl Key {
             })
     }
 
-    /// Gives the entries of a page that are in `range` to `each`.
+    /// Calls `each` for the entries of a page that are in `range`.
     fn read(
         &self,
         page: &Page,
@@ -256,7 +259,7 @@ impl Directory {
         &self.pages
     }
 
-    /// The pages that may have entries of `range`.
+    /// Returns the pages that may have entries of `range`.
     fn pages_of(&self, range: &KeyRange) -> &[Page] {
         // equal entries may begin in the page before the first one that begins with them
         let start = self.before(&range.low).saturating_sub(1);
@@ -264,7 +267,7 @@ impl Directory {
         self.pages.get(start..end).unwrap_or_default()
     }
 
-    /// How many pages begin before `key`.
+    /// Returns the number of pages that begin before `key`.
     fn before(&self, key: &[u8]) -> usize {
         let prefix = prefix(key);
         let start = self.prefixes.partition_point(|other| *other < prefix);
@@ -273,14 +276,14 @@ impl Directory {
     }
 }
 
-/// The first bytes of a key as a number: of two keys that of the lesser one is not greater.
+/// Returns the first bytes of a key as a number; the number of a smaller key is not greater.
 fn prefix(key: &[u8]) -> u64 {
     let mut bytes = [0; 8];
     bytes.iter_mut().zip(key).for_each(|(byte, of_key)| *byte = *of_key);
     u64::from_be_bytes(bytes)
 }
 
-/// Entries of a key, in pages.
+/// The entries of a key in a range, by pages.
 pub(crate) struct Entries<'a> {
     key: &'a Key,
     range: &'a KeyRange,
@@ -288,13 +291,13 @@ pub(crate) struct Entries<'a> {
 }
 
 impl Entries<'_> {
-    /// At most how many there are.
+    /// Returns an upper bound for the number of entries.
     pub(crate) fn count_max(&self) -> u64 {
         self.pages.iter().map(|page| page.entries).sum()
     }
 
-    /// Adds their records to `extents`, as long as those are no more than `extents_max`, a page's entries
-    /// aside.
+    /// Adds the records of the entries to `extents`. Fails if these are more than `extents_max`
+    /// after a page.
     pub(crate) fn read(
         &self,
         extents_max: usize,
@@ -316,15 +319,15 @@ impl Entries<'_> {
 /// Encodes the columns of a key.
 #[derive(Debug)]
 pub(crate) struct KeyEncoder {
-    /// One column each.
+    /// Encodes single columns, one for each.
     single: Vec<RowConverter>,
-    /// NULL in each.
+    /// The encoding of NULL in each column.
     nulls: Vec<Vec<u8>>,
     all: RowConverter,
 }
 
 impl KeyEncoder {
-    /// `None` where a column cannot be one of a key.
+    /// Makes an encoder; `None` if a column cannot be in a key.
     pub(crate) fn new(columns: &[KeyColumn], schema: &Schema) -> Option<Self> {
         let mut fields = Vec::new();
         for column in columns {
@@ -343,30 +346,30 @@ impl KeyEncoder {
         Some(Self { single, nulls, all: RowConverter::new(fields).ok()? })
     }
 
-    /// The first value of `values`, which are of the type of the key's `place`th column.
+    /// Encodes the first value of `values`, which are of the type of the key's `place`th column.
     pub(crate) fn value(&self, place: usize, values: &ArrayRef) -> Option<Vec<u8>> {
         encoded(self.single.get(place)?, values)
     }
 
-    /// NULL in the key's `place`th column.
+    /// Returns the encoding of NULL in the key's `place`th column.
     pub(crate) fn null(&self, place: usize) -> Option<&[u8]> {
         self.nulls.get(place).map(Vec::as_slice)
     }
 
-    /// All columns of records.
+    /// Encodes all columns of records.
     pub(super) fn rows(&self, columns: &[ArrayRef]) -> Option<Rows> {
         let columns: Vec<_> =
             columns.iter().map(|column| numeric::comparable(Arc::clone(column))).collect();
         self.all.convert_columns(&columns).ok()
     }
 
-    /// The first `columns` of an encoding of all.
+    /// Returns the first `columns` of an encoding of all.
     fn leading(&self, key: &[u8], columns: usize) -> Option<Vec<u8>> {
         if columns == self.single.len() {
             return Some(key.to_vec());
         }
         let parser = self.all.parser();
-        // it panics at bytes that are no encoding, and these have passed their checksum only
+        // it panics on bytes that are not an encoding, and a checksum alone does not exclude these
         let values = catch_unwind(AssertUnwindSafe(|| self.all.convert_rows([parser.parse(key)])));
         let values = values.ok()?.ok()?;
         let mut leading = Vec::new();
@@ -377,7 +380,7 @@ impl KeyEncoder {
     }
 }
 
-/// The first of some values.
+/// Encodes the first of some values.
 fn encoded(converter: &RowConverter, values: &ArrayRef) -> Option<Vec<u8>> {
     let value = numeric::comparable(values.slice(0, 1));
     let rows = converter.convert_columns(&[value]).ok()?;

@@ -1,4 +1,4 @@
-//! Builds the keys of an index: reads their columns, sorts, and writes pages.
+//! Builds the keys of an index: reads their columns, sorts the records, and writes pages.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -21,17 +21,17 @@ use sift_files::io::waiting::Waiting;
 use sift_files::key_spec::{KeyColumn, KeySpec};
 use sift_files::record::Rows;
 
-/// Entries of a page: few where the directory of the pages is small all the same, for a page is decoded
-/// to find one entry.
+/// Entries of a page: as few as the size of the directory allows, because a page is decoded to find
+/// one entry.
 const PAGE_ENTRIES: RangeInclusive<u64> = 64..=store::PAGE_ENTRIES_MAX as u64;
 
-/// Pages of a key, about, between those two bounds: some megabytes of directory.
+/// Pages of a key, about, within the bounds above: some megabytes of directory.
 const PAGES: u64 = 32 << 10;
 
 /// Bytes of the entries of a page, about.
 const PAGE_BYTES: usize = store::PAGE_BYTES_MAX / 4;
 
-/// The keys that `source` declares, of the records that `index` knows.
+/// Builds the keys that the file declares, for the records of `index`.
 pub(super) fn keys(
     file: &Arc<DataFile>,
     index: &Index,
@@ -67,8 +67,8 @@ pub(super) fn keys(
     Ok(keys.collect())
 }
 
-/// All records in the order of the key: its columns, the number of the record, its bytes, and where it
-/// starts.
+/// Sorts all records in the order of the key. Each row has the key's columns, the number of the
+/// record, its bytes, and its position.
 fn sorted(
     file: &Arc<DataFile>,
     spec: &KeySpec,
@@ -111,7 +111,8 @@ fn sorted(
     }
 }
 
-/// The order of the key, over its columns, the number of the record, its bytes, and its start.
+/// Returns the order of the key, over its columns, the number of the record, its bytes and
+/// position.
 fn order(file: &DataFile, spec: &KeySpec) -> SortOrder {
     let of_file = |column: &KeyColumn| file.schema.field(column.column).data_type();
     let columns = spec.columns.iter().map(|column| {
@@ -135,7 +136,7 @@ fn order(file: &DataFile, spec: &KeySpec) -> SortOrder {
     }
 }
 
-/// The records of a block, as the sorter takes them.
+/// Returns the records of a block in the schema of the order.
 fn rows(
     file: &DataFile,
     spec: &KeySpec,
@@ -158,7 +159,7 @@ fn rows(
     let ends = starts.iter().skip(1).copied().chain(end);
     let bytes = starts.iter().zip(ends).map(|(start, end)| (end - start).cast_signed());
     let first = first.cast_signed();
-    // there are fewer records in memory than that
+    // memory has fewer records than that
     let numbers = (0..i64::try_from(records).unwrap_or(i64::MAX)).map(|record| first + record);
     arrays.push(Arc::new(Int64Array::from_iter_values(numbers)));
     arrays.push(Arc::new(Int64Array::from_iter_values(bytes)));
@@ -167,7 +168,7 @@ fn rows(
         .map_err(|error| Error::new(ErrorKind::Record, format!("{}: {error}", file.name())))
 }
 
-/// Writes sorted records as pages; gives their directory.
+/// Writes sorted records as pages and returns their directory.
 fn pages(
     file: &DataFile,
     spec: &KeySpec,
@@ -218,11 +219,11 @@ fn has_null(columns: &[ArrayRef], row: usize) -> bool {
     columns.iter().any(|column| column.is_null(row))
 }
 
-/// Writes pages one behind the other.
+/// Writes pages one after the other.
 struct PageWriter {
     file: BufWriter<File>,
     bytes: u64,
-    /// Of a page.
+    /// The most entries of a page.
     entries_max: u64,
 }
 

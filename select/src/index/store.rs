@@ -1,11 +1,11 @@
-//! An index as bytes, and back: the only file that knows bincode.
+//! Encodes an index as bytes and decodes it. Only this file uses bincode.
 //!
-//! Magic, version, length and CRC-32 of the body, then the body, then the pages of the keys, whose
-//! places and checksums are in the body. The checksums are against damage, not
-//! against an enemy: whoever can write into the folder of the indexes can make answers wrong, but
-//! no bytes make more than an error. What is decoded takes at most [`EXPANSION`] times the bytes
-//! that are there, rounded up to the next of three bounds, and its counts are checked against one
-//! another.
+//! The bytes are magic number, version, length and CRC-32 of the body, the body, and the pages of
+//! the keys. The positions and checksums of the pages are in the body. The checksums detect damage,
+//! not attacks: a user who can write to the folder of the indexes can make answers wrong, but no
+//! bytes cause more than an error. Decoding takes at most [`EXPANSION`] times the memory of the
+//! bytes that are there, rounded up to the next of three bounds, and the counts are checked against
+//! one another.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -28,26 +28,26 @@ use sift_files::statistics::ColumnStatistics;
 
 const MAGIC: &[u8; 8] = b"siftidx\0";
 
-/// To be raised whenever an older reader would take the body, or what zones mean, for something
-/// else.
+/// The version is raised whenever an older reader would misread the body or the meaning of zones.
 const VERSION: u32 = 4;
 
-/// A larger index is not written: it would be read whenever its file is opened.
+/// A larger index is not written, because it would be read whenever its file is opened.
 pub(super) const INDEX_BYTES_MAX: usize = 64 << 20;
 
-/// Bytes of a bound in memory for each that is stored.
+/// Bytes of a bound in memory for each byte that is stored.
 const EXPANSION: usize = 32;
 
-/// A page is not larger.
+/// The most bytes of a page.
 pub(super) const PAGE_BYTES_MAX: usize = 64 << 10;
 
-/// A page has no more.
+/// The most entries of a page.
 pub(super) const PAGE_ENTRIES_MAX: usize = 512;
 
-/// Bytes of what stands before the body.
+/// Bytes of the header, before the body.
 const HEADER_BYTES: usize = 24;
 
-/// What encodes the columns of keys; another release might do it otherwise.
+/// The version of the crate that encodes the columns of keys; another one might encode them
+/// otherwise.
 const KEY_ENCODING: &str = arrow::ARROW_VERSION;
 
 const SMALL_BYTES: usize = 64 << 10;
@@ -71,19 +71,19 @@ struct StoredIndex {
     keys: Vec<StoredKey>,
 }
 
-/// One value each a zone.
+/// The statistics of a column: one value for each zone.
 #[derive(Encode, Decode)]
 struct StoredColumn {
     min: Vec<Option<StoredBound>>,
     max: Vec<Option<StoredBound>>,
-    /// `None` where the column does not decode.
+    /// `None` if the column does not decode.
     nulls: Vec<Option<u64>>,
 }
 
 #[derive(Encode, Decode)]
 struct StoredKey {
     name: String,
-    /// The index of each in the schema, and whether it is descending.
+    /// For each column, its index in the schema, and whether it is descending.
     columns: Vec<(u32, bool)>,
     unique: bool,
     pages: Vec<StoredPage>,
@@ -98,26 +98,26 @@ struct StoredPage {
     entries: u64,
 }
 
-/// The entries of a page: columns of which single values can be read.
+/// The entries of a page, as columns from which single values can be read.
 #[derive(Encode, Decode)]
 struct StoredEntries {
     entries: u64,
-    /// Bytes of the key that are those of the entry before, and how many follow.
+    /// Bytes that each key shares with the one before, and how many follow.
     shared: Packed,
     lengths: Packed,
-    /// Those that follow, of all entries.
+    /// The bytes that follow, of all entries.
     rests: Vec<u8>,
     records: Packed,
     starts: Packed,
     bytes: Packed,
 }
 
-/// Numbers as what they are above the least of them, in as few bytes as the largest needs (*frame
-/// of reference*, Goldstein et al., ICDE 1998).
+/// Numbers as their differences from the smallest, in as few bytes as the largest needs (*frame of
+/// reference*, Goldstein et al., ICDE 1998).
 #[derive(Encode, Decode)]
 struct Packed {
     least: u64,
-    /// Bytes of each, at most 8, the lowest first.
+    /// Bytes of each difference, at most 8, the lowest first.
     width: u8,
     above: Vec<u8>,
 }
@@ -130,7 +130,7 @@ enum StoredBound {
     Text(String),
 }
 
-/// The bytes of an index before its pages; why there are none where it is too large.
+/// Encodes an index without its pages; the error says that it is too large.
 pub(super) fn encode(index: &Index) -> Result<Vec<u8>, String> {
     let stored = StoredIndex::from(index);
     let body = bincode::encode_to_vec(stored, config::standard());
@@ -147,7 +147,7 @@ pub(super) fn encode(index: &Index) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Reads an index but for its pages, where all of it is whole.
+/// Reads an index without its pages, and checks that the file is complete.
 pub(super) fn read(file: File) -> io::Result<Stored> {
     let damaged = |why: &'static str| io::Error::new(io::ErrorKind::InvalidData, why);
     let mut header = Vec::with_capacity(HEADER_BYTES);
@@ -182,7 +182,7 @@ pub(super) fn read(file: File) -> io::Result<Stored> {
     Ok(Stored { pages: Some(Arc::new(PageFile { file, start, bytes })), ..stored })
 }
 
-/// The bytes of a page.
+/// Encodes the entries of a page.
 pub(crate) fn encode_page(entries: &[Entry]) -> Result<Vec<u8>, String> {
     let (mut shared, mut lengths, mut rests) = (Vec::new(), Vec::new(), Vec::new());
     let mut before: &[u8] = &[];
@@ -208,14 +208,14 @@ pub(crate) fn encode_page(entries: &[Entry]) -> Result<Vec<u8>, String> {
     bincode::encode_to_vec(stored, config::standard()).map_err(|error| error.to_string())
 }
 
-/// Gives the entries of a page in `range` to `each`: key, record, and where that lies. The number
-/// of all entries; `None` where the bytes are no page, as far as they were looked at.
+/// Calls `each` for the entries of a page in `range`: key, record, and bytes of the record. Returns
+/// the number of all entries; `None` if the bytes that were decoded are not a page.
 pub(crate) fn decode_page(bytes: &[u8], range: &KeyRange, each: &mut EachEntry<'_>) -> Option<u64> {
     let limited = config::standard().with_limit::<{ PAGE_BYTES_MAX * EXPANSION }>();
     let (page, used): (StoredEntries, usize) = bincode::decode_from_slice(bytes, limited).ok()?;
     let entries = usize::try_from(page.entries).ok()?;
     let columns = [&page.shared, &page.lengths, &page.records, &page.starts, &page.bytes];
-    // where all are alike they take no bytes
+    // columns of equal values take no bytes, so the count of entries is checked by itself
     if used != bytes.len()
         || entries > PAGE_ENTRIES_MAX
         || !columns.iter().all(|column| column.is_of(entries))
@@ -256,11 +256,11 @@ impl Packed {
         let width = (u64::BITS - most.leading_zeros()).div_ceil(8);
         let bytes = |value: &u64| (value - least).to_le_bytes().into_iter().take(width as usize);
         let above = values.iter().flat_map(bytes).collect();
-        // of 64 bits there are 8 bytes
+        // 64 bits are 8 bytes
         Self { least, width: u8::try_from(width).unwrap_or(8), above }
     }
 
-    /// Whether there are so many of them.
+    /// Returns whether there are this many values.
     fn is_of(&self, values: usize) -> bool {
         self.width <= 8 && Some(self.above.len()) == values.checked_mul(usize::from(self.width))
     }
@@ -301,14 +301,14 @@ impl Header {
     }
 }
 
-/// An index that is not yet known to be of a file.
+/// A decoded index that is not yet known to belong to a file.
 pub(crate) struct Stored {
     index: StoredIndex,
-    /// `None` where there are only the bytes of the body.
+    /// `None` if only the body was decoded.
     pages: Option<Arc<PageFile>>,
 }
 
-/// An index of what is behind the header; else what is wrong with it.
+/// Decodes the body, after the header; the error says what is wrong with it.
 pub(crate) fn decode_body(body: &[u8]) -> Result<Stored, &'static str> {
     let decoded = match body.len() {
         bytes if bytes <= SMALL_BYTES => {
@@ -345,13 +345,13 @@ impl Stored {
         Identity { device, inode, bytes, modified_nanos, changed_nanos }
     }
 
-    /// Bytes of all pages.
+    /// Returns the bytes of all pages.
     fn pages_end(&self) -> u64 {
         let pages = self.index.keys.iter().flat_map(|key| &key.pages);
         pages.map(|page| page.end).max().unwrap_or(0)
     }
 
-    /// What it is of.
+    /// Returns the description of the index.
     pub(super) fn contents(&self) -> IndexContents {
         IndexContents {
             identity: self.identity(),
@@ -362,7 +362,8 @@ impl Stored {
         }
     }
 
-    /// With the types of a file's columns; `None` where it cannot be of such a file.
+    /// Makes the index with the types of a file's columns; `None` if it cannot belong to such a
+    /// file.
     pub(crate) fn index(self, schema: &Schema) -> Option<Index> {
         let (identity, is_settled) = (self.identity(), self.index.is_settled);
         let is_encoded_so = self.index.key_encoding == KEY_ENCODING;
@@ -461,7 +462,7 @@ impl From<&Key> for StoredKey {
 }
 
 impl StoredKey {
-    /// `None` where a file with these columns cannot have it.
+    /// Makes the key; `None` if a file with these columns cannot have it.
     fn with_pages(self, file: &Arc<PageFile>, schema: &Schema) -> Option<Key> {
         let columns = self.columns.into_iter();
         let columns: Vec<_> = columns

@@ -9,7 +9,7 @@ use crate::sql::Predicate;
 /// The maximal number of views for which a file caches its layout. The oldest is removed first.
 const VIEWS_MAX: usize = 16;
 
-/// The same file with the layouts that several views have of it.
+/// A cache of the same file with the layouts for several views.
 #[derive(Debug, Default)]
 pub(crate) struct ViewCache(Mutex<Vec<(ViewKey, Arc<DataFile>)>>);
 

@@ -1,4 +1,4 @@
-//! `DISTINCT` inside an aggregate: every value of every group, once.
+//! `DISTINCT` inside an aggregate: the distinct values of every group.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use crate::gather::group::{MERGED_AT_ONCE, MERGED_STEPS};
 use crate::gather::key_table::KeyTable;
 use sift_files::cancel::spend;
 
-/// The pairs of group and value so far; NULL is no value.
+/// The distinct pairs of group and value so far; NULL is not a value.
 #[derive(Debug)]
 pub(crate) struct Distinct {
     pairs: KeyTable,
     groups: usize,
-    /// Numbers of the pairs of one batch, which nobody asks for; for its memory.
+    /// The numbers of the pairs of one batch, which are not used; the buffer is reused.
     numbers: Vec<u32>,
 }
 
@@ -64,7 +64,7 @@ impl Distinct {
         Ok(())
     }
 
-    /// Gives each value of each group to the state of the same aggregate without DISTINCT.
+    /// Adds each value of each group to the state of the same aggregate without DISTINCT.
     pub(super) fn update(&self, all: &mut State) -> Result<(), Problem> {
         all.resize(self.groups);
         let Some((groups, values)) = self.columns()? else { return Ok(()) };

@@ -1,9 +1,10 @@
 //! The exact sum of floating-point numbers, whatever their order.
 //!
-//! Morsels are added up apart and merged, so a rounding accumulator would give answers that depend
-//! on how a file was divided. This one is a fixed-point number wide enough for every finite `f64`
-//! (a superaccumulator after Neal, "Fast Exact Summation Using Small and Large Superaccumulators",
-//! arXiv:1505.05571): it rounds once, at the end, to the nearest value, ties to even.
+//! Each morsel is added up separately and the sums are merged, so a rounding accumulator would give
+//! answers that depend on how a file was divided. This accumulator is a fixed-point number wide
+//! enough for every finite `f64` (a superaccumulator after Neal, "Fast Exact Summation Using Small
+//! and Large Superaccumulators", arXiv:1505.05571). It rounds once, at the end, to the nearest
+//! value, ties to even.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -21,13 +22,13 @@ const ADDITIONS_MAX: u32 = 1 << 30;
 
 const MANTISSA_BITS: u32 = 52;
 
-/// A sum under way.
+/// The exact sum of the values added so far.
 #[derive(Clone, Debug)]
 pub(crate) struct ExactSum {
     /// Little-endian digits to the base 2³², signed, carried now and then.
     limbs: [i64; LIMBS],
     additions: u32,
-    /// What NaN and the infinities came to; they are no numbers that digits could hold.
+    /// The sum of NaN and infinities, which digits cannot represent.
     special: f64,
 }
 
@@ -64,7 +65,7 @@ impl ExactSum {
         }
     }
 
-    /// Adds all that another sum holds.
+    /// Adds another sum.
     pub(crate) fn merge(&mut self, other: &Self) {
         let mut other = other.clone();
         other.carry();
@@ -76,12 +77,12 @@ impl ExactSum {
         self.special += other.special;
     }
 
-    /// Whether NaN or an infinity was added.
+    /// Returns whether NaN or an infinity was added.
     pub(crate) fn has_special(&self) -> bool {
         self.special != 0.0
     }
 
-    /// The sum, rounded once. Infinite when it is beyond the largest `f64`.
+    /// Returns the sum, rounded once; infinite if it is beyond the largest `f64`.
     pub(crate) fn value(&self) -> f64 {
         if self.special != 0.0 {
             return self.special;
@@ -97,7 +98,7 @@ impl ExactSum {
         if negative { -magnitude } else { magnitude }
     }
 
-    /// Brings every limb but the last, which keeps the sign, into 0..2³².
+    /// Brings every limb except the last, which has the sign, into 0..2³².
     fn carry(&mut self) {
         let mut carry = 0;
         for limb in &mut self.limbs[..LIMBS - 1] {
@@ -109,7 +110,7 @@ impl ExactSum {
         self.additions = 0;
     }
 
-    /// The value of carried, non-negative limbs.
+    /// Returns the value of carried, non-negative limbs.
     fn rounded_magnitude(&self) -> f64 {
         let Some(top) = self.limbs.iter().rposition(|limb| *limb != 0) else { return 0.0 };
         let digit = |limb: usize| self.limbs.get(limb).copied().unwrap_or(0) as u128;

@@ -1,4 +1,4 @@
-//! The least or greatest value of each group.
+//! The minimum or maximum of each group.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -21,13 +21,13 @@ use crate::expr::problem::Problem;
 #[derive(Debug)]
 pub(crate) struct Extremes {
     best: Best,
-    /// What a value has to be to the best so far to take its place.
+    /// A value replaces the best so far if it compares with it as this.
     keep: Ordering,
 }
 
 #[derive(Debug)]
 enum Best {
-    /// Whole numbers, and what is behind decimals, dates and timestamps.
+    /// Integers, and the integers that represent decimals, dates and timestamps.
     Integers(Vec<Option<i128>>),
     Floats(Vec<Option<f64>>),
     Texts {
@@ -36,7 +36,7 @@ enum Best {
     },
 }
 
-/// Calls `$body` with the array as one of its primitive type.
+/// Evaluates `$body` with the array cast to its primitive type.
 macro_rules! with_integers {
     ($array:expr, $values:ident => $body:expr) => {
         match $array.data_type() {
@@ -74,7 +74,7 @@ macro_rules! with_integers {
 }
 
 impl Extremes {
-    /// Whether values of the type have a least one.
+    /// Returns whether values of the type have a minimum.
     pub(crate) fn has_order(data_type: &DataType) -> bool {
         data_type.is_integer()
             || data_type.is_floating()
@@ -87,7 +87,7 @@ impl Extremes {
             )
     }
 
-    /// Of values of a type that [has an order](Self::has_order).
+    /// Makes the state for values of a type that [has an order](Self::has_order).
     pub(super) fn new(of: &DataType, keep: Ordering) -> Self {
         let best = match of {
             DataType::Utf8 => Best::Texts { best: Vec::new(), bytes: 0 },
@@ -166,7 +166,7 @@ impl Extremes {
         }
     }
 
-    /// The values as an array of the type `to`, which they came from.
+    /// Returns the values as an array of the type `to`, which they came from.
     pub(super) fn finish(&self, to: &DataType) -> Result<ArrayRef, Problem> {
         let integers = match &self.best {
             Best::Integers(best) => best.iter().copied(),

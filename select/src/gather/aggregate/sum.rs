@@ -14,11 +14,11 @@ use sift_files::types::DECIMAL_DIGITS_MAX;
 /// A sum for each group.
 #[derive(Debug)]
 pub(crate) enum Sums {
-    /// Of whole numbers, or of the digits of decimals.
+    /// Sums of integers, or of the digits of decimals.
     Exact(Vec<WideSum>),
     Float {
         sums: Vec<FloatSum>,
-        /// How many of them are [`FloatSum::Many`].
+        /// The number of sums that are [`FloatSum::Many`].
         many: usize,
     },
 }
@@ -77,7 +77,7 @@ impl Sums {
         }
     }
 
-    /// The sum of each group that has values, of the type `to`; null of the others.
+    /// Returns the sum of each group in the type `to`; null for a group without values.
     pub(super) fn sums(&self, counts: &[i64], to: &DataType) -> Result<ArrayRef, Problem> {
         match self {
             Self::Exact(sums) => {
@@ -91,8 +91,8 @@ impl Sums {
         }
     }
 
-    /// As [`sums`](Self::sums), divided by the number of values; `scale` is that of the digits
-    /// that were added.
+    /// Returns each [sum](Self::sums) divided by the number of values; `scale` is the scale of the
+    /// digits that were added.
     pub(super) fn averages(
         &self,
         counts: &[i64],
@@ -152,8 +152,8 @@ fn floats(
     Ok(Arc::new(values.collect::<Result<Float64Array, _>>()?))
 }
 
-/// A sum of 128-bit numbers that may leave their range on the way: whether it does would depend
-/// on the order.
+/// A sum of 128-bit numbers that may leave their range before the end, because it depends on the
+/// order whether it does.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct WideSum {
     low: i128,
@@ -180,7 +180,7 @@ impl WideSum {
     }
 }
 
-/// The exact sum of floats. Most groups are small: a few values are kept as they are.
+/// The exact sum of floats. Most groups are small, so a few values are stored as they are.
 #[derive(Debug)]
 pub(crate) enum FloatSum {
     Few { values: [f64; Self::FEW], count: usize },
@@ -196,7 +196,7 @@ impl Default for FloatSum {
 impl FloatSum {
     const FEW: usize = 4;
 
-    /// Adds one value; whether this made many of few.
+    /// Adds one value; returns true if `Few` became `Many`.
     fn add(&mut self, value: f64) -> bool {
         match self {
             Self::Many(sum) => sum.add(value),
@@ -216,7 +216,7 @@ impl FloatSum {
         false
     }
 
-    /// Adds all that another sum holds; whether this made many of few.
+    /// Adds another sum; returns true if `Few` became `Many`.
     fn merge(&mut self, other: Self) -> bool {
         match (&mut *self, other) {
             (_, Self::Few { values, count }) => {

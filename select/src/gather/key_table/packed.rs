@@ -1,8 +1,8 @@
-//! Keys whose values fit a few words: one word a column.
+//! Keys whose values fit into a few words: one word for each column.
 //!
-//! A number, a date or a time is its word; so is a text of up to seven bytes, and a longer one is a
-//! word by its number among those. Where a column leaves no word for NULL, one word more has a bit for
-//! each column.
+//! The word of a number, a date, a time, or a text of up to seven bytes is the value itself. The
+//! word of a longer text is its number among the longer texts. If some column has no unused word
+//! for NULL, one additional word has a NULL bit for each column.
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -25,16 +25,17 @@ const WORDS_MAX: usize = 4;
 /// The most digits of a decimal that is one word.
 const WORD_DIGITS_MAX: u8 = 18;
 
-/// NULL, in columns of which no value is this word.
+/// NULL, in columns that never have this word as a value.
 const NULL: u64 = 1 << 63;
 
-/// In the highest byte of a word: the rest is the number of a text.
+/// The highest byte of the word of a long text; the rest is the number of the text.
 const LONG_TEXT: u64 = 0xFF << 56;
 
-/// The most bytes of a text that is a word: its length is in the highest byte.
+/// The most bytes of a text that is stored in its word; the highest byte has its length.
 const SHORT_TEXT_BYTES_MAX: usize = 7;
 
-/// How many words keys of these types are; `None` where they are too many, or of no certain width.
+/// Returns the number of words of keys of these types; `None` if they are too many, or if a type
+/// has no fixed width.
 pub(super) fn words_of(types: &[DataType]) -> Option<usize> {
     if !types.iter().all(is_packed) {
         return None;
@@ -58,7 +59,7 @@ fn is_packed(data_type: &DataType) -> bool {
     }
 }
 
-/// Whether any word may be a value.
+/// Returns whether every word may be a value.
 fn is_full(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Int64 | DataType::Float64) || *data_type == TIMESTAMP
 }
@@ -69,14 +70,14 @@ pub(super) struct PackedKeys<const W: usize> {
     types: Vec<DataType>,
     slots: Slots,
     keys: Vec<[u64; W]>,
-    /// Those that are no word themselves.
+    /// The texts that do not fit into a word.
     texts: Strings,
-    /// The keys of one batch, for their memory.
+    /// The keys of one batch; the buffer is reused.
     batch: Vec<[u64; W]>,
 }
 
 impl<const W: usize> PackedKeys<W> {
-    /// Of types that have [so many words](words_of).
+    /// Makes an empty table for types that have `W` [words](words_of).
     pub(super) fn new(types: Vec<DataType>) -> Self {
         let (slots, texts) = (Slots::default(), Strings::default());
         Self { types, slots, keys: Vec::new(), texts, batch: Vec::new() }
@@ -128,7 +129,7 @@ impl<const W: usize> PackedKeys<W> {
         let array = array.as_primitive::<Decimal128Type>();
         for (row, (key, digits)) in self.batch.iter_mut().zip(array.values()).enumerate() {
             key[column] = match i64::try_from(*digits).map(i64::cast_unsigned) {
-                // what stands in place of NULL may be any digits
+                // the value in place of NULL may be any digits
                 _ if array.is_null(row) => NULL,
                 Ok(word) if word != NULL => word,
                 _ => {
@@ -156,7 +157,7 @@ impl<const W: usize> PackedKeys<W> {
         Ok(())
     }
 
-    /// The values of a column of some keys.
+    /// Returns the values of a column of some keys.
     #[expect(clippy::cast_possible_truncation, reason = "such a word came from such a value")]
     fn unpack(&self, column: usize, keys: &[u32]) -> Result<ArrayRef, ArrowError> {
         let data_type = &self.types[column];
@@ -228,7 +229,7 @@ impl<const W: usize> Keys for PackedKeys<W> {
         }
         numbers.reserve(rows);
         let Self { slots, keys, batch, .. } = self;
-        // neighbours are often alike
+        // neighbouring keys are often equal
         let mut last: Option<(&[u64; W], u32)> = None;
         for key in &*batch {
             let number = match last {
@@ -261,7 +262,7 @@ impl<const W: usize> Keys for PackedKeys<W> {
     }
 }
 
-/// The word of a text that is short enough: so many of these bytes.
+/// Returns the word of the text in the first `length` of these bytes, if it is short enough.
 #[inline]
 fn short_text(bytes: &[u8], length: usize) -> Option<u64> {
     if length > SHORT_TEXT_BYTES_MAX {
@@ -279,7 +280,7 @@ fn short_text(bytes: &[u8], length: usize) -> Option<u64> {
     Some(text | (length as u64) << (8 * SHORT_TEXT_BYTES_MAX))
 }
 
-/// The number that is the lower half of a word.
+/// Returns the number in the lower half of a word.
 #[expect(clippy::cast_possible_truncation, reason = "the rest is a mark or nothing")]
 fn narrow(word: u64) -> i32 {
     (word as u32).cast_signed()

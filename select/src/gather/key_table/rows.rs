@@ -10,7 +10,7 @@ use super::{Keys, Strings};
 #[derive(Debug)]
 pub(super) struct RowKeys {
     converter: RowConverter,
-    /// The keys of one batch, for their memory.
+    /// The keys of one batch; the buffer is reused.
     batch: Rows,
     keys: Strings,
 }

@@ -1,4 +1,4 @@
-//! The keys of rows as bytes that compare as the rows are ordered.
+//! The keys of rows, encoded as bytes that compare in the order of the rows.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use crate::expr::numeric;
 use crate::expr::problem::Problem;
 use crate::gather::sort_order::{SortKey, SortOrder};
 
-/// Makes the keys of one order.
+/// Encodes the keys of one order.
 #[derive(Debug)]
 pub(super) struct Keys {
-    /// Index of each key among the items.
+    /// For each key, the index of its item.
     items: Vec<usize>,
-    /// How the first is ordered.
+    /// The options of the first key.
     options: SortOptions,
-    /// The keys and the position.
+    /// Encodes the keys and the position.
     all: RowConverter,
-    /// The keys that DISTINCT ON compares.
+    /// Encodes the keys that DISTINCT ON compares.
     leading: Option<(RowConverter, usize)>,
 }
 
@@ -43,12 +43,12 @@ impl Keys {
         Ok(Self { items, options, all: RowConverter::new(fields)?, leading })
     }
 
-    /// The values of each key in a batch of items.
+    /// Returns the values of each key in a batch of items.
     pub(super) fn of(&self, batch: &RecordBatch) -> Vec<ArrayRef> {
         self.columns(batch, self.items.len())
     }
 
-    /// The first key's value of a row, given the values of each key.
+    /// Returns the first key's value of a row, given the values of each key.
     pub(super) fn first(&self, keys: &[ArrayRef], row: usize) -> Result<ArrayRef, Problem> {
         let (Some(first), Ok(row)) = (keys.first(), u32::try_from(row)) else {
             return Err(Problem("an order without keys".to_owned()));
@@ -56,7 +56,8 @@ impl Keys {
         Ok(take(&numeric::comparable(Arc::clone(first)), &UInt32Array::from(vec![row]), None)?)
     }
 
-    /// Which rows the first key does not put behind a row with this value of it; `None` is all.
+    /// Returns a mask of the rows that the first key does not order after this value; `None` for
+    /// all.
     pub(super) fn not_behind(
         &self,
         keys: &[ArrayRef],
@@ -77,7 +78,7 @@ impl Keys {
         Ok(Some(if nulls_first { or(&mask, &is_null(&first)?)? } else { mask }))
     }
 
-    /// The keys of rows, given the values of each key and the positions.
+    /// Encodes the keys of rows, given the values of each key and the positions.
     pub(super) fn rows(&self, keys: &[ArrayRef], positions: &ArrayRef) -> Result<Rows, Problem> {
         let mut columns: Vec<ArrayRef> =
             keys.iter().map(|key| numeric::comparable(Arc::clone(key))).collect();
@@ -85,7 +86,7 @@ impl Keys {
         Ok(self.all.convert_columns(&columns)?)
     }
 
-    /// The keys of a batch of items and positions.
+    /// Encodes the keys of a batch of items and positions.
     pub(super) fn rows_of(&self, batch: &RecordBatch) -> Result<Rows, Problem> {
         let Some(positions) = batch.columns().last() else {
             return Err(Problem("rows without positions".to_owned()));
@@ -93,7 +94,7 @@ impl Keys {
         self.rows(&self.of(batch), positions)
     }
 
-    /// What DISTINCT ON compares of a batch; `None` where there is none.
+    /// Encodes the keys that DISTINCT ON compares; `None` if there are none.
     pub(super) fn leading_rows_of(&self, batch: &RecordBatch) -> Result<Option<Rows>, Problem> {
         let Some((converter, count)) = &self.leading else { return Ok(None) };
         let columns = self.columns(batch, *count).into_iter().map(numeric::comparable);

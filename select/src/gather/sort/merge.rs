@@ -23,7 +23,7 @@ use sift_files::cancel::{Stopped, spend};
 /// The number of steps to find the next row.
 const ROW_STEPS: usize = 16;
 
-/// Where sorted batches come from.
+/// A source of sorted batches.
 #[derive(Debug)]
 pub(super) enum Source {
     Memory(vec::IntoIter<RecordBatch>),
@@ -50,14 +50,14 @@ pub(super) struct Faults {
 /// The reason why a merge has no next rows.
 #[derive(Debug)]
 pub(crate) enum MergeError {
-    /// The next row has no values; its position in the file.
+    /// The next row has no values: its position in the file, and the reason.
     Row(u64, Stop),
     /// Anything else.
     Other(Error),
 }
 
 impl MergeError {
-    /// The error of a merge in which no row was added without values.
+    /// Returns the error of a merge in which every row has values.
     pub(crate) fn without_rows(self) -> Error {
         match self {
             Self::Row(position, _) => {
@@ -80,7 +80,7 @@ impl From<Stopped> for MergeError {
     }
 }
 
-/// A merge under way.
+/// A merge of sorted sources.
 #[derive(Debug)]
 pub(crate) struct Merge {
     order: Arc<SortOrder>,
@@ -88,15 +88,15 @@ pub(crate) struct Merge {
     cursors: Vec<Cursor>,
     heads: BinaryHeap<Head>,
     faults: Faults,
-    /// What DISTINCT ON compares of the row before.
+    /// The keys that DISTINCT ON compares, of the row before.
     last: Option<Vec<u8>>,
-    /// Rows that came out.
+    /// The number of rows that were returned.
     rows: u64,
-    /// Held until the end.
+    /// The memory of the sources, reserved until the end.
     _reservation: Reservation,
 }
 
-/// A place in one of the sources.
+/// A position in one of the sources.
 #[derive(Debug)]
 struct Cursor {
     source: Source,
@@ -104,7 +104,7 @@ struct Cursor {
     keys: Rows,
     leading: Option<Rows>,
     row: usize,
-    /// Where the batch is among those of the output; `None` before it has a row there.
+    /// The index of the batch among those of the output; `None` before it has a row there.
     slot: Option<usize>,
 }
 
@@ -162,10 +162,10 @@ impl Merge {
         Ok(())
     }
 
-    /// The next rows, with all items and positions; `None` at the end.
+    /// Returns the next rows, with all items and positions; `None` at the end.
     ///
     /// # Errors
-    /// That of a row without values, after the rows before it; `Io`.
+    /// The error of a row without values, after the rows before it; `Io`.
     pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>, MergeError> {
         let mut batches: Vec<RecordBatch> = Vec::new();
         let mut places: Vec<(usize, usize)> = Vec::new();
@@ -214,7 +214,7 @@ impl Merge {
         self.order.rows_max.is_none_or(|wanted| self.rows < wanted)
     }
 
-    /// Moves the first cursor on by a row.
+    /// Moves the first cursor to its next row.
     fn advance(&mut self) -> Result<()> {
         let Some(head) = self.heads.peek() else { return Ok(()) };
         let index = head.cursor;
@@ -250,7 +250,7 @@ impl Merge {
 }
 
 impl Cursor {
-    /// Key of the next row; `None` at the end of the batch.
+    /// Returns the key of the next row; `None` at the end of the batch.
     fn key(&self) -> Option<&[u8]> {
         (self.row < self.batch.num_rows()).then(|| self.keys.row(self.row).data())
     }

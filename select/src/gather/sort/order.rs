@@ -1,4 +1,4 @@
-//! Sorting that can be cancelled: pieces are sorted one by one, then merged in pairs.
+//! A sort that can be cancelled: chunks are sorted one by one, then merged in pairs.
 
 use std::cmp::Ordering;
 
@@ -7,10 +7,10 @@ use sift_files::cancel::{Stopped, spend};
 /// The number of items that are sorted without a check: this takes about a millisecond.
 const PIECE_ITEMS: usize = 16 << 10;
 
-/// The number of steps of one comparison, about.
+/// The approximate number of steps of one comparison.
 const COMPARE_STEPS: usize = 8;
 
-/// Sorts items. Equal items may come in any order.
+/// Sorts items. The order of equal items is unspecified.
 pub(super) fn sort_by<T: Copy>(
     items: &mut Vec<T>,
     compare: impl Fn(&T, &T) -> Ordering,

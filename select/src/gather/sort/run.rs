@@ -1,8 +1,8 @@
 //! Sorted runs in files, as Arrow IPC streams.
 //!
-//! A run has no name: its file is anonymous (`O_TMPFILE`), or removed as soon as it is open where the
-//! file system has no such files. So nobody else can open it, and it is gone with the process,
-//! however that ends.
+//! A run has no name: its file is anonymous (`O_TMPFILE`), or removed as soon as it is open if the
+//! file system has no anonymous files. So nobody else can open it, and it disappears with the
+//! process, however the process ends.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom};
@@ -22,35 +22,34 @@ use crate::{Error, ErrorKind, Result};
 
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// A folder for what outgrows memory, and how much of its disk one may take.
+/// A folder for data that outgrows memory, with a limit for its disk space.
 #[derive(Debug)]
 pub struct SpillDirectory {
     path: PathBuf,
-    /// What the setting is called, for the message of who meets it.
+    /// The name of the setting, for the message at the limit.
     key: &'static str,
     bytes_max: u64,
     bytes: AtomicU64,
 }
 
 impl SpillDirectory {
-    /// The folder `path`, for at most `bytes_max` at a time. Who meets that is told to raise the
-    /// setting `key`.
+    /// Makes a spill folder at `path`, for at most `bytes_max` at a time. The error at this limit
+    /// names the setting `key`.
     pub fn new(path: impl Into<PathBuf>, key: &'static str, bytes_max: u64) -> Self {
         Self { path: path.into(), key, bytes_max, bytes: AtomicU64::new(0) }
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Bytes on disk now.
+    /// Returns the bytes that are on disk now.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Makes the error for a fault of a run. Only the administrator's log tells the path of the
-    /// run.
+    /// Makes the error for a fault of a run. Only the administrator's log has the path of the run.
     fn error(&self, error: &io::Error) -> Error {
         let cause = error.kind();
         let message = format!("records cannot be sorted on the server's disk: {cause}");
@@ -66,21 +65,21 @@ impl SpillDirectory {
     }
 }
 
-/// Rows of a batch of a run: so many of `row_bytes` that all runs that are merged at once take a
+/// Returns the number of rows in a batch of a run. With it, all runs that are merged at once take a
 /// quarter of the memory.
 pub(super) fn batch_rows(row_bytes: usize, memory_bytes_max: usize) -> usize {
     (memory_bytes_max / 4 / RUNS_MAX / row_bytes.max(1)).clamp(1, SORTED_ROWS_MAX)
 }
 
-/// A run while it is written.
+/// A run that is being written.
 pub(super) struct Spilled {
     directory: Arc<SpillDirectory>,
     writer: StreamWriter<BufWriter<File>>,
-    /// Given back when the run is gone.
+    /// The disk space of the run, released when the run is dropped.
     taken: Taken,
 }
 
-/// Disk that a run takes.
+/// The disk space that a run takes.
 #[derive(Debug)]
 struct Taken {
     directory: Arc<SpillDirectory>,
@@ -142,7 +141,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Reads it from the start.
+    /// Reads the run from the start.
     pub(super) fn read(mut self) -> Result<Source> {
         let directory = Arc::clone(&self.taken.directory);
         self.file.seek(SeekFrom::Start(0)).map_err(|error| directory.error(&error))?;
@@ -153,7 +152,7 @@ impl Run {
     }
 }
 
-/// A run while it is read.
+/// A run that is being read.
 #[derive(Debug)]
 pub(super) struct RunReader {
     reader: StreamReader<BufReader<File>>,
