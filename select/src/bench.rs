@@ -1,4 +1,4 @@
-//! The readers beneath the public API, for the benchmarks of this crate alone.
+//! The readers below the public API, only for the benchmarks of this crate.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use sift_files::feed::Feed;
 use sift_files::io::waiting::Waiting;
 use sift_files::record::Rows;
 
-/// Number of fields of CSV records, found in blocks of `block_bytes`.
+/// Returns the number of fields of CSV records, found in blocks of `block_bytes`.
 pub fn structure(bytes: &[u8], block_bytes: usize) -> usize {
     let mut structure = Structure::default();
     let blocks = bytes.chunks(block_bytes);
@@ -25,10 +25,10 @@ pub fn structure(bytes: &[u8], block_bytes: usize) -> usize {
         .sum()
 }
 
-/// Decodes one column of all records on some threads; the sum of what `each` makes of the arrays.
+/// Decodes one column of all records on some threads. Returns the sum of the results of `each`.
 ///
 /// # Errors
-/// As a scan's.
+/// The errors of a scan.
 pub fn decode(
     source: &Arc<Source>,
     column: usize,

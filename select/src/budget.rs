@@ -1,35 +1,35 @@
-//! How much memory a query may hold, and all queries of a process together.
+//! The memory that a query, and all queries of a process together, may take.
 //!
-//! Only what grows with the data is counted: groups, distinct values, records that wait to be
-//! sorted. Blocks and batches on their way are bounded by the number of morsels in flight.
+//! Only memory that grows with the data is counted: groups, distinct values, and records to be
+//! sorted. The memory of other blocks and batches is bounded by the number of morsels in flight.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A bound on memory, shared by all who reserve some of it.
+/// A bound on memory that several reservations share.
 #[derive(Debug)]
 pub struct MemoryBudget {
-    /// What the setting is called, for the message of who meets it.
+    /// The name of the setting, for the message at the limit.
     key: &'static str,
     bytes_max: usize,
     bytes: AtomicUsize,
-    /// Whatever is reserved here is reserved there too.
+    /// The budget in which each reservation counts, too.
     within: Option<Arc<Self>>,
 }
 
 impl MemoryBudget {
-    /// A budget of `bytes_max`. Who meets it is told to raise the setting `key`.
+    /// Makes a budget of `bytes_max`. The error at this limit names the setting `key`.
     pub fn new(key: &'static str, bytes_max: usize) -> Self {
         Self { key, bytes_max, bytes: AtomicUsize::new(0), within: None }
     }
 
-    /// A budget that is also part of another.
+    /// Returns the budget as a part of another.
     #[must_use]
     pub fn within(self, budget: Arc<Self>) -> Self {
         Self { within: Some(budget), ..self }
     }
 
-    /// Bytes that are reserved now.
+    /// Returns the bytes that are reserved now.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
@@ -59,14 +59,14 @@ impl MemoryBudget {
     }
 }
 
-/// A budget has no room.
+/// The error of a budget that has too little memory left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exceeded {
     pub(crate) key: &'static str,
     pub(crate) bytes_max: usize,
 }
 
-/// A part of a budget; given back when it is dropped.
+/// A part of a budget, released when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     budget: Arc<MemoryBudget>,
@@ -74,12 +74,12 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    /// Of no bytes yet.
+    /// Makes a reservation of no bytes.
     pub(crate) fn new(budget: Arc<MemoryBudget>) -> Self {
         Self { budget, bytes: 0 }
     }
 
-    /// Makes it so large; to make it smaller never fails. What fails changes nothing.
+    /// Changes its size; making it smaller never fails. A failure changes nothing.
     pub(crate) fn resize(&mut self, bytes: usize) -> Result<(), Exceeded> {
         match bytes.checked_sub(self.bytes) {
             Some(more) => self.budget.add(more)?,
@@ -89,7 +89,7 @@ impl Reservation {
         Ok(())
     }
 
-    /// Moves all that it holds into a reservation of its own.
+    /// Moves all its bytes into a new reservation.
     pub(crate) fn take(&mut self) -> Self {
         let bytes = std::mem::take(&mut self.bytes);
         Self { budget: Arc::clone(&self.budget), bytes }

@@ -1,4 +1,4 @@
-//! What can go wrong with a Select, sorted by whose fault it is.
+//! The errors of a Select, sorted by whose fault they are.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use sift_files::io::waiting::WouldBlock;
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a Select could not be answered, as text for people and a [kind](ErrorKind) for programs.
+/// The reason why a Select has no answer, as text for people and a [kind](ErrorKind) for programs.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
@@ -20,7 +20,7 @@ struct Inner {
     source: Option<std::io::Error>,
 }
 
-/// Whose fault an [`Error`] is.
+/// The kind of an [`Error`], which tells whose fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -44,13 +44,13 @@ pub enum ErrorKind {
     Descriptor,
     /// A record that does not decode; with the record's position.
     Record,
-    /// A key of an encrypted file, or of a column of it, that is not at hand.
+    /// A key of an encrypted file or column that is missing.
     KeyMissing,
     /// The file changed while it was scanned.
     FileChanged,
     /// The operating system could not read the file.
     Io,
-    /// The work was not wanted any more: a [`Cancel`](sift_files::cancel::Cancel) was raised.
+    /// The work was cancelled: a [`Cancel`](sift_files::cancel::Cancel) was raised.
     Cancelled,
     /// The work would have to wait for a disk, and may not: see
     /// [`Source::with_waiting`](crate::Source::with_waiting).
@@ -58,18 +58,18 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// An error of `kind`; `message` is lower case, without a full stop.
+    /// Makes an error of `kind`; `message` is lower case, without a full stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner { kind, message: message.into(), withheld: None, source: None }))
     }
 
-    /// What the operating system said about the file `name`.
+    /// Makes the error of the operating system about the file `name`.
     pub fn io(name: &str, source: std::io::Error) -> Self {
         let message = format!("{name}: {source}");
         Self(Box::new(Inner { kind: ErrorKind::Io, message, withheld: None, source: Some(source) }))
     }
 
-    /// The same text as an error of another kind.
+    /// Returns the same text as an error of another kind.
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
         self
@@ -87,7 +87,7 @@ impl Error {
         self.0.withheld.as_deref()
     }
 
-    /// Whose fault it is.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }

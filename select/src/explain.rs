@@ -1,4 +1,4 @@
-//! What EXPLAIN shows: one line an operator, the last to run first.
+//! EXPLAIN: a plan as text, one line for each operator, the last to run first.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
@@ -13,7 +13,7 @@ use crate::scan::access::{AccessPath, Keyed};
 use crate::scan::{ScanOptions, Statistics};
 use crate::source::Source;
 
-/// Returns what EXPLAIN shows of a plan, for a scan with these options. It reads the statistics of
+/// Returns the text of EXPLAIN for a plan and a scan with these options. It reads the statistics of
 /// the files.
 ///
 /// # Errors
@@ -49,7 +49,7 @@ impl Display for Explained<'_> {
         if let (parts, files @ 2..) | (parts @ 0, files) = source.file_counts() {
             write!(f, ", {parts} of {files} files")?;
         }
-        // how much there is that may not be seen is not told either
+        // the size of hidden parts is hidden, too
         if view.is_whole() {
             write!(f, ", {} bytes", source.bytes())?;
         }
@@ -102,7 +102,7 @@ impl Plan {
     }
 }
 
-/// Writes what statistics rule out, without the values in them.
+/// Writes how much is pruned by statistics, without the values in them.
 fn describe_access(path: &AccessPath, plan: &Bound, f: &mut Formatter<'_>) -> fmt::Result {
     for Keyed { name, pruned, head, tail, ordered } in &path.keyed {
         let ends = match (head, tail) {

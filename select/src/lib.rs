@@ -1,14 +1,14 @@
-//! Text and a file in, selected Arrow batches out.
+//! Evaluates a Select over files: text and a file in, Arrow batches out.
 //!
 //! ```text
 //! text -> Select -> Plan -> Scan -> Morsel* -> Outcome* -> RecordBatch*
 //! ```
 //!
 //! [`Select::parse`] reads the text, [`Source::open`] takes an opened file and its descriptor, and
-//! [`Plan::new`] binds one to the other. A [`Scan`] is a state machine that is pulled: it hands out
-//! [`Morsel`]s, whose [`run`](Morsel::run) is pure work for any thread, takes their [`Outcome`]s
-//! back and yields the batches in the order of the file. Nothing here knows a network, an
-//! asynchronous runtime or who asks; [`Scan::collect`] drives a scan on a rayon pool for
+//! [`Plan::new`] binds one to the other. A [`Scan`] is a state machine: it hands out [`Morsel`]s,
+//! whose [`run`](Morsel::run) is pure work for any thread, takes their [`Outcome`]s back and
+//! returns the batches in the order of the file. This crate has no network and no asynchronous
+//! runtime, and it does not know the user. [`Scan::collect`] drives a scan on a rayon pool for
 //! local use.
 //!
 //! ```no_run

@@ -27,11 +27,11 @@ use view::View;
 /// Most columns of an answer.
 const COLUMNS_MAX: usize = 16 << 10;
 
-/// Most bytes that the columns of a morsel's answer may take, about: what bounds the memory of a
-/// scan where a short record makes a long answer.
+/// Most bytes that the columns of a morsel's answer may take, about. It bounds the memory of a scan
+/// in which short records make a long answer.
 const MORSEL_OUTPUT_BYTES_MAX: usize = 16 << 20;
 
-/// A scan that reads no more, of no more records, and makes no more of them, is brief.
+/// Most bytes and records that a brief scan reads, and most bytes that it makes of them.
 const BRIEF_BYTES_MAX: u64 = 64 << 10;
 const BRIEF_RECORDS_MAX: u64 = 1 << 10;
 const BRIEF_OUTPUT_BYTES_MAX: u64 = 1 << 20;
@@ -40,21 +40,21 @@ const BRIEF_OUTPUT_BYTES_MAX: u64 = 1 << 20;
 #[derive(Clone, Debug)]
 pub struct Plan(Arc<Bound>);
 
-/// What a plan is made of.
+/// The parts of a plan.
 #[derive(Debug)]
 pub(crate) struct Bound {
     pub(crate) view: View,
-    /// Columns of the answer.
+    /// The columns of the answer.
     pub(crate) schema: SchemaRef,
-    /// The terms of WHERE in the text's order: each is evaluated for the records that all before
-    /// it keep.
+    /// The terms of WHERE in the order of the text. Each is evaluated for the records that all
+    /// terms before it keep.
     pub(crate) conjuncts: Vec<Conjunct>,
     pub(crate) rows: Rows,
     pub(crate) offset: u64,
-    /// Rows after the offset; `None` is all.
+    /// The number of rows after the offset; `None` for all.
     pub(crate) limit: Option<u64>,
-    /// Bytes that a record of the answer takes while it is made, about; texts of the file not
-    /// counted.
+    /// Bytes that evaluation takes for each record of the answer, about, without the texts of the
+    /// file.
     record_bytes: usize,
 }
 
@@ -63,43 +63,43 @@ pub(crate) struct Bound {
 pub(crate) struct Conjunct {
     pub(crate) expr: Expr,
     pub(crate) columns: Vec<usize>,
-    /// Those of them that nothing behind it reads.
+    /// Those of the columns that neither a later term nor the rows read.
     pub(crate) spent: Vec<usize>,
     /// True if it is evaluated on the same records as the previous conjunct, because filtering first
     /// costs more.
     pub(crate) joined: bool,
-    /// As written.
+    /// The text of the term in the Select.
     pub(crate) text: String,
 }
 
-/// What is made of the selected records, in this order.
+/// The steps from the selected records to the rows of the answer, in this order.
 #[derive(Debug)]
 pub(crate) struct Rows {
-    /// Columns of the source that keys, aggregates and items of records need.
+    /// The columns of the source that keys, aggregates and items of records need.
     pub(crate) columns: Vec<usize>,
-    /// True if they are to be all that a record has, by `*` of a view that hides none.
+    /// True for `*` in a view that does not name its columns: records may have no other members.
     pub(crate) has_all: bool,
-    /// Where there is one, a row is a group and not a record.
+    /// The groups, if a row is a group and not a record.
     pub(crate) grouping: Option<Grouping>,
-    /// Which groups become a row.
+    /// The condition for a group to become a row.
     pub(crate) having: Option<Item>,
-    /// The columns of a row, made of those of the source, or of the group: its keys, then its
-    /// aggregates.
+    /// The columns of a row, computed from the columns of the source, or from those of the group:
+    /// its keys, then its aggregates.
     pub(crate) items: Vec<Item>,
-    /// So many items are columns of the answer; the others are there to sort by.
+    /// The number of items that are columns of the answer; the others are only sorted by.
     pub(crate) visible: usize,
-    /// Of equal rows of groups only the first is kept.
+    /// True if only the first of equal rows of groups is returned.
     pub(crate) distinct: bool,
     pub(crate) order: Option<Arc<SortOrder>>,
 }
 
 impl Plan {
-    /// Binds `select` to what `view` shows of its source, all of it for a [`Source`];
+    /// Binds `select` to what `view` shows of its source, which is all of it for a [`Source`];
     /// `parameters[0]` is `$1`.
     ///
     /// # Errors
-    /// `UnknownColumn`, `TypeMismatch`, `Parameter`, `LimitExceeded` and `Unsupported`, mostly
-    /// with line and column; `KeyMissing` when it touches a column whose key is not at hand.
+    /// `UnknownColumn`, `TypeMismatch`, `Parameter`, `LimitExceeded` and `Unsupported`, mostly with
+    /// line and column; `KeyMissing` when it uses a column whose key is missing.
     pub fn new(select: &Select, view: impl Into<View>, parameters: &[Value]) -> Result<Self> {
         let (select, view) = (select.syntax(), view.into());
         let mut binder =
@@ -120,7 +120,7 @@ impl Plan {
         }
         let source = view.source();
         let record_bytes = rows.record_bytes(&conjuncts, source, source.record_bytes_min());
-        // the length of the records is not told to a reader who may not see all of them
+        // a reader who may not see all of the records may not learn their length either
         let told = match view.is_whole() {
             true => record_bytes,
             false => rows.record_bytes(&conjuncts, source, 1),
@@ -139,23 +139,23 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The columns of the answer.
+    /// Returns the columns of the answer.
     pub fn schema(&self) -> &SchemaRef {
         &self.0.schema
     }
 
-    /// What it scans.
+    /// Returns the source that it scans.
     pub fn source(&self) -> &Arc<Source> {
         self.0.source()
     }
 
-    /// What of the source it may show.
+    /// Returns the view that it may show of the source.
     pub fn view(&self) -> &View {
         &self.0.view
     }
 
-    /// The columns of the source that it touches in any way, ascending; those of the view's row
-    /// filter too.
+    /// Returns the columns of the source that it uses in any way, in ascending order, including
+    /// those of the view's row filter.
     pub fn columns(&self) -> Vec<usize> {
         let of_rows = self.0.rows.columns.iter();
         let of_view = self.0.view.row_filter().into_iter().flat_map(|filter| &filter.columns);
@@ -174,7 +174,8 @@ impl Bound {
         self.view.source()
     }
 
-    /// Bytes of a morsel: as wanted, or fewer where their answer would take too much memory.
+    /// Returns the bytes of a morsel: `wanted`, or fewer if their answer would take too much
+    /// memory.
     pub(crate) fn morsel_bytes(&self, wanted: usize) -> usize {
         let records = MORSEL_OUTPUT_BYTES_MAX / self.record_bytes.max(1);
         wanted.min(records.saturating_mul(self.source().record_bytes_min()))
@@ -189,19 +190,19 @@ impl Bound {
             && records.saturating_mul(self.record_bytes as u64) <= BRIEF_OUTPUT_BYTES_MAX
     }
 
-    /// The columns that WHERE reads; some may come several times.
+    /// Returns the columns that WHERE reads; a column may occur several times.
     pub(crate) fn filter_columns(&self) -> impl Iterator<Item = usize> {
         self.conjuncts.iter().flat_map(|conjunct| conjunct.columns.iter().copied())
     }
 
-    /// Whether the rows of the answer come in the order of the file, each of one record.
+    /// Returns whether the rows of the answer are single records in the order of the file.
     pub(crate) fn is_streamed(&self) -> bool {
         self.rows.grouping.is_none() && self.rows.order.is_none()
     }
 }
 
 impl Rows {
-    /// What is computed of each selected record.
+    /// Returns the expressions that are evaluated for each selected record.
     pub(crate) fn of_record(&self) -> Vec<&Expr> {
         match &self.grouping {
             None => self.items.iter().map(|item| &item.expr).collect(),
@@ -221,7 +222,7 @@ impl Rows {
     }
 }
 
-/// The terms of WHERE.
+/// Returns the terms of WHERE.
 pub(crate) fn where_terms(select: &SelectSyntax) -> &[syntax::Expr] {
     match &select.filter {
         None => &[],
@@ -243,7 +244,7 @@ fn conjuncts(binder: &mut Binder<'_>, select: &SelectSyntax) -> Result<Vec<Conju
     Ok(conjuncts)
 }
 
-/// Notes which columns each of the terms is the last to read.
+/// Finds for each of the terms the columns that it is the last to read.
 fn note_spent(conjuncts: &mut [Conjunct], rows: &Rows) {
     let mut read: BTreeSet<usize> = rows.columns.iter().copied().collect();
     for conjunct in conjuncts.iter_mut().rev() {
@@ -258,7 +259,7 @@ fn columns<'a>(exprs: impl IntoIterator<Item = &'a Expr>) -> Vec<usize> {
     columns.into_iter().collect()
 }
 
-/// The number behind LIMIT or OFFSET; NULL is none.
+/// Returns the number after LIMIT or OFFSET; `None` for NULL.
 fn count(
     binder: &mut Binder<'_>,
     expr: Option<&syntax::Expr>,

@@ -1,6 +1,6 @@
-//! What must hold for any text and any file: for fuzz targets and for tests with seeded input.
+//! Properties of any text and any file, for fuzz targets and for tests with seeded input.
 //!
-//! Each function panics where its property does not hold and returns otherwise.
+//! Each function panics if its property does not hold.
 
 use std::sync::Arc;
 
@@ -15,11 +15,12 @@ use crate::scan::{Scan, ScanOptions, Step};
 use crate::source::Source;
 use crate::sql::Select;
 
-/// A text is refused, or has one answer however its scan is divided and whatever an index rules out:
-/// the same records, then the same end, be it good or an error. What it touches, it mentions.
+/// Checks that a text is refused, or has one answer however its scan is divided and whatever an
+/// index prunes: the same records, then the same end, success or error. A text mentions every
+/// column that its plan uses.
 ///
 /// # Panics
-/// Where that does not hold.
+/// If the property does not hold.
 pub fn answers_ignore_morsels(source: &Arc<Source>, sql: &str) {
     let Ok(select) = Select::parse(sql) else { return };
     let Ok(plan) = Plan::new(&select, Arc::clone(source), &[]) else { return };
@@ -39,11 +40,11 @@ pub fn answers_ignore_morsels(source: &Arc<Source>, sql: &str) {
     }
 }
 
-/// Any bytes are refused as a page of a key or are one; behind the header of an index they are refused, or
-/// are an index of a file with the columns of `source` whose counts are those of its zones.
+/// Checks that bytes are refused as a page of a key or are one. As the body of an index, they are
+/// refused, or are an index of a file with the columns of `source` whose counts match its zones.
 ///
 /// # Panics
-/// Where that does not hold.
+/// If the property does not hold.
 pub fn any_index(source: &Source, body: &[u8]) {
     if let Some(entries) = entries(body) {
         let again = encode_page(&entries).ok().and_then(|page| self::entries(&page));
@@ -59,7 +60,7 @@ pub fn any_index(source: &Source, body: &[u8]) {
     }
 }
 
-/// What bytes are as a page of a key.
+/// Returns the entries of a page of a key; `None` if the bytes are not a page.
 fn entries(page: &[u8]) -> Option<Vec<Entry>> {
     let mut entries = Vec::new();
     let all = KeyRange { low: Vec::new(), high: None };
@@ -69,7 +70,7 @@ fn entries(page: &[u8]) -> Option<Vec<Entry>> {
     Some(entries)
 }
 
-/// The records of a plan as one batch, and how it ended.
+/// Returns the records of a plan as one batch, and the result at the end.
 fn run(
     plan: &Plan,
     options: ScanOptions,

@@ -27,22 +27,23 @@ use sift_files::cancel::{Cancel, Stopped, look};
 use sift_files::feed::{Feed, Origin};
 use tail::{Gather, Tail};
 
-/// How a scan divides its work, and what it may take.
+/// The options of a scan: how it divides its work, and what it may take.
 #[derive(Clone, Debug)]
 pub struct ScanOptions {
-    /// Bytes of a morsel, about; default 4 MiB: about a millisecond of work.
+    /// Bytes of a morsel, about. The default is 4 MiB, about a millisecond of work.
     pub morsel_bytes: usize,
-    /// Morsels out at once, finished ones that wait for their turn included; at least 1. Default:
-    /// twice the threads of the current rayon pool.
+    /// Most morsels in flight, including finished ones that wait for their turn; at least 1.
+    /// Default: twice the threads of the current rayon pool.
     pub morsels_in_flight_max: usize,
     /// Memory for groups, distinct values and rows to be sorted; default 256 MiB.
     pub memory: Arc<MemoryBudget>,
-    /// Where rows are sorted that outgrow it; without it that is an error, the default.
+    /// The folder for sorting rows that outgrow the memory; without it, the default, that is an
+    /// error.
     pub spill: Option<Arc<SpillDirectory>>,
-    /// Whether records are left out that an index rules out; the default. The answer is the same.
+    /// True, the default, if records that an index excludes are not read. The answer is the same.
     pub pruning: bool,
-    /// What it costs to read a run of records apart from others, in bytes of those that are read in
-    /// one go; default 16 KiB. A key is used where it costs less than what is read without it.
+    /// The cost of a seek, in bytes of sequential reading; default 16 KiB. A key is used if reading
+    /// its records costs less than reading without it.
     pub apart_bytes: u64,
     /// A flag that stops the scan when it is raised. [`step`](Scan::step) then returns `Cancelled`.
     /// The default is a flag that nobody raises.
@@ -63,34 +64,34 @@ impl Default for ScanOptions {
     }
 }
 
-/// What a scan did.
+/// The counters of a scan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Records that the predicate saw. Those that a view's row filter does not show are none.
+    /// Records that WHERE was evaluated for, without those that a view's row filter hides.
     pub records_scanned: u64,
     /// Bytes read from the file.
     pub bytes_scanned: u64,
-    /// Records ruled out without being read.
+    /// Records that were pruned without being read.
     pub records_pruned: u64,
-    /// Records that the predicate kept; within OFFSET and LIMIT, unless they were aggregated.
+    /// Records that WHERE kept; within OFFSET and LIMIT, unless they were aggregated.
     pub records_selected: u64,
-    /// Records that are not shown because the view's row filter had no value for them. Not for
-    /// whoever asked: an administrator's concern.
+    /// Records that are hidden because the view's row filter has no value for them. The number is
+    /// for the administrator, not for the reader.
     pub records_undecided: u64,
     /// Time that morsels ran, added up over threads.
     pub scan_time: Duration,
 }
 
-/// What the driver of a scan has to do next.
+/// The next step of a driver of a scan.
 #[derive(Debug)]
 pub enum Step {
     /// Run this on some thread and give its outcome to [`Scan::accept`].
     Run(Morsel),
     /// The next batch of the answer.
     Batch(RecordBatch),
-    /// Nothing until an outcome comes back.
+    /// Wait until an outcome comes back.
     Wait,
-    /// The answer is whole.
+    /// The answer is complete.
     Done,
 }
 
@@ -103,17 +104,17 @@ pub struct Scan {
     /// A flag that is raised when no morsel is wanted any more.
     cancel: Cancel,
     morsels_in_flight_max: u64,
-    /// Morsels handed out.
+    /// The number of morsels that were handed out.
     started: u64,
-    /// Morsels whose outcome is in the answer; the turn that is next in order.
+    /// The number of morsels whose outcome is in the answer, which is also the next turn in order.
     absorbed: u64,
-    /// Outcomes that wait for an earlier turn.
+    /// Outcomes of later turns, which wait for an earlier one.
     early: BTreeMap<u64, Piece>,
     batches: Batches,
     gather: Arc<Gather>,
-    /// Where the records of the next turn come from.
+    /// The origin of the records of the next turn.
     origin: Origin,
-    /// Where those of each turn come from, where rows are sorted.
+    /// The origin of the records of each turn, if rows are sorted.
     turns: Vec<Origin>,
     offset_left: u64,
     limit_left: u64,
@@ -125,15 +126,15 @@ pub struct Scan {
 #[derive(Debug)]
 enum State {
     Scanning,
-    /// Every record was seen; what was gathered is finished. `None` while a thread does.
+    /// Every record was read; groups and sorted rows are finished. `None` while a morsel does it.
     Finishing(Option<Box<Tail>>),
-    /// Nothing more is wanted of the file: give out what is there, then end so.
+    /// Nothing more is wanted from the file: the ready batches are returned, then this result.
     Ending(Result<()>),
     Ended,
 }
 
 impl Scan {
-    /// A scan of `plan` from the start.
+    /// Makes a scan of `plan` from the start.
     pub fn new(plan: Plan, options: ScanOptions) -> Self {
         let bound = plan.bound();
         let morsel_bytes = bound.morsel_bytes(options.morsel_bytes);
@@ -261,7 +262,7 @@ impl Scan {
         }
     }
 
-    /// What was done so far.
+    /// Returns the counters so far.
     pub fn statistics(&self) -> Statistics {
         self.statistics
     }
@@ -269,24 +270,25 @@ impl Scan {
     /// Drives the scan to its end on the current rayon pool; for local use and tests.
     ///
     /// # Errors
-    /// As [`step`](Self::step).
+    /// The errors of [`step`](Self::step).
     pub fn collect(self) -> Result<Vec<RecordBatch>> {
         let mut batches = Vec::new();
         self.for_each(|batch| batches.push(batch))?;
         Ok(batches)
     }
 
-    /// As [`collect`](Self::collect); each batch is given out as soon as it is there.
+    /// Drives the scan as [`collect`](Self::collect) does, and calls `each` with each batch as soon
+    /// as it is ready.
     ///
     /// # Errors
-    /// As [`step`](Self::step).
+    /// The errors of [`step`](Self::step).
     pub fn for_each(mut self, mut each: impl FnMut(RecordBatch)) -> Result<()> {
         let (sender, receiver) = mpsc::channel();
         loop {
             match self.step()? {
                 Step::Run(morsel) => {
                     let sender = sender.clone();
-                    // The receiver is gone when the scan ended early: nobody needs the outcome.
+                    // The receiver is dropped when the scan ended early: nobody needs the outcome.
                     rayon::spawn(move || drop(sender.send(morsel.run())));
                 }
                 Step::Batch(batch) => each(batch),
@@ -300,7 +302,7 @@ impl Scan {
         }
     }
 
-    /// Puts a piece that is next in order into the answer.
+    /// Adds the next outcome in order to the answer.
     fn absorb(&mut self, piece: Piece) {
         if let Some(origin) = piece.origin {
             self.origin = origin;
@@ -329,7 +331,7 @@ impl Scan {
                     Failure::Delimiting(stop) => self.breaks_off(&stop, &origin),
                 };
                 self.end(Err(match error.kind() {
-                    // half of a change may look so
+                    // a half-written change of the file may look like this
                     ErrorKind::Record | ErrorKind::Computation => {
                         self.unchanged().err().unwrap_or(error)
                     }
@@ -340,7 +342,7 @@ impl Scan {
         }
     }
 
-    /// Adds a batch of the answer, as far as OFFSET and LIMIT want it.
+    /// Adds a batch to the answer, as far as OFFSET and LIMIT want it.
     fn append(&mut self, batch: &RecordBatch) {
         let rows = batch.num_rows() as u64;
         let skipped = rows.min(self.offset_left);
@@ -394,8 +396,8 @@ impl Scan {
         self.state = State::Ending(result);
     }
 
-    /// Where the records of the file cannot be told from each other any more. Whose that one would
-    /// be is not known, nor which columns its bytes are of, so who may not see all is not told.
+    /// Returns the error of a record that cannot be delimited. It is unknown which record and which
+    /// columns its bytes belong to, so a reader who may not see everything gets no details.
     fn breaks_off(&self, stop: &Stop, origin: &Origin) -> Error {
         let error = stop.to_error(&self.plan, origin);
         if self.plan.view().is_whole() {
@@ -417,7 +419,7 @@ impl Scan {
         Error::new(ErrorKind::Record, message).withholding(&error)
     }
 
-    /// Makes sure that the file was one file all the time.
+    /// Checks that the file has not changed since it was opened.
     fn unchanged(&self) -> Result<()> {
         let source = self.plan.source();
         if source.changed()? { Err(source.changed_while_read()) } else { Ok(()) }
@@ -430,7 +432,7 @@ impl Drop for Scan {
     }
 }
 
-/// Receives an outcome; a thread of the pool works meanwhile instead of waiting for itself.
+/// Receives an outcome; a thread of the pool meanwhile runs other work instead of blocking.
 fn receive(outcomes: &mpsc::Receiver<Outcome>) -> Option<Outcome> {
     loop {
         if let Ok(outcome) = outcomes.try_recv() {

@@ -1,8 +1,8 @@
-//! Binding: names become columns, operands are brought to one type, constants are computed.
+//! The binder: resolves names to columns, brings operands to one type, and computes constants.
 //!
-//! The rules are PostgreSQL's, with two differences that follow from formats being
-//! interchangeable: whole numbers of any width compute in 64 bits, and decimals have at most 38
-//! digits. A text literal has no type of its own: it takes that of the other operand.
+//! The rules are PostgreSQL's, with two differences that follow from formats being interchangeable:
+//! integers of any width are computed in 64 bits, and decimals have at most 38 digits. A text
+//! literal has no type of its own: it takes that of the other operand.
 
 pub(crate) mod arithmetic;
 mod coerce;
@@ -178,7 +178,7 @@ impl<'a> Binder<'a> {
         Ok(fold(bound))
     }
 
-    /// Binds an expression whose value is a boolean, as `place` needs it.
+    /// Binds a boolean expression; `place` is the construct that needs it, for errors.
     pub(crate) fn boolean(
         &mut self,
         expr: &syntax::Expr,
@@ -197,7 +197,7 @@ impl<'a> Binder<'a> {
         let is_table = |name: &Name| self.qualifiers.iter().any(|known| name.matches(&known.text));
         let (index, field) = match qualifier {
             Some(qualifier) if !is_table(qualifier) => {
-                // then it may be an object that has the column
+                // then it may be an object that contains the column
                 self.look_up(&name.within(qualifier))?.ok_or_else(|| {
                     let message = format!("unknown table `{}` before a column", qualifier.text);
                     qualifier.at.error(ErrorKind::UnknownColumn, message)
@@ -211,7 +211,7 @@ impl<'a> Binder<'a> {
         Ok(Expr { data_type: field.data_type().clone(), kind: ExprKind::Column(index) })
     }
 
-    /// Whether the name means a column, and one only.
+    /// Returns whether the name means exactly one column.
     pub(crate) fn has_column(&self, name: &Name) -> bool {
         self.find(name).is_ok()
     }
@@ -222,7 +222,8 @@ impl<'a> Binder<'a> {
     }
 
     /// Finds a column, if there is one: by its exact name first, then, unless quoted, without
-    /// regard to case. `"a.b"` is first the column with that name, `a.b` first what is in `a`.
+    /// regard to case. `"a.b"` is first the column with that name, `a.b` first the member `b` of
+    /// `a`.
     fn look_up(&self, name: &Name) -> Result<Option<(usize, &Field)>> {
         // the number of names multiplied by the number of columns may be large
         spend(self.columns.listed.len() + self.keys.len())?;
@@ -250,7 +251,7 @@ impl<'a> Binder<'a> {
             names if names.is_empty() => "no columns".to_owned(),
             names => names,
         };
-        // also where that is so of no member, since nobody may learn which there are
+        // also if no member is such a column, because nobody may learn which members there are
         let hint = match self.columns.are_inferred {
             true => {
                 "; a member that is not in the first records is a column if a descriptor declares it"
@@ -264,7 +265,7 @@ impl<'a> Binder<'a> {
         name.at.error(ErrorKind::UnknownColumn, message)
     }
 
-    /// The column of a file's path, which nothing lists.
+    /// Returns the column with the path of the file, which nothing lists.
     fn path_column(&self, name: &Name) -> Option<(usize, &Field)> {
         self.columns.path.filter(|(_, field)| name.matches(field.name()))
     }
@@ -279,13 +280,13 @@ impl<'a> Binder<'a> {
         literal(value.clone(), at)
     }
 
-    /// The column of a group that is the same as `expr` of its records.
+    /// Returns the column of a group that equals `expr` for its records.
     pub(crate) fn key(&self, expr: &Expr) -> Option<Expr> {
         let index = self.keys.iter().position(|key| key.expr == *expr)?;
         Some(Expr { data_type: expr.data_type.clone(), kind: ExprKind::Column(index) })
     }
 
-    /// The column of a group that an expression of several parts is.
+    /// Returns the column of a group that equals an expression with operands.
     fn key_like(&mut self, expr: &syntax::Expr, scope: Scope) -> Option<Expr> {
         use syntax::ExprKind::{Aggregate, Column, Literal};
         let has_parts = !matches!(expr.kind, Column { .. } | Literal(_) | Aggregate(_));
@@ -326,7 +327,7 @@ impl<'a> Binder<'a> {
     }
 }
 
-/// The complaint about a name of several columns.
+/// Makes the error of a name that several columns have.
 fn ambiguous(name: &Name, alike: &[(usize, &Field)]) -> Error {
     let mut names: Vec<String> = alike.iter().map(|(_, field)| nesting::quoted(field)).collect();
     names.sort_unstable();
@@ -340,7 +341,7 @@ fn ambiguous(name: &Name, alike: &[(usize, &Field)]) -> Error {
     name.at.error(ErrorKind::UnknownColumn, message)
 }
 
-/// The complaint about a call in a form that only aggregates have.
+/// Makes the error of a call in a form that only aggregates have.
 fn no_aggregate(name: &str, part: &str, at: Position) -> Error {
     match functions::misspelled(name) {
         Some(message) => at.error(ErrorKind::UnknownFunction, message),
@@ -348,7 +349,7 @@ fn no_aggregate(name: &str, part: &str, at: Position) -> Error {
     }
 }
 
-/// A column of the records where only those of groups are.
+/// Makes the error of a column of the records in a place for columns of groups.
 pub(crate) fn not_grouped(column: &str, at: Position) -> Error {
     let message = format!(
         "column `{column}` stands beside an aggregate or GROUP BY; expected it inside of one"

@@ -1,10 +1,9 @@
-//! Many files of one schema as one source, and what their names tell about their records.
+//! Many files of one schema as one source, and the columns that come from their names.
 //!
-//! A folder named `key=value` gives its files a column, the same value for every record: a whole
-//! number or a date where that is true of all files, else a text. Keys and values are
-//! [decoded](folders) before anything is told by them. The path of the file is the column `_file`,
-//! as it is written, which `*` leaves out. A term of WHERE over such columns alone rules files out
-//! before they are opened.
+//! A folder named `key=value` gives its files a column with one value for all their records: an
+//! integer or a date if the values of all files are, else a text. Keys and values are
+//! [decoded](folders) first. The path of the file, as written, is the column `_file`, which `*`
+//! leaves out. A term of WHERE that uses only such columns prunes files before they are opened.
 
 mod folders;
 
@@ -35,18 +34,18 @@ pub(crate) const PATH_COLUMN: &str = "_file";
 pub struct FileSet {
     pattern: String,
     names: Vec<String>,
-    /// Columns of the folders' names, then the path.
+    /// The columns of the folders' names, then the path.
     fields: Vec<FieldRef>,
-    /// The values of those columns for each file.
+    /// The values of these columns for each file.
     constants: Vec<Arc<[ArrayRef]>>,
 }
 
 impl FileSet {
-    /// The files with these names, in the order in which their records come.
+    /// Makes the set of the files with these names, in the order of their records in an answer.
     ///
     /// # Errors
-    /// `Unsupported` when the folders of one have other keys than those of another, or two folders
-    /// of a path the same key.
+    /// `Unsupported` when the folders of two files have different keys, or two folders of a path
+    /// have the same key.
     pub fn new(pattern: &str, names: Vec<String>) -> Result<Self> {
         let all: Vec<Vec<Folder<'_>>> = names.iter().map(|name| folders(name).collect()).collect();
         let first = all.first().map_or(&[][..], Vec::as_slice);
@@ -78,12 +77,12 @@ impl FileSet {
         Ok(Self { pattern: pattern.to_owned(), fields, constants, names })
     }
 
-    /// The names, in order.
+    /// Returns the names, in order.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// The files, by index, that may have records for which WHERE is true.
+    /// Returns the indices of the files that may have records for which WHERE is true.
     pub fn matching(&self, select: &Select, parameters: &[Value]) -> Vec<usize> {
         let syntax = select.syntax();
         let schema = Arc::new(Schema::new(self.fields.clone()));
@@ -91,7 +90,7 @@ impl FileSet {
         let view = View::from(Arc::new(names_alone));
         let mut binder =
             Binder::new(view.bindable(), syntax.qualifiers(), parameters, Waiting::Allowed);
-        // a term that does not bind is about the records; what is wrong with it is told later
+        // a term that does not bind is about the records; binding to them reports its errors
         let terms: Vec<_> = where_terms(syntax)
             .iter()
             .filter_map(|term| binder.boolean(term, "WHERE", Scope::Record("WHERE")).ok())
@@ -233,7 +232,7 @@ impl Columns {
     }
 }
 
-/// Returns whether every key of a path names one column.
+/// Checks that every key of a path names one column.
 fn check_keys(pattern: &str, name: &str, folders: &[Folder<'_>]) -> Result<()> {
     for (index, Folder { key, .. }) in folders.iter().enumerate() {
         let is_again = folders[..index].iter().any(|other| key.eq_ignore_ascii_case(&other.key));
@@ -248,14 +247,14 @@ fn check_keys(pattern: &str, name: &str, folders: &[Folder<'_>]) -> Result<()> {
     Ok(())
 }
 
-/// The type that all values have, and each of them as an array of one.
+/// Returns the common type of all values, and each value as an array of one.
 fn typed(values: &[Option<&str>]) -> (DataType, Vec<ArrayRef>) {
     let parsed = |parse: fn(&str) -> Option<Value>| -> Option<Vec<Value>> {
         let value = |text: &Option<&str>| text.map_or(Some(Value::Null), parse);
         values.iter().map(value).collect()
     };
     let whole = |text: &str| {
-        // `007` is no number, it would lose its zeros
+        // `007` is not an integer, because it would lose its zeros
         let value: i64 = text.parse().ok()?;
         (value.to_string() == text).then_some(Value::Integer(value))
     };

@@ -1,4 +1,4 @@
-//! The name that PostgreSQL gives a column of an answer that has no alias: ORDER BY may use it.
+//! The name that PostgreSQL gives a column of an answer without alias: ORDER BY may use it.
 //!
 //! Source: `FigureColname` in PostgreSQL's `parse_target.c`.
 
@@ -7,7 +7,7 @@ use arrow::datatypes::DataType;
 use crate::sql::syntax::{CastTarget, Expr, ExprKind};
 use crate::value::Value;
 
-/// A name, and whether one of an outer expression gives way to it.
+/// A name, and whether it takes precedence over the name of an outer expression.
 struct Found<'a> {
     name: &'a str,
     is_strong: bool,

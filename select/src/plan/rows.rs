@@ -1,7 +1,7 @@
-//! What the rows of an answer are made of: projection, groups, DISTINCT and ORDER BY are bound.
+//! Binds the rows of an answer: projection, groups, DISTINCT and ORDER BY.
 //!
-//! Names mean what they mean in PostgreSQL: in GROUP BY a column of the file before a name of the
-//! answer, in ORDER BY and DISTINCT ON the other way round, and a whole number is the column of the
+//! Names are resolved as in PostgreSQL: in GROUP BY, a column of the file comes before a name of
+//! the answer; in ORDER BY and DISTINCT ON, after it. In all three, an integer is the column of the
 //! answer with that number.
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::value::Value;
 use crate::{Error, ErrorKind, Result};
 use sift_files::{nesting, types};
 
-/// Binds what comes after WHERE. `rows_max` is what OFFSET and LIMIT want.
+/// Binds the clauses after WHERE. `rows_max` is the number of rows that OFFSET and LIMIT want.
 pub(super) fn rows(
     binder: &mut Binder<'_>,
     view: &View,
@@ -67,7 +67,7 @@ pub(super) fn rows(
         Grouping::new(keys, std::mem::take(&mut binder.aggregates), "GROUP BY")
     });
     if distinct && !is_grouped {
-        // rows that are alike are groups of which nothing is computed
+        // equal rows are a group without aggregates
         let to_column = |(index, item): (usize, &Item)| Item {
             expr: Expr { kind: ExprKind::Column(index), data_type: item.expr.data_type.clone() },
             text: item.text.clone(),
@@ -91,7 +91,7 @@ pub(super) fn rows(
 
 /// One column of the answer, not yet bound.
 enum Projected<'a> {
-    /// Of the file, by `*`.
+    /// A column of the file, by `*`.
     Column {
         index: usize,
         at: Position,
@@ -110,7 +110,7 @@ impl Projected<'_> {
         }
     }
 
-    /// The name that ORDER BY has for it beside that of its field.
+    /// Returns the name that ORDER BY may use in addition to that of its field.
     fn name(&self) -> Option<&str> {
         match self {
             Self::Expr { expr, alias: None } => name::of(expr),
@@ -119,7 +119,7 @@ impl Projected<'_> {
     }
 }
 
-/// The projection, with the columns of the file in place of `*`.
+/// Returns the projection, with the columns of the file in place of `*`.
 fn projected<'a>(view: &View, select: &'a SelectSyntax) -> Result<Vec<Projected<'a>>> {
     let all = view.columns();
     let width = |item: &syntax::Item| if let syntax::Item::All(_) = item { all.len() } else { 1 };
@@ -222,7 +222,7 @@ fn group_keys(
     Ok(keys)
 }
 
-/// The names of a column of the answer: of its field, and the one that PostgreSQL gives it.
+/// The names of a column of the answer: that of its field, and the one that PostgreSQL gives it.
 struct Names<'a>([Option<&'a str>; 2]);
 
 impl Names<'_> {
@@ -237,7 +237,7 @@ struct Sort<'b, 'a> {
     /// The names of the columns of the answer.
     names: &'b [Names<'b>],
     scope: Scope,
-    /// The columns of the answer, then those that rows are only sorted by.
+    /// The columns of the answer, then those that are only sorted by.
     items: Vec<Item>,
 }
 
@@ -329,8 +329,8 @@ impl Sort<'_, '_> {
     }
 }
 
-/// The index of the column that a whole number stands for; other literals without a type of their
-/// own are mistakes.
+/// Returns the index of the column that an integer stands for. Other literals without a type of
+/// their own are errors.
 fn ordinal(expr: &syntax::Expr, columns: usize, clause: &str) -> Result<Option<usize>> {
     let syntax::ExprKind::Literal(value) = &expr.kind else { return Ok(None) };
     let number = match value {

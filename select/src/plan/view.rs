@@ -1,5 +1,5 @@
-//! The view of a source that a reader has: some of its columns, and the records that a row filter
-//! keeps.
+//! A view: the part of a source that a reader may see. It has some of the columns, and the records
+//! that a row filter keeps.
 //!
 //! For a Select over a view, a column outside the view does not exist, and a record that the row
 //! filter drops is not in the file. Such a record can neither be selected nor counted, and nothing
@@ -24,14 +24,14 @@ use crate::sql::Predicate;
 use crate::sql::mention::are_related;
 use crate::{Error, ErrorKind, Result};
 
-/// What errors call the place of a row filter.
+/// The name of a row filter in errors.
 const CLAUSE: &str = "a row filter";
 
-/// A source as far as somebody may see it. Cheap to clone.
+/// The part of a source that a reader may see. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct View {
     source: Arc<Source>,
-    /// Ascending.
+    /// The indices of the visible columns, ascending.
     columns: Arc<[usize]>,
     /// The names from which `columns` were chosen; `None` for all columns.
     names: Option<Arc<[String]>>,
@@ -56,8 +56,8 @@ impl View {
     ///
     /// # Errors
     /// `UnknownColumn`, `TypeMismatch`, `Unsupported`, `KeyMissing` about the filter, and
-    /// `UnknownColumn` when none of the columns is there, or several have one of the names. They
-    /// are for the administrator who wrote the rule, not for the reader.
+    /// `UnknownColumn` when none of the columns exists, or several have one of the names. They are
+    /// for the administrator who wrote the rule, not for the reader.
     pub fn new(
         source: Arc<Source>,
         columns: Option<&[String]>,
@@ -70,7 +70,7 @@ impl View {
         for name in columns.into_iter().flatten() {
             let count = all.fields().filter(|(_, field)| field.name() == name).count();
             if count > 1 {
-                // which of them is meant to be seen is not known
+                // it is unknown which of them may be seen
                 let file = all.source.name();
                 let message = format!("{file}: column `{name}` is ambiguous: there are {count}");
                 return Err(Error::new(ErrorKind::UnknownColumn, message));
@@ -129,7 +129,7 @@ impl View {
         &self.source
     }
 
-    /// The indices of the columns that are to be seen, ascending.
+    /// Returns the indices of the visible columns, ascending.
     pub fn columns(&self) -> &[usize] {
         &self.columns
     }
@@ -141,13 +141,13 @@ impl View {
             && !(self.names.is_some() && self.source.infers_columns())
     }
 
-    /// Whether there is no row filter.
+    /// Returns whether there is no row filter.
     pub fn has_all_records(&self) -> bool {
         self.filter.is_none()
     }
 
-    /// Returns whether only columns are to be seen that are named: what the source has beside its
-    /// columns is not.
+    /// Returns whether the visible columns are those with certain names, so that everything else in
+    /// the source is hidden.
     pub(crate) fn names_columns(&self) -> bool {
         self.names.is_some()
     }
@@ -156,7 +156,7 @@ impl View {
     /// records that the view shows.
     ///
     /// # Errors
-    /// Those of the filter over these types.
+    /// The errors of the filter over these types.
     pub(crate) fn over(self, source: Source) -> Result<Self> {
         let all = Self::from(Arc::new(source));
         let filter = self.filter.as_ref().map(|filter| all.bind(&filter.predicate)).transpose()?;
@@ -171,7 +171,7 @@ impl View {
         named.map(|(index, _)| index).collect()
     }
 
-    /// The columns that are to be seen, with their indices in the source.
+    /// Returns the visible columns, with their indices in the source.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (usize, &Field)> + Clone {
         let schema = self.source.schema();
         self.columns.iter().map(move |&index| (index, schema.field(index)))
@@ -203,7 +203,7 @@ impl View {
 }
 
 impl From<Arc<Source>> for View {
-    /// All of it.
+    /// Makes the view that shows the whole source.
     fn from(source: Arc<Source>) -> Self {
         let columns = (0..source.listed_columns()).collect();
         Self { source, columns, names: None, filter: None, withheld: None }

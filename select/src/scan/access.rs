@@ -1,10 +1,10 @@
-//! The access path of a plan: which extents of its files have to be read.
+//! The access path of a plan: the extents of its files that have to be read.
 //!
-//! Zones of an index fall out where WHERE is true for none of their records, or where OFFSET passes
-//! over all of them and computing them could not have failed. Of a view with a row filter all is
-//! read: neither a count nor the time of an answer may tell of records that are not to be seen.
-//! If a key of the index finds the wanted records, and reading them one by one costs less than the
-//! remaining zones, only these records are read. Records after those of the index are always read.
+//! A zone of an index is pruned if WHERE is true for none of its records, or if OFFSET skips all of
+//! them and computing them could not have failed. In a view with a row filter, everything is read:
+//! neither a count nor the time of an answer may reveal anything about hidden records. If a key of
+//! the index finds the wanted records, and reading them one by one costs less than the remaining
+//! zones, only these records are read. Records after those of the index are always read.
 
 mod keyed;
 mod search;
@@ -24,22 +24,22 @@ use sift_files::io::waiting::WouldBlock;
 use sift_files::parquet;
 use sift_files::statistics::{ColumnStatistics, PruningStatistics};
 
-/// Half of what zones are by default.
+/// Half of the default size of a zone.
 const LITTLE_BYTES: u64 = 512 << 10;
 
-/// More zones are looked through only by work that may wait.
+/// Most zones that a thread that may not wait looks through.
 const ZONES_AT_ONCE_MAX: usize = 16 << 10;
 
-/// What is read of the files of a plan, and what is not.
+/// The extents of the files that a plan reads, and the records that it does not read.
 #[derive(Debug)]
 pub(crate) struct AccessPath {
-    /// Of each file, in order.
+    /// The extents of each file, in order.
     pub(crate) extents: Vec<Vec<Extent>>,
-    /// Records that are not read since a conjunct is true for none of them, by conjunct.
+    /// By conjunct, the records that are not read because the conjunct is true for none of them.
     pub(crate) pruned_by: Vec<u64>,
-    /// Records that are not read since OFFSET passes over them.
+    /// Records that are not read because OFFSET skips them.
     pub(crate) skipped: u64,
-    /// Zones of the files that have an index, and those of them that are read.
+    /// The number of zones of the files that have statistics, and how many of them are read.
     pub(crate) zones: usize,
     pub(crate) zones_read: usize,
     /// The keys that are used instead of zones.
@@ -47,7 +47,7 @@ pub(crate) struct AccessPath {
 }
 
 impl AccessPath {
-    /// What a scan with these options reads.
+    /// Returns the access path of a scan with these options.
     ///
     /// # Errors
     /// `WouldBlock` if the plan may not wait for statistics or keys.
@@ -59,7 +59,7 @@ impl AccessPath {
         }
     }
 
-    /// All that there is.
+    /// Returns the path that reads everything.
     pub(crate) fn all(plan: &Bound) -> Self {
         let parts = plan.source().parts.iter();
         Self {
@@ -72,9 +72,9 @@ impl AccessPath {
         }
     }
 
-    /// What statistics leave. Where records have no fixed length, extents are of `morsel_bytes` at
-    /// most if zones are: threads take them without waiting for one another. A run of records that
-    /// is read apart costs as much as `apart_bytes` more of one that is not.
+    /// Returns the path after pruning. If records have no fixed length, neighbouring zones are
+    /// joined only up to `morsel_bytes`, because threads take such extents without waiting for each
+    /// other. `apart_bytes` is the cost of a seek, in bytes of sequential reading.
     fn pruned(plan: &Bound, morsel_bytes: usize, apart_bytes: u64) -> Result<Self, WouldBlock> {
         let all = Self::all(plan);
         let parts = &plan.source().parts;
@@ -96,7 +96,7 @@ impl AccessPath {
                     }
                     extents
                 }
-                // filters and page indexes take their time
+                // reading Bloom filters and page indexes takes time
                 None if let Layout::Parquet(layout) = &part.file.layout => {
                     plan.source().waiting().check()?;
                     offset.end();
@@ -112,19 +112,19 @@ impl AccessPath {
         Ok(path)
     }
 
-    /// Records that are not read.
+    /// Returns the number of records that are not read.
     pub(crate) fn records_pruned(&self) -> u64 {
         let by_keys = self.keyed.iter().map(|keyed| keyed.pruned);
         self.pruned_by.iter().copied().chain(by_keys).sum::<u64>() + self.skipped
     }
 
-    /// What is left by the statistics of a Parquet file: of its row groups, then by their Bloom
-    /// filters, then by the pages of those that are left.
+    /// Prunes a Parquet file: first its row groups by their statistics, then the rest of them by
+    /// their Bloom filters, then the pages of the rest by the page index.
     fn claimed(&mut self, plan: &Bound, part: &Part, layout: &parquet::Layout) -> Vec<Extent> {
         let groups = layout.row_groups(part.file.raw());
         let groups_count = groups.records().len();
         let groups = self.retained(plan, part, groups);
-        // filters are read for those only that are left
+        // filters are read only for the remaining row groups
         let groups = self.retained(plan, part, groups.with_bloom_filters());
         let groups_pruned = groups_count - groups.records().len();
         let zones = groups.divided(&plan.filter_columns().collect::<Vec<_>>());
@@ -140,7 +140,7 @@ impl AccessPath {
         extents.collect()
     }
 
-    /// The zones that no conjunct rules out; counts the records of the others.
+    /// Returns the zones that no conjunct excludes, and counts the records of the others.
     fn retained<'a>(
         &mut self,
         plan: &Bound,
@@ -157,7 +157,7 @@ impl AccessPath {
         zones.retained(|zone| rulings.get(zone).is_some_and(Option::is_none))
     }
 
-    /// What is left by a key where one tells more than zones do, and by the zones otherwise.
+    /// Prunes by a key if it excludes more than the zone map does, otherwise by the zone map.
     fn indexed(
         &mut self,
         plan: &Bound,
@@ -167,7 +167,7 @@ impl AccessPath {
         apart_bytes: u64,
     ) -> Result<Vec<Extent>, WouldBlock> {
         let little = LITTLE_BYTES.min(known.statistics.zone_bytes());
-        // what the zones tell is not worth finding out where a key leaves less than one of them
+        // the zone map is not evaluated if a key leaves less than one zone to be read
         let by_key = self.keyed(plan, known, little, apart_bytes)?;
         if let Some(extents) = by_key {
             offset.end();
@@ -192,7 +192,7 @@ impl AccessPath {
         })
     }
 
-    /// What is left by a key, if that costs less than reading `bytes_max`.
+    /// Prunes by a key, if that costs less than reading `bytes_max`.
     fn keyed(
         &mut self,
         plan: &Bound,
@@ -207,7 +207,7 @@ impl AccessPath {
         }))
     }
 
-    /// What is left by the zones of an index.
+    /// Returns the extents that the zone map and OFFSET leave.
     fn zoned(
         &mut self,
         plan: &Bound,
@@ -248,18 +248,19 @@ impl AccessPath {
     }
 }
 
-/// Whether there are statistics of a file.
+/// Returns whether there are statistics of a file.
 fn is_known(part: &Part) -> bool {
     part.index.is_some() || matches!(part.file.layout, Layout::Parquet(_))
 }
 
-/// What OFFSET has still to pass over from the start of the files.
+/// The number of records that OFFSET has still to skip, from the start of the files.
 struct Offset {
     records: u64,
 }
 
 impl Offset {
-    /// None where records are not counted as they come, or computing one could fail.
+    /// Returns 0 records if they are not counted in the order of the file, or if computing one
+    /// could fail.
     fn of(plan: &Bound) -> Self {
         let counts_all = plan.conjuncts.is_empty() && plan.is_streamed();
         let fails = plan.rows.items.iter().any(|item| item.expr.is_fallible())
@@ -267,7 +268,8 @@ impl Offset {
         Self { records: if counts_all && !fails { plan.offset } else { 0 } }
     }
 
-    /// Whether it passes over the next `records`, as far as what is computed of them is sound.
+    /// Skips the next `records` if OFFSET covers all of them and computing them cannot fail.
+    /// Returns whether they are skipped.
     fn passes(&mut self, records: u64, is_sound: bool) -> bool {
         let passes = is_sound && records <= self.records;
         self.records = if passes { self.records - records } else { 0 };
@@ -279,14 +281,14 @@ impl Offset {
     }
 }
 
-/// What is known of a file and of its name.
+/// The statistics of a file, and the columns that come from its name.
 struct KnownPart<'a, S> {
     statistics: &'a S,
     part: &'a Part,
 }
 
 impl<S: PruningStatistics> KnownPart<'_, S> {
-    /// Of each zone whether all these columns decode.
+    /// Returns for each zone whether all these columns decode.
     fn decodes(&self, columns: &[usize]) -> BooleanBuffer {
         let zones = self.statistics.records().len();
         columns.iter().fold(BooleanBuffer::new_set(zones), |all, column| {
@@ -298,7 +300,7 @@ impl<S: PruningStatistics> KnownPart<'_, S> {
     }
 }
 
-/// Of a column that has one value for all records of the file.
+/// Returns the statistics of a column that has one value for all records of the file.
 fn constant(value: &ArrayRef, records: &[u64]) -> Option<ColumnStatistics> {
     let values = eval::repeated(value, records.len()).ok()?;
     let is_null = value.is_null(0);

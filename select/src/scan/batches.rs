@@ -146,7 +146,7 @@ fn until(batch: &RecordBatch, rows: usize, bytes_max: usize) -> (usize, usize) {
 
 /// Returns the number of bytes of the values in some rows.
 fn bytes_of(batch: &RecordBatch, rows: Range<usize>) -> usize {
-    // what lies under a NULL may be of another record
+    // the memory under a NULL may be that of another record
     let of_texts = |offsets: &[i32], nulls: Option<&NullBuffer>| {
         let length = |rows: Range<usize>| {
             usize::try_from(offsets[rows.end] - offsets[rows.start]).unwrap_or(0)

@@ -1,9 +1,10 @@
-//! A morsel: the pure work of a scan. Reads a piece of the file, keeps the records that the
-//! predicate keeps, decodes the other columns for those only, and projects or aggregates them.
+//! A morsel: the pure work of a scan. It reads a part of the file, filters its records, decodes the
+//! other columns only for the records that remain (late materialisation), and projects or
+//! aggregates them.
 //!
-//! A record that cannot be decoded or computed ends the answer exactly there: the records before
-//! it are selected as if the block ended, so that an answer does not depend on how a file is
-//! divided, and LIMIT may be met before the fault is.
+//! A record that cannot be decoded or computed ends the answer exactly there: the records before it
+//! are selected as if the block ended with them. So an answer does not depend on how a file is
+//! divided, and LIMIT may be reached before the fault.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use sift_files::cancel::Cancel;
 use sift_files::feed::{Feed, Origin, Place};
 use sift_files::io::waiting::Waiting;
 
-/// Smaller batches are put together until they have so many records.
+/// Fewest records of a batch: smaller batches are joined until they have as many.
 pub(crate) const BATCH_RECORDS_MIN: usize = 4096;
 
 /// A unit of parallel work.
@@ -41,13 +42,13 @@ pub struct Morsel {
 
 #[derive(Debug)]
 pub(crate) enum Work {
-    /// A piece of the file.
+    /// The next part of the file.
     Read(Read),
-    /// The next batch of what was gathered.
+    /// The next batch of the gathered rows.
     Finish(Box<Tail>),
 }
 
-/// What a piece of the file is read with; which one, the feed tells.
+/// The work on a part of the file; the feed determines the part.
 #[derive(Debug)]
 pub(crate) struct Read {
     pub(crate) plan: Plan,
@@ -55,7 +56,7 @@ pub(crate) struct Read {
     pub(crate) gather: Arc<Gather>,
 }
 
-/// What came of a morsel; errors are inside.
+/// The outcome of a morsel, which may be an error.
 #[derive(Debug)]
 pub struct Outcome(pub(crate) Done);
 
@@ -65,16 +66,16 @@ pub(crate) enum Done {
     Finish { tail: Box<Tail>, result: Result<Option<RecordBatch>>, time: Duration },
 }
 
-/// What came of a piece of the file.
+/// The outcome of a part of the file.
 #[derive(Debug, Default)]
 pub(crate) struct Piece {
-    /// The turn that it had; `None` when none was left, or the scan was cancelled before.
+    /// The number of its turn; `None` if no turn was left, or the scan was cancelled before.
     pub(crate) turn: Option<u64>,
-    /// Where its records come from, where its turn tells.
+    /// The origin of its records, if its turn gives one.
     pub(crate) origin: Option<Origin>,
-    /// Those in the view.
+    /// The number of its records in the view.
     pub(crate) records: u64,
-    /// Records that the view's row filter could not decide about.
+    /// Records for which the view's row filter has no value.
     pub(crate) undecided: u64,
     pub(crate) bytes: u64,
     pub(crate) selected: u64,
@@ -83,20 +84,21 @@ pub(crate) struct Piece {
     pub(crate) time: Duration,
 }
 
-/// What ends the answer behind the batches of a piece.
+/// The failure that ends the answer after the batches of an outcome.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// A record; its index counts those in the view from the start of the turn.
+    /// A record without values; its index counts the records in the view from the start of the
+    /// turn.
     Record(Stop),
-    /// Where a record ends is not known; its index is as above.
+    /// A record whose end cannot be found; its index counts as above.
     Delimiting(Stop),
-    /// The file, or what the query may take.
+    /// The file could not be read, or the query exceeded a limit.
     Query(Error),
 }
 
 impl Morsel {
-    /// Reads, filters and projects, or finishes what was gathered. Never panics, never waits for a
-    /// peer.
+    /// Reads, filters and projects, or finishes gathered rows. It never panics and never waits for
+    /// a peer.
     pub fn run(self) -> Outcome {
         self.run_with(Waiting::Allowed)
     }
@@ -136,7 +138,7 @@ impl Read {
         piece.turn = Some(turn.number);
         piece.origin = turn.origin;
         piece.bytes = turn.bytes;
-        // what could not be read is no fault of a record
+        // a failed read is not the fault of a record
         if let Err(error) = turn.result {
             piece.failure = Some(Failure::Query(error.into()));
         }
@@ -145,8 +147,8 @@ impl Read {
     }
 }
 
-/// Puts the few records of many blocks together here, where threads are many, and not where the
-/// outcomes are put in order.
+/// Joins the few records of many blocks here, on many threads, and not on the one thread that puts
+/// the outcomes in order.
 fn compact(batches: &mut Vec<RecordBatch>) {
     let records: usize = batches.iter().map(RecordBatch::num_rows).sum();
     if records < BATCH_RECORDS_MIN
@@ -157,11 +159,11 @@ fn compact(batches: &mut Vec<RecordBatch>) {
     }
 }
 
-/// Why records could not be selected.
+/// The reason why records could not be selected.
 enum Trouble {
     /// The answer ends before this record of the block.
     Record(Stop),
-    /// The query takes too much, or what it gathers cannot be written.
+    /// The query exceeds a limit, or its gathered rows cannot be written.
     Query(Error),
 }
 
@@ -177,17 +179,17 @@ impl From<Error> for Trouble {
     }
 }
 
-/// The work on one piece, block after block.
+/// The work on one part of the file, block by block.
 struct Reader<'p> {
     plan: &'p Bound,
     gather: &'p Gather,
     waiting: Waiting,
-    /// Taken with the first block.
+    /// The table of the groups, taken with the first block.
     groups: Option<GroupTable>,
     piece: Piece,
-    /// Records of the turn before the block, whether in the view or not.
+    /// Records of the turn before the block, including those that are not in the view.
     records_before: u64,
-    /// More records than this are never asked for.
+    /// The number of selected records after which no more are wanted.
     selected_max: u64,
 }
 
@@ -216,7 +218,7 @@ impl<'p> Reader<'p> {
         }
         let mut records = block.records();
         let mut stop = None;
-        // Each round ends before an earlier record than the last, so this ends.
+        // Each round ends before an earlier record than the round before, so the loop ends.
         loop {
             match self.select(place.turn, &shown, records) {
                 Ok(()) => break,
@@ -247,7 +249,7 @@ impl<'p> Reader<'p> {
         ControlFlow::Break(())
     }
 
-    /// Selects among the shown records before one of the block, all or nothing.
+    /// Selects from the visible records before the record `records` of the block, all or nothing.
     fn select(&mut self, turn: u64, shown: &Selection<'_>, records: usize) -> Result<(), Trouble> {
         let mut selection = shown.before(records);
         let mut conjuncts = self.plan.conjuncts.iter().peekable();
@@ -315,7 +317,7 @@ impl<'p> Reader<'p> {
         Ok(())
     }
 
-    /// Gives the selected records to the sorter, as far as they may be in the answer.
+    /// Gives the selected records that may be in the answer to the sorter.
     fn sort(
         &self,
         order: &SortOrder,

@@ -1,15 +1,16 @@
-//! Which parts of a file may hold a record that WHERE keeps, by what is known of their columns.
+//! Pruning: finds the parts of a file that WHERE excludes, by the statistics of their columns.
 //!
-//! A *container* is what statistics are about: a zone of an index, a row group or a page of a Parquet
-//! file. It is ruled out only if some conjunct is true for none of its records; unknown rules
-//! nothing out. And it is ruled out only where reading it could not have failed: conjuncts run in
-//! order, so the one that rules it out and all before it have to be infallible, and the columns that
-//! they read known to decode. So an answer, its errors included, is the same with pruning and
-//! without. What delimits records is for whoever made the statistics: a container whose records
-//! cannot be told from each other has none.
+//! A *container* is the part of a file that statistics are about: a zone of an index, a row group
+//! or a page of a Parquet file. It is pruned only if some conjunct is true for none of its records;
+//! an unknown conjunct prunes nothing. And it is pruned only if reading it could not have failed:
+//! conjuncts run in order, so the one that excludes it and all before it have to be infallible, and
+//! the columns that they read have to be known to decode. So an answer, its errors included, is the
+//! same with pruning and without. Statistics exist only for containers whose records can be
+//! delimited.
 //!
-//! As DataFusion's pruning predicates, it works on all containers at once, by Arrow's kernels, but
-//! it does not rewrite the predicate: it computes which of true, false and NULL it [can be](truth).
+//! Like DataFusion's pruning predicate, it evaluates all containers at once with Arrow's kernels.
+//! It does not rewrite the predicate, but computes which of true, false and NULL [it can
+//! be](truth).
 
 mod range;
 mod truth;
@@ -20,7 +21,7 @@ use crate::plan::Conjunct;
 use sift_files::statistics::PruningStatistics;
 use truth::Truth;
 
-/// Of each container the first conjunct that rules it out, by its index.
+/// Returns for each container the index of the first conjunct that excludes it.
 pub(crate) fn rulings(
     conjuncts: &[Conjunct],
     statistics: &dyn PruningStatistics,

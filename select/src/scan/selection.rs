@@ -1,4 +1,4 @@
-//! The records of a block that are still wanted, and what is decoded and computed of them.
+//! A selection: the records of a block that are still wanted, and their decoded columns.
 
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -24,32 +24,32 @@ use sift_files::cancel::spend;
 use sift_files::feed::Origin;
 use sift_files::record::{RecordFault, Rows};
 
-/// The records of a block that are still wanted, and what is decoded of them.
+/// The records of a block that are still wanted, and their decoded columns.
 #[derive(Clone)]
 pub(crate) struct Selection<'b> {
     block: &'b Block<'b>,
-    /// Of the last columns of the source: the same for every record.
+    /// The values of the last columns of the source, which are the same for every record.
     constants: &'b [ArrayRef],
-    /// Which records of the block they were before the masks; `None` is every one.
+    /// The indices of the records in the block before the masks; `None` for all.
     before: Option<Vec<u32>>,
-    /// Which of those they are, each among what the one before it left.
+    /// Masks applied since `before`; each covers the records that the previous mask kept.
     masks: Vec<BooleanBuffer>,
-    /// What comes of both, once somebody has asked.
+    /// The indices after all masks, computed when first needed.
     indices: OnceCell<Vec<u32>>,
     pub(crate) rows: usize,
-    /// By column of the source.
+    /// The decoded columns, by index in the source.
     columns: Vec<Option<ArrayRef>>,
 }
 
 impl<'b> Selection<'b> {
-    /// All of them.
+    /// Makes the selection of all records of a block.
     pub(crate) fn new(block: &'b Block<'b>, constants: &'b [ArrayRef], columns: usize) -> Self {
         let (masks, indices) = (Vec::new(), OnceCell::new());
         let (rows, columns) = (block.records(), vec![None; columns]);
         Self { block, constants, before: None, masks, indices, rows, columns }
     }
 
-    /// Which records of the block they are; `None` is every one.
+    /// Returns the indices of the records in the block; `None` for all.
     fn indices(&self) -> Option<&[u32]> {
         let Some((first, masks)) = self.masks.split_first() else { return self.before.as_deref() };
         Some(self.indices.get_or_init(|| {
@@ -65,21 +65,21 @@ impl<'b> Selection<'b> {
         }))
     }
 
-    /// As [`indices`](Self::indices), taken out of it.
+    /// Returns the [`indices`](Self::indices) and removes them from the selection.
     fn take_indices(&mut self) -> Option<Vec<u32>> {
         self.indices();
         self.masks.clear();
         self.indices.take().or_else(|| self.before.take())
     }
 
-    /// Those of them that come before a record of the block.
+    /// Returns those of the records that come before a record of the block.
     pub(crate) fn before(&self, record: usize) -> Self {
         let mut earlier = self.clone();
         earlier.truncate(self.count_before(record));
         earlier
     }
 
-    /// How many of them come before a record of the block.
+    /// Returns how many of the records come before a record of the block.
     pub(crate) fn count_before(&self, record: usize) -> usize {
         match self.indices() {
             None => record.min(self.rows),
@@ -87,8 +87,8 @@ impl<'b> Selection<'b> {
         }
     }
 
-    /// Keeps the records of the block that a row filter shows; gives the number of those that it
-    /// has no value for, which are not shown.
+    /// Keeps the records of the block that a row filter shows. Returns the number of records for
+    /// which the filter has no value; these are hidden.
     pub(crate) fn show(&mut self, filter: &RowFilter) -> u64 {
         if self.try_show(filter).is_ok() {
             return 0;
@@ -100,8 +100,8 @@ impl<'b> Selection<'b> {
         undecided
     }
 
-    /// Adds those of `records` that the filter shows, halving as long as one has no value: each
-    /// costs a logarithm of decodings at most, however many they are.
+    /// Adds those of `records` that the filter shows. The records are halved as long as the filter
+    /// has no value for one of them, so each such record costs at most a logarithm of decodings.
     fn search(
         &self,
         filter: &RowFilter,
@@ -124,7 +124,7 @@ impl<'b> Selection<'b> {
         }
     }
 
-    /// These records of the same block, nothing decoded.
+    /// Returns the selection of these records of the same block, with nothing decoded.
     fn of(&self, indices: Vec<u32>) -> Self {
         let rows = indices.len();
         Self {
@@ -134,7 +134,7 @@ impl<'b> Selection<'b> {
         }
     }
 
-    /// Keeps the records that a row filter shows, if it has a value for each.
+    /// Keeps the records that a row filter shows, if the filter has a value for each record.
     fn try_show(&mut self, filter: &RowFilter) -> Result<(), Undecided> {
         self.decode(&filter.columns).map_err(|_not_told| Undecided)?;
         let input = Input { columns: &self.columns, rows: self.rows };
@@ -142,7 +142,7 @@ impl<'b> Selection<'b> {
         self.narrow(mask.as_boolean()).map_err(|_not_told| Undecided)
     }
 
-    /// Decodes what is missing of `columns`.
+    /// Decodes those of `columns` that are missing.
     pub(crate) fn decode(&mut self, columns: &[usize]) -> Result<(), Stop> {
         let missing: Vec<usize> =
             columns.iter().copied().filter(|column| self.columns[*column].is_none()).collect();
@@ -169,8 +169,8 @@ impl<'b> Selection<'b> {
         Ok(())
     }
 
-    /// Decodes what is missing of the columns that rows are made of. If they are all columns, the
-    /// records may have nothing else.
+    /// Decodes the missing columns that rows are made of. If these have to be all columns, the
+    /// records may have no others.
     pub(crate) fn decode_for(&mut self, made: &plan::Rows) -> Result<(), Stop> {
         self.decode(&made.columns)?;
         if !made.has_all {
@@ -189,7 +189,7 @@ impl<'b> Selection<'b> {
         })
     }
 
-    /// Where a term of WHERE is true. What nothing behind it reads is dropped.
+    /// Returns where a term of WHERE is true. Drops the columns that nothing later reads.
     pub(crate) fn holds(&mut self, conjunct: &Conjunct) -> Result<BooleanBuffer, Stop> {
         let mask = self.evaluate(&conjunct.expr, &conjunct.text)?;
         for column in &conjunct.spent {
@@ -198,7 +198,7 @@ impl<'b> Selection<'b> {
         Ok(eval::is_true(mask.as_boolean()).values().clone())
     }
 
-    /// Index in the block of a record that is still wanted.
+    /// Returns the index in the block of a selected record.
     pub(crate) fn record(&self, row: usize) -> usize {
         match self.indices() {
             None => row,
@@ -206,7 +206,7 @@ impl<'b> Selection<'b> {
         }
     }
 
-    /// The values of an aggregate's argument where its filter holds.
+    /// Evaluates an aggregate's argument for the records for which its filter is true.
     pub(crate) fn argument(&self, aggregate: &Aggregate) -> Result<Argument, Stop> {
         let Some(filter) = &aggregate.filter else {
             let argument = aggregate.argument.as_ref();
@@ -231,19 +231,20 @@ impl<'b> Selection<'b> {
         Ok(Argument { rows: Some(rows), values })
     }
 
-    /// The values of the order's keys.
+    /// Evaluates the keys of the order.
     pub(crate) fn keys(&self, order: &SortOrder, items: &[Item]) -> Result<Vec<ArrayRef>, Stop> {
         let keys = order.keys.iter().map(|key| &items[key.item]);
         keys.map(|item| self.evaluate(&item.expr, &item.text)).collect()
     }
 
-    /// The positions of the records in the file; `start` is that of the block's first.
+    /// Returns the positions of the records in the file; `start` is that of the block's first
+    /// record.
     pub(crate) fn positions(&self, start: u64) -> ArrayRef {
         let positions = (0..self.rows).map(|row| start + self.record(row) as u64);
         Arc::new(UInt64Array::from_iter_values(positions))
     }
 
-    /// All items and the positions, for a sorter.
+    /// Evaluates all items and adds the positions, for a sorter.
     pub(crate) fn sorted_rows(
         &self,
         order: &SortOrder,
@@ -256,7 +257,8 @@ impl<'b> Selection<'b> {
         self.sorter_batch(order, columns)
     }
 
-    /// As [`sorted_rows`](Self::sorted_rows) of a record that has no values but those of its keys.
+    /// Returns the [`sorted_rows`](Self::sorted_rows) of a record that has only the values of its
+    /// keys.
     pub(crate) fn row_without_values(
         &self,
         order: &SortOrder,
@@ -313,7 +315,7 @@ impl<'b> Selection<'b> {
             .map_err(|error| self.stop(0, &Problem::from(error), "the selection"))
     }
 
-    /// One of the records.
+    /// Returns the selection of one of the records.
     pub(crate) fn only(&self, row: usize) -> Self {
         let record = u32::try_from(self.record(row)).unwrap_or(u32::MAX);
         let slice = |column: &Option<ArrayRef>| column.as_ref().map(|column| column.slice(row, 1));
@@ -343,11 +345,11 @@ impl<'b> Selection<'b> {
     }
 }
 
-/// A row filter has no value for some record. Which and why is nobody's business.
+/// The error of a row filter that has no value for some record. It does not tell which and why.
 struct Undecided;
 
 impl Stop {
-    /// The error for people; the record counts from `origin`.
+    /// Returns the error for people; the record counts from `origin`.
     pub(crate) fn to_error(&self, plan: &Plan, origin: &Origin) -> Error {
         let Origin { file, records_before, gathered } = origin;
         let file = plan.source().name_of(*file);
@@ -367,8 +369,8 @@ impl Stop {
         Error::from(error).with_kind(self.kind)
     }
 
-    /// As part of a turn, of which so many records in the view come before the block; `shown` are
-    /// those of the block.
+    /// Returns the same record counted from the start of a turn, in which `records` in the view
+    /// come before the block; `shown` are the block's records in the view.
     pub(crate) fn behind(mut self, records: u64, shown: &Selection<'_>) -> Self {
         let before = usize::try_from(records).unwrap_or(usize::MAX);
         self.fault.record = shown.count_before(self.fault.record).saturating_add(before);

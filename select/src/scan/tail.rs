@@ -1,7 +1,7 @@
-//! What is left to do when every record was seen: groups become rows, rows are put in order.
+//! The last stage of a scan, after every record was read: groups become rows, and rows are sorted.
 //!
-//! [`Gather`] is where morsels leave what cannot go out at once. [`Tail`] makes the rest of the
-//! answer of it, a batch a call.
+//! Morsels add to [`Gather`] what cannot be returned at once. [`Tail`] returns the rest of the
+//! answer from it, one batch for each call.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use sift_files::cancel::spend;
 use sift_files::feed::Origin;
 use sift_files::io::waiting::Waiting;
 
-/// What the morsels of a scan gather.
+/// The groups and the sorter that the morsels of a scan fill.
 #[derive(Debug)]
 pub(crate) struct Gather {
     pub(crate) groups: Option<GroupTables>,
@@ -42,13 +42,13 @@ impl Gather {
     }
 }
 
-/// The end of a scan.
+/// The last stage of a scan.
 #[derive(Debug)]
 pub(crate) struct Tail {
     plan: Plan,
     gather: Arc<Gather>,
     stage: Stage,
-    /// Where the records of each turn come from.
+    /// The origin of the records of each turn.
     turns: Vec<Origin>,
 }
 
@@ -60,26 +60,26 @@ enum Stage {
     Done,
 }
 
-/// The groups: keys and aggregates, one value each for every group.
+/// The groups: one value of each key and each aggregate for every group.
 #[derive(Debug)]
 struct Groups {
     columns: Vec<ArrayRef>,
-    /// Groups, and those of them that have become rows.
+    /// The number of groups, and how many of them have become rows.
     count: usize,
     done: usize,
-    /// Rows that were there, where equal ones are kept once.
+    /// The distinct rows so far, if only the first of equal rows is returned.
     seen: Option<KeyTable>,
-    /// Held until the end.
+    /// The memory of the groups, reserved until the end.
     _reservation: Reservation,
 }
 
 impl Tail {
-    /// Of a scan that has seen every record.
+    /// Makes the last stage of a scan that has read every record.
     pub(crate) fn new(plan: Plan, gather: Arc<Gather>, turns: Vec<Origin>) -> Self {
         Self { plan, gather, stage: Stage::Gathered, turns }
     }
 
-    /// The next batch of the answer; `None` at its end.
+    /// Returns the next batch of the answer; `None` at its end.
     ///
     /// # Errors
     /// `Computation`, `LimitExceeded`, `Io`, and `Record` for a row of the answer that has no
@@ -133,7 +133,7 @@ impl Tail {
         Ok(Some(Groups { columns, count, done: 0, seen, _reservation: reservation }))
     }
 
-    /// The error of a merge. The upper half of a position is the number of its turn.
+    /// Returns the error of a merge. The upper half of a position is the number of its turn.
     fn failed(&self, error: MergeError) -> Error {
         match error {
             MergeError::Row(position, stop) => {
@@ -149,7 +149,7 @@ impl Tail {
         Ok(Stage::Sorted(Box::new(sorter.merge(self.plan.bound().offset, waiting)?)))
     }
 
-    /// A batch of all items as one of the answer.
+    /// Returns a batch of all items as a batch of the answer.
     fn visible(&self, rows: &RecordBatch) -> Result<RecordBatch> {
         let columns = rows.columns()[..self.plan.bound().rows.visible].to_vec();
         let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
@@ -163,7 +163,7 @@ impl Tail {
 }
 
 impl Groups {
-    /// The next rows: all items, and their positions where they are to be sorted.
+    /// Returns the next rows: all items, and their positions if they are to be sorted.
     fn next(&mut self, plan: &Plan) -> Result<RecordBatch, Problem> {
         let bound = plan.bound();
         let start = self.done;
@@ -223,7 +223,7 @@ impl Groups {
     }
 }
 
-/// Tells where a problem of groups is; there is no record to name.
+/// Adds the item to a problem of groups, which have no record to name.
 fn in_item(item: &Item) -> impl Fn(Problem) -> Problem {
     |problem| Problem(format!("{} in `{}`", problem.0, item.text))
 }

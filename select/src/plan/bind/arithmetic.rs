@@ -1,4 +1,4 @@
-//! The types that arithmetic takes and gives.
+//! The types of the operands and results of arithmetic.
 
 use arrow::datatypes::{DataType, Field};
 
@@ -7,7 +7,7 @@ use crate::value::common::{decimal, digits_of, is_number, quotient_scale};
 use crate::{Error, ErrorKind};
 use sift_files::types::{DECIMAL_DIGITS_MAX, INTERVAL, TIMESTAMP, type_name};
 
-/// The complaint about a column that is not [selectable](is_selectable).
+/// Makes the error of a column that Selects do not read.
 pub(crate) fn not_selectable(column: &Field, at: Position) -> Error {
     let message = format!(
         "column `{}` is a {}, which Selects do not read",
@@ -17,11 +17,11 @@ pub(crate) fn not_selectable(column: &Field, at: Position) -> Error {
     at.error(ErrorKind::Unsupported, message)
 }
 
-/// One side of an arithmetic operation.
+/// One operand of an arithmetic operation.
 #[derive(Clone, Debug)]
 pub(crate) struct Operand {
     pub(crate) data_type: DataType,
-    /// Of a whole-number literal, the digits it has.
+    /// The number of digits of an integer literal.
     pub(crate) whole_digits: Option<u8>,
 }
 
@@ -31,10 +31,10 @@ impl Operand {
     }
 }
 
-/// The types that both sides have to be brought to, and that of the result.
+/// Returns the types that both operands are brought to, and the type of the result.
 ///
-/// Whole numbers compute in 64 bits. Decimals keep every digit of sums and products, up to 38; a
-/// quotient has at least 16 digits after the point. With a float on one side both are floats.
+/// Integers are computed in 64 bits. Decimals keep every digit of sums and products, up to 38; a
+/// quotient has at least 16 digits after the point. With a float on one side, both are floats.
 pub(crate) fn arithmetic(
     op: ArithmeticOp,
     left: &Operand,

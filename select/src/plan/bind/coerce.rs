@@ -1,5 +1,5 @@
-//! Types brought together: literals read as what stands beside them, operands made alike, constants
-//! computed.
+//! Coercion: literals take the type of their context, operands are brought to one type, and
+//! constants are computed.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use crate::value::{Value, common, scalar};
 use crate::{Error, Result};
 use sift_files::types::type_name;
 
-/// A literal of its own type; NULL is a text until something coerces it.
+/// Makes a literal of its own type; NULL is a text until something coerces it.
 pub(super) fn literal(value: Value, at: Position) -> Result<Expr> {
     let data_type = scalar::type_of(&value);
     let is_untyped = matches!(value, Value::Text(_) | Value::Null);
@@ -32,10 +32,10 @@ fn literal_of(value: &Value, data_type: &DataType, is_untyped: bool) -> Option<E
     Some(Expr { data_type: data_type.clone(), kind })
 }
 
-/// Brings an expression to a type, if PostgreSQL does so without being asked.
+/// Brings an expression to a type, if PostgreSQL casts it implicitly.
 ///
 /// # Errors
-/// What was found instead, for the message.
+/// The type that was found instead, for the message.
 pub(super) fn coerce(expr: Expr, to: &DataType) -> std::result::Result<Expr, String> {
     if expr.data_type == *to {
         return Ok(expr);
@@ -68,8 +68,8 @@ pub(super) fn coerce(expr: Expr, to: &DataType) -> std::result::Result<Expr, Str
     }
 }
 
-/// Brings an expression to the type that it is compared in. There a literal beyond all decimals is
-/// as good as the digits that no decimal has.
+/// Brings an expression to the type in which it is compared. A literal beyond all decimals is
+/// replaced by one with more digits than any decimal has.
 fn coerce_compared(expr: Expr, to: &DataType) -> std::result::Result<Expr, String> {
     if let ExprKind::Literal(Literal { value, .. }) = &expr.kind
         && let Some(scalar) = scalar::beyond(value, to)
@@ -89,7 +89,7 @@ enum Purpose {
 }
 
 impl Purpose {
-    /// Returns whether a literal gives way to the type.
+    /// Returns whether a literal may take the type.
     fn fits(self, value: &Value, to: &DataType) -> bool {
         match self {
             Self::Compare => scalar::compares_as(value, to),
@@ -105,7 +105,7 @@ impl Purpose {
     }
 }
 
-/// Brings operands that are to be compared to one type.
+/// Brings operands that are compared to one type.
 pub(super) fn unify<const N: usize>(
     operands: [Expr; N],
     at: Position,
@@ -115,7 +115,7 @@ pub(super) fn unify<const N: usize>(
     unified.try_into().map_err(|_wrong_length| mismatch(at, "an operand was lost".to_owned()))
 }
 
-/// As [`unify`], for as many as there are.
+/// Does the same as [`unify`] for any number of operands.
 pub(super) fn unify_list(
     operands: Vec<Expr>,
     at: Position,
@@ -129,13 +129,13 @@ pub(super) fn unify_list(
     unified.collect()
 }
 
-/// Returns whether the first of these compares with each of the others as it does where all are
-/// brought to one type. PostgreSQL compares them in pairs.
+/// Returns whether comparing the first with each of the others gives the same if all are brought to
+/// one type. PostgreSQL compares them in pairs.
 pub(super) fn compare_alike(operands: &[Expr]) -> bool {
     let Some((first, others)) = operands.split_first() else { return true };
     let has_untyped = operands.iter().any(Expr::is_untyped);
-    // exact numbers compare alike whatever their digits, but a text beside them is read as one of
-    // them
+    // exact numbers compare in the same way whatever their digits are, but a text beside them is
+    // read as one of them
     let family = |of: Option<DataType>| match of {
         Some(of) if !has_untyped && common::digits_of(&of).is_some() => Some(DataType::Int64),
         of => of,
@@ -146,8 +146,8 @@ pub(super) fn compare_alike(operands: &[Expr]) -> bool {
         .all(|other| family(common_type(&[first.clone(), other.clone()], Purpose::Compare)) == all)
 }
 
-/// Brings an operand and a list that it is looked up in to one type. Beside two constants or more,
-/// and nothing else, a 32-bit float stays one, as in PostgreSQL.
+/// Brings an operand and the list in which it is looked up to one type. If the list has only
+/// constants, two or more, a 32-bit float keeps its type, as in PostgreSQL.
 pub(super) fn unify_lookup(operands: Vec<Expr>, at: Position) -> Result<Vec<Expr>> {
     let is_real = operands.first().is_some_and(|operand| operand.data_type == DataType::Float32);
     let has_constants = operands.len() > 2 && operands.iter().skip(1).all(Expr::is_literal);
@@ -192,7 +192,7 @@ fn type_names(operands: &[Expr]) -> String {
     names.join(" with ")
 }
 
-/// The type that operands have in common. Literals give way to what is not one where it fits their
+/// Returns the common type of operands. A literal takes the type of the others if that fits its
 /// value, so that columns are used as they are decoded.
 fn common_type(operands: &[Expr], purpose: Purpose) -> Option<DataType> {
     let fixed = operands.iter().filter(|operand| !operand.is_literal());
@@ -229,7 +229,7 @@ fn common_type(operands: &[Expr], purpose: Purpose) -> Option<DataType> {
     Some(target)
 }
 
-/// The number that an untyped text is beside decimals: one with all its digits.
+/// Returns the number that an untyped text means beside decimals, with all its digits.
 pub(super) fn number_beside(operand: &Expr, other: &DataType) -> Option<Value> {
     match &operand.kind {
         ExprKind::Literal(Literal { value: Value::Text(text), is_untyped: true, .. })
@@ -241,7 +241,8 @@ pub(super) fn number_beside(operand: &Expr, other: &DataType) -> Option<Value> {
     }
 }
 
-/// Computes a constant subtree. One that fails stays as it is: it fails if a record reaches it.
+/// Computes a constant subtree. A subtree that fails stays as it is: it fails if a record reaches
+/// it.
 pub(super) fn fold(expr: Expr) -> Expr {
     if expr.is_literal()
         || expr.children().next().is_none()

@@ -1,4 +1,4 @@
-//! CASE, CAST and calls, bound: the functions of the table, and those that take values of any type.
+//! Binds CASE, CAST and calls: functions of the table, and functions that take values of any type.
 
 use std::cmp::Ordering;
 
@@ -74,7 +74,7 @@ impl Binder<'_> {
     }
 }
 
-/// `CAST(operand AS to)`.
+/// Binds `CAST(operand AS to)`.
 pub(super) fn cast(operand: Expr, to: &CastTarget, at: Position) -> Result<Expr> {
     match to {
         CastTarget::Type(to) => cast_to(operand, to, at),
@@ -84,7 +84,7 @@ pub(super) fn cast(operand: Expr, to: &CastTarget, at: Position) -> Result<Expr>
     }
 }
 
-/// A text of at most so many characters.
+/// Cuts a text to at most `length` characters.
 fn cut(operand: Expr, length: u32, at: Position) -> Result<Expr> {
     let text = cast_to(operand, &DataType::Utf8, at)?;
     call("left", vec![text, literal(Value::Integer(length.into()), at)?], at).map(fold)
@@ -96,7 +96,7 @@ fn cast_to(operand: Expr, to: &DataType, at: Position) -> Result<Expr> {
             return typed_literal(&Value::Null, to)
                 .ok_or_else(|| mismatch(at, format!("NULL is no {}", type_name(to))));
         }
-        // from here on it is a text
+        // now it has the type of a text
         ExprKind::Literal(Literal { value, is_untyped: true, .. }) if *to == DataType::Utf8 => {
             return Ok(typed_literal(value, to).unwrap_or(operand));
         }
@@ -141,7 +141,7 @@ fn cast_to_numeric(operand: Expr, at: Position) -> Result<Expr> {
     cast_to(operand, &to, at)
 }
 
-/// A call of the function or operator `name`.
+/// Binds a call of the function or operator `name`.
 pub(super) fn call(name: &str, arguments: Vec<Expr>, at: Position) -> Result<Expr> {
     let count = arguments.len();
     match (name, count) {
@@ -175,7 +175,7 @@ pub(super) fn call(name: &str, arguments: Vec<Expr>, at: Position) -> Result<Exp
     }
 }
 
-/// A node of the type that its operands have in common.
+/// Makes a node of the type of its operands, which all have the same type.
 fn of_first(
     operands: Vec<Expr>,
     kind: impl Fn(Vec<Expr>) -> ExprKind,
@@ -195,8 +195,8 @@ fn of_two(name: &str, left: Expr, right: Expr, at: Position) -> Result<Expr> {
     }
 }
 
-/// The left, unless both are equal. As in PostgreSQL a 32-bit float or a date on the left stays
-/// one, though it is compared as another type.
+/// Binds `nullif`: the left, unless both are equal. As in PostgreSQL, a 32-bit float or a date on
+/// the left keeps its type, though it is compared as another type.
 fn nullif(left: Expr, right: Expr, at: Position) -> Result<Expr> {
     let is_real = |expr: &Expr| expr.data_type == DataType::Float32;
     let is_date = left.data_type == DataType::Date32 && right.data_type == TIMESTAMP;
@@ -221,7 +221,7 @@ fn nullif(left: Expr, right: Expr, at: Position) -> Result<Expr> {
     }
 }
 
-/// A text and another value; a chain of them becomes one.
+/// Binds `||` of a text and another value; a chain of them becomes one call.
 fn concatenation(left: Expr, right: Expr, at: Position) -> Result<Expr> {
     if left.data_type != DataType::Utf8 && right.data_type != DataType::Utf8 {
         let (left, right) = (type_name(&left.data_type), type_name(&right.data_type));
@@ -261,7 +261,7 @@ fn function(name: &str, arguments: Vec<Expr>, at: Position) -> Result<Expr> {
     Ok(Expr { data_type, kind: ExprKind::Call { function, arguments: bound } })
 }
 
-/// A value as concat shows it: a boolean as one letter.
+/// Casts a value to the text that concat uses: a boolean becomes one letter.
 fn shown(argument: Expr, at: Position) -> Result<Expr> {
     let is_boolean = argument.data_type == DataType::Boolean && !argument.is_untyped();
     match is_boolean {

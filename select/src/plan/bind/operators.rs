@@ -1,4 +1,4 @@
-//! Operators, bound to operands of the types that they take.
+//! Binds operators to operands of the types that they take.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::{ErrorKind, Result};
 use sift_files::types;
 use sift_files::types::{INTERVAL, type_name};
 
-/// Shorter lists are compared value by value.
+/// Shortest list that is looked up in a set; shorter ones are compared value by value.
 const SET_LENGTH_MIN: usize = 8;
 
 pub(super) fn negate(operand: Expr, at: Position) -> Result<Expr> {
@@ -34,7 +34,7 @@ pub(super) fn negate(operand: Expr, at: Position) -> Result<Expr> {
     Ok(Expr { data_type: to, kind: ExprKind::Negate(Box::new(operand)) })
 }
 
-/// A number as it is.
+/// Binds a unary plus, which changes nothing.
 pub(super) fn plus(operand: Expr, at: Position) -> Result<Expr> {
     match common::is_number(&operand.data_type) {
         true => Ok(operand),
@@ -42,7 +42,7 @@ pub(super) fn plus(operand: Expr, at: Position) -> Result<Expr> {
     }
 }
 
-/// `left op right`; `what` is what errors call it.
+/// Binds `left op right`; `what` is its name in errors.
 pub(super) fn compare(
     op: CompareOp,
     left: Expr,
@@ -113,7 +113,7 @@ pub(super) fn arithmetic(op: ArithmeticOp, left: Expr, right: Expr, at: Position
     })
 }
 
-/// The type of an operand, for a whole-number literal as narrow as its digits: `price * 2` needs
+/// Returns the type of an operand. An integer literal has only its own digits: `price * 2` needs
 /// one digit more than `price`, not nineteen.
 fn operand_type(expr: &Expr) -> Operand {
     let digits = match &expr.kind {
@@ -152,7 +152,7 @@ pub(super) fn in_list(operand: Expr, list: Vec<Expr>, at: Position) -> Result<Ex
     }))
 }
 
-/// The values of a long list of literals of a type that hashes as it compares.
+/// Returns the values of a long list of literals, if their type hashes as it compares.
 fn literal_set(list: &[Expr]) -> Option<(LiteralSet, bool)> {
     if list.len() < SET_LENGTH_MIN {
         return None;
@@ -195,7 +195,7 @@ pub(super) fn matching(
     }
     let function = match language {
         PatternLanguage::ILike => &ILIKE,
-        // of NULL nothing is compiled
+        // a NULL is not compiled as a pattern
         _ if language == PatternLanguage::Like || pattern.is_literal() => &LIKE,
         _ => {
             let message = format!("a pattern of {language} that is no constant is not supported");

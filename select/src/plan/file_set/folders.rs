@@ -1,13 +1,13 @@
-//! The folders `key=value` of a path: where they are, and how their keys and values are written.
+//! The `key=value` folders of a path, and the encoding of their keys and values.
 //!
-//! Hive and Spark write a byte that a path cannot have, or that would mean something in it, as `%`
-//! and two hexadecimal digits. A `%` without two such digits stays as it is, as it does in Hive,
-//! and so does all of a text whose bytes are no UTF-8 once they are decoded. What is decoded is a
-//! value, never a part of a path.
+//! Hive and Spark write a byte that a path cannot have, or that has a special meaning in it, as `%`
+//! and two hexadecimal digits. A `%` without two such digits is not an escape, as in Hive, and a
+//! text stays as it is if its decoded bytes are not UTF-8. The decoded text is a value, never a
+//! part of a path.
 
 use std::borrow::Cow;
 
-/// The folder's value that means NULL.
+/// The value of a folder that means NULL.
 const NULL_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// A folder `key=value`, decoded.
@@ -18,7 +18,7 @@ pub(crate) struct Folder<'a> {
     pub(crate) value: Option<Cow<'a, str>>,
 }
 
-/// The folders of a path that have a key, in order.
+/// Returns the folders of a path that have a key, in order.
 pub(crate) fn folders(path: &str) -> impl Iterator<Item = Folder<'_>> {
     let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
     let pairs = folders.split('/').filter_map(|folder| folder.split_once('='));
@@ -28,7 +28,7 @@ pub(crate) fn folders(path: &str) -> impl Iterator<Item = Folder<'_>> {
     })
 }
 
-/// The text that `written` stands for.
+/// Decodes a key or a value.
 fn decoded(written: &str) -> Cow<'_, str> {
     if !written.contains('%') {
         return Cow::Borrowed(written);
@@ -42,7 +42,7 @@ fn decoded(written: &str) -> Cow<'_, str> {
     String::from_utf8(bytes).map_or(Cow::Borrowed(written), Cow::Owned)
 }
 
-/// The byte whose two digits follow a `%`.
+/// Returns the byte whose two digits follow a `%`.
 fn escaped(after: &[u8]) -> Option<u8> {
     let [high, low] = *after.first_chunk()?;
     let digit = |byte: u8| char::from(byte).to_digit(16);

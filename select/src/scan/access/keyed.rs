@@ -1,9 +1,9 @@
-//! Whether a key of an index is the cheaper way to the records that a Select wants.
+//! The use of a key of an index, if that is the cheaper way to the records that a Select wants.
 //!
-//! WHERE leaves ranges of a key, whose records are read and all else is not. If ORDER BY asks for the
-//! first few rows in the order of a key, and WHERE says nothing beyond a range of it, those are at one
-//! end of the range: only they are read, with all that are equal to the last of them, and sorted as
-//! ever. Records are read in the order of the file, those that are near one another together.
+//! WHERE leaves ranges of a key, and only the records in them are read. If ORDER BY asks for the
+//! first few rows in the order of a key, and WHERE says nothing beyond a range of it, these rows
+//! are at one end of the range: only they are read, with all rows that equal the last of them, and
+//! sorted as usual. Records are read in the order of the file, neighbouring ones together.
 
 use super::search::Search;
 use crate::expr::ExprKind;
@@ -14,29 +14,29 @@ use sift_files::io::extent::Extent;
 use sift_files::io::waiting::WouldBlock;
 use sift_files::statistics::PruningStatistics;
 
-/// Places of records that are looked up at most: 10 MB of them.
+/// Most records that are looked up: 10 MB of positions.
 const PLACES_MAX: usize = 256 << 10;
 
-/// Bytes between two records that are read sooner than left out.
+/// Largest gap between two records that is read instead of skipped.
 const GAP_BYTES_MAX: u64 = 4 << 10;
 
-/// A key that is used.
+/// The use of a key.
 #[derive(Debug)]
 pub(crate) struct Keyed {
     pub(crate) name: String,
-    /// Records that are not read since it tells so.
+    /// Records that are not read because of the key.
     pub(crate) pruned: u64,
-    /// Whether entries are left out at the start of the key, and at its end.
+    /// True if entries are excluded at the head of the key; likewise `tail`.
     pub(crate) head: bool,
     pub(crate) tail: bool,
-    /// Whether the order was that of the key.
+    /// True if the key also gives the order of the rows.
     pub(crate) ordered: bool,
 }
 
 impl Keyed {
-    /// By the key of the index with the least to read, if one beats reading `bytes_max` in one go,
-    /// where a run of records apart from others costs as much as `apart_bytes` more. A damaged key
-    /// is none. With what is to be read, in the order of the file.
+    /// Chooses the key of the index with the least cost, if that is less than reading `bytes_max`
+    /// sequentially; `apart_bytes` is the cost of a seek. Returns the extents to read, too, in the
+    /// order of the file. A damaged key is not used.
     pub(super) fn of(
         plan: &Bound,
         index: &Index,
@@ -57,7 +57,7 @@ impl Keyed {
     }
 }
 
-/// How many of the first conjuncts cannot fail for a record of the index.
+/// Returns how many of the first conjuncts cannot fail for a record of the index.
 fn sound_conjuncts(plan: &Bound, statistics: &dyn PruningStatistics) -> usize {
     let decodes = |column: &usize| {
         let known = statistics.column(*column);
@@ -68,18 +68,19 @@ fn sound_conjuncts(plan: &Bound, statistics: &dyn PruningStatistics) -> usize {
     plan.conjuncts.iter().take_while(is_sound).count()
 }
 
-/// One key, and what it has to beat.
+/// One key, and the cost that it has to beat.
 struct Request<'a> {
     plan: &'a Bound,
     key: &'a Key,
-    /// So many of the first conjuncts cannot fail.
+    /// The number of leading conjuncts that cannot fail.
     sound: usize,
     bytes_max: u64,
     apart_bytes: u64,
 }
 
 impl Request<'_> {
-    /// What of `records` the key leaves to be read, and the bytes that it costs.
+    /// Returns the use of the key, the extents of the `records` that it leaves, and their cost in
+    /// bytes.
     fn keyed(&self, records: u64) -> Result<Option<(Keyed, Vec<Extent>, u64)>, WouldBlock> {
         let search = Search::of(&self.plan.conjuncts[..self.sound], self.key);
         let top = self.top(&search)?;
@@ -104,14 +105,14 @@ impl Request<'_> {
         Ok((cost < self.bytes_max).then_some((keyed, extents, cost)))
     }
 
-    /// Records that it pays to read at most, if each were apart.
+    /// Returns the most records that may be worth reading if each of them costs a seek.
     fn places_max(&self) -> u64 {
         (self.bytes_max / self.apart_bytes.max(1)).min(PLACES_MAX as u64)
     }
 
-    /// Where the records of some ranges are.
+    /// Returns the extents of the records in some ranges.
     fn places(&self, ranges: &[KeyRange]) -> Result<Option<Vec<Extent>>, WouldBlock> {
-        // a page more at either end, of which hardly any may be wanted
+        // one more page at each end, most of whose entries may not be wanted
         let slack = 1024 * ranges.len() as u64;
         let entries: Vec<_> = ranges.iter().map(|range| self.key.entries(range)).collect();
         let most: u64 = entries.iter().map(Entries::count_max).sum();
@@ -131,8 +132,8 @@ impl Request<'_> {
         Ok(Some(places))
     }
 
-    /// Where the records are that may be in the answer, where the first of an order are wanted that is
-    /// that of the key.
+    /// Returns the extents of the records that may be in the answer, if the first rows of an order
+    /// are wanted and it is that of the key.
     fn top(&self, search: &Search) -> Result<Option<Vec<Extent>>, WouldBlock> {
         let Some((range, end, columns, wanted)) = self.top_request(search) else {
             return Ok(None);
@@ -143,8 +144,8 @@ impl Request<'_> {
         Ok(top.map(|entries| entries.iter().map(Entry::extent).collect()))
     }
 
-    /// The range of the key, its end, the number of its columns, and the number of records, if the
-    /// first records of an order are wanted that is that of the key.
+    /// Returns the range of the key, its end, the number of its columns, and the number of records,
+    /// if the first rows of an order are wanted and it is that of the key.
     fn top_request<'s>(&self, search: &'s Search) -> Option<(&'s KeyRange, End, usize, u64)> {
         let order = self.plan.rows.order.as_ref().filter(|order| order.is_late())?;
         let [range] = search.ranges.as_slice() else { return None };
@@ -158,8 +159,8 @@ impl Request<'_> {
         Some((range, end, columns, order.rows_max?))
     }
 
-    /// At which end of the key the order begins, and how many of its columns it is of, where the
-    /// first `pinned` have one value.
+    /// Returns the end of the key at which the order begins, and the number of the key's columns
+    /// that it uses; the first `pinned` columns have one value each.
     fn end(&self, order: &SortOrder, pinned: usize) -> Option<(End, usize)> {
         let columns = self.key.spec.columns.get(pinned..)?;
         let mut end = None;
@@ -183,7 +184,7 @@ impl Request<'_> {
     }
 }
 
-/// Takes a key that is damaged as none.
+/// Returns `None` for a damaged key: then the zone map is used.
 fn usable<T>(looked_up: Result<T, LookupError>) -> Result<Option<T>, WouldBlock> {
     match looked_up {
         Ok(found) => Ok(Some(found)),
@@ -192,7 +193,7 @@ fn usable<T>(looked_up: Result<T, LookupError>) -> Result<Option<T>, WouldBlock>
     }
 }
 
-/// Records in the order of the file, those that are near one another in one extent.
+/// Sorts records into the order of the file, and joins neighbouring ones into one extent.
 fn joined(mut places: Vec<Extent>) -> Vec<Extent> {
     places.sort_unstable_by_key(|place| place.first_record);
     let mut joined: Vec<Extent> = Vec::new();

@@ -1,9 +1,9 @@
-//! What WHERE demands of the columns of a key, as ranges of its encodings (the *search arguments* of
-//! Selinger et al., SIGMOD 1979).
+//! The conditions of WHERE on the columns of a key, as ranges of its encodings (the *search
+//! arguments* of Selinger et al., SIGMOD 1979).
 //!
-//! Conjuncts that compare a column with constants bound it; the leading columns of a key with one
-//! value, or a few, and the first that is bounded otherwise make ranges. All records that WHERE
-//! keeps are in the ranges; others may be, too.
+//! Conjuncts that compare a column with constants bound it. The leading columns of a key that have
+//! one or a few values, and the first column with another bound, make ranges. All records that
+//! WHERE keeps are in the ranges; others may be, too.
 
 use std::collections::BTreeSet;
 
@@ -16,30 +16,30 @@ use crate::plan::Conjunct;
 use crate::sql::syntax::CompareOp;
 use crate::value::{Value, scalar};
 
-/// Ranges of a key, at most; a list of more values bounds nothing.
+/// Most ranges of a key; a list of more values bounds nothing.
 const RANGES_MAX: usize = 1024;
 
-/// What WHERE leaves of a key.
+/// The ranges of a key that WHERE leaves.
 pub(super) struct Search {
-    /// In order, without common entries.
+    /// The ranges in order, without common entries.
     pub(super) ranges: Vec<KeyRange>,
-    /// So many of the first columns have one value each.
+    /// The number of leading columns that have one value each.
     pub(super) pinned: usize,
-    /// Whether entries are left out at the start of the key, and at its end.
+    /// True if entries are excluded at the head of the key; likewise `tail`.
     pub(super) head: bool,
     pub(super) tail: bool,
     /// The conjuncts that are true for all entries in the ranges.
     pub(super) implied: BTreeSet<usize>,
 }
 
-/// What a column may be: encodings of it alone.
+/// The values that a column may have, as encodings of this column alone.
 enum Demand {
     Points(BTreeSet<Vec<u8>>),
     Range(KeyRange),
 }
 
 impl Search {
-    /// What these conjuncts, which cannot fail, leave of a key.
+    /// Returns the ranges of a key that these conjuncts, which cannot fail, leave.
     pub(super) fn of(conjuncts: &[Conjunct], key: &Key) -> Self {
         let encoder = &key.encoder;
         let mut prefixes: Vec<Vec<u8>> = vec![Vec::new()];
@@ -81,7 +81,7 @@ impl Search {
     }
 }
 
-/// A range of a column behind the columns before it.
+/// Returns a range of a column, after an encoding of the columns before it.
 fn behind(prefix: &[u8], range: &KeyRange) -> KeyRange {
     let high = match &range.high {
         Some(high) => Some([prefix, high].concat()),
@@ -110,7 +110,7 @@ enum Side {
 }
 
 impl Column {
-    /// What all conjuncts together demand, and which of them are true wherever that is met.
+    /// Returns what all conjuncts together demand, and which of them are true wherever that is met.
     fn demand(self, conjuncts: &[Conjunct], encoder: &KeyEncoder) -> (Option<Demand>, Vec<usize>) {
         let mut range: Option<KeyRange> = None;
         let mut points: Option<BTreeSet<Vec<u8>>> = None;
@@ -146,7 +146,7 @@ impl Column {
         (demand, implied)
     }
 
-    /// What one term demands, and whether it is true wherever that is met.
+    /// Returns what one term demands, and whether the term is true wherever that is met.
     fn demanded(self, expr: &Expr, encoder: &KeyEncoder) -> Option<(Demand, bool)> {
         let value = |expr: &Expr| encoder.value(self.place, &expr.constant()?);
         match &expr.kind {
@@ -173,7 +173,7 @@ impl Column {
                 Some((Demand::Range(low.intersection(high)), true))
             }
             ExprKind::InList { operand, list } if self.is(operand) => {
-                // of a NULL nothing is true
+                // nothing equals a NULL
                 let list = list.iter().filter(|item| !is_null(item));
                 Some((Demand::Points(list.map(value).collect::<Option<_>>()?), true))
             }
@@ -206,7 +206,7 @@ impl Column {
         expr.kind == ExprKind::Column(self.column)
     }
 
-    /// The encodings of all values, NULL not among them.
+    /// Returns the range of all values without NULL.
     fn values(self, encoder: &KeyEncoder) -> Option<KeyRange> {
         let null = encoder.null(self.place)?;
         Some(match self.descending {
@@ -215,11 +215,11 @@ impl Column {
         })
     }
 
-    /// The encodings of the values on a side of one.
+    /// Returns the range of the values on one side of a value.
     fn range(self, encoder: &KeyEncoder, value: Vec<u8>, side: Side) -> Option<KeyRange> {
         let KeyRange { low, high } = self.values(encoder)?;
         let after_value = after(&value);
-        // a greater value comes earlier where the column is descending
+        // in a descending column, a greater value comes earlier
         let (starts_at, ends_at) = match (side, self.descending) {
             (Side::AtLeast, false) | (Side::AtMost, true) => (Some(value), None),
             (Side::Above, false) | (Side::Below, true) => (Some(after_value?), None),

@@ -1,4 +1,4 @@
-//! Between which values an expression lies in each container.
+//! The range of values of an expression in each container.
 
 use std::sync::Arc;
 
@@ -12,27 +12,27 @@ use crate::expr::{Expr, ExprKind, LiteralSet, cast, eval, numeric};
 use sift_files::statistics::PruningStatistics;
 use sift_files::types::{integer_at, text_at};
 
-/// Bounds of an expression, one a container.
+/// The bounds of an expression, one for each container.
 #[derive(Clone)]
 pub(super) struct Range {
-    /// Comparable; null is unknown.
+    /// Lower bounds that Arrow compares by value; null is unknown.
     pub(super) min: ArrayRef,
     pub(super) max: ArrayRef,
-    /// Whether some record may have a value.
+    /// True if some record may have a value.
     pub(super) may_be_value: BooleanBuffer,
-    /// Whether some record may have NULL.
+    /// True if some record may have NULL.
     pub(super) may_be_null: BooleanBuffer,
 }
 
 impl Range {
-    /// `None` where nothing is known.
+    /// Returns the range, or `None` if nothing is known.
     pub(super) fn of(expr: &Expr, statistics: &dyn PruningStatistics) -> Option<Self> {
         let Self { min, max, may_be_value, may_be_null } = Self::stored(expr, statistics)?;
         let (min, max) = (numeric::comparable(min), numeric::comparable(max));
         Some(Self { min, max, may_be_value, may_be_null })
     }
 
-    /// As the column has them, so that they can be cast.
+    /// Returns the range with bounds in the type of the column, so that they can be cast.
     fn stored(expr: &Expr, statistics: &dyn PruningStatistics) -> Option<Self> {
         let containers = statistics.records().len();
         match &expr.kind {
@@ -53,7 +53,7 @@ impl Range {
             ExprKind::Cast(operand) if keeps_order(&operand.data_type, &expr.data_type) => {
                 let range = Self::stored(operand, statistics)?;
                 let cast = |bound: &ArrayRef| {
-                    // a bound that is no value of the column may be beyond what can be cast
+                    // a bound that is not a value of the column may be beyond what can be cast
                     cast::cast(bound, &expr.data_type)
                         .unwrap_or_else(|_beyond| new_null_array(&expr.data_type, containers))
                 };
@@ -80,7 +80,7 @@ impl Range {
         })
     }
 
-    /// Whether some text may start with `prefix`, and whether some may not.
+    /// Returns whether some text may start with `prefix`, and whether some may not.
     pub(super) fn prefixed(&self, prefix: &str) -> Option<(BooleanBuffer, BooleanBuffer)> {
         let (min, max) = (self.min.as_string_opt::<i32>()?, self.max.as_string_opt::<i32>()?);
         let prefix = Scalar::new(StringArray::from(vec![prefix]));
@@ -88,12 +88,12 @@ impl Range {
         let max_starts = starts_with(max, &prefix).ok()?;
         let begins = &may(&cmp::lt_eq(min, &prefix).ok()?) | &may(&min_starts);
         let some = &begins & &may(&cmp::gt_eq(max, &prefix).ok()?);
-        // what lies between two texts with a prefix has it
+        // a text between two texts with a prefix has the prefix, too
         let all = &is(&min_starts) & &is(&max_starts);
         Some((some, !&all))
     }
 
-    /// Whether some value may be in `set`, and whether some may not.
+    /// Returns whether some value may be in `set`, and whether some may not.
     pub(super) fn contained(&self, set: &LiteralSet) -> (BooleanBuffer, BooleanBuffer) {
         match set {
             LiteralSet::Integers(set) => {
@@ -134,7 +134,7 @@ impl Range {
     }
 }
 
-/// Whether a greater value never becomes a lesser one by a cast.
+/// Returns whether a cast never makes a greater value a lesser one.
 fn keeps_order(from: &DataType, to: &DataType) -> bool {
     let is_number = |data_type: &DataType| {
         data_type.is_integer() || data_type.is_floating() || data_type.is_decimal()
@@ -148,7 +148,7 @@ fn keeps_order(from: &DataType, to: &DataType) -> bool {
         )
 }
 
-/// Whether each may be true: what is unknown may.
+/// Returns for each whether it may be true: unknown may be.
 pub(super) fn may(compared: &BooleanArray) -> BooleanBuffer {
     match compared.nulls() {
         None => compared.values().clone(),
@@ -156,7 +156,7 @@ pub(super) fn may(compared: &BooleanArray) -> BooleanBuffer {
     }
 }
 
-/// Whether each is known to be true.
+/// Returns for each whether it is known to be true.
 fn is(compared: &BooleanArray) -> BooleanBuffer {
     eval::is_true(compared).values().clone()
 }

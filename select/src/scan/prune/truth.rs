@@ -1,4 +1,4 @@
-//! Which of true, false and NULL a predicate can be in each container.
+//! The possible values of a predicate in each container: true, false and NULL.
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Datum};
 use arrow::buffer::BooleanBuffer;
@@ -13,11 +13,11 @@ use crate::sql::syntax::CompareOp;
 use crate::value::Value;
 use sift_files::statistics::PruningStatistics;
 
-/// Values of a list of which each is looked up by itself, at most.
+/// Most values of a list that are looked up one by one.
 const LOOKED_UP_MAX: usize = 16;
 
-/// What a predicate can be, one each a container: of what is set one may be so for some record, of
-/// what is not set none is.
+/// The possible values of a predicate, one bit for each container. If a bit is set, the predicate
+/// may have the value for some record; if not, it has it for none.
 #[derive(Clone)]
 pub(super) struct Truth {
     pub(super) may_be_true: BooleanBuffer,
@@ -26,7 +26,7 @@ pub(super) struct Truth {
 }
 
 impl Truth {
-    /// Of a boolean expression.
+    /// Returns the possible values of a boolean expression.
     pub(super) fn of(expr: &Expr, statistics: &dyn PruningStatistics) -> Self {
         let containers = statistics.records().len();
         Self::known(expr, statistics).unwrap_or_else(|| Self::unknown(containers))
@@ -54,7 +54,7 @@ impl Truth {
                 Some(if *op == CompareOp::Equal { truth.unless(lacks()) } else { truth })
             }
             ExprKind::Between { operand, low, high } => {
-                // either bound may be unknown: the other one may rule out alone
+                // if one bound is unknown, the other may exclude a container alone
                 let bounded =
                     |op, bound: &Expr| Self::compared(op, &range(operand)?, &range(bound)?);
                 let unknown = || Self::unknown(containers);
@@ -126,7 +126,7 @@ impl Truth {
         }
     }
 
-    /// Of each container whether a column lacks a constant.
+    /// Returns for each container whether a column is known not to contain a constant.
     fn lacks(
         column: &Expr,
         value: &Expr,
@@ -136,7 +136,7 @@ impl Truth {
         statistics.lacks(column, &value.constant()?)
     }
 
-    /// Of each container whether it has none of a few values.
+    /// Returns for each container whether a column is known to contain none of a few values.
     fn lacks_all(
         operand: &Expr,
         set: &LiteralSet,
@@ -150,7 +150,7 @@ impl Truth {
         lacks.reduce(|all, one| Some(&all? & &one?))?
     }
 
-    /// Not true where a value is known to be lacking.
+    /// Removes true where a column is known not to contain a value.
     fn unless(self, lacks: Option<BooleanBuffer>) -> Self {
         match lacks {
             Some(lacks) => Self { may_be_true: &self.may_be_true & &!&lacks, ..self },
@@ -158,13 +158,13 @@ impl Truth {
         }
     }
 
-    /// Nothing is known.
+    /// Returns the truth of a predicate of which nothing is known.
     fn unknown(containers: usize) -> Self {
         let all = BooleanBuffer::new_set(containers);
         Self { may_be_true: all.clone(), may_be_false: all.clone(), may_be_null: all }
     }
 
-    /// Of what is never NULL.
+    /// Makes the truth of a predicate that is never NULL.
     fn certain(may_be_true: BooleanBuffer, may_be_false: BooleanBuffer) -> Self {
         let may_be_null = BooleanBuffer::new_unset(may_be_true.len());
         Self { may_be_true, may_be_false, may_be_null }
@@ -187,7 +187,7 @@ impl Truth {
         self.negated().and(other.negated()).negated()
     }
 
-    /// Of a column or a constant.
+    /// Returns the truth of a boolean column or constant.
     fn of_booleans(range: Range) -> Option<Self> {
         let (min, max) = (range.min.as_boolean_opt()?, range.max.as_boolean_opt()?);
         let negated = boolean::not(min).ok()?;
@@ -198,7 +198,7 @@ impl Truth {
         })
     }
 
-    /// Of `left op right`; `None` where their types do not compare.
+    /// Returns the truth of `left op right`; `None` if their types do not compare.
     fn compared(op: CompareOp, left: &Range, right: &Range) -> Option<Self> {
         type Kernel = fn(&dyn Datum, &dyn Datum) -> Compared;
         type Compared = Result<BooleanArray, ArrowError>;
@@ -229,7 +229,8 @@ impl Truth {
         })
     }
 
-    /// Whether texts begin with `prefix`, and perhaps more has to hold of them unless that `is_all`.
+    /// Returns the truth of a condition on texts: they start with `prefix` and, unless `is_all`,
+    /// something more.
     fn prefixed(texts: &Range, prefix: &str, is_all: bool) -> Option<Self> {
         let (some, others) = texts.prefixed(prefix)?;
         Some(Self {
@@ -243,7 +244,7 @@ impl Truth {
         })
     }
 
-    /// Whether an expression may have a value, and whether it may be NULL.
+    /// Returns whether an expression may have a value, and whether it may be NULL.
     fn presence(
         expr: &Expr,
         statistics: &dyn PruningStatistics,
