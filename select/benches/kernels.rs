@@ -1,6 +1,6 @@
-//! Each kind of predicate through a whole Select over an Arrow file of one column in the page cache,
-//! beside its floor: Arrow's own reader of that file and Arrow's kernel for the predicate, on as many
-//! threads. `cargo bench -p sift-select --bench kernels`
+//! Measures each kind of predicate in a whole Select over an Arrow file of one column in the page
+//! cache, beside its floor: Arrow's own reader of that file and Arrow's kernel for the predicate,
+//! on as many threads. `cargo bench -p sift-select --bench kernels`
 
 #![expect(clippy::unwrap_used, reason = "a benchmark has nobody to tell an error")]
 
@@ -24,7 +24,7 @@ const RECORDS: usize = 1 << 20;
 const BATCH_RECORDS: usize = 64 << 10;
 const THREADS: usize = 2;
 
-/// A name, the column, what Sift evaluates, and what Arrow does.
+/// A name, the column, Sift's predicate, and Arrow's kernel.
 type Predicate = (&'static str, &'static str, &'static str, fn(&ArrayRef) -> BooleanArray);
 
 const PREDICATES: [Predicate; 15] = [
@@ -114,7 +114,7 @@ fn columns() -> [(&'static str, ArrayRef); 4] {
         ["furiously", "even", "accounts", "quickly", "bold", "deposits", "special", "requests"];
     let mut random = fastrand::Rng::with_seed(3);
     let texts = (0..RECORDS).map(|_| {
-        // the two last are rare
+        // the last two are rare
         let words = (0..random.usize(3..6)).map(|_| match random.u8(0..40) {
             0 => WORDS[random.usize(6..8)],
             _ => WORDS[random.usize(0..6)],
@@ -146,7 +146,7 @@ fn write(folder: &Path, name: &str, values: &ArrayRef) -> PathBuf {
     path
 }
 
-/// Counts by a Select, from the text on.
+/// Counts with a Select, including parsing.
 fn sift(path: &Path, condition: &str, pool: &rayon::ThreadPool) -> usize {
     let sql = format!("SELECT count(*) FROM 'f.arrow' WHERE {condition}");
     let source = Arc::new(Source::open("f.arrow", File::open(path).unwrap(), None).unwrap());
@@ -156,7 +156,7 @@ fn sift(path: &Path, condition: &str, pool: &rayon::ThreadPool) -> usize {
     usize::try_from(count).unwrap()
 }
 
-/// Counts by Arrow alone.
+/// Counts with Arrow alone.
 fn floor(path: &Path, kernel: fn(&ArrayRef) -> BooleanArray) -> usize {
     let (next, count) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {

@@ -1,6 +1,6 @@
-//! What a range costs that an index prunes, in files of one size and of four times that, beside the
-//! scan of all: in proportion to its answer, not to its file. `cargo bench -p sift-select --bench
-//! pruning`; `SIFT_BENCH_BYTES` sets the size of the smaller file.
+//! Measures a range that an index prunes, in a file and in one of four times the size, beside the
+//! scan of everything: the cost depends on the answer, not on the file. `cargo bench -p sift-select
+//! --bench pruning`; `SIFT_BENCH_BYTES` sets the size of the smaller file.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark has nobody to tell an error")]
 
@@ -73,7 +73,7 @@ fn write(path: &Path, descriptor: &str, records: u64) -> Arc<Source> {
     }
     file.into_inner().unwrap();
     let descriptor = match is_csv {
-        // a key with zeros in front would be a text
+        // a key with leading zeros would be a text
         true => format!("{descriptor}[[field]]\nname = \"key\"\ntype = \"int64\"\n"),
         false => descriptor.to_owned(),
     };

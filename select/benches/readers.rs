@@ -1,5 +1,5 @@
-//! The byte-level readers beside their floor: the same bytes read and one field compared, without
-//! our work. `cargo bench -p sift-select --bench readers`
+//! Measures the byte-level readers beside their floor: the same bytes read and one field compared,
+//! without our work. `cargo bench -p sift-select --bench readers`
 
 #![expect(clippy::unwrap_used, reason = "a benchmark has nobody to tell an error")]
 
@@ -81,7 +81,7 @@ fn csv(criterion: &mut Criterion, folder: &Path) {
     group.finish();
 }
 
-/// As `csv`, beside reading the bytes and looking for their line feeds.
+/// Measures JSON Lines as `csv` does CSV, beside reading the bytes and finding their line feeds.
 fn jsonl(criterion: &mut Criterion, folder: &Path) {
     let path = folder.join("t.jsonl");
     write(&path, |key, day| {
@@ -102,7 +102,7 @@ fn jsonl(criterion: &mut Criterion, folder: &Path) {
     group.finish();
 }
 
-/// Reads all and counts the line feeds.
+/// Reads everything and counts the line feeds.
 fn lines(file: &File, file_bytes: u64) -> u64 {
     let (next, sum) = (AtomicU64::new(0), AtomicU64::new(0));
     let blocks = file_bytes.div_ceil(BLOCK_BYTES as u64);
@@ -128,7 +128,7 @@ fn lines(file: &File, file_bytes: u64) -> u64 {
     sum.into_inner()
 }
 
-/// Records with a key and a day, YYYYMMDD.
+/// Writes records with a key and a day, YYYYMMDD.
 fn write(path: &Path, record: impl Fn(u32, &str) -> String) {
     let mut file = std::io::BufWriter::new(File::create(path).unwrap());
     if path.extension().is_some_and(|extension| extension == "csv") {
@@ -143,7 +143,7 @@ fn write(path: &Path, record: impl Fn(u32, &str) -> String) {
     file.flush().unwrap();
 }
 
-/// 1995-01-01
+/// The date 1995-01-01.
 const DAY: i32 = 9131;
 
 fn dates(array: &ArrayRef) -> u64 {
@@ -156,7 +156,7 @@ fn keys(array: &ArrayRef) -> u64 {
     keys.iter().map(|&key| u64::from(key < 1000)).sum()
 }
 
-/// Reads all and compares the day of each record.
+/// Reads everything and compares the day of each record.
 fn floor(file: &File, day: &[u8; 8]) -> u64 {
     let (next, sum) = (AtomicU64::new(0), AtomicU64::new(0));
     let records = BLOCK_BYTES / RECORD_BYTES;

@@ -1,7 +1,7 @@
-//! Whole Selects over one table as fixed-length records, as Arrow and as Parquet, in the page cache,
-//! beside their floor, the same bytes read; and what it takes until a scan can start.
-//! `cargo bench -p sift-select --bench selects`; `SIFT_BENCH_FILES` names files with TPC-H's
-//! `lineitem` to take in place of the table that is made here, a descriptor beside them.
+//! Measures whole Selects over one table as fixed-length records, as Arrow and as Parquet, in the
+//! page cache, beside their floor, the same bytes read; and the time until a scan can start. `cargo
+//! bench -p sift-select --bench selects`; `SIFT_BENCH_FILES` names files with TPC-H's `lineitem` to
+//! use instead of the generated table, with a descriptor beside them.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark has nobody to tell an error")]
 
@@ -93,7 +93,7 @@ fn write_fixed(path: &Path) {
     std::fs::write(path.with_added_extension("toml"), descriptor).unwrap();
 }
 
-/// The table in three formats.
+/// Writes the table in three formats.
 fn write_files(folder: &Path) -> Vec<PathBuf> {
     let [fixed, arrow, parquet] = ["dat", "arrow", "parquet"].map(|ending| {
         let name = folder.join("lineitem");

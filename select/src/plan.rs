@@ -63,7 +63,7 @@ pub(crate) struct Bound {
 pub(crate) struct Conjunct {
     pub(crate) expr: Expr,
     pub(crate) columns: Vec<usize>,
-    /// Those of the columns that neither a later term nor the rows read.
+    /// The columns that it is the last to read.
     pub(crate) spent: Vec<usize>,
     /// True if it is evaluated on the same records as the previous conjunct, because filtering first
     /// costs more.

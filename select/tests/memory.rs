@@ -1,5 +1,5 @@
-//! What a query allocates at most. A binary of its own, whose tests take turns: everything in a
-//! process is counted.
+//! The most memory that a query allocates. These tests are a binary of their own and run one by
+//! one, because the allocations of the whole process are counted.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests may panic too")]
 
@@ -25,19 +25,19 @@ use sift_select::{
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// Held by the test that counts.
+/// Locked by the test that counts.
 static TURN: Mutex<()> = Mutex::new(());
 
 const RECORDS: u64 = 400_000;
 const BUDGET: usize = 8 << 20;
 
-/// Blocks, batches on their way and keys that are compared; they do not grow with the file.
+/// Blocks, batches in flight and keys that are compared; they do not grow with the file.
 const BESIDES: usize = 12 << 20;
 
-/// A table of groups is there twice for a moment, when it grows and when it is finished.
+/// A table of groups is in memory twice for a moment, when it grows and when it is finished.
 const GROUPS: usize = 2 * BUDGET + BESIDES;
 
-/// The longest record in the buffers of the morsels and between them, and the window of a frame.
+/// The longest record in and between the buffers of the morsels, and the window of a frame.
 const DECOMPRESSED: usize = 32 << 20;
 
 const DESCRIPTOR: &str = "
@@ -55,7 +55,7 @@ const DESCRIPTOR: &str = "
     length = 90
 ";
 
-/// 40 MB, in no order.
+/// Writes a file of 40 MB in random order.
 fn source(folder: &Path) -> Arc<Source> {
     let path = folder.join("records.dat");
     let mut file = BufWriter::new(File::create(&path).expect("a file"));
@@ -69,8 +69,8 @@ fn source(folder: &Path) -> Arc<Source> {
     Arc::new(Source::open("records.dat", file, Some(descriptor)).expect("a source"))
 }
 
-/// Runs a Select and drops its batches; gives the number of its records and the bytes that were
-/// allocated at most.
+/// Runs a Select and drops its batches. Returns the number of its records and the most bytes that
+/// were allocated.
 fn run(source: &Arc<Source>, spill: &Arc<SpillDirectory>, sql: &str) -> (Result<usize>, usize) {
     let plan = Select::parse(sql).and_then(|select| Plan::new(&select, Arc::clone(source), &[]));
     let options = ScanOptions {
@@ -148,7 +148,7 @@ fn memory_does_not_grow_with_the_file() {
     }
 }
 
-/// What the pages of a turn take, the texts of a block, and both once more while they are decoded.
+/// The pages of a turn, the texts of a block, and both again while they are decoded.
 const COLUMNS: usize = 1200 << 20;
 
 #[test]
@@ -166,7 +166,7 @@ fn few_bytes_of_a_file_of_columns_do_not_become_many() {
     ] {
         for extension in ["parquet", "arrow"] {
             if extension == "arrow" && complaint.ends_with("text") {
-                // no value of an Arrow file is there more than once
+                // an Arrow file has no value more than once
                 continue;
             }
             let name = format!("bomb.{extension}");
@@ -195,7 +195,8 @@ fn texts(text: &str, count: usize) -> ArrayRef {
     Arc::new(DictionaryArray::new(codes, Arc::new(values)))
 }
 
-/// Writes columns of dictionaries: as such in Parquet where they have many records, else each value.
+/// Writes columns of dictionaries. Parquet files have dictionaries if there are many records,
+/// otherwise every value.
 fn write_columns(path: &Path, columns: &[(String, ArrayRef)]) {
     let file = File::create(path).expect("a file");
     let named = columns.iter().map(|(name, array)| (name.as_str(), Arc::clone(array)));
@@ -225,7 +226,7 @@ fn write_columns(path: &Path, columns: &[(String, ArrayRef)]) {
     writer.finish().expect("a file");
 }
 
-/// A small file with 72 MB of the same text behind a header, opened in little memory.
+/// Opens a small file with 72 MB of the same text after a header, in little memory.
 fn bomb(folder: &Path, name: &str, line: &str) -> Arc<Source> {
     let path = folder.join(name);
     let file = File::create(&path).expect("a file");

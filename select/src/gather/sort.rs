@@ -1,4 +1,4 @@
-//! Sorting rows that may be more than memory holds.
+//! Sorts rows, also more than fit into memory.
 //!
 //! Rows are buffered until the buffer is full. Then it is sorted, and rows that cannot be in the
 //! answer are dropped: rows beyond the wanted number, and all but the first of the rows that

@@ -80,7 +80,7 @@ pub(crate) struct Entry {
 /// A callback for an entry: its key, its record, and the bytes of the record.
 pub(super) type EachEntry<'a> = dyn FnMut(&[u8], u64, Range<u64>) + 'a;
 
-/// Encodings from `low` on, up to but not including `high`; `None` is no upper end.
+/// Encodings from `low` on, up to but not including `high`; without an upper end for `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyRange {
     pub(crate) low: Vec<u8>,

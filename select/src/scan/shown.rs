@@ -1,4 +1,4 @@
-//! The columns and types of a file from the records that a view shows, if nobody has declared them.
+//! Infers the columns and types of a file from the records that a view shows.
 //!
 //! When a file is opened, its first records determine its columns and types, even if a reader may
 //! not see these records. The number of these records depends on their lengths. Both would reveal

@@ -109,7 +109,7 @@ fn bounds_regular_expressions() {
     assert_eq!(Select::parse(&of(65)).unwrap_err().kind(), ErrorKind::LimitExceeded);
 }
 
-/// Runs where the server does: on a stack of 2 MiB.
+/// Runs on a stack of 2 MiB, like a thread of the server.
 #[test]
 fn chains_do_not_overflow_the_stack() {
     let run = || {
@@ -145,7 +145,7 @@ fn chains_do_not_overflow_the_stack() {
     };
     std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
 }
-/// Nesting as deep as the parser goes takes no longer than a text as long.
+/// A text with the deepest nesting of the parser takes no longer than a flat text of its length.
 #[test]
 fn nesting_is_parsed_in_linear_time() {
     for (open, close) in [
@@ -184,7 +184,7 @@ fn nesting_is_parsed_in_linear_time() {
         ("a ~ (", ")"),
         ("a LIKE ", " ESCAPE '!'"),
     ] {
-        // Exponential time would not end.
+        // Exponential time would never end.
         for depth in [8, 24, 45, 100] {
             let (open, close) = (open.repeat(depth), close.repeat(depth));
             let _ = Select::parse(&format!("SELECT * FROM 'f' WHERE {open}a{close}"));

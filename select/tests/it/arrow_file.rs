@@ -1,5 +1,5 @@
-//! Tables as Arrow files, written by Arrow: several record batches, compressed buffers, texts as
-//! codes into dictionaries.
+//! Tables as Arrow files, written by the arrow crate: several record batches, compressed buffers,
+//! texts with dictionaries.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(crate) fn write_with(table: &Table, compression: Option<CompressionType>) ->
     writer.into_inner().expect("a file")
 }
 
-/// The same values in the other types that Arrow has for them.
+/// Returns the same values in the other types that Arrow has for them.
 fn with_other_types(batch: &RecordBatch) -> RecordBatch {
     let mut texts = [
         DataType::Dictionary(DataType::Int16.into(), DataType::Utf8.into()),

@@ -1,5 +1,5 @@
-//! Input that is wrong: the error says what, where and whose fault; the records before it come,
-//! and nothing that looks whole is incomplete.
+//! Wrong input: the error says what, where and whose fault it is. The records before the error are
+//! returned, and an incomplete answer never looks complete.
 
 use std::fs::File;
 use std::io::Write;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::engine::{self, RUNS};
 
-/// A file and its descriptor, in a folder of their own.
+/// A file and its descriptor, in their own folder.
 pub(crate) struct Data {
     _folder: TempDir,
     path: PathBuf,
@@ -42,7 +42,7 @@ impl Data {
         Source::open(self.name, file, descriptor).map(Arc::new)
     }
 
-    /// The error, which is the same however the scan is divided, and the records before it.
+    /// Returns the error, which is the same however the scan is divided, and the records before it.
     #[track_caller]
     pub(crate) fn fails(&self, sql: &str, kind: ErrorKind, message: &str) {
         let source = self.open().expect("a source");
@@ -68,8 +68,8 @@ impl Data {
     }
 }
 
-/// Drives a scan in this thread; calls `between` after so many morsels. The rows that came, and how
-/// it ended.
+/// Drives a scan on this thread, and calls `between` after `after` morsels. Returns the number of
+/// rows, and the result at the end.
 fn drive(source: &Arc<Source>, sql: &str, after: usize, between: impl Fn()) -> (usize, Result<()>) {
     let select = Select::parse(sql).expect("a Select");
     let plan = Plan::new(&select, Arc::clone(source), &[]).expect("a plan");
@@ -109,7 +109,7 @@ field = [
 
 const RECORD: &[u8] = b"text01234\x12\x34\x5c00123420240229\x01\0\0\0\0\0\0\0\n";
 
-/// Three records, the second with other bytes at `at`.
+/// Makes three records; the second has other bytes at `at`.
 fn three(at: usize, bytes: &[u8]) -> Data {
     let mut all = RECORD.repeat(3);
     all[RECORD.len() + at..][..bytes.len()].copy_from_slice(bytes);
@@ -127,7 +127,7 @@ fn second_fails(field: &str, at: usize, bytes: &[u8], complaint: &str) {
         &message,
     );
     data.fails(&format!("SELECT max({field}) FROM 'f.dat'"), ErrorKind::Record, &message);
-    // the record before it is met by the limit, and other fields do not care
+    // the limit ends the answer before that record, and a Select of other fields does not read it
     data.answers(&format!("SELECT {field} IS NULL FROM 'f.dat' LIMIT 1"), &["false"]);
     data.answers("SELECT number FROM 'f.dat'", &["1", "1", "1"]);
 }
@@ -195,7 +195,7 @@ fn a_constant_that_may_mean_null_is_named() {
     second_fails("packed", 9, b"\0\0\0", hint);
 }
 
-/// Behind a wrong terminator everything is shifted, so no field of the record is read.
+/// After a wrong terminator everything is shifted, so no field of the record is read.
 #[test]
 fn terminators_are_checked() {
     let message = "f.dat: record 2 (byte 35): ' ' stands where the terminator '\\n' should; is record_length 34 right?";
@@ -348,7 +348,7 @@ fn headers_that_are_no_headers() {
     assert_eq!(kinds("a,d,c\n1,2,3\n", Some(CSV)), ErrorKind::Descriptor);
 }
 
-/// Records enough that a scan of small morsels is not through at once.
+/// Makes files with so many records that a scan of small morsels does not end at once.
 fn long_files() -> [Data; 2] {
     let mut csv = String::from("a,b,c\n");
     for number in 0..3000 {
@@ -406,13 +406,13 @@ fn a_file_replaced_by_another_is_read_as_it_was() {
         let (rows, end) = drive(&source, "SELECT * FROM 'f'", 3, || {
             std::fs::remove_file(&data.path).expect("remove");
         });
-        // it is still open, and unchanged but for its name
+        // the file is still open, and only its name has changed
         end.expect("whole");
         assert_eq!(rows, 3000);
     }
 }
 
-/// Plans a text. Test threads have stacks of 2 MiB: what recurses without a bound overflows.
+/// Plans a text. Threads of tests have stacks of 2 MiB: unbounded recursion overflows them.
 fn plan(text: &str) -> Result<Plan> {
     let data = Data::new("f.csv", "a,b,c\n1,1.50,x\n", Some(CSV));
     let source = data.open()?;
@@ -511,7 +511,7 @@ fn deep_nesting_is_refused() {
     }
 }
 
-/// Chains that lean to one side are as deep as they are long.
+/// A chain that leans to one side is as deep as it is long.
 #[test]
 fn long_chains_are_answered_or_refused() {
     let data = Data::new("f.csv", "a,b,c\n1,1.50,x\n", Some(CSV));

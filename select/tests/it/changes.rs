@@ -1,6 +1,5 @@
-//! Files that change: under an index, between opening and reading, and under a scan. What changed
-//! is read as it is now, or is an error, also where its length and its time of modification are as
-//! before.
+//! Files that change: under an index, between opening and reading, and under a scan. A changed file
+//! is read as it is now, or is an error, even if its length and its modification time are the same.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -26,7 +25,7 @@ const RECORDS: usize = 4000;
 
 const RECORD_BYTES: usize = 8;
 
-/// A file of 4000 records, 0000000 to 0003999, in a folder of its own.
+/// A file of 4000 records, 0000000 to 0003999, in its own folder.
 struct Numbers {
     folder: tempfile::TempDir,
     path: PathBuf,
@@ -54,7 +53,7 @@ impl Numbers {
     }
 }
 
-/// Does it, and sets the time of modification back.
+/// Changes a file and sets the modification time back.
 fn unseen(path: &Path, change: impl FnOnce(&Path)) {
     let modified = fs::metadata(path).and_then(|before| before.modified()).expect("a time");
     change(path);
@@ -78,7 +77,7 @@ fn overwritten(path: &Path) -> Vec<u8> {
 
 type Change = (&'static str, fn(&Path));
 
-/// They leave the inode and the length as they are, and the time of modification too.
+/// Changes that keep the inode, the length and the modification time.
 const CHANGES: &[Change] = &[
     ("written in place", |path| unseen(path, overwrite)),
     ("truncated and written again", |path| {
@@ -118,7 +117,7 @@ const CHANGES: &[Change] = &[
     }),
 ];
 
-/// Puts another file of the same length and time in its place.
+/// Replaces the file by another one with the same length and modification time.
 fn replace(path: &Path) {
     let other = path.with_extension("other");
     fs::write(&other, overwritten(path)).expect("write");
@@ -157,7 +156,7 @@ fn an_index_is_of_no_file_that_has_changed() {
     }
 }
 
-/// That costs time alone.
+/// The index is not used, which costs only time.
 #[test]
 fn an_index_is_of_no_file_that_has_another_mode() {
     let file = Numbers::new("");
@@ -171,7 +170,7 @@ fn an_index_is_of_no_file_that_has_another_mode() {
     assert_eq!((known.records_scanned, known.records_pruned), (RECORDS as u64, 0));
 }
 
-/// The promise is believed as far as the last 64 KiB tell, and where they do not, not at all.
+/// Sift checks only the last 64 KiB of the indexed part; if they differ, the index is not used.
 #[test]
 fn of_a_file_that_is_appended_to_the_end_of_what_was_indexed_is_checked() {
     let find = |change: fn(&Path)| {
@@ -191,7 +190,7 @@ fn of_a_file_that_is_appended_to_the_end_of_what_was_indexed_is_checked() {
     }));
     assert!(!find(|path| writable(path).set_len(RECORD_BYTES as u64).expect("cut")));
     assert!(!find(replace));
-    // without the promise, growth is a change like others
+    // without `append_only`, growth is a change like any other
     let file = Numbers::new("append_only = true\n");
     let index = file.index();
     append(&file.path);
@@ -204,7 +203,7 @@ fn of_a_file_that_is_appended_to_the_end_of_what_was_indexed_is_checked() {
     assert_eq!(known.records_pruned, 0);
 }
 
-/// Runs a Select in small pieces, with a change before one of them.
+/// Runs a Select in small morsels, with a change before one of them.
 fn with_change(source: Arc<Source>, after: usize, change: impl Fn()) -> Result<usize> {
     let sql = format!("SELECT * FROM '{}'", source.name());
     let plan = Plan::new(&Select::parse(&sql)?, source, &[])?;
@@ -238,21 +237,22 @@ fn told(error: &Error) -> (ErrorKind, String) {
 
 #[test]
 fn a_scan_of_a_file_that_has_changed_is_an_error() {
-    // between opening and reading, while it is read, and just before the last piece
+    // between opening and reading, during the scan, and just before the last morsel
     for after in [0, 3, 7] {
         for (what, change) in CHANGES.iter().chain(&[("appended to", append as fn(&Path))]) {
             let file = Numbers::new("");
             let end = with_change(Arc::new(file.open()), after, || change(&file.path));
             assert_eq!(told(&end.expect_err(what)), changed(NAME), "{what}, {after}");
         }
-        // what had the name is open still
+        // the replaced file is still open
         let file = Numbers::new("");
         let end = with_change(Arc::new(file.open()), after, || replace(&file.path));
         assert_eq!(end.expect("the file as it was"), RECORDS);
     }
 }
 
-/// Also where the bytes are the same again: nobody knows what they were when they were read.
+/// It is an error even if the bytes are the same again, because they may have differed when they
+/// were read.
 #[test]
 fn a_file_of_any_format_that_has_changed_is_an_error() {
     let table = tables::many();
@@ -285,8 +285,8 @@ fn each_file_of_a_pattern_is_checked() {
     }
 }
 
-/// A write stamps a file before its bytes are there, and others in the same tick of the clock do
-/// not stamp it again: no answer mixes what two of them leave.
+/// A write sets a file's time before its bytes are there, and further writes in the same tick of
+/// the clock do not set it again: no answer mixes the bytes of two writes.
 #[test]
 fn an_answer_is_of_one_state_of_a_file_that_is_written_all_the_time() {
     let file = Numbers::new("");

@@ -1,7 +1,7 @@
-//! Parquet and Arrow files of writers that nobody here wrote, beside CSV twins of them, and files
-//! with damage.
+//! Parquet and Arrow files from independent writers, beside CSV files with the same rows, and
+//! damaged files.
 //!
-//! `tests/data/make.py` tells how they were made.
+//! They were made by `tests/data/make.py`.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -149,13 +149,13 @@ fn what_is_below_a_null_struct_is_no_value() {
     }
 }
 
-/// Microseconds since 1970 as the Julian day and the nanoseconds of it, which take 96 bits.
+/// Returns microseconds since 1970 as a Julian day and its nanoseconds, which take 96 bits.
 fn int96(micros: i64) -> (i64, i32) {
     let day = micros.div_euclid(86_400_000_000) + 2_440_588;
     (micros.rem_euclid(86_400_000_000) * 1000, i32::try_from(day).expect("a day"))
 }
 
-/// A file of records numbered from 0, with timestamps of 96 bits.
+/// Makes a file of records numbered from 0, with timestamps of 96 bits.
 fn int96_file(times: &[Option<(i64, i32)>], properties: WriterPropertiesBuilder) -> Arc<Source> {
     let schema = parse_message_type("message m { required int32 id; optional int96 t; }");
     let schema = Arc::new(schema.expect("a schema"));
@@ -184,7 +184,8 @@ fn int96_file(times: &[Option<(i64, i32)>], properties: WriterPropertiesBuilder)
     Arc::new(Source::open("old.parquet", file, None).expect("a source"))
 }
 
-/// Pages with and without dictionaries, of both versions, with all the statistics that there are.
+/// Returns properties for pages with and without dictionaries, of both versions, with all
+/// statistics.
 fn int96_properties() -> [WriterPropertiesBuilder; 3] {
     let builder = || {
         WriterProperties::builder()
@@ -268,8 +269,8 @@ fn old_timestamps_that_are_none_are_refused() {
     }
 }
 
-/// Row groups of 20,000 records with pages of 1,000: what is ruled out is not read, and the answer
-/// is as without.
+/// Row groups of 20,000 records with pages of 1,000: pruned parts are not read, and the answer is
+/// the same as without pruning.
 #[test]
 fn row_groups_and_pages_are_ruled_out() {
     let ids = Int64Array::from_iter_values(1..=60_000);
@@ -303,7 +304,7 @@ fn row_groups_and_pages_are_ruled_out() {
 
 #[test]
 fn row_groups_are_ruled_out_by_their_filters() {
-    // in each row group values from all of the range, and odd ones in none
+    // every row group has values from the whole range, and none has odd values
     let numbers = || (0..60_000_i32).map(|row| row * 7919 % 60_000 * 2);
     let decimals = numbers().map(i128::from).map(Some);
     let decimals = Decimal128Array::from_iter(decimals).with_precision_and_scale(9, 2);
@@ -343,8 +344,8 @@ fn row_groups_are_ruled_out_by_their_filters() {
     check_ruled_out(columns, properties, &cases);
 }
 
-/// Writes a file of 60,000 records in three row groups, and asks for what each filter keeps and for
-/// how many records are read at most.
+/// Writes a file of 60,000 records in three row groups, and checks for each filter the records that
+/// it keeps and the most records that are read.
 fn check_ruled_out<const N: usize>(
     columns: [(&str, ArrayRef); N],
     properties: WriterPropertiesBuilder,
@@ -377,7 +378,7 @@ fn check_ruled_out<const N: usize>(
     }
 }
 
-/// Whatever is done to a byte: the file is refused, or has one answer however it is divided.
+/// After any change of a byte, the file is refused, or has one answer however it is divided.
 #[test]
 fn a_damaged_file_has_one_answer() {
     for pages in [Pages::V1, Pages::V2] {
@@ -392,7 +393,7 @@ fn damage(name: &str, good: &[u8]) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join(name);
     let mut random = Rng::with_seed(7);
-    // far from every byte, so that the test is quick; another seed finds others
+    // 400 random bytes keep the test quick; another seed finds others
     for _ in 0..400 {
         let mut bytes = good.to_vec();
         match random.u8(0..8) {

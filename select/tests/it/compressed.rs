@@ -1,5 +1,5 @@
-//! gzip and Zstandard: members and frames one after the other are one text, and what is cut, changed
-//! or added is an error, never another answer.
+//! gzip and Zstandard: consecutive members and frames are one text, and cut, changed or additional
+//! bytes are an error, never another answer.
 
 use std::fs::File;
 use std::io::Write;
@@ -13,7 +13,7 @@ use sift_select::{
 
 use crate::bad_data::Data;
 
-/// Members of so many bytes each.
+/// Compresses a text as members of `member_bytes` each.
 pub(crate) fn gzip(text: &[u8], member_bytes: usize) -> Vec<u8> {
     let mut all = Vec::new();
     for member in text.chunks(member_bytes) {
@@ -24,7 +24,7 @@ pub(crate) fn gzip(text: &[u8], member_bytes: usize) -> Vec<u8> {
     all
 }
 
-/// Frames of so many bytes each, with checksums, and one before each that is to be skipped.
+/// Compresses a text as frames of `frame_bytes` each, with checksums, each after a skippable frame.
 pub(crate) fn zstd(text: &[u8], frame_bytes: usize) -> Vec<u8> {
     let mut all = Vec::new();
     for frame in text.chunks(frame_bytes) {
@@ -47,7 +47,7 @@ fn jsonl(records: u32) -> Vec<u8> {
     records.collect::<String>().into_bytes()
 }
 
-/// The same text in every way to write it; none is told from the file's own bytes.
+/// The same text in every encoding; none is detected from the bytes of the file.
 #[test]
 fn names_and_descriptors_tell_how_it_is_compressed() {
     let rows = &["1", "2", "3"];
@@ -98,7 +98,7 @@ fn nothing_in_it() {
     Data::new("f.csv.gz", csv(3), None).does_not_open(ErrorKind::Record, message);
 }
 
-/// The answer, or how it ended.
+/// Returns the answer, or the error.
 fn answer(data: &Data) -> Result<Vec<String>> {
     let source = data.open()?;
     answers_ignore_morsels(&source, "SELECT n, text FROM 'f'");
@@ -106,8 +106,8 @@ fn answer(data: &Data) -> Result<Vec<String>> {
     crate::engine::select(&source, "SELECT n, text FROM 'f'", &[], run).map(|answer| answer.rows)
 }
 
-/// Every file that is cut is an error; one with a changed byte is one, or tells the same: a few bytes
-/// of a header mean nothing.
+/// Every cut file is an error. A file with a changed byte is an error or has the same answer,
+/// because a few bytes of a header mean nothing.
 #[test]
 fn damage_is_an_error_and_never_another_answer() {
     for (name, bytes) in [
@@ -120,12 +120,12 @@ fn damage_is_an_error_and_never_another_answer() {
         assert_eq!(whole.len(), 12);
         let ends = |cut: &[u8]| answer(&Data::new(name, cut, None));
         for cut in 0..bytes.len() {
-            // what ends with a member or frame is whole
+            // a file that ends with a member or frame is complete
             if ends(&bytes[..cut]).is_ok() {
                 let is_member = [b"\x1F\x8B".as_slice(), b"\x50\x2A", b"\x28\xB5"];
                 assert!(is_member.iter().any(|start| bytes[cut..].starts_with(start)), "{cut}");
             }
-            // a panic tells the place
+            // shown only if the test panics
             println!("{name}, {cut}");
             let mut changed = bytes.clone();
             changed[cut] ^= 1 << (cut % 8);
@@ -141,7 +141,7 @@ fn damage_is_an_error_and_never_another_answer() {
     }
 }
 
-/// Drives a scan in this thread: the rows, what it did, and how it ended.
+/// Drives a scan on this thread. Returns the rows, the counters, and the result at the end.
 fn drive(source: &Arc<Source>, sql: &str) -> (usize, Statistics, Result<()>) {
     let select = Select::parse(sql).expect("a Select");
     let plan = Plan::new(&select, Arc::clone(source), &[]).expect("a plan");
@@ -160,7 +160,7 @@ fn drive(source: &Arc<Source>, sql: &str) -> (usize, Statistics, Result<()>) {
     }
 }
 
-/// 400,000 records of which no two are alike, about 6 MB of them.
+/// Makes 400,000 distinct records, about 6 MB.
 fn large() -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(3);
     let records = (0..400_000).map(|_| format!("{{\"n\":{}}}\n", random.u32(..)));
@@ -185,7 +185,7 @@ fn a_limit_stops_reading_and_the_bytes_read_are_those_of_the_file() {
     }
 }
 
-/// The records before the damage come.
+/// The records before the damage are returned.
 #[test]
 fn records_before_the_damage_come() {
     let mut bytes = gzip(&large(), 1 << 30);

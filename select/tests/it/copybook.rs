@@ -1,5 +1,5 @@
-//! Files that a COBOL compiler has written, laid out by the copybook that it compiled: the values are
-//! those that the program displayed. How they were made is told in `tests/data/cobol`.
+//! Files that a COBOL compiler has written, with the layout of the copybook that it compiled: the
+//! values are those that the program displayed. `tests/data/cobol` says how they were made.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ fn text(name: &str) -> String {
     std::fs::read_to_string(data(name)).expect("a text")
 }
 
-/// The values of a line that the program displayed, as this crate writes them.
+/// Returns the values of a line that the program displayed, in this crate's notation.
 fn expected(line: &str) -> String {
     let values: Vec<&str> = line.split('|').collect();
     let number = |at: usize| {
@@ -32,7 +32,7 @@ fn expected(line: &str) -> String {
         }
     };
     let quoted = |at: usize| format!("'{}'", values[at].trim_end());
-    // the price is there four times, in each way to write a sign
+    // the price occurs four times, once for each way to write a sign
     let prices = [2, 2, 2, 2].map(number);
     let numbers = [3, 4, 5, 6, 7, 8, 9, 10, 11].map(number);
     let floats = [12, 13].map(|at| {

@@ -1,8 +1,9 @@
 //! A table as a file of a mainframe: EBCDIC 1047, zoned decimals with their sign in a zone or in
-//! front, floats of IBM, packed Julian dates, and newlines of EBCDIC behind the records.
+//! front, IBM floats, packed Julian dates, and EBCDIC newlines after the records.
 //!
-//! Characters come from a table that glibc has made, everything else from the formats'
-//! descriptions. What EBCDIC does not have stays UTF-8, and what IBM's floats do not reach IEEE.
+//! The characters come from a table that glibc has made, everything else from the descriptions of
+//! the formats. Characters that EBCDIC does not have stay UTF-8, and floats beyond IBM's range stay
+//! IEEE.
 
 use std::fmt::Write as _;
 
@@ -11,7 +12,7 @@ use sift_select::Value;
 
 use crate::table::{Column, Storage, Table, digits_at};
 
-/// The file and its descriptor.
+/// Encodes the table as a file and its descriptor.
 pub(crate) fn encode(table: &Table) -> (Vec<u8>, String) {
     let page = CodePage::new();
     let column = |at: usize| table.rows.iter().map(move |row| &row[at]);
@@ -44,14 +45,14 @@ fn descriptor(fields: &[(&Column, Coding)]) -> String {
     )
 }
 
-/// How a column is held, where it is not as `table::Storage` has it.
+/// The storage of a column, if it differs from that in `table::Storage`.
 #[derive(Clone, Copy, Debug)]
 enum Coding {
     AsIs,
     Text,
-    /// The sign in front of the digits.
+    /// The sign is in front of the digits.
     Separate,
-    /// The sign in the zone of the last digit.
+    /// The sign is in the zone of the last digit.
     Zone,
     HexFloat,
     /// YYYYDDD in four bytes.
@@ -142,7 +143,7 @@ fn zoned(number: i128, digits: usize, coding: Coding, to: &mut Vec<u8>) {
     }
 }
 
-/// The significand of a double has 53 bits and is shifted by three at most, so it fits in 56.
+/// Encodes a double. Its significand has 53 bits and is shifted by at most three, so it fits in 56.
 fn hex_float(value: f64) -> u64 {
     let bits = value.to_bits();
     let sign = bits & 1 << 63;

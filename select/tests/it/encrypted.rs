@@ -1,5 +1,5 @@
-//! Encrypted Parquet files: those that the parquet crate writes, by whole files and by columns, with
-//! the keys, without, and with others; those of writers that nobody here wrote (`tests/data/make.py`).
+//! Encrypted Parquet files: from the parquet crate, as whole files and by columns, read with the
+//! keys, without keys and with wrong keys; and from independent writers (`tests/data/make.py`).
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,7 +20,7 @@ const FOOTER: &[u8] = b"0123456789abcdef";
 const PAY: &[u8] = b"an other key of thirty-two bytes";
 const NAME: &[u8] = b"fedcba9876543210";
 
-/// Keys by their names; one of a name alone cannot be had.
+/// Makes keys by name. A name whose bytes are not a key has no key.
 fn keys(named: &[(&str, &[u8])]) -> ParquetKeys {
     let key = |bytes| ParquetKey::new(bytes).ok_or_else(|| "no such file".to_owned());
     let named = named.iter().map(|(name, bytes)| ((*name).to_owned(), key(bytes)));
@@ -31,7 +31,7 @@ fn all_keys() -> ParquetKeys {
     keys(&[("footer", FOOTER), ("pay", PAY), ("name", NAME)])
 }
 
-/// 60,000 records in three row groups of pages of 1,000, encrypted or not.
+/// Writes 60,000 records in three row groups with pages of 1,000, encrypted or not.
 fn write(encryption: Option<Arc<FileEncryptionProperties>>) -> Vec<u8> {
     let ids = || 0..60_000_i64;
     let columns: [(&str, ArrayRef); 3] = [
@@ -54,12 +54,12 @@ fn write(encryption: Option<Arc<FileEncryptionProperties>>) -> Vec<u8> {
     writer.into_inner().expect("a file")
 }
 
-/// All by the key of the footer.
+/// Encrypts everything with the key of the footer.
 fn uniform() -> EncryptionPropertiesBuilder {
     FileEncryptionProperties::builder(FOOTER.to_vec()).with_footer_key_metadata("footer".into())
 }
 
-/// Two columns by keys of their own, and `id` not at all.
+/// Encrypts two columns with their own keys, and `id` not at all.
 fn by_column() -> EncryptionPropertiesBuilder {
     uniform()
         .with_column_key_and_metadata("pay", PAY.to_vec(), "pay".into())
@@ -120,7 +120,7 @@ fn every_mode_has_the_answers_of_the_clear() {
                 assert_eq!(of(&source, run), expected, "{sql}");
             }
         }
-        // by the statistics of the row groups, and by the page index
+        // pruned by the statistics of the row groups, and by the page index
         let (_, statistics, end) = index::run(source, SELECTS[0], ScanOptions::default());
         end.expect("records");
         assert!(statistics.records_scanned <= 10_000, "{}", statistics.records_scanned);
@@ -181,7 +181,7 @@ fn files_without_their_key_are_refused_by_name() {
         let expected = format!("f.parquet: the file is encrypted by {which}");
         assert_eq!((error.kind(), error.to_string()), (ErrorKind::KeyMissing, expected));
     }
-    // what is in the clear can be read without the key of the signature
+    // a plaintext footer can be read without the key of its signature
     let source = open(&written(by_column().with_plaintext_footer(true)), &none).expect("a source");
     let rows = engine::select(&source, "SELECT max(id) FROM 'f.parquet'", &[], RUNS[0]);
     assert_eq!(rows.expect("ids").rows, ["59999"]);
@@ -212,7 +212,7 @@ fn another_key_is_as_damage() {
     }
 }
 
-/// A byte of the file that is another is found wherever it is read, and no record is another.
+/// A changed byte is detected wherever it is read, and no record changes.
 #[test]
 fn damage_is_found() {
     let mut random = Rng::with_seed(11);
@@ -230,13 +230,13 @@ fn damage_is_found() {
             let answer = open(&bytes, &all_keys())
                 .and_then(|source| engine::select(&source, sql, &[], RUNS[2]));
             match answer {
-                // what nobody asked for, or an index that only saves reading
+                // the Select does not need the byte, or it is in an index that only saves reading
                 Ok(answer) => assert_eq!(answer, expected),
                 Err(error) => assert!(error.to_string().starts_with("f.parquet: "), "{error}"),
             }
         }
     }
-    // two pages of one key may not change their places: what binds them is not the key alone
+    // a page is bound to its position, so another page with the same key is refused there
     let good = written(uniform());
     let mut bytes = good.clone();
     let middle = good.len() / 2;

@@ -1,4 +1,5 @@
-//! Text and a source in, an answer out: the only part of the tests that touches the API of a scan.
+//! Runs a Select: text and a source in, an answer out. Only this part of the tests uses the API of
+//! a scan.
 
 use std::sync::{Arc, LazyLock};
 
@@ -8,15 +9,15 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use sift_select::{Plan, Result, Scan, ScanOptions, Select, Source, Value, View};
 
-/// How a scan is run.
+/// The way to run a scan.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
     pub(crate) threads: usize,
-    /// `None`: the default.
+    /// `None` for the default.
     pub(crate) morsel_bytes: Option<usize>,
 }
 
-/// One and several threads, one record a morsel and many.
+/// One and several threads, one record for each morsel and many.
 pub(crate) const RUNS: &[Run] = &[
     Run { threads: 1, morsel_bytes: None },
     Run { threads: 1, morsel_bytes: Some(1) },
@@ -24,7 +25,7 @@ pub(crate) const RUNS: &[Run] = &[
     Run { threads: 4, morsel_bytes: Some(1) },
 ];
 
-/// As [`RUNS`], with a few records a morsel: for tests that ask much.
+/// The [`RUNS`] with a few records for each morsel, for tests with many Selects.
 pub(crate) const QUICK_RUNS: &[Run] = &[
     Run { threads: 1, morsel_bytes: None },
     Run { threads: 1, morsel_bytes: Some(300) },
@@ -32,12 +33,12 @@ pub(crate) const QUICK_RUNS: &[Run] = &[
     Run { threads: 4, morsel_bytes: Some(300) },
 ];
 
-/// What a Select came to, as text.
+/// The answer to a Select, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// `id int64, name utf8`
+    /// The columns: `id int64, name utf8`.
     pub(crate) columns: String,
-    /// `7, 'Ann', NULL`
+    /// The rows: `7, 'Ann', NULL`.
     pub(crate) rows: Vec<String>,
 }
 
@@ -68,7 +69,7 @@ pub(crate) fn select_in(
 /// Runs a plan to its end.
 pub(crate) fn collect(plan: Plan, run: Run) -> Result<Vec<RecordBatch>> {
     static POOLS: LazyLock<[ThreadPool; 2]> = LazyLock::new(|| [pool(1), pool(4)]);
-    // whatever a file weighs, its keys pay
+    // keys are used whatever they cost
     let mut options = ScanOptions { apart_bytes: 0, ..ScanOptions::default() };
     if let Some(bytes) = run.morsel_bytes {
         options.morsel_bytes = bytes;
@@ -113,7 +114,7 @@ fn type_name(data_type: &DataType) -> String {
     }
 }
 
-/// A value as the rows of an [`Answer`] have it.
+/// Returns a value in the notation of an [`Answer`]'s rows.
 pub(crate) fn cell(array: &dyn Array, row: usize) -> String {
     if array.is_null(row) {
         return "NULL".to_owned();

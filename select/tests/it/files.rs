@@ -1,5 +1,5 @@
-//! Many files of one schema as one source: the answer is that of one file with all records and the
-//! columns of the names.
+//! Many files of one schema as one source: the answer is that of one file with all records and with
+//! the columns from the names.
 
 use std::cell::RefCell;
 use std::fs::{self, File};
@@ -21,7 +21,7 @@ const FILES: [(&str, &str); 4] = [
 struct Folder {
     folder: tempfile::TempDir,
     names: Vec<String>,
-    /// What was opened, in order.
+    /// The names of the opened files, in order.
     opened: RefCell<Vec<String>>,
 }
 
@@ -71,7 +71,7 @@ impl Folder {
     }
 }
 
-/// Asks in every way of running.
+/// Checks a Select in every way to run it.
 fn check(sql: &str, columns: &str, rows: &[&str]) {
     let csv = Folder::new(&FILES);
     for run in RUNS {

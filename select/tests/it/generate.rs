@@ -1,9 +1,9 @@
-//! Seeded random rows, and random expressions over them in two dialects: ours and SQLite's.
+//! Seeded random rows, and random expressions over them in two dialects: Sift's and SQLite's.
 //!
-//! SQLite has no decimals, dates or booleans, so there a decimal is a whole number of its last
-//! digit, a date is its ISO text and a boolean is 0 or 1. Where the dialects differ in meaning,
-//! nothing is generated: division by zero (NULL there), overflow (a float there), division of
-//! decimals (its digits depend on their scale).
+//! SQLite has no decimals, dates or booleans. So a decimal is there an integer in units of its last
+//! digit, a date is its ISO text and a boolean is 0 or 1. Nothing is generated on which the
+//! dialects differ: division by zero (NULL there), overflow (a float there), division of decimals
+//! (its digits depend on their scale).
 
 use fastrand::Rng;
 use sift_select::Value;
@@ -17,11 +17,11 @@ pub(crate) struct Expr {
     pub(crate) theirs: String,
 }
 
-/// What values an expression has.
+/// The kind of values of an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Boolean,
-    /// Whole numbers and decimals: digits behind the point.
+    /// Integers and decimals, with the number of digits after the point.
     Exact(u8),
     Float,
     Date,
@@ -46,7 +46,8 @@ const LAST_DAY: i32 = 15_000;
 const WORDS: &[&str] =
     &["", "a", "b", "ab", "A", "aab", "b%", "a_b", "é", "日本", "it's", "x,y", "\"q\"", "a\nb"];
 
-/// `id` counts from 1; the other columns hold NULL, zero, edges and a few values again and again.
+/// Makes a table: `id` counts from 1; the other columns have NULL, zero, edge cases and a few
+/// repeated values.
 pub(crate) fn table(seed: u64, records: i64) -> Table {
     let column = |name, storage, word| Column { name, storage, word };
     let columns = vec![
@@ -105,7 +106,7 @@ impl Generator {
         Self { random: Rng::with_seed(seed) }
     }
 
-    /// A boolean expression, at most `depth` operators deep.
+    /// Makes a boolean expression, at most `depth` operators deep.
     pub(crate) fn predicate(&mut self, depth: u8) -> Expr {
         if depth == 0 {
             return self.comparison(0);
@@ -139,7 +140,7 @@ impl Generator {
         }
     }
 
-    /// An expression of any kind, at most `depth` operators deep.
+    /// Makes an expression of any kind, at most `depth` operators deep.
     pub(crate) fn value(&mut self, depth: u8) -> (Expr, Kind) {
         match self.random.u8(0..6) {
             0 => (self.predicate(depth), Kind::Boolean),
@@ -153,7 +154,7 @@ impl Generator {
         }
     }
 
-    /// A number that can be added up.
+    /// Makes a number that can be added up.
     pub(crate) fn summand(&mut self, depth: u8) -> (Expr, u8) {
         let exact = self.exact(depth);
         (exact.expr, exact.scale)
@@ -174,7 +175,7 @@ impl Generator {
         join(&left, &right, |left, right| format!("{left} {op} {right}"))
     }
 
-    /// As comparisons, but never NULL; the other dialect has IS for it.
+    /// Makes a comparison that is never NULL; the other dialect has IS for it.
     fn is_distinct(&mut self, depth: u8) -> Expr {
         let (left, right) = self.two_alike(depth - 1);
         let (ours, theirs) = match self.random.bool() {
@@ -187,7 +188,7 @@ impl Generator {
         }
     }
 
-    /// One of two values of one kind, by a condition or by NULL.
+    /// Makes a choice between two values of one kind, by a condition or by NULL.
     fn choice(&mut self, depth: u8, left: &Expr, right: &Expr) -> Expr {
         match self.random.u8(0..4) {
             0 => join(left, right, |left, right| format!("coalesce({left}, {right})")),
@@ -224,7 +225,7 @@ impl Generator {
         join(&both, &high.0, |both, high| format!("{both} AND {high}"))
     }
 
-    /// Short lists and those long enough for a set.
+    /// Makes a condition with a short list or one that is long enough for a set.
     fn in_list(&mut self, depth: u8) -> Expr {
         let (operand, first) = self.two_alike_of(depth - 1, 5);
         let mut list = first.0.clone();
@@ -258,7 +259,7 @@ impl Generator {
         (left.0, right.0)
     }
 
-    /// Two operands that compare with each other, with what a literal beside them needs to know.
+    /// Makes two operands that compare with each other, and their kinds for a literal beside them.
     fn two_alike_of(&mut self, depth: u8, kinds: u8) -> ((Expr, Kind), (Expr, Kind)) {
         match self.random.u8(0..kinds) {
             0 | 1 => {
@@ -359,7 +360,7 @@ impl Generator {
         Exact { expr, scale, digits_max }
     }
 
-    /// Of whole numbers, by a number that is not zero.
+    /// Makes a quotient of integers, whose divisor is not zero.
     fn quotient(&mut self, depth: u8) -> Exact {
         let dividend = self.exact(depth - 1);
         let divisor = self.random.i64(1..=7) * self.random.choice([1, -1]).unwrap_or(1);
@@ -395,7 +396,7 @@ impl Generator {
         let digits = self.random.i64(-30..=30) * self.random.choice([1, 10, 500]).unwrap_or(1);
         let ours = crate::table::plain(&decimal(digits.into(), scale));
         let expr = Expr { ours, theirs: digits.to_string() };
-        // a sign before a literal is an operator: keep it one operand
+        // in parentheses, because a sign before a literal is an operator
         let expr = if digits < 0 { expr.map(|literal| format!("({literal})")) } else { expr };
         Exact { expr, scale, digits_max: digits.unsigned_abs() }
     }
@@ -425,7 +426,7 @@ impl Generator {
         }
     }
 
-    /// A decimal as we read it, so it has to stand beside a float.
+    /// Makes a decimal in Sift's dialect, so it needs a float beside it.
     fn float_literal(&mut self) -> Expr {
         let value = f64::from(self.random.i32(-40..=40)) / 4.0;
         same(&format!("({value:?})"))
@@ -462,7 +463,8 @@ impl Generator {
         }
     }
 
-    /// A text that functions make; in upper case only what both dialects map alike.
+    /// Makes a text with functions, in upper case only with characters that both dialects map
+    /// alike.
     fn text_of(&mut self, depth: u8) -> Expr {
         if depth == 0 {
             return self.text();
@@ -504,7 +506,7 @@ impl Generator {
 }
 
 impl Exact {
-    /// The expression, in the other dialect as a whole number of that scale.
+    /// Returns the expression as an integer of that scale in the other dialect.
     fn theirs_at(&self, scale: u8) -> Expr {
         let theirs = match power(scale - self.scale) {
             1 => self.expr.theirs.clone(),
@@ -513,7 +515,7 @@ impl Exact {
         Expr { ours: self.expr.ours.clone(), theirs }
     }
 
-    /// What it is beside a float: both are exact, so one division rounds once.
+    /// Returns the expression beside a float: both are exact, so one division rounds once.
     fn into_float(self) -> Expr {
         let factor = power(self.scale);
         let theirs = format!("(CAST({} AS REAL) / {factor}.0)", self.expr.theirs);

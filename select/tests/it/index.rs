@@ -1,4 +1,4 @@
-//! What is not read because an index rules it out: the answer is the same, whatever the index.
+//! Pruning by an index: the answer is the same, whatever the index.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -51,7 +51,7 @@ fn zones_of(zone_bytes: u64) -> BuildOptions<'static> {
     BuildOptions { zone_bytes, ..BuildOptions::default() }
 }
 
-/// `id` is 1 to `records`, `name` is n and `id`, `none` is NULL.
+/// Makes a CSV file: `id` is 1 to `records`, `name` is n and `id`, `none` is NULL.
 fn csv(records: u32) -> Indexed {
     let rows: String = (1..=records).map(|id| format!("{id},n{id:04},\n")).collect();
     Indexed::new("f.csv", "", format!("id,name,none\n{rows}"))
@@ -63,7 +63,7 @@ fn fixed(records: u32) -> Indexed {
     Indexed::new("f.dat", descriptor, rows)
 }
 
-/// All rows as text, what the scan did, and how it ended.
+/// Returns all rows as text, the counters of the scan, and the result at the end.
 pub(crate) fn run(
     view: impl Into<View>,
     sql: &str,
@@ -81,7 +81,7 @@ pub(crate) fn run(
             Err(error) => break Err(error),
         }
     };
-    // how rows come in batches depends on morsels
+    // the division of rows into batches depends on the morsels
     let rows = concat_batches(&schema, &batches).expect("batches of one schema");
     (format!("{rows:?}"), scan.statistics(), end)
 }
@@ -117,7 +117,7 @@ fn zones_that_are_ruled_out_are_not_read() {
             assert_eq!((all.1.records_scanned, all.1.records_pruned), (1000, 0));
             assert_eq!(run(Arc::clone(&source), &sql, ScanOptions::default()).0, all.0, "{filter}");
         }
-        // what cannot be ruled out is read
+        // filters that cannot prune
         for filter in ["id + 1 = 500", "upper(name) = 'N0001'"] {
             let sql = format!("SELECT * FROM '{name}' WHERE {filter}");
             assert_eq!(statistics(&source, &sql).records_scanned, 1000, "{filter}");
@@ -179,7 +179,7 @@ fn an_offset_counts_records_after_those_of_an_index() {
     }
 }
 
-/// What is hidden shows neither in counts nor in the time that the answer takes.
+/// Hidden records influence neither the counters nor the time of an answer.
 #[test]
 fn a_view_with_a_row_filter_is_read_whole() {
     let source = csv(1000).indexed(1000);
@@ -196,8 +196,8 @@ fn a_view_with_a_row_filter_is_read_whole() {
     }
 }
 
-/// Records with faults, some of them behind records that are not read: the rows before the fault and
-/// its place are the same.
+/// Records with faults, some of them after records that are not read: the rows before the fault and
+/// its position are the same.
 #[test]
 fn faults_are_the_same_with_and_without_an_index() {
     const WHERE: &[&str] = &[
@@ -293,7 +293,7 @@ fn a_file_whose_records_cannot_be_told_apart_has_no_index() {
     assert_eq!(error.to_string(), "f.csv: record 3 (byte 12): 3 fields, the header has 2");
 }
 
-/// The only file in the folder of the indexes.
+/// Returns the only file in the folder of the indexes.
 fn index_file(indexes: &IndexFolder) -> PathBuf {
     let [file] = &indexes.list().expect("a list")[..] else { panic!("not one index") };
     file.path.clone()
@@ -339,7 +339,7 @@ fn damaged_indexes_are_none() {
     assert!(source.find_index(&indexes).expect("a good index").is_some());
 }
 
-/// Bodies with damage that no checksum tells.
+/// Bodies with damage that a checksum does not detect.
 #[test]
 fn damaged_bodies_are_refused_or_consistent() {
     let file = csv(40);
@@ -366,7 +366,7 @@ fn an_index_is_of_one_file_as_it_was() {
     indexes.save(&file.index(200)).expect("save");
     let has = |source: &Source| source.find_index(&indexes).expect("readable").is_some();
     assert!(has(&file.open()));
-    // with other types it is another file
+    // another type makes it another file
     let typed = Indexed { descriptor: "[[field]]\nname = \"id\"\ntype = \"text\"\n", ..csv(0) };
     let opened = |descriptor: &str| {
         let path = file.folder.path().join(file.name);
@@ -375,9 +375,9 @@ fn an_index_is_of_one_file_as_it_was() {
     };
     assert!(!has(&opened(typed.descriptor).expect("a source")));
     assert!(!has(&opened("[csv]\nnull = \"n0001\"\n").expect("a source")));
-    // how it is protected, and what it is called, decides nothing about its records
+    // its protection and its name do not determine its records
     assert!(has(&opened("format = \"csv\"\nnetwork_encrypt = true\n").expect("a source")));
-    // another file under its name
+    // another file with the same name
     let other = csv(41);
     let path = index_file(&indexes);
     let theirs = other.indexes().save(&other.index(200)).expect("save");
@@ -385,11 +385,11 @@ fn an_index_is_of_one_file_as_it_was() {
     assert!(!has(&file.open()));
     indexes.save(&file.index(200)).expect("save");
     assert!(has(&file.open()));
-    // the file is appended to
+    // the file grows
     let before = file.open();
     append(&file.folder.path().join(file.name), "41,n0041,\n");
     assert!(!has(&file.open()));
-    // what was opened before ends with an error, with an index or without
+    // a source that was opened before ends with an error, with an index or without
     let (_, _, end) =
         run(Arc::new(before), "SELECT * FROM 'f.csv' WHERE id = 7", ScanOptions::default());
     assert!(end.is_err());

@@ -1,4 +1,4 @@
-//! JSON Lines: texts that are one and texts that are not, and what their members come to.
+//! JSON Lines: texts that are valid and texts that are not, and the values of their members.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ fn columns(source: &Source) -> Vec<String> {
     fields.map(|field| format!("{} {}", field.name(), type_name(field.data_type()))).collect()
 }
 
-/// Also where nobody asks for what is wrong.
+/// The fault is an error even if no Select reads it.
 #[test]
 fn what_is_no_json_is_told_with_its_place() {
     let name = "a name that its object has already";
@@ -227,7 +227,7 @@ fn a_value_that_does_not_fit_is_told_with_the_remedy() {
             let select = |sql| engine::select(&source, sql, &[], *run);
             let error = select("SELECT count(a) FROM 'f.jsonl'").expect_err(&message);
             assert_eq!((error.kind(), error.to_string()), (ErrorKind::Record, message.clone()));
-            // nobody asks for it
+            // no Select reads it
             assert_eq!(select("SELECT max(b) FROM 'f.jsonl'").expect("an answer").rows, ["2"]);
         }
     }
@@ -244,7 +244,7 @@ fn a_value_that_does_not_fit_is_told_with_the_remedy() {
     );
 }
 
-/// The records that tell the columns, then others.
+/// Makes the records that determine the columns, then others.
 fn behind_many(first: &str, later: &[&str]) -> (Data, usize) {
     let many = format!("{first}\n").repeat(10_000);
     let bytes = many.len();
@@ -296,7 +296,7 @@ fn a_member_that_comes_later_fails_the_star_alone() {
                     &["3, true", "4, true"],
                 ),
                 ("SELECT id FROM 'f.jsonl' WHERE id = 2", &["2"]),
-                // they do not come to that record
+                // the Select does not read that record
                 ("SELECT * FROM 'f.jsonl' WHERE id > 2", &["3, NULL", "4, NULL"]),
                 ("SELECT * FROM 'f.jsonl' WHERE id > 1 LIMIT 1", &["3, NULL"]),
                 ("SELECT * FROM 'f.jsonl' ORDER BY id DESC LIMIT 2", &["4, NULL", "3, NULL"]),
@@ -320,11 +320,11 @@ fn a_member_that_comes_later_is_unknown() {
     );
     let text = "{\"id\":1,\"late\":\"here\"}\n";
     let declared = "[[field]]\nname = \"id\"\ntype = \"int64\"\n";
-    // whoever declares the columns has meant these
+    // a descriptor that declares the columns wants exactly these
     Data::new("f.jsonl", text, Some(declared)).answers("SELECT * FROM 'f.jsonl'", &["1"]);
 }
 
-/// Who may see named columns alone does not learn which others there are.
+/// A reader who may see only named columns does not learn which others there are.
 #[test]
 fn a_member_that_comes_later_is_hidden_from_who_sees_named_columns() {
     let later = "{\"id\":2,\"who\":\"ann\",\"late\":7}";
@@ -375,7 +375,7 @@ fn a_fault_of_the_first_record_is_told() {
         let message = format!("f.jsonl: record {complaint} of the record");
         data(text).does_not_open(ErrorKind::Record, &message);
     }
-    // a later one is told by a scan
+    // the scan reports a later one
     let message = "f.jsonl: record 2 (byte 3): expected an object, got '1' at byte 0 of the record";
     data("{}\n1\n").fails("SELECT count(*) FROM 'f.jsonl'", ErrorKind::Record, message);
 }
@@ -389,7 +389,7 @@ fn a_scalar_where_an_object_should_be() {
         ErrorKind::Record,
         "f.jsonl: record 5 (byte 37), field `o.a`: `o` is no object; declare it as \"json\" in f.jsonl.toml",
     );
-    // the same value, and what it was before there were objects
+    // the same value, and its type before there were objects
     data.fails(
         "SELECT \"o\" FROM 'f.jsonl'",
         ErrorKind::Record,
@@ -465,7 +465,7 @@ fn paths_need_no_quotes() {
         ErrorKind::UnknownColumn,
         "line 1, column 8: unknown table `o` before a column",
     );
-    // a name with dots in it may be declared as it is
+    // a name with dots may be declared as it is
     let descriptor = "[[field]]\nname = \"x.y\"\ntype = \"int64\"\n";
     Data::new("f.jsonl", text, Some(descriptor)).answers("SELECT * FROM 'f.jsonl'", &["2"]);
 }
@@ -511,7 +511,7 @@ fn descriptors_that_do_not_fit() {
         ErrorKind::Descriptor,
         "f.csv.toml: field `a`: `path` and the type \"json\" are for `format = \"jsonl\"`",
     );
-    // protection alone takes no columns away, of an object too
+    // protection alone removes no columns, also none inside an object
     let protected = Data::new("f.jsonl", text, Some("[[field]]\nname = \"a\"\nscl_min = 4\n"));
     protected.answers("SELECT \"a.b\" FROM 'f.jsonl'", &["1"]);
 }

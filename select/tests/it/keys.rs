@@ -1,4 +1,4 @@
-//! What a key of an index saves, and that nothing else depends on it.
+//! Keys of an index save reading, and nothing else depends on them.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -17,18 +17,18 @@ use crate::index::run;
 
 const FORMATS: &[&str] = &["dat", "csv", "jsonl"];
 
-/// By customer, and by day with the greatest first and the customer behind it.
+/// By customer, and by day in descending order and then by customer.
 const KEYS: &str = "[[key]]\nname = \"customer\"\ncolumns = \"customer\"\n\
                     [[key]]\nname = \"recent\"\ncolumns = [\"day\", \"customer\"]\ndescending = \"day\"\n";
 
-/// A file of orders in a folder of its own.
+/// A file of orders in its own folder.
 struct Orders {
     folder: tempfile::TempDir,
     format: &'static str,
     descriptor: String,
 }
 
-/// One order: NULL where there is no customer.
+/// One order; the customer may be NULL.
 struct Order {
     id: u32,
     customer: Option<u32>,
@@ -36,12 +36,13 @@ struct Order {
 }
 
 impl Orders {
-    /// `records` orders of 100 customers on 30 days, in no order but that of `id`.
+    /// Makes `records` orders of 100 customers on 30 days, ordered only by `id`.
     fn new(format: &'static str, records: u32, more: &str) -> Self {
         Self::padded(format, records, more, 42)
     }
 
-    /// As [`new`](Self::new), with so many bytes behind the fields of a fixed-length record.
+    /// Does the same as [`new`](Self::new), with `padding` bytes after the fields of a fixed-length
+    /// record.
     fn padded(format: &'static str, records: u32, more: &str, padding: usize) -> Self {
         let mut random = Rng::with_seed(5);
         let orders = (0..records).map(|id| Order {
@@ -95,7 +96,7 @@ impl Orders {
         IndexFolder::new(self.folder.path())
     }
 
-    /// With the index that is in its folder.
+    /// Opens the file with the index in its folder.
     fn indexed(&self) -> Option<Arc<Source>> {
         let source = self.open();
         let index = source.find_index(&self.indexes()).expect("a good index")?;
@@ -124,7 +125,7 @@ fn padded_row(format: &str, Order { id, customer, day }: &Order, padding: usize)
     }
 }
 
-/// With all keys in it that it declares.
+/// Makes a file with an index that has all declared keys.
 fn keyed(format: &'static str, records: u32) -> (Orders, Arc<Source>) {
     let orders = Orders::new(format, records, KEYS);
     orders.indexes().save(&orders.build().expect("an index")).expect("save");
@@ -136,7 +137,8 @@ fn apart(apart_bytes: u64) -> ScanOptions {
     ScanOptions { apart_bytes, ..ScanOptions::default() }
 }
 
-/// What a Select does by a key, which has the answer that it has without.
+/// Returns the counters of a Select with a key, after checking that the answer is that without a
+/// key.
 fn by_key(source: &Arc<Source>, sql: &str) -> Statistics {
     let all = ScanOptions { pruning: false, ..ScanOptions::default() };
     let (expected, _, end) = run(Arc::clone(source), sql, all);
@@ -155,7 +157,7 @@ fn explained(source: &Arc<Source>, sql: &str) -> String {
     explain(&plan.expect("a plan"), &ScanOptions::default()).expect("EXPLAIN")
 }
 
-/// Whether a key alone tells which records WHERE keeps.
+/// Filters, and whether a key alone decides which records WHERE keeps.
 const FILTERS: &[(&str, bool)] = &[
     ("customer = 7", true),
     ("7 = customer", true),
@@ -176,9 +178,9 @@ const FILTERS: &[(&str, bool)] = &[
 
 #[test]
 fn records_that_a_key_rules_out_are_not_read() {
-    // longer than what is read along between two records
+    // longer than the gaps that are read between two records
     let orders = Orders::padded("dat", 3000, KEYS, 5000);
-    // of many records a zone, which rule none of these out
+    // the zones have so many records that the zone map prunes none of them
     let index = orders.open().build_index(&BuildOptions::default()).expect("an index");
     let source = Arc::new(orders.open().with_index(index));
     for (filter, is_all) in FILTERS {
@@ -192,7 +194,7 @@ fn records_that_a_key_rules_out_are_not_read() {
         assert!(read.records_scanned < 300, "{filter}: {read:?}");
         assert_eq!(read.records_scanned == read.records_selected, *is_all, "{filter}: {read:?}");
     }
-    // the first term may fail for records that the key would leave out
+    // the first term may fail for records that the key would exclude
     let sql = "SELECT id FROM 'f' WHERE 1 / (id + 1) = 0 AND customer = 7";
     let (_, read, _) = run(source, sql, apart(0));
     assert_eq!(read.records_scanned, 3000);
@@ -224,7 +226,7 @@ fn a_key_is_used_where_it_pays() {
     let (_orders, source) = keyed("dat", 60_000);
     let used = |sql: &str| explained(&source, sql).contains("  key: ");
     assert!(used("SELECT * FROM 'f' WHERE day = DATE '2024-01-07' AND customer = 7"));
-    // each of the 600 would be read apart
+    // each of the 600 records would cost a seek
     assert!(!used("SELECT * FROM 'f' WHERE customer = 7"));
     assert!(!used("SELECT * FROM 'f' WHERE customer > 7"));
     assert!(!used("SELECT * FROM 'f' WHERE customer + 0 = 7"));
@@ -237,7 +239,7 @@ fn the_first_rows_of_an_order_are_at_an_end_of_its_key() {
         let (_orders, source) = keyed(format, records);
         for (rest, read_max) in [
             ("ORDER BY customer LIMIT 5", 12_000),
-            // a twentieth of the records have NULL, which are all alike
+            // a twentieth of the records have NULL, and all of these are equal
             ("ORDER BY customer DESC LIMIT 5", 60_000),
             ("ORDER BY customer DESC NULLS LAST LIMIT 5", 60_000),
             ("ORDER BY customer NULLS FIRST LIMIT 5", 60_000),
@@ -278,7 +280,7 @@ fn explain_names_the_key() {
     assert_eq!(line(tail), "  key: recent, optimized at the tail, in the order wanted");
 }
 
-/// The records are read one behind the other, but errors tell where they lie.
+/// The records are read one after the other, but errors have their positions in the file.
 #[test]
 fn faults_are_named_by_their_place_in_the_file() {
     for format in FORMATS {
@@ -321,27 +323,27 @@ fn appended_records_are_read_as_a_tail() {
         let newest = "SELECT id, day FROM 'f' ORDER BY day DESC, customer LIMIT 2";
         by_key(&source, newest);
         by_key(&source, "SELECT id FROM 'f' LIMIT 5 OFFSET 2998");
-        // other bytes where the index ended
+        // other bytes at the end of the index
         let mut bytes = fs::read(orders.path()).expect("the file");
         let place = bytes.len() - 2 * new(3000).len() - 3;
         bytes[place] ^= 1;
         fs::write(orders.path(), bytes).expect("write the file");
         assert!(orders.indexed().is_none());
     }
-    // while it is read
+    // a change during a scan
     let orders = Orders::new("csv", 30, "append_only = true\n");
     let source = Arc::new(orders.open());
     orders.append("30,7,2024-01-01\n");
     let (_, read, end) = run(source, "SELECT * FROM 'f'", ScanOptions::default());
     end.expect("the file as it was opened");
     assert_eq!(read.records_scanned, 30);
-    // without the promise
+    // without `append_only`
     let orders = Orders::new("csv", 30, KEYS);
     orders.indexes().save(&orders.build().expect("an index")).expect("save");
     assert!(orders.indexed().is_some());
     orders.append("30,777,2024-01-01\n");
     assert!(orders.indexed().is_none());
-    // the last record goes on
+    // the last record continues
     let orders = Orders::new("csv", 30, &format!("append_only = true\n{KEYS}"));
     orders.append("30,7,2024-01-01");
     orders.indexes().save(&orders.build().expect("an index")).expect("save");
@@ -360,7 +362,7 @@ fn keys_that_cannot_be_built_are_told() {
     let (kind, text) = complaint("[[key]]\ncolumns = \"day\"\nunique = true\n", 40);
     assert_eq!(kind, ErrorKind::Record);
     assert!(text.starts_with("f: key `day` is unique, but records "), "{text}");
-    // NULL is like no other
+    // NULL is not equal to another NULL
     let orders =
         Orders::new("csv", 40, "[[key]]\ncolumns = [\"id\", \"customer\"]\nunique = true\n");
     orders.build().expect("an index");
@@ -413,7 +415,7 @@ fn keys_that_a_file_cannot_have_are_refused() {
     );
 }
 
-/// The directory of a key is right, but its pages are not.
+/// The directory of a key is valid, but its pages are not.
 #[test]
 fn damaged_pages_change_no_answer() {
     let (orders, source) = keyed("dat", 3000);

@@ -1,5 +1,5 @@
-//! Line ends and blank lines of CSV: the same plain and compressed, however it is
-//! divided.
+//! Line ends and blank lines of CSV: the rows are the same plain and compressed, however the file
+//! is divided.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::engine::{self, RUNS};
 
 const RETURNED: &str = "a carriage return that no line feed follows; a field that has one needs quotes, and lines that end with it alone need line feeds, as `tr '\\r' '\\n'` makes them";
 
-/// The text as a file, and compressed in small members and frames.
+/// Makes the text as a file, and compressed in small members and frames.
 fn files(text: &str, descriptor: Option<&'static str>) -> [Data; 3] {
     let text = text.as_bytes();
     [
@@ -21,7 +21,7 @@ fn files(text: &str, descriptor: Option<&'static str>) -> [Data; 3] {
     ]
 }
 
-/// The rows of `*`.
+/// Checks the rows of `*`.
 #[track_caller]
 fn reads(text: &str, rows: &[&str]) {
     described(text, None, rows);
@@ -44,7 +44,7 @@ fn described(text: &str, descriptor: Option<&'static str>, rows: &[&str]) {
     }
 }
 
-/// Returns what every Select comes to.
+/// Returns the results of every Select.
 #[track_caller]
 fn fails(text: &str, complaint: &str) {
     for (file, name) in files(text, None).into_iter().zip(["f.csv", "f.csv.gz", "f.csv.zst"]) {
@@ -70,7 +70,7 @@ fn carriage_returns_before_a_line_feed_end_the_line() {
     reads("a,b\r\r\n1,x\r\r\n2,y\r\r\n3,\"z\"\r\r\n4,\"w\"\r\r\n5,v\r\r\n", rows);
     reads("a,b\r\r\r\n1,x\n2,y\r\r\n3,\"z\"\r\r\r\n4,\"w\"\r\n5,v\r", rows);
     reads("a,b\n1,x\r\n2,y\n3,\"z\"\n4,\"w\"\n5,\"v\"\r\r", rows);
-    // the last name and the last values have none of them
+    // the last name and the last values have no line end
     reads("a\r\r\n1\r\r\n\r\r\n3\r\r\n", &["1", "NULL", "3"]);
     reads("a,b\r\r\n1,\r\r\n,\"\"\r\r\n", &["1, NULL", "NULL, ''"]);
 }
@@ -90,11 +90,11 @@ fn any_other_carriage_return_is_a_fault() {
     fails("a,b\n1,2\n3,4\r5\n", "record 2 (byte 8), field `b`");
     fails("a,b\n1,2\n3,\"4\"\r5\n", "record 2 (byte 8), field `b`");
     fails("a,b\n1,2\n3,4\r\r5,6\n", "record 2 (byte 8), field `b`");
-    // what comes behind has the line ends of another system
+    // later lines have the line ends of another system
     fails("a,b\n1,2\n3,4\n5,6\r7,8\r9,10\r", "record 3 (byte 12), field `b`");
     fails("a\n1\n2\r3\r", "record 2 (byte 4), field `a`");
     fails("a\n1\n\r\r2\r", "record 2 (byte 4), field `a`");
-    // far from the first bytes, and where one block ends and the next begins
+    // far from the first bytes, and at the boundary of two blocks
     let good: String = (0..200_000).map(|n| format!("{n},x\n")).collect();
     let text = format!("a,b\n{good}1,x\r2,y\r");
     let message = format!("f.csv: record 200001 (byte {}), field `b`: {RETURNED}", good.len() + 4);

@@ -1,4 +1,4 @@
-//! Select from outside: text and a file in, rows or an exact error out.
+//! Tests of Select from outside: text and a file in, rows or an exact error out.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -20,19 +20,19 @@ mod compressed;
 mod copybook;
 /// Rows as a file of a mainframe.
 mod ebcdic;
-/// Encrypted Parquet files.
+/// Parquet files that are encrypted.
 mod encrypted;
 /// Running a Select, and its answer as text.
 mod engine;
-/// Many files as one.
+/// Many files as one source.
 mod files;
 /// Random rows and expressions.
 mod generate;
 /// Texts, patterns and functions that are hard for one another, and the cancellation of such work.
 mod hard;
-/// What an index rules out, and indexes that are wrong.
+/// Pruning by an index, and damaged indexes.
 mod index;
-/// JSON Lines: what is one, and what is not.
+/// JSON Lines: valid and invalid texts.
 mod jsonl;
 mod keys;
 /// Line ends and blank lines of CSV.
@@ -41,27 +41,27 @@ mod line_ends;
 mod metamorphic;
 /// The texts of the cases, with faults.
 mod mutation;
-/// Names of several columns, and with points.
+/// Names that several columns have, and names with points.
 mod names;
 /// Random nested files against the crates that wrote them.
 mod nested;
-/// Random Selects against an SQL engine that nobody here wrote.
+/// Random Selects against SQLite.
 mod oracle;
 /// Tables as Parquet files.
 mod parquet_file;
 /// Selects and texts against PostgreSQL.
 mod postgres;
-/// Values behind the records that tell the types.
+/// Values after the records that determine the types.
 mod sampled;
 /// SQL and its rows or its error, as files of text.
 mod slt;
-/// What outgrows memory.
+/// Data that outgrows memory.
 mod sorting;
 /// Statistics that contradict themselves.
 mod statistics;
 /// Rows as a file of every format.
 mod table;
-/// The tables that the texts ask about.
+/// The tables that the cases select from.
 mod tables;
-/// Selects of somebody who may not see all.
+/// Selects of a reader who may not see everything.
 mod view;

@@ -10,7 +10,7 @@ use crate::table::Format;
 
 const RECORDS: i64 = 300;
 
-/// Calls `check` with sources, generators and every way to run, and tells the seed of a failure.
+/// Calls `check` with sources, generators and every way to run, and prints the seed of a failure.
 fn for_seeds(first_seed: u64, cases: u64, check: impl Fn(&mut Generator, &dyn Fn(&str) -> Answer)) {
     let table = generate::table(first_seed, RECORDS);
     let scratch = tempfile::tempdir().expect("a folder");
@@ -33,7 +33,7 @@ fn count(answer: &Answer) -> u64 {
     row.parse().expect("a count")
 }
 
-/// Each record makes a predicate true, false or NULL.
+/// For each record a predicate is true, false or NULL.
 #[test]
 fn three_truth_values_part_the_records() {
     for_seeds(10_000, 100, |generator, select| {

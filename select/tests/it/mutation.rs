@@ -1,4 +1,5 @@
-//! The texts of `tests/slt` with faults: refused, or answered the same however the scan is divided.
+//! The texts of `tests/slt` with random faults: refused, or answered the same however the scan is
+//! divided.
 
 use fastrand::Rng;
 use sift_select::property::answers_ignore_morsels;
@@ -22,13 +23,13 @@ fn texts_with_faults_keep_the_property() {
             mutate(&mut words, &others, &mut random);
         }
         let text = words.concat();
-        // a panic tells the text
+        // shown only if the test panics
         println!("{text}");
         answers_ignore_morsels(&sources[turn % sources.len()], &text);
     }
 }
 
-/// Words, numbers, spaces and single characters.
+/// Splits a text into words, numbers, spaces and single characters.
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut alike = false;

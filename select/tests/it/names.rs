@@ -1,4 +1,4 @@
-//! Names of columns that are not the name of one column alone.
+//! Names that several columns have.
 
 use std::fs::File;
 use std::io::Write;
@@ -16,13 +16,13 @@ fn number(value: i64) -> ArrayRef {
     Arc::new(Int64Array::from(vec![value]))
 }
 
-/// A struct of one number.
+/// Makes a struct of one number.
 fn group(name: &str, value: i64) -> ArrayRef {
     let fields = Fields::from(vec![Field::new(name, DataType::Int64, true)]);
     Arc::new(StructArray::new(fields, vec![number(value)], None))
 }
 
-/// A file of one record with these columns, as Parquet and as Arrow.
+/// Makes a file of one record with these columns, as Parquet and as Arrow.
 fn sources(
     columns: Vec<(&str, ArrayRef)>,
     descriptor: &str,
@@ -54,7 +54,7 @@ fn open(name: &str, file: File, descriptor: &str) -> sift_select::Result<Arc<Sou
     Source::open(name, file, descriptor).map(Arc::new)
 }
 
-/// Asks both files, and expects one row or the end of an error.
+/// Checks both files; expects one row or the end of an error.
 fn check(columns: &[(&str, ArrayRef)], cases: &[(&str, &str)]) {
     for source in sources(columns.to_vec(), "") {
         let source = source.expect("a source");
@@ -113,7 +113,7 @@ fn a_point_is_part_of_a_name_or_between_two() {
     // in the other order
     let [nested, plain] = both.clone();
     check(&[plain, nested], &[("a.b", "1"), ("\"a.b\"", "2"), ("*", "2, 1")]);
-    // where there is one of them, it has both spellings
+    // if only one of them exists, both spellings mean it
     check(&both[..1], &[("a.b", "1"), ("\"a.b\"", "1")]);
     check(&both[1..], &[("a.b", "2"), ("\"a.b\"", "2")]);
     check(
@@ -128,7 +128,7 @@ fn a_point_is_part_of_a_name_or_between_two() {
             ),
         ],
     );
-    // one has the parts, the other the case
+    // one matches in its parts, the other in its case
     check(
         &[("A", group("b", 1)), ("a.b", number(2))],
         &[("a.b", "line 1, column 8: column `a.b` is ambiguous: write \"A\".\"b\" or \"a.b\"")],
@@ -174,7 +174,7 @@ fn a_name_of_two_columns_shows_neither() {
 
 #[test]
 fn a_file_without_columns_has_records() {
-    // the writer of Parquet has no record without a column
+    // the writer of Parquet has no records without columns
     for (source, records) in sources(Vec::new(), "").into_iter().zip(["0", "1"]) {
         let source = source.expect("a source");
         let ask = |items: &str| {

@@ -1,11 +1,11 @@
 //! Random nested Parquet and Arrow files against the crates that wrote them.
 //!
-//! `SIFT_NESTED_CASES` sets how many, `SIFT_NESTED_SEED` where they begin; a failure tells the seed
-//! of its case, which then fails alone.
+//! `SIFT_NESTED_CASES` sets the number of cases, `SIFT_NESTED_SEED` the first seed. A failure
+//! prints the seed of its case, which then fails alone.
 
 /// Random schemas and values.
 mod data;
-/// Files of them, and what a reader that nobody here wrote finds.
+/// Writes files of them, and reads them with the crates that wrote them.
 mod files;
 
 use std::io::Write;
@@ -28,7 +28,7 @@ const KEY: (&str, &[u8]) = ("footer", b"0123456789abcdef");
 
 /// A column that Selects read.
 struct Leaf {
-    /// `a.b`
+    /// The path: `a.b`.
     path: String,
     values: ArrayRef,
 }
@@ -51,7 +51,7 @@ fn nested_files_have_the_values_of_their_writers() {
     }
 }
 
-/// Three records of every way to repeat, with columns beside them.
+/// Makes three records of every way to repeat, with columns beside them.
 #[test]
 fn every_repeated_column_is_refused_and_those_beside_it_are_read() {
     let schema = "message m {
@@ -118,7 +118,7 @@ fn open(name: &str, bytes: &[u8]) -> Arc<Source> {
     Arc::new(Source::open_with_keys(name, file, None, &keys).expect("a source"))
 }
 
-/// Asks for every column, then for some of them by predicates on others.
+/// Checks every column, then some of them with predicates on others.
 fn check(source: &Arc<Source>, name: &str, leaves: &[Leaf], random: &mut Rng, about: &str) {
     let ask = |items: &str, filter: &str, random: &mut Rng| {
         let sql = format!("SELECT {items} FROM '{name}'{filter}");
@@ -159,7 +159,7 @@ fn assert_rows(got: &[String], expected: &[String], about: &str, sql: &str) {
     }
 }
 
-/// Rows of the answer as the engine writes them.
+/// Returns the rows of the answer in the notation of the engine.
 fn lines<'a>(
     leaves: impl IntoIterator<Item = &'a Leaf>,
     rows: impl Iterator<Item = usize>,
@@ -172,14 +172,14 @@ fn lines<'a>(
     rows.map(line).collect()
 }
 
-/// A term of WHERE, and for which rows it is true.
+/// A term of WHERE, and the rows for which it is true.
 struct Term {
     text: String,
     keeps: Vec<bool>,
 }
 
 impl Term {
-    /// `None` where the column that was chosen has no value to compare with.
+    /// Makes a term; `None` if the column that was chosen has no value to compare with.
     fn random(leaves: &[Leaf], random: &mut Rng) -> Option<Self> {
         let leaf = &leaves[random.usize(0..leaves.len())];
         let (path, values) = (format!("\"{}\"", leaf.path), &leaf.values);

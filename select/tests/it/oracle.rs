@@ -1,7 +1,7 @@
 //! Random Selects against SQLite on the same rows.
 //!
-//! `SIFT_ORACLE_CASES` sets how many, `SIFT_ORACLE_SEED` where they begin; a failure tells the
-//! seed of its case, which then fails alone.
+//! `SIFT_ORACLE_CASES` sets the number of cases, `SIFT_ORACLE_SEED` the first seed. A failure
+//! prints the seed of its case, which then fails alone.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ const RECORDS: i64 = 100;
 #[derive(Clone, Debug)]
 enum Cell {
     Null,
-    /// Whole numbers, digits of decimals, 0 and 1 of booleans.
+    /// Integers, digits of decimals, 0 and 1 for booleans.
     Whole(i128),
     Float(f64),
     /// Texts and ISO dates.
@@ -111,7 +111,7 @@ fn rows_come_in_the_same_order() {
     check(6_000_000, 2_000, |generator| {
         let mut items = vec![(same("id"), Kind::Exact(0))];
         items.extend((0..generator.random.usize(0..3)).map(|_| {
-            // else a CASE may have the name of its last column, in the way of ORDER BY
+            // otherwise a CASE may have the name of its last column, which ORDER BY would use
             let (mut value, kind) = generator.value(3);
             value.push(" AS v", &same(""));
             (value, kind)
@@ -131,17 +131,19 @@ fn rows_come_in_the_same_order() {
     });
 }
 
-/// Whether there is more than literals: a name of a column stands outside of all quotes.
+/// Returns whether an expression is more than literals: it has the name of a column outside of
+/// quotes.
 fn has_column(expr: &Expr) -> bool {
     expr.ours.split('\'').step_by(2).any(|part| part.contains(char::is_lowercase))
 }
 
-/// An expression that SQLite does not take for the number of a column: it folds constants first.
+/// Makes an expression that SQLite does not take as the number of a column, because SQLite folds
+/// constants first.
 fn as_key(expr: &Expr) -> Expr {
     Expr { ours: expr.ours.clone(), theirs: format!("coalesce({}, NULL)", expr.theirs) }
 }
 
-/// An aggregate with what may stand inside of it and behind it.
+/// Makes an aggregate with everything that may be in it and after it.
 fn group_aggregate(generator: &mut Generator) -> (Expr, Kind) {
     let (mut expr, kind) = aggregate(generator);
     if generator.random.u8(0..3) == 0 && !expr.ours.contains('*') {
@@ -163,7 +165,7 @@ fn order_by_all(generator: &mut Generator, columns: usize, behind: &mut Expr) {
     });
 }
 
-/// With the place of NULL, which the engines do not agree about.
+/// Chooses a direction, with the order of NULL, because the engines have different defaults.
 fn direction(generator: &mut Generator) -> &'static str {
     let all = [" NULLS FIRST", " ASC NULLS LAST", " DESC NULLS FIRST", " DESC NULLS LAST"];
     all[generator.random.usize(0..all.len())]
@@ -174,7 +176,7 @@ struct Question {
     distinct: &'static str,
     items: Vec<(Expr, Kind)>,
     filter: Option<Expr>,
-    /// GROUP BY, HAVING, ORDER BY.
+    /// GROUP BY, HAVING and ORDER BY.
     behind: Expr,
     limit: Option<(u64, u64)>,
 }
@@ -192,7 +194,7 @@ impl Expr {
         self.theirs += &format!("{text}{}", expr.theirs);
     }
 
-    /// Adds a list, with commas between.
+    /// Adds a list, separated by commas.
     fn list<T>(
         &mut self,
         items: impl Iterator<Item = (T, usize)>,
@@ -269,7 +271,7 @@ fn check(first_seed: u64, cases: u64, question: impl Fn(&mut Generator) -> Quest
         let ours = question.text(|expr| &expr.ours, "'rows'");
         let theirs = question.text(|expr| &expr.theirs, "rows");
         let expected = ask_sqlite(&oracle, &theirs);
-        // every source with every run in turn
+        // each question takes the next source and run
         let turn = usize::try_from(seed - first_seed).expect("small");
         let source = &sources[turn % sources.len()];
         let run = QUICK_RUNS[turn / sources.len() % QUICK_RUNS.len()];

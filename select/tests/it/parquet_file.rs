@@ -19,9 +19,9 @@ use crate::table::{Column, Storage, Table};
 /// Pages of version 1 or of version 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pages {
-    /// With dictionaries and a page index.
+    /// Pages with dictionaries and a page index.
     V1,
-    /// With the encodings that have no dictionary, Bloom filters, and no page index.
+    /// Pages with the encodings without dictionaries, Bloom filters, and no page index.
     V2,
 }
 
@@ -80,7 +80,8 @@ fn properties(schema: &Schema, pages: Pages, group_rows: usize) -> WriterPropert
     builder.build()
 }
 
-/// The rows in the types that a CSV descriptor gives the columns, or a fixed-length record.
+/// Returns the rows in the types that a descriptor gives the columns of CSV or of fixed-length
+/// records.
 pub(crate) fn batch(table: &Table) -> RecordBatch {
     let columns = table.columns.iter().enumerate();
     let arrays: Vec<ArrayRef> = columns

@@ -1,10 +1,11 @@
-//! Selects and texts against PostgreSQL 15: its answer or a refusal, never another one.
+//! Selects and texts against PostgreSQL 15: Sift has its answer or refuses, but has no other
+//! answer.
 //!
 //! Texts with recorded answers need no server. The random tests ask one: `SIFT_POSTGRES` is a
 //! connection string of psql, such as `host=/run/postgresql user=postgres dbname=postgres`, of a
-//! database with the encoding UTF8 and the locale C. `SIFT_POSTGRES_CASES` sets how many questions
-//! each test asks, `SIFT_POSTGRES_SEED` where they begin; a failure tells the seed of each example.
-//! Without a server they check a few hundred questions against themselves.
+//! database with the encoding UTF8 and the locale C. `SIFT_POSTGRES_CASES` sets the number of
+//! questions of each test, `SIFT_POSTGRES_SEED` the first seed. A failure prints the seed of each
+//! example. Without a server, the tests check a few hundred questions against themselves.
 
 mod columns;
 mod forms;
@@ -21,7 +22,7 @@ mod types;
 
 use psql::Postgres;
 
-/// Questions that a test asks PostgreSQL, and Sift alone.
+/// The number of questions that a test asks PostgreSQL, and Sift alone.
 const CASES: u64 = 20_000;
 const CASES_ALONE: u64 = 300;
 

@@ -1,5 +1,5 @@
-//! Types are told by the first records: a value that comes later is read as what it would have been
-//! among them, or it is an error that names the remedy.
+//! The first records determine the types: a later value is read as it would have been read among
+//! them, or it is an error that names the remedy.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use sift_select::{BuildOptions, ErrorKind, Source};
 use crate::bad_data::Data;
 use crate::engine::{self, QUICK_RUNS, RUNS};
 
-/// A field so long that the sample has 16 records.
+/// The length of a field that is so long that the sample has 16 records.
 const PADDING_BYTES: usize = 64 << 10;
 
-/// Records behind the first, with usual values.
+/// The number of records after the first, with usual values.
 const USUAL_RECORDS: usize = 20;
 
-/// A column of usual values, of which one record has another.
+/// A column of usual values, with one other value.
 struct Column {
     usual: &'static [&'static str],
     odd: String,
@@ -29,7 +29,7 @@ enum Format {
 }
 
 impl Format {
-    /// The records, the odd one first or last: its `id` is 1, that of the others 0.
+    /// Makes a file with the odd record first or last. Its `id` is 1; that of the others is 0.
     fn file(self, columns: &[Column], is_first: bool) -> Data {
         let padding = "p".repeat(PADDING_BYTES);
         let usual = |record: usize| -> Vec<&str> {
@@ -65,7 +65,7 @@ impl Format {
     }
 }
 
-/// Type and value of a column in the odd record.
+/// Returns type and value of a column in the odd record.
 fn odd_value(source: &Arc<Source>, column: usize) -> Result<(String, String), String> {
     let sql = format!("SELECT c{column} FROM 'f' WHERE id = 1");
     let answer = engine::select(source, &sql, &[], RUNS[0]).map_err(|error| error.to_string())?;
@@ -74,7 +74,7 @@ fn odd_value(source: &Arc<Source>, column: usize) -> Result<(String, String), St
     Ok((data_type.to_owned(), value.clone()))
 }
 
-/// Returns whether two values are one, as texts or as numbers.
+/// Returns whether two values are equal, as texts or as numbers.
 fn are_equal(early: &str, late: &str) -> bool {
     let number = |text: &str| text.parse::<f64>().ok();
     early == late
@@ -105,7 +105,7 @@ fn check(format: Format, columns: &[Column]) {
             }
             (Err(error), Ok(late)) => panic!("{what}: {late:?} and {error}"),
         };
-        // a text is as it is written
+        // a text is as written
         let written = late_type == "utf8" && late == format!("'{}'", column.odd.trim_matches('"'));
         assert!(written || are_equal(&early, &late), "{what}: {early} and {late}");
         read += 1;
@@ -190,7 +190,7 @@ const ODD: &[&str] = &[
     "½",
 ];
 
-/// A text that is like others, but for some characters.
+/// Makes a text that differs from another in some characters.
 fn altered(random: &mut Rng, text: &str) -> String {
     const ALPHABET: &[u8] = b"0000011579+-.eEinfaNT Z:_x";
     let mut chars: Vec<char> = text.chars().collect();
@@ -207,7 +207,7 @@ fn altered(random: &mut Rng, text: &str) -> String {
     chars.into_iter().collect()
 }
 
-/// Those given and some that are like them.
+/// Returns the given texts and some that are similar to them.
 fn odd_texts(random: &mut Rng, given: &[&str], altered_texts: usize) -> Vec<String> {
     let mut altered_text = |_| {
         let place = random.usize(..given.len());
@@ -296,7 +296,7 @@ fn a_json_value_is_the_same_early_and_late_or_an_error() {
     }
 }
 
-/// Ten thousand usual values, then one.
+/// Makes a file with ten thousand usual values, then one other value.
 fn late(usual: &str, odd: &str, descriptor: Option<&'static str>) -> Data {
     Data::new("f.csv", format!("v\n{}{odd}\n", format!("{usual}\n").repeat(10_000)), descriptor)
 }
@@ -350,7 +350,7 @@ fn declared_numbers_may_have_signs_and_zeros() {
     );
     let text = Some("[[field]]\nname = \"v\"\ntype = \"text\"\n");
     file("v\n501\n00501\n", text).answers("SELECT v FROM 'f'", &["'501'", "'00501'"]);
-    // in strings of JSON as well
+    // also in strings of JSON
     let json = Data::new("f.jsonl", "{\"v\":\"007\"}\n{\"v\":\"+7\"}\n{\"v\":7}\n", int64);
     json.answers("SELECT v FROM 'f'", &["7", "7", "7"]);
 }
@@ -363,7 +363,7 @@ fn not_a_number_and_infinity_are_floats() {
     numbers.answers("SELECT id FROM 'f' WHERE x = 'infinity'", &["3"]);
     Data::new("f.csv", "x\n1\nnan\n", None).answers("SELECT x FROM 'f'", &["1.0", "NaN"]);
     Data::new("f.csv", "x\nNaN\n\n", None).answers("SELECT x FROM 'f'", &["NaN", "NULL"]);
-    // names are not
+    // names are not numbers
     let names = Data::new("f.csv", "x\nNan\nBob\n", None);
     names.answers("SELECT x FROM 'f'", &["'Nan'", "'Bob'"]);
     let behind = late("1.5e0", "NaN\ninf\n-inf\nnan\ninfinity", None);

@@ -84,7 +84,7 @@ fn folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/slt"))
 }
 
-/// The SQL of every case.
+/// Returns the SQL of every case.
 pub(crate) fn texts() -> Vec<String> {
     let read = |name: &&str| std::fs::read_to_string(folder().join(format!("{name}.slt")));
     let cases = FILES.iter().flat_map(|name| parse(&read(name).expect("a file of cases")));
@@ -107,7 +107,7 @@ enum Expect {
     Error { kind: String },
 }
 
-/// Runs all cases of a file and tells all that fail.
+/// Runs all cases of a file and prints all that fail.
 fn check_file(name: &str) {
     let path = folder().join(format!("{name}.slt"));
     let text = std::fs::read_to_string(&path).expect("a file of cases");
@@ -141,7 +141,7 @@ fn check_file(name: &str) {
     assert!(failures.is_empty(), "\n{failures}");
 }
 
-/// The table that a case is about: the quoted name behind its FROM.
+/// Returns the table of a case: the quoted name after its FROM.
 fn table_of(case: &Case) -> &str {
     let known = ["'values'", "'many'", "'narrow'", "'events'"];
     let found = known.into_iter().find(|name| case.sql.contains(name));
@@ -179,7 +179,7 @@ fn compare(case: &Case, got: sift_select::Result<engine::Answer>) -> Result<(), 
     }
 }
 
-/// A message without ` (byte N)`.
+/// Returns a message without ` (byte N)`.
 fn without_byte(message: &str) -> String {
     let Some((before, rest)) = message.split_once(" (byte ") else { return message.to_owned() };
     let Some((digits, after)) = rest.split_once(')') else { return message.to_owned() };

@@ -1,5 +1,5 @@
-//! Sorting and grouping within a memory budget: what outgrows it goes to disk, or ends in an error
-//! that names the way out, and nothing is left of it.
+//! Sorting and grouping within a memory budget: larger data goes to disk, or ends in an error that
+//! names the setting, and no file remains.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::engine::{self, Answer, QUICK_RUNS};
 use crate::table::Format;
 use crate::tables;
 
-/// So little that the 5000 records of `many` are many runs.
+/// A memory limit so small that the 5000 records of `many` become many runs.
 const MEMORY: usize = 64 << 10;
 
 struct Fixture {

@@ -1,5 +1,5 @@
-//! Parquet files whose statistics, page indexes or Bloom filters contradict themselves: what they
-//! say is ignored, so the answer is the same as without pruning.
+//! Parquet files with contradictory statistics, page indexes or Bloom filters: these are ignored,
+//! so the answer is the same as without pruning.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::engine;
 
 const ROWS: usize = 20_000;
 const PAGE_ROWS: usize = 1_000;
-/// Every fifth row is NULL.
+/// The number of NULLs: every fifth row.
 const NULLS: u64 = 4_000;
 
 fn write(array: ArrayRef, statistics: EnabledStatistics) -> Vec<u8> {
@@ -51,7 +51,7 @@ fn numbers() -> ArrayRef {
     Arc::new(Int64Array::from_iter((0..).take(ROWS).map(number)))
 }
 
-/// The file with other metadata of `x`, the last column of its one row group.
+/// Returns the file with other metadata of `x`, the last column of its one row group.
 fn altered(
     file: &[u8],
     chunk: impl Fn(ColumnChunkMetaData) -> ColumnChunkMetaData,
@@ -107,7 +107,7 @@ fn open(bytes: &[u8]) -> Arc<Source> {
     Arc::new(Source::open("f.parquet", file, None).expect("a source"))
 }
 
-/// The numbers of the records that a filter keeps.
+/// Returns the numbers of the records that a filter keeps.
 fn rows(source: &Arc<Source>, filter: &str, pruning: bool) -> Result<Vec<String>> {
     let sql = format!("SELECT id FROM 'f.parquet' WHERE {filter}");
     let options = ScanOptions { pruning, ..ScanOptions::default() };
@@ -115,7 +115,7 @@ fn rows(source: &Arc<Source>, filter: &str, pruning: bool) -> Result<Vec<String>
     engine::collect_with(plan, options, 2).map(|answer| answer.rows)
 }
 
-/// With pruning and without, each of these keeps the same records.
+/// Checks that each of these filters keeps the same records with pruning and without.
 fn check(bytes: &[u8], filters: &[&str], about: &str) {
     let source = open(bytes);
     for filter in filters {
@@ -158,7 +158,7 @@ fn row_groups_that_contradict_themselves_are_read() {
         let statistics = Statistics::int64(min, max, distinct, nulls, deprecated);
         check(&with_statistics(&file, &statistics), OF_NUMBERS, &format!("{statistics:?}"));
     }
-    // as many values as another row group
+    // another number of values than in the row group
     let chunk = |chunk: ColumnChunkMetaData| {
         let wrong = Statistics::int64(Some(50_000), Some(60_000), None, Some(0), false);
         let chunk = chunk.into_builder().set_statistics(wrong).set_num_values(77);
@@ -167,7 +167,7 @@ fn row_groups_that_contradict_themselves_are_read() {
     check(&altered(&file, chunk, |_| None), OF_NUMBERS, "other values");
 }
 
-/// Returns what is no statistics at all is none, also where it fails the whole of the metadata.
+/// Invalid statistics are ignored, even if they make the whole metadata invalid.
 #[test]
 fn a_negative_number_of_nulls_is_none() {
     let wrong = Statistics::int64(Some(50_000), Some(60_000), None, Some(NULLS), false);
@@ -201,7 +201,7 @@ fn bounds_of_every_type_are_in_order() {
         let statistics = Statistics::double(Some(min), Some(max), None, Some(0), false);
         check(&with_statistics(&file, &statistics), filters, &format!("{statistics:?}"));
     }
-    // without their sign the bounds of a number without a sign, and the other way round
+    // signed bounds of an unsigned number, and the other way round
     let large = UInt32Array::from(vec![5, 3_000_000_000, 7]);
     let file = write(Arc::new(large), EnabledStatistics::Chunk);
     let bounds = Some(3_000_000_000_u32.cast_signed());
@@ -230,7 +230,7 @@ fn bounds_of_every_type_are_in_order() {
     }
 }
 
-/// A page as the column index has it: NULL alone, bounds, number of NULLs.
+/// A page in the column index: only NULL, bounds, number of NULLs.
 type Page = (bool, i64, i64, i64);
 
 type Change = fn(Page) -> Page;
@@ -270,7 +270,7 @@ fn pages_that_contradict_themselves_are_read() {
             check(&altered(&file, |chunk| chunk, index), OF_NUMBERS, about);
         }
     }
-    // one page fewer than there are
+    // one page fewer than the file has
     let index = |_: &ColumnIndexMetaData| {
         let mut builder = ColumnIndexBuilder::new(Type::INT64);
         (0..19).for_each(|_| builder.append(true, Vec::new(), Vec::new(), 1_000));
@@ -279,8 +279,7 @@ fn pages_that_contradict_themselves_are_read() {
     check(&altered(&file, |chunk| chunk, index), OF_NUMBERS, "fewer pages");
 }
 
-/// Pages that are elsewhere, or of other records, than the file has them: an error or the same
-/// records.
+/// Page locations with other positions or records than in the file: an error or the same records.
 #[test]
 fn an_offset_index_that_is_wrong_gives_no_other_records() {
     let file = write(numbers(), EnabledStatistics::Page);
@@ -319,8 +318,8 @@ fn an_offset_index_that_is_wrong_gives_no_other_records() {
     }
 }
 
-/// The pages of `long` are short, that of `few` has all records: so a zone is a part of it, and has
-/// not its number of NULLs.
+/// The pages of `long` are short, but one page of `few` has all records. So a zone is only a part
+/// of that page, and the page's number of NULLs is not the zone's.
 #[test]
 fn nulls_of_a_page_are_not_those_of_a_part_of_it() {
     let long = StringArray::from_iter_values((0..ROWS).map(|row| format!("{row:096}")));

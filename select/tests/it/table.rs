@@ -15,7 +15,7 @@ use crate::compressed;
 use crate::ebcdic;
 use crate::parquet_file::{self, Pages};
 
-/// Rows and how each format stores them.
+/// Rows, and their storage in each format.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) name: &'static str,
@@ -31,9 +31,9 @@ pub(crate) enum Format {
     Ebcdic,
     Csv,
     Jsonl,
-    /// In several members.
+    /// CSV in several gzip members.
     CsvGzip,
-    /// In several frames.
+    /// JSON Lines in several Zstandard frames.
     JsonlZstd,
     Parquet(Pages),
     Arrow,
@@ -56,9 +56,9 @@ impl Format {
 #[derive(Clone, Debug)]
 pub(crate) struct Column {
     pub(crate) name: &'static str,
-    /// How a fixed-length record holds it.
+    /// The storage in a fixed-length record.
     pub(crate) storage: Storage,
-    /// What the descriptors of text formats call its type.
+    /// The name of its type in descriptors of text formats.
     pub(crate) word: &'static str,
 }
 
@@ -78,7 +78,7 @@ pub(crate) enum Storage {
     Float { bytes: usize },
     /// YYYYMMDD; NULL is spaces.
     Date,
-    /// The format has no such type.
+    /// The format does not have this type.
     Nowhere,
 }
 
@@ -88,7 +88,7 @@ impl Table {
         self.open_with(folder, format, "")
     }
 
-    /// As [`open`](Self::open), with more in the descriptor.
+    /// Does the same as [`open`](Self::open), with more keys in the descriptor.
     fn open_with(&self, folder: &Path, format: Format, keys: &str) -> Arc<Source> {
         let (bytes, descriptor) = match format {
             Format::Fixed => (self.to_fixed(), self.fixed_descriptor()),
@@ -108,7 +108,7 @@ impl Table {
                 "compression = \"zstd\"\n".to_owned() + &self.text_descriptor("jsonl"),
             ),
         };
-        // an index is of a file as it is, so one with keys is another
+        // an index belongs to a file with its descriptor, so a file with keys is another one
         let suffix = if keys.is_empty() { "" } else { ".keyed" };
         let path = folder.join(format!("{}.{format:?}{suffix}", self.name));
         std::fs::write(&path, bytes).expect("write the table");
@@ -118,8 +118,8 @@ impl Table {
         Arc::new(Source::open(self.name, file, Some(descriptor)).expect("a source"))
     }
 
-    /// As [`open`](Self::open), and where the format has an index with one of tiny zones, and with one
-    /// that has keys too.
+    /// Opens the table as [`open`](Self::open) does. If the format has an index, it is also opened
+    /// with an index of tiny zones, and with one that has keys too.
     pub(crate) fn open_each(&self, folder: &Path, format: Format) -> Vec<Arc<Source>> {
         let plain = self.open(folder, format);
         let Some(zoned) = self.indexed(folder, &plain) else { return vec![plain] };
@@ -128,7 +128,7 @@ impl Table {
         vec![plain, zoned, keyed]
     }
 
-    /// With an index that has been through its folder; `None` where the format has none.
+    /// Returns the source with an index that was saved and found; `None` if the format has none.
     fn indexed(&self, folder: &Path, source: &Source) -> Option<Arc<Source>> {
         let options = BuildOptions { zone_bytes: 100, ..BuildOptions::default() };
         match source.build_index(&options) {
@@ -144,7 +144,7 @@ impl Table {
         }
     }
 
-    /// A key of each column, every other one descending, and of each two columns that are neighbours.
+    /// Declares a key for each column, every other one descending, and for each pair of neighbours.
     fn keys(&self) -> String {
         let mut keys = String::new();
         for (place, Column { name, .. }) in self.columns.iter().enumerate() {
@@ -195,8 +195,8 @@ impl Table {
         text
     }
 
-    /// NULL is `null` in every other record, and no member in the others; some records have their
-    /// members in another order.
+    /// Encodes the table as JSON Lines. NULL is `null` in every other record, and a missing member
+    /// in the others; some records have their members in another order.
     pub(crate) fn to_jsonl(&self) -> String {
         let mut text = String::new();
         for (number, row) in self.rows.iter().enumerate() {
@@ -221,7 +221,7 @@ impl Table {
     }
 }
 
-/// The value of an SQL literal, for the rows of a table.
+/// Returns NULL, for the rows of a table.
 pub(crate) fn null() -> Value {
     Value::Null
 }
@@ -238,14 +238,14 @@ pub(crate) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
-/// YYYY-MM-DD
+/// Returns the date of a text `YYYY-MM-DD`.
 pub(crate) fn date(text: &str) -> Value {
     let date: NaiveDate = text.parse().expect("a date");
     let days = date.signed_duration_since(NaiveDate::default()).num_days();
     Value::Date(i32::try_from(days).expect("a date of today's calendar"))
 }
 
-/// YYYY-MM-DDTHH:MM:SS
+/// Returns the timestamp of a text `YYYY-MM-DDTHH:MM:SS`.
 pub(crate) fn timestamp(text: &str) -> Value {
     let time: DateTime<chrono::Utc> = format!("{text}Z").parse().expect("a timestamp");
     Value::Timestamp(time.timestamp_micros())
@@ -355,7 +355,7 @@ pub(crate) fn digits_at(value: &Value, to: u8) -> i128 {
     }
 }
 
-/// RFC 4180; NULL is nothing at all, the empty text is quoted.
+/// Encodes a field by RFC 4180; NULL is empty, the empty text is quoted.
 fn csv_field(value: &Value) -> String {
     match value {
         Value::Text(text) if text.is_empty() || text.contains(['"', ',', '\n', '\r']) => {
@@ -365,7 +365,7 @@ fn csv_field(value: &Value) -> String {
     }
 }
 
-/// RFC 8259; what is not ASCII in `\u` escapes.
+/// Encodes a value by RFC 8259; characters outside of ASCII are `\u` escapes.
 fn json_value(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
@@ -391,7 +391,7 @@ fn json_string(text: &str) -> String {
     string + "\""
 }
 
-/// The value without quotes; nothing for NULL.
+/// Returns the value without quotes; NULL is the empty text.
 pub(crate) fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

@@ -1,16 +1,16 @@
-//! The tables that the cases in `tests/slt` ask about.
+//! The tables that the cases in `tests/slt` select from.
 
 use sift_select::Value;
 
 use crate::parquet_file::Pages;
 use crate::table::{Column, Format, Storage, Table, date, decimal, integer, null, text, timestamp};
 
-/// Every table.
+/// Returns every table.
 pub(crate) fn all() -> Vec<Table> {
     vec![values(), many(), narrow(), events()]
 }
 
-/// Ten records with NULL, a negative number and an edge in every column.
+/// Makes ten records with NULL, a negative number and an edge case in every column.
 pub(crate) fn values() -> Table {
     let column = |name, storage, word| Column { name, storage, word };
     let columns = vec![
@@ -94,9 +94,9 @@ pub(crate) fn values() -> Table {
     Table { name: "values", columns, rows: rows.collect(), formats: Format::ALL }
 }
 
-/// Records enough for many morsels, by rules that tell the answers: `id` is 1 to 5000, `n` is
-/// `id % 100` and NULL in every 10th, `cents` is `id` hundredths, `day` counts from 1992-01-01,
-/// `half` is `id / 2`, `word` is w and `id % 7`.
+/// Makes so many records that a scan has many morsels, by rules that give the answers: `id` is 1 to
+/// 5000, `n` is `id % 100` and NULL in every 10th, `cents` is `id` hundredths, `day` counts from
+/// 1992-01-01, `half` is `id / 2`, `word` is w and `id % 7`.
 pub(crate) fn many() -> Table {
     let column = |name, storage, word| Column { name, storage, word };
     let columns = vec![
@@ -125,7 +125,7 @@ pub(crate) fn many() -> Table {
 const NARROW: &[Format] =
     &[Format::Fixed, Format::Parquet(Pages::V1), Format::Parquet(Pages::V2), Format::Arrow];
 
-/// Number types that texts do not have.
+/// Makes a table of the number types that text files do not have.
 pub(crate) fn narrow() -> Table {
     let column = |name, storage| Column { name, storage, word: "" };
     let columns = vec![
@@ -158,7 +158,7 @@ const EVENTS: &[Format] = &[
     Format::Arrow,
 ];
 
-/// Types that fixed-length records do not have.
+/// Makes a table of the types that fixed-length records do not have.
 pub(crate) fn events() -> Table {
     let column = |name, word| Column { name, storage: Storage::Nowhere, word };
     let columns = vec![column("id", "int64"), column("open", "boolean"), column("at", "timestamp")];

@@ -1,5 +1,5 @@
-//! Selects of somebody who may not see all: what is hidden cannot be selected, counted, named, or
-//! made to fail anything.
+//! Selects of a reader who may not see everything: hidden parts cannot be selected, counted or
+//! named, and cannot make anything fail.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use sift_select::{
 
 use crate::engine::{Answer, RUNS, select_in};
 
-/// Ann's are 1, 4 and 6; what is not hers is odd in every column.
+/// Orders 1, 4 and 6 are Ann's; the others have odd values in every column.
 const ORDERS: &str = "\
 id,owner,price,note
 1,ann,10,a
@@ -54,7 +54,7 @@ fn anns() -> View {
     view(orders(), None, Some("owner = 'ann'"))
 }
 
-/// The answer, however the scan is divided.
+/// Returns the answer, which is the same however the scan is divided.
 #[track_caller]
 fn select(view: &View, sql: &str) -> Result<Answer> {
     let mut answers =
@@ -80,7 +80,7 @@ fn refused(view: &View, sql: &str) -> Error {
     select(view, sql).expect_err(sql)
 }
 
-/// Runs to the end in this thread.
+/// Returns the counters of a scan that runs on this thread.
 fn statistics(view: &View, sql: &str) -> Statistics {
     let plan = Plan::new(&Select::parse(sql).expect(sql), view.clone(), &[]).expect(sql);
     let mut scan = Scan::new(plan, ScanOptions::default());
@@ -111,7 +111,7 @@ fn a_hidden_column_does_not_exist() {
         assert_eq!(error.kind(), ErrorKind::UnknownColumn, "{sql}");
         let text = error.to_string();
         assert!(text.ends_with("this file has `id`, `note`"), "{text}");
-        // the same words as for a column that is nowhere
+        // the same words as for a column that does not exist
         let nowhere = refused(
             &view,
             &sql.replace("f.price", "\"f\".zzzzz")
@@ -397,8 +397,8 @@ fn a_row_filter_is_an_expression_of_the_file() {
     assert!(bound("o.id > 1").contains("unknown table `o`"));
 }
 
-/// Files by columns whose hidden records have bytes that are not texts, in the values that are
-/// selected or in those that the row filter reads.
+/// Column files whose hidden records have bytes that are not texts, in the values that are selected
+/// or in those that the row filter reads.
 #[test]
 fn hidden_bytes_that_are_not_texts_fail_nothing() {
     const PLACEHOLDER: &[u8] = b"ZZbadZZ";
@@ -449,7 +449,7 @@ fn hidden_bytes_that_are_not_texts_fail_nothing() {
             assert_eq!(found, ["'a'", "'b'", "NULL"], "{name} {column}");
         }
         assert_eq!(rows(&anns, "SELECT count(*) FROM 'f' WHERE note <> 'h'"), ["2"], "{name}");
-        // whoever sees the record is told that it fails, after those before it
+        // a reader who sees the record gets its error, after the records before it
         let all = view(open(), None, None);
         assert_eq!(rows(&all, "SELECT note FROM 'f' LIMIT 3"), ["'a'", "'h'", "'b'"], "{name}");
         let error = refused(&all, "SELECT note FROM 'f'").to_string();

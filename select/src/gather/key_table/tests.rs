@@ -10,8 +10,8 @@ use arrow::compute::concat;
 use super::KeyTable;
 use super::packed::words_of;
 
-/// Interns `keys` twice, the second time in pieces: equal ones have one number, and the values of
-/// the numbers are the keys.
+/// Interns `keys` twice, the second time in several batches: equal keys have one number, and the
+/// values of the numbers are the keys.
 fn check(words: Option<usize>, keys: &[ArrayRef], expected: &[u32]) {
     let types: Vec<_> = keys.iter().map(|column| column.data_type().clone()).collect();
     assert_eq!(words_of(&types), words, "{types:?}");
@@ -95,7 +95,7 @@ fn many_keys_keep_their_numbers() {
     check(Some(1), &[twice(&texts)], &expected);
 }
 
-/// Digits beyond those of their type are no other key, and not NULL either.
+/// A number with more digits than its type has is neither another key nor NULL.
 #[test]
 fn digits_that_a_decimal_cannot_have_are_an_error() {
     for digits in [i128::from(i64::MIN), i128::from(i64::MAX) + 1, i128::MIN] {

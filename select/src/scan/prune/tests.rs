@@ -17,10 +17,10 @@ use crate::sql::Select;
 use sift_files::statistics::ColumnStatistics;
 use sift_files::types::TIMESTAMP;
 
-/// Columns of some containers, in memory, and what may be known of them.
+/// Columns of some containers in memory, and the statistics of them.
 struct Containers {
     source: Arc<Source>,
-    /// By container, then by column.
+    /// The values by container, then by column.
     values: Vec<Vec<ArrayRef>>,
     records: Vec<u64>,
     columns: Vec<Option<ColumnStatistics>>,
@@ -56,12 +56,13 @@ impl Containers {
             .unwrap_or_else(|error| panic!("{filter}: {error}"))
     }
 
-    /// Containers that are not ruled out.
+    /// Returns the containers that are not pruned.
     fn left(&self, filter: &str) -> Vec<usize> {
         may_match(&self.plan(filter).bound().conjuncts, self).set_indices().collect()
     }
 
-    /// Whether a container has a record that all conjuncts keep, or that one of them fails at.
+    /// Returns whether a container has a record that all conjuncts keep, or for which one of them
+    /// fails.
     fn has_any(&self, container: usize, conjuncts: &[Conjunct]) -> bool {
         let values = &self.values[container];
         (0..values[0].len()).any(|row| {
@@ -78,12 +79,12 @@ impl Containers {
     }
 }
 
-/// Of each container whether it is not ruled out.
+/// Returns for each container whether it is not pruned.
 fn may_match(conjuncts: &[Conjunct], statistics: &dyn PruningStatistics) -> BooleanBuffer {
     rulings(conjuncts, statistics).iter().map(Option::is_none).collect()
 }
 
-/// The exact bounds.
+/// Returns statistics with exact bounds.
 fn statistics(containers: &[ArrayRef]) -> ColumnStatistics {
     let bound = |values: &ArrayRef, last: bool| {
         let order = sort_to_indices(&numeric::comparable(Arc::clone(values)), None, None).unwrap();
@@ -106,7 +107,7 @@ fn statistics(containers: &[ArrayRef]) -> ColumnStatistics {
     }
 }
 
-/// Three containers: 1 to 3, 10 to 12 and NULL, all NULL.
+/// Makes three containers: 1 to 3, 10 to 12 and NULL, all NULL.
 fn numbers() -> Containers {
     let column = |values: [Option<i32>; 3]| vec![Arc::new(Int32Array::from(values.to_vec())) as _];
     Containers::new(
@@ -234,7 +235,7 @@ fn nan_is_above_all_and_zeros_are_equal() {
     }
 }
 
-/// What is ruled out has no record that the engine keeps, whatever the predicate and the data.
+/// A pruned container has no record that the engine keeps, whatever the predicate and the data.
 #[test]
 fn random_predicates_over_random_containers() {
     let mut ruled_out = 0;
@@ -269,7 +270,7 @@ fn random_containers(random: &mut Rng) -> Containers {
     let fields = NAMES.iter().zip(types).map(|(name, of)| Field::new(*name, of, true)).collect();
     let values = (0..random.usize(1..5)).map(|_| {
         let rows = random.usize(1..5);
-        // values of a container are near one another
+        // the values of a container are close to each other
         let base = random.i32(-3..4);
         let column = |random: &mut Rng, make: &dyn Fn(Vec<Option<i32>>) -> ArrayRef| {
             let nulls = random.u8(0..4);
@@ -308,7 +309,7 @@ fn random_containers(random: &mut Rng) -> Containers {
     containers
 }
 
-/// Forgets some of what is known.
+/// Removes some of the statistics.
 fn loosen(known: &mut ColumnStatistics, random: &mut Rng) {
     let forget = |bounds: &ArrayRef, random: &mut Rng| {
         let some: BooleanArray = (0..bounds.len()).map(|_| Some(random.bool())).collect();
@@ -334,7 +335,7 @@ fn text(n: i32) -> String {
     ["", "a", "ab", "abc", "b", "ba", "é", "éa"][usize::try_from(n + 3).unwrap()].to_owned()
 }
 
-/// A predicate over the columns of [`random_containers`].
+/// Makes a predicate over the columns of [`random_containers`].
 fn predicate(random: &mut Rng, depth: u32) -> String {
     let op = |random: &mut Rng| *random.choice(&["=", "<>", "<", "<=", ">", ">="]).unwrap();
     if depth > 0 && random.u8(0..3) == 0 {

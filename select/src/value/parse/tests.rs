@@ -5,7 +5,7 @@ fn text_of(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "none".to_owned(), |value| value.to_string())
 }
 
-/// Each text and what PostgreSQL 15 makes of it, or `none` for those that are refused.
+/// Checks each text against the value that PostgreSQL 15 reads, or `none` for a refused text.
 fn check(read: impl Fn(&str) -> String, texts: &[(&str, &str)]) {
     for (text, expected) in texts {
         assert_eq!(read(text), *expected, "'{text}'");
@@ -46,7 +46,7 @@ fn intervals() {
             ("1 day hours", "1 day"),
             ("1:02.5", "00:01:02.5"),
             ("1:00:60", "01:01:00"),
-            // what comes twice
+            // units that occur twice
             ("1 2", "none"),
             ("1 day 1 day", "none"),
             ("1:00 2:00", "none"),
@@ -55,7 +55,7 @@ fn intervals() {
             ("1 sec 1 ms", "00:00:01.001"),
             ("1 week 1 day", "8 days"),
             ("1 year 1 decade", "11 years"),
-            // PostgreSQL lets a time take the place of the fraction of a day before it
+            // PostgreSQL replaces the fraction of a day before a time by that time
             ("02:03 1.5 days", "1 day 02:03:00"),
             ("1.5 days 02:03", "1 day 14:03:00"),
             // fractions
@@ -80,7 +80,7 @@ fn intervals() {
             ("P1D ", "none"),
             ("p1d", "none"),
             ("P1E2D", "none"),
-            // what is none
+            // texts that are not intervals
             ("", "none"),
             ("day", "none"),
             ("ago", "none"),
@@ -239,7 +239,7 @@ fn numbers() {
         |text| text_of(number::float32(text)),
         &[
             ("0.1", "0.1"),
-            // by way of 64 bits it would be 1
+            // a detour over 64 bits would give 1
             ("1.00000017881393432617187499", "1.0000001"),
             ("1e39", "none"),
             ("1e-50", "none"),

@@ -9,10 +9,10 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 use fastrand::Rng;
 
-/// How deep structs are in one another.
+/// The deepest nesting of structs.
 const DEPTH_MAX: usize = 4;
 
-/// Records of random nested columns, numbered by the first.
+/// Makes records of random nested columns; the first column numbers them.
 pub(super) fn batch(random: &mut Rng) -> RecordBatch {
     let rows = match random.u8(0..10) {
         0 => random.usize(9_000..14_000),
@@ -31,7 +31,7 @@ pub(super) fn batch(random: &mut Rng) -> RecordBatch {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).expect("columns of one length")
 }
 
-/// A column: a struct, a list, a map, or values.
+/// Makes a column: a struct, a list, a map, or values.
 fn node(name: &str, rows: usize, depth: usize, random: &mut Rng) -> (Field, ArrayRef) {
     let nulls = nulls(rows, random);
     let array = match random.u8(0..10) {
@@ -52,7 +52,7 @@ fn node(name: &str, rows: usize, depth: usize, random: &mut Rng) -> (Field, Arra
     (Field::new(name, array.data_type().clone(), nullable), array)
 }
 
-/// Which records have a value; often all, and often not for many in a row.
+/// Chooses the records that have a value: often all, and often none for many in a row.
 fn nulls(rows: usize, random: &mut Rng) -> Option<NullBuffer> {
     let run = [1, 1, 7, 500][random.usize(0..4)];
     let of_ten = match random.u8(0..6) {
@@ -105,8 +105,8 @@ fn types() -> Vec<DataType> {
     ]
 }
 
-/// Values that mostly ascend, so that statistics rule some out. Where there is none, there is
-/// something else below.
+/// Makes values that mostly ascend, so that statistics prune some. The memory under a NULL has some
+/// other value.
 fn leaf(rows: usize, nulls: Option<NullBuffer>, random: &mut Rng) -> ArrayRef {
     let types = types();
     let data_type = &types[random.usize(0..types.len())];
@@ -142,11 +142,11 @@ fn leaf(rows: usize, nulls: Option<NullBuffer>, random: &mut Rng) -> ArrayRef {
     }
 }
 
-/// Numbers as texts in the same order.
+/// Converts numbers to texts with the same order.
 fn texts(numbers: &ArrayRef) -> StringArray {
     let texts = cast(numbers, &DataType::Utf8).expect("texts");
     let texts = texts.as_any().downcast_ref::<StringArray>().expect("texts");
-    // of five bytes
+    // texts of five bytes
     texts.iter().map(|text| text.map(|text| format!("{text:0>3}é"))).collect()
 }
 

@@ -17,7 +17,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersi
 
 use super::{KEY, Leaf};
 
-/// A Parquet file by one of the many ways to write one.
+/// Writes a Parquet file in one of many ways.
 pub(super) fn parquet(batch: &RecordBatch, random: &mut Rng) -> Vec<u8> {
     let rows = batch.num_rows();
     let group_rows = [rows, rows / 2, rows / 5][random.usize(0..3)].max(1);
@@ -54,7 +54,7 @@ pub(super) fn parquet(batch: &RecordBatch, random: &mut Rng) -> Vec<u8> {
     writer.into_inner().expect("a file")
 }
 
-/// An Arrow file of three record batches.
+/// Writes an Arrow file of three record batches.
 pub(super) fn arrow(batch: &RecordBatch) -> Vec<u8> {
     let mut writer = FileWriter::try_new(Vec::new(), &batch.schema()).expect("a writer");
     let rows = batch.num_rows().div_ceil(3);
@@ -64,7 +64,7 @@ pub(super) fn arrow(batch: &RecordBatch) -> Vec<u8> {
     writer.into_inner().expect("a file")
 }
 
-/// The columns that Selects read, by the reader of the crate that wrote the file.
+/// Returns the columns that Selects read, by the reader of the crate that wrote the file.
 pub(super) fn leaves(name: &str, file: &[u8]) -> Vec<Leaf> {
     let batches: Vec<RecordBatch> = match name {
         "f.parquet" => {
@@ -89,7 +89,7 @@ pub(super) fn leaves(name: &str, file: &[u8]) -> Vec<Leaf> {
     leaves
 }
 
-/// Adds the columns in a field; `nulls` are those of the structs that it is in.
+/// Adds the columns in a field; `nulls` are those of the structs that contain it.
 fn collect(
     field: &Field,
     array: &ArrayRef,
@@ -118,7 +118,7 @@ fn collect(
     }
 }
 
-/// The type that Selects see.
+/// Returns the type that Selects see.
 fn selected(stored: &DataType) -> DataType {
     match stored {
         DataType::UInt8 => DataType::Int16,

@@ -1,4 +1,4 @@
-//! The table of all types that random Selects ask about, and tables in PostgreSQL.
+//! The table of all types for random Selects, and tables in PostgreSQL.
 
 use fastrand::Rng;
 use sift_select::Value;
@@ -98,7 +98,7 @@ const TEXTS: &[&str] = &[
 const ASCII: &[&str] =
     &["", "a", "b", "ab", "Hello wORLD", "a_b", "a.b-c d", "AAA", "12", "a%b", "foo bar", "a\nb"];
 
-/// The table of all types.
+/// Makes the table of all types.
 pub(super) fn all(seed: u64, records: i64) -> Table {
     let columns = COLUMNS.iter().map(|&(name, storage, word)| Column { name, storage, word });
     let mut random = Rng::with_seed(seed);
@@ -106,7 +106,7 @@ pub(super) fn all(seed: u64, records: i64) -> Table {
     Table { name: "rows", columns: columns.collect(), rows, formats: &[] }
 }
 
-/// The same rows in the types that texts have: 64 bits for every number that is not a decimal.
+/// Makes the same rows in the types of text files: every number that is not a decimal has 64 bits.
 pub(super) fn broad(table: &Table) -> Table {
     let broad = |column: &Column| {
         let word = match (column.word, column.storage) {
@@ -213,7 +213,7 @@ fn value(random: &mut Rng, column: &str) -> Value {
     }
 }
 
-/// The statements that make the same table in PostgreSQL, for as long as a session lasts.
+/// Returns the statements that make the same table in PostgreSQL for one session.
 pub(super) fn create(table: &Table) -> String {
     let column = |column: &Column| format!("{} {}", column.name, sql_type(column));
     let field = |value: &Value| match value {

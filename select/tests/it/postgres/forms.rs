@@ -1,4 +1,4 @@
-//! The forms in which a text is read as a value of a type, and the questions that ask for it.
+//! The forms in which a text is read as a value of a type, and the questions that use them.
 
 use std::fs::File;
 use std::path::Path;
@@ -18,7 +18,7 @@ const RUN: Run = Run { threads: 1, morsel_bytes: None };
 /// A text and the type that it is read as.
 #[derive(Clone, Debug)]
 pub(super) struct Case {
-    /// Tells the case from others.
+    /// A number that identifies the case.
     pub(super) id: u64,
     pub(super) of: Type,
     pub(super) text: String,
@@ -31,7 +31,7 @@ impl Case {
         ["now", "today", "tomorrow", "yesterday"].iter().any(|word| text.contains(word))
     }
 
-    /// The text without what its digits are, nor the white space around it.
+    /// Returns the text without its digits and the white space around it.
     pub(super) fn shape(&self) -> String {
         let text = self.text.trim_matches([' ', '\t', '\n', '\r', '\u{b}']);
         let mut shape = String::new();
@@ -46,12 +46,12 @@ impl Case {
         shape
     }
 
-    /// Asks PostgreSQL for the value.
+    /// Returns the question for the value.
     pub(super) fn value(&self) -> String {
         format!("SELECT ({}::{})::text", quoted(&self.text), self.of.sql())
     }
 
-    /// Compares a column of the type with the text, which takes its type.
+    /// Returns the question that compares a column of the type with the text, which takes its type.
     pub(super) fn comparison(&self) -> String {
         let column = match self.of {
             Type::Boolean => "flag",
@@ -72,7 +72,7 @@ impl Case {
     }
 }
 
-/// The files that Sift is asked about.
+/// The files for the questions to Sift.
 pub(super) struct Forms {
     typed: Arc<Source>,
     texts: Arc<Source>,
@@ -83,7 +83,7 @@ impl Forms {
         Self { typed: typed().open(folder, Format::Arrow), texts: texts(cases, folder) }
     }
 
-    /// The value by each form that has one.
+    /// Returns the value by each form that has one.
     pub(super) fn values(&self, case: &Case) -> [(&'static str, Result<Rows, Error>); 3] {
         let (text, of, id) = (quoted(&case.text), case.of.sql(), case.id);
         let constant = format!("SELECT CAST(CAST({text} AS {of}) AS text) FROM 'typed' LIMIT 1");
@@ -96,13 +96,13 @@ impl Forms {
         ]
     }
 
-    /// The records that a comparison keeps.
+    /// Returns the records that a comparison keeps.
     pub(super) fn compared(&self, case: &Case) -> Result<Rows, Error> {
         ask(&self.typed, &case.comparison().replace(" FROM typed", " FROM 'typed'"), RUN)
     }
 }
 
-/// The texts as a column of a file.
+/// Writes the texts as a column of a file.
 fn texts(cases: &[Case], folder: &Path) -> Arc<Source> {
     let line = |case: &Case| format!("{}\n", serde_json::json!({"id": case.id, "t": case.text}));
     let path = folder.join("texts.jsonl");
@@ -114,7 +114,7 @@ fn texts(cases: &[Case], folder: &Path) -> Arc<Source> {
     Arc::new(Source::open("texts", file, Some(descriptor)).expect("a source"))
 }
 
-/// A few values of every type.
+/// Makes a table with a few values of every type.
 fn typed() -> Table {
     let column = |name, storage, word| Column { name, storage, word };
     let columns = vec![
@@ -162,7 +162,7 @@ fn typed() -> Table {
     Table { name: "typed", columns, rows, formats: &[] }
 }
 
-/// The statements that make the table of the comparisons in PostgreSQL.
+/// Returns the statements that make the table of the comparisons in PostgreSQL.
 pub(super) fn setup() -> String {
     create(&typed())
 }

@@ -36,7 +36,7 @@ impl Grammar {
         Self { random: Rng::with_seed(seed), fallible }
     }
 
-    /// An expression of the type, at most `depth` forms deep.
+    /// Makes an expression of the type, at most `depth` forms deep.
     pub(super) fn expr(&mut self, of: &str, depth: u8) -> String {
         if of == "any" {
             let of = self.pick(&["bool", "int", "dec", "float", "text", "date", "time", "span"]);
@@ -51,14 +51,14 @@ impl Grammar {
         };
         let section =
             if kind == "choice" { "any choice".to_owned() } else { format!("{of} {kind}") };
-        // some have leaves only
+        // some types have only leaves
         let leaves = || FORMS.get(format!("{of} leaf").as_str());
         let forms = FORMS.get(section.as_str()).or_else(leaves).expect(of);
         let form = self.random.choice(forms).expect("forms");
         self.fill(form, of, depth.saturating_sub(1))
     }
 
-    /// Puts expressions for the braces of a form, which has values of the type `of`.
+    /// Replaces the braces of a form with expressions; `of` is the type of the form.
     pub(super) fn fill(&mut self, form: &str, of: &str, depth: u8) -> String {
         let mut filled = String::new();
         let mut rest = form;

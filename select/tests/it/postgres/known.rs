@@ -1,32 +1,32 @@
-//! The differences from PostgreSQL that docs/sql.md documents, and what no engine promises.
+//! The differences from PostgreSQL that docs/sql.md documents, and results that no engine
+//! guarantees.
 
 use sift_select::Error;
 
 use super::psql::{Failure, Rows};
 
-/// How far numbers may be from one another that neither side computes exactly, of the larger one.
+/// The largest relative difference of numbers that neither side computes exactly.
 const NEAR: f64 = 1e-9;
 
-/// How far two quotients may be from one another: both have 16 digits after the point.
+/// The largest relative difference of two quotients: both have 16 digits after the point.
 const QUOTIENT_NEAR: f64 = 1e-16;
 
-/// How a column of an answer is compared.
+/// The way to compare a column of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Compared {
     /// The same text.
     Exactly,
-    /// The same number. All values of one of Sift's expressions have one scale, so zeros at the end
-    /// differ.
+    /// The same number. All values of one Sift expression have one scale, so trailing zeros differ.
     AsDecimal,
-    /// Nearly the same number. A quotient or an average has other digits, and PostgreSQL rounds
-    /// a sum of floats after each.
+    /// Nearly the same number. A quotient or an average has other digits, and PostgreSQL rounds a
+    /// sum of floats after each addition.
     Nearly,
-    /// The same number, zeros of either sign alike: any one value of a group stands for it.
+    /// The same number, with equal zeros of either sign: any value of a group stands for it.
     AsGroup,
 }
 
 impl Compared {
-    /// The field, so that equal texts are equal values.
+    /// Normalizes the field, so that equal values are equal texts.
     pub(super) fn normal(self, field: &str) -> String {
         match self {
             Self::AsDecimal if field.contains('.') => {
@@ -63,7 +63,7 @@ pub(super) fn agree(columns: &[Compared], theirs: &Rows, ours: &Rows) -> bool {
         })
 }
 
-/// Why Sift may have a value where PostgreSQL fails, if it may.
+/// Returns the reason for which Sift may have a value where PostgreSQL fails, if there is one.
 pub(super) fn excuse(
     sql: &str,
     theirs: &Result<Rows, Failure>,
@@ -75,7 +75,7 @@ pub(super) fn excuse(
         "22003" => {
             message.ends_with("integer out of range") || message.ends_with("smallint out of range")
         }
-        // a function that takes `integer` alone
+        // a function that takes only `integer`
         "42883" => message.contains(", bigint"),
         "42846" => {
             message.ends_with("bigint to boolean") || message.ends_with("smallint to boolean")
@@ -88,18 +88,18 @@ pub(super) fn excuse(
     if message == "value out of range: overflow" && (sql.contains("avg(") || sql.contains("sum(")) {
         return Some("sums of floats are exact before they are rounded once");
     }
-    // a constant text that its type does not take fails whether its value is needed or not
+    // a constant text that is not of its type fails whether or not its value is needed
     let is_of_text = ["22P02", "22007", "22008"].contains(&theirs.sqlstate.as_str())
         && theirs.message.contains(": \"");
     let columns = ["t::", "tb::", "ti::", "tn::", "tf::", "td::", "tt::", "ts::"];
     if is_of_text && !columns.iter().any(|column| sql.contains(column)) {
         return None;
     }
-    // PostgreSQL computes constants even where no record needs them
+    // PostgreSQL computes constants even if no record needs them
     if theirs.sqlstate.starts_with("22") && ours.is_empty() {
         return Some("what no record needs is not evaluated");
     }
-    // both may leave out what the value does not need, and do not leave out the same
+    // both may skip what the value does not need, but they do not skip the same parts
     let lazy = [" AND ", " OR ", " IN (", "CASE", "coalesce", "LIMIT", "FETCH", "FILTER"];
     if theirs.sqlstate.starts_with("22") && lazy.iter().any(|word| sql.contains(word)) {
         return Some("what a value does not need is not evaluated");

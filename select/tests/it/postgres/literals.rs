@@ -6,7 +6,7 @@ use super::report::{Relation, Report};
 use super::texts::Texts;
 use super::{cases, first_seed};
 
-/// Texts that are asked about at a time.
+/// The number of texts that are asked about at a time.
 const BATCH: usize = 500;
 
 #[test]
@@ -56,7 +56,7 @@ fn compare(postgres: &Postgres, cases: &[Case], forms: &Forms, report: &mut Repo
     }
 }
 
-/// Without PostgreSQL: no two forms have different values.
+/// Checks without PostgreSQL that no two forms have different values.
 fn check_alike(case: &Case, forms: &Forms) {
     let values = forms.values(case);
     let mut good = values.iter().filter_map(|(form, rows)| Some((form, rows.as_ref().ok()?)));

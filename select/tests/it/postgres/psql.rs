@@ -1,7 +1,7 @@
 //! Questions to PostgreSQL through the program `psql`: many statements in, the answer to each out.
 //!
 //! Fields, rows and answers are separated by control characters, which no text of a test has. After
-//! each statement psql writes whether it failed, so that rows and errors are told apart.
+//! each statement, psql writes whether it failed, which distinguishes rows from errors.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -12,27 +12,28 @@ const ROW_END: char = '\x1e';
 const NULL: &str = "\x1c";
 const ANSWER_END: &str = "\x1d";
 
-/// Statements that one process answers.
+/// The number of statements that one process answers.
 const BATCH: usize = 500;
 
 /// Rows of fields; `None` is NULL.
 pub(super) type Rows = Vec<Vec<Option<String>>>;
 
-/// Why PostgreSQL gives no rows.
+/// The reason why PostgreSQL gives no rows.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) sqlstate: String,
     pub(super) message: String,
 }
 
-/// A connection string of psql, such as `host=/run/postgresql user=postgres dbname=postgres`.
+/// A server, by a connection string of psql, such as `host=/run/postgresql user=postgres
+/// dbname=postgres`.
 #[derive(Debug)]
 pub(super) struct Postgres {
     connection: String,
 }
 
 impl Postgres {
-    /// The server that `SIFT_POSTGRES` names; none where it is not set.
+    /// Returns the server that `SIFT_POSTGRES` names, if it is set.
     pub(super) fn from_environment() -> Option<Self> {
         let connection = std::env::var("SIFT_POSTGRES").ok()?;
         Some(Self { connection })
@@ -87,14 +88,14 @@ impl Postgres {
     }
 }
 
-/// From what stands before the end of an answer, and the end: ` true 22P02 the message `.
+/// Parses an answer, from the text before its end, and from the end: ` true 22P02 the message `.
 fn answer(rows: &str, end: &str) -> Result<Rows, Failure> {
     let end = end.trim_start();
     if let Some(failure) = end.strip_prefix("true ") {
         let (sqlstate, message) = failure.split_once(' ').unwrap_or((failure, ""));
         return Err(Failure { sqlstate: sqlstate.to_owned(), message: message.trim().to_owned() });
     }
-    // every row but the last ends in the separator, the last in a newline
+    // every row except the last ends in the separator, the last in a newline
     let Some(rows) = rows.strip_suffix('\n') else {
         assert!(rows.is_empty(), "rows of psql: {rows:?}");
         return Ok(Vec::new());

@@ -17,20 +17,20 @@ use crate::table::{Format, Table};
 
 const RECORDS: i64 = 60;
 
-/// Questions that are asked at a time.
+/// The number of questions that are asked at a time.
 const BATCH: usize = 500;
 
 const FORMATS: &[Format] = &[Format::Arrow, Format::Parquet(Pages::V1), Format::Parquet(Pages::V2)];
 
-/// Formats of fewer types, with and without indexes.
+/// Formats with fewer types, with and without indexes.
 const BROAD_FORMATS: &[Format] = &[Format::Csv, Format::CsvGzip];
 
 const KINDS: &[&str] = &["bool", "int", "dec", "float", "real", "text", "date", "time", "span"];
 
-/// The name of a table and files that have its rows.
+/// The name of a table, and the files with its rows.
 type Files = (&'static str, Vec<Arc<Source>>);
 
-/// A Select; `rows` stands for the table.
+/// A Select; `rows` is a placeholder for the table.
 struct Question {
     seed: u64,
     form: &'static str,
@@ -62,7 +62,7 @@ fn random_selects_have_the_same_answers() {
     report.finish();
 }
 
-/// Compares the answers with PostgreSQL's; every file is asked in every way in turn.
+/// Compares the answers with PostgreSQL's; each question takes the next file and run.
 fn compare(
     postgres: &Postgres,
     setup: &str,
@@ -87,7 +87,7 @@ fn compare(
             (_, ours) => ours,
         };
         let about = format!("SIFT_POSTGRES_SEED={seed} {:?}\n        {sql}", source.format());
-        // what fails at a record is apart from what is refused by name
+        // failures at a record are reported separately from refusals
         let when = match &ours {
             Err(error) if error.kind() == ErrorKind::Computation => "at a record",
             _ => "",
@@ -96,7 +96,7 @@ fn compare(
     }
 }
 
-/// Without PostgreSQL: every two files and ways to run have the same answer.
+/// Checks without PostgreSQL that every two files and ways to run have the same answer.
 fn check_alike(question: &Question, files: &[Files; 2]) {
     for (_, sources) in files {
         let mut answers = sources.iter().zip(QUICK_RUNS.iter().cycle()).map(|(source, run)| {
@@ -112,7 +112,7 @@ fn check_alike(question: &Question, files: &[Files; 2]) {
 }
 
 impl Question {
-    /// The Select over a table.
+    /// Returns the Select over a table.
     fn about(&self, table: &str) -> String {
         self.sql.replace(" FROM rows", &format!(" FROM {table}"))
     }
@@ -140,14 +140,14 @@ fn depth(grammar: &mut Grammar) -> u8 {
     grammar.random.choice([1, 1, 2, 2, 3]).expect("a depth")
 }
 
-/// The key of an ORDER BY: a column of the table, which PostgreSQL else takes for one of the
-/// answer.
+/// Makes the key of an ORDER BY: a column of the table, which PostgreSQL would otherwise take for
+/// one of the answer.
 fn key(expr: &str) -> String {
     let is_column = expr.chars().all(char::is_lowercase) && expr != "false";
     if is_column { format!("r.{expr}") } else { expr.to_owned() }
 }
 
-/// An expression of any type, and how its text is compared.
+/// Makes an expression of any type, and the way to compare its text.
 fn value(grammar: &mut Grammar) -> (String, &'static str, Compared) {
     let kind = grammar.pick(KINDS);
     let depth = depth(grammar);
@@ -193,7 +193,7 @@ fn projection(grammar: &mut Grammar) -> Question {
     Question { seed: 0, form: "SELECT", sql, columns: vec![Compared::Exactly, compared] }
 }
 
-/// One value of one record, which may be an error.
+/// Makes a Select of one value of one record, which may be an error.
 fn one_value(grammar: &mut Grammar) -> Question {
     let (expr, _, compared) = match grammar.random.u8(0..12) {
         0 => {
@@ -212,7 +212,7 @@ fn one_value(grammar: &mut Grammar) -> Question {
     Question { seed: 0, form: "one value", sql, columns: vec![compared] }
 }
 
-/// A call of an aggregate.
+/// Makes a call of an aggregate.
 fn aggregate(grammar: &mut Grammar) -> (String, Compared) {
     let distinct = grammar.pick(&["", "", "DISTINCT "]);
     let (call, compared) = match grammar.random.u8(0..8) {
@@ -255,7 +255,7 @@ fn groups(grammar: &mut Grammar) -> Question {
     let (expr, of_aggregate) = aggregate(grammar);
     let filter = filter(grammar);
     let order = format!("{}{}", self::key(&key), direction(grammar));
-    // intervals that are equal have several texts
+    // equal intervals have several texts
     let (first, compared) = match kind {
         "span" => ("count(*)::text".to_owned(), Compared::Exactly),
         "float" | "real" => (format!("({key})::text"), Compared::AsGroup),
@@ -287,7 +287,7 @@ fn order(grammar: &mut Grammar) -> Question {
         .map(|_| format!("{}{}", key(&value(grammar).0), direction(grammar)))
         .collect();
     let (keys, filter, limit) = (keys.join(", "), filter(grammar), limit(grammar));
-    // the bare name is that of the column of the answer, a text
+    // the bare name is that of the column of the answer, which is a text
     let last = grammar.pick(&["r.id", "r.id", "r.id", "id"]);
     let sql = format!("SELECT id::text FROM rows AS r{filter} ORDER BY {keys}, {last}{limit}");
     Question { seed: 0, form: "ORDER BY", sql, columns: vec![Compared::Exactly] }

@@ -18,10 +18,10 @@ const HEAD: &str = "\
 #       cargo test --workspace --test it postgres::recorded
 ";
 
-/// Texts that are asked about at a time.
+/// The number of texts that are asked about at a time.
 const BATCH: usize = 200;
 
-/// A text and what PostgreSQL makes of it.
+/// A text and the answer of PostgreSQL.
 struct Recorded {
     case: Case,
     /// The value as text, or the SQLSTATE.
@@ -54,7 +54,7 @@ fn recorded_texts_have_the_same_values() {
     assert!(faults.is_empty(), "{count} answers differ from PostgreSQL's\n{}", faults.join("\n"));
 }
 
-/// The forms of a text whose answer is not the recorded one.
+/// Returns the forms of a text whose answer is not the recorded one.
 fn faults(recorded: &Recorded, forms: &Forms) -> Vec<String> {
     let Recorded { case: Case { of, text, .. }, answer, may_refuse } = recorded;
     let fault = |(form, ours): (&str, Result<Rows, _>)| {
@@ -85,7 +85,7 @@ fn is_refused(recorded: &Recorded, forms: &Forms) -> bool {
     recorded.answer.is_ok() && constant.is_err()
 }
 
-/// The texts of a type.
+/// Returns the texts of a type.
 pub(super) fn texts(of: Type) -> &'static [String] {
     static TEXTS: LazyLock<BTreeMap<Type, Vec<String>>> = LazyLock::new(|| {
         let mut texts: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -118,7 +118,7 @@ fn read() -> Vec<Recorded> {
     recorded.collect()
 }
 
-/// The text of the file.
+/// Returns the text of the file.
 fn text(recorded: &[Recorded]) -> String {
     let mut text = HEAD.to_owned();
     for Recorded { case: Case { of, text: read, .. }, answer, may_refuse } in recorded {
@@ -133,7 +133,7 @@ fn text(recorded: &[Recorded]) -> String {
     text
 }
 
-/// Asks PostgreSQL about each text anew.
+/// Asks PostgreSQL again about each text.
 fn record(postgres: &Postgres, recorded: &mut [Recorded]) {
     let questions: Vec<_> = recorded.iter().map(|recorded| recorded.case.value()).collect();
     for (recorded, answer) in recorded.iter_mut().zip(postgres.ask("", &questions)) {

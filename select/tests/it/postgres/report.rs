@@ -7,21 +7,21 @@ use sift_select::Error;
 
 use super::psql::{Failure, Rows};
 
-/// Examples that are shown of a kind.
+/// The most examples that are shown of a kind.
 const EXAMPLES_MAX: usize = 100;
 
-/// How two answers relate.
+/// The relation of two answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Relation {
-    /// Both have a value, not the same.
+    /// Both have a value, but not the same.
     OtherValue,
     /// Sift has a value, PostgreSQL an error.
     NoError,
-    /// Sift refuses what PostgreSQL does.
+    /// Sift refuses a question that PostgreSQL answers.
     Refused,
 }
 
-/// What a run found.
+/// The results of a run.
 #[derive(Default)]
 pub(super) struct Report {
     asked: usize,
@@ -30,8 +30,8 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Notes what differs between an answer of PostgreSQL and the same question's in some forms;
-    /// `kind` is how differences are grouped.
+    /// Records the differences between an answer of PostgreSQL and Sift's answers to the same
+    /// question in some forms; `kind` groups the differences.
     pub(super) fn compare(
         &mut self,
         theirs: &Result<Rows, Failure>,
@@ -55,13 +55,13 @@ impl Report {
         }
     }
 
-    /// Counts a difference that may be.
+    /// Counts an accepted difference.
     pub(super) fn excuse(&mut self, reason: &'static str) {
         self.asked += 1;
         *self.excused.entry(reason).or_default() += 1;
     }
 
-    /// Notes an example of a kind; the shortest of each shape is kept.
+    /// Records an example of a kind; the shortest of each shape stays.
     pub(super) fn add(&mut self, relation: Relation, kind: &str, shape: &str, example: String) {
         let shapes = self.kinds.entry((relation, kind.to_owned())).or_default();
         let (count, shortest) =
@@ -72,7 +72,7 @@ impl Report {
         }
     }
 
-    /// The kinds for which `wanted` holds; `None` where there are none.
+    /// Returns the kinds for which `wanted` is true; `None` if there are none.
     pub(super) fn text(
         &self,
         wanted: impl Fn(Relation) -> bool,
@@ -94,7 +94,7 @@ impl Report {
         (!text.is_empty()).then_some(text)
     }
 
-    /// Prints what Sift refuses and fails if anything else differs.
+    /// Prints what Sift refuses, and fails if anything else differs.
     pub(super) fn finish(self) {
         if let Some(refused) = self.text(|relation| relation == Relation::Refused, EXAMPLES_MAX) {
             println!("{refused}");
@@ -109,7 +109,7 @@ impl Report {
     }
 }
 
-/// How the answers differ, if they do.
+/// Returns the difference of the answers, if there is one.
 fn relation(theirs: &Result<Rows, Failure>, ours: &Result<Rows, Error>) -> Option<Relation> {
     match (theirs, ours) {
         (Ok(theirs), Ok(ours)) if theirs == ours => None,

@@ -1,4 +1,4 @@
-//! Questions to Sift, answered as psql writes rows.
+//! Questions to Sift, with answers in the notation of psql.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use sift_select::{Error, Plan, Select, Source};
 use super::psql::Rows;
 use crate::engine::{self, Run};
 
-/// The rows of a Select all of whose columns are texts.
+/// Returns the rows of a Select whose columns are all texts.
 pub(super) fn ask(source: &Arc<Source>, sql: &str, run: Run) -> Result<Rows, Error> {
     let plan = Plan::new(&Select::parse(sql)?, Arc::clone(source), &[])?;
     let batches = engine::collect(plan, run)?;
@@ -26,7 +26,7 @@ pub(super) fn ask(source: &Arc<Source>, sql: &str, run: Run) -> Result<Rows, Err
     Ok(rows)
 }
 
-/// A text as a literal.
+/// Returns a text as a literal.
 pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

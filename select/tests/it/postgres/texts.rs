@@ -1,4 +1,4 @@
-//! Random texts in the input grammar of each type, and texts that are nearly so.
+//! Random texts in the input grammar of each type, and texts that are nearly valid.
 //!
 //! Source: sections 8.1, 8.5 and 8.6 of PostgreSQL's documentation.
 
@@ -35,7 +35,7 @@ impl Texts {
         Self { random: Rng::with_seed(seed) }
     }
 
-    /// A text for values of a type, some of which are faulty.
+    /// Makes a text for values of a type; some are faulty.
     pub(super) fn text(&mut self, of: Type) -> String {
         let text = match of {
             _ if self.chance(6) => self.random.choice(texts(of)).expect("texts").clone(),
@@ -60,7 +60,7 @@ impl Texts {
         }
     }
 
-    /// A text for a random type.
+    /// Makes a text for a random type.
     pub(super) fn of_any_type(&mut self) -> (Type, String) {
         let of = self.random.choice(Type::ALL.iter().copied()).expect("types");
         (of, self.text(of))
@@ -82,7 +82,7 @@ impl Texts {
         if self.chance(of) { text(self) } else { String::new() }
     }
 
-    /// One to three small faults.
+    /// Adds one to three small faults.
     fn mutated(&mut self, text: String) -> String {
         const INSERTED: &[&str] = &[
             " ", "\t", "-", "+", ".", ":", "/", ",", "T", "t", "@", "e", "E", "0", "1", "5", "9",
@@ -136,13 +136,13 @@ impl Texts {
         format!("{}{}", self.sign(), self.digits(count))
     }
 
-    /// A number of at most one of some bounds.
+    /// Makes a number up to one of some bounds.
     fn up_to(&mut self, bounds: &[u16]) -> u16 {
         let bound = self.random.choice(bounds).copied().expect("a bound");
         self.random.u16(0..=bound)
     }
 
-    /// A point and digits, with a chance of one in `of`.
+    /// Makes a point and digits, with a chance of one in `of`.
     fn fraction(&mut self, of: u8, counts: &[usize]) -> String {
         self.maybe(of, |texts| {
             let count = texts.random.choice(counts).copied().expect("a count");
@@ -310,7 +310,7 @@ impl Texts {
         }
     }
 
-    /// Hours, minutes and seconds.
+    /// Makes hours, minutes and seconds.
     fn span(&mut self) -> String {
         let (hours, minutes, seconds) =
             (self.random.u16(0..30), self.random.u8(0..61), self.random.u8(0..61));

@@ -8,7 +8,7 @@ pub(super) enum Type {
     Integer,
     Bigint,
     Numeric,
-    /// With few digits.
+    /// A decimal with few digits.
     Amount,
     Real,
     Double,
@@ -32,7 +32,7 @@ impl Type {
         Self::Interval,
     ];
 
-    /// The type in SQL.
+    /// Returns the type in SQL.
     pub(super) fn sql(self) -> &'static str {
         match self {
             Self::Boolean => "boolean",
@@ -49,7 +49,7 @@ impl Type {
         }
     }
 
-    /// The type of [`sql`](Self::sql).
+    /// Parses the text of [`sql`](Self::sql).
     pub(super) fn parse(sql: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|of| of.sql() == sql)
     }
