@@ -8,9 +8,9 @@ use crate::Result;
 use crate::expr::Item;
 use crate::gather::group::Grouping;
 use crate::gather::sort_order::SortOrder;
-use crate::plan::{Bound, Plan, Rows};
-use crate::scan::access::{AccessPath, Keyed};
-use crate::scan::{ScanOptions, Statistics};
+use crate::plan::{BoundPlan, OutputRows, Plan};
+use crate::scan::access::{AccessPath, KeyAccess};
+use crate::scan::{ScanOptions, ScanStatistics};
 use crate::source::Source;
 
 /// Returns the text of EXPLAIN for a plan and a scan with these options. It reads the statistics of
@@ -26,14 +26,14 @@ pub fn explain(plan: &Plan, options: &ScanOptions) -> Result<String> {
 
 /// A plan and its access path, as text.
 struct Explained<'a> {
-    plan: &'a Bound,
+    plan: &'a BoundPlan,
     /// `None` for a view that hides something.
     access: Option<AccessPath>,
 }
 
 impl Display for Explained<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Bound { view, conjuncts, rows, offset, limit, .. } = self.plan;
+        let BoundPlan { view, conjuncts, rows, offset, limit, .. } = self.plan;
         let source = view.source();
         match (limit, offset) {
             (None, 0) => {}
@@ -83,8 +83,8 @@ impl Plan {
     /// Returns the lines that EXPLAIN ANALYZE adds to the plan: the work of its scan, the maximal
     /// number of threads, and the time. In a view that is not whole, nothing in them depends on
     /// hidden parts.
-    pub fn analysis(&self, did: &Statistics, threads: usize, time: Duration) -> String {
-        let Statistics { records_scanned, records_selected, .. } = did;
+    pub fn analysis(&self, did: &ScanStatistics, threads: usize, time: Duration) -> String {
+        let ScanStatistics { records_scanned, records_selected, .. } = did;
         let millis = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1000.0);
         if !self.view().is_whole() {
             return format!("ran: {records_selected} records selected\n  in {}\n", millis(time));
@@ -103,8 +103,8 @@ impl Plan {
 }
 
 /// Writes how much is pruned by statistics, without the values in them.
-fn describe_access(path: &AccessPath, plan: &Bound, f: &mut Formatter<'_>) -> fmt::Result {
-    for Keyed { name, pruned, head, tail, ordered } in &path.keyed {
+fn describe_access(path: &AccessPath, plan: &BoundPlan, f: &mut Formatter<'_>) -> fmt::Result {
+    for KeyAccess { name, pruned, head, tail, ordered } in &path.key_accesses {
         let ends = match (head, tail) {
             (true, true) => ", optimized at head and tail",
             (true, false) => ", optimized at the head",
@@ -129,7 +129,7 @@ fn describe_access(path: &AccessPath, plan: &Bound, f: &mut Formatter<'_>) -> fm
     }
 }
 
-impl Display for Rows {
+impl Display for OutputRows {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if let Some(order) = &self.order {
             order.describe(&self.items, f)?;

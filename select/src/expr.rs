@@ -75,7 +75,7 @@ pub(crate) enum ExprKind {
     },
     IsNull(Box<Expr>),
     /// `IS TRUE`, `IS FALSE` or, for `None`, `IS UNKNOWN`; never NULL itself.
-    IsTruth {
+    BooleanTest {
         operand: Box<Expr>,
         truth: Option<bool>,
     },
@@ -100,7 +100,7 @@ pub(crate) enum ExprKind {
     },
     /// `LEAST` or `GREATEST`: the operand that is `keep` than all others. NULL is ignored. All
     /// operands have one type.
-    Extreme {
+    MinMax {
         keep: Ordering,
         operands: Vec<Expr>,
     },
@@ -238,7 +238,7 @@ impl Expr {
             | ExprKind::Negate(operand)
             | ExprKind::InSet { operand, .. }
             | ExprKind::Match { operand, .. }
-            | ExprKind::IsTruth { operand, .. }
+            | ExprKind::BooleanTest { operand, .. }
             | ExprKind::IsNull(operand) => (vec![operand], &[]),
             ExprKind::Compare { left, right, .. }
             | ExprKind::Arithmetic { left, right, .. }
@@ -252,7 +252,7 @@ impl Expr {
             ExprKind::And(terms)
             | ExprKind::Or(terms)
             | ExprKind::Coalesce(terms)
-            | ExprKind::Extreme { operands: terms, .. }
+            | ExprKind::MinMax { operands: terms, .. }
             | ExprKind::Call { arguments: terms, .. } => (vec![], terms),
         };
         boxed.into_iter().chain(list)

@@ -3,6 +3,6 @@
 pub(crate) mod aggregate;
 pub(crate) mod group;
 pub(crate) mod key_table;
+pub(crate) mod record_problem;
 pub(crate) mod sort;
 pub(crate) mod sort_order;
-pub(crate) mod stop;

@@ -121,11 +121,11 @@ impl Index {
     }
 
     /// Returns the records that were appended to a fitting file since the index was built.
-    pub(crate) fn tail(&self, file: &DataFile) -> Option<Extent> {
+    pub(crate) fn appended(&self, file: &DataFile) -> Option<Extent> {
         let bytes = self.identity.bytes..file.identity().bytes;
         let records = file.records().map(|all| all.saturating_sub(self.record_count()));
-        let tail = Extent { first_record: self.record_count(), records, bytes };
-        (tail.byte_len() > 0).then_some(tail)
+        let appended = Extent { first_record: self.record_count(), records, bytes };
+        (appended.byte_len() > 0).then_some(appended)
     }
 
     /// Returns the number of records before the zone that starts at a byte of the file.

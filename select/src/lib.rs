@@ -52,7 +52,7 @@ pub use plan::Plan;
 pub use plan::file_set::FileSet;
 pub use plan::view::View;
 pub use scan::morsel::{Morsel, Outcome};
-pub use scan::{Scan, ScanOptions, Statistics, Step};
+pub use scan::{Scan, ScanOptions, ScanStatistics, Step};
 pub use sift_files::Error as FileError;
 pub use sift_files::cancel::{Cancel, briefly, check_wanted};
 pub use sift_files::descriptor::Descriptor;

@@ -38,18 +38,18 @@ const BRIEF_OUTPUT_BYTES_MAX: u64 = 1 << 20;
 
 /// A Select bound to the columns and types of a source. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Plan(Arc<Bound>);
+pub struct Plan(Arc<BoundPlan>);
 
 /// The parts of a plan.
 #[derive(Debug)]
-pub(crate) struct Bound {
+pub(crate) struct BoundPlan {
     pub(crate) view: View,
     /// The columns of the answer.
     pub(crate) schema: SchemaRef,
     /// The terms of WHERE in the order of the text. Each is evaluated for the records that all
     /// terms before it keep.
     pub(crate) conjuncts: Vec<Conjunct>,
-    pub(crate) rows: Rows,
+    pub(crate) rows: OutputRows,
     pub(crate) offset: u64,
     /// The number of rows after the offset; `None` for all.
     pub(crate) limit: Option<u64>,
@@ -64,9 +64,9 @@ pub(crate) struct Conjunct {
     pub(crate) expr: Expr,
     pub(crate) columns: Vec<usize>,
     /// The columns that it is the last to read.
-    pub(crate) spent: Vec<usize>,
-    /// True if it is evaluated on the same records as the previous conjunct, because filtering first
-    /// costs more.
+    pub(crate) last_read: Vec<usize>,
+    /// True if it is evaluated on the same records as the previous conjunct, because filtering
+    /// first costs more.
     pub(crate) joined: bool,
     /// The text of the term in the Select.
     pub(crate) text: String,
@@ -74,7 +74,7 @@ pub(crate) struct Conjunct {
 
 /// The steps from the selected records to the rows of the answer, in this order.
 #[derive(Debug)]
-pub(crate) struct Rows {
+pub(crate) struct OutputRows {
     /// The columns of the source that keys, aggregates and items of records need.
     pub(crate) columns: Vec<usize>,
     /// True for `*` in a view that does not name its columns: records may have no other members.
@@ -109,7 +109,7 @@ impl Plan {
         let offset = count(&mut binder, select.offset.as_ref(), "OFFSET")?.unwrap_or(0);
         let rows_max = limit.map(|limit| limit.saturating_add(offset));
         let (schema, rows) = rows(&mut binder, &view, select, rows_max)?;
-        note_spent(&mut conjuncts, &rows);
+        note_last_read(&mut conjuncts, &rows);
         if let Some(unused) = binder.unused_parameter() {
             let message = format!(
                 "{} parameters came with the Select, it does not use ${}",
@@ -121,17 +121,17 @@ impl Plan {
         let source = view.source();
         let record_bytes = rows.record_bytes(&conjuncts, source, source.record_bytes_min());
         // a reader who may not see all of the records may not learn their length either
-        let told = match view.is_whole() {
+        let visible_bytes = match view.is_whole() {
             true => record_bytes,
             false => rows.record_bytes(&conjuncts, source, 1),
         };
-        if told > MORSEL_OUTPUT_BYTES_MAX {
+        if visible_bytes > MORSEL_OUTPUT_BYTES_MAX {
             let message = format!(
-                "a record of the answer takes {told} bytes, at most {MORSEL_OUTPUT_BYTES_MAX} are made"
+                "a record of the answer takes {visible_bytes} bytes, at most {MORSEL_OUTPUT_BYTES_MAX} are made"
             );
             return Err(crate::Error::new(ErrorKind::LimitExceeded, message));
         }
-        let bound = Bound { view, schema, conjuncts, rows, offset, limit, record_bytes };
+        let bound = BoundPlan { view, schema, conjuncts, rows, offset, limit, record_bytes };
         let plan = Self(Arc::new(bound));
         if plan.source().can_miss_keys() {
             plan.source().check_keys(&plan.columns())?;
@@ -164,12 +164,12 @@ impl Plan {
         all.into_iter().collect()
     }
 
-    pub(crate) fn bound(&self) -> &Bound {
+    pub(crate) fn bound(&self) -> &BoundPlan {
         &self.0
     }
 }
 
-impl Bound {
+impl BoundPlan {
     pub(crate) fn source(&self) -> &Arc<Source> {
         self.view.source()
     }
@@ -201,7 +201,7 @@ impl Bound {
     }
 }
 
-impl Rows {
+impl OutputRows {
     /// Returns the expressions that are evaluated for each selected record.
     pub(crate) fn of_record(&self) -> Vec<&Expr> {
         match &self.grouping {
@@ -210,7 +210,7 @@ impl Rows {
         }
     }
 
-    /// Does the same as [`Bound::record_bytes`], with `texts_bytes` for the texts of a record.
+    /// Does the same as [`BoundPlan::record_bytes`], with `texts_bytes` for the texts of a record.
     fn record_bytes(&self, conjuncts: &[Conjunct], source: &Source, texts_bytes: usize) -> usize {
         let width = |data_type: &DataType| data_type.primitive_width().unwrap_or(4);
         let decoded =
@@ -239,17 +239,17 @@ fn conjuncts(binder: &mut Binder<'_>, select: &SelectSyntax) -> Result<Vec<Conju
         let is_like = |before: &Conjunct| before.columns == columns && before.expr.is_simple();
         let joined = expr.is_simple() && conjuncts.last().is_some_and(is_like);
         let text = term.to_string();
-        conjuncts.push(Conjunct { expr, columns, spent: Vec::new(), joined, text });
+        conjuncts.push(Conjunct { expr, columns, last_read: Vec::new(), joined, text });
     }
     Ok(conjuncts)
 }
 
 /// Finds for each of the terms the columns that it is the last to read.
-fn note_spent(conjuncts: &mut [Conjunct], rows: &Rows) {
+fn note_last_read(conjuncts: &mut [Conjunct], rows: &OutputRows) {
     let mut read: BTreeSet<usize> = rows.columns.iter().copied().collect();
     for conjunct in conjuncts.iter_mut().rev() {
         let columns = conjunct.columns.iter().copied();
-        conjunct.spent = columns.filter(|column| read.insert(*column)).collect();
+        conjunct.last_read = columns.filter(|column| read.insert(*column)).collect();
     }
 }
 

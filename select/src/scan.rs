@@ -2,11 +2,11 @@
 
 pub(crate) mod access;
 pub(crate) mod batches;
+pub(crate) mod final_stage;
 pub(crate) mod morsel;
 pub(crate) mod prune;
 pub(crate) mod selection;
-pub(crate) mod shown;
-pub(crate) mod tail;
+pub(crate) mod visible_types;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use std::time::Duration;
 use arrow::record_batch::RecordBatch;
 
 use crate::budget::MemoryBudget;
+use crate::gather::record_problem::RecordProblem;
 use crate::gather::sort::SpillDirectory;
-use crate::gather::stop::Stop;
 use crate::plan::Plan;
 use crate::{Error, ErrorKind, Result};
 use access::AccessPath;
 use batches::Batches;
-use morsel::{Done, Failure, Morsel, Outcome, Piece, Read, Work};
+use final_stage::{FinalStage, Sink};
+use morsel::{Done, Failure, Morsel, Outcome, Read, ReadOutcome, Work};
 use sift_files::cancel::{Cancel, Stopped, look};
 use sift_files::feed::{Feed, Origin};
-use tail::{Gather, Tail};
 
 /// The options of a scan: how it divides its work, and what it may take.
 #[derive(Clone, Debug)]
@@ -66,7 +66,7 @@ impl Default for ScanOptions {
 
 /// The counters of a scan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
+pub struct ScanStatistics {
     /// Records that WHERE was evaluated for, without those that a view's row filter hides.
     pub records_scanned: u64,
     /// Bytes read from the file.
@@ -109,9 +109,9 @@ pub struct Scan {
     /// The number of morsels whose outcome is in the answer, which is also the next turn in order.
     absorbed: u64,
     /// Outcomes of later turns, which wait for an earlier one.
-    early: BTreeMap<u64, Piece>,
+    early: BTreeMap<u64, ReadOutcome>,
     batches: Batches,
-    gather: Arc<Gather>,
+    sink: Arc<Sink>,
     /// The origin of the records of the next turn.
     origin: Origin,
     /// The origin of the records of each turn, if rows are sorted.
@@ -119,7 +119,7 @@ pub struct Scan {
     offset_left: u64,
     limit_left: u64,
     state: State,
-    statistics: Statistics,
+    statistics: ScanStatistics,
     is_brief: bool,
 }
 
@@ -127,7 +127,7 @@ pub struct Scan {
 enum State {
     Scanning,
     /// Every record was read; groups and sorted rows are finished. `None` while a morsel does it.
-    Finishing(Option<Box<Tail>>),
+    Finishing(Option<Box<FinalStage>>),
     /// Nothing more is wanted from the file: the ready batches are returned, then this result.
     Ending(Result<()>),
     Ended,
@@ -143,15 +143,15 @@ impl Scan {
             Err(would_block) => (AccessPath::all(bound), Some(would_block.into())),
         };
         let statistics =
-            Statistics { records_pruned: path.records_pruned(), ..Statistics::default() };
+            ScanStatistics { records_pruned: path.records_pruned(), ..ScanStatistics::default() };
         let offset_left = bound.offset - path.skipped;
         let records = path.extents.iter().flatten().map(|extent| extent.records);
         let records: Option<u64> = records.sum();
         let feed = Arc::new(Feed::of_extents(&plan.source().files(), path.extents, morsel_bytes));
         let is_brief = feed.bytes_max().is_some_and(|bytes| bound.is_brief(bytes, records));
-        let (gather, failure) = match Gather::new(&plan, &options) {
-            Ok(gather) => (gather, blocked),
-            Err(error) => (Gather { groups: None, sorter: None }, Some(error)),
+        let (sink, failure) = match Sink::new(&plan, &options) {
+            Ok(sink) => (sink, blocked),
+            Err(error) => (Sink { groups: None, sorter: None }, Some(error)),
         };
         let mut scan = Self {
             feed,
@@ -161,7 +161,7 @@ impl Scan {
             absorbed: 0,
             early: BTreeMap::new(),
             batches: Batches::new(plan.view()),
-            gather: Arc::new(gather),
+            sink: Arc::new(sink),
             origin: Origin::default(),
             turns: Vec::new(),
             offset_left,
@@ -173,7 +173,7 @@ impl Scan {
         };
         match failure {
             Some(error) => scan.end(Err(error)),
-            None => scan.end_when_through(),
+            None => scan.end_when_complete(),
         }
         scan
     }
@@ -201,12 +201,12 @@ impl Scan {
                 return Ok(self.run(Work::Read(Read {
                     plan: self.plan.clone(),
                     feed: Arc::clone(&self.feed),
-                    gather: Arc::clone(&self.gather),
+                    sink: Arc::clone(&self.sink),
                 })));
             }
-            State::Finishing(tail) if has_room => {
-                if let Some(tail) = tail.take() {
-                    return Ok(self.run(Work::Finish(tail)));
+            State::Finishing(final_stage) if has_room => {
+                if let Some(final_stage) = final_stage.take() {
+                    return Ok(self.run(Work::Finish(final_stage)));
                 }
             }
             _ => {}
@@ -229,20 +229,20 @@ impl Scan {
         // the outcome of a stopped morsel is wrong
         self.end_if_cancelled();
         match outcome.0 {
-            Done::Read(piece) => {
-                let Some(turn) = piece.turn else {
+            Done::Read(outcome) => {
+                let Some(turn) = outcome.turn else {
                     self.started -= 1;
                     return;
                 };
-                self.early.insert(turn, piece);
-                while let Some(piece) = self.early.remove(&self.absorbed) {
+                self.early.insert(turn, outcome);
+                while let Some(outcome) = self.early.remove(&self.absorbed) {
                     self.absorbed += 1;
                     if matches!(self.state, State::Scanning) {
-                        self.absorb(piece);
+                        self.absorb(outcome);
                     }
                 }
             }
-            Done::Finish { tail, result, time } => {
+            Done::Finish { final_stage, result, time } => {
                 self.statistics.scan_time += time;
                 if !matches!(self.state, State::Finishing(_)) {
                     return;
@@ -252,7 +252,7 @@ impl Scan {
                         self.append(&batch);
                         match self.limit_left {
                             0 => self.end(Ok(())),
-                            _ => self.state = State::Finishing(Some(tail)),
+                            _ => self.state = State::Finishing(Some(final_stage)),
                         }
                     }
                     Ok(None) => self.end(Ok(())),
@@ -263,7 +263,7 @@ impl Scan {
     }
 
     /// Returns the counters so far.
-    pub fn statistics(&self) -> Statistics {
+    pub fn statistics(&self) -> ScanStatistics {
         self.statistics
     }
 
@@ -303,32 +303,34 @@ impl Scan {
     }
 
     /// Adds the next outcome in order to the answer.
-    fn absorb(&mut self, piece: Piece) {
-        if let Some(origin) = piece.origin {
+    fn absorb(&mut self, outcome: ReadOutcome) {
+        if let Some(origin) = outcome.origin {
             self.origin = origin;
         }
         let origin = self.origin.clone();
-        self.origin.records_before += piece.records;
-        self.statistics.records_scanned += piece.records;
-        self.statistics.records_undecided += piece.undecided;
-        self.statistics.bytes_scanned += piece.bytes;
-        self.statistics.scan_time += piece.time;
-        if self.gather.groups.is_some() {
-            self.statistics.records_selected += piece.selected;
+        self.origin.records_before += outcome.records;
+        self.statistics.records_scanned += outcome.records;
+        self.statistics.records_undecided += outcome.undecided;
+        self.statistics.bytes_scanned += outcome.bytes;
+        self.statistics.scan_time += outcome.time;
+        if self.sink.groups.is_some() {
+            self.statistics.records_selected += outcome.selected;
         }
-        if self.gather.sorter.is_some() {
+        if self.sink.sorter.is_some() {
             self.turns.push(origin.clone());
         }
-        for batch in piece.batches {
+        for batch in outcome.batches {
             self.append(&batch);
         }
         self.batches.flush_if_due();
-        match piece.failure {
+        match outcome.failure {
             Some(failure) if self.limit_left > 0 => {
                 let error = match failure {
-                    Failure::Query(error) => self.unreadable(error, &origin),
-                    Failure::Record(stop) => stop.to_error(&self.plan, &origin),
-                    Failure::Delimiting(stop) => self.breaks_off(&stop, &origin),
+                    Failure::Query(error) => self.damage_error(error, &origin),
+                    Failure::Record(record_problem) => record_problem.to_error(&self.plan, &origin),
+                    Failure::Delimiting(record_problem) => {
+                        self.delimiting_error(&record_problem, &origin)
+                    }
                 };
                 self.end(Err(match error.kind() {
                     // a half-written change of the file may look like this
@@ -338,7 +340,7 @@ impl Scan {
                     _ => error,
                 }));
             }
-            _ => self.end_when_through(),
+            _ => self.end_when_complete(),
         }
     }
 
@@ -349,7 +351,7 @@ impl Scan {
         let taken = (rows - skipped).min(self.limit_left);
         self.offset_left -= skipped;
         self.limit_left -= taken;
-        if self.gather.groups.is_none() {
+        if self.sink.groups.is_none() {
             self.statistics.records_selected += taken;
         }
         // Both are at most the rows of one batch.
@@ -361,7 +363,7 @@ impl Scan {
         }
     }
 
-    fn end_when_through(&mut self) {
+    fn end_when_complete(&mut self) {
         if self.feed.turns() != Some(self.absorbed) && self.limit_left > 0 {
             return;
         }
@@ -369,10 +371,10 @@ impl Scan {
             Err(error) => self.end(Err(error)),
             Ok(()) if self.plan.bound().is_streamed() || self.limit_left == 0 => self.end(Ok(())),
             Ok(()) => {
-                let (plan, gather) = (self.plan.clone(), Arc::clone(&self.gather));
+                let (plan, sink) = (self.plan.clone(), Arc::clone(&self.sink));
                 let turns = std::mem::take(&mut self.turns);
-                let tail = Tail::new(plan, gather, turns);
-                self.state = State::Finishing(Some(Box::new(tail)));
+                let final_stage = FinalStage::new(plan, sink, turns);
+                self.state = State::Finishing(Some(Box::new(final_stage)));
             }
         }
     }
@@ -398,8 +400,8 @@ impl Scan {
 
     /// Returns the error of a record that cannot be delimited. It is unknown which record and which
     /// columns its bytes belong to, so a reader who may not see everything gets no details.
-    fn breaks_off(&self, stop: &Stop, origin: &Origin) -> Error {
-        let error = stop.to_error(&self.plan, origin);
+    fn delimiting_error(&self, record_problem: &RecordProblem, origin: &Origin) -> Error {
+        let error = record_problem.to_error(&self.plan, origin);
         if self.plan.view().is_whole() {
             return error;
         }
@@ -410,7 +412,7 @@ impl Scan {
 
     /// Returns an error of a whole part of the file, without what the reader may not see. Errors
     /// about damage contain lengths.
-    fn unreadable(&self, error: Error, origin: &Origin) -> Error {
+    fn damage_error(&self, error: Error, origin: &Origin) -> Error {
         if self.plan.view().is_whole() || error.kind() != ErrorKind::Record {
             return error;
         }

@@ -12,7 +12,7 @@ mod dialect;
 mod expr;
 mod function;
 mod literal;
-mod place;
+mod position;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -27,7 +27,7 @@ use crate::{Error, ErrorKind, Result};
 use clauses::lower_query;
 use dialect::SelectDialect;
 use expr::lower;
-use place::{Places, START, lower_first, position};
+use position::{Positions, START, lower_first, position};
 use syntax::{Expr, ExprKind, Position, SelectSyntax};
 use tokens::tokenize;
 
@@ -45,16 +45,18 @@ impl Select {
     /// `Syntax`, `Unsupported`, `UnknownFunction` and `LimitExceeded`, each with line and column.
     pub fn parse(text: &str) -> Result<Self> {
         let tokens = tokenize(text)?;
-        let places = Places::new(&tokens);
+        let positions = Positions::new(&tokens);
         let mut parser = parser(tokens);
         let query = match parser.peek_token().token {
             Token::EOF => {
                 return Err(START.error(ErrorKind::Syntax, "the text is empty; expected SELECT"));
             }
             Token::Word(word) if matches!(word.keyword, Keyword::SELECT | Keyword::WITH) => {
-                parser.parse_query().map_err(|error| syntax_error(error, &places))?
+                parser.parse_query().map_err(|error| syntax_error(error, &positions))?
             }
-            Token::LParen => parser.parse_query().map_err(|error| syntax_error(error, &places))?,
+            Token::LParen => {
+                parser.parse_query().map_err(|error| syntax_error(error, &positions))?
+            }
             other => {
                 let at = position(parser.peek_token().span.start);
                 return Err(at.error(
@@ -65,7 +67,7 @@ impl Select {
         };
         while parser.consume_token(&Token::SemiColon) {}
         end(&parser, "SELECT")?;
-        lower_query(*query, &places).map(|syntax| Self(Arc::new(syntax)))
+        lower_query(*query, &positions).map(|syntax| Self(Arc::new(syntax)))
     }
 
     /// Returns the file of FROM, as written.
@@ -95,13 +97,13 @@ impl Predicate {
             let message = format!("`{}`: a parameter may not stand here", token.token);
             return Err(position(token.span.start).error(ErrorKind::Unsupported, message));
         }
-        let places = Places::new(&tokens);
+        let positions = Positions::new(&tokens);
         let mut parser = parser(tokens);
         if parser.peek_token().token == Token::EOF {
             let message = "the text is empty; expected an expression";
             return Err(START.error(ErrorKind::Syntax, message));
         }
-        let expr = parser.parse_expr().map_err(|error| syntax_error(error, &places))?;
+        let expr = parser.parse_expr().map_err(|error| syntax_error(error, &positions))?;
         end(&parser, "expression")?;
         lower(&expr).map(|syntax| Self(Arc::new(syntax)))
     }
@@ -139,12 +141,12 @@ fn end(parser: &Parser<'_>, of: &str) -> Result<()> {
     Err(position(rest.span.start).error(ErrorKind::Syntax, message))
 }
 
-fn syntax_error(error: ParserError, places: &Places) -> Error {
+fn syntax_error(error: ParserError, positions: &Positions) -> Error {
     let message = match error {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,
         ParserError::RecursionLimitExceeded => {
             let message = format!("nested deeper than {PARSER_DEPTH_MAX} levels");
-            return places.from.error(ErrorKind::LimitExceeded, message);
+            return positions.from.error(ErrorKind::LimitExceeded, message);
         }
     };
     // The parser writes the position after the complaint: `… at Line: 1, Column: 22`.
@@ -153,6 +155,6 @@ fn syntax_error(error: ParserError, places: &Places) -> Error {
         Some((complaint, Position { line: line.parse().ok()?, column: column.parse().ok()? }))
     });
     // Only the end of the text has no position there.
-    let (complaint, at) = place.unwrap_or((&message, places.end));
+    let (complaint, at) = place.unwrap_or((&message, positions.end));
     at.error(ErrorKind::Syntax, lower_first(complaint))
 }

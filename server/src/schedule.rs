@@ -14,7 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
-use sift_select::{Morsel, Outcome, Plan, Scan, ScanOptions, Statistics, Step, Waiting, briefly};
+use sift_select::{
+    Morsel, Outcome, Plan, Scan, ScanOptions, ScanStatistics, Step, Waiting, briefly,
+};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::blocking::GivesUp;
@@ -115,7 +117,7 @@ impl Batches {
         }
     }
 
-    pub(crate) fn statistics(&self) -> Statistics {
+    pub(crate) fn statistics(&self) -> ScanStatistics {
         self.scan.statistics()
     }
 

@@ -129,8 +129,8 @@ fn evaluated(expr: &Expr, input: Input<'_>) -> Result<Evaluated, Problem> {
             booleans(pattern.mask(evaluate(operand, input)?.as_string())?)
         }
         ExprKind::IsNull(operand) => booleans(boolean::is_null(&evaluate(operand, input)?)?),
-        ExprKind::IsTruth { operand, truth } => {
-            booleans(is_truth(&evaluate_boolean(operand, input)?, *truth)?)
+        ExprKind::BooleanTest { operand, truth } => {
+            booleans(boolean_test(&evaluate_boolean(operand, input)?, *truth)?)
         }
         ExprKind::IsDistinct { left, right } => {
             let left = evaluated(left, input)?.comparable();
@@ -145,7 +145,7 @@ fn evaluated(expr: &Expr, input: Input<'_>) -> Result<Evaluated, Problem> {
             let equal = cmp::eq(&values, &right.comparable())?;
             Ok(Evaluated::Array(nullif(&left, &equal)?))
         }
-        ExprKind::Extreme { keep, operands } => extreme(*keep, operands, input),
+        ExprKind::MinMax { keep, operands } => min_max(*keep, operands, input),
         ExprKind::Call { function, arguments } => call(function, arguments, expr, input),
     }
 }
@@ -166,7 +166,7 @@ fn call(
 }
 
 /// Evaluates IS TRUE, IS FALSE or, for `None`, IS UNKNOWN.
-fn is_truth(values: &BooleanArray, truth: Option<bool>) -> Result<BooleanArray, ArrowError> {
+fn boolean_test(values: &BooleanArray, truth: Option<bool>) -> Result<BooleanArray, ArrowError> {
     match truth {
         None => boolean::is_null(values),
         Some(true) => Ok(certain(values.clone())),
@@ -180,7 +180,7 @@ fn certain(mask: BooleanArray) -> BooleanArray {
 }
 
 /// Evaluates row-wise LEAST or GREATEST; nulls are ignored.
-fn extreme(keep: Ordering, operands: &[Expr], input: Input<'_>) -> Result<Evaluated, Problem> {
+fn min_max(keep: Ordering, operands: &[Expr], input: Input<'_>) -> Result<Evaluated, Problem> {
     let op = if keep == Ordering::Less { CompareOp::Less } else { CompareOp::Greater };
     let mut best: Option<ArrayRef> = None;
     for operand in operands {

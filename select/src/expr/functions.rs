@@ -27,22 +27,22 @@ use sift_files::types::{INTERVAL, TIMESTAMP, type_name};
 #[derive(Clone, Copy)]
 pub(crate) struct Function {
     pub(crate) name: &'static str,
-    pub(crate) takes: &'static [Takes],
+    pub(crate) takes: &'static [ArgumentType],
     /// True if the last argument may be repeated.
     pub(crate) repeats: bool,
-    pub(crate) gives: Gives,
+    pub(crate) gives: ReturnType,
     pub(crate) kernel: fn(&Arguments<'_>) -> Result<ArrayRef, Problem>,
     /// True if it can fail for a value.
     pub(crate) fallible: bool,
-    pub(crate) grows: Grows,
+    pub(crate) grows: TextGrowth,
 }
 
 /// The type of an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Takes {
+pub(crate) enum ArgumentType {
     Text,
     /// A value of any type, converted to text.
-    Shown,
+    AnyAsText,
     /// A 64-bit integer.
     Whole,
     Float,
@@ -55,7 +55,7 @@ pub(crate) enum Takes {
 
 /// The type of the value.
 #[derive(Clone, Copy)]
-pub(crate) enum Gives {
+pub(crate) enum ReturnType {
     Text,
     Whole,
     Float,
@@ -65,7 +65,7 @@ pub(crate) enum Gives {
     Of(fn(&[Expr]) -> Result<DataType, String>),
 }
 
-impl Gives {
+impl ReturnType {
     /// Returns the type of the value for these arguments.
     ///
     /// # Errors
@@ -84,7 +84,7 @@ impl Gives {
 
 /// The bound on the length of the resulting text, which bounds the memory of a morsel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Grows {
+pub(crate) enum TextGrowth {
     /// The result is no longer than the first argument.
     Not,
     /// The result is the first argument in another case.
@@ -114,11 +114,11 @@ impl fmt::Debug for Function {
 impl Function {
     const fn new(
         name: &'static str,
-        takes: &'static [Takes],
-        gives: Gives,
+        takes: &'static [ArgumentType],
+        gives: ReturnType,
         kernel: fn(&Arguments<'_>) -> Result<ArrayRef, Problem>,
     ) -> Self {
-        Self { name, takes, repeats: false, gives, kernel, fallible: false, grows: Grows::Not }
+        Self { name, takes, repeats: false, gives, kernel, fallible: false, grows: TextGrowth::Not }
     }
 
     const fn fallible(self) -> Self {
@@ -130,16 +130,16 @@ impl Function {
     }
 
     const fn of_case(self) -> Self {
-        Self { grows: Grows::ByCase, ..self }
+        Self { grows: TextGrowth::ByCase, ..self }
     }
 
     /// Marks a function that fails if the text gets too long.
-    const fn growing(self, grows: Grows) -> Self {
+    const fn growing(self, grows: TextGrowth) -> Self {
         Self { grows, fallible: true, ..self }
     }
 
     /// Returns the type that the argument at this index is converted to.
-    pub(crate) fn takes(&self, index: usize) -> Option<Takes> {
+    pub(crate) fn takes(&self, index: usize) -> Option<ArgumentType> {
         let last = self.takes.last().filter(|_| self.repeats);
         self.takes.get(index).or(last).copied()
     }
@@ -152,7 +152,7 @@ impl Function {
     }
 }
 
-impl Takes {
+impl ArgumentType {
     /// Returns the type that `argument` is converted to, and the cost of the conversion; `None` if
     /// it cannot be converted.
     pub(crate) fn target(self, argument: &Expr) -> Option<(DataType, u32)> {
@@ -164,7 +164,7 @@ impl Takes {
         };
         match self {
             Self::Text => exactly(DataType::Utf8),
-            Self::Shown => Some((DataType::Utf8, 0)),
+            Self::AnyAsText => Some((DataType::Utf8, 0)),
             Self::Whole if from.is_integer() => Some((DataType::Int64, 0)),
             Self::Whole => exactly(DataType::Int64),
             Self::Float if from.is_floating() => Some((DataType::Float64, 0)),
@@ -186,11 +186,11 @@ impl Takes {
     }
 }
 
-impl fmt::Display for Takes {
+impl fmt::Display for ArgumentType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Text => "utf8",
-            Self::Shown => "any",
+            Self::AnyAsText => "any",
             Self::Whole => "int64",
             Self::Float => "float64",
             Self::Decimal => "decimal",
@@ -250,7 +250,7 @@ pub(crate) fn resolve(name: &str, arguments: &[Expr]) -> Result<&'static Functio
 }
 
 fn signature(function: &Function) -> String {
-    let takes: Vec<_> = function.takes.iter().map(Takes::to_string).collect();
+    let takes: Vec<_> = function.takes.iter().map(ArgumentType::to_string).collect();
     format!("({}{})", takes.join(", "), if function.repeats { ", …" } else { "" })
 }
 

@@ -3,7 +3,7 @@
 
 use arrow::datatypes::DataType;
 
-use super::functions::{Function, Grows, VALUE_BYTES_MAX};
+use super::functions::{Function, TextGrowth, VALUE_BYTES_MAX};
 use super::{Expr, ExprKind, Literal};
 use crate::value::Value;
 
@@ -58,15 +58,15 @@ fn called_bytes(function: &Function, arguments: &[Expr], sizes: &[usize]) -> usi
     let bytes = sizes.iter().copied().fold(0, usize::saturating_add);
     let text = sizes.first().copied().unwrap_or(0);
     let made = match function.grows {
-        Grows::Not => return text,
-        Grows::ByCase => return text.saturating_mul(CASE_FACTOR),
-        Grows::Sum => bytes,
-        Grows::ToLength => constant(arguments.get(1))
+        TextGrowth::Not => return text,
+        TextGrowth::ByCase => return text.saturating_mul(CASE_FACTOR),
+        TextGrowth::Sum => bytes,
+        TextGrowth::ToLength => constant(arguments.get(1))
             .map_or(VALUE_BYTES_MAX, |length| length.saturating_mul(CHARACTER_BYTES)),
-        Grows::Times => {
+        TextGrowth::Times => {
             constant(arguments.get(1)).map_or(VALUE_BYTES_MAX, |times| text.saturating_mul(times))
         }
-        Grows::ByReplacing => {
+        TextGrowth::ByReplacing => {
             let sought = constant_text(arguments.get(1)).map_or(1, |sought| sought.len().max(1));
             match constant_text(arguments.get(2)) {
                 Some(new) => text.saturating_mul(new.len().div_ceil(sought).max(1)),

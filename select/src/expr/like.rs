@@ -1,14 +1,14 @@
 //! Patterns of LIKE.
 //!
-//! The `%` of a pattern separate its pieces. Between two pieces is a gap with a minimal number of
-//! characters, because a `_` beside a `%` belongs to the gap. A text matches if it starts with the
-//! first piece, ends with the last piece, and contains the others between them in order. The pieces
-//! are found greedily from the left. This is exact, because an earlier position never excludes a
-//! later match. A piece without `_` is found by substring search, and a piece with `_` as [`Mixed`]
-//! describes. So the time is linear in the text and in the pattern. The exception, described in
-//! `Mixed`, is a piece with `_` that almost matches many times. If a pattern starts with `%`, its
-//! longest literal is searched in all texts of a column at once, and only the texts that contain it
-//! are matched.
+//! The `%` of a pattern separate its segments. Between two segments is a gap with a minimal number
+//! of characters, because a `_` beside a `%` belongs to the gap. A text matches if it starts with
+//! the first segment, ends with the last segment, and contains the others between them in order.
+//! The segments are found greedily from the left. This is exact, because an earlier position never
+//! excludes a later match. A segment without `_` is found by substring search, and a segment with
+//! `_` as [`Mixed`] describes. So the time is linear in the text and in the pattern. The exception,
+//! described in `Mixed`, is a segment with `_` that almost matches many times. If a pattern starts
+//! with `%`, its longest literal is searched in all texts of a column at once, and only the texts
+//! that contain it are matched.
 
 mod automaton;
 mod mixed;
@@ -28,7 +28,7 @@ const AT_ONCE_BYTES: usize = 256 << 10;
 /// A compiled pattern.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Like {
-    first: Piece,
+    first: Segment,
     /// `None` in a pattern without `%`.
     rest: Option<Rest>,
 }
@@ -36,21 +36,21 @@ pub(crate) struct Like {
 /// The part of a pattern after the first `%`.
 #[derive(Clone, Debug, PartialEq)]
 struct Rest {
-    /// The pieces between two `%`, none of them empty, each with the minimal number of characters
+    /// The segments between two `%`, none of them empty, each with the minimal number of characters
     /// before it.
-    middle: Vec<(usize, Piece)>,
-    /// The minimal number of characters before the last piece.
+    middle: Vec<(usize, Segment)>,
+    /// The minimal number of characters before the last segment.
     gap: usize,
-    last: Piece,
+    last: Segment,
 }
 
 #[derive(Clone, Debug)]
-enum Piece {
+enum Segment {
     Literal(Box<Finder<'static>>),
     Mixed(Box<Mixed>),
 }
 
-impl PartialEq for Piece {
+impl PartialEq for Segment {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Literal(left), Self::Literal(right)) => left.needle() == right.needle(),
@@ -64,38 +64,40 @@ impl Like {
     /// Compiles `pattern` with its characters mapped by `map`. Returns `None` if it ends in the
     /// escape character, which then escapes nothing.
     pub(crate) fn new(pattern: &str, escape: Option<char>, map: fn(char) -> char) -> Option<Self> {
-        let mut pieces = vec![Vec::new()];
+        let mut segments = vec![Vec::new()];
         let mut chars = pattern.chars();
         while let Some(c) = chars.next() {
             let character = match c {
                 _ if Some(c) == escape => Some(map(chars.next()?)),
                 '%' => {
-                    pieces.push(Vec::new());
+                    segments.push(Vec::new());
                     continue;
                 }
                 '_' => None,
                 _ => Some(map(c)),
             };
-            pieces.last_mut()?.push(character);
+            segments.last_mut()?.push(character);
         }
-        let last = if pieces.len() > 1 { pieces.pop() } else { None };
-        let mut pieces = pieces.into_iter();
-        let first = pieces.next()?;
-        let Some(last) = last else { return Some(Self { first: Piece::new(&first), rest: None }) };
-        let (first, mut gap) = without_any_behind(&first);
-        let first = Piece::new(first);
+        let last = if segments.len() > 1 { segments.pop() } else { None };
+        let mut segments = segments.into_iter();
+        let first = segments.next()?;
+        let Some(last) = last else {
+            return Some(Self { first: Segment::new(&first), rest: None });
+        };
+        let (first, mut gap) = without_any_after(&first);
+        let first = Segment::new(first);
         let mut middle = Vec::new();
-        for piece in pieces {
-            let (before, piece) = without_any_before(&piece);
+        for segment in segments {
+            let (before, segment) = without_any_before(&segment);
             gap += before;
-            if piece.is_empty() {
+            if segment.is_empty() {
                 continue;
             }
-            let (piece, behind) = without_any_behind(piece);
-            middle.push((std::mem::replace(&mut gap, behind), Piece::new(piece)));
+            let (segment, after) = without_any_after(segment);
+            middle.push((std::mem::replace(&mut gap, after), Segment::new(segment)));
         }
         let (before, last) = without_any_before(&last);
-        let rest = Rest { middle, gap: gap + before, last: Piece::new(last) };
+        let rest = Rest { middle, gap: gap + before, last: Segment::new(last) };
         Some(Self { first, rest: Some(rest) })
     }
 
@@ -103,14 +105,14 @@ impl Like {
     pub(crate) fn matches(&self, text: &str) -> Result<bool, Stopped> {
         let Some(mut at) = self.first.prefix(text) else { return Ok(false) };
         let Some(Rest { middle, gap, last }) = &self.rest else { return Ok(at == text.len()) };
-        for (gap, piece) in middle {
-            let Some(start) = behind(text, at, *gap) else { return Ok(false) };
-            match piece.find(&text[start..])? {
+        for (gap, segment) in middle {
+            let Some(start) = byte_after(text, at, *gap) else { return Ok(false) };
+            match segment.find(&text[start..])? {
                 Some(end) => at = start + end,
                 None => return Ok(false),
             }
         }
-        let start = behind(text, at, *gap);
+        let start = byte_after(text, at, *gap);
         Ok(start.is_some_and(|start| last.is_suffix(&text[start..])))
     }
 
@@ -129,8 +131,8 @@ impl Like {
     /// the start of a text is usually enough to decide.
     fn longest_literal(&self) -> Option<&Finder<'static>> {
         let Rest { middle, last, .. } = self.rest.as_ref().filter(|_| self.first.is_empty())?;
-        let pieces = middle.iter().map(|(_, piece)| piece).chain([last]);
-        let longest = pieces.map(Piece::literal).max_by_key(|f| f.needle().len())?;
+        let segments = middle.iter().map(|(_, segment)| segment).chain([last]);
+        let longest = segments.map(Segment::literal).max_by_key(|f| f.needle().len())?;
         (!longest.needle().is_empty()).then_some(longest)
     }
 
@@ -138,7 +140,7 @@ impl Like {
     fn whole_prefix(&self) -> Option<&[u8]> {
         let Rest { middle, gap, last } = self.rest.as_ref()?;
         match &self.first {
-            Piece::Literal(prefix) if middle.is_empty() && *gap == 0 && last.is_empty() => {
+            Segment::Literal(prefix) if middle.is_empty() && *gap == 0 && last.is_empty() => {
                 Some(prefix.needle())
             }
             _ => None,
@@ -174,8 +176,8 @@ impl Like {
     /// Returns `None` if the prefix is empty.
     pub(crate) fn prefix(&self) -> Option<(String, bool)> {
         let prefix = match &self.first {
-            Piece::Literal(finder) => String::from_utf8(finder.needle().to_vec()).ok()?,
-            Piece::Mixed(mixed) => mixed.prefix_literal().to_owned(),
+            Segment::Literal(finder) => String::from_utf8(finder.needle().to_vec()).ok()?,
+            Segment::Mixed(mixed) => mixed.prefix_literal().to_owned(),
         };
         (!prefix.is_empty()).then_some((prefix, self.whole_prefix().is_some()))
     }
@@ -232,28 +234,28 @@ pub(crate) fn try_collect(
     all.map(|()| mask)
 }
 
-/// Returns the number of `_` at the start of a piece, and the rest of the piece.
-fn without_any_before(piece: &[Option<char>]) -> (usize, &[Option<char>]) {
-    let any = piece.iter().take_while(|character| character.is_none()).count();
-    (any, &piece[any..])
+/// Returns the number of `_` at the start of a segment, and the rest of the segment.
+fn without_any_before(segment: &[Option<char>]) -> (usize, &[Option<char>]) {
+    let any = segment.iter().take_while(|character| character.is_none()).count();
+    (any, &segment[any..])
 }
 
-/// Returns the piece without the `_` at its end, and their number.
-fn without_any_behind(piece: &[Option<char>]) -> (&[Option<char>], usize) {
-    let any = piece.iter().rev().take_while(|character| character.is_none()).count();
-    (&piece[..piece.len() - any], any)
+/// Returns the segment without the `_` at its end, and their number.
+fn without_any_after(segment: &[Option<char>]) -> (&[Option<char>], usize) {
+    let any = segment.iter().rev().take_while(|character| character.is_none()).count();
+    (&segment[..segment.len() - any], any)
 }
 
 /// Returns the byte offset `characters` characters after the byte offset `at`; `None` if the text
 /// is shorter.
-fn behind(text: &str, at: usize, characters: usize) -> Option<usize> {
+fn byte_after(text: &str, at: usize, characters: usize) -> Option<usize> {
     let Some(last) = characters.checked_sub(1) else { return Some(at) };
     let mut rest = text[at..].chars();
     rest.nth(last)?;
     Some(text.len() - rest.as_str().len())
 }
 
-impl Piece {
+impl Segment {
     fn new(characters: &[Option<char>]) -> Self {
         match characters.iter().copied().collect::<Option<String>>() {
             Some(literal) => Self::Literal(Box::new(Finder::new(literal.as_bytes()).into_owned())),
@@ -265,7 +267,7 @@ impl Piece {
         matches!(self, Self::Literal(finder) if finder.needle().is_empty())
     }
 
-    /// Returns the end of the piece, if `text` starts with it.
+    /// Returns the end of the segment, if `text` starts with it.
     fn prefix(&self, text: &str) -> Option<usize> {
         match self {
             Self::Literal(finder) => {
@@ -275,7 +277,7 @@ impl Piece {
         }
     }
 
-    /// Returns a literal that every text with the piece contains.
+    /// Returns a literal that every text with the segment contains.
     fn literal(&self) -> &Finder<'static> {
         match self {
             Self::Literal(finder) => finder,
@@ -283,7 +285,7 @@ impl Piece {
         }
     }
 
-    /// Returns the end of the first occurrence of the piece in `text`.
+    /// Returns the end of the first occurrence of the segment in `text`.
     fn find(&self, text: &str) -> Result<Option<usize>, Stopped> {
         match self {
             Self::Literal(finder) => {

@@ -5,7 +5,7 @@
 
 mod distinct;
 mod exact_sum;
-mod extreme;
+mod min_max;
 mod sum;
 
 use std::cmp::Ordering;
@@ -18,8 +18,8 @@ use crate::expr::problem::Problem;
 use crate::expr::{Expr, ExprKind};
 use crate::sql::syntax::AggregateFunction;
 use crate::value::common::quotient_scale;
-use distinct::Distinct;
-use extreme::Extremes;
+use distinct::DistinctValues;
+use min_max::MinMax;
 use sift_files::types::{DECIMAL_DIGITS_MAX, type_name};
 use sum::Sums;
 
@@ -53,7 +53,7 @@ impl Aggregate {
         let of = argument.as_ref().map_or(DataType::Null, |argument| argument.data_type.clone());
         let data_type = match function {
             AggregateFunction::Count => DataType::Int64,
-            AggregateFunction::Min | AggregateFunction::Max if Extremes::has_order(&of) => of,
+            AggregateFunction::Min | AggregateFunction::Max if MinMax::has_order(&of) => of,
             AggregateFunction::Sum | AggregateFunction::Avg => match (exact_scale(&of), &of) {
                 (Some(scale), _) if function == AggregateFunction::Sum => sum_type(scale),
                 (Some(scale), _) => sum_type(quotient_scale(scale, 0)),
@@ -79,29 +79,29 @@ impl Aggregate {
     }
 
     /// Returns the state before the first record, without groups.
-    pub(crate) fn start(&self) -> Result<State, Problem> {
+    pub(crate) fn start(&self) -> Result<GroupsAccumulator, Problem> {
         let state = self.start_of_all();
         match &self.argument {
             // the minimum of some values is the minimum of the distinct ones
-            Some(argument) if self.distinct && !matches!(state, State::Extreme(_)) => {
-                Ok(State::Distinct(Box::new(Distinct::new(&argument.data_type)?)))
+            Some(argument) if self.distinct && !matches!(state, GroupsAccumulator::MinMax(_)) => {
+                Ok(GroupsAccumulator::Distinct(Box::new(DistinctValues::new(&argument.data_type)?)))
             }
             _ => Ok(state),
         }
     }
 
-    fn start_of_all(&self) -> State {
+    fn start_of_all(&self) -> GroupsAccumulator {
         let of = self.argument.as_ref().map_or(&DataType::Null, |argument| &argument.data_type);
         match self.function {
-            AggregateFunction::Count => State::Count(Vec::new()),
-            AggregateFunction::Min => State::Extreme(Extremes::new(of, Ordering::Less)),
-            AggregateFunction::Max => State::Extreme(Extremes::new(of, Ordering::Greater)),
+            AggregateFunction::Count => GroupsAccumulator::Count(Vec::new()),
+            AggregateFunction::Min => GroupsAccumulator::MinMax(MinMax::new(of, Ordering::Less)),
+            AggregateFunction::Max => GroupsAccumulator::MinMax(MinMax::new(of, Ordering::Greater)),
             AggregateFunction::Sum | AggregateFunction::Avg => {
                 let sums = match exact_scale(of) {
                     Some(_) => Sums::exact(),
                     None => Sums::float(),
                 };
-                State::Sum { sums, counts: Vec::new() }
+                GroupsAccumulator::Sum { sums, counts: Vec::new() }
             }
         }
     }
@@ -117,18 +117,18 @@ impl Aggregate {
     }
 
     /// Returns the value of each group.
-    pub(crate) fn finish(&self, state: &State) -> Result<ArrayRef, Problem> {
+    pub(crate) fn finish(&self, state: &GroupsAccumulator) -> Result<ArrayRef, Problem> {
         Ok(match state {
-            State::Count(counts) => Arc::new(Int64Array::from(counts.clone())),
-            State::Extreme(extremes) => extremes.finish(&self.data_type)?,
-            State::Sum { sums, counts } => {
+            GroupsAccumulator::Count(counts) => Arc::new(Int64Array::from(counts.clone())),
+            GroupsAccumulator::MinMax(min_max) => min_max.finish(&self.data_type)?,
+            GroupsAccumulator::Sum { sums, counts } => {
                 let scale = self.argument.as_ref().and_then(|a| exact_scale(&a.data_type));
                 match self.function {
                     AggregateFunction::Avg => sums.averages(counts, scale, &self.data_type)?,
                     _ => sums.sums(counts, &self.data_type)?,
                 }
             }
-            State::Distinct(distinct) => {
+            GroupsAccumulator::Distinct(distinct) => {
                 let mut all = self.start_of_all();
                 distinct.update(&mut all)?;
                 self.finish(&all)?
@@ -162,14 +162,14 @@ fn exact_scale(data_type: &DataType) -> Option<u8> {
 
 /// The groups that some records belong to.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Members<'a> {
+pub(crate) enum GroupIndices<'a> {
     /// All records belong to group 0; the number of records.
     One(usize),
     /// The group of each record.
     Of(&'a [u32]),
 }
 
-impl Members<'_> {
+impl GroupIndices<'_> {
     /// Calls `add` with the group and the value of every record that has one.
     fn each<T: ArrowPrimitiveType>(
         self,
@@ -218,18 +218,18 @@ fn length(rows: usize) -> i64 {
 
 /// The state of an aggregate for each group.
 #[derive(Debug)]
-pub(crate) enum State {
+pub(crate) enum GroupsAccumulator {
     Count(Vec<i64>),
     Sum {
         sums: Sums,
         counts: Vec<i64>,
     },
-    Extreme(Extremes),
+    MinMax(MinMax),
     /// The distinct values.
-    Distinct(Box<Distinct>),
+    Distinct(Box<DistinctValues>),
 }
 
-impl State {
+impl GroupsAccumulator {
     /// Makes room for new groups.
     pub(crate) fn resize(&mut self, groups: usize) {
         match self {
@@ -238,7 +238,7 @@ impl State {
                 sums.resize(groups);
                 counts.resize(groups, 0);
             }
-            Self::Extreme(extremes) => extremes.resize(groups),
+            Self::MinMax(min_max) => min_max.resize(groups),
             Self::Distinct(distinct) => distinct.resize(groups),
         }
     }
@@ -246,7 +246,7 @@ impl State {
     /// Adds the values of the argument; for `count(*)` only the records count.
     pub(crate) fn update(
         &mut self,
-        members: Members<'_>,
+        members: GroupIndices<'_>,
         values: Option<&ArrayRef>,
     ) -> Result<(), Problem> {
         match (self, values) {
@@ -256,7 +256,7 @@ impl State {
                 sums.update(members, values);
                 members.count(values, counts);
             }
-            (Self::Extreme(extremes), Some(values)) => extremes.update(members, values)?,
+            (Self::MinMax(min_max), Some(values)) => min_max.update(members, values)?,
             (Self::Distinct(distinct), Some(values)) => distinct.insert(members, values)?,
             // only count has no argument
             (_, None) => {}
@@ -272,7 +272,7 @@ impl State {
                 sums.merge(more, groups);
                 add_counts(counts, &records, groups);
             }
-            (Self::Extreme(extremes), Self::Extreme(more)) => extremes.merge(more, groups),
+            (Self::MinMax(min_max), Self::MinMax(more)) => min_max.merge(more, groups),
             (Self::Distinct(distinct), Self::Distinct(more)) => distinct.merge(&more, groups)?,
             // states of one aggregate are of one kind
             _ => {}
@@ -285,7 +285,7 @@ impl State {
         match self {
             Self::Count(counts) => size_of_val(&counts[..]),
             Self::Sum { sums, counts } => sums.memory_bytes() + size_of_val(&counts[..]),
-            Self::Extreme(extremes) => extremes.memory_bytes(),
+            Self::MinMax(min_max) => min_max.memory_bytes(),
             Self::Distinct(distinct) => distinct.memory_bytes(),
         }
     }

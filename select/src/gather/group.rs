@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::take;
 
-use super::aggregate::{Aggregate, Members, State};
+use super::aggregate::{Aggregate, GroupIndices, GroupsAccumulator};
 use super::key_table::KeyTable;
 use crate::budget::{Exceeded, MemoryBudget, Reservation};
 use crate::expr::problem::Problem;
@@ -110,7 +110,7 @@ impl<E: Into<Problem>> From<E> for GroupError {
 pub(crate) struct GroupTable {
     /// `None` if all records are one group.
     keys: Option<KeyTable>,
-    states: Vec<State>,
+    states: Vec<GroupsAccumulator>,
     /// For each group, the position of its first record in the file.
     first: Vec<u64>,
     /// The greatest position of a record that was added.
@@ -177,12 +177,12 @@ impl GroupTable {
         for (state, argument) in self.states.iter_mut().zip(arguments) {
             let chosen: Vec<u32>;
             let members = match (&self.keys, &argument.rows) {
-                (None, None) => Members::One(rows),
-                (None, Some(chosen)) => Members::One(chosen.len()),
-                (Some(_), None) => Members::Of(&self.groups),
+                (None, None) => GroupIndices::One(rows),
+                (None, Some(chosen)) => GroupIndices::One(chosen.len()),
+                (Some(_), None) => GroupIndices::Of(&self.groups),
                 (Some(_), Some(rows)) => {
                     chosen = rows.iter().map(|row| self.groups[*row as usize]).collect();
-                    Members::Of(&chosen)
+                    GroupIndices::Of(&chosen)
                 }
             };
             state.update(members, argument.values.as_ref())?;
@@ -222,7 +222,7 @@ impl GroupTable {
     /// Counts the table's memory in the budget.
     fn account(&mut self, grouping: &Grouping) -> Result<(), GroupError> {
         let keys = self.keys.as_ref().map_or(0, KeyTable::memory_bytes);
-        let states: usize = self.states.iter().map(State::memory_bytes).sum();
+        let states: usize = self.states.iter().map(GroupsAccumulator::memory_bytes).sum();
         let bytes = keys + states + size_of_val(&self.first[..]);
         self.reservation
             .resize(bytes)

@@ -22,10 +22,10 @@ use rows::RowKeys;
 
 /// The keys seen so far.
 #[derive(Debug)]
-pub(crate) struct KeyTable(Box<dyn Keys>);
+pub(crate) struct KeyTable(Box<dyn KeyStore>);
 
 /// Keys of one representation.
-trait Keys: fmt::Debug + Send {
+trait KeyStore: fmt::Debug + Send {
     fn len(&self) -> usize;
 
     fn intern(&mut self, columns: &[ArrayRef], numbers: &mut Vec<u32>) -> Result<(), ArrowError>;

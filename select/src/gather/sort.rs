@@ -21,18 +21,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::{filter, interleave_record_batch};
 
+use super::record_problem::RecordProblem;
 use super::sort_order::SortOrder;
-use super::stop::Stop;
 use crate::budget::{Exceeded, MemoryBudget, Reservation};
 use crate::expr::problem::Problem;
 use crate::{Error, ErrorKind, Result};
-use keys::Keys;
-use merge::{Faults, Source};
-use run::{Run, Spilled};
+use keys::SortKeyEncoder;
+use merge::{BatchSource, RowFaults};
+use run::{Run, RunWriter};
 use sift_files::cancel::spend;
 use sift_files::io::waiting::Waiting;
 
-pub(crate) use merge::{Merge, MergeError};
+pub(crate) use merge::{MergeError, SortedMerge};
 pub use run::SpillDirectory;
 
 /// Most rows of a batch that comes out of a sort.
@@ -52,7 +52,7 @@ const BUFFERS: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Sorter {
     order: Arc<SortOrder>,
-    keys: Keys,
+    keys: SortKeyEncoder,
     /// The last row that is wanted so far: rows after it are not in the answer.
     threshold: RwLock<Option<Arc<Threshold>>>,
     buffer: Mutex<Buffer>,
@@ -80,7 +80,7 @@ struct Threshold {
 #[derive(Debug)]
 struct RowFault {
     key: Box<[u8]>,
-    stop: Stop,
+    record_problem: RecordProblem,
 }
 
 #[derive(Debug)]
@@ -102,7 +102,7 @@ impl Sorter {
         spill: Option<Arc<SpillDirectory>>,
     ) -> Result<Self, Problem> {
         Ok(Self {
-            keys: Keys::new(&order)?,
+            keys: SortKeyEncoder::new(&order)?,
             order,
             threshold: RwLock::default(),
             buffer: Mutex::new(Buffer::new(memory)),
@@ -128,7 +128,7 @@ impl Sorter {
         let near = match &threshold {
             None if wanted.is_none() => return Ok(None),
             None => None,
-            Some(threshold) => self.keys.not_behind(keys, &threshold.first)?,
+            Some(threshold) => self.keys.not_after(keys, &threshold.first)?,
         };
         let places: Vec<usize> = match &near {
             None => (0..positions.len()).collect(),
@@ -195,11 +195,11 @@ impl Sorter {
         &self,
         keys: &[ArrayRef],
         position: u64,
-        stop: Stop,
+        record_problem: RecordProblem,
     ) -> Result<(), Problem> {
         let positions: ArrayRef = Arc::new(UInt64Array::from(vec![position]));
         let key = self.keys.rows(keys, &positions)?.row(0).data().into();
-        lock(&self.faults).insert(position, RowFault { key, stop });
+        lock(&self.faults).insert(position, RowFault { key, record_problem });
         Ok(())
     }
 
@@ -208,7 +208,7 @@ impl Sorter {
     ///
     /// # Errors
     /// The errors of [`push`](Self::push).
-    pub(crate) fn merge(&self, offset: u64, waiting: Waiting) -> Result<Merge> {
+    pub(crate) fn merge(&self, offset: u64, waiting: Waiting) -> Result<SortedMerge> {
         let buffer = self.buffer().take();
         let sorted = self.sort(&buffer.batches)?;
         let sorted = sorted.batches().map_err(|problem| self.computation(&problem))?;
@@ -222,9 +222,9 @@ impl Sorter {
         }
         let faults = std::mem::take(&mut *lock(&self.faults));
         let mut sources = runs.into_iter().map(Run::read).collect::<Result<Vec<_>>>()?;
-        sources.push(Source::Memory(sorted.into_iter()));
-        let faults = Faults { rows: faults, offset };
-        Merge::new(Arc::clone(&self.order), sources, faults, buffer.reservation)
+        sources.push(BatchSource::Memory(sorted.into_iter()));
+        let faults = RowFaults { rows: faults, offset };
+        SortedMerge::new(Arc::clone(&self.order), sources, faults, buffer.reservation)
     }
 
     fn buffer(&self) -> MutexGuard<'_, Buffer> {
@@ -260,7 +260,7 @@ impl Sorter {
             return Ok(());
         }
         waiting.check()?;
-        let mut run = Spilled::new(spill, &self.order.schema)?;
+        let mut run = RunWriter::new(spill, &self.order.schema)?;
         for rows in sorted.chunks(run::batch_rows(row_bytes, self.memory.bytes_max())) {
             run.write(&sorted.batch(rows).map_err(|problem| self.computation(&problem))?)?;
         }
@@ -331,9 +331,9 @@ impl Sorter {
         let sources = runs.into_iter().map(Run::read).collect::<Result<Vec<_>>>()?;
         let reservation = Reservation::new(Arc::clone(&self.memory));
         let mut merge =
-            Merge::new(Arc::clone(&self.order), sources, Faults::default(), reservation)?;
+            SortedMerge::new(Arc::clone(&self.order), sources, RowFaults::default(), reservation)?;
         waiting.check()?;
-        let mut spilled = Spilled::new(spill, &self.order.schema)?;
+        let mut spilled = RunWriter::new(spill, &self.order.schema)?;
         while let Some(batch) = merge.next().map_err(MergeError::without_rows)? {
             spilled.write(&batch)?;
         }
@@ -396,7 +396,11 @@ struct Sorted<'b> {
 
 impl<'b> Sorted<'b> {
     /// Sorts the rows, and drops those that the order does not want.
-    fn new(keys: &Keys, order: &SortOrder, batches: &'b [RecordBatch]) -> Result<Self, Problem> {
+    fn new(
+        keys: &SortKeyEncoder,
+        order: &SortOrder,
+        batches: &'b [RecordBatch],
+    ) -> Result<Self, Problem> {
         let rows_of = |batch: &RecordBatch| {
             spend(batch.num_rows())?;
             keys.rows_of(batch)

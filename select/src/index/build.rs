@@ -59,16 +59,16 @@ struct Zone {
     start: u64,
     records: u64,
     /// Statistics by column; `None` if the column does not decode.
-    columns: Vec<Option<Known>>,
+    columns: Vec<Option<ZoneColumn>>,
 }
 
-struct Known {
+struct ZoneColumn {
     bounds: Bounds,
     nulls: u64,
 }
 
 /// The zones of one turn of the feed.
-struct Piece {
+struct TurnZones {
     turn: u64,
     zones: Vec<Zone>,
     /// A record whose end cannot be found.
@@ -143,7 +143,7 @@ fn zones(
 ) -> Result<Vec<Zone>> {
     let feed = Feed::new(&[Arc::clone(file)], MORSEL_BYTES);
     let columns = file.schema.fields().len();
-    let pieces = Mutex::new(Vec::new());
+    let turns = Mutex::new(Vec::new());
     let work = || {
         loop {
             let (mut zones, mut fault) = (Vec::new(), None);
@@ -156,23 +156,23 @@ fn zones(
             progress(turn.bytes);
             let (turn, result) = (turn.number, turn.result.map_err(Error::from));
             let is_end = fault.is_some() || result.is_err();
-            let piece = Piece { turn, zones, fault, result };
-            pieces.lock().unwrap_or_else(PoisonError::into_inner).push(piece);
+            let of_turn = TurnZones { turn, zones, fault, result };
+            turns.lock().unwrap_or_else(PoisonError::into_inner).push(of_turn);
             if is_end {
                 return;
             }
         }
     };
     rayon::scope(|scope| (0..rayon::current_num_threads()).for_each(|_| scope.spawn(|_| work())));
-    let mut pieces = pieces.into_inner().unwrap_or_else(PoisonError::into_inner);
-    pieces.sort_unstable_by_key(|piece| piece.turn);
+    let mut turns = turns.into_inner().unwrap_or_else(PoisonError::into_inner);
+    turns.sort_unstable_by_key(|of_turn| of_turn.turn);
     let (mut zones, mut records) = (Vec::new(), 0);
-    for piece in pieces {
-        let before_fault: u64 = piece.zones.iter().map(|zone| zone.records).sum();
+    for of_turn in turns {
+        let before_fault: u64 = of_turn.zones.iter().map(|zone| zone.records).sum();
         records += before_fault;
-        zones.extend(piece.zones);
-        piece.result?;
-        if let Some(fault) = piece.fault {
+        zones.extend(of_turn.zones);
+        of_turn.result?;
+        if let Some(fault) = of_turn.fault {
             // the fault has the index of the record in its block, and all records of the block are
             // counted
             let records_before = records - fault.record as u64;
@@ -193,7 +193,7 @@ fn add_zones(block: &Block<'_>, columns: usize, zone_bytes: u64, zones: &mut Vec
         let records = zone_records(block, first, zone_bytes);
         let known = |column: &Option<ArrayRef>| {
             let values = column.as_ref()?.slice(first, records.len());
-            Some(Known { bounds: Bounds::of(&values), nulls: values.null_count() as u64 })
+            Some(ZoneColumn { bounds: Bounds::of(&values), nulls: values.null_count() as u64 })
         };
         zones.push(Zone {
             start: byte_of(block, first),

@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, UInt64Type};
 use super::build::{BuildOptions, MORSEL_BYTES};
 use super::key::{Directory, Entry, KEY_BYTES_MAX, Key, KeyEncoder, Page, PageFile};
 use super::{Index, changed_while_read, store};
-use crate::gather::sort::{Merge, MergeError, Sorter};
+use crate::gather::sort::{MergeError, SortedMerge, Sorter};
 use crate::gather::sort_order::{SortKey, SortOrder};
 use crate::{Error, ErrorKind, Result};
 use sift_files::block::Block;
@@ -74,7 +74,7 @@ fn sorted(
     spec: &KeySpec,
     index: &Index,
     options: &BuildOptions<'_>,
-) -> Result<Merge> {
+) -> Result<SortedMerge> {
     let order = Arc::new(order(file, spec));
     let sorter = Sorter::new(Arc::clone(&order), &options.memory, options.spill.clone())
         .map_err(|problem| problem.to_error(file.name()))?;
@@ -173,7 +173,7 @@ fn pages(
     file: &DataFile,
     spec: &KeySpec,
     encoder: &KeyEncoder,
-    mut sorted: Merge,
+    mut sorted: SortedMerge,
     writer: &mut PageWriter,
 ) -> Result<Vec<Page>> {
     let (mut pages, mut page): (Vec<Page>, Vec<Entry>) = (Vec::new(), Vec::new());

@@ -27,7 +27,7 @@ use sift_files::{nesting, types};
 
 /// The columns that names can mean, with their indices in the source.
 #[derive(Debug)]
-pub(crate) struct Columns<'a> {
+pub(crate) struct BindableColumns<'a> {
     pub(crate) listed: Vec<(usize, &'a Field)>,
     /// The column with the path of the file, if there is one. `*` does not list it.
     pub(crate) path: Option<(usize, &'a Field)>,
@@ -35,7 +35,7 @@ pub(crate) struct Columns<'a> {
     pub(crate) are_inferred: bool,
 }
 
-impl<'a> Columns<'a> {
+impl<'a> BindableColumns<'a> {
     fn fields(&self) -> impl Iterator<Item = (usize, &'a Field)> + Clone {
         self.listed.iter().copied()
     }
@@ -44,7 +44,7 @@ impl<'a> Columns<'a> {
 /// Binds the expressions of one Select.
 #[derive(Debug)]
 pub(crate) struct Binder<'a> {
-    columns: Columns<'a>,
+    columns: BindableColumns<'a>,
     /// Names that may qualify a column.
     qualifiers: Vec<&'a Name>,
     parameters: &'a [Value],
@@ -70,7 +70,7 @@ pub(crate) enum Scope {
 impl<'a> Binder<'a> {
     /// Makes a binder for a text in which the columns may be qualified by `qualifiers`.
     pub(crate) fn new(
-        columns: Columns<'a>,
+        columns: BindableColumns<'a>,
         qualifiers: Vec<&'a Name>,
         parameters: &'a [Value],
         waiting: Waiting,
@@ -151,10 +151,10 @@ impl<'a> Binder<'a> {
                 let operand = self.part(operand, scope)?;
                 negated_if(*negated, boolean(ExprKind::IsNull(Box::new(operand))))
             }
-            Syntax::IsTruth { operand, truth, negated } => {
+            Syntax::BooleanTest { operand, truth, negated } => {
                 let operand =
                     Box::new(self.boolean(operand, "IS TRUE, FALSE or UNKNOWN", scope)?);
-                negated_if(*negated, boolean(ExprKind::IsTruth { operand, truth: *truth }))
+                negated_if(*negated, boolean(ExprKind::BooleanTest { operand, truth: *truth }))
             }
             Syntax::IsDistinct { left, right, negated } => {
                 let operands = [self.part(left, scope)?, self.part(right, scope)?];

@@ -156,7 +156,7 @@ impl FileSet {
     pub fn joined(&self, first: &Source, sources: &[Source]) -> Result<Source> {
         // the types of a text file without records are not known
         let sources: Vec<&Source> = sources.iter().filter(|source| source.has_records()).collect();
-        let mut columns = Columns::default();
+        let mut columns = CommonColumns::default();
         let mut parts = Vec::with_capacity(sources.len());
         for source in &sources {
             columns.add(&self.pattern, source.name(), &self.schema_of_file(source))?;
@@ -179,13 +179,13 @@ impl FileSet {
 
 /// The common columns of files with one schema.
 #[derive(Debug, Default)]
-pub(crate) struct Columns {
+pub(crate) struct CommonColumns {
     /// The name of the file that was added first.
     first: String,
     fields: Vec<Field>,
 }
 
-impl Columns {
+impl CommonColumns {
     /// Adds the columns of a file. Errors use `pattern` as the name of the whole set.
     ///
     /// # Errors

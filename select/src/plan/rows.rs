@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 
 use super::bind::{Binder, Scope, arithmetic, not_grouped};
 use super::view::View;
-use super::{COLUMNS_MAX, Rows, columns, name};
+use super::{COLUMNS_MAX, OutputRows, columns, name};
 use crate::expr::{Expr, ExprKind, Item};
 use crate::gather::group::Grouping;
 use crate::gather::sort_order::{SortKey, SortOrder};
@@ -27,7 +27,7 @@ pub(super) fn rows(
     view: &View,
     select: &SelectSyntax,
     rows_max: Option<u64>,
-) -> Result<(SchemaRef, Rows)> {
+) -> Result<(SchemaRef, OutputRows)> {
     let projected = projected(view, select)?;
     let is_grouped = !select.group_by.is_empty()
         || select.having.is_some()
@@ -83,8 +83,16 @@ pub(super) fn rows(
         order.columns = columns(order.keys.iter().map(|key| &items[key.item].expr));
     }
     let order = order.map(Arc::new);
-    let mut rows =
-        Rows { columns: Vec::new(), has_all, grouping, having, items, visible, distinct, order };
+    let mut rows = OutputRows {
+        columns: Vec::new(),
+        has_all,
+        grouping,
+        having,
+        items,
+        visible,
+        distinct,
+        order,
+    };
     rows.columns = columns(rows.of_record());
     Ok((Arc::new(Schema::new(fields)), rows))
 }

@@ -10,14 +10,14 @@
 //! Byte positions reveal the length of hidden parts, and so does the division of work. So a view
 //! that is not [whole](View::is_whole) has no byte offsets in its errors and no bytes and no zones
 //! in EXPLAIN, and its batches depend only on the records in them.
-//! [`Statistics`](crate::scan::Statistics) also count the work on hidden parts. They are only for readers
-//! who may see everything.
+//! [`ScanStatistics`](crate::scan::ScanStatistics) also count the work on hidden parts. They are
+//! only for readers who may see everything.
 
 use std::sync::Arc;
 
 use arrow::datatypes::Field;
 
-use super::bind::{Binder, Columns, Scope};
+use super::bind::{BindableColumns, Binder, Scope};
 use crate::expr::Expr;
 use crate::source::Source;
 use crate::sql::Predicate;
@@ -178,9 +178,9 @@ impl View {
     }
 
     /// Returns the columns that names in a text can mean.
-    pub(crate) fn bindable(&self) -> Columns<'_> {
+    pub(crate) fn bindable(&self) -> BindableColumns<'_> {
         let source = &self.source;
-        Columns {
+        BindableColumns {
             listed: self.fields().collect(),
             path: source.path_column().map(|index| (index, source.schema().field(index))),
             are_inferred: source.infers_columns(),

@@ -6,7 +6,7 @@
 //! the index finds the wanted records, and reading them one by one costs less than the remaining
 //! zones, only these records are read. Records after those of the index are always read.
 
-mod keyed;
+mod key_access;
 mod search;
 
 use arrow::array::{Array, ArrayRef, UInt64Array};
@@ -15,9 +15,9 @@ use arrow::buffer::BooleanBuffer;
 use super::{ScanOptions, prune};
 use crate::expr::eval;
 use crate::index::Index;
-use crate::plan::Bound;
+use crate::plan::BoundPlan;
 use crate::source::Part;
-pub(crate) use keyed::Keyed;
+pub(crate) use key_access::KeyAccess;
 use sift_files::data_file::Layout;
 use sift_files::io::extent::Extent;
 use sift_files::io::waiting::WouldBlock;
@@ -43,7 +43,7 @@ pub(crate) struct AccessPath {
     pub(crate) zones: usize,
     pub(crate) zones_read: usize,
     /// The keys that are used instead of zones.
-    pub(crate) keyed: Vec<Keyed>,
+    pub(crate) key_accesses: Vec<KeyAccess>,
 }
 
 impl AccessPath {
@@ -51,7 +51,7 @@ impl AccessPath {
     ///
     /// # Errors
     /// `WouldBlock` if the plan may not wait for statistics or keys.
-    pub(crate) fn new(plan: &Bound, options: &ScanOptions) -> Result<Self, WouldBlock> {
+    pub(crate) fn new(plan: &BoundPlan, options: &ScanOptions) -> Result<Self, WouldBlock> {
         let morsel_bytes = plan.morsel_bytes(options.morsel_bytes);
         match options.pruning {
             true => Self::pruned(plan, morsel_bytes, options.apart_bytes),
@@ -60,7 +60,7 @@ impl AccessPath {
     }
 
     /// Returns the path that reads everything.
-    pub(crate) fn all(plan: &Bound) -> Self {
+    pub(crate) fn all(plan: &BoundPlan) -> Self {
         let parts = plan.source().parts.iter();
         Self {
             extents: parts.map(|part| vec![part.file.all()]).collect(),
@@ -68,17 +68,17 @@ impl AccessPath {
             skipped: 0,
             zones: 0,
             zones_read: 0,
-            keyed: Vec::new(),
+            key_accesses: Vec::new(),
         }
     }
 
     /// Returns the path after pruning. If records have no fixed length, neighbouring zones are
     /// joined only up to `morsel_bytes`, because threads take such extents without waiting for each
     /// other. `apart_bytes` is the cost of a seek, in bytes of sequential reading.
-    fn pruned(plan: &Bound, morsel_bytes: usize, apart_bytes: u64) -> Result<Self, WouldBlock> {
+    fn pruned(plan: &BoundPlan, morsel_bytes: usize, apart_bytes: u64) -> Result<Self, WouldBlock> {
         let all = Self::all(plan);
         let parts = &plan.source().parts;
-        if !plan.view.has_all_records() || parts.iter().all(|part| !is_known(part)) {
+        if !plan.view.has_all_records() || parts.iter().all(|part| !has_statistics(part)) {
             return Ok(all);
         }
         let mut path = Self { extents: Vec::with_capacity(all.extents.len()), ..all };
@@ -86,13 +86,18 @@ impl AccessPath {
         for (part, all) in parts.iter().zip(all.extents) {
             let extents = match &part.index {
                 Some(index) => {
-                    let known = KnownPart { statistics: &**index, part };
-                    let mut extents =
-                        path.indexed(plan, &known, &mut offset, morsel_bytes, apart_bytes)?;
-                    if let Some(tail) = index.tail(&part.file) {
+                    let statistics = PartStatistics { of_file: &**index, part };
+                    let mut extents = path.prune_by_index(
+                        plan,
+                        &statistics,
+                        &mut offset,
+                        morsel_bytes,
+                        apart_bytes,
+                    )?;
+                    if let Some(appended) = index.appended(&part.file) {
                         // its records come before those of the next file
                         offset.end();
-                        extents.push(tail);
+                        extents.push(appended);
                     }
                     extents
                 }
@@ -100,7 +105,7 @@ impl AccessPath {
                 None if let Layout::Parquet(layout) = &part.file.layout => {
                     plan.source().waiting().check()?;
                     offset.end();
-                    path.claimed(plan, part, layout)
+                    path.prune_parquet(plan, part, layout)
                 }
                 None => {
                     offset.end();
@@ -114,22 +119,27 @@ impl AccessPath {
 
     /// Returns the number of records that are not read.
     pub(crate) fn records_pruned(&self) -> u64 {
-        let by_keys = self.keyed.iter().map(|keyed| keyed.pruned);
+        let by_keys = self.key_accesses.iter().map(|key| key.pruned);
         self.pruned_by.iter().copied().chain(by_keys).sum::<u64>() + self.skipped
     }
 
     /// Prunes a Parquet file: first its row groups by their statistics, then the rest of them by
     /// their Bloom filters, then the pages of the rest by the page index.
-    fn claimed(&mut self, plan: &Bound, part: &Part, layout: &parquet::Layout) -> Vec<Extent> {
+    fn prune_parquet(
+        &mut self,
+        plan: &BoundPlan,
+        part: &Part,
+        layout: &parquet::Layout,
+    ) -> Vec<Extent> {
         let groups = layout.row_groups(part.file.raw());
         let groups_count = groups.records().len();
-        let groups = self.retained(plan, part, groups);
+        let groups = self.remaining(plan, part, groups);
         // filters are read only for the remaining row groups
-        let groups = self.retained(plan, part, groups.with_bloom_filters());
+        let groups = self.remaining(plan, part, groups.with_bloom_filters());
         let groups_pruned = groups_count - groups.records().len();
         let zones = groups.divided(&plan.filter_columns().collect::<Vec<_>>());
         self.zones += groups_pruned + zones.records().len();
-        let zones = self.retained(plan, part, zones);
+        let zones = self.remaining(plan, part, zones);
         self.zones_read += zones.records().len();
         let extents = zones.ranges().into_iter();
         let extents = extents.map(|bytes| Extent {
@@ -141,46 +151,47 @@ impl AccessPath {
     }
 
     /// Returns the zones that no conjunct excludes, and counts the records of the others.
-    fn retained<'a>(
+    fn remaining<'a>(
         &mut self,
-        plan: &Bound,
+        plan: &BoundPlan,
         part: &Part,
         zones: parquet::Zones<'a>,
     ) -> parquet::Zones<'a> {
-        let known = KnownPart { statistics: &zones, part };
-        let rulings = prune::rulings(&plan.conjuncts, &known);
-        for (records, ruling) in zones.records().iter().zip(&rulings) {
-            if let Some(pruned_by) = ruling.and_then(|by| self.pruned_by.get_mut(by)) {
+        let statistics = PartStatistics { of_file: &zones, part };
+        let excluded_by = prune::first_excluding(&plan.conjuncts, &statistics);
+        for (records, conjunct) in zones.records().iter().zip(&excluded_by) {
+            if let Some(pruned_by) = conjunct.and_then(|by| self.pruned_by.get_mut(by)) {
                 *pruned_by += records;
             }
         }
-        zones.retained(|zone| rulings.get(zone).is_some_and(Option::is_none))
+        zones.retained(|zone| excluded_by.get(zone).is_some_and(Option::is_none))
     }
 
     /// Prunes by a key if it excludes more than the zone map does, otherwise by the zone map.
-    fn indexed(
+    fn prune_by_index(
         &mut self,
-        plan: &Bound,
-        known: &KnownPart<'_, Index>,
+        plan: &BoundPlan,
+        statistics: &PartStatistics<'_, Index>,
         offset: &mut Offset,
         morsel_bytes: usize,
         apart_bytes: u64,
     ) -> Result<Vec<Extent>, WouldBlock> {
-        let little = LITTLE_BYTES.min(known.statistics.zone_bytes());
+        let little = LITTLE_BYTES.min(statistics.of_file.zone_bytes());
         // the zone map is not evaluated if a key leaves less than one zone to be read
-        let by_key = self.keyed(plan, known, little, apart_bytes)?;
+        let by_key = self.prune_by_key(plan, statistics, little, apart_bytes)?;
         if let Some(extents) = by_key {
             offset.end();
             return Ok(extents);
         }
-        if known.statistics.zone_count() > ZONES_AT_ONCE_MAX {
+        if statistics.of_file.zone_count() > ZONES_AT_ONCE_MAX {
             plan.source().waiting().check()?;
         }
-        let rulings = prune::rulings(&plan.conjuncts, known);
-        let zones = known.statistics.zones().zip(&rulings).filter(|(_, ruling)| ruling.is_none());
+        let excluded_by = prune::first_excluding(&plan.conjuncts, statistics);
+        let zones =
+            statistics.of_file.zones().zip(&excluded_by).filter(|(_, conjunct)| conjunct.is_none());
         let bytes = zones.map(|((_, extent), _)| extent.byte_len()).sum();
         let by_key = match bytes > little {
-            true => self.keyed(plan, known, bytes, apart_bytes)?,
+            true => self.prune_by_key(plan, statistics, bytes, apart_bytes)?,
             false => None,
         };
         Ok(match by_key {
@@ -188,44 +199,44 @@ impl AccessPath {
                 offset.end();
                 extents
             }
-            None => self.zoned(plan, known, &rulings, offset, morsel_bytes),
+            None => self.extents_of_zones(plan, statistics, &excluded_by, offset, morsel_bytes),
         })
     }
 
     /// Prunes by a key, if that costs less than reading `bytes_max`.
-    fn keyed(
+    fn prune_by_key(
         &mut self,
-        plan: &Bound,
-        known: &KnownPart<'_, Index>,
+        plan: &BoundPlan,
+        statistics: &PartStatistics<'_, Index>,
         bytes_max: u64,
         apart_bytes: u64,
     ) -> Result<Option<Vec<Extent>>, WouldBlock> {
-        let found = Keyed::of(plan, known.statistics, known, bytes_max, apart_bytes)?;
-        Ok(found.map(|(keyed, extents)| {
-            self.keyed.push(keyed);
+        let found = KeyAccess::of(plan, statistics.of_file, statistics, bytes_max, apart_bytes)?;
+        Ok(found.map(|(key_access, extents)| {
+            self.key_accesses.push(key_access);
             extents
         }))
     }
 
     /// Returns the extents that the zone map and OFFSET leave.
-    fn zoned(
+    fn extents_of_zones(
         &mut self,
-        plan: &Bound,
-        known: &KnownPart<'_, Index>,
-        rulings: &[Option<usize>],
+        plan: &BoundPlan,
+        statistics: &PartStatistics<'_, Index>,
+        excluded_by: &[Option<usize>],
         offset: &mut Offset,
         morsel_bytes: usize,
     ) -> Vec<Extent> {
-        let KnownPart { statistics: index, part } = known;
-        let computes = known.decodes(&plan.rows.columns);
+        let PartStatistics { of_file: index, part } = statistics;
+        let computes = statistics.decodes(&plan.rows.columns);
         let bytes_max = match part.file.record_bytes() {
             Some(_) => u64::MAX,
             None => morsel_bytes as u64,
         };
-        self.zones += rulings.len();
+        self.zones += excluded_by.len();
         let mut extents: Vec<Extent> = Vec::new();
         for (zone, (records, extent)) in index.zones().enumerate() {
-            if let Some(pruned_by) = rulings[zone].and_then(|by| self.pruned_by.get_mut(by)) {
+            if let Some(pruned_by) = excluded_by[zone].and_then(|by| self.pruned_by.get_mut(by)) {
                 *pruned_by += records;
                 continue;
             }
@@ -249,7 +260,7 @@ impl AccessPath {
 }
 
 /// Returns whether there are statistics of a file.
-fn is_known(part: &Part) -> bool {
+fn has_statistics(part: &Part) -> bool {
     part.index.is_some() || matches!(part.file.layout, Layout::Parquet(_))
 }
 
@@ -261,7 +272,7 @@ struct Offset {
 impl Offset {
     /// Returns 0 records if they are not counted in the order of the file, or if computing one
     /// could fail.
-    fn of(plan: &Bound) -> Self {
+    fn of(plan: &BoundPlan) -> Self {
         let counts_all = plan.conjuncts.is_empty() && plan.is_streamed();
         let fails = plan.rows.items.iter().any(|item| item.expr.is_fallible())
             || plan.rows.has_all && plan.source().infers_columns();
@@ -270,8 +281,8 @@ impl Offset {
 
     /// Skips the next `records` if OFFSET covers all of them and computing them cannot fail.
     /// Returns whether they are skipped.
-    fn passes(&mut self, records: u64, is_sound: bool) -> bool {
-        let passes = is_sound && records <= self.records;
+    fn passes(&mut self, records: u64, is_infallible: bool) -> bool {
+        let passes = is_infallible && records <= self.records;
         self.records = if passes { self.records - records } else { 0 };
         passes
     }
@@ -282,15 +293,15 @@ impl Offset {
 }
 
 /// The statistics of a file, and the columns that come from its name.
-struct KnownPart<'a, S> {
-    statistics: &'a S,
+struct PartStatistics<'a, S> {
+    of_file: &'a S,
     part: &'a Part,
 }
 
-impl<S: PruningStatistics> KnownPart<'_, S> {
+impl<S: PruningStatistics> PartStatistics<'_, S> {
     /// Returns for each zone whether all these columns decode.
     fn decodes(&self, columns: &[usize]) -> BooleanBuffer {
-        let zones = self.statistics.records().len();
+        let zones = self.of_file.records().len();
         columns.iter().fold(BooleanBuffer::new_set(zones), |all, column| {
             match self.column(*column) {
                 Some(known) => &all & &known.decodes,
@@ -315,20 +326,20 @@ fn constant(value: &ArrayRef, records: &[u64]) -> Option<ColumnStatistics> {
     })
 }
 
-impl<S: PruningStatistics> PruningStatistics for KnownPart<'_, S> {
+impl<S: PruningStatistics> PruningStatistics for PartStatistics<'_, S> {
     fn records(&self) -> &[u64] {
-        self.statistics.records()
+        self.of_file.records()
     }
 
     fn column(&self, column: usize) -> Option<ColumnStatistics> {
         let of_file = self.part.file.schema.fields().len();
         match column.checked_sub(of_file) {
-            None => self.statistics.column(column),
+            None => self.of_file.column(column),
             Some(index) => constant(self.part.constants.get(index)?, self.records()),
         }
     }
 
     fn lacks(&self, column: usize, value: &ArrayRef) -> Option<BooleanBuffer> {
-        self.statistics.lacks(column, value)
+        self.of_file.lacks(column, value)
     }
 }

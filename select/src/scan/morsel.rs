@@ -14,15 +14,15 @@ use arrow::array::BooleanArray;
 use arrow::compute::concat_batches;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
+use super::final_stage::{FinalStage, Sink};
 use super::selection::Selection;
-use super::tail::{Gather, Tail};
 use crate::expr::Item;
 use crate::expr::problem::Problem;
 use crate::gather::group::{GroupError, GroupTable, Grouping};
+use crate::gather::record_problem::RecordProblem;
 use crate::gather::sort::Sorter;
 use crate::gather::sort_order::SortOrder;
-use crate::gather::stop::Stop;
-use crate::plan::{Bound, Plan};
+use crate::plan::{BoundPlan, Plan};
 use crate::{Error, ErrorKind, Result};
 use sift_files::block::Block;
 use sift_files::cancel;
@@ -45,7 +45,7 @@ pub(crate) enum Work {
     /// The next part of the file.
     Read(Read),
     /// The next batch of the gathered rows.
-    Finish(Box<Tail>),
+    Finish(Box<FinalStage>),
 }
 
 /// The work on a part of the file; the feed determines the part.
@@ -53,7 +53,7 @@ pub(crate) enum Work {
 pub(crate) struct Read {
     pub(crate) plan: Plan,
     pub(crate) feed: Arc<Feed>,
-    pub(crate) gather: Arc<Gather>,
+    pub(crate) sink: Arc<Sink>,
 }
 
 /// The outcome of a morsel, which may be an error.
@@ -62,13 +62,13 @@ pub struct Outcome(pub(crate) Done);
 
 #[derive(Debug)]
 pub(crate) enum Done {
-    Read(Piece),
-    Finish { tail: Box<Tail>, result: Result<Option<RecordBatch>>, time: Duration },
+    Read(ReadOutcome),
+    Finish { final_stage: Box<FinalStage>, result: Result<Option<RecordBatch>>, time: Duration },
 }
 
 /// The outcome of a part of the file.
 #[derive(Debug, Default)]
-pub(crate) struct Piece {
+pub(crate) struct ReadOutcome {
     /// The number of its turn; `None` if no turn was left, or the scan was cancelled before.
     pub(crate) turn: Option<u64>,
     /// The origin of its records, if its turn gives one.
@@ -89,9 +89,9 @@ pub(crate) struct Piece {
 pub(crate) enum Failure {
     /// A record without values; its index counts the records in the view from the start of the
     /// turn.
-    Record(Stop),
+    Record(RecordProblem),
     /// A record whose end cannot be found; its index counts as above.
-    Delimiting(Stop),
+    Delimiting(RecordProblem),
     /// The file could not be read, or the query exceeded a limit.
     Query(Error),
 }
@@ -111,9 +111,9 @@ impl Morsel {
         cancel.during(|| {
             Outcome(match work {
                 Work::Read(read) => Done::Read(read.run(start, waiting)),
-                Work::Finish(mut tail) => {
-                    let result = tail.next(waiting);
-                    Done::Finish { tail, result, time: start.elapsed() }
+                Work::Finish(mut final_stage) => {
+                    let result = final_stage.next(waiting);
+                    Done::Finish { final_stage, result, time: start.elapsed() }
                 }
             })
         })
@@ -121,29 +121,29 @@ impl Morsel {
 }
 
 impl Read {
-    fn run(self, start: Instant, waiting: Waiting) -> Piece {
+    fn run(self, start: Instant, waiting: Waiting) -> ReadOutcome {
         if cancel::look().is_err() {
-            return Piece::default();
+            return ReadOutcome::default();
         }
-        let mut reader = Reader::new(self.plan.bound(), &self.gather, waiting);
+        let mut reader = Reader::new(self.plan.bound(), &self.sink, waiting);
         let turn = self.feed.next(waiting, &mut |place, block| {
             if cancel::look().is_err() {
                 return ControlFlow::Break(());
             }
             reader.block(place, block)
         });
-        let mut piece = reader.finish();
-        let Some(turn) = turn else { return piece };
-        compact(&mut piece.batches);
-        piece.turn = Some(turn.number);
-        piece.origin = turn.origin;
-        piece.bytes = turn.bytes;
+        let mut outcome = reader.finish();
+        let Some(turn) = turn else { return outcome };
+        compact(&mut outcome.batches);
+        outcome.turn = Some(turn.number);
+        outcome.origin = turn.origin;
+        outcome.bytes = turn.bytes;
         // a failed read is not the fault of a record
         if let Err(error) = turn.result {
-            piece.failure = Some(Failure::Query(error.into()));
+            outcome.failure = Some(Failure::Query(error.into()));
         }
-        piece.time = start.elapsed();
-        piece
+        outcome.time = start.elapsed();
+        outcome
     }
 }
 
@@ -160,20 +160,20 @@ fn compact(batches: &mut Vec<RecordBatch>) {
 }
 
 /// The reason why records could not be selected.
-enum Trouble {
+enum SelectionError {
     /// The answer ends before this record of the block.
-    Record(Stop),
+    Record(RecordProblem),
     /// The query exceeds a limit, or its gathered rows cannot be written.
     Query(Error),
 }
 
-impl From<Stop> for Trouble {
-    fn from(stop: Stop) -> Self {
-        Self::Record(stop)
+impl From<RecordProblem> for SelectionError {
+    fn from(record_problem: RecordProblem) -> Self {
+        Self::Record(record_problem)
     }
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for SelectionError {
     fn from(error: Error) -> Self {
         Self::Query(error)
     }
@@ -181,12 +181,12 @@ impl From<Error> for Trouble {
 
 /// The work on one part of the file, block by block.
 struct Reader<'p> {
-    plan: &'p Bound,
-    gather: &'p Gather,
+    plan: &'p BoundPlan,
+    sink: &'p Sink,
     waiting: Waiting,
     /// The table of the groups, taken with the first block.
     groups: Option<GroupTable>,
-    piece: Piece,
+    outcome: ReadOutcome,
     /// Records of the turn before the block, including those that are not in the view.
     records_before: u64,
     /// The number of selected records after which no more are wanted.
@@ -194,77 +194,85 @@ struct Reader<'p> {
 }
 
 impl<'p> Reader<'p> {
-    fn new(plan: &'p Bound, gather: &'p Gather, waiting: Waiting) -> Self {
+    fn new(plan: &'p BoundPlan, sink: &'p Sink, waiting: Waiting) -> Self {
         let wanted = plan.limit.map(|limit| limit.saturating_add(plan.offset));
         let selected_max = wanted.filter(|_| plan.is_streamed()).unwrap_or(u64::MAX);
-        let piece = Piece::default();
-        Self { plan, gather, waiting, groups: None, piece, records_before: 0, selected_max }
+        let outcome = ReadOutcome::default();
+        Self { plan, sink, waiting, groups: None, outcome, records_before: 0, selected_max }
     }
 
-    fn finish(self) -> Piece {
-        if let (Some(table), Some(tables)) = (self.groups, &self.gather.groups) {
+    fn finish(self) -> ReadOutcome {
+        if let (Some(table), Some(tables)) = (self.groups, &self.sink.groups) {
             tables.give_back(table);
         }
-        self.piece
+        self.outcome
     }
 
     fn block(&mut self, place: Place, block: &Block<'_>) -> ControlFlow<()> {
         let columns = self.plan.source().schema().fields().len();
         let part = self.plan.source().parts.get(place.file);
         let constants = part.map_or(&[][..], |part| &part.constants);
-        let mut shown = Selection::new(block, constants, columns);
+        let mut visible = Selection::new(block, constants, columns);
         if let Some(filter) = self.plan.view.row_filter() {
-            self.piece.undecided += shown.show(filter);
+            self.outcome.undecided += visible.apply_row_filter(filter);
         }
         let mut records = block.records();
-        let mut stop = None;
+        let mut record_problem = None;
         // Each round ends before an earlier record than the round before, so the loop ends.
         loop {
-            match self.select(place.turn, &shown, records) {
+            match self.select(place.turn, &visible, records) {
                 Ok(()) => break,
-                Err(Trouble::Record(earlier)) => {
+                Err(SelectionError::Record(earlier)) => {
                     records = earlier.fault.record;
-                    stop = Some(earlier);
+                    record_problem = Some(earlier);
                 }
-                Err(Trouble::Query(error)) => {
-                    self.piece.failure = Some(Failure::Query(error));
+                Err(SelectionError::Query(error)) => {
+                    self.outcome.failure = Some(Failure::Query(error));
                     return ControlFlow::Break(());
                 }
             }
         }
-        let records_before = self.piece.records;
-        self.piece.records += shown.count_before(records) as u64;
+        let records_before = self.outcome.records;
+        self.outcome.records += visible.count_before(records) as u64;
         self.records_before += block.records() as u64;
-        if self.piece.selected >= self.selected_max {
+        if self.outcome.selected >= self.selected_max {
             return ControlFlow::Break(());
         }
-        self.piece.failure = match (stop, block.fault()) {
+        self.outcome.failure = match (record_problem, block.fault()) {
             (None, None) => return ControlFlow::Continue(()),
-            (Some(stop), _) => Some(Failure::Record(stop.behind(records_before, &shown))),
+            (Some(record_problem), _) => {
+                Some(Failure::Record(record_problem.in_turn(records_before, &visible)))
+            }
             (None, Some(fault)) => {
-                let stop = Stop { kind: ErrorKind::Record, fault: fault.clone() };
-                Some(Failure::Delimiting(stop.behind(records_before, &shown)))
+                let record_problem =
+                    RecordProblem { kind: ErrorKind::Record, fault: fault.clone() };
+                Some(Failure::Delimiting(record_problem.in_turn(records_before, &visible)))
             }
         };
         ControlFlow::Break(())
     }
 
     /// Selects from the visible records before the record `records` of the block, all or nothing.
-    fn select(&mut self, turn: u64, shown: &Selection<'_>, records: usize) -> Result<(), Trouble> {
-        let mut selection = shown.before(records);
+    fn select(
+        &mut self,
+        turn: u64,
+        visible: &Selection<'_>,
+        records: usize,
+    ) -> Result<(), SelectionError> {
+        let mut selection = visible.before(records);
         let mut conjuncts = self.plan.conjuncts.iter().peekable();
         while let Some(conjunct) = conjuncts.next() {
             if selection.rows == 0 {
                 return Ok(());
             }
             selection.decode(&conjunct.columns)?;
-            let mut mask = selection.holds(conjunct)?;
+            let mut mask = selection.evaluate_conjunct(conjunct)?;
             while let Some(conjunct) = conjuncts.next_if(|conjunct| conjunct.joined) {
-                mask = &mask & &selection.holds(conjunct)?;
+                mask = &mask & &selection.evaluate_conjunct(conjunct)?;
             }
             selection.narrow(&BooleanArray::from(mask))?;
         }
-        let room = self.selected_max - self.piece.selected;
+        let room = self.selected_max - self.outcome.selected;
         selection.truncate(usize::try_from(room).unwrap_or(usize::MAX));
         if selection.rows == 0 {
             return Ok(());
@@ -272,18 +280,18 @@ impl<'p> Reader<'p> {
         let selected = selection.rows as u64;
         let rows = &self.plan.rows;
         let start = turn << 32 | self.records_before;
-        match (&rows.grouping, &rows.order, &self.gather.sorter) {
+        match (&rows.grouping, &rows.order, &self.sink.sorter) {
             (Some(grouping), ..) => self.group(grouping, &mut selection, start)?,
             (None, Some(order), Some(sorter)) => {
-                self.sort(order, sorter, selection, start, shown)?;
+                self.sort(order, sorter, selection, start, visible)?;
             }
             _ => {
                 selection.decode_for(rows)?;
                 let batch = self.project(&selection, &rows.items)?;
-                self.piece.batches.push(batch);
+                self.outcome.batches.push(batch);
             }
         }
-        self.piece.selected += selected;
+        self.outcome.selected += selected;
         Ok(())
     }
 
@@ -294,7 +302,7 @@ impl<'p> Reader<'p> {
         grouping: &Grouping,
         selection: &mut Selection<'_>,
         start: u64,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), SelectionError> {
         selection.decode_for(&self.plan.rows)?;
         let keys = grouping.keys.iter().map(|key| selection.evaluate(&key.expr, &key.text));
         let keys = keys.collect::<Result<Vec<_>, _>>()?;
@@ -302,11 +310,11 @@ impl<'p> Reader<'p> {
         let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
         let error = |error| match error {
             GroupError::Problem(problem) => {
-                Trouble::Query(problem.to_error(self.plan.source().name()))
+                SelectionError::Query(problem.to_error(self.plan.source().name()))
             }
-            GroupError::Memory(error) => Trouble::Query(error),
+            GroupError::Memory(error) => SelectionError::Query(error),
         };
-        let mut table = match (self.groups.take(), &self.gather.groups) {
+        let mut table = match (self.groups.take(), &self.sink.groups) {
             (Some(table), _) => table,
             (None, Some(tables)) => tables.take(grouping).map_err(|p| error(p.into()))?,
             (None, None) => return Ok(()),
@@ -324,8 +332,8 @@ impl<'p> Reader<'p> {
         sorter: &Sorter,
         mut selection: Selection<'_>,
         start: u64,
-        shown: &Selection<'_>,
-    ) -> Result<(), Trouble> {
+        visible: &Selection<'_>,
+    ) -> Result<(), SelectionError> {
         let items = &self.plan.rows.items;
         if !order.is_late() {
             selection.decode_for(&self.plan.rows)?;
@@ -336,7 +344,7 @@ impl<'p> Reader<'p> {
         let keys = selection.keys(order, items)?;
         let positions = selection.positions(start);
         let problem =
-            |problem: Problem| Trouble::Query(problem.to_error(self.plan.source().name()));
+            |problem: Problem| SelectionError::Query(problem.to_error(self.plan.source().name()));
         if let Some(mask) = sorter.candidates(&keys, &positions).map_err(problem)? {
             selection.narrow(&mask)?;
         }
@@ -356,10 +364,10 @@ impl<'p> Reader<'p> {
                 one.decode_for(&self.plan.rows).and_then(|()| one.sorted_rows(order, items, start));
             let batch = match batch {
                 Ok(batch) => batch,
-                Err(stop) => {
+                Err(record_problem) => {
                     let position = start + one.record(0) as u64;
-                    let stop = stop.behind(self.piece.records, shown);
-                    sorter.push_fault(&keys, position, stop).map_err(problem)?;
+                    let record_problem = record_problem.in_turn(self.outcome.records, visible);
+                    sorter.push_fault(&keys, position, record_problem).map_err(problem)?;
                     one.row_without_values(order, &keys, start)?
                 }
             };
@@ -368,13 +376,17 @@ impl<'p> Reader<'p> {
         Ok(())
     }
 
-    fn project(&self, selection: &Selection<'_>, items: &[Item]) -> Result<RecordBatch, Stop> {
+    fn project(
+        &self,
+        selection: &Selection<'_>,
+        items: &[Item],
+    ) -> Result<RecordBatch, RecordProblem> {
         let columns = items
             .iter()
             .map(|item| selection.evaluate(&item.expr, &item.text))
             .collect::<Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(selection.rows));
         RecordBatch::try_new_with_options(Arc::clone(&self.plan.schema), columns, &options)
-            .map_err(|error| selection.stop(0, &Problem::from(error), "the projection"))
+            .map_err(|error| selection.record_problem(0, &Problem::from(error), "the projection"))
     }
 }

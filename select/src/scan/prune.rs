@@ -10,40 +10,41 @@
 //!
 //! Like DataFusion's pruning predicate, it evaluates all containers at once with Arrow's kernels.
 //! It does not rewrite the predicate, but computes which of true, false and NULL [it can
-//! be](truth).
+//! be](truth_values).
 
-mod range;
-mod truth;
+mod truth_values;
+mod value_range;
 
 use arrow::buffer::BooleanBuffer;
 
 use crate::plan::Conjunct;
 use sift_files::statistics::PruningStatistics;
-use truth::Truth;
+use truth_values::TruthValues;
 
 /// Returns for each container the index of the first conjunct that excludes it.
-pub(crate) fn rulings(
+pub(crate) fn first_excluding(
     conjuncts: &[Conjunct],
     statistics: &dyn PruningStatistics,
 ) -> Vec<Option<usize>> {
     let containers = statistics.records().len();
-    let mut rulings = vec![None; containers];
+    let mut excluded_by = vec![None; containers];
     // where no conjunct so far can have failed
-    let mut sound = BooleanBuffer::new_set(containers);
+    let mut infallible = BooleanBuffer::new_set(containers);
     for (index, Conjunct { expr, columns, .. }) in conjuncts.iter().enumerate() {
         if expr.is_fallible() {
             break;
         }
         for column in columns {
             let decodes = statistics.column(*column).map(|known| known.decodes);
-            sound = &sound & &decodes.unwrap_or_else(|| BooleanBuffer::new_unset(containers));
+            infallible =
+                &infallible & &decodes.unwrap_or_else(|| BooleanBuffer::new_unset(containers));
         }
-        let is_false = &sound & &!&Truth::of(expr, statistics).may_be_true;
+        let is_false = &infallible & &!&TruthValues::of(expr, statistics).may_be_true;
         for container in is_false.set_indices() {
-            rulings[container].get_or_insert(index);
+            excluded_by[container].get_or_insert(index);
         }
     }
-    rulings
+    excluded_by
 }
 
 #[cfg(test)]

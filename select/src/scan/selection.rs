@@ -14,8 +14,8 @@ use crate::expr::problem::Problem;
 use crate::expr::{Expr, Item, eval};
 use crate::gather::aggregate::Aggregate;
 use crate::gather::group::Argument;
+use crate::gather::record_problem::RecordProblem;
 use crate::gather::sort_order::SortOrder;
-use crate::gather::stop::Stop;
 use crate::plan::view::RowFilter;
 use crate::plan::{Conjunct, Plan};
 use crate::{Error, ErrorKind, plan};
@@ -89,37 +89,37 @@ impl<'b> Selection<'b> {
 
     /// Keeps the records of the block that a row filter shows. Returns the number of records for
     /// which the filter has no value; these are hidden.
-    pub(crate) fn show(&mut self, filter: &RowFilter) -> u64 {
-        if self.try_show(filter).is_ok() {
+    pub(crate) fn apply_row_filter(&mut self, filter: &RowFilter) -> u64 {
+        if self.try_row_filter(filter).is_ok() {
             return 0;
         }
-        let (mut shown, mut undecided) = (Vec::new(), 0);
+        let (mut visible, mut undecided) = (Vec::new(), 0);
         let records = u32::try_from(self.block.records()).unwrap_or(u32::MAX);
-        self.search(filter, 0..records, &mut shown, &mut undecided);
-        *self = self.of(shown);
+        self.bisect(filter, 0..records, &mut visible, &mut undecided);
+        *self = self.of(visible);
         undecided
     }
 
     /// Adds those of `records` that the filter shows. The records are halved as long as the filter
     /// has no value for one of them, so each such record costs at most a logarithm of decodings.
-    fn search(
+    fn bisect(
         &self,
         filter: &RowFilter,
         records: Range<u32>,
-        shown: &mut Vec<u32>,
+        visible: &mut Vec<u32>,
         undecided: &mut u64,
     ) {
         if spend(records.len()).is_err() {
             return;
         }
         let mut part = self.of(records.clone().collect());
-        match part.try_show(filter) {
-            Ok(()) => shown.extend(part.take_indices().into_iter().flatten()),
+        match part.try_row_filter(filter) {
+            Ok(()) => visible.extend(part.take_indices().into_iter().flatten()),
             Err(Undecided) if records.len() <= 1 => *undecided += records.len() as u64,
             Err(Undecided) => {
                 let middle = records.start + (records.end - records.start) / 2;
-                self.search(filter, records.start..middle, shown, undecided);
-                self.search(filter, middle..records.end, shown, undecided);
+                self.bisect(filter, records.start..middle, visible, undecided);
+                self.bisect(filter, middle..records.end, visible, undecided);
             }
         }
     }
@@ -135,7 +135,7 @@ impl<'b> Selection<'b> {
     }
 
     /// Keeps the records that a row filter shows, if the filter has a value for each record.
-    fn try_show(&mut self, filter: &RowFilter) -> Result<(), Undecided> {
+    fn try_row_filter(&mut self, filter: &RowFilter) -> Result<(), Undecided> {
         self.decode(&filter.columns).map_err(|_not_told| Undecided)?;
         let input = Input { columns: &self.columns, rows: self.rows };
         let mask = eval::evaluate(&filter.expr, input).map_err(|_not_told| Undecided)?;
@@ -143,7 +143,7 @@ impl<'b> Selection<'b> {
     }
 
     /// Decodes those of `columns` that are missing.
-    pub(crate) fn decode(&mut self, columns: &[usize]) -> Result<(), Stop> {
+    pub(crate) fn decode(&mut self, columns: &[usize]) -> Result<(), RecordProblem> {
         let missing: Vec<usize> =
             columns.iter().copied().filter(|column| self.columns[*column].is_none()).collect();
         if missing.is_empty() {
@@ -156,14 +156,15 @@ impl<'b> Selection<'b> {
         let arrays = self
             .block
             .decode(&of_block, rows)
-            .map_err(|fault| Stop { kind: ErrorKind::Record, fault })?;
+            .map_err(|fault| RecordProblem { kind: ErrorKind::Record, fault })?;
         for (column, array) in of_block.into_iter().zip(arrays) {
             self.columns[column] = Some(array);
         }
         for column in constant {
             let value = &self.constants[column - first_constant];
-            let values = eval::repeated(value, self.rows)
-                .map_err(|problem| self.stop(0, &problem, "a column of the file's name"))?;
+            let values = eval::repeated(value, self.rows).map_err(|problem| {
+                self.record_problem(0, &problem, "a column of the file's name")
+            })?;
             self.columns[column] = Some(values);
         }
         Ok(())
@@ -171,28 +172,31 @@ impl<'b> Selection<'b> {
 
     /// Decodes the missing columns that rows are made of. If these have to be all columns, the
     /// records may have no others.
-    pub(crate) fn decode_for(&mut self, made: &plan::Rows) -> Result<(), Stop> {
+    pub(crate) fn decode_for(&mut self, made: &plan::OutputRows) -> Result<(), RecordProblem> {
         self.decode(&made.columns)?;
         if !made.has_all {
             return Ok(());
         }
         let rows = self.indices().map_or(Rows::All, Rows::Selected);
         let listed = self.block.check_listed(rows);
-        listed.map_err(|fault| Stop { kind: ErrorKind::Record, fault })
+        listed.map_err(|fault| RecordProblem { kind: ErrorKind::Record, fault })
     }
 
-    pub(crate) fn evaluate(&self, expr: &Expr, text: &str) -> Result<ArrayRef, Stop> {
+    pub(crate) fn evaluate(&self, expr: &Expr, text: &str) -> Result<ArrayRef, RecordProblem> {
         let input = Input { columns: &self.columns, rows: self.rows };
         eval::evaluate(expr, input).map_err(|problem| {
             let (row, problem) = eval::first_problem(expr, input).unwrap_or((0, problem));
-            self.stop(row, &problem, text)
+            self.record_problem(row, &problem, text)
         })
     }
 
     /// Returns where a term of WHERE is true. Drops the columns that nothing later reads.
-    pub(crate) fn holds(&mut self, conjunct: &Conjunct) -> Result<BooleanBuffer, Stop> {
+    pub(crate) fn evaluate_conjunct(
+        &mut self,
+        conjunct: &Conjunct,
+    ) -> Result<BooleanBuffer, RecordProblem> {
         let mask = self.evaluate(&conjunct.expr, &conjunct.text)?;
-        for column in &conjunct.spent {
+        for column in &conjunct.last_read {
             self.columns[*column] = None;
         }
         Ok(eval::is_true(mask.as_boolean()).values().clone())
@@ -207,7 +211,7 @@ impl<'b> Selection<'b> {
     }
 
     /// Evaluates an aggregate's argument for the records for which its filter is true.
-    pub(crate) fn argument(&self, aggregate: &Aggregate) -> Result<Argument, Stop> {
+    pub(crate) fn argument(&self, aggregate: &Aggregate) -> Result<Argument, RecordProblem> {
         let Some(filter) = &aggregate.filter else {
             let argument = aggregate.argument.as_ref();
             let values = argument.map(|expr| self.evaluate(expr, &aggregate.text)).transpose()?;
@@ -224,7 +228,7 @@ impl<'b> Selection<'b> {
                 Some(eval::evaluate(expr, input).map_err(|problem| {
                     let (row, problem) = eval::first_problem(expr, input).unwrap_or((0, problem));
                     let row = rows.get(row).map_or(0, |row| *row as usize);
-                    self.stop(row, &problem, &aggregate.text)
+                    self.record_problem(row, &problem, &aggregate.text)
                 })?)
             }
         };
@@ -232,7 +236,11 @@ impl<'b> Selection<'b> {
     }
 
     /// Evaluates the keys of the order.
-    pub(crate) fn keys(&self, order: &SortOrder, items: &[Item]) -> Result<Vec<ArrayRef>, Stop> {
+    pub(crate) fn keys(
+        &self,
+        order: &SortOrder,
+        items: &[Item],
+    ) -> Result<Vec<ArrayRef>, RecordProblem> {
         let keys = order.keys.iter().map(|key| &items[key.item]);
         keys.map(|item| self.evaluate(&item.expr, &item.text)).collect()
     }
@@ -250,7 +258,7 @@ impl<'b> Selection<'b> {
         order: &SortOrder,
         items: &[Item],
         start: u64,
-    ) -> Result<RecordBatch, Stop> {
+    ) -> Result<RecordBatch, RecordProblem> {
         let columns = items.iter().map(|item| self.evaluate(&item.expr, &item.text));
         let mut columns = columns.collect::<Result<Vec<_>, _>>()?;
         columns.push(self.positions(start));
@@ -264,7 +272,7 @@ impl<'b> Selection<'b> {
         order: &SortOrder,
         keys: &[ArrayRef],
         start: u64,
-    ) -> Result<RecordBatch, Stop> {
+    ) -> Result<RecordBatch, RecordProblem> {
         let nulls = order.schema.fields().iter().map(|f| new_null_array(f.data_type(), self.rows));
         let mut columns: Vec<ArrayRef> = nulls.collect();
         for (key, values) in order.keys.iter().zip(keys) {
@@ -276,23 +284,32 @@ impl<'b> Selection<'b> {
         self.sorter_batch(order, columns)
     }
 
-    fn sorter_batch(&self, order: &SortOrder, columns: Vec<ArrayRef>) -> Result<RecordBatch, Stop> {
+    fn sorter_batch(
+        &self,
+        order: &SortOrder,
+        columns: Vec<ArrayRef>,
+    ) -> Result<RecordBatch, RecordProblem> {
         RecordBatch::try_new(Arc::clone(&order.schema), columns)
-            .map_err(|error| self.stop(0, &Problem::from(error), "the projection"))
+            .map_err(|error| self.record_problem(0, &Problem::from(error), "the projection"))
     }
 
-    pub(crate) fn stop(&self, row: usize, problem: &Problem, text: &str) -> Stop {
+    pub(crate) fn record_problem(
+        &self,
+        row: usize,
+        problem: &Problem,
+        text: &str,
+    ) -> RecordProblem {
         let record = self.record(row);
         let byte = self.block.byte_of(record);
         let text = format!("{} in `{text}`", problem.0);
-        Stop {
+        RecordProblem {
             kind: ErrorKind::Computation,
             fault: RecordFault { record, byte, field: None, text },
         }
     }
 
     /// Keeps the records where `mask` is true.
-    pub(crate) fn narrow(&mut self, mask: &BooleanArray) -> Result<(), Stop> {
+    pub(crate) fn narrow(&mut self, mask: &BooleanArray) -> Result<(), RecordProblem> {
         let kept = mask.true_count();
         if kept == self.rows {
             return Ok(());
@@ -307,12 +324,15 @@ impl<'b> Selection<'b> {
         Ok(())
     }
 
-    fn filtered_columns(&self, mask: &BooleanArray) -> Result<Vec<Option<ArrayRef>>, Stop> {
+    fn filtered_columns(
+        &self,
+        mask: &BooleanArray,
+    ) -> Result<Vec<Option<ArrayRef>>, RecordProblem> {
         let columns = self.columns.iter();
         columns
             .map(|column| column.as_ref().map(|column| filter(column, mask)).transpose())
             .collect::<Result<_, _>>()
-            .map_err(|error| self.stop(0, &Problem::from(error), "the selection"))
+            .map_err(|error| self.record_problem(0, &Problem::from(error), "the selection"))
     }
 
     /// Returns the selection of one of the records.
@@ -348,7 +368,7 @@ impl<'b> Selection<'b> {
 /// The error of a row filter that has no value for some record. It does not tell which and why.
 struct Undecided;
 
-impl Stop {
+impl RecordProblem {
     /// Returns the error for people; the record counts from `origin`.
     pub(crate) fn to_error(&self, plan: &Plan, origin: &Origin) -> Error {
         let Origin { file, records_before, gathered } = origin;
@@ -370,10 +390,10 @@ impl Stop {
     }
 
     /// Returns the same record counted from the start of a turn, in which `records` in the view
-    /// come before the block; `shown` are the block's records in the view.
-    pub(crate) fn behind(mut self, records: u64, shown: &Selection<'_>) -> Self {
+    /// come before the block; `visible` are the block's records in the view.
+    pub(crate) fn in_turn(mut self, records: u64, visible: &Selection<'_>) -> Self {
         let before = usize::try_from(records).unwrap_or(usize::MAX);
-        self.fault.record = shown.count_before(self.fault.record).saturating_add(before);
+        self.fault.record = visible.count_before(self.fault.record).saturating_add(before);
         self
     }
 }

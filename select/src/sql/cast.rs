@@ -3,7 +3,7 @@
 use arrow::datatypes::DataType;
 use sqlparser::ast;
 
-use super::place::{refuse, unsupported};
+use super::position::{refuse, unsupported};
 use super::syntax::{CastTarget, Expr, ExprKind, Position};
 use crate::{ErrorKind, Result};
 use sift_files::types::{DECIMAL_DIGITS_MAX, INTERVAL, TIMESTAMP};

@@ -3,13 +3,13 @@
 use sqlparser::ast;
 
 use super::expr::lower;
-use super::place::{Places, START, at, refuse, start, unsupported};
+use super::position::{Positions, START, at, refuse, start, unsupported};
 use super::syntax::{Distinct, Expr, ExprKind, Item, Name, OrderItem, Position, SelectSyntax};
 use crate::value::Value;
 use crate::{Error, ErrorKind, Result};
 
 /// Lowers a query that consists of one SELECT.
-pub(super) fn lower_query(query: ast::Query, places: &Places) -> Result<SelectSyntax> {
+pub(super) fn lower_query(query: ast::Query, positions: &Positions) -> Result<SelectSyntax> {
     let here = START;
     let ast::Query {
         with,
@@ -39,7 +39,7 @@ pub(super) fn lower_query(query: ast::Query, places: &Places) -> Result<SelectSy
         ast::SetExpr::Table(_) => return unsupported(here, "TABLE"),
         _ => return unsupported(here, "anything but SELECT"),
     };
-    let mut syntax = lower_select(select, places)?;
+    let mut syntax = lower_select(select, positions)?;
     if let Some(order_by) = order_by {
         syntax.order_by = lower_order_by(order_by)?;
     }
@@ -62,7 +62,7 @@ pub(super) fn lower_query(query: ast::Query, places: &Places) -> Result<SelectSy
             let message = "LIMIT stands beside FETCH FIRST; expected one of them";
             return Err(limit.at.error(ErrorKind::Syntax, message));
         }
-        syntax.limit = Some(lower_fetch(fetch, places.end)?);
+        syntax.limit = Some(lower_fetch(fetch, positions.end)?);
     }
     Ok(syntax)
 }
@@ -97,7 +97,7 @@ fn lower_fetch(fetch: ast::Fetch, end: Position) -> Result<Expr> {
     Ok(quantity.unwrap_or(one))
 }
 
-fn lower_select(select: ast::Select, places: &Places) -> Result<SelectSyntax> {
+fn lower_select(select: ast::Select, positions: &Positions) -> Result<SelectSyntax> {
     let here = start(select.select_token.0.span);
     let ast::Select {
         select_token: _,
@@ -155,12 +155,12 @@ fn lower_select(select: ast::Select, places: &Places) -> Result<SelectSyntax> {
     refuse(here, flavor != ast::SelectFlavor::Standard, "SELECT after FROM")?;
 
     if from.len() > 1 {
-        return unsupported(places.from, "a second file (a join)");
+        return unsupported(positions.from, "a second file (a join)");
     }
     let Some(table) = from.pop() else {
         return Err(here.error(ErrorKind::Unsupported, "there is no FROM; expected FROM 'file'"));
     };
-    let (from, alias) = lower_table(table, places.from)?;
+    let (from, alias) = lower_table(table, positions.from)?;
     let projection = projection.iter().map(lower_item).collect::<Result<Vec<_>>>()?;
     if projection.is_empty() {
         return Err(here.error(ErrorKind::Syntax, "nothing is selected; expected columns or *"));

@@ -9,7 +9,7 @@ use super::function::{
     lower_trim,
 };
 use super::literal::{lower_escape, lower_interval, lower_typed, lower_value};
-use super::place::{START, at, start, unsupported};
+use super::position::{START, at, start, unsupported};
 use super::syntax::{ArithmeticOp, CompareOp, Expr, ExprKind, PatternLanguage};
 use crate::{Error, ErrorKind, Result};
 
@@ -66,12 +66,12 @@ pub(super) fn lower_at(expr: &ast::Expr, depth: usize) -> Result<Expr> {
         }
         ast::Expr::IsNull(operand) => lower_is_null(boxed(operand)?, false),
         ast::Expr::IsNotNull(operand) => lower_is_null(boxed(operand)?, true),
-        ast::Expr::IsTrue(operand) => lower_is_truth(boxed(operand)?, Some(true), false),
-        ast::Expr::IsNotTrue(operand) => lower_is_truth(boxed(operand)?, Some(true), true),
-        ast::Expr::IsFalse(operand) => lower_is_truth(boxed(operand)?, Some(false), false),
-        ast::Expr::IsNotFalse(operand) => lower_is_truth(boxed(operand)?, Some(false), true),
-        ast::Expr::IsUnknown(operand) => lower_is_truth(boxed(operand)?, None, false),
-        ast::Expr::IsNotUnknown(operand) => lower_is_truth(boxed(operand)?, None, true),
+        ast::Expr::IsTrue(operand) => lower_boolean_test(boxed(operand)?, Some(true), false),
+        ast::Expr::IsNotTrue(operand) => lower_boolean_test(boxed(operand)?, Some(true), true),
+        ast::Expr::IsFalse(operand) => lower_boolean_test(boxed(operand)?, Some(false), false),
+        ast::Expr::IsNotFalse(operand) => lower_boolean_test(boxed(operand)?, Some(false), true),
+        ast::Expr::IsUnknown(operand) => lower_boolean_test(boxed(operand)?, None, false),
+        ast::Expr::IsNotUnknown(operand) => lower_boolean_test(boxed(operand)?, None, true),
         ast::Expr::IsDistinctFrom(left, right) => {
             lower_is_distinct(boxed(left)?, boxed(right)?, false)
         }
@@ -128,8 +128,8 @@ fn lower_is_null(operand: Box<Expr>, negated: bool) -> Result<Expr> {
     Ok(Expr { at: operand.at, kind: ExprKind::IsNull { operand, negated } })
 }
 
-fn lower_is_truth(operand: Box<Expr>, truth: Option<bool>, negated: bool) -> Result<Expr> {
-    Ok(Expr { at: operand.at, kind: ExprKind::IsTruth { operand, truth, negated } })
+fn lower_boolean_test(operand: Box<Expr>, truth: Option<bool>, negated: bool) -> Result<Expr> {
+    Ok(Expr { at: operand.at, kind: ExprKind::BooleanTest { operand, truth, negated } })
 }
 
 fn lower_is_distinct(left: Box<Expr>, right: Box<Expr>, negated: bool) -> Result<Expr> {

@@ -3,13 +3,13 @@
 use sqlparser::ast;
 
 use super::expr::lower_at;
-use super::place::{START, at, refuse, start, unsupported};
+use super::position::{START, at, refuse, start, unsupported};
 use super::syntax::{Aggregate, AggregateFunction, Expr, ExprKind};
 use crate::value::Value;
 use crate::{ErrorKind, Result};
 
 /// Functions whose value depends on the time or the user of the call.
-const OF_THE_MOMENT: &[&str] = &[
+const NOT_IMMUTABLE: &[&str] = &[
     "now",
     "current_date",
     "current_time",
@@ -42,7 +42,7 @@ pub(super) fn lower_function(function: &ast::Function, depth: usize) -> Result<E
     };
     let here = start(ident.span);
     let name = ident.value.to_ascii_lowercase();
-    if OF_THE_MOMENT.contains(&name.as_str()) {
+    if NOT_IMMUTABLE.contains(&name.as_str()) {
         let message = format!(
             "{name} is not supported: an answer depends on the file only; send the value as a parameter"
         );

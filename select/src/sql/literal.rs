@@ -3,7 +3,7 @@
 use sqlparser::ast;
 
 use super::cast::lower_cast;
-use super::place::{at, refuse, start, unsupported};
+use super::position::{at, refuse, start, unsupported};
 use super::syntax::{Expr, ExprKind, Position};
 use crate::value::Value;
 use crate::value::parse::interval::Unit;

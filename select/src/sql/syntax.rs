@@ -160,7 +160,7 @@ pub(crate) enum ExprKind {
         negated: bool,
     },
     /// `IS TRUE`, `IS FALSE` or, for `None`, `IS UNKNOWN`.
-    IsTruth {
+    BooleanTest {
         operand: Box<Expr>,
         truth: Option<bool>,
         negated: bool,
@@ -207,7 +207,7 @@ impl Expr {
             | ExprKind::Negate(operand)
             | ExprKind::Plus(operand)
             | ExprKind::IsNull { operand, negated: _ }
-            | ExprKind::IsTruth { operand, truth: _, negated: _ }
+            | ExprKind::BooleanTest { operand, truth: _, negated: _ }
             | ExprKind::Cast { operand, to: _ } => vec![operand],
             ExprKind::And(terms)
             | ExprKind::Or(terms)

@@ -8,7 +8,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use super::dialect::SelectDialect;
-use super::place::{lower_first, position, unsupported};
+use super::position::{lower_first, position, unsupported};
 use crate::{Error, ErrorKind, Result};
 
 /// Longest text of a Select, in bytes.
@@ -144,13 +144,13 @@ fn refuse_nested_calls(tokens: &[TokenWithSpan]) -> Result<()> {
     // For each open bracket, whether it belongs to a call.
     let mut open = Vec::new();
     let mut calls = 0;
-    let mut behind_name = false;
+    let mut after_name = false;
     for TokenWithSpan { token, span } in tokens {
         match token {
             Token::Whitespace(_) => continue,
             Token::LParen | Token::LBracket | Token::LBrace => {
-                calls += usize::from(behind_name);
-                open.push(behind_name);
+                calls += usize::from(after_name);
+                open.push(after_name);
             }
             Token::RParen | Token::RBracket | Token::RBrace => {
                 calls -= usize::from(open.pop().unwrap_or(false));
@@ -161,7 +161,7 @@ fn refuse_nested_calls(tokens: &[TokenWithSpan]) -> Result<()> {
             let message = format!("calls are nested deeper than {CALL_DEPTH_MAX} levels");
             return Err(position(span.start).error(ErrorKind::LimitExceeded, message));
         }
-        behind_name = match token {
+        after_name = match token {
             Token::Word(word) => {
                 !is_operator(word.keyword)
                     && !matches!(word.keyword, Keyword::WHERE | Keyword::SELECT)
@@ -174,16 +174,16 @@ fn refuse_nested_calls(tokens: &[TokenWithSpan]) -> Result<()> {
 
 /// Refuses an INTERVAL directly after another, which nests once more, past the parser's own limit.
 fn refuse_repeated_interval(tokens: &[TokenWithSpan]) -> Result<()> {
-    let mut behind_interval = false;
+    let mut after_interval = false;
     for TokenWithSpan { token, span } in tokens {
         if matches!(token, Token::Whitespace(_)) {
             continue;
         }
         let is_interval = matches!(token, Token::Word(word) if word.keyword == Keyword::INTERVAL);
-        if is_interval && behind_interval {
+        if is_interval && after_interval {
             return unsupported(position(span.start), "INTERVAL");
         }
-        behind_interval = is_interval;
+        after_interval = is_interval;
     }
     Ok(())
 }

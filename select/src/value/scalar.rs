@@ -91,7 +91,7 @@ pub(crate) fn compares_as(value: &Value, to: &DataType) -> bool {
 /// Returns whether `to` has the value with all its digits. A literal with a decimal point is not an
 /// integer, and a float is not an exact number, because division would change. Digits after the
 /// decimal point are not dropped, even if they are zeros.
-pub(crate) fn holds(value: &Value, to: &DataType) -> bool {
+pub(crate) fn represents(value: &Value, to: &DataType) -> bool {
     let is_other = match (value, to) {
         (Value::Decimal { scale, .. }, DataType::Decimal128(_, to)) => scale.cast_signed() > *to,
         (Value::Decimal { .. }, to) => to.is_integer(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use flate2::write::GzEncoder;
 use sift_select::property::answers_ignore_morsels;
 use sift_select::{
-    Descriptor, ErrorKind, Plan, Result, Scan, ScanOptions, Select, Source, Statistics, Step,
+    Descriptor, ErrorKind, Plan, Result, Scan, ScanOptions, ScanStatistics, Select, Source, Step,
 };
 
 use crate::bad_data::Data;
@@ -142,7 +142,7 @@ fn damage_is_an_error_and_never_another_answer() {
 }
 
 /// Drives a scan on this thread. Returns the rows, the counters, and the result at the end.
-fn drive(source: &Arc<Source>, sql: &str) -> (usize, Statistics, Result<()>) {
+fn drive(source: &Arc<Source>, sql: &str) -> (usize, ScanStatistics, Result<()>) {
     let select = Select::parse(sql).expect("a Select");
     let plan = Plan::new(&select, Arc::clone(source), &[]).expect("a plan");
     let options =

@@ -10,7 +10,7 @@ use fastrand::Rng;
 use sift_select::property::{answers_ignore_morsels, any_index};
 use sift_select::{
     BuildOptions, Descriptor, FileSet, Index, IndexFolder, Plan, Predicate, Result, Scan,
-    ScanOptions, Select, Source, Statistics, Step, View, explain,
+    ScanOptions, ScanStatistics, Select, Source, Step, View, explain,
 };
 
 /// A file in a folder, with the folder of its index.
@@ -68,7 +68,7 @@ pub(crate) fn run(
     view: impl Into<View>,
     sql: &str,
     options: ScanOptions,
-) -> (String, Statistics, Result<()>) {
+) -> (String, ScanStatistics, Result<()>) {
     let plan = Plan::new(&Select::parse(sql).expect("a Select"), view, &[]).expect("a plan");
     let (schema, mut batches) = (Arc::clone(plan.schema()), Vec::new());
     let mut scan = Scan::new(plan, options);
@@ -86,7 +86,7 @@ pub(crate) fn run(
     (format!("{rows:?}"), scan.statistics(), end)
 }
 
-fn statistics(source: &Arc<Source>, sql: &str) -> Statistics {
+fn statistics(source: &Arc<Source>, sql: &str) -> ScanStatistics {
     let (_, statistics, end) = run(Arc::clone(source), sql, ScanOptions::default());
     end.expect("an answer");
     statistics

@@ -10,7 +10,7 @@ use fastrand::Rng;
 use sift_select::property::answers_ignore_morsels;
 use sift_select::{
     BuildOptions, Descriptor, ErrorKind, Index, IndexFolder, MemoryBudget, Plan, Result,
-    ScanOptions, Select, Source, SpillDirectory, Statistics, explain,
+    ScanOptions, ScanStatistics, Select, Source, SpillDirectory, explain,
 };
 
 use crate::index::run;
@@ -139,7 +139,7 @@ fn apart(apart_bytes: u64) -> ScanOptions {
 
 /// Returns the counters of a Select with a key, after checking that the answer is that without a
 /// key.
-fn by_key(source: &Arc<Source>, sql: &str) -> Statistics {
+fn by_key(source: &Arc<Source>, sql: &str) -> ScanStatistics {
     let all = ScanOptions { pruning: false, ..ScanOptions::default() };
     let (expected, _, end) = run(Arc::clone(source), sql, all);
     end.expect("an answer");

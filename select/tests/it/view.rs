@@ -10,8 +10,8 @@ use arrow::ipc::writer::FileWriter;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use sift_select::{
-    Error, ErrorKind, Plan, Predicate, Result, Scan, ScanOptions, Select, Source, Statistics, Step,
-    View, explain,
+    Error, ErrorKind, Plan, Predicate, Result, Scan, ScanOptions, ScanStatistics, Select, Source,
+    Step, View, explain,
 };
 
 use crate::engine::{Answer, RUNS, select_in};
@@ -81,7 +81,7 @@ fn refused(view: &View, sql: &str) -> Error {
 }
 
 /// Returns the counters of a scan that runs on this thread.
-fn statistics(view: &View, sql: &str) -> Statistics {
+fn statistics(view: &View, sql: &str) -> ScanStatistics {
     let plan = Plan::new(&Select::parse(sql).expect(sql), view.clone(), &[]).expect(sql);
     let mut scan = Scan::new(plan, ScanOptions::default());
     loop {

@@ -18,7 +18,7 @@ pub(crate) struct RequestAccount {
 }
 
 impl RequestAccount {
-    pub(crate) fn count_scan(&mut self, scan: &sift_select::Statistics) {
+    pub(crate) fn count_scan(&mut self, scan: &sift_select::ScanStatistics) {
         let statistics = &mut self.statistics;
         statistics.records_scanned = Some(scan.records_scanned);
         statistics.bytes_scanned = Some(scan.bytes_scanned);

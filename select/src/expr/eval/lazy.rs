@@ -73,7 +73,7 @@ fn evaluate_where(
     if count == 0 {
         return Ok(BooleanArray::new_null(input.rows));
     }
-    let some = Part::of(expr, input).narrowed(needed)?;
+    let some = Subset::of(expr, input).narrowed(needed)?;
     let values = evaluate_boolean(expr, some.input())?;
     let mut values = values.iter();
     Ok(needed
@@ -84,13 +84,13 @@ fn evaluate_where(
 }
 
 /// A subset of the records of an input.
-struct Part {
+struct Subset {
     columns: Vec<Option<ArrayRef>>,
     /// The index in the input of each record.
-    places: Vec<usize>,
+    indices: Vec<usize>,
 }
 
-impl Part {
+impl Subset {
     /// Makes the set of all records, with the columns that `expr` reads.
     fn of(expr: &Expr, input: Input<'_>) -> Self {
         let mut read = BTreeSet::new();
@@ -98,11 +98,11 @@ impl Part {
         let columns = input.columns.iter().enumerate();
         let columns =
             columns.map(|(index, column)| column.clone().filter(|_| read.contains(&index)));
-        Self { columns: columns.collect(), places: (0..input.rows).collect() }
+        Self { columns: columns.collect(), indices: (0..input.rows).collect() }
     }
 
     fn input(&self) -> Input<'_> {
-        Input { columns: &self.columns, rows: self.places.len() }
+        Input { columns: &self.columns, rows: self.indices.len() }
     }
 
     /// Returns the records for which `mask`, which has no nulls, is true.
@@ -112,8 +112,8 @@ impl Part {
             .iter()
             .map(|column| column.as_ref().map(|column| filter(column, mask)).transpose())
             .collect::<Result<_, _>>()?;
-        let places = mask.values().set_indices().map(|index| self.places[index]).collect();
-        Ok(Self { columns, places })
+        let indices = mask.values().set_indices().map(|index| self.indices[index]).collect();
+        Ok(Self { columns, indices })
     }
 }
 
@@ -130,15 +130,15 @@ impl Picks {
     }
 
     /// Evaluates `expr` for some records and picks the values for them.
-    fn add(&mut self, expr: &Expr, some: &Part) -> Result<(), Problem> {
-        if some.places.is_empty() {
+    fn add(&mut self, expr: &Expr, some: &Subset) -> Result<(), Problem> {
+        if some.indices.is_empty() {
             return Ok(());
         }
         let values = evaluated(expr, some.input())?;
         let is_constant = Evaluated::are_constant(std::slice::from_ref(&values));
         let source = self.sources.len();
-        for (index, place) in some.places.iter().enumerate() {
-            self.picks[*place] = (source, if is_constant { 0 } else { index });
+        for (index, row) in some.indices.iter().enumerate() {
+            self.picks[*row] = (source, if is_constant { 0 } else { index });
         }
         self.sources.push(values.into_inner());
         Ok(())
@@ -165,7 +165,7 @@ pub(super) fn case(
     expr: &Expr,
     input: Input<'_>,
 ) -> Result<Evaluated, Problem> {
-    let mut rest = Part::of(expr, input);
+    let mut rest = Subset::of(expr, input);
     if let Some(operand) = operand
         && input.rows > 0
     {
@@ -176,7 +176,7 @@ pub(super) fn case(
     let mut picks = Picks::new(input.rows);
     let (pairs, otherwise) = arms.as_chunks::<2>();
     for [condition, result] in pairs {
-        if rest.places.is_empty() {
+        if rest.indices.is_empty() {
             break;
         }
         let holds = match operand {
@@ -194,7 +194,7 @@ pub(super) fn case(
 }
 
 /// Returns a mask of the records whose operand, the last column, equals `condition`.
-fn equals(condition: &Expr, rest: &Part) -> Result<BooleanArray, Problem> {
+fn equals(condition: &Expr, rest: &Subset) -> Result<BooleanArray, Problem> {
     let Some(Some(operand)) = rest.columns.last() else {
         return Err(Problem("CASE lost its operand".to_owned()));
     };
@@ -208,18 +208,18 @@ pub(super) fn coalesce(
     expr: &Expr,
     input: Input<'_>,
 ) -> Result<Evaluated, Problem> {
-    let mut rest = Part::of(expr, input);
+    let mut rest = Subset::of(expr, input);
     let mut picks = Picks::new(input.rows);
     for operand in operands {
-        if rest.places.is_empty() {
+        if rest.indices.is_empty() {
             break;
         }
         picks.add(operand, &rest)?;
         let Some(values) = picks.sources.last() else { break };
         let nulls = match values.logical_nulls() {
             None => break,
-            Some(nulls) if values.len() == rest.places.len() => !nulls.inner(),
-            Some(nulls) if nulls.is_null(0) => BooleanBuffer::new_set(rest.places.len()),
+            Some(nulls) if values.len() == rest.indices.len() => !nulls.inner(),
+            Some(nulls) if nulls.is_null(0) => BooleanBuffer::new_set(rest.indices.len()),
             Some(_) => break,
         };
         rest = rest.narrowed(&BooleanArray::new(nulls, None))?;

@@ -5,7 +5,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 
 use super::arguments::Arguments;
-use super::{Function, Gives, Takes};
+use super::{ArgumentType, Function, ReturnType};
 use crate::expr::numeric::quotient;
 use crate::expr::problem::Problem;
 use crate::expr::{Expr, ExprKind, Literal};
@@ -13,13 +13,13 @@ use crate::value::Value;
 use crate::value::common::decimal;
 use sift_files::types::DECIMAL_DIGITS_MAX;
 
-const FLOAT: Gives = Gives::Float;
+const FLOAT: ReturnType = ReturnType::Float;
 
 pub(super) static FUNCTIONS: &[Function] = {
-    use Gives::Of;
-    use Takes::{Decimal, Float, Whole};
+    use ArgumentType::{Decimal, Float, Whole};
+    use ReturnType::Of;
     &[
-        Function::new("abs", &[Whole], Gives::Whole, abs_whole).fallible(),
+        Function::new("abs", &[Whole], ReturnType::Whole, abs_whole).fallible(),
         Function::new("abs", &[Float], FLOAT, |a| floats(a, |x| Ok(x.abs()))),
         Function::new("abs", &[Decimal], Of(same), abs_decimal),
         Function::new("sign", &[Float], FLOAT, |a| floats(a, |x| Ok(sign(x)))),

@@ -10,17 +10,17 @@ use arrow::datatypes::Int64Type;
 use memchr::memmem;
 
 use super::arguments::{Arguments, push};
-use super::{Function, Gives, Grows, Takes};
+use super::{ArgumentType, Function, ReturnType, TextGrowth};
 use crate::expr::pattern::Pattern;
 use crate::expr::problem::Problem;
 use crate::sql::syntax::PatternLanguage;
 
-const TEXT: Gives = Gives::Text;
-const WHOLE: Gives = Gives::Whole;
-const BOOLEAN: Gives = Gives::Boolean;
+const TEXT: ReturnType = ReturnType::Text;
+const WHOLE: ReturnType = ReturnType::Whole;
+const BOOLEAN: ReturnType = ReturnType::Boolean;
 
 pub(super) static FUNCTIONS: &[Function] = {
-    use Takes::{Shown, Text, Whole};
+    use ArgumentType::{AnyAsText, Text, Whole};
     &[
         Function::new("lower", &[Text], TEXT, lower).of_case(),
         Function::new("upper", &[Text], TEXT, upper).of_case(),
@@ -45,27 +45,42 @@ pub(super) static FUNCTIONS: &[Function] = {
         Function::new("rtrim", &[Text, Text], TEXT, rtrim),
         Function::new("split_part", &[Text, Text, Whole], TEXT, split_part).fallible(),
         Function::new("reverse", &[Text], TEXT, reverse),
-        Function::new("replace", &[Text, Text, Text], TEXT, replace).growing(Grows::ByReplacing),
-        Function::new("lpad", &[Text, Whole], TEXT, lpad).growing(Grows::ToLength),
-        Function::new("lpad", &[Text, Whole, Text], TEXT, lpad).growing(Grows::ToLength),
-        Function::new("rpad", &[Text, Whole], TEXT, rpad).growing(Grows::ToLength),
-        Function::new("rpad", &[Text, Whole, Text], TEXT, rpad).growing(Grows::ToLength),
-        Function::new("repeat", &[Text, Whole], TEXT, repeat).growing(Grows::Times),
-        Function::new("concat", &[Shown], TEXT, concat).repeating().growing(Grows::Sum),
-        Function::new("concat_ws", &[Text, Shown], TEXT, concat_ws).repeating().growing(Grows::Sum),
+        Function::new("replace", &[Text, Text, Text], TEXT, replace)
+            .growing(TextGrowth::ByReplacing),
+        Function::new("lpad", &[Text, Whole], TEXT, lpad).growing(TextGrowth::ToLength),
+        Function::new("lpad", &[Text, Whole, Text], TEXT, lpad).growing(TextGrowth::ToLength),
+        Function::new("rpad", &[Text, Whole], TEXT, rpad).growing(TextGrowth::ToLength),
+        Function::new("rpad", &[Text, Whole, Text], TEXT, rpad).growing(TextGrowth::ToLength),
+        Function::new("repeat", &[Text, Whole], TEXT, repeat).growing(TextGrowth::Times),
+        Function::new("concat", &[AnyAsText], TEXT, concat).repeating().growing(TextGrowth::Sum),
+        Function::new("concat_ws", &[Text, AnyAsText], TEXT, concat_ws)
+            .repeating()
+            .growing(TextGrowth::Sum),
     ]
 };
 
 /// The operator `||`.
 pub(crate) static CONCATENATION: Function =
-    Function::new("||", &[Takes::Shown], TEXT, concatenation).repeating().growing(Grows::Sum);
+    Function::new("||", &[ArgumentType::AnyAsText], TEXT, concatenation)
+        .repeating()
+        .growing(TextGrowth::Sum);
 
 /// LIKE and ILIKE with a pattern that is not a constant; the third argument is the escape
 /// character.
-pub(crate) static LIKE: Function =
-    Function::new("LIKE", &[Takes::Text, Takes::Text, Takes::Text], BOOLEAN, like).fallible();
-pub(crate) static ILIKE: Function =
-    Function::new("ILIKE", &[Takes::Text, Takes::Text, Takes::Text], BOOLEAN, ilike).fallible();
+pub(crate) static LIKE: Function = Function::new(
+    "LIKE",
+    &[ArgumentType::Text, ArgumentType::Text, ArgumentType::Text],
+    BOOLEAN,
+    like,
+)
+.fallible();
+pub(crate) static ILIKE: Function = Function::new(
+    "ILIKE",
+    &[ArgumentType::Text, ArgumentType::Text, ArgumentType::Text],
+    BOOLEAN,
+    ilike,
+)
+.fallible();
 
 pub(crate) fn to_lower(c: char) -> char {
     let mut lower = c.to_lowercase();

@@ -7,7 +7,7 @@ use arrow::datatypes::{
 };
 
 use super::arguments::Arguments;
-use super::{Function, Gives, Takes};
+use super::{ArgumentType, Function, ReturnType};
 use crate::expr::problem::Problem;
 use crate::expr::{Expr, ExprKind, Literal};
 use crate::value::Value;
@@ -24,8 +24,8 @@ const MINUTE_MICROS: i64 = 60_000_000;
 const SECOND_MICROS: i64 = 1_000_000;
 
 pub(super) static FUNCTIONS: &[Function] = {
-    use Gives::Of;
-    use Takes::{Date, Interval, Text, Timestamp, Whole};
+    use ArgumentType::{Date, Interval, Text, Timestamp, Whole};
+    use ReturnType::Of;
     &[
         Function::new("extract", &[Text, Timestamp], Of(extracted), extract_of_timestamp),
         Function::new("extract", &[Text, Date], Of(extracted_of_date), extract_of_date),
@@ -34,7 +34,7 @@ pub(super) static FUNCTIONS: &[Function] = {
         Function::new("date_part", &[Text, Date], Of(part), part_of_timestamp_of_date).fallible(),
         Function::new("date_part", &[Text, Interval], Of(part_of_span), part_of_interval),
         Function::new("date_trunc", &[Text, Timestamp], Of(truncated), date_trunc).fallible(),
-        Function::new("make_date", &[Whole, Whole, Whole], Gives::Date, make_date).fallible(),
+        Function::new("make_date", &[Whole, Whole, Whole], ReturnType::Date, make_date).fallible(),
     ]
 };
 

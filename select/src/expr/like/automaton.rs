@@ -1,8 +1,8 @@
-//! An automaton for a piece of a pattern. It reads a text once, character by character.
+//! An automaton for a segment of a pattern. It reads a text once, character by character.
 //!
 //! Shift-And: bit `i` of the state is set if the last characters of the text so far match the first
-//! `i + 1` characters of the piece. Each character of the text shifts the bits by one, and keeps
-//! the bits of the positions where the piece allows this character. Baeza-Yates and Gonnet, A new
+//! `i + 1` characters of the segment. Each character of the text shifts the bits by one, and keeps
+//! the bits of the positions where the segment allows this character. Baeza-Yates and Gonnet, A new
 //! approach to text searching, Communications of the ACM 35(10), 1992.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use sift_files::cancel::{Stopped, spend};
 
 const BITS: usize = u64::BITS as usize;
 
-/// A piece with at least one character.
+/// A segment with at least one character.
 #[derive(Clone, Debug)]
 pub(super) struct Automaton {
     /// The bits that stay set for every character: the positions of `_`.
@@ -55,9 +55,9 @@ impl Automaton {
         Self { any, literal, last: (last / BITS, 1 << (last % BITS)) }
     }
 
-    /// Returns the end of the first occurrence of the piece in `text`.
+    /// Returns the end of the first occurrence of the segment in `text`.
     pub(super) fn find(&self, text: &str) -> Result<Option<usize>, Stopped> {
-        // one more word at the start, whose last bit is always set: the piece may start at any
+        // one more word at the start, whose last bit is always set: the segment may start at any
         // character
         let words = self.any.len();
         let mut state = vec![0_u64; words + 1];

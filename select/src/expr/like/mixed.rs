@@ -1,28 +1,28 @@
-//! A piece of a pattern with `_` in it: literals, and numbers of any characters between them.
+//! A segment of a pattern with `_` in it: literals, and numbers of any characters between them.
 //!
-//! The search looks for the longest literal of the piece and compares the rest of the piece there.
-//! In a text with many such literals, but without the rest, this could take time in proportion to
-//! the length of the text multiplied by the length of the piece. So the search stops comparing when
-//! that has cost as much as a few passes over the text. Then an [`Automaton`] takes over. For each
-//! character of the text it takes one step for every 64 characters of the piece, whatever the
-//! characters are.
+//! The search looks for the longest literal of the segment and compares the rest of the segment
+//! there. In a text with many such literals, but without the rest, this could take time in
+//! proportion to the length of the text multiplied by the length of the segment. So the search
+//! stops comparing when that has cost as much as a few passes over the text. Then an [`Automaton`]
+//! takes over. For each character of the text it takes one step for every 64 characters of the
+//! segment, whatever the characters are.
 
 use std::sync::OnceLock;
 
 use memchr::memmem::Finder;
 
 use super::automaton::Automaton;
-use super::behind;
+use super::byte_after;
 use sift_files::cancel::Stopped;
 
 /// The number of passes over the text that comparing may cost. An ordinary text needs fewer, and
-/// the automaton costs as much for a short piece.
+/// the automaton costs as much for a short segment.
 const PASSES_MAX: usize = 8;
 
 /// The number of bytes that may be compared in any text: making an automaton costs more.
 const COMPARED_BYTES_MIN: usize = 4 << 10;
 
-/// A piece with at least one `_`.
+/// A segment with at least one `_`.
 #[derive(Clone, Debug)]
 pub(super) struct Mixed {
     runs: Vec<Run>,
@@ -41,11 +41,11 @@ pub(super) enum Run {
     Any(usize),
 }
 
-/// The longest literal of a piece; empty if there is none.
+/// The longest literal of a segment; empty if there is none.
 #[derive(Clone, Debug)]
 struct Anchor {
     finder: Box<Finder<'static>>,
-    /// The number of characters of the piece before the literal.
+    /// The number of characters of the segment before the literal.
     before: usize,
 }
 
@@ -56,7 +56,7 @@ impl PartialEq for Mixed {
 }
 
 impl Mixed {
-    /// Makes a piece from its characters; `None` is `_`.
+    /// Makes a segment from its characters; `None` is `_`.
     pub(super) fn new(characters: &[Option<char>]) -> Self {
         let runs = characters.chunk_by(|left, right| left.is_some() == right.is_some());
         let runs = runs.map(|run| match run.iter().copied().collect::<Option<String>>() {
@@ -68,12 +68,12 @@ impl Mixed {
         Self { runs, characters: characters.len(), anchor, automaton: OnceLock::new() }
     }
 
-    /// Returns a literal that every text with the piece contains.
+    /// Returns a literal that every text with the segment contains.
     pub(super) fn literal(&self) -> &Finder<'static> {
         &self.anchor.finder
     }
 
-    /// Returns the literal at the start of the piece.
+    /// Returns the literal at the start of the segment.
     pub(super) fn prefix_literal(&self) -> &str {
         match self.runs.first() {
             Some(Run::Literal(literal)) => literal,
@@ -81,11 +81,11 @@ impl Mixed {
         }
     }
 
-    /// Returns the end of the piece, if `text` starts with it.
+    /// Returns the end of the segment, if `text` starts with it.
     pub(super) fn prefix(&self, text: &str) -> Option<usize> {
         self.runs.iter().try_fold(0, |at, run| match run {
             Run::Literal(literal) => text[at..].starts_with(&**literal).then(|| at + literal.len()),
-            Run::Any(characters) => behind(text, at, *characters),
+            Run::Any(characters) => byte_after(text, at, *characters),
         })
     }
 
@@ -95,8 +95,8 @@ impl Mixed {
         start.is_some_and(|start| self.prefix(&text[start..]).is_some())
     }
 
-    /// Returns the end of the first occurrence of the piece in `text`. The piece must begin with a
-    /// literal.
+    /// Returns the end of the first occurrence of the segment in `text`. The segment must begin
+    /// with a literal.
     pub(super) fn find(&self, text: &str) -> Result<Option<usize>, Stopped> {
         let bytes = text.as_bytes();
         let Anchor { finder, before } = &self.anchor;
@@ -108,7 +108,7 @@ impl Mixed {
             if let Some(end) = start.and_then(|start| Some(start + self.prefix(&text[start..])?)) {
                 return Ok(Some(end));
             }
-            // counts as if the whole piece had been compared
+            // counts as if the whole segment had been compared
             match left.checked_sub(self.characters) {
                 Some(rest) => left = rest,
                 None => return self.automaton().find(text),

@@ -151,14 +151,14 @@ fn the_automaton_finds_the_first_place() {
 fn comparing_gives_way_to_the_automaton() {
     let text = "a".repeat(50_000);
     let long = "a".repeat(300);
-    for (piece, expected, expected_of_both) in [
+    for (segment, expected, expected_of_both) in [
         (format!("{long}_{long}"), true, true),
         (format!("{long}_{long}b"), false, false),
         (format!("a_{long}_b"), false, true),
         (format!("b_{long}"), false, true),
     ] {
-        check(&text, &format!("%{piece}%"), expected);
-        check(&format!("{text}xb_{text}"), &format!("%{piece}%"), expected_of_both);
+        check(&text, &format!("%{segment}%"), expected);
+        check(&format!("{text}xb_{text}"), &format!("%{segment}%"), expected_of_both);
     }
 }
 

@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use arrow::compute::{filter, is_not_null};
 use arrow::datatypes::{DataType, UInt32Type};
 
-use super::{Members, State};
+use super::{GroupIndices, GroupsAccumulator};
 use crate::expr::problem::Problem;
 use crate::gather::group::{MERGED_AT_ONCE, MERGED_STEPS};
 use crate::gather::key_table::KeyTable;
@@ -14,14 +14,14 @@ use sift_files::cancel::spend;
 
 /// The distinct pairs of group and value so far; NULL is not a value.
 #[derive(Debug)]
-pub(crate) struct Distinct {
+pub(crate) struct DistinctValues {
     pairs: KeyTable,
     groups: usize,
     /// The numbers of the pairs of one batch, which are not used; the buffer is reused.
     numbers: Vec<u32>,
 }
 
-impl Distinct {
+impl DistinctValues {
     pub(super) fn new(of: &DataType) -> Result<Self, Problem> {
         let pairs = KeyTable::new([DataType::UInt32, of.clone()])?;
         Ok(Self { pairs, groups: 0, numbers: Vec::new() })
@@ -33,12 +33,12 @@ impl Distinct {
 
     pub(super) fn insert(
         &mut self,
-        members: Members<'_>,
+        members: GroupIndices<'_>,
         values: &ArrayRef,
     ) -> Result<(), Problem> {
         let groups: UInt32Array = match members {
-            Members::One(records) => vec![0; records].into(),
-            Members::Of(groups) => groups.to_vec().into(),
+            GroupIndices::One(records) => vec![0; records].into(),
+            GroupIndices::Of(groups) => groups.to_vec().into(),
         };
         if values.null_count() == 0 {
             return self.insert_pairs(Arc::new(groups), Arc::clone(values));
@@ -65,10 +65,10 @@ impl Distinct {
     }
 
     /// Adds each value of each group to the state of the same aggregate without DISTINCT.
-    pub(super) fn update(&self, all: &mut State) -> Result<(), Problem> {
+    pub(super) fn update(&self, all: &mut GroupsAccumulator) -> Result<(), Problem> {
         all.resize(self.groups);
         let Some((groups, values)) = self.columns()? else { return Ok(()) };
-        all.update(Members::Of(groups.as_primitive::<UInt32Type>().values()), Some(&values))
+        all.update(GroupIndices::Of(groups.as_primitive::<UInt32Type>().values()), Some(&values))
     }
 
     fn columns(&self) -> Result<Option<(ArrayRef, ArrayRef)>, Problem> {

@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, AsArray, Decimal128Array, Float64Array};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 
 use super::exact_sum::ExactSum;
-use super::{Members, exact_scale};
+use super::{GroupIndices, exact_scale};
 use crate::expr::numeric::quotient;
 use crate::expr::problem::Problem;
 use sift_files::types::DECIMAL_DIGITS_MAX;
@@ -39,7 +39,7 @@ impl Sums {
         }
     }
 
-    pub(super) fn update(&mut self, members: Members<'_>, values: &ArrayRef) {
+    pub(super) fn update(&mut self, members: GroupIndices<'_>, values: &ArrayRef) {
         match self {
             Self::Exact(sums) => match values.as_primitive_opt::<Int64Type>() {
                 Some(values) => members.each(values, |group, v| sums[group].add(v.into())),

@@ -16,7 +16,7 @@ use arrow::datatypes::{
 };
 use arrow::error::ArrowError;
 
-use super::{Keys, Slots, Strings};
+use super::{KeyStore, Slots, Strings};
 use sift_files::types::TIMESTAMP;
 
 /// The most words of a key.
@@ -215,7 +215,7 @@ impl<const W: usize> PackedKeys<W> {
     }
 }
 
-impl<const W: usize> Keys for PackedKeys<W> {
+impl<const W: usize> KeyStore for PackedKeys<W> {
     fn len(&self) -> usize {
         self.keys.len()
     }

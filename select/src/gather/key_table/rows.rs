@@ -5,7 +5,7 @@ use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, Rows, SortField};
 
-use super::{Keys, Strings};
+use super::{KeyStore, Strings};
 
 #[derive(Debug)]
 pub(super) struct RowKeys {
@@ -23,7 +23,7 @@ impl RowKeys {
     }
 }
 
-impl Keys for RowKeys {
+impl KeyStore for RowKeys {
     fn len(&self) -> usize {
         self.keys.len()
     }

@@ -15,7 +15,7 @@ use crate::gather::sort_order::{SortKey, SortOrder};
 
 /// Encodes the keys of one order.
 #[derive(Debug)]
-pub(super) struct Keys {
+pub(super) struct SortKeyEncoder {
     /// For each key, the index of its item.
     items: Vec<usize>,
     /// The options of the first key.
@@ -26,7 +26,7 @@ pub(super) struct Keys {
     leading: Option<(RowConverter, usize)>,
 }
 
-impl Keys {
+impl SortKeyEncoder {
     pub(super) fn new(order: &SortOrder) -> Result<Self, Problem> {
         let field = |key: &SortKey| {
             let data_type = order.schema.field(key.item).data_type().clone();
@@ -58,7 +58,7 @@ impl Keys {
 
     /// Returns a mask of the rows that the first key does not order after this value; `None` for
     /// all.
-    pub(super) fn not_behind(
+    pub(super) fn not_after(
         &self,
         keys: &[ArrayRef],
         value: &ArrayRef,

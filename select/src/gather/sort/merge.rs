@@ -10,13 +10,13 @@ use arrow::compute::interleave_record_batch;
 use arrow::datatypes::UInt64Type;
 use arrow::row::Rows;
 
-use super::keys::Keys;
+use super::keys::SortKeyEncoder;
 use super::run::RunReader;
 use super::{RowFault, SORTED_ROWS_MAX};
 use crate::budget::Reservation;
 use crate::expr::problem::Problem;
+use crate::gather::record_problem::RecordProblem;
 use crate::gather::sort_order::SortOrder;
-use crate::gather::stop::Stop;
 use crate::{Error, ErrorKind, Result};
 use sift_files::cancel::{Stopped, spend};
 
@@ -25,12 +25,12 @@ const ROW_STEPS: usize = 16;
 
 /// A source of sorted batches.
 #[derive(Debug)]
-pub(super) enum Source {
+pub(super) enum BatchSource {
     Memory(vec::IntoIter<RecordBatch>),
     File(Box<RunReader>),
 }
 
-impl Source {
+impl BatchSource {
     fn next(&mut self) -> Result<Option<RecordBatch>> {
         match self {
             Self::Memory(batches) => Ok(batches.next()),
@@ -41,7 +41,7 @@ impl Source {
 
 /// Rows without values, by position.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
+pub(super) struct RowFaults {
     pub(super) rows: BTreeMap<u64, RowFault>,
     /// The number of rows at the start of the answer that may be without values.
     pub(super) offset: u64,
@@ -51,7 +51,7 @@ pub(super) struct Faults {
 #[derive(Debug)]
 pub(crate) enum MergeError {
     /// The next row has no values: its position in the file, and the reason.
-    Row(u64, Stop),
+    Row(u64, RecordProblem),
     /// Anything else.
     Other(Error),
 }
@@ -82,12 +82,12 @@ impl From<Stopped> for MergeError {
 
 /// A merge of sorted sources.
 #[derive(Debug)]
-pub(crate) struct Merge {
+pub(crate) struct SortedMerge {
     order: Arc<SortOrder>,
-    keys: Keys,
+    keys: SortKeyEncoder,
     cursors: Vec<Cursor>,
     heads: BinaryHeap<Head>,
-    faults: Faults,
+    faults: RowFaults,
     /// The keys that DISTINCT ON compares, of the row before.
     last: Option<Vec<u8>>,
     /// The number of rows that were returned.
@@ -99,7 +99,7 @@ pub(crate) struct Merge {
 /// A position in one of the sources.
 #[derive(Debug)]
 struct Cursor {
-    source: Source,
+    source: BatchSource,
     batch: RecordBatch,
     keys: Rows,
     leading: Option<Rows>,
@@ -127,14 +127,15 @@ impl PartialOrd for Head {
     }
 }
 
-impl Merge {
+impl SortedMerge {
     pub(super) fn new(
         order: Arc<SortOrder>,
-        sources: Vec<Source>,
-        faults: Faults,
+        sources: Vec<BatchSource>,
+        faults: RowFaults,
         reservation: Reservation,
     ) -> Result<Self> {
-        let keys = Keys::new(&order).map_err(|problem| problem.to_error(&order.source))?;
+        let keys =
+            SortKeyEncoder::new(&order).map_err(|problem| problem.to_error(&order.source))?;
         let mut merge = Self {
             keys,
             cursors: Vec::with_capacity(sources.len()),
@@ -151,7 +152,7 @@ impl Merge {
         Ok(merge)
     }
 
-    fn open(&mut self, mut source: Source) -> Result<()> {
+    fn open(&mut self, mut source: BatchSource) -> Result<()> {
         let Some(batch) = source.next()? else { return Ok(()) };
         let (keys, leading) = self.keys_of(&batch)?;
         let cursor = Cursor { source, batch, keys, leading, row: 0, slot: None };
@@ -183,8 +184,10 @@ impl Merge {
                     if !places.is_empty() {
                         break;
                     }
-                    if let Some(RowFault { stop, .. }) = self.faults.rows.remove(&position) {
-                        return Err(MergeError::Row(position, stop));
+                    if let Some(RowFault { record_problem, .. }) =
+                        self.faults.rows.remove(&position)
+                    {
+                        return Err(MergeError::Row(position, record_problem));
                     }
                 }
                 if let Some(row) = leading {
@@ -261,7 +264,7 @@ impl Cursor {
     }
 }
 
-impl Faults {
+impl RowFaults {
     /// Returns the position if its row has no values.
     fn at(&self, position: Option<u64>) -> Option<u64> {
         position.filter(|position| self.rows.contains_key(position))

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use sift_files::cancel::{Stopped, spend};
 
 /// The number of items that are sorted without a check: this takes about a millisecond.
-const PIECE_ITEMS: usize = 16 << 10;
+const CHUNK_ITEMS: usize = 16 << 10;
 
 /// The approximate number of steps of one comparison.
 const COMPARE_STEPS: usize = 8;
@@ -15,13 +15,13 @@ pub(super) fn sort_by<T: Copy>(
     items: &mut Vec<T>,
     compare: impl Fn(&T, &T) -> Ordering,
 ) -> Result<(), Stopped> {
-    for piece in items.chunks_mut(PIECE_ITEMS) {
-        let comparisons = piece.len() * piece.len().max(2).ilog2() as usize;
+    for chunk in items.chunks_mut(CHUNK_ITEMS) {
+        let comparisons = chunk.len() * chunk.len().max(2).ilog2() as usize;
         spend(comparisons * COMPARE_STEPS)?;
-        piece.sort_unstable_by(&compare);
+        chunk.sort_unstable_by(&compare);
     }
-    let mut merged = Vec::with_capacity(if items.len() > PIECE_ITEMS { items.len() } else { 0 });
-    let mut sorted = PIECE_ITEMS;
+    let mut merged = Vec::with_capacity(if items.len() > CHUNK_ITEMS { items.len() } else { 0 });
+    let mut sorted = CHUNK_ITEMS;
     while sorted < items.len() {
         merged.clear();
         for pair in items.chunks(2 * sorted) {
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn any_number_of_items_is_sorted() {
         let mut random = fastrand::Rng::with_seed(1);
-        for count in [0, 1, 2, PIECE_ITEMS, PIECE_ITEMS + 1, 5 * PIECE_ITEMS + 3] {
+        for count in [0, 1, 2, CHUNK_ITEMS, CHUNK_ITEMS + 1, 5 * CHUNK_ITEMS + 3] {
             let mut items: Vec<u32> = (0..count).map(|_| random.u32(0..1000)).collect();
             let mut expected = items.clone();
             expected.sort_unstable();
@@ -76,7 +76,7 @@ mod tests {
     fn sorting_is_given_up() {
         let cancel = Cancel::default();
         cancel.raise();
-        let mut items: Vec<usize> = (0..8 * PIECE_ITEMS).rev().collect();
+        let mut items: Vec<usize> = (0..8 * CHUNK_ITEMS).rev().collect();
         assert_eq!(cancel.during(|| sort_by(&mut items, usize::cmp)), Err(Stopped));
     }
 }

@@ -16,7 +16,7 @@ use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 
-use super::merge::Source;
+use super::merge::BatchSource;
 use super::{RUNS_MAX, SORTED_ROWS_MAX};
 use crate::{Error, ErrorKind, Result};
 
@@ -72,21 +72,21 @@ pub(super) fn batch_rows(row_bytes: usize, memory_bytes_max: usize) -> usize {
 }
 
 /// A run that is being written.
-pub(super) struct Spilled {
+pub(super) struct RunWriter {
     directory: Arc<SpillDirectory>,
     writer: StreamWriter<BufWriter<File>>,
     /// The disk space of the run, released when the run is dropped.
-    taken: Taken,
+    taken: DiskReservation,
 }
 
 /// The disk space that a run takes.
 #[derive(Debug)]
-struct Taken {
+struct DiskReservation {
     directory: Arc<SpillDirectory>,
     bytes: u64,
 }
 
-impl Taken {
+impl DiskReservation {
     fn add(&mut self, bytes: u64) -> Result<()> {
         self.bytes += bytes;
         let all = self.directory.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
@@ -102,20 +102,20 @@ impl Taken {
     }
 }
 
-impl Drop for Taken {
+impl Drop for DiskReservation {
     fn drop(&mut self) {
         self.directory.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
-impl Spilled {
+impl RunWriter {
     pub(super) fn new(directory: &Arc<SpillDirectory>, schema: &Schema) -> Result<Self> {
         let file =
             tempfile::tempfile_in(&directory.path).map_err(|error| directory.error(&error))?;
         let file = BufWriter::with_capacity(BUFFER_BYTES, file);
         let writer =
             StreamWriter::try_new(file, schema).map_err(|error| directory.arrow_error(error))?;
-        let taken = Taken { directory: Arc::clone(directory), bytes: 0 };
+        let taken = DiskReservation { directory: Arc::clone(directory), bytes: 0 };
         Ok(Self { directory: Arc::clone(directory), writer, taken })
     }
 
@@ -137,18 +137,18 @@ impl Spilled {
 #[derive(Debug)]
 pub(super) struct Run {
     file: File,
-    taken: Taken,
+    taken: DiskReservation,
 }
 
 impl Run {
     /// Reads the run from the start.
-    pub(super) fn read(mut self) -> Result<Source> {
+    pub(super) fn read(mut self) -> Result<BatchSource> {
         let directory = Arc::clone(&self.taken.directory);
         self.file.seek(SeekFrom::Start(0)).map_err(|error| directory.error(&error))?;
         let file = BufReader::with_capacity(BUFFER_BYTES, self.file);
         let reader =
             StreamReader::try_new(file, None).map_err(|error| directory.arrow_error(error))?;
-        Ok(Source::File(Box::new(RunReader { reader, taken: self.taken })))
+        Ok(BatchSource::File(Box::new(RunReader { reader, taken: self.taken })))
     }
 }
 
@@ -156,7 +156,7 @@ impl Run {
 #[derive(Debug)]
 pub(super) struct RunReader {
     reader: StreamReader<BufReader<File>>,
-    taken: Taken,
+    taken: DiskReservation,
 }
 
 impl RunReader {

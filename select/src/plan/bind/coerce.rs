@@ -93,7 +93,7 @@ impl Purpose {
     fn fits(self, value: &Value, to: &DataType) -> bool {
         match self {
             Self::Compare => scalar::compares_as(value, to),
-            Self::Merge => scalar::holds(value, to),
+            Self::Merge => scalar::represents(value, to),
         }
     }
 

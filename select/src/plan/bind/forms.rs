@@ -9,7 +9,7 @@ use super::coerce::{
 };
 use super::operators::{arithmetic, compare};
 use super::{Binder, Scope, mismatch};
-use crate::expr::functions::{CONCATENATION, Takes, Unresolved};
+use crate::expr::functions::{ArgumentType, CONCATENATION, Unresolved};
 use crate::expr::{Expr, ExprKind, Literal, cast, functions};
 use crate::sql::syntax;
 use crate::sql::syntax::{ArithmeticOp, CastTarget, CompareOp, Position};
@@ -152,7 +152,7 @@ pub(super) fn call(name: &str, arguments: Vec<Expr>, at: Position) -> Result<Exp
         ("greatest" | "least", 1..) => {
             let keep = if name == "least" { Ordering::Less } else { Ordering::Greater };
             let operands = unify_values(arguments, at, name)?;
-            of_first(operands, |operands| ExprKind::Extreme { keep, operands }, at)
+            of_first(operands, |operands| ExprKind::MinMax { keep, operands }, at)
         }
         ("nullif" | "mod" | "||", 2) => {
             let mut arguments = arguments.into_iter();
@@ -248,10 +248,10 @@ fn function(name: &str, arguments: Vec<Expr>, at: Position) -> Result<Expr> {
     })?;
     let mut bound = Vec::with_capacity(arguments.len());
     for (index, argument) in arguments.into_iter().enumerate() {
-        let takes = function.takes(index).unwrap_or(Takes::Shown);
+        let takes = function.takes(index).unwrap_or(ArgumentType::AnyAsText);
         let to = takes.target(&argument).map_or(DataType::Utf8, |(to, _)| to);
         bound.push(match takes {
-            Takes::Shown => shown(argument, at)?,
+            ArgumentType::AnyAsText => as_text(argument, at)?,
             _ => coerce(argument, &to)
                 .map_err(|found| mismatch(at, format!("{name} expected {takes}, got {found}")))?,
         });
@@ -262,7 +262,7 @@ fn function(name: &str, arguments: Vec<Expr>, at: Position) -> Result<Expr> {
 }
 
 /// Casts a value to the text that concat uses: a boolean becomes one letter.
-fn shown(argument: Expr, at: Position) -> Result<Expr> {
+fn as_text(argument: Expr, at: Position) -> Result<Expr> {
     let is_boolean = argument.data_type == DataType::Boolean && !argument.is_untyped();
     match is_boolean {
         true => cut(argument, 1, at),

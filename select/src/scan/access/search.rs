@@ -51,7 +51,8 @@ impl Search {
             implied: BTreeSet::new(),
         };
         for (place, column) in key.spec.columns.iter().enumerate() {
-            let column = Column { column: column.column, place, descending: column.descending };
+            let column =
+                BoundedColumn { column: column.column, place, descending: column.descending };
             let (demand, implied) = column.demand(conjuncts, encoder);
             match demand {
                 Some(Demand::Points(points)) if prefixes.len() * points.len() <= RANGES_MAX => {
@@ -70,7 +71,8 @@ impl Search {
                     search.head |= values.as_ref().is_none_or(|values| range.low > values.low);
                     search.tail |= values.as_ref().is_none_or(|values| range.high != values.high);
                     search.implied.extend(implied);
-                    search.ranges = prefixes.iter().map(|prefix| behind(prefix, &range)).collect();
+                    search.ranges =
+                        prefixes.iter().map(|prefix| after_prefix(prefix, &range)).collect();
                     return search;
                 }
                 Some(Demand::Points(_)) | None => break,
@@ -82,7 +84,7 @@ impl Search {
 }
 
 /// Returns a range of a column, after an encoding of the columns before it.
-fn behind(prefix: &[u8], range: &KeyRange) -> KeyRange {
+fn after_prefix(prefix: &[u8], range: &KeyRange) -> KeyRange {
     let high = match &range.high {
         Some(high) => Some([prefix, high].concat()),
         None => after(prefix),
@@ -92,7 +94,7 @@ fn behind(prefix: &[u8], range: &KeyRange) -> KeyRange {
 
 /// A column of a key.
 #[derive(Clone, Copy)]
-struct Column {
+struct BoundedColumn {
     /// Index in the source.
     column: usize,
     /// Index in the key.
@@ -109,7 +111,7 @@ enum Side {
     Below,
 }
 
-impl Column {
+impl BoundedColumn {
     /// Returns what all conjuncts together demand, and which of them are true wherever that is met.
     fn demand(self, conjuncts: &[Conjunct], encoder: &KeyEncoder) -> (Option<Demand>, Vec<usize>) {
         let mut range: Option<KeyRange> = None;

@@ -81,7 +81,7 @@ impl Containers {
 
 /// Returns for each container whether it is not pruned.
 fn may_match(conjuncts: &[Conjunct], statistics: &dyn PruningStatistics) -> BooleanBuffer {
-    rulings(conjuncts, statistics).iter().map(Option::is_none).collect()
+    first_excluding(conjuncts, statistics).iter().map(Option::is_none).collect()
 }
 
 /// Returns statistics with exact bounds.
@@ -183,9 +183,10 @@ fn what_may_fail_rules_nothing_out_behind_it() {
 #[test]
 fn the_first_conjunct_that_rules_out_is_told() {
     let numbers = numbers();
-    let rulings = |filter: &str| rulings(&numbers.plan(filter).bound().conjuncts, &numbers);
-    assert_eq!(rulings("n < 5 AND n > 1 AND n < 5"), [None, Some(0), Some(0)]);
-    assert_eq!(rulings("n > 0 AND n > 5"), [Some(1), None, Some(0)]);
+    let excluded_by =
+        |filter: &str| first_excluding(&numbers.plan(filter).bound().conjuncts, &numbers);
+    assert_eq!(excluded_by("n < 5 AND n > 1 AND n < 5"), [None, Some(0), Some(0)]);
+    assert_eq!(excluded_by("n > 0 AND n > 5"), [Some(1), None, Some(0)]);
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl Display for Expr {
             ExprKind::IsNull { operand, negated } => {
                 write!(f, "{} IS {}NULL", Operand(operand), not(negated))
             }
-            ExprKind::IsTruth { operand, truth, negated } => {
+            ExprKind::BooleanTest { operand, truth, negated } => {
                 let truth = match truth {
                     Some(true) => "TRUE",
                     Some(false) => "FALSE",

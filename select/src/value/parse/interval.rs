@@ -112,9 +112,9 @@ fn parts(text: &str) -> Option<Vec<Part<'_>>> {
             return None;
         }
         let is_number = rest.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
-        let (part, behind) = if is_number { number(rest)? } else { word(rest)? };
+        let (part, after) = if is_number { number(rest)? } else { word(rest)? };
         parts.push(part);
-        rest = behind;
+        rest = after;
     }
 }
 
@@ -123,32 +123,32 @@ fn number(text: &str) -> Option<(Part<'_>, &str)> {
     let signed = text.strip_prefix(['+', '-']).map(|rest| rest.trim_start_matches(is_space));
     let unsigned = signed.unwrap_or(text);
     let end = unsigned.find(|c: char| !(c.is_ascii_digit() || ":.-".contains(c)));
-    let (number, behind) = unsigned.split_at(end.unwrap_or(unsigned.len()));
+    let (number, after) = unsigned.split_at(end.unwrap_or(unsigned.len()));
     // PostgreSQL accepts neither `-.5` nor `1.day`, though `.5` and `1. day`
-    let joins = number.ends_with('.') && behind.starts_with(|c: char| c.is_ascii_alphabetic());
+    let joins = number.ends_with('.') && after.starts_with(|c: char| c.is_ascii_alphabetic());
     if joins || signed.is_some() && number.starts_with('.') {
         return None;
     }
     let is_negative = text.starts_with('-');
     match (number.contains(':'), number.contains('-')) {
         (true, true) => None,
-        (true, false) => Some((Part::Time(number, is_negative), behind)),
-        (false, _) => Some((Part::Number(number, is_negative), behind)),
+        (true, false) => Some((Part::Time(number, is_negative), after)),
+        (false, _) => Some((Part::Number(number, is_negative), after)),
     }
 }
 
 /// Splits a word off the start of a text.
 fn word(text: &str) -> Option<(Part<'_>, &str)> {
     let end = text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (word, behind) = text.split_at(end);
+    let (word, after) = text.split_at(end);
     let word = word.to_ascii_lowercase();
-    let is_whole = match behind.chars().next() {
+    let is_whole = match after.chars().next() {
         None | Some(',') => true,
         // PostgreSQL reads a word that is joined to another one as a date
         Some('0'..='9' | '+') => JOINED.contains(&word.as_str()),
         Some(c) => is_space(c),
     };
-    (!word.is_empty() && is_whole).then_some((Part::Word(word), behind))
+    (!word.is_empty() && is_whole).then_some((Part::Word(word), after))
 }
 
 fn words(parts: &[Part<'_>], last: Unit) -> Option<Interval> {
@@ -158,7 +158,7 @@ fn words(parts: &[Part<'_>], last: Unit) -> Option<Interval> {
     // the unit of the next number, if a part after that number gives it
     let mut unit = Some(last);
     for part in parts.iter().rev() {
-        let told = match part {
+        let set = match part {
             Part::Word(word) if word == "ago" => {
                 (is_ago, unit) = (true, None);
                 continue;
@@ -179,10 +179,10 @@ fn words(parts: &[Part<'_>], last: Unit) -> Option<Interval> {
                 mask
             }
         };
-        if seen & told != 0 {
+        if seen & set != 0 {
             return None;
         }
-        seen |= told;
+        seen |= set;
     }
     let interval = sum.interval().filter(|_| seen != 0)?;
     if is_ago { interval.negated() } else { Some(interval) }
@@ -257,15 +257,15 @@ fn iso_part(text: &str, unit_of: impl Fn(char) -> Option<Unit>, sum: &mut Sum) -
     let mut rest = text;
     while !rest.is_empty() {
         let end = rest.find(|c: char| c.is_ascii_alphabetic())?;
-        let (number, behind) = rest.split_at(end);
+        let (number, after) = rest.split_at(end);
         let is_number = number.bytes().all(|byte| byte.is_ascii_digit() || b"-.".contains(&byte));
         let number: f64 = number.parse().ok().filter(|number: &f64| {
             is_number && (-ISO_NUMBER_MAX..=ISO_NUMBER_MAX).contains(number)
         })?;
         let whole = number.trunc();
         #[expect(clippy::cast_possible_truncation, reason = "at most 1e15")]
-        sum.add(whole as i64, number - whole, unit_of(behind.chars().next()?)?)?;
-        rest = behind.get(1..)?;
+        sum.add(whole as i64, number - whole, unit_of(after.chars().next()?)?)?;
+        rest = after.get(1..)?;
     }
     Some(())
 }

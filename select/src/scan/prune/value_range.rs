@@ -14,7 +14,7 @@ use sift_files::types::{integer_at, text_at};
 
 /// The bounds of an expression, one for each container.
 #[derive(Clone)]
-pub(super) struct Range {
+pub(super) struct ValueRange {
     /// Lower bounds that Arrow compares by value; null is unknown.
     pub(super) min: ArrayRef,
     pub(super) max: ArrayRef,
@@ -24,7 +24,7 @@ pub(super) struct Range {
     pub(super) may_be_null: BooleanBuffer,
 }
 
-impl Range {
+impl ValueRange {
     /// Returns the range, or `None` if nothing is known.
     pub(super) fn of(expr: &Expr, statistics: &dyn PruningStatistics) -> Option<Self> {
         let Self { min, max, may_be_value, may_be_null } = Self::stored(expr, statistics)?;

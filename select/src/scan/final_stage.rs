@@ -1,6 +1,6 @@
 //! The last stage of a scan, after every record was read: groups become rows, and rows are sorted.
 //!
-//! Morsels add to [`Gather`] what cannot be returned at once. [`Tail`] returns the rest of the
+//! Morsels add to [`Sink`] what cannot be returned at once. [`FinalStage`] returns the rest of the
 //! answer from it, one batch for each call.
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::expr::problem::Problem;
 use crate::expr::{Item, eval};
 use crate::gather::group::{GroupError, GroupTables};
 use crate::gather::key_table::KeyTable;
-use crate::gather::sort::{Merge, MergeError, SORTED_ROWS_MAX, Sorter};
+use crate::gather::sort::{MergeError, SORTED_ROWS_MAX, SortedMerge, Sorter};
 use crate::plan::Plan;
 use crate::{Error, Result};
 use sift_files::cancel::spend;
@@ -24,12 +24,12 @@ use sift_files::io::waiting::Waiting;
 
 /// The groups and the sorter that the morsels of a scan fill.
 #[derive(Debug)]
-pub(crate) struct Gather {
+pub(crate) struct Sink {
     pub(crate) groups: Option<GroupTables>,
     pub(crate) sorter: Option<Sorter>,
 }
 
-impl Gather {
+impl Sink {
     pub(crate) fn new(plan: &Plan, options: &ScanOptions) -> Result<Self> {
         let order = plan.bound().rows.order.as_ref();
         let sorter = order
@@ -44,9 +44,9 @@ impl Gather {
 
 /// The last stage of a scan.
 #[derive(Debug)]
-pub(crate) struct Tail {
+pub(crate) struct FinalStage {
     plan: Plan,
-    gather: Arc<Gather>,
+    sink: Arc<Sink>,
     stage: Stage,
     /// The origin of the records of each turn.
     turns: Vec<Origin>,
@@ -56,7 +56,7 @@ pub(crate) struct Tail {
 enum Stage {
     Gathered,
     Groups(Box<Groups>),
-    Sorted(Box<Merge>),
+    Sorted(Box<SortedMerge>),
     Done,
 }
 
@@ -73,10 +73,10 @@ struct Groups {
     _reservation: Reservation,
 }
 
-impl Tail {
+impl FinalStage {
     /// Makes the last stage of a scan that has read every record.
-    pub(crate) fn new(plan: Plan, gather: Arc<Gather>, turns: Vec<Origin>) -> Self {
-        Self { plan, gather, stage: Stage::Gathered, turns }
+    pub(crate) fn new(plan: Plan, sink: Arc<Sink>, turns: Vec<Origin>) -> Self {
+        Self { plan, sink, stage: Stage::Gathered, turns }
     }
 
     /// Returns the next batch of the answer; `None` at its end.
@@ -96,7 +96,7 @@ impl Tail {
                 Stage::Groups(mut groups) => {
                     let rows = groups.next(&self.plan).map_err(|problem| self.error(&problem))?;
                     self.stage = Stage::Groups(groups);
-                    match &self.gather.sorter {
+                    match &self.sink.sorter {
                         Some(sorter) => sorter.push(rows, waiting)?,
                         None if rows.num_rows() > 0 => return self.visible(&rows).map(Some),
                         None => {}
@@ -117,7 +117,7 @@ impl Tail {
 
     fn groups(&self) -> Result<Option<Groups>> {
         let rows = &self.plan.bound().rows;
-        let (Some(tables), Some(grouping)) = (&self.gather.groups, &rows.grouping) else {
+        let (Some(tables), Some(grouping)) = (&self.sink.groups, &rows.grouping) else {
             return Ok(None);
         };
         let table = tables.merge(grouping).map_err(|error| match error {
@@ -136,16 +136,17 @@ impl Tail {
     /// Returns the error of a merge. The upper half of a position is the number of its turn.
     fn failed(&self, error: MergeError) -> Error {
         match error {
-            MergeError::Row(position, stop) => {
+            MergeError::Row(position, record_problem) => {
                 let turn = usize::try_from(position >> 32).unwrap_or(usize::MAX);
-                stop.to_error(&self.plan, &self.turns.get(turn).cloned().unwrap_or_default())
+                record_problem
+                    .to_error(&self.plan, &self.turns.get(turn).cloned().unwrap_or_default())
             }
             MergeError::Other(error) => error,
         }
     }
 
     fn sorted(&self, waiting: Waiting) -> Result<Stage> {
-        let Some(sorter) = &self.gather.sorter else { return Ok(Stage::Done) };
+        let Some(sorter) = &self.sink.sorter else { return Ok(Stage::Done) };
         Ok(Stage::Sorted(Box::new(sorter.merge(self.plan.bound().offset, waiting)?)))
     }
 

@@ -10,13 +10,13 @@ use crate::{ErrorKind, Result};
 /// The position at which a text begins.
 pub(super) const START: Position = Position { line: 1, column: 1 };
 /// Positions that the parser does not report.
-pub(super) struct Places {
+pub(super) struct Positions {
     /// The position after the first FROM.
     pub(super) from: Position,
     pub(super) end: Position,
 }
 
-impl Places {
+impl Positions {
     pub(super) fn new(tokens: &[TokenWithSpan]) -> Self {
         let mut words = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
         let is_from = |token: &TokenWithSpan| matches!(&token.token, Token::Word(word) if word.keyword == Keyword::FROM);

@@ -6,7 +6,7 @@ use arrow::compute::kernels::{boolean, cmp};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
-use super::range::{Range, may};
+use super::value_range::{ValueRange, may};
 use crate::expr::pattern::Pattern;
 use crate::expr::{Expr, ExprKind, Literal, LiteralSet};
 use crate::sql::syntax::CompareOp;
@@ -19,13 +19,13 @@ const LOOKED_UP_MAX: usize = 16;
 /// The possible values of a predicate, one bit for each container. If a bit is set, the predicate
 /// may have the value for some record; if not, it has it for none.
 #[derive(Clone)]
-pub(super) struct Truth {
+pub(super) struct TruthValues {
     pub(super) may_be_true: BooleanBuffer,
     may_be_false: BooleanBuffer,
     may_be_null: BooleanBuffer,
 }
 
-impl Truth {
+impl TruthValues {
     /// Returns the possible values of a boolean expression.
     pub(super) fn of(expr: &Expr, statistics: &dyn PruningStatistics) -> Self {
         let containers = statistics.records().len();
@@ -33,7 +33,7 @@ impl Truth {
     }
 
     fn known(expr: &Expr, statistics: &dyn PruningStatistics) -> Option<Self> {
-        let range = |expr: &Expr| Range::of(expr, statistics);
+        let range = |expr: &Expr| ValueRange::of(expr, statistics);
         let containers = statistics.records().len();
         match &expr.kind {
             ExprKind::Not(operand) => Some(Self::of(operand, statistics).negated()),
@@ -103,7 +103,7 @@ impl Truth {
                 let (may_be_value, may_be_null) = Self::presence(operand, statistics)?;
                 Some(Self::certain(may_be_null, may_be_value))
             }
-            ExprKind::IsTruth { operand, truth } => {
+            ExprKind::BooleanTest { operand, truth } => {
                 let Self { may_be_true, may_be_false, may_be_null } = Self::of(operand, statistics);
                 Some(match truth {
                     Some(true) => Self::certain(may_be_true, &may_be_false | &may_be_null),
@@ -188,7 +188,7 @@ impl Truth {
     }
 
     /// Returns the truth of a boolean column or constant.
-    fn of_booleans(range: Range) -> Option<Self> {
+    fn of_booleans(range: ValueRange) -> Option<Self> {
         let (min, max) = (range.min.as_boolean_opt()?, range.max.as_boolean_opt()?);
         let negated = boolean::not(min).ok()?;
         Some(Self {
@@ -199,7 +199,7 @@ impl Truth {
     }
 
     /// Returns the truth of `left op right`; `None` if their types do not compare.
-    fn compared(op: CompareOp, left: &Range, right: &Range) -> Option<Self> {
+    fn compared(op: CompareOp, left: &ValueRange, right: &ValueRange) -> Option<Self> {
         type Kernel = fn(&dyn Datum, &dyn Datum) -> Compared;
         type Compared = Result<BooleanArray, ArrowError>;
         let may = |kernel: Kernel, left: &ArrayRef, right: &ArrayRef| {
@@ -231,7 +231,7 @@ impl Truth {
 
     /// Returns the truth of a condition on texts: they start with `prefix` and, unless `is_all`,
     /// something more.
-    fn prefixed(texts: &Range, prefix: &str, is_all: bool) -> Option<Self> {
+    fn prefixed(texts: &ValueRange, prefix: &str, is_all: bool) -> Option<Self> {
         let (some, others) = texts.prefixed(prefix)?;
         Some(Self {
             may_be_true: &some & &texts.may_be_value,
@@ -249,7 +249,7 @@ impl Truth {
         expr: &Expr,
         statistics: &dyn PruningStatistics,
     ) -> Option<(BooleanBuffer, BooleanBuffer)> {
-        if let Some(range) = Range::of(expr, statistics) {
+        if let Some(range) = ValueRange::of(expr, statistics) {
             return Some((range.may_be_value, range.may_be_null));
         }
         if expr.data_type != DataType::Boolean {

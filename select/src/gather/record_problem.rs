@@ -6,7 +6,7 @@ use crate::ErrorKind;
 
 /// A record that has no values, and the reason.
 #[derive(Debug)]
-pub(crate) struct Stop {
+pub(crate) struct RecordProblem {
     pub(crate) kind: ErrorKind,
     pub(crate) fault: RecordFault,
 }

@@ -9,20 +9,20 @@ use super::search::Search;
 use crate::expr::ExprKind;
 use crate::gather::sort_order::SortOrder;
 use crate::index::{AT_ONCE_MAX, End, Entries, Entry, Index, Key, KeyRange, LookupError};
-use crate::plan::{Bound, Conjunct};
+use crate::plan::{BoundPlan, Conjunct};
 use sift_files::io::extent::Extent;
 use sift_files::io::waiting::WouldBlock;
 use sift_files::statistics::PruningStatistics;
 
 /// Most records that are looked up: 10 MB of positions.
-const PLACES_MAX: usize = 256 << 10;
+const LOOKUPS_MAX: usize = 256 << 10;
 
 /// Largest gap between two records that is read instead of skipped.
 const GAP_BYTES_MAX: u64 = 4 << 10;
 
 /// The use of a key.
 #[derive(Debug)]
-pub(crate) struct Keyed {
+pub(crate) struct KeyAccess {
     pub(crate) name: String,
     /// Records that are not read because of the key.
     pub(crate) pruned: u64,
@@ -33,23 +33,23 @@ pub(crate) struct Keyed {
     pub(crate) ordered: bool,
 }
 
-impl Keyed {
+impl KeyAccess {
     /// Chooses the key of the index with the least cost, if that is less than reading `bytes_max`
     /// sequentially; `apart_bytes` is the cost of a seek. Returns the extents to read, too, in the
     /// order of the file. A damaged key is not used.
     pub(super) fn of(
-        plan: &Bound,
+        plan: &BoundPlan,
         index: &Index,
         statistics: &dyn PruningStatistics,
         bytes_max: u64,
         apart_bytes: u64,
     ) -> Result<Option<(Self, Vec<Extent>)>, WouldBlock> {
-        let sound = sound_conjuncts(plan, statistics);
+        let infallible = infallible_conjuncts(plan, statistics);
         let (mut best, mut bytes_max) = (None, bytes_max);
         for key in index.keys() {
-            let request = Request { plan, key, sound, bytes_max, apart_bytes };
-            if let Some((keyed, extents, bytes)) = request.keyed(index.record_count())? {
-                best = Some((keyed, extents));
+            let request = Request { plan, key, infallible, bytes_max, apart_bytes };
+            if let Some((key_access, extents, bytes)) = request.evaluate(index.record_count())? {
+                best = Some((key_access, extents));
                 bytes_max = bytes;
             }
         }
@@ -58,22 +58,22 @@ impl Keyed {
 }
 
 /// Returns how many of the first conjuncts cannot fail for a record of the index.
-fn sound_conjuncts(plan: &Bound, statistics: &dyn PruningStatistics) -> usize {
+fn infallible_conjuncts(plan: &BoundPlan, statistics: &dyn PruningStatistics) -> usize {
     let decodes = |column: &usize| {
         let known = statistics.column(*column);
         known.is_some_and(|known| known.decodes.count_set_bits() == known.decodes.len())
     };
-    let is_sound =
+    let is_infallible =
         |conjunct: &&Conjunct| !conjunct.expr.is_fallible() && conjunct.columns.iter().all(decodes);
-    plan.conjuncts.iter().take_while(is_sound).count()
+    plan.conjuncts.iter().take_while(is_infallible).count()
 }
 
 /// One key, and the cost that it has to beat.
 struct Request<'a> {
-    plan: &'a Bound,
+    plan: &'a BoundPlan,
     key: &'a Key,
     /// The number of leading conjuncts that cannot fail.
-    sound: usize,
+    infallible: usize,
     bytes_max: u64,
     apart_bytes: u64,
 }
@@ -81,55 +81,55 @@ struct Request<'a> {
 impl Request<'_> {
     /// Returns the use of the key, the extents of the `records` that it leaves, and their cost in
     /// bytes.
-    fn keyed(&self, records: u64) -> Result<Option<(Keyed, Vec<Extent>, u64)>, WouldBlock> {
-        let search = Search::of(&self.plan.conjuncts[..self.sound], self.key);
+    fn evaluate(&self, records: u64) -> Result<Option<(KeyAccess, Vec<Extent>, u64)>, WouldBlock> {
+        let search = Search::of(&self.plan.conjuncts[..self.infallible], self.key);
         let top = self.top(&search)?;
         let ordered = top.is_some();
-        let places = match top {
-            Some(places) => Some(places),
-            None if search.head || search.tail => self.places(&search.ranges)?,
+        let extents = match top {
+            Some(extents) => Some(extents),
+            None if search.head || search.tail => self.extents(&search.ranges)?,
             None => None,
         };
-        let Some(places) = places else { return Ok(None) };
-        let extents = joined(places);
+        let Some(extents) = extents else { return Ok(None) };
+        let extents = joined(extents);
         let cost = |extent: &Extent| extent.byte_len().saturating_add(self.apart_bytes);
         let cost = extents.iter().map(cost).fold(0, u64::saturating_add);
         let read: u64 = extents.iter().filter_map(|extent| extent.records).sum();
-        let keyed = Keyed {
+        let key_access = KeyAccess {
             name: self.key.spec.name.clone(),
             pruned: records.saturating_sub(read),
             head: search.head,
             tail: search.tail,
             ordered,
         };
-        Ok((cost < self.bytes_max).then_some((keyed, extents, cost)))
+        Ok((cost < self.bytes_max).then_some((key_access, extents, cost)))
     }
 
     /// Returns the most records that may be worth reading if each of them costs a seek.
-    fn places_max(&self) -> u64 {
-        (self.bytes_max / self.apart_bytes.max(1)).min(PLACES_MAX as u64)
+    fn lookups_max(&self) -> u64 {
+        (self.bytes_max / self.apart_bytes.max(1)).min(LOOKUPS_MAX as u64)
     }
 
     /// Returns the extents of the records in some ranges.
-    fn places(&self, ranges: &[KeyRange]) -> Result<Option<Vec<Extent>>, WouldBlock> {
+    fn extents(&self, ranges: &[KeyRange]) -> Result<Option<Vec<Extent>>, WouldBlock> {
         // one more page at each end, most of whose entries may not be wanted
         let slack = 1024 * ranges.len() as u64;
         let entries: Vec<_> = ranges.iter().map(|range| self.key.entries(range)).collect();
         let most: u64 = entries.iter().map(Entries::count_max).sum();
-        if most > self.places_max().saturating_add(slack) {
+        if most > self.lookups_max().saturating_add(slack) {
             return Ok(None);
         }
         let waiting = self.plan.source().waiting();
         if most > AT_ONCE_MAX {
             waiting.check()?;
         }
-        let mut places = Vec::new();
+        let mut extents = Vec::new();
         for entries in entries {
-            if usable(entries.read(PLACES_MAX, waiting, &mut places))?.is_none() {
+            if usable(entries.read(LOOKUPS_MAX, waiting, &mut extents))?.is_none() {
                 return Ok(None);
             }
         }
-        Ok(Some(places))
+        Ok(Some(extents))
     }
 
     /// Returns the extents of the records that may be in the answer, if the first rows of an order
@@ -139,7 +139,7 @@ impl Request<'_> {
             return Ok(None);
         };
         let waiting = self.plan.source().waiting();
-        let top = self.key.top(range, end, wanted, columns, self.places_max(), waiting);
+        let top = self.key.top(range, end, wanted, columns, self.lookups_max(), waiting);
         let top = usable(top)?.flatten();
         Ok(top.map(|entries| entries.iter().map(Entry::extent).collect()))
     }
@@ -164,8 +164,8 @@ impl Request<'_> {
     fn end(&self, order: &SortOrder, pinned: usize) -> Option<(End, usize)> {
         let columns = self.key.spec.columns.get(pinned..)?;
         let mut end = None;
-        for (place, key) in order.keys.iter().enumerate() {
-            let column = columns.get(place)?;
+        for (index, key) in order.keys.iter().enumerate() {
+            let column = columns.get(index)?;
             let item = self.plan.rows.items.get(key.item)?;
             if item.expr.kind != ExprKind::Column(column.column) {
                 return None;
@@ -194,15 +194,15 @@ fn usable<T>(looked_up: Result<T, LookupError>) -> Result<Option<T>, WouldBlock>
 }
 
 /// Sorts records into the order of the file, and joins neighbouring ones into one extent.
-fn joined(mut places: Vec<Extent>) -> Vec<Extent> {
-    places.sort_unstable_by_key(|place| place.first_record);
+fn joined(mut extents: Vec<Extent>) -> Vec<Extent> {
+    extents.sort_unstable_by_key(|extent| extent.first_record);
     let mut joined: Vec<Extent> = Vec::new();
-    for place in places {
+    for extent in extents {
         match joined.last_mut() {
-            Some(last) if place.bytes.start.saturating_sub(last.bytes.end) <= GAP_BYTES_MAX => {
-                last.extend_to(&place);
+            Some(last) if extent.bytes.start.saturating_sub(last.bytes.end) <= GAP_BYTES_MAX => {
+                last.extend_to(&extent);
             }
-            _ => joined.push(place),
+            _ => joined.push(extent),
         }
     }
     joined

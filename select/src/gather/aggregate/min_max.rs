@@ -13,13 +13,13 @@ use arrow::datatypes::{
     TimeUnit, TimestampMicrosecondType,
 };
 
-use super::Members;
+use super::GroupIndices;
 use crate::expr::numeric;
 use crate::expr::problem::Problem;
 
 /// The best value of each group so far.
 #[derive(Debug)]
-pub(crate) struct Extremes {
+pub(crate) struct MinMax {
     best: Best,
     /// A value replaces the best so far if it compares with it as this.
     keep: Ordering,
@@ -73,7 +73,7 @@ macro_rules! with_integers {
     };
 }
 
-impl Extremes {
+impl MinMax {
     /// Returns whether values of the type have a minimum.
     pub(crate) fn has_order(data_type: &DataType) -> bool {
         data_type.is_integer()
@@ -107,7 +107,7 @@ impl Extremes {
 
     pub(super) fn update(
         &mut self,
-        members: Members<'_>,
+        members: GroupIndices<'_>,
         values: &ArrayRef,
     ) -> Result<(), Problem> {
         let keep = self.keep;
@@ -124,8 +124,8 @@ impl Extremes {
             Best::Texts { best, bytes } => {
                 for (row, text) in values.as_string::<i32>().iter().enumerate() {
                     let group = match members {
-                        Members::One(_) => 0,
-                        Members::Of(groups) => groups[row] as usize,
+                        GroupIndices::One(_) => 0,
+                        GroupIndices::Of(groups) => groups[row] as usize,
                     };
                     if let Some(text) = text {
                         improve_text(&mut best[group], text, keep, bytes);

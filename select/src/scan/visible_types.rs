@@ -53,10 +53,10 @@ impl View {
 /// `Io`, `FileChanged`, `Descriptor`; `Unsupported` when the files do not have one schema.
 fn source(view: &View) -> Result<Source> {
     let source = view.source();
-    let mut columns = file_set::Columns::default();
+    let mut columns = file_set::CommonColumns::default();
     let mut parts = Vec::with_capacity(source.parts.len());
     for part in &source.parts {
-        let file = shown_file(view, part)?;
+        let file = file_of_view(view, part)?;
         columns.add(source.name(), file.name(), &file.schema)?;
         parts.push(Part { file, index: None, ..part.clone() });
     }
@@ -65,7 +65,7 @@ fn source(view: &View) -> Result<Source> {
     Ok(source.with_parts(columns.schema(constants), parts))
 }
 
-fn shown_file(view: &View, part: &Part) -> Result<Arc<DataFile>> {
+fn file_of_view(view: &View, part: &Part) -> Result<Arc<DataFile>> {
     let file = &part.file;
     if !file.infers_types() {
         return Ok(Arc::clone(file));
@@ -75,13 +75,13 @@ fn shown_file(view: &View, part: &Part) -> Result<Arc<DataFile>> {
         names: view.names().map(<[String]>::to_vec),
         withheld: view.withheld().to_vec(),
     };
-    if let Some(shown) = part.views.get(&key) {
-        return Ok(shown);
+    if let Some(visible) = part.views.get(&key) {
+        return Ok(visible);
     }
     view.source().waiting().check()?;
-    let shown = sampled(view, part)?;
-    part.views.insert(key, Arc::clone(&shown));
-    Ok(shown)
+    let visible = sampled(view, part)?;
+    part.views.insert(key, Arc::clone(&visible));
+    Ok(visible)
 }
 
 /// Reads a file until a view has shown enough records of it.
@@ -97,14 +97,14 @@ fn sampled(view: &View, part: &Part) -> Result<Arc<DataFile>> {
     let mut records = 0;
     while records < RECORDS_MAX
         && let Some(turn) = feed.next(Waiting::Allowed, &mut |_, block| {
-            let mut shown = Selection::new(block, &part.constants, columns);
+            let mut visible = Selection::new(block, &part.constants, columns);
             if let Some(filter) = filter {
-                shown.show(filter);
+                visible.apply_row_filter(filter);
             }
-            for row in 0..shown.rows.min(RECORDS_MAX - records) {
-                sampler.record(block, shown.record(row));
+            for row in 0..visible.rows.min(RECORDS_MAX - records) {
+                sampler.record(block, visible.record(row));
             }
-            records += shown.rows.min(RECORDS_MAX - records);
+            records += visible.rows.min(RECORDS_MAX - records);
             match records {
                 RECORDS_MAX => ControlFlow::Break(()),
                 _ => ControlFlow::Continue(()),
