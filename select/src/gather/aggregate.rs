@@ -1,7 +1,7 @@
 //! Aggregates: their types, and the state of each group while records are added.
 //!
 //! An aggregate has the same value however the file is divided: integers and decimals are added in
-//! more bits than any of them has, floats in an [`ExactSum`].
+//! more bits than any of them has, floats in an [`exact_sum`].
 
 mod distinct;
 mod exact_sum;

@@ -1,6 +1,6 @@
 //! Numbers for distinct keys: the first key is 0, the next distinct key is 1, and so on.
 //!
-//! Keys are equal if `IS NOT DISTINCT FROM` is false for them: NULL is a key like any other. Keys
+//! Keys are equal if `IS NOT DISTINCT FROM` is true for them: NULL is a key like any other. Keys
 //! whose values fit into a few words are stored as these words ([`packed`]), others as bytes in
 //! Arrow's row format ([`rows`]).
 

@@ -2,7 +2,7 @@
 //!
 //! A folder named `key=value` gives its files a column with one value for all their records: an
 //! integer or a date if the values of all files are, else a text. Keys and values are
-//! [decoded](folders) first. The path of the file, as written, is the column `_file`, which `*`
+//! [decoded](mod@folders) first. The path of the file, as written, is the column `_file`, which `*`
 //! leaves out. A term of WHERE that uses only such columns prunes files before they are opened.
 
 mod folders;

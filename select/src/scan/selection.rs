@@ -379,7 +379,7 @@ impl RecordProblem {
         };
         let error = match plan.view() {
             view if view.is_whole() => fault.to_error(file, records_before),
-            // counts the records that the view shows: a byte offset reveals the length of hidden parts
+            // counts only visible records: a byte offset reveals the length of hidden parts
             view => {
                 let record = records_before + fault.record as u64 + 1;
                 let which = if view.has_all_records() { "" } else { " of those that you may see" };

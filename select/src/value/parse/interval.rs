@@ -4,8 +4,8 @@
 //! unit takes its unit from the part after it: days before a time or hours, else the unit of that
 //! part, else seconds. A unit may occur once. Source: PostgreSQL 15's `ParseDateTime`,
 //! `DecodeInterval` and `DecodeISO8601Interval` in `datetime.c`, including their arithmetic in
-//! floats. Refused, though PostgreSQL accepts them: ISO 8601 without designators (`P0001-02-03`),
-//! and punctuation other than `@` and commas.
+//! floats. These are refused, although PostgreSQL accepts them: ISO 8601 without designators
+//! (`P0001-02-03`), and punctuation other than `@` and commas.
 
 use super::time::{rounded_micros, seconds_and_micros};
 use super::{TEXT_BYTES_MAX, is_space};

@@ -1,7 +1,8 @@
 //! Numbers read from text: whole ones, decimals and floats.
 //!
-//! Sources: PostgreSQL's `numutils.c`, `float.c` and `numeric.c`. Refused, though PostgreSQL
-//! accepts them: hexadecimal floats, and decimals that are infinite, NaN, or longer than 38 digits.
+//! Sources: PostgreSQL's `numutils.c`, `float.c` and `numeric.c`. These are refused, although
+//! PostgreSQL accepts them: hexadecimal floats, and decimals that are infinite, NaN, or longer than
+//! 38 digits.
 
 use std::str::FromStr;
 

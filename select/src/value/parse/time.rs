@@ -3,8 +3,8 @@
 //! `YYYY-MM-DD` or `YYYYMMDD`; for a time of that day, a space or `T`, then `HH:MM` or `HH:MM:SS`
 //! with a fraction, rounded to microseconds; then an offset from UTC, which a timestamp without
 //! time zone ignores; `BC` or `AD` last. Source: PostgreSQL's `datetime.c`, with its default order
-//! of dates. Refused, though PostgreSQL takes them: names of months, days and zones, years of two
-//! digits, AM and PM, and words such as `now` or `infinity`.
+//! of dates. These are refused, although PostgreSQL accepts them: names of months, days and zones,
+//! years of two digits, AM and PM, and words such as `now` or `infinity`.
 
 use super::{TEXT_BYTES_MAX, is_space, trim};
 use sift_files::calendar::{DATES, DAY_MICROS, TIMESTAMPS, days_in_month, days_of_civil};
