@@ -10,7 +10,7 @@ use arrow::datatypes::SchemaRef;
 
 use crate::index::{BuildOptions, Index, IndexFolder};
 use crate::{Error, ErrorKind, Result};
-use sift_files::data_file::{DataFile, Layout};
+use sift_files::data_file::DataFile;
 use sift_files::descriptor::Descriptor;
 use sift_files::io::identity::Identity;
 use sift_files::io::waiting::Waiting;
@@ -264,7 +264,7 @@ impl Source {
 
     /// Returns whether there can be columns whose key is missing.
     pub(crate) fn can_miss_keys(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part.file.layout, Layout::Parquet(_)))
+        self.parts.iter().any(|part| part.file.can_miss_keys())
     }
 
     /// Checks that the keys of some columns are known, for all files.
@@ -283,11 +283,7 @@ impl Source {
     /// Returns whether its columns are the members of the first records, so that later records may
     /// have other members.
     pub fn infers_columns(&self) -> bool {
-        let is_inferred = |part: &Part| match &part.file.layout {
-            Layout::Json(layout) => layout.is_inferred(),
-            _ => false,
-        };
-        self.parts.iter().any(is_inferred)
+        self.parts.iter().any(|part| part.file.infers_columns())
     }
 
     /// Returns whether the types of some columns come from the first records.

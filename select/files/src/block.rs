@@ -1,53 +1,57 @@
-//! A run of records in memory, whatever its format: what a scan decodes columns from.
+//! A run of records in memory, from which a scan decodes columns.
 
 use arrow::array::ArrayRef;
 
+use crate::format::Sample;
 use crate::record::{RecordFault, Rows};
-use crate::{Result, csv, fixed, ipc, json, parquet};
 
-/// A run of whole records in memory.
-pub enum Block<'a> {
-    /// Of a fixed-length file.
-    Fixed(fixed::Block<'a>),
-    /// Of a CSV file.
-    Csv(csv::Block<'a>),
-    /// Of a Parquet file.
-    Parquet(parquet::Block<'a>),
-    /// Of an Arrow file.
-    Arrow(ipc::Block<'a>),
-    /// Of a file of JSON Lines.
-    Json(json::Block<'a>),
-}
+/// A run of whole records in memory, of any format. Each call is for a column of many records.
+pub trait Block {
+    /// Returns the number of whole records.
+    fn records(&self) -> usize;
 
-impl Block<'_> {
-    /// Number of whole records.
-    pub fn records(&self) -> usize {
-        match self {
-            Block::Fixed(block) => block.records(),
-            Block::Csv(block) => block.records(),
-            Block::Parquet(block) => block.records(),
-            Block::Arrow(block) => block.records(),
-            Block::Json(block) => block.records(),
-        }
+    /// Decodes a column (an index of the schema) of those rows.
+    ///
+    /// # Errors
+    /// The fault of the first row that does not decode.
+    fn decode_column(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault>;
+
+    /// Returns what is wrong with the record after the whole ones, if its end could not be found.
+    fn fault(&self) -> Option<&RecordFault> {
+        None
     }
 
-    /// The columns (indices of the schema) of those rows, one array each.
+    /// Returns where a record starts, in bytes from the start of the file, if all of it is there.
+    fn byte_of(&self, _record: usize) -> Option<u64> {
+        None
+    }
+
+    /// Returns where each record starts, as [`byte_of`](Self::byte_of) does.
+    fn starts(&self) -> Option<Vec<u64>> {
+        (0..self.records()).map(|record| self.byte_of(record)).collect()
+    }
+
+    /// Checks that those rows have no values outside the columns of the file.
+    ///
+    /// # Errors
+    /// The fault of the first row that has more.
+    fn check_listed(&self, _rows: Rows<'_>) -> Result<(), RecordFault> {
+        Ok(())
+    }
+
+    /// Adds the values of some records to a sample of the same format.
+    fn sample(&self, _records: &[usize], _sample: &mut Sample) {}
+
+    /// Decodes some columns (indices of the schema) of those rows, one array each.
     ///
     /// # Errors
     /// The fault of the lowest record that has one in any of the columns: the records before it
     /// decode.
-    pub fn decode(&self, columns: &[usize], rows: Rows<'_>) -> Result<Vec<ArrayRef>, RecordFault> {
+    fn decode(&self, columns: &[usize], rows: Rows<'_>) -> Result<Vec<ArrayRef>, RecordFault> {
         let mut arrays = Vec::with_capacity(columns.len());
         let mut first: Option<RecordFault> = None;
         for &column in columns {
-            let decoded = match self {
-                Block::Fixed(block) => block.decode(column, rows),
-                Block::Csv(block) => block.decode(column, rows),
-                Block::Parquet(block) => block.decode(column, rows),
-                Block::Arrow(block) => block.decode(column, rows),
-                Block::Json(block) => block.decode(column, rows),
-            };
-            match decoded {
+            match self.decode_column(column, rows) {
                 Ok(array) => arrays.push(array),
                 Err(fault) if first.as_ref().is_none_or(|first| fault.record < first.record) => {
                     first = Some(fault);
@@ -58,37 +62,6 @@ impl Block<'_> {
         match first {
             None => Ok(arrays),
             Some(fault) => Err(fault),
-        }
-    }
-
-    /// Returns whether the columns are all that those rows have.
-    ///
-    /// # Errors
-    /// The fault of the first row that has more.
-    pub fn check_listed(&self, rows: Rows<'_>) -> Result<(), RecordFault> {
-        match self {
-            Block::Json(block) => block.check_listed(rows),
-            Block::Fixed(_) | Block::Csv(_) | Block::Parquet(_) | Block::Arrow(_) => Ok(()),
-        }
-    }
-
-    /// What is wrong with the record behind the whole ones, where it could not be delimited.
-    pub fn fault(&self) -> Option<&RecordFault> {
-        match self {
-            Block::Fixed(block) => block.fault(),
-            Block::Csv(block) => block.fault(),
-            Block::Parquet(_) | Block::Arrow(_) => None,
-            Block::Json(block) => block.fault(),
-        }
-    }
-
-    /// Where a record starts, in bytes from the start of the file, if all of it is there.
-    pub fn byte_of(&self, record: usize) -> Option<u64> {
-        match self {
-            Block::Fixed(block) => Some(block.byte_of(record)),
-            Block::Csv(block) => Some(block.byte_of(record)),
-            Block::Parquet(_) | Block::Arrow(_) => None,
-            Block::Json(block) => Some(block.byte_of(record)),
         }
     }
 }

@@ -21,26 +21,32 @@
 
 mod cursor;
 mod decode;
+mod format;
 mod infer;
 mod open;
 mod structure;
+mod turns;
 
-pub(crate) use cursor::{Cursor, Scratch, whole_records};
-pub use infer::Sampler;
 pub use structure::Structure;
+
+use std::fmt;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Field as ArrowField, Schema};
 
+use crate::block::Block;
+use crate::format::Sample;
+use crate::io::compressed::Compression;
 use crate::record::{RecordFault, Rows, quote};
-use crate::text::Kind;
+use crate::text::FieldType;
+use infer::Sampler;
 
 /// The longest record; also the bound of what is kept between two turns.
 pub(crate) const RECORD_BYTES_MAX: usize = 4 << 20;
 
 /// What a descriptor says about a CSV file.
 #[derive(Clone, Debug)]
-pub(crate) struct Options {
+pub(crate) struct CsvOptions {
     /// Told by the file's name when `None`.
     pub(crate) delimiter: Option<u8>,
     /// Whether the first record holds the names.
@@ -48,10 +54,10 @@ pub(crate) struct Options {
     /// Texts that are NULL.
     pub(crate) null: Vec<String>,
     /// Names, with types where they are given.
-    pub(crate) fields: Vec<(String, Option<Kind>)>,
+    pub(crate) fields: Vec<(String, Option<FieldType>)>,
 }
 
-impl Default for Options {
+impl Default for CsvOptions {
     fn default() -> Self {
         Self { delimiter: None, header: true, null: Vec::new(), fields: Vec::new() }
     }
@@ -59,26 +65,28 @@ impl Default for Options {
 
 /// How the records of a CSV file are laid out.
 #[derive(Clone, Debug)]
-pub struct Layout {
+pub(crate) struct CsvLayout {
     /// What complaints call the descriptor, whether there is one or not.
     descriptor: String,
     /// Where the first record starts, behind the byte order mark and the header.
-    pub(crate) start: u64,
+    start: u64,
     delimiter: u8,
     header: bool,
     null: Vec<String>,
-    fields: Vec<Field>,
+    fields: Vec<CsvField>,
+    /// How the whole file is compressed.
+    compression: Option<Compression>,
 }
 
 #[derive(Clone, Debug)]
-struct Field {
+struct CsvField {
     name: String,
-    kind: Kind,
+    kind: FieldType,
     /// Whether the descriptor says so.
     declared: bool,
 }
 
-impl Layout {
+impl CsvLayout {
     pub(crate) fn schema(&self) -> Schema {
         let fields = self.fields.iter();
         let fields = fields.map(|field| ArrowField::new(&field.name, field.kind.data_type(), true));
@@ -87,8 +95,13 @@ impl Layout {
 
     /// All that decides where records are and what they hold, as text.
     pub(crate) fn fingerprint(&self) -> String {
-        // what complaints call the descriptor comes first, and decides nothing
-        format!("{self:?}").replacen(&format!("{:?}", self.descriptor), "", 1)
+        // indexes store it, so the names in it do not change with those of the types
+        let Self { start, delimiter, header, null, fields, .. } = self;
+        let fields: Vec<_> = fields.iter().map(CsvField::stored_form).collect();
+        format!(
+            "Layout {{ descriptor: , start: {start}, delimiter: {delimiter}, header: {header}, \
+             null: {null:?}, fields: {fields:?} }}"
+        )
     }
 
     /// How the file holds a column, for people.
@@ -99,9 +112,22 @@ impl Layout {
     }
 }
 
+impl CsvField {
+    /// Returns the form that a fingerprint is made of.
+    fn stored_form(&self) -> impl fmt::Debug {
+        fmt::from_fn(|f| {
+            f.debug_struct("Field")
+                .field("name", &self.name)
+                .field("kind", &self.kind)
+                .field("declared", &self.declared)
+                .finish()
+        })
+    }
+}
+
 /// Records in memory.
-pub struct Block<'a> {
-    layout: &'a Layout,
+pub(crate) struct CsvBlock<'a> {
+    layout: &'a CsvLayout,
     bytes: &'a [u8],
     /// Positions in `bytes` where fields end.
     ends: &'a [u32],
@@ -112,37 +138,44 @@ pub struct Block<'a> {
     fault: Option<RecordFault>,
 }
 
-impl Block<'_> {
-    pub(crate) fn records(&self) -> usize {
+impl Block for CsvBlock<'_> {
+    fn records(&self) -> usize {
         self.firsts.len()
     }
 
-    pub(crate) fn fault(&self) -> Option<&RecordFault> {
-        self.fault.as_ref()
-    }
-
-    pub(crate) fn byte_of(&self, record: usize) -> u64 {
-        let first = self.firsts.get(record).map_or(0, |&first| first as usize);
-        self.start + self.start_of(first) as u64
-    }
-
-    /// One column of those rows.
-    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
+    fn decode_column(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
         decode::column(self, column, rows).map_err(|record| {
             let field = &self.layout.fields[column];
             let descriptor = &self.layout.descriptor;
             let shown = self.value(record, column, &mut Vec::new()).map(quote).unwrap_or_default();
             let text = match (field.kind, field.declared) {
-                (Kind::Text, _) => format!("{shown} is not UTF-8"),
+                (FieldType::Text, _) => format!("{shown} is not UTF-8"),
                 (kind, true) => format!("{shown} is not {kind}, the type in {descriptor}"),
                 (kind, false) => format!(
                     "{shown} is not {kind}, the type by the first records; declare the field's type in {descriptor}"
                 ),
             };
-            RecordFault { record, byte: Some(self.byte_of(record)), field: Some(field.name.clone()), text }
+            RecordFault { record, byte: self.byte_of(record), field: Some(field.name.clone()), text }
         })
     }
 
+    fn fault(&self) -> Option<&RecordFault> {
+        self.fault.as_ref()
+    }
+
+    fn byte_of(&self, record: usize) -> Option<u64> {
+        let first = self.firsts.get(record).map_or(0, |&first| first as usize);
+        Some(self.start + self.start_of(first) as u64)
+    }
+
+    fn sample(&self, records: &[usize], sample: &mut Sample) {
+        if let Some(sampler) = sample.values_mut::<Sampler>() {
+            records.iter().for_each(|record| sampler.record(self, *record));
+        }
+    }
+}
+
+impl CsvBlock<'_> {
     /// Where the field starts whose end has the index `end`.
     #[inline]
     fn start_of(&self, end: usize) -> usize {

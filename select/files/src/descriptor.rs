@@ -128,7 +128,7 @@ const TEXT: &[&str] = &["compression"];
 /// A parsed descriptor.
 #[derive(Clone, Debug)]
 pub struct Descriptor {
-    pub(crate) layout: Layout,
+    pub(crate) layout: DeclaredLayout,
     /// Told by the file's name when `None`.
     pub(crate) compression: Option<Option<Compression>>,
     requirement: Requirement,
@@ -140,9 +140,9 @@ pub struct Descriptor {
 
 /// What a descriptor says about the records.
 #[derive(Clone, Debug)]
-pub(crate) enum Layout {
-    Fixed(crate::fixed::Layout),
-    Csv(crate::csv::Options),
+pub(crate) enum DeclaredLayout {
+    Fixed(crate::fixed::FixedLayout),
+    Csv(crate::csv::CsvOptions),
     Json(Vec<crate::json::Declared>),
     /// The names of the fields that it protects.
     Parquet(Vec<String>),
@@ -183,12 +183,12 @@ impl Descriptor {
     /// The format that it says, unless it leaves that to the file's name.
     pub(crate) fn format(&self) -> Option<&'static str> {
         match self.layout {
-            Layout::Fixed(_) => Some("fixed"),
-            Layout::Csv(_) => Some("csv"),
-            Layout::Json(_) => Some("jsonl"),
-            Layout::Parquet(_) => Some("parquet"),
-            Layout::Arrow(_) => Some("arrow"),
-            Layout::ByName(_) => None,
+            DeclaredLayout::Fixed(_) => Some("fixed"),
+            DeclaredLayout::Csv(_) => Some("csv"),
+            DeclaredLayout::Json(_) => Some("jsonl"),
+            DeclaredLayout::Parquet(_) => Some("parquet"),
+            DeclaredLayout::Arrow(_) => Some("arrow"),
+            DeclaredLayout::ByName(_) => None,
         }
     }
 
@@ -203,7 +203,7 @@ impl Descriptor {
     }
 }
 
-impl Layout {
+impl DeclaredLayout {
     /// The same for a file whose name tells the format `by_name`, which counts where the descriptor
     /// does not tell one.
     ///
@@ -237,15 +237,15 @@ fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descripto
     let layout = match format {
         Some(Format::Fixed) => {
             let keys = Keys::new(text, 0, table, &keys_of(&[fixed::KEYS, RECORDS].concat()))?;
-            Layout::Fixed(fixed::parse(&keys, &mut fields)?)
+            DeclaredLayout::Fixed(fixed::parse(&keys, &mut fields)?)
         }
         Some(Format::Parquet) => {
             let keys = Keys::new(text, 0, table, &keys_of(columnar::KEYS))?;
-            Layout::Parquet(columnar::parse(&keys, &mut fields)?)
+            DeclaredLayout::Parquet(columnar::parse(&keys, &mut fields)?)
         }
         Some(Format::Arrow) => {
             let keys = Keys::new(text, 0, table, &keys_of(columnar::KEYS))?;
-            Layout::Arrow(columnar::parse(&keys, &mut fields)?)
+            DeclaredLayout::Arrow(columnar::parse(&keys, &mut fields)?)
         }
         None if keys.has("record_length") => {
             return Err(
@@ -254,15 +254,15 @@ fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descripto
         }
         Some(Format::Json) => {
             let keys = Keys::new(text, 0, table, &keys_of(&[TEXT, RECORDS].concat()))?;
-            Layout::Json(json::parse(&keys, &mut fields)?)
+            DeclaredLayout::Json(json::parse(&keys, &mut fields)?)
         }
         None if !keys.has("csv") => {
             let keys = Keys::new(text, 0, table, &keys_of(&[TEXT, RECORDS].concat()))?;
-            Layout::ByName(json::parse(&keys, &mut fields)?)
+            DeclaredLayout::ByName(json::parse(&keys, &mut fields)?)
         }
         _ => {
             let keys = Keys::new(text, 0, table, &keys_of(&[csv::KEYS, TEXT, RECORDS].concat()))?;
-            Layout::Csv(csv::parse(&keys, format == Some(Format::Tsv), &mut fields)?)
+            DeclaredLayout::Csv(csv::parse(&keys, format == Some(Format::Tsv), &mut fields)?)
         }
     };
     fields.retain(|(_, requirement)| *requirement != Requirement::None);

@@ -1,6 +1,11 @@
-//! Hands the files of a source out piece by piece to the threads of one scan.
+//! Hands the files of a source out in turns to the threads of one scan.
+//!
+//! A [sweep](Sweep) of a file becomes [`Turns`], which its format makes. The feed numbers the turns
+//! of all sweeps and knows where their records come from.
 
-mod file;
+mod gathered;
+mod numbered;
+mod scratch;
 mod stream;
 
 use std::fmt;
@@ -8,22 +13,36 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::Result;
 use crate::block::Block;
 use crate::data_file::DataFile;
 use crate::io::extent::{Extent, Gathered, Sweep};
 use crate::io::waiting::Waiting;
-use crate::{Result, csv, json};
-use file::FileFeed;
+pub(crate) use gathered::{GatherRecords, PADDING_BYTES};
+pub(crate) use numbered::{Numbered, ReadTurn};
+pub(crate) use scratch::{Buffer, ScratchSpace};
+pub(crate) use stream::{StreamTurns, TextRecords};
+
+use gathered::GatheredTurns;
+use scratch::Buffers;
+
+/// The number of bytes that are read and decoded at a time: they stay in the second-level cache
+/// between the read, the predicate and the other columns.
+pub(crate) const BLOCK_BYTES: usize = 768 << 10;
+
+/// The most bytes of a turn: a turn of CSV is in memory as a whole.
+const MORSEL_BYTES_MAX: usize = 64 << 20;
 
 /// Hands out a source in turns; shared by the threads of one scan.
 #[derive(Debug)]
 pub struct Feed {
     sweeps: Vec<SweepFeed>,
-    /// The number of the first turn of each sweep, then of all turns, as far as they are known: how
-    /// many turns a stream has is known when one of them has come to its end.
+    /// The number of the first turn of each sweep, then the number of all turns, as far as they are
+    /// known: the number of turns of a stream is known when one of them has come to its end.
     starts: Vec<OnceLock<u64>>,
     /// The first sweep that may have turns left.
     current: AtomicUsize,
+    buffers: Buffers,
 }
 
 /// A sweep of one of the files.
@@ -31,25 +50,43 @@ pub struct Feed {
 struct SweepFeed {
     /// Index of the file.
     file: usize,
-    feed: FileFeed,
+    origin: SweepOrigin,
+    turns: Box<dyn Turns>,
 }
 
-/// Memory between two turns, at most one a thread.
-#[derive(Default)]
-struct Buffers(Mutex<Vec<Buffer>>);
-
-#[derive(Default)]
-struct Buffer {
-    bytes: Vec<u8>,
-    csv: csv::Scratch,
-    json: json::Scratch,
+/// The records that a sweep reads.
+#[derive(Debug)]
+enum SweepOrigin {
+    /// A run; this many records of the file come before it.
+    Run(u64),
+    /// One [`Gathered`] each turn.
+    Gathered(Vec<Gathered>),
 }
 
-impl fmt::Debug for Buffers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Buffers").finish_non_exhaustive()
-    }
+/// The turns of a sweep, as its format makes them. Threads share them.
+pub(crate) trait Turns: fmt::Debug + Send + Sync {
+    /// Returns the number of turns, once it is known.
+    fn count(&self) -> Option<u64>;
+
+    /// Returns the most bytes that are read, if that is known before.
+    fn bytes_max(&self) -> Option<u64>;
+
+    /// Takes the next turn: reads its bytes and gives its blocks to `each` in the file's order,
+    /// until that breaks; `None` when no turn is left. Turns count from 0. Many threads may call
+    /// this at once. After it has returned `None`, it always does, and `count` is known.
+    fn next(
+        &self,
+        waiting: Waiting,
+        buffer: &mut Buffer,
+        each: &mut EachOfFile<'_>,
+    ) -> Option<Turn>;
 }
+
+/// Takes a block of a turn.
+pub(crate) type EachBlock<'a> = dyn FnMut(&dyn Block) -> ControlFlow<()> + 'a;
+
+/// Takes a block and the number of its turn in the sweep.
+pub(crate) type EachOfFile<'a> = dyn FnMut(u64, &dyn Block) -> ControlFlow<()> + 'a;
 
 /// Where a block comes from.
 #[derive(Clone, Copy, Debug)]
@@ -71,8 +108,8 @@ pub struct Origin {
     pub gathered: Option<Gathered>,
 }
 
-/// What is done with a block.
-type Each<'a> = dyn FnMut(Place, &Block<'_>) -> ControlFlow<()> + 'a;
+/// Takes a block and where it comes from.
+type Each<'a> = dyn FnMut(Place, &dyn Block) -> ControlFlow<()> + 'a;
 
 /// What came of one turn.
 #[derive(Debug)]
@@ -89,7 +126,7 @@ pub struct Turn {
 }
 
 impl Turn {
-    fn new(number: u64) -> Self {
+    pub(crate) fn new(number: u64) -> Self {
         Self { number, origin: None, bytes: 0, result: Ok(()) }
     }
 }
@@ -109,18 +146,28 @@ impl Feed {
         extents: Vec<Vec<Extent>>,
         morsel_bytes: usize,
     ) -> Self {
-        let buffers = Arc::new(Buffers::default());
+        let morsel_bytes = morsel_bytes.clamp(1, MORSEL_BYTES_MAX);
         let mut sweeps = Vec::new();
         for (index, (file, extents)) in files.iter().zip(extents).enumerate() {
-            for sweep in Sweep::of(extents, file.can_be_gathered()) {
-                let feed =
-                    FileFeed::new(Arc::clone(file), sweep, morsel_bytes, Arc::clone(&buffers));
-                sweeps.push(SweepFeed { file: index, feed });
+            for sweep in Sweep::of(extents, file.gathering().as_ref()) {
+                let raw = file.raw().clone();
+                let (origin, turns): (_, Box<dyn Turns>) = match sweep {
+                    Sweep::Run(extent) => {
+                        (SweepOrigin::Run(extent.first_record), file.turns(extent, morsel_bytes))
+                    }
+                    Sweep::Gathered(format, gathered) => {
+                        let origin = SweepOrigin::Gathered(gathered.clone());
+                        let turns = GatheredTurns { file: raw, format, gathered };
+                        (origin, Box::new(Numbered::new(turns)))
+                    }
+                };
+                sweeps.push(SweepFeed { file: index, origin, turns });
             }
         }
         let starts = std::iter::once(OnceLock::from(0));
         let starts = starts.chain(sweeps.iter().map(|_| OnceLock::new())).collect();
-        let feed = Self { sweeps, starts, current: AtomicUsize::new(0) };
+        let (current, buffers) = (AtomicUsize::new(0), Buffers::default());
+        let feed = Self { sweeps, starts, current, buffers };
         feed.settle(0);
         feed
     }
@@ -132,7 +179,7 @@ impl Feed {
 
     /// Bytes that are read at most, where that is known before they are.
     pub fn bytes_max(&self) -> Option<u64> {
-        self.sweeps.iter().map(|sweep| sweep.feed.bytes_max()).sum()
+        self.sweeps.iter().map(|sweep| sweep.turns.bytes_max()).sum()
     }
 
     /// Takes the next turn: reads its piece and gives its blocks to `each`, in the file's order,
@@ -140,15 +187,15 @@ impl Feed {
     pub fn next(&self, waiting: Waiting, each: &mut Each<'_>) -> Option<Turn> {
         let first = self.current.load(Ordering::Acquire);
         for (place, sweep) in self.sweeps.iter().enumerate().skip(first) {
-            let SweepFeed { file, feed } = sweep;
+            let SweepFeed { file, turns, .. } = sweep;
             // the sweeps before have ended, so it is known
             let start = *self.starts[place].get()?;
             let mut each =
-                |turn, block: &Block<'_>| each(Place { turn: start + turn, file: *file }, block);
-            let turn = feed.next(waiting, &mut each);
+                |turn, block: &dyn Block| each(Place { turn: start + turn, file: *file }, block);
+            let turn = self.buffers.with(|buffer| turns.next(waiting, buffer, &mut each));
             self.settle(place);
             if let Some(turn) = turn {
-                let (number, origin) = (start + turn.number, feed.origin(turn.number, *file));
+                let (number, origin) = (start + turn.number, sweep.origin(turn.number));
                 return Some(Turn { number, origin, ..turn });
             }
             self.current.fetch_max(place + 1, Ordering::Release);
@@ -158,8 +205,8 @@ impl Feed {
 
     /// Notes where the sweeps behind this one start, as far as that has become known.
     fn settle(&self, first: usize) {
-        for (place, SweepFeed { feed, .. }) in self.sweeps.iter().enumerate().skip(first) {
-            let Some((start, turns)) = self.starts[place].get().zip(feed.turns()) else { return };
+        for (place, SweepFeed { turns, .. }) in self.sweeps.iter().enumerate().skip(first) {
+            let Some((start, turns)) = self.starts[place].get().zip(turns.count()) else { return };
             if self.starts[place + 1].set(start + turns).is_err() {
                 return;
             }
@@ -167,7 +214,23 @@ impl Feed {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+impl SweepFeed {
+    /// Returns where the records of a turn come from, if that is known.
+    fn origin(&self, turn: u64) -> Option<Origin> {
+        let file = self.file;
+        match &self.origin {
+            SweepOrigin::Run(first) => {
+                (turn == 0).then_some(Origin { file, records_before: *first, gathered: None })
+            }
+            SweepOrigin::Gathered(gathered) => {
+                let gathered = gathered.get(usize::try_from(turn).ok()?).cloned();
+                Some(Origin { file, records_before: 0, gathered })
+            }
+        }
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // a panic elsewhere leaves buffers that are good, and a cursor that has ended
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -14,6 +14,7 @@
 mod date;
 mod decode;
 mod encoding;
+mod format;
 mod null;
 mod number;
 mod storage;
@@ -23,6 +24,8 @@ use std::fmt;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Field as ArrowField, Schema};
 
+use crate::block::Block;
+use crate::feed::PADDING_BYTES;
 use crate::record::{RecordFault, Rows, quote};
 
 pub(crate) use date::{Coding, Format, Moment};
@@ -34,17 +37,13 @@ pub(crate) use storage::{Sign, SignKind, Storage};
 /// The longest record, without its terminator; also the bound of a block's memory.
 pub(crate) const RECORD_BYTES_MAX: u32 = 1 << 20;
 
-/// Bytes behind the records of a block, so that a field at the very end is still loaded eight bytes
-/// at a time.
-pub(crate) const PADDING_BYTES: usize = 8;
-
 /// How the records of a file are laid out.
 #[derive(Clone, Debug)]
-pub struct Layout {
+pub(crate) struct FixedLayout {
     /// Bytes from a record to the next, the terminator included.
     pub(crate) stride: usize,
     pub(crate) terminator: Terminator,
-    pub(crate) fields: Vec<Field>,
+    pub(crate) fields: Vec<FixedField>,
 }
 
 /// What stands behind each record.
@@ -59,7 +58,7 @@ pub(crate) enum Terminator {
 
 /// One field of the record.
 #[derive(Clone, Debug)]
-pub(crate) struct Field {
+pub(crate) struct FixedField {
     pub(crate) name: String,
     /// Bytes before it in the record.
     pub(crate) offset: usize,
@@ -72,9 +71,9 @@ pub(crate) struct Field {
     pub(crate) null_when: Vec<NullWhen>,
 }
 
-impl Layout {
+impl FixedLayout {
     /// `record_length` does not count the terminator.
-    pub(crate) fn new(record_length: u32, terminator: Terminator, fields: Vec<Field>) -> Self {
+    pub(crate) fn new(record_length: u32, terminator: Terminator, fields: Vec<FixedField>) -> Self {
         let stride = record_length as usize + terminator.bytes().len();
         Self { stride, terminator, fields }
     }
@@ -85,6 +84,38 @@ impl Layout {
             ArrowField::new(&field.name, field.storage.data_type(field.length), nullable)
         });
         Schema::new(fields.collect::<Vec<_>>())
+    }
+}
+
+impl FixedLayout {
+    /// Returns the form that a fingerprint is made of. Indexes store it, so the names in it do not
+    /// change with those of the types.
+    fn stored_form(&self) -> impl fmt::Debug {
+        fmt::from_fn(|f| {
+            f.debug_struct("Layout")
+                .field("stride", &self.stride)
+                .field("terminator", &self.terminator)
+                .field(
+                    "fields",
+                    &self.fields.iter().map(FixedField::stored_form).collect::<Vec<_>>(),
+                )
+                .finish()
+        })
+    }
+}
+
+impl FixedField {
+    fn stored_form(&self) -> impl fmt::Debug {
+        fmt::from_fn(|f| {
+            f.debug_struct("Field")
+                .field("name", &self.name)
+                .field("offset", &self.offset)
+                .field("length", &self.length)
+                .field("storage", &self.storage)
+                .field("encoding", &self.encoding)
+                .field("null_when", &self.null_when)
+                .finish()
+        })
     }
 }
 
@@ -100,7 +131,7 @@ impl Terminator {
 }
 
 /// `zoned decimal, 11 bytes at 32, scale 2`
-impl fmt::Display for Field {
+impl fmt::Display for FixedField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = if self.length == 1 { "byte" } else { "bytes" };
         write!(f, "{}, {} {bytes} at {}", self.storage, self.length, self.offset)?;
@@ -118,8 +149,8 @@ impl fmt::Display for Field {
 }
 
 /// Records in memory.
-pub struct Block<'a> {
-    layout: &'a Layout,
+pub(crate) struct FixedBlock<'a> {
+    layout: &'a FixedLayout,
     /// The records and [`PADDING_BYTES`] that mean nothing.
     bytes: &'a [u8],
     records: usize,
@@ -128,10 +159,10 @@ pub struct Block<'a> {
     fault: Option<RecordFault>,
 }
 
-impl<'a> Block<'a> {
+impl<'a> FixedBlock<'a> {
     /// The records of `bytes`, which are followed by [`PADDING_BYTES`]; `start` is their place in
     /// the file. The block ends before the first record whose terminator is wrong.
-    pub(crate) fn new(layout: &'a Layout, bytes: &'a [u8], start: u64) -> Self {
+    pub(crate) fn new(layout: &'a FixedLayout, bytes: &'a [u8], start: u64) -> Self {
         let records = bytes.len().saturating_sub(PADDING_BYTES) / layout.stride;
         let mut block = Self { layout, bytes, records, start, fault: None };
         if let Some(record) = block.first_unterminated() {
@@ -139,33 +170,6 @@ impl<'a> Block<'a> {
             block.fault = Some(block.wrong_terminator(record));
         }
         block
-    }
-
-    pub(crate) fn records(&self) -> usize {
-        self.records
-    }
-
-    pub(crate) fn fault(&self) -> Option<&RecordFault> {
-        self.fault.as_ref()
-    }
-
-    pub(crate) fn byte_of(&self, record: usize) -> u64 {
-        self.start + record as u64 * self.layout.stride as u64
-    }
-
-    /// One column of those rows.
-    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
-        let field = &self.layout.fields[column];
-        decode::column(self, field, rows).map_err(|record| {
-            let start = record * self.layout.stride + field.offset;
-            let bytes = self.bytes.get(start..start + field.length).unwrap_or_default();
-            RecordFault {
-                record,
-                byte: Some(self.byte_of(record)),
-                field: Some(field.name.clone()),
-                text: decode::complaint(field, bytes),
-            }
-        })
     }
 
     fn first_unterminated(&self) -> Option<usize> {
@@ -188,7 +192,35 @@ impl<'a> Block<'a> {
             quote(expected),
             self.layout.stride - expected.len()
         );
-        RecordFault { record, byte: Some(self.byte_of(record)), field: None, text }
+        RecordFault { record, byte: self.byte_of(record), field: None, text }
+    }
+}
+
+impl Block for FixedBlock<'_> {
+    fn records(&self) -> usize {
+        self.records
+    }
+
+    fn decode_column(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
+        let field = &self.layout.fields[column];
+        decode::column(self, field, rows).map_err(|record| {
+            let start = record * self.layout.stride + field.offset;
+            let bytes = self.bytes.get(start..start + field.length).unwrap_or_default();
+            RecordFault {
+                record,
+                byte: self.byte_of(record),
+                field: Some(field.name.clone()),
+                text: decode::complaint(field, bytes),
+            }
+        })
+    }
+
+    fn fault(&self) -> Option<&RecordFault> {
+        self.fault.as_ref()
+    }
+
+    fn byte_of(&self, record: usize) -> Option<u64> {
+        Some(self.start + record as u64 * self.layout.stride as u64)
     }
 }
 

@@ -11,33 +11,33 @@
 
 mod buffers;
 mod column;
+mod format;
 mod open;
 mod schema;
 
 use std::cell::RefCell;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::Schema;
 
-use crate::Result;
+use crate::block::Block;
 use crate::columnar::column::fault;
 use crate::columnar::input::Input;
 use crate::columnar::value::convert;
-use crate::io::raw_file::RawFile;
 use crate::record::{RecordFault, Rows};
 use buffers::Message;
-use schema::Column;
+use schema::ArrowColumn;
 
 /// Records that are handed out at a time.
 const BLOCK_RECORDS: usize = 16 << 10;
 
 /// How the records of an Arrow file are laid out.
 #[derive(Debug)]
-pub struct Layout {
-    columns: Vec<Column>,
+pub(crate) struct ArrowLayout {
+    columns: Vec<ArrowColumn>,
     /// What is written for each of the fields, nested ones included, in the order of the file.
     shapes: Vec<schema::Shape>,
     batches: Vec<Message>,
@@ -54,7 +54,7 @@ struct Dictionary {
     values: OnceLock<ArrayRef>,
 }
 
-impl Layout {
+impl ArrowLayout {
     pub(crate) fn schema(&self) -> Schema {
         Schema::new(self.columns.iter().map(|column| column.field.clone()).collect::<Vec<_>>())
     }
@@ -63,54 +63,11 @@ impl Layout {
     pub(crate) fn records(&self) -> u64 {
         self.batches.iter().map(|batch| batch.records as u64).sum()
     }
-
-    /// Number of turns.
-    pub(crate) fn turns(&self) -> u64 {
-        self.batches.len() as u64
-    }
-
-    /// How the file holds a column, for people.
-    pub(crate) fn storage(&self, column: usize) -> Option<String> {
-        Some(self.columns.get(column)?.storage.clone())
-    }
-
-    /// Gives the blocks of a turn to `each`, in order, until that breaks; tells the bytes that were
-    /// read of the file for what `each` decoded. `None` where there is no such turn.
-    ///
-    /// # Errors
-    /// `Io`, `FileChanged` and `LimitExceeded`, whatever `each` made of it.
-    pub(crate) fn blocks(
-        &self,
-        number: u64,
-        file: &RawFile,
-        bytes: &mut u64,
-        each: &mut dyn FnMut(Block<'_>) -> ControlFlow<()>,
-    ) -> Result<()> {
-        let batch = usize::try_from(number).ok().and_then(|number| self.batches.get(number));
-        let Some(batch) = batch else { return Ok(()) };
-        let input = Arc::new(Input::new(file.clone()));
-        let columns = RefCell::new(vec![None; self.columns.len()]);
-        let mut start = 0;
-        while start < batch.records {
-            let end = batch.records.min(start + BLOCK_RECORDS);
-            let (layout, input, columns, records) = (self, &input, &columns, start..end);
-            let flow = each(Block { layout, batch, input, columns, records });
-            *bytes = input.bytes();
-            if let Some(error) = input.take_failure() {
-                return Err(error);
-            }
-            if flow.is_break() {
-                break;
-            }
-            start = end;
-        }
-        Ok(())
-    }
 }
 
 /// Records of a record batch.
-pub struct Block<'a> {
-    layout: &'a Layout,
+pub(crate) struct ArrowBlock<'a> {
+    layout: &'a ArrowLayout,
     batch: &'a Message,
     input: &'a Arc<Input>,
     /// All of the batch, by column of the schema, as the file has them.
@@ -118,17 +75,18 @@ pub struct Block<'a> {
     records: Range<usize>,
 }
 
-impl Block<'_> {
-    pub(crate) fn records(&self) -> usize {
+impl Block for ArrowBlock<'_> {
+    fn records(&self) -> usize {
         self.records.len()
     }
 
-    /// One column of those rows.
-    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
+    fn decode_column(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
         self.decode_rows(column, rows)
             .map_err(|complaint| fault(&self.layout.columns, column, complaint))
     }
+}
 
+impl ArrowBlock<'_> {
     fn decode_rows(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, (usize, String)> {
         let first = match rows {
             Rows::All => 0,

@@ -24,6 +24,7 @@
 
 mod block;
 mod decode;
+mod format;
 mod infer;
 mod lines;
 mod number;
@@ -32,25 +33,25 @@ mod syntax;
 mod tree;
 mod walk;
 
-pub(crate) use block::{Block, Scratch};
-pub use infer::Sample;
-pub(crate) use lines::{take, whole_records};
+use std::fmt;
 
 use arrow::datatypes::{Field as ArrowField, Schema};
 
 use crate::csv::RECORD_BYTES_MAX;
-use crate::text::Kind;
+use crate::io::compressed::Compression;
+use crate::text::FieldType;
+use block::JsonBlock;
 use tree::Tree;
 
 /// The shortest record, `{}` and its line feed.
-pub const RECORD_BYTES_MIN: usize = 3;
+const RECORD_BYTES_MIN: usize = 3;
 
 /// A field of a descriptor.
 #[derive(Clone, Debug)]
 pub(crate) struct Declared {
     pub(crate) name: String,
     /// Told by the first records when `None`.
-    pub(crate) kind: Option<Kind>,
+    pub(crate) kind: Option<FieldType>,
     /// Those of its dotted name when `None`.
     pub(crate) path: Option<Vec<String>>,
 }
@@ -65,48 +66,41 @@ impl Declared {
 
 /// How the records of a file of JSON Lines are laid out.
 #[derive(Clone, Debug)]
-pub struct Layout {
+pub(crate) struct JsonLayout {
     /// What complaints call the descriptor, whether there is one or not.
     descriptor: String,
     /// Where the first record starts, behind the byte order mark.
-    pub(crate) start: u64,
-    fields: Vec<Field>,
+    start: u64,
+    /// How the whole file is compressed.
+    compression: Option<Compression>,
+    fields: Vec<JsonField>,
     /// True if the first records tell which members are columns.
     is_inferred: bool,
     tree: Tree,
 }
 
 #[derive(Clone, Debug)]
-struct Field {
+struct JsonField {
     name: String,
-    kind: Kind,
+    kind: FieldType,
     /// Whether the descriptor says so.
     declared: bool,
     /// The member of the tree that it is.
     member: usize,
 }
 
-impl Layout {
+impl JsonLayout {
     pub(crate) fn schema(&self) -> Schema {
         let fields = self.fields.iter();
         let fields = fields.map(|field| ArrowField::new(&field.name, field.kind.data_type(), true));
         Schema::new(fields.collect::<Vec<_>>())
     }
 
-    /// Returns whether the columns are the members of the first records: others may have more.
-    pub fn is_inferred(&self) -> bool {
-        self.is_inferred
-    }
-
-    /// Returns whether the types of some columns come from the first records.
-    pub(crate) fn infers_types(&self) -> bool {
-        self.is_inferred || self.fields.iter().any(|field| !field.declared)
-    }
-
     /// All that decides where records are and what they hold, as text.
     pub(crate) fn fingerprint(&self) -> String {
         let paths: Vec<_> = self.fields.iter().map(|field| self.tree.path(field.member)).collect();
-        format!("{} {:?} {paths:?}", self.start, self.fields)
+        let fields: Vec<_> = self.fields.iter().map(JsonField::stored_form).collect();
+        format!("{} {fields:?} {paths:?}", self.start)
     }
 
     /// How the file holds a column, for people.
@@ -116,6 +110,21 @@ impl Layout {
         let path = self.tree.path(field.member);
         let path: Vec<_> = path.iter().map(|name| String::from_utf8_lossy(name)).collect();
         Some(format!("member `{}`, {} {from}", path.join("."), field.kind))
+    }
+}
+
+impl JsonField {
+    /// Returns the form that a fingerprint is made of. Indexes store it, so the names in it do not
+    /// change with those of the types.
+    fn stored_form(&self) -> impl fmt::Debug {
+        fmt::from_fn(|f| {
+            f.debug_struct("Field")
+                .field("name", &self.name)
+                .field("kind", &self.kind)
+                .field("declared", &self.declared)
+                .field("member", &self.member)
+                .finish()
+        })
     }
 }
 

@@ -1,13 +1,14 @@
 //! A data file in, blocks of records out.
 //!
 //! ```text
-//! File -> RawFile -> DataFile -> Feed -> Block -> arrays of columns
+//! File -> RawFile -> DataFile -> Feed -> Turns -> Block -> arrays of columns
 //! ```
 //!
 //! [`DataFile::open`](data_file::DataFile::open) takes an opened file and its
 //! [`Descriptor`](descriptor::Descriptor). A [`Feed`](feed::Feed) hands it out in turns to the
 //! threads of a scan. A turn gives [`Block`](block::Block)s, from which a scan decodes the columns
-//! and records that it wants. Nothing here knows SQL, or who asks.
+//! and records that it wants. Nothing here knows SQL, or who asks. A new format of files is one
+//! implementor of `Format` and one line in `format.rs`.
 
 pub mod block;
 pub mod calendar;
@@ -20,9 +21,10 @@ pub mod descriptor;
 mod error;
 pub mod feed;
 mod fixed;
+pub mod format;
 pub mod io;
-pub mod ipc;
-pub mod json;
+mod ipc;
+mod json;
 pub mod key_spec;
 pub mod nesting;
 pub mod parquet;

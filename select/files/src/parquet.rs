@@ -20,26 +20,25 @@
 mod bloom;
 mod bound;
 mod cipher;
-mod claims;
 mod codec;
 mod column;
+mod containers;
 mod decoding;
 mod encryption;
 mod footer;
+mod format;
 mod header;
 mod int96;
 mod keys;
 mod levels;
 mod pages;
 mod schema;
+mod statistics;
 mod thrift;
 mod turns;
-mod zones;
 
 pub use footer::has_encrypted_footer;
 pub use keys::{ParquetKey, ParquetKeys};
-pub(crate) use turns::{RECORD_BYTES, Turns};
-pub use zones::Zones;
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -50,13 +49,15 @@ use arrow::datatypes::Schema;
 use parquet::basic::{Compression, Type};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
+use crate::block::Block;
 use crate::columnar::column::fault;
 use crate::columnar::input::Input;
+use crate::format::Encrypted;
 use crate::io::raw_file::RawFile;
 use crate::record::{RecordFault, Rows};
 use crate::{Error, ErrorKind, Result};
 use cipher::ChunkCipher;
-use column::Column;
+use column::ColumnDecoder;
 use encryption::{Coverage, Encryption};
 use footer::Footer;
 use schema::Leaf;
@@ -66,18 +67,18 @@ const GROUP_RECORDS_MAX: u64 = u32::MAX as u64;
 
 /// How the records of a Parquet file are laid out.
 #[derive(Debug)]
-pub struct Layout {
+pub(crate) struct ParquetLayout {
     metadata: ParquetMetaData,
     /// `None` where nothing is encrypted.
     encryption: Option<Encryption>,
     /// By column of the schema.
-    columns: Vec<schema::Column>,
+    columns: Vec<schema::ParquetColumn>,
     /// By column chunk, one row group after the other, whether its statistics and those of its
     /// pages can both be true; told when it is first asked.
     agreements: Box<[OnceLock<bool>]>,
 }
 
-impl Layout {
+impl ParquetLayout {
     /// Reads the metadata of `file`.
     ///
     /// # Errors
@@ -112,22 +113,6 @@ impl Layout {
         self.metadata.row_groups().iter().map(records).sum()
     }
 
-    /// Whether all of the file is encrypted, the names of its columns too.
-    pub(crate) fn is_encrypted(&self) -> bool {
-        let encryption = self.encryption.as_ref();
-        encryption.is_some_and(|encryption| encryption.coverage == Coverage::Footer)
-    }
-
-    /// Whether some of a column is encrypted.
-    pub(crate) fn encrypts(&self, column: usize) -> bool {
-        self.of_leaf(column).is_some_and(|(encryption, leaf)| encryption.covers(leaf))
-    }
-
-    /// The key that is missing of a column.
-    pub(crate) fn key_missing(&self, column: usize) -> Option<&str> {
-        self.of_leaf(column).and_then(|(encryption, leaf)| encryption.missing(leaf))
-    }
-
     fn of_leaf(&self, column: usize) -> Option<(&Encryption, usize)> {
         let leaf = self.columns.get(column)?.leaf.as_ref()?;
         Some((self.encryption.as_ref()?, leaf.index))
@@ -138,10 +123,20 @@ impl Layout {
         let cipher = self.encryption.as_ref().map(|encryption| encryption.cipher(group, leaf));
         Ok(cipher.transpose()?.flatten())
     }
+}
 
-    /// How the file holds a column, for people.
-    pub(crate) fn storage(&self, column: usize) -> Option<String> {
-        Some(self.columns.get(column)?.storage.clone())
+impl Encrypted for ParquetLayout {
+    fn is_whole(&self) -> bool {
+        let encryption = self.encryption.as_ref();
+        encryption.is_some_and(|encryption| encryption.coverage == Coverage::Footer)
+    }
+
+    fn encrypts(&self, column: usize) -> bool {
+        self.of_leaf(column).is_some_and(|(encryption, leaf)| encryption.covers(leaf))
+    }
+
+    fn key_missing(&self, column: usize) -> Option<&str> {
+        self.of_leaf(column).and_then(|(encryption, leaf)| encryption.missing(leaf))
     }
 }
 
@@ -245,27 +240,28 @@ fn locations(
 }
 
 /// Records of a turn, of which columns are decoded when they are asked for.
-pub struct Block<'a> {
-    layout: &'a Layout,
+pub(crate) struct ParquetBlock<'a> {
+    layout: &'a ParquetLayout,
     /// Decoders, by column of the schema.
-    columns: &'a RefCell<Vec<Option<Column>>>,
+    columns: &'a RefCell<Vec<Option<ColumnDecoder>>>,
     input: &'a Arc<Input>,
     group: usize,
     /// Of the row group.
     records: Range<u64>,
 }
 
-impl Block<'_> {
-    pub(crate) fn records(&self) -> usize {
+impl Block for ParquetBlock<'_> {
+    fn records(&self) -> usize {
         usize::try_from(self.records.end - self.records.start).unwrap_or(0)
     }
 
-    /// One column of those rows.
-    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
+    fn decode_column(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
         self.decode_rows(column, rows)
             .map_err(|complaint| fault(&self.layout.columns, column, complaint))
     }
+}
 
+impl ParquetBlock<'_> {
     fn decode_rows(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, (usize, String)> {
         let first = match rows {
             Rows::All => 0,
@@ -280,13 +276,13 @@ impl Block<'_> {
         decoder.decode(self.records.clone(), rows)
     }
 
-    fn column(&self, column: usize) -> Result<Column, String> {
+    fn column(&self, column: usize) -> Result<ColumnDecoder, String> {
         let leaf = self.layout.columns.get(column).and_then(|column| column.leaf.clone());
         let leaf: Leaf = leaf.ok_or("its type is not read")?;
         let (metadata, file_bytes) = (&self.layout.metadata, self.input.file.bytes());
         let chunk = Chunk::new(metadata, self.group, leaf.index, file_bytes);
         let chunk = chunk.ok_or("its column chunk is not within the file")?;
         let cipher = self.layout.cipher(self.group, leaf.index)?;
-        Ok(Column::new(Arc::clone(self.input), Chunk { cipher, ..chunk }, leaf))
+        Ok(ColumnDecoder::new(Arc::clone(self.input), Chunk { cipher, ..chunk }, leaf))
     }
 }

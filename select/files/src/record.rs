@@ -14,7 +14,7 @@ pub enum Rows<'a> {
 
 /// The bytes of a turn of a text file: whole records, and a rest that is none if it is the last of
 /// all.
-pub(crate) struct Piece {
+pub(crate) struct TurnBytes {
     /// Where the bytes start in the file.
     pub(crate) start: u64,
     /// Bytes of whole records.

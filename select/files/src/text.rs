@@ -2,6 +2,7 @@
 
 pub(crate) mod builder;
 mod column;
+pub(crate) mod file;
 mod shape;
 pub mod value;
 
@@ -15,7 +16,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 
 /// The type of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FieldType {
     Boolean,
     Int64,
     Float64,
@@ -32,19 +33,19 @@ pub(crate) enum Kind {
     Json,
 }
 
-impl Kind {
+impl FieldType {
     /// The words of a descriptor.
     pub(crate) const WORDS: &str = "boolean, int64, float64, decimal(p,s), date, timestamp, text";
 
     /// Reads the word of a descriptor.
     pub(crate) fn parse(word: &str) -> Option<Self> {
         Some(match word {
-            "boolean" => Kind::Boolean,
-            "int64" => Kind::Int64,
-            "float64" => Kind::Float64,
-            "date" => Kind::Date,
-            "timestamp" => Kind::Timestamp,
-            "text" => Kind::Text,
+            "boolean" => FieldType::Boolean,
+            "int64" => FieldType::Int64,
+            "float64" => FieldType::Float64,
+            "date" => FieldType::Date,
+            "timestamp" => FieldType::Timestamp,
+            "text" => FieldType::Text,
             _ => {
                 let arguments = word.strip_prefix("decimal(")?.strip_suffix(')')?;
                 let (precision, scale) = arguments.split_once(',')?;
@@ -53,37 +54,37 @@ impl Kind {
                 if !(1..=38).contains(&precision) || scale > precision {
                     return None;
                 }
-                Kind::Decimal { precision, scale }
+                FieldType::Decimal { precision, scale }
             }
         })
     }
 
     pub(crate) fn data_type(self) -> DataType {
         match self {
-            Kind::Boolean => DataType::Boolean,
-            Kind::Int64 => DataType::Int64,
-            Kind::Float64 => DataType::Float64,
-            Kind::Decimal { precision, scale } => {
+            FieldType::Boolean => DataType::Boolean,
+            FieldType::Int64 => DataType::Int64,
+            FieldType::Float64 => DataType::Float64,
+            FieldType::Decimal { precision, scale } => {
                 DataType::Decimal128(precision, i8::try_from(scale).unwrap_or(i8::MAX))
             }
-            Kind::Date => DataType::Date32,
-            Kind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
-            Kind::Text | Kind::Json => DataType::Utf8,
+            FieldType::Date => DataType::Date32,
+            FieldType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+            FieldType::Text | FieldType::Json => DataType::Utf8,
         }
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for FieldType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kind::Boolean => f.write_str("boolean"),
-            Kind::Int64 => f.write_str("int64"),
-            Kind::Float64 => f.write_str("float64"),
-            Kind::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
-            Kind::Date => f.write_str("date"),
-            Kind::Timestamp => f.write_str("timestamp"),
-            Kind::Text => f.write_str("text"),
-            Kind::Json => f.write_str("json"),
+            FieldType::Boolean => f.write_str("boolean"),
+            FieldType::Int64 => f.write_str("int64"),
+            FieldType::Float64 => f.write_str("float64"),
+            FieldType::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
+            FieldType::Date => f.write_str("date"),
+            FieldType::Timestamp => f.write_str("timestamp"),
+            FieldType::Text => f.write_str("text"),
+            FieldType::Json => f.write_str("json"),
         }
     }
 }

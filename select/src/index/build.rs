@@ -182,7 +182,7 @@ fn zones(
     Ok(zones)
 }
 
-fn add_zones(block: &Block<'_>, columns: usize, zone_bytes: u64, zones: &mut Vec<Zone>) {
+fn add_zones(block: &dyn Block, columns: usize, zone_bytes: u64, zones: &mut Vec<Zone>) {
     let columns: Vec<Option<ArrayRef>> = (0..columns)
         .map(|column| {
             block.decode(&[column], Rows::All).ok().and_then(|arrays| arrays.into_iter().next())
@@ -204,8 +204,8 @@ fn add_zones(block: &Block<'_>, columns: usize, zone_bytes: u64, zones: &mut Vec
     }
 }
 
-/// Returns the records of the zone that starts with `first`: those that start within its bytes.
-fn zone_records(block: &Block<'_>, first: usize, zone_bytes: u64) -> Range<usize> {
+/// The records of the zone that starts with `first`: those that start within its bytes.
+fn zone_records(block: &dyn Block, first: usize, zone_bytes: u64) -> Range<usize> {
     let end = byte_of(block, first).saturating_add(zone_bytes);
     let (mut low, mut high) = (first + 1, block.records());
     while low < high {
@@ -215,7 +215,7 @@ fn zone_records(block: &Block<'_>, first: usize, zone_bytes: u64) -> Range<usize
     first..low
 }
 
-/// Returns the position of a record, which every format with an index knows.
-fn byte_of(block: &Block<'_>, record: usize) -> u64 {
+/// Where a record starts: of formats that have an index that is known.
+fn byte_of(block: &dyn Block, record: usize) -> u64 {
     block.byte_of(record).unwrap_or_default()
 }

@@ -143,7 +143,7 @@ fn rows(
     columns: &[usize],
     index: &Index,
     order: &SortOrder,
-    block: &Block<'_>,
+    block: &dyn Block,
 ) -> Result<RecordBatch> {
     let records = block.records();
     let place = block.byte_of(0).and_then(|start| index.records_before(start));
@@ -153,7 +153,7 @@ fn rows(
         let message = format!("{error}; key `{}` needs a value of every record", spec.name);
         Error::new(ErrorKind::Record, message)
     })?;
-    let starts: Vec<u64> = (0..records).filter_map(|record| block.byte_of(record)).collect();
+    let starts = block.starts().unwrap_or_default();
     // a block ends with a zone
     let end = starts.last().map(|last| index.zone_end(*last));
     let ends = starts.iter().skip(1).copied().chain(end);

@@ -18,11 +18,9 @@ use crate::index::Index;
 use crate::plan::BoundPlan;
 use crate::source::Part;
 pub(crate) use key_access::KeyAccess;
-use sift_files::data_file::Layout;
 use sift_files::io::extent::Extent;
 use sift_files::io::waiting::WouldBlock;
-use sift_files::parquet;
-use sift_files::statistics::{ColumnStatistics, PruningStatistics};
+use sift_files::statistics::{ColumnStatistics, Containers, FileStatistics, PruningStatistics};
 
 /// Half of the default size of a zone.
 const LITTLE_BYTES: u64 = 512 << 10;
@@ -102,10 +100,10 @@ impl AccessPath {
                     extents
                 }
                 // reading Bloom filters and page indexes takes time
-                None if let Layout::Parquet(layout) = &part.file.layout => {
+                None if let Some(statistics) = part.file.statistics() => {
                     plan.source().waiting().check()?;
                     offset.end();
-                    path.prune_parquet(plan, part, layout)
+                    path.prune_by_file_statistics(plan, part, statistics)
                 }
                 None => {
                     offset.end();
@@ -123,48 +121,45 @@ impl AccessPath {
         self.pruned_by.iter().copied().chain(by_keys).sum::<u64>() + self.skipped
     }
 
-    /// Prunes a Parquet file: first its row groups by their statistics, then the rest of them by
-    /// their Bloom filters, then the pages of the rest by the page index.
-    fn prune_parquet(
+    /// Returns the extents that the statistics of a file itself leave, level after level: each level
+    /// reads statistics only of the containers that the level before has left.
+    fn prune_by_file_statistics(
         &mut self,
         plan: &BoundPlan,
         part: &Part,
-        layout: &parquet::Layout,
+        statistics: &dyn FileStatistics,
     ) -> Vec<Extent> {
-        let groups = layout.row_groups(part.file.raw());
-        let groups_count = groups.records().len();
-        let groups = self.remaining(plan, part, groups);
-        // filters are read only for the remaining row groups
-        let groups = self.remaining(plan, part, groups.with_bloom_filters());
-        let groups_pruned = groups_count - groups.records().len();
-        let zones = groups.divided(&plan.filter_columns().collect::<Vec<_>>());
-        self.zones += groups_pruned + zones.records().len();
-        let zones = self.remaining(plan, part, zones);
-        self.zones_read += zones.records().len();
-        let extents = zones.ranges().into_iter();
-        let extents = extents.map(|bytes| Extent {
-            first_record: bytes.start,
-            records: Some(bytes.end - bytes.start),
-            bytes,
-        });
-        extents.collect()
+        let columns: Vec<usize> = plan.filter_columns().collect();
+        let mut containers = statistics.containers(part.file.raw());
+        loop {
+            let count = containers.records().len();
+            containers = self.remaining(plan, part, &*containers);
+            self.zones += count - containers.records().len();
+            match containers.refined(&columns) {
+                Some(finer) => containers = finer,
+                None => break,
+            }
+        }
+        self.zones += containers.records().len();
+        self.zones_read += containers.records().len();
+        containers.extents()
     }
 
-    /// Returns the zones that no conjunct excludes, and counts the records of the others.
+    /// Returns the containers that no conjunct excludes, and counts the records of the others.
     fn remaining<'a>(
         &mut self,
         plan: &BoundPlan,
         part: &Part,
-        zones: parquet::Zones<'a>,
-    ) -> parquet::Zones<'a> {
-        let statistics = PartStatistics { of_file: &zones, part };
+        containers: &dyn Containers<'a>,
+    ) -> Box<dyn Containers<'a> + 'a> {
+        let statistics = PartStatistics { of_file: containers, part };
         let excluded_by = prune::first_excluding(&plan.conjuncts, &statistics);
-        for (records, conjunct) in zones.records().iter().zip(&excluded_by) {
+        for (records, conjunct) in containers.records().iter().zip(&excluded_by) {
             if let Some(pruned_by) = conjunct.and_then(|by| self.pruned_by.get_mut(by)) {
                 *pruned_by += records;
             }
         }
-        zones.retained(|zone| excluded_by.get(zone).is_some_and(Option::is_none))
+        containers.retained(&|container| excluded_by.get(container).is_some_and(Option::is_none))
     }
 
     /// Prunes by a key if it excludes more than the zone map does, otherwise by the zone map.
@@ -261,7 +256,7 @@ impl AccessPath {
 
 /// Returns whether there are statistics of a file.
 fn has_statistics(part: &Part) -> bool {
-    part.index.is_some() || matches!(part.file.layout, Layout::Parquet(_))
+    part.index.is_some() || part.file.statistics().is_some()
 }
 
 /// The number of records that OFFSET has still to skip, from the start of the files.
@@ -293,12 +288,12 @@ impl Offset {
 }
 
 /// The statistics of a file, and the columns that come from its name.
-struct PartStatistics<'a, S> {
+struct PartStatistics<'a, S: ?Sized> {
     of_file: &'a S,
     part: &'a Part,
 }
 
-impl<S: PruningStatistics> PartStatistics<'_, S> {
+impl<S: PruningStatistics + ?Sized> PartStatistics<'_, S> {
     /// Returns for each zone whether all these columns decode.
     fn decodes(&self, columns: &[usize]) -> BooleanBuffer {
         let zones = self.of_file.records().len();
@@ -326,7 +321,7 @@ fn constant(value: &ArrayRef, records: &[u64]) -> Option<ColumnStatistics> {
     })
 }
 
-impl<S: PruningStatistics> PruningStatistics for PartStatistics<'_, S> {
+impl<S: PruningStatistics + ?Sized> PruningStatistics for PartStatistics<'_, S> {
     fn records(&self) -> &[u64] {
         self.of_file.records()
     }
@@ -339,7 +334,7 @@ impl<S: PruningStatistics> PruningStatistics for PartStatistics<'_, S> {
         }
     }
 
-    fn lacks(&self, column: usize, value: &ArrayRef) -> Option<BooleanBuffer> {
-        self.of_file.lacks(column, value)
+    fn excludes(&self, column: usize, value: &ArrayRef) -> Option<BooleanBuffer> {
+        self.of_file.excludes(column, value)
     }
 }

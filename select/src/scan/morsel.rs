@@ -208,7 +208,7 @@ impl<'p> Reader<'p> {
         self.outcome
     }
 
-    fn block(&mut self, place: Place, block: &Block<'_>) -> ControlFlow<()> {
+    fn block(&mut self, place: Place, block: &dyn Block) -> ControlFlow<()> {
         let columns = self.plan.source().schema().fields().len();
         let part = self.plan.source().parts.get(place.file);
         let constants = part.map_or(&[][..], |part| &part.constants);

@@ -27,8 +27,8 @@ use sift_files::record::{RecordFault, Rows};
 /// The records of a block that are still wanted, and their decoded columns.
 #[derive(Clone)]
 pub(crate) struct Selection<'b> {
-    block: &'b Block<'b>,
-    /// The values of the last columns of the source, which are the same for every record.
+    block: &'b dyn Block,
+    /// Of the last columns of the source: the same for every record.
     constants: &'b [ArrayRef],
     /// The indices of the records in the block before the masks; `None` for all.
     before: Option<Vec<u32>>,
@@ -42,8 +42,8 @@ pub(crate) struct Selection<'b> {
 }
 
 impl<'b> Selection<'b> {
-    /// Makes the selection of all records of a block.
-    pub(crate) fn new(block: &'b Block<'b>, constants: &'b [ArrayRef], columns: usize) -> Self {
+    /// All of them.
+    pub(crate) fn new(block: &'b dyn Block, constants: &'b [ArrayRef], columns: usize) -> Self {
         let (masks, indices) = (Vec::new(), OnceCell::new());
         let (rows, columns) = (block.records(), vec![None; columns]);
         Self { block, constants, before: None, masks, indices, rows, columns }

@@ -17,13 +17,11 @@ use crate::plan::file_set;
 use crate::plan::view::View;
 use crate::source::view_cache::ViewKey;
 use crate::source::{Part, Source};
-use sift_files::block::Block;
 use sift_files::cancel::check_wanted;
-use sift_files::data_file::{DataFile, Layout};
+use sift_files::data_file::DataFile;
 use sift_files::feed::Feed;
 use sift_files::io::waiting::Waiting;
 use sift_files::text::RECORDS_MAX;
-use sift_files::{csv, json};
 
 /// The number of bytes that are read at a time.
 const TURN_BYTES: usize = 1 << 20;
@@ -90,10 +88,7 @@ fn sampled(view: &View, part: &Part) -> Result<Arc<DataFile>> {
     let source = view.source().with_parts(Arc::clone(view.source().schema()), vec![part.clone()]);
     let columns = source.schema().fields().len();
     let feed = Feed::new(&[Arc::clone(&part.file)], TURN_BYTES);
-    let mut sampler = match &part.file.layout {
-        Layout::Csv(layout) => Sampler::Csv(layout.sampler()),
-        _ => Sampler::Json(json::Sample::default()),
-    };
+    let Some(mut sample) = part.file.sample() else { return Ok(Arc::clone(&part.file)) };
     let mut records = 0;
     while records < RECORDS_MAX
         && let Some(turn) = feed.next(Waiting::Allowed, &mut |_, block| {
@@ -101,10 +96,9 @@ fn sampled(view: &View, part: &Part) -> Result<Arc<DataFile>> {
             if let Some(filter) = filter {
                 visible.apply_row_filter(filter);
             }
-            for row in 0..visible.rows.min(RECORDS_MAX - records) {
-                sampler.record(block, visible.record(row));
-            }
-            records += visible.rows.min(RECORDS_MAX - records);
+            let rows = 0..visible.rows.min(RECORDS_MAX - records);
+            records += rows.len();
+            block.sample(&rows.map(|row| visible.record(row)).collect::<Vec<_>>(), &mut sample);
             match records {
                 RECORDS_MAX => ControlFlow::Break(()),
                 _ => ControlFlow::Continue(()),
@@ -118,32 +112,7 @@ fn sampled(view: &View, part: &Part) -> Result<Arc<DataFile>> {
     if source.changed()? {
         return Err(source.changed_while_read());
     }
-    let kept = filter.map_or(&[][..], |filter| &filter.columns);
+    let unchanged = filter.map_or(&[][..], |filter| &filter.columns);
     let shows = |name: &str| view.shows(name);
-    let layout = match (sampler, &part.file.layout) {
-        (Sampler::Csv(sampler), Layout::Csv(layout)) => {
-            Layout::Csv(layout.with_types_of(&sampler, kept, shows))
-        }
-        (Sampler::Json(sample), Layout::Json(layout)) => {
-            Layout::Json(layout.with_types_of(part.file.name(), sample, kept, shows)?)
-        }
-        // other formats do not infer types
-        _ => return Ok(Arc::clone(&part.file)),
-    };
-    Ok(Arc::new(part.file.of_view(layout, records > 0)))
-}
-
-enum Sampler {
-    Csv(csv::Sampler),
-    Json(json::Sample),
-}
-
-impl Sampler {
-    fn record(&mut self, block: &Block<'_>, record: usize) {
-        match (self, block) {
-            (Self::Csv(sampler), Block::Csv(block)) => sampler.record(block, record),
-            (Self::Json(sample), Block::Json(block)) => block.sample(record, sample),
-            _ => {}
-        }
-    }
+    Ok(Arc::new(part.file.of_view(sample, unchanged, &shows, records > 0)?))
 }

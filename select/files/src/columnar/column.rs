@@ -1,13 +1,13 @@
 //! What is known of a column, whatever it takes to decode it.
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, Schema};
 
-use crate::nesting;
 use crate::record::RecordFault;
+use crate::{Error, ErrorKind, Result, nesting};
 
 /// A column of a file, decoded by way of a `Leaf`.
 #[derive(Clone, Debug)]
-pub(crate) struct Column<Leaf> {
+pub(crate) struct FileColumn<Leaf> {
     pub(crate) field: Field,
     /// How the file holds it, for people.
     pub(crate) storage: String,
@@ -46,10 +46,25 @@ impl Path {
 
 /// A complaint about a row of a block, of that column among these.
 pub(crate) fn fault<Leaf>(
-    columns: &[Column<Leaf>],
+    columns: &[FileColumn<Leaf>],
     column: usize,
     (record, text): (usize, String),
 ) -> RecordFault {
     let field = columns.get(column).map(|column| column.field.name().clone());
     RecordFault { record, byte: None, field, text }
+}
+
+/// Checks that the fields of a descriptor are columns of a file that names its columns itself: a
+/// misspelt field would not be protected.
+///
+/// # Errors
+/// `Descriptor`
+pub(crate) fn check_fields(name: &str, schema: &Schema, fields: &[String]) -> Result<()> {
+    let Some(unknown) = fields.iter().find(|field| schema.index_of(field).is_err()) else {
+        return Ok(());
+    };
+    let names = schema.fields().iter().take(20).map(|field| format!("`{}`", field.name()));
+    let names = names.collect::<Vec<_>>().join(", ");
+    let message = format!("{name}.toml: no field `{unknown}` in the file, which has {names}");
+    Err(Error::new(ErrorKind::Descriptor, message))
 }

@@ -1,18 +1,18 @@
 //! From the bytes of a file to blocks: where a turn's whole records end, and the records in them.
 //!
-//! A [`Cursor`] goes through the file in order, under a lock. It does the least that needs the
+//! A [`TurnCursor`] goes through the file in order, under a lock. It does the least that needs the
 //! order: whether the end of the turn is inside of quotes, from their number, and the last line
-//! feed outside of them. What comes behind is kept for the next turn. The [`Piece`] is then taken
+//! feed outside of them. What comes behind is kept for the next turn. The [`TurnBytes`] is then taken
 //! apart by whoever has the turn, without the lock.
 
 use std::ops::ControlFlow;
 
-use super::{Block, Layout, RECORD_BYTES_MAX, Structure};
-use crate::record::{Piece, RecordFault};
+use super::{CsvBlock, CsvLayout, RECORD_BYTES_MAX, Structure};
+use crate::record::{RecordFault, TurnBytes};
 
 /// The state between two turns.
 #[derive(Debug, Default)]
-pub(crate) struct Cursor {
+pub(super) struct TurnCursor {
     /// Number of the next turn.
     pub(crate) turn: u64,
     /// The start of a record that no turn has seen the end of.
@@ -21,7 +21,7 @@ pub(crate) struct Cursor {
     pub(crate) ended: bool,
 }
 
-impl Cursor {
+impl TurnCursor {
     /// Puts what was kept and the `range` of the file, by `read`, at the start of `bytes`. `end` is
     /// where the last turn ends, with a whole record or with the file.
     ///
@@ -33,7 +33,7 @@ impl Cursor {
         range: std::ops::Range<u64>,
         end: u64,
         read: impl FnOnce(&mut [u8]) -> Result<(), E>,
-    ) -> Result<Piece, E> {
+    ) -> Result<TurnBytes, E> {
         let kept = self.carry.len();
         let fresh = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
         let mut used = kept + fresh;
@@ -56,12 +56,12 @@ impl Cursor {
             self.carry.extend_from_slice(&bytes[whole..used]);
             used = whole;
         }
-        Ok(Piece { start: range.start - kept as u64, whole, used })
+        Ok(TurnBytes { start: range.start - kept as u64, whole, used })
     }
 }
 
 /// The bytes up to and with the last line feed outside of quotes; `bytes` start with a record.
-pub(crate) fn whole_records(bytes: &[u8]) -> usize {
+pub(super) fn whole_records(bytes: &[u8]) -> usize {
     let mut inside = memchr::memchr_iter(b'"', bytes).count() % 2 == 1;
     let mut end = bytes.len();
     while let Some(at) = memchr::memrchr2(b'"', b'\n', &bytes[..end]) {
@@ -75,16 +75,16 @@ pub(crate) fn whole_records(bytes: &[u8]) -> usize {
     0
 }
 
-impl Layout {
+impl CsvLayout {
     /// Gives the blocks of a piece, of about `block_bytes`, to `each` until that breaks or one has
     /// a fault.
-    pub(crate) fn blocks(
+    pub(super) fn blocks(
         &self,
-        piece: &Piece,
+        piece: &TurnBytes,
         bytes: &[u8],
         block_bytes: usize,
         scratch: &mut Scratch,
-        each: &mut dyn FnMut(Block<'_>) -> ControlFlow<()>,
+        each: &mut dyn FnMut(CsvBlock<'_>) -> ControlFlow<()>,
     ) {
         let mut start = 0;
         let mut length = block_bytes;
@@ -131,7 +131,7 @@ fn unclosed() -> String {
 
 /// Memory for taking blocks apart, reused from one to the next.
 #[derive(Debug, Default)]
-pub(crate) struct Scratch {
+pub(super) struct Scratch {
     pub(super) structure: Structure,
     firsts: Vec<u32>,
 }
@@ -141,10 +141,10 @@ impl Scratch {
     /// layout has, or with a misplaced quote or carriage return, is the fault that ends the block.
     pub(super) fn block<'a>(
         &'a mut self,
-        layout: &'a Layout,
+        layout: &'a CsvLayout,
         bytes: &'a [u8],
         start: u64,
-    ) -> Block<'a> {
+    ) -> CsvBlock<'a> {
         self.firsts.clear();
         let ends = self.structure.fields();
         let fields = layout.fields.len();
@@ -166,7 +166,7 @@ impl Scratch {
             }
             first = last + 1;
         }
-        let mut block = Block { layout, bytes, ends, firsts: &self.firsts, start, fault: None };
+        let mut block = CsvBlock { layout, bytes, ends, firsts: &self.firsts, start, fault: None };
         let from = block.start_of(first);
         block.fault = match (wrong, self.structure.misplaced()) {
             (Some(found), _) => Some((None, wrong_fields(layout, found))),
@@ -190,20 +190,20 @@ impl Scratch {
 
 /// Ends the block before a record that is too long.
 #[cold]
-fn cut_too_long(block: &mut Block<'_>) {
+fn cut_too_long(block: &mut CsvBlock<'_>) {
     let fields = block.layout.fields.len();
     let length = |&first: &u32| {
         let first = first as usize;
         block.ends[first + fields - 1] as usize - block.start_of(first)
     };
     if let Some(record) = block.firsts.iter().position(|first| length(first) > RECORD_BYTES_MAX) {
-        let byte = block.byte_of(record);
+        let byte = block.start + block.start_of(block.firsts[record] as usize) as u64;
         block.firsts = &block.firsts[..record];
         block.fault = Some(RecordFault { record, byte: Some(byte), field: None, text: too_long() });
     }
 }
 
-fn wrong_fields(layout: &Layout, found: usize) -> String {
+fn wrong_fields(layout: &CsvLayout, found: usize) -> String {
     let expected = layout.fields.len();
     let fields = if found == 1 { "field" } else { "fields" };
     let other = if layout.header { "the header" } else { &layout.descriptor };

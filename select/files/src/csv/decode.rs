@@ -2,36 +2,41 @@
 
 use arrow::array::ArrayRef;
 
-use super::Block;
+use super::CsvBlock;
+use crate::block::Block;
 use crate::record::Rows;
 use crate::text;
 use crate::text::{Cells, Numbers};
 
 /// The column of those rows; the error is the first record that does not decode.
-pub(super) fn column(block: &Block<'_>, column: usize, rows: Rows<'_>) -> Result<ArrayRef, usize> {
-    let super::Field { kind, declared, .. } = block.layout.fields[column];
+pub(super) fn column(
+    block: &CsvBlock<'_>,
+    column: usize,
+    rows: Rows<'_>,
+) -> Result<ArrayRef, usize> {
+    let super::CsvField { kind, declared, .. } = block.layout.fields[column];
     let numbers = if declared { Numbers::Any } else { Numbers::Plain };
     match rows {
         Rows::All => {
             let records = 0..block.records();
-            text::column(&Field { block, column, records, numbers }, kind)
+            text::column(&CsvCells { block, column, records, numbers }, kind)
         }
         Rows::Selected(rows) => {
             let records = rows.iter().map(|&row| row as usize);
-            text::column(&Field { block, column, records, numbers }, kind)
+            text::column(&CsvCells { block, column, records, numbers }, kind)
         }
     }
 }
 
 /// A field of some records of a block.
-struct Field<'a, R> {
-    block: &'a Block<'a>,
+struct CsvCells<'a, R> {
+    block: &'a CsvBlock<'a>,
     column: usize,
     records: R,
     numbers: Numbers,
 }
 
-impl<R: ExactSizeIterator<Item = usize> + Clone> Cells for Field<'_, R> {
+impl<R: ExactSizeIterator<Item = usize> + Clone> Cells for CsvCells<'_, R> {
     fn len(&self) -> usize {
         self.records.len()
     }

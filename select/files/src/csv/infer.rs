@@ -1,7 +1,8 @@
 //! The type of a field by the values of the first records.
 
-use super::{Block, Layout};
-use crate::text::{Kind, RECORDS_MAX, Shape};
+use super::{CsvBlock, CsvLayout};
+use crate::block::Block;
+use crate::text::{FieldType, RECORDS_MAX, Shape};
 
 /// The type of a field, inferred from its values so far.
 #[derive(Clone, Debug, Default)]
@@ -13,7 +14,7 @@ struct Seen {
 
 impl Seen {
     /// Takes a value into account. Returns whether later values can still change the type.
-    fn note(&mut self, block: &Block<'_>, record: usize, column: usize) -> bool {
+    fn note(&mut self, block: &CsvBlock<'_>, record: usize, column: usize) -> bool {
         if let Some(text) = block.value(record, column, &mut self.scratch) {
             let next = Shape::of(text);
             self.shape = Some(self.shape.map_or(next, |shape| shape.and(next)));
@@ -21,13 +22,13 @@ impl Seen {
         self.shape != Some(Shape::Text)
     }
 
-    fn kind(&self) -> Kind {
-        self.shape.map_or(Kind::Text, Shape::kind)
+    fn kind(&self) -> FieldType {
+        self.shape.map_or(FieldType::Text, Shape::kind)
     }
 }
 
 /// The type of a column by the records of a sample.
-pub(super) fn kind(sample: &Block<'_>, column: usize) -> Kind {
+pub(super) fn kind(sample: &CsvBlock<'_>, column: usize) -> FieldType {
     let mut seen = Seen::default();
     let mut records = 0..sample.records().min(RECORDS_MAX);
     while records.next().is_some_and(|record| seen.note(sample, record, column)) {}
@@ -35,12 +36,12 @@ pub(super) fn kind(sample: &Block<'_>, column: usize) -> Kind {
 }
 
 /// The types of all fields, inferred from records one by one.
-#[derive(Debug)]
-pub struct Sampler(Vec<Seen>);
+#[derive(Debug, Default)]
+pub(super) struct Sampler(Vec<Seen>);
 
 impl Sampler {
     /// Takes a record of a block into account.
-    pub fn record(&mut self, block: &Block<'_>, record: usize) {
+    pub(super) fn record(&mut self, block: &CsvBlock<'_>, record: usize) {
         for (column, seen) in self.0.iter_mut().enumerate() {
             if seen.shape != Some(Shape::Text) {
                 seen.note(block, record, column);
@@ -49,29 +50,24 @@ impl Sampler {
     }
 }
 
-impl Layout {
-    /// Returns whether the types of some fields come from the first records.
-    pub(crate) fn infers_types(&self) -> bool {
-        self.fields.iter().any(|field| !field.declared)
-    }
-
+impl CsvLayout {
     /// Returns an empty sampler for records with this layout.
-    pub fn sampler(&self) -> Sampler {
+    pub(super) fn sampler(&self) -> Sampler {
         Sampler(vec![Seen::default(); self.fields.len()])
     }
 
-    /// Returns the same layout with types from a sample. Declared types and the types of `kept`
+    /// Returns the same layout with types from a sample. Declared types and the types of `unchanged`
     /// columns stay. A column with a name that `shows` refuses becomes a text.
-    pub fn with_types_of(
+    pub(super) fn with_types(
         &self,
         sample: &Sampler,
-        kept: &[usize],
-        shows: impl Fn(&str) -> bool,
+        unchanged: &[usize],
+        shows: &dyn Fn(&str) -> bool,
     ) -> Self {
         let mut layout = self.clone();
         for (column, (field, seen)) in layout.fields.iter_mut().zip(&sample.0).enumerate() {
-            if !field.declared && !kept.contains(&column) {
-                field.kind = if shows(&field.name) { seen.kind() } else { Kind::Text };
+            if !field.declared && !unchanged.contains(&column) {
+                field.kind = if shows(&field.name) { seen.kind() } else { FieldType::Text };
             }
         }
         layout

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::cursor::{Scratch, is_blank, misplaced};
-use super::{Field, Layout, Options, RECORD_BYTES_MAX, infer, without_line_end};
-use crate::text::Kind;
+use super::{CsvField, CsvLayout, CsvOptions, RECORD_BYTES_MAX, infer, without_line_end};
+use crate::text::FieldType;
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes of the sample, or more where the header alone is longer.
@@ -15,7 +15,7 @@ const FIELDS_MAX: usize = 16 << 10;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-impl Layout {
+impl CsvLayout {
     /// Reads the header and the first records of the file that errors call `name`: `read` gives as
     /// many of its first bytes as it is asked for, or all.
     ///
@@ -24,7 +24,7 @@ impl Layout {
     /// of `read`.
     pub(crate) fn open(
         name: &str,
-        options: Options,
+        options: CsvOptions,
         read: impl FnMut(usize) -> Result<Vec<u8>>,
     ) -> Result<Self> {
         let mut layout = Self {
@@ -34,6 +34,7 @@ impl Layout {
             header: options.header,
             null: options.null,
             fields: Vec::new(),
+            compression: None,
         };
         let mut scratch = Scratch::default();
         let sample = Sample::read(read, &mut scratch, &layout)?;
@@ -46,7 +47,7 @@ impl Layout {
         } else {
             layout.start = sample.skipped as u64;
             let fields = options.fields.into_iter();
-            layout.fields = fields.map(|(name, kind)| Field::new(name, kind)).collect();
+            layout.fields = fields.map(|(name, kind)| CsvField::new(name, kind)).collect();
             &sample.bytes[..]
         };
         layout.infer(records, &mut scratch);
@@ -58,7 +59,7 @@ impl Layout {
     fn infer(&mut self, records: &[u8], scratch: &mut Scratch) {
         scratch.structure.scan(records, self.delimiter);
         let sample = scratch.block(self, records, 0);
-        let kinds: Vec<Kind> = (0..self.fields.len())
+        let kinds: Vec<FieldType> = (0..self.fields.len())
             .map(|column| match &self.fields[column] {
                 field if field.declared => field.kind,
                 _ => infer::kind(&sample, column),
@@ -70,9 +71,9 @@ impl Layout {
     }
 }
 
-impl Field {
-    fn new(name: String, kind: Option<Kind>) -> Self {
-        Self { name, kind: kind.unwrap_or(Kind::Text), declared: kind.is_some() }
+impl CsvField {
+    fn new(name: String, kind: Option<FieldType>) -> Self {
+        Self { name, kind: kind.unwrap_or(FieldType::Text), declared: kind.is_some() }
     }
 }
 
@@ -91,7 +92,7 @@ impl Sample {
     fn read(
         mut read: impl FnMut(usize) -> Result<Vec<u8>>,
         scratch: &mut Scratch,
-        layout: &Layout,
+        layout: &CsvLayout,
     ) -> Result<Self> {
         let mut bytes_max = SAMPLE_BYTES;
         loop {
@@ -129,7 +130,7 @@ fn header(
     name: &str,
     sample: &Sample,
     scratch: &Scratch,
-    layout: &Layout,
+    layout: &CsvLayout,
 ) -> Result<(Vec<String>, usize)> {
     let error = |message: String| Error::new(ErrorKind::Record, format!("{name}: {message}"));
     let Sample { bytes, skipped, .. } = sample;
@@ -186,15 +187,15 @@ fn header(
 fn declared(
     descriptor: &str,
     names: Vec<String>,
-    types: &[(String, Option<Kind>)],
-) -> Result<Vec<Field>> {
-    let mut types: HashMap<&str, Option<Kind>> =
+    types: &[(String, Option<FieldType>)],
+) -> Result<Vec<CsvField>> {
+    let mut types: HashMap<&str, Option<FieldType>> =
         types.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
-    let fields: Vec<Field> = names
+    let fields: Vec<CsvField> = names
         .into_iter()
         .map(|name| {
             let kind = types.remove(name.as_str()).flatten();
-            Field::new(name, kind)
+            CsvField::new(name, kind)
         })
         .collect();
     let Some(unknown) = types.keys().min() else { return Ok(fields) };

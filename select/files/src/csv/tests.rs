@@ -3,6 +3,7 @@ use std::ops::ControlFlow;
 
 use arrow::array::{Array, AsArray};
 
+use super::cursor::{Scratch, TurnCursor};
 use super::*;
 use crate::record::Rows;
 
@@ -15,21 +16,23 @@ struct Read {
     fault: Option<(usize, u64, String)>,
 }
 
-fn layout(fields: usize) -> Layout {
-    let field = |column| Field { name: format!("f{column}"), kind: Kind::Text, declared: true };
-    Layout {
+fn layout(fields: usize) -> CsvLayout {
+    let field =
+        |column| CsvField { name: format!("f{column}"), kind: FieldType::Text, declared: true };
+    CsvLayout {
         descriptor: "t.csv.toml".to_owned(),
         start: 0,
         delimiter: b',',
         header: true,
         null: Vec::new(),
         fields: (0..fields).map(field).collect(),
+        compression: None,
     }
 }
 
 /// Reads `text` in turns of `morsel` bytes and blocks of about `block` bytes.
-fn read(layout: &Layout, text: &[u8], morsel: usize, block: usize) -> Read {
-    let mut cursor = Cursor::default();
+fn read(layout: &CsvLayout, text: &[u8], morsel: usize, block: usize) -> Read {
+    let mut cursor = TurnCursor::default();
     let (mut bytes, mut scratch) = (Vec::new(), Scratch::default());
     let mut all = Read { records: Vec::new(), fault: None };
     let mut start = 0;
@@ -50,11 +53,11 @@ fn read(layout: &Layout, text: &[u8], morsel: usize, block: usize) -> Read {
     all
 }
 
-fn take(block: &Block<'_>, all: &mut Read) {
+fn take(block: &CsvBlock<'_>, all: &mut Read) {
     assert!(all.fault.is_none(), "a block after one with a fault");
     let before = all.records.len();
     let columns: Vec<_> = (0..block.layout.fields.len())
-        .map(|column| block.decode(column, Rows::All).unwrap())
+        .map(|column| block.decode_column(column, Rows::All).unwrap())
         .collect();
     for record in 0..block.records() {
         let values = columns.iter().map(|column| {
@@ -274,7 +277,7 @@ fn faults_name_the_field_and_the_bytes() {
     let complaint = |text: &str| {
         let (mut found, mut before) = (None, 10);
         let (mut cursor, mut scratch, mut bytes) =
-            (Cursor::default(), Scratch::default(), Vec::new());
+            (TurnCursor::default(), Scratch::default(), Vec::new());
         let length = text.len() as u64;
         let fill = |into: &mut [u8]| {
             into.copy_from_slice(text.as_bytes());

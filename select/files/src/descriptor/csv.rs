@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::keys::Keys;
 use super::{Requirements, parse_fields, parse_name, parse_requirement};
-use crate::text::Kind;
+use crate::text::FieldType;
 use crate::{Result, csv};
 
 /// The keys of the file.
@@ -14,8 +14,8 @@ pub(super) fn parse(
     keys: &Keys<'_>,
     tsv: bool,
     requirements: &mut Requirements,
-) -> Result<csv::Options> {
-    let mut options = csv::Options::default();
+) -> Result<csv::CsvOptions> {
+    let mut options = csv::CsvOptions::default();
     if tsv {
         options.delimiter = Some(b'\t');
     }
@@ -44,10 +44,10 @@ pub(super) fn parse(
         }
         let kind = match keys.string("type")? {
             None => None,
-            Some(word) => Some(Kind::parse(word).ok_or_else(|| {
+            Some(word) => Some(FieldType::parse(word).ok_or_else(|| {
                 keys.error(
                     "type",
-                    format_args!("`type` cannot be \"{word}\"; it is one of {}", Kind::WORDS),
+                    format_args!("`type` cannot be \"{word}\"; it is one of {}", FieldType::WORDS),
                 )
             })?),
         };

@@ -43,7 +43,10 @@ struct Defaults {
     pivot: Option<u8>,
 }
 
-pub(super) fn parse(keys: &Keys<'_>, requirements: &mut Requirements) -> Result<fixed::Layout> {
+pub(super) fn parse(
+    keys: &Keys<'_>,
+    requirements: &mut Requirements,
+) -> Result<fixed::FixedLayout> {
     let bounds = 1..fixed::RECORD_BYTES_MAX + 1;
     let length = keys.number("record_length", bounds)?;
     let length = keys.required("record_length", length)?;
@@ -59,7 +62,7 @@ pub(super) fn parse(keys: &Keys<'_>, requirements: &mut Requirements) -> Result<
         encoding: keys.choice("encoding", &Encoding::WORDS)?.unwrap_or_default(),
         pivot: parse_pivot(keys)?,
     };
-    let mut fields: Vec<fixed::Field> = Vec::new();
+    let mut fields: Vec<fixed::FixedField> = Vec::new();
     let mut names = HashSet::new();
     for keys in parse_fields(keys, FIELD)? {
         let field = parse_field(&keys, length, defaults)?;
@@ -73,11 +76,11 @@ pub(super) fn parse(keys: &Keys<'_>, requirements: &mut Requirements) -> Result<
         return Err(keys.error("field", "a fixed-length file needs at least one `[[field]]`"));
     }
     share(&fields, requirements);
-    Ok(fixed::Layout::new(length, terminator, fields))
+    Ok(fixed::FixedLayout::new(length, terminator, fields))
 }
 
 /// Fields that have bytes in common demand the same: they are ways to read one another.
-fn share(fields: &[fixed::Field], requirements: &mut Requirements) {
+fn share(fields: &[fixed::FixedField], requirements: &mut Requirements) {
     let protected: Vec<(std::ops::Range<usize>, Requirement)> = fields
         .iter()
         .zip(&*requirements)
@@ -92,7 +95,11 @@ fn share(fields: &[fixed::Field], requirements: &mut Requirements) {
     }
 }
 
-fn parse_field(keys: &Keys<'_>, record_length: u32, defaults: Defaults) -> Result<fixed::Field> {
+fn parse_field(
+    keys: &Keys<'_>,
+    record_length: u32,
+    defaults: Defaults,
+) -> Result<fixed::FixedField> {
     let name = parse_name(keys)?;
     let offset = keys.number("offset", 0..record_length)?;
     let offset = keys.required("offset", offset)?;
@@ -109,7 +116,7 @@ fn parse_field(keys: &Keys<'_>, record_length: u32, defaults: Defaults) -> Resul
     let defaults = Defaults { encoding, ..defaults };
     let storage = storage::parse(keys, &name, length as usize, defaults)?;
     let null_when = keys.choices("null_when", &NullWhen::WORDS)?;
-    Ok(fixed::Field {
+    Ok(fixed::FixedField {
         name,
         offset: offset as usize,
         length: length as usize,

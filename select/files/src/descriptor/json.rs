@@ -6,7 +6,7 @@ use super::keys::Keys;
 use super::{Requirements, parse_fields, parse_name, parse_requirement};
 use crate::json::Declared;
 use crate::requirement::Requirement;
-use crate::text::Kind;
+use crate::text::FieldType;
 use crate::{Error, ErrorKind, Result, csv};
 
 /// The words for the type of a field.
@@ -22,8 +22,8 @@ pub(super) fn parse(keys: &Keys<'_>, requirements: &mut Requirements) -> Result<
         }
         let kind = match keys.string("type")? {
             None => None,
-            Some("json") => Some(Kind::Json),
-            Some(word) => Some(Kind::parse(word).ok_or_else(|| {
+            Some("json") => Some(FieldType::Json),
+            Some(word) => Some(FieldType::parse(word).ok_or_else(|| {
                 keys.error(
                     "type",
                     format_args!("`type` cannot be \"{word}\"; it is one of {WORDS}"),
@@ -39,8 +39,9 @@ pub(super) fn parse(keys: &Keys<'_>, requirements: &mut Requirements) -> Result<
 }
 
 /// As fields of a CSV file, once it is known to be one.
-pub(super) fn csv_options(file: &str, fields: Vec<Declared>) -> Result<csv::Options> {
-    let is_of_json = |field: &&Declared| field.path.is_some() || field.kind == Some(Kind::Json);
+pub(super) fn csv_options(file: &str, fields: Vec<Declared>) -> Result<csv::CsvOptions> {
+    let is_of_json =
+        |field: &&Declared| field.path.is_some() || field.kind == Some(FieldType::Json);
     if let Some(Declared { name, .. }) = fields.iter().find(is_of_json) {
         let message = format!(
             "{file}.toml: field `{name}`: `path` and the type \"json\" are for `format = \"jsonl\"`"
@@ -48,7 +49,7 @@ pub(super) fn csv_options(file: &str, fields: Vec<Declared>) -> Result<csv::Opti
         return Err(Error::new(ErrorKind::Descriptor, message));
     }
     let fields = fields.into_iter().map(|field| (field.name, field.kind)).collect();
-    Ok(csv::Options { fields, ..csv::Options::default() })
+    Ok(csv::CsvOptions { fields, ..csv::CsvOptions::default() })
 }
 
 /// As fields of a file that has types of its own, once it is known to be one.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::text::Kind;
+use crate::text::FieldType;
 
 const FIELD: &str = "format = \"fixed\"\nrecord_length = 20\n[[field]]\nname = \"price\"\ntype = \"zoned\"\noffset = 2\nlength = 11\n";
 
@@ -16,7 +16,7 @@ fn a_fixed_layout() {
     );
     let descriptor = Descriptor::parse("t.dat.toml", &text).unwrap();
     assert_eq!(descriptor.requirement(), Requirement::Encryption);
-    let Layout::Fixed(layout) = descriptor.layout else { panic!("not fixed") };
+    let DeclaredLayout::Fixed(layout) = descriptor.layout else { panic!("not fixed") };
     assert_eq!(layout.stride, 22);
     assert_eq!(
         layout.fields[0].to_string(),
@@ -29,10 +29,10 @@ fn a_csv_layout() {
     let text = "[csv]\ndelimiter = \"|\"\nheader = false\nnull = \"NA\"\n[[field]]\nname = \"a\"\ntype = \"decimal(12, 2)\"\n[[field]]\nname = \"b\"\n";
     let descriptor = Descriptor::parse("t.csv.toml", text).unwrap();
     assert_eq!(descriptor.requirement(), Requirement::None);
-    let Layout::Csv(options) = descriptor.layout else { panic!("not CSV") };
+    let DeclaredLayout::Csv(options) = descriptor.layout else { panic!("not CSV") };
     assert_eq!((options.delimiter, options.header), (Some(b'|'), false));
     assert_eq!(options.null, ["NA"]);
-    let kind = Kind::Decimal { precision: 12, scale: 2 };
+    let kind = FieldType::Decimal { precision: 12, scale: 2 };
     assert_eq!(options.fields, [("a".to_owned(), Some(kind)), ("b".to_owned(), None)]);
 }
 

@@ -11,22 +11,26 @@ use arrow::datatypes::{
     Int64Type, TimestampMicrosecondType,
 };
 
-use super::{Block, ByteOrder, Field, NullWhen, Storage, encoding, number};
+use super::{ByteOrder, FixedBlock, FixedField, NullWhen, Storage, encoding, number};
 use crate::record::{Rows, quote};
 use crate::text::builder::Texts;
 
 /// The field of those rows; the error is the first record that does not decode.
-pub(super) fn column(block: &Block<'_>, field: &Field, rows: Rows<'_>) -> Result<ArrayRef, usize> {
+pub(super) fn column(
+    block: &FixedBlock<'_>,
+    field: &FixedField,
+    rows: Rows<'_>,
+) -> Result<ArrayRef, usize> {
     match rows {
-        Rows::All => Cells { block, field, records: 0..block.records }.column(),
+        Rows::All => FixedCells { block, field, records: 0..block.records }.column(),
         Rows::Selected(rows) => {
-            Cells { block, field, records: rows.iter().map(|&row| row as usize) }.column()
+            FixedCells { block, field, records: rows.iter().map(|&row| row as usize) }.column()
         }
     }
 }
 
 /// What is wrong with the bytes of a field that did not decode.
-pub(super) fn complaint(field: &Field, bytes: &[u8]) -> String {
+pub(super) fn complaint(field: &FixedField, bytes: &[u8]) -> String {
     let is_ascii = field.storage.is_characters() && !field.encoding.is_ebcdic();
     let shown = if is_ascii { quote(bytes) } else { hex(bytes) };
     let text = match field.storage {
@@ -54,13 +58,13 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// A field of some records of a block.
-struct Cells<'a, R> {
-    block: &'a Block<'a>,
-    field: &'a Field,
+struct FixedCells<'a, R> {
+    block: &'a FixedBlock<'a>,
+    field: &'a FixedField,
     records: R,
 }
 
-impl<'a, R: ExactSizeIterator<Item = usize> + Clone> Cells<'a, R> {
+impl<'a, R: ExactSizeIterator<Item = usize> + Clone> FixedCells<'a, R> {
     fn column(self) -> Result<ArrayRef, usize> {
         let length = self.field.length;
         match self.field.storage {

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::storage::{Sign, Storage};
-use super::{Encoding, Field, number};
+use super::{Encoding, FixedField, number};
 
 /// A constant that makes a field NULL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl NullWhen {
 
     /// Whether the field is this constant.
     #[inline]
-    pub(super) fn is(self, bytes: &[u8], field: &Field) -> bool {
+    pub(super) fn is(self, bytes: &[u8], field: &FixedField) -> bool {
         match self {
             Self::Spaces => is_all(bytes, field.encoding.space()),
             Self::Zeros => is_zero(bytes, field),
@@ -38,7 +38,7 @@ impl NullWhen {
     }
 
     /// The constant that the bytes of a field are.
-    pub(super) fn of(bytes: &[u8], field: &Field) -> Option<Self> {
+    pub(super) fn of(bytes: &[u8], field: &FixedField) -> Option<Self> {
         let words = Self::WORDS.iter().map(|(_, constant)| *constant);
         words.into_iter().find(|constant| constant.is(bytes, field))
     }
@@ -52,7 +52,7 @@ impl fmt::Display for NullWhen {
     }
 }
 
-fn is_zero(bytes: &[u8], field: &Field) -> bool {
+fn is_zero(bytes: &[u8], field: &FixedField) -> bool {
     match field.storage {
         Storage::Packed { .. } => number::packed_wide(bytes, bytes.len()) == Some(0),
         Storage::Zoned { sign, .. } => is_zoned_zero(bytes, sign, field.encoding),

@@ -80,6 +80,16 @@ impl Stream {
         })
     }
 
+    /// As [`new`](Self::new), from the byte `start` of the text on.
+    ///
+    /// # Errors
+    /// `Io` when there is no memory for a decoder.
+    pub(crate) fn starting_at(file: RawFile, compression: Compression, start: u64) -> Result<Self> {
+        let mut stream = Self::new(file, compression)?;
+        stream.skip(start);
+        Ok(stream)
+    }
+
     /// Compressed bytes that have been read.
     pub(crate) fn bytes_read(&self) -> u64 {
         self.position.load(Ordering::Relaxed)
@@ -109,7 +119,7 @@ impl Stream {
     }
 
     /// Passes so many bytes. An end among them is told when bytes are asked for.
-    pub(crate) fn skip(&mut self, mut bytes: u64) {
+    fn skip(&mut self, mut bytes: u64) {
         while bytes > 0 && self.end.is_none() {
             if self.given == self.chunk.len() {
                 self.next_chunk();

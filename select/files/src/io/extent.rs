@@ -29,13 +29,13 @@ impl Extent {
     }
 }
 
-/// What is read in one sweep of a file.
+/// What is read in one sweep of a file. `G` reads the records of gathered runs.
 #[derive(Clone, Debug)]
-pub(crate) enum Sweep {
+pub(crate) enum Sweep<G> {
     /// A run of records, piece by piece.
     Run(Extent),
     /// Small runs, many at a time.
-    Gathered(Vec<Gathered>),
+    Gathered(G, Vec<Gathered>),
 }
 
 /// Longer runs are read by themselves.
@@ -47,23 +47,21 @@ const GATHER_BYTES_MAX: u64 = 512 << 10;
 /// Runs that are gathered at a time: about a millisecond of reading.
 const GATHER_RUNS_MAX: usize = 512;
 
-impl Sweep {
-    /// The sweeps that read extents of a file in order. Where records `can_be_gathered`, the small
-    /// ones are.
-    pub(crate) fn of(
-        extents: impl IntoIterator<Item = Extent>,
-        can_be_gathered: bool,
-    ) -> Vec<Self> {
+impl<G: Clone> Sweep<G> {
+    /// Divides extents of a file, which come in order, into sweeps. Small runs are gathered, if the
+    /// format can read gathered runs.
+    pub(crate) fn of(extents: Vec<Extent>, gathering: Option<&G>) -> Vec<Self> {
+        let Some(gathering) = gathering else {
+            return extents.into_iter().map(Self::Run).collect();
+        };
         let mut sweeps: Vec<Self> = Vec::new();
         let (mut small, mut bytes): (Vec<Extent>, u64) = (Vec::new(), 0);
         for extent in extents {
-            let is_small = can_be_gathered
-                && extent.records.is_some()
-                && extent.byte_len() <= GATHERED_BYTES_MAX;
+            let is_small = extent.records.is_some() && extent.byte_len() <= GATHERED_BYTES_MAX;
             let is_full =
                 bytes + extent.byte_len() > GATHER_BYTES_MAX || small.len() == GATHER_RUNS_MAX;
             if !is_small || is_full {
-                Self::gather(std::mem::take(&mut small), &mut sweeps);
+                Self::gather(gathering, std::mem::take(&mut small), &mut sweeps);
                 bytes = 0;
             }
             if is_small {
@@ -73,16 +71,16 @@ impl Sweep {
                 sweeps.push(Self::Run(extent));
             }
         }
-        Self::gather(small, &mut sweeps);
+        Self::gather(gathering, small, &mut sweeps);
         sweeps
     }
 
-    fn gather(extents: Vec<Extent>, sweeps: &mut Vec<Self>) {
+    fn gather(gathering: &G, extents: Vec<Extent>, sweeps: &mut Vec<Self>) {
         match (extents.as_slice(), sweeps.last_mut()) {
             ([], _) => {}
-            (_, Some(Self::Gathered(gathered))) => gathered.push(Gathered::new(extents)),
+            (_, Some(Self::Gathered(_, gathered))) => gathered.push(Gathered::new(extents)),
             ([one], _) => sweeps.push(Self::Run(one.clone())),
-            _ => sweeps.push(Self::Gathered(vec![Gathered::new(extents)])),
+            _ => sweeps.push(Self::Gathered(gathering.clone(), vec![Gathered::new(extents)])),
         }
     }
 }

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Int64Type};
 
 use super::buffers::Message;
 use super::schema::{Leaf, Shape};
-use super::{Dictionary, Layout};
+use super::{ArrowLayout, Dictionary};
 use crate::columnar::input::Input;
 
 /// Bytes of what tells where a text or bytes are, in an array of views.
@@ -17,7 +17,7 @@ const VIEW_BYTES: usize = 16;
 
 /// All of a column; the error is a complaint.
 pub(super) fn read(
-    layout: &Layout,
+    layout: &ArrowLayout,
     column: usize,
     batch: &Message,
     input: &Input,

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use arrow::ipc;
 
 use super::buffers::Message;
-use super::{Dictionary, Layout, schema};
+use super::{ArrowLayout, Dictionary, schema};
 use crate::io::raw_file::RawFile;
 use crate::{Error, ErrorKind, Result};
 
@@ -19,7 +19,7 @@ const TAIL_BYTES: usize = 10;
 /// The most bytes of the footer, and of the metadata of all messages together.
 const METADATA_BYTES_MAX: u64 = 256 << 20;
 
-impl Layout {
+impl ArrowLayout {
     /// Reads the footer of `file`, and what its messages say of themselves.
     ///
     /// # Errors

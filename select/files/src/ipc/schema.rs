@@ -8,7 +8,7 @@ use crate::columnar::value::selected_type;
 use crate::types::type_name;
 
 /// A column of the file.
-pub(super) type Column = crate::columnar::column::Column<Leaf>;
+pub(super) type ArrowColumn = crate::columnar::column::FileColumn<Leaf>;
 
 /// A column that is decoded.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub(super) struct Shape {
 pub(super) fn columns(
     fields: &[std::sync::Arc<Field>],
     schema: ipc::Schema<'_>,
-) -> Option<(Vec<Column>, Vec<Shape>)> {
+) -> Option<(Vec<ArrowColumn>, Vec<Shape>)> {
     let mut walk = Walk { columns: Vec::new(), shapes: Vec::new() };
     let described = schema.fields().unwrap_or_default();
     for (field, described) in fields.iter().zip(described.iter()) {
@@ -44,7 +44,7 @@ pub(super) fn columns(
 
 /// Goes through a schema depth first. How deep it is, the check of the footer bounds.
 struct Walk {
-    columns: Vec<Column>,
+    columns: Vec<ArrowColumn>,
     shapes: Vec<Shape>,
 }
 
@@ -80,9 +80,11 @@ impl Walk {
         let column = match selected_type(values) {
             Some(to) => {
                 let leaf = Some(Leaf { path: place, stored, dictionary });
-                Column { field: path.field(to), storage, leaf }
+                ArrowColumn { field: path.field(to), storage, leaf }
             }
-            None => Column { field: path.field(field.data_type().clone()), storage, leaf: None },
+            None => {
+                ArrowColumn { field: path.field(field.data_type().clone()), storage, leaf: None }
+            }
         };
         self.columns.push(column);
         Some(())

@@ -5,12 +5,14 @@ use std::ops::{ControlFlow, Range};
 use arrow::array::ArrayRef;
 
 use super::decode::Cell;
-use super::infer::Sample;
+use super::infer::JsonSample;
 use super::syntax::{Cursor, Wrong, unescaped};
 use super::walk::Unlisted;
-use super::{Layout, RECORD_BYTES_MAX, decode, walk};
-use crate::record::{Piece, RecordFault, Rows, quote};
-use crate::text::Kind;
+use super::{JsonLayout, RECORD_BYTES_MAX, decode, walk};
+use crate::block::Block;
+use crate::format::Sample;
+use crate::record::{RecordFault, Rows, TurnBytes, quote};
+use crate::text::FieldType;
 
 /// The places that a block holds at most: records of many members come in blocks of fewer records.
 const PLACES_MAX: usize = 1 << 20;
@@ -19,8 +21,8 @@ const PLACES_MAX: usize = 1 << 20;
 const SHOWN_BYTES: usize = 20;
 
 /// Records in memory.
-pub struct Block<'a> {
-    pub(super) layout: &'a Layout,
+pub(super) struct JsonBlock<'a> {
+    pub(super) layout: &'a JsonLayout,
     pub(super) bytes: &'a [u8],
     /// Positions in `bytes` where records start.
     starts: &'a [u32],
@@ -37,22 +39,22 @@ pub struct Block<'a> {
 
 /// Memory for taking blocks apart, reused from one to the next.
 #[derive(Debug, Default)]
-pub(crate) struct Scratch {
+pub(super) struct Scratch {
     starts: Vec<u32>,
     places: Vec<u32>,
     unlisted: Vec<u32>,
 }
 
-impl Layout {
+impl JsonLayout {
     /// Gives the blocks of a piece, of about `block_bytes`, to `each` until that breaks or one has
     /// a fault.
-    pub(crate) fn blocks(
+    pub(super) fn blocks(
         &self,
-        piece: &Piece,
+        piece: &TurnBytes,
         bytes: &[u8],
         block_bytes: usize,
         scratch: &mut Scratch,
-        each: &mut dyn FnMut(Block<'_>) -> ControlFlow<()>,
+        each: &mut dyn FnMut(JsonBlock<'_>) -> ControlFlow<()>,
     ) {
         let mut start = 0;
         while start < piece.whole {
@@ -80,11 +82,11 @@ impl Scratch {
     /// the block.
     fn block<'a>(
         &'a mut self,
-        layout: &'a Layout,
+        layout: &'a JsonLayout,
         bytes: &'a [u8],
         block_bytes: usize,
         start: u64,
-    ) -> (Block<'a>, usize) {
+    ) -> (JsonBlock<'a>, usize) {
         let members = layout.tree.len();
         let records_max = (PLACES_MAX / members.max(1)).max(1);
         self.starts.clear();
@@ -121,7 +123,7 @@ impl Scratch {
             at = end + 1;
         }
         let Self { starts, places, unlisted } = self;
-        (Block { layout, bytes, starts, places, unlisted, start, fault }, at)
+        (JsonBlock { layout, bytes, starts, places, unlisted, start, fault }, at)
     }
 }
 
@@ -133,7 +135,7 @@ fn is_blank(line: &[u8]) -> bool {
 /// Checks the record, behind which a line feed comes, and notes the places of its members.
 #[inline(always)]
 fn check(
-    layout: &Layout,
+    layout: &JsonLayout,
     bytes: &[u8],
     record: Range<usize>,
     places: &mut [u32],
@@ -162,38 +164,12 @@ fn too_long() -> String {
     format!("longer than {RECORD_BYTES_MAX} bytes, the most that is accepted")
 }
 
-impl Block<'_> {
-    pub(crate) fn records(&self) -> usize {
+impl Block for JsonBlock<'_> {
+    fn records(&self) -> usize {
         self.starts.len()
     }
 
-    pub(crate) fn fault(&self) -> Option<&RecordFault> {
-        self.fault.as_ref()
-    }
-
-    pub(crate) fn byte_of(&self, record: usize) -> u64 {
-        self.start + self.starts.get(record).map_or(0, |&start| u64::from(start))
-    }
-
-    /// Adds a record to a sample.
-    pub fn sample(&self, record: usize, sample: &mut Sample) {
-        let start = self.starts[record] as usize;
-        let end = memchr::memchr(b'\n', &self.bytes[start..]).map_or(start, |end| start + end);
-        // a record of a block has already been parsed, so there is no error
-        let _ = sample.record(&self.bytes[start..end]);
-    }
-
-    /// Where the value of a member is; `None` where the record does not have it.
-    #[inline(always)]
-    pub(super) fn place(&self, record: usize, member: usize) -> Option<usize> {
-        match self.places[record * self.layout.tree.len() + member] {
-            0 => None,
-            place => Some(place as usize),
-        }
-    }
-
-    /// One column of those rows.
-    pub(crate) fn decode(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
+    fn decode_column(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
         let field = &self.layout.fields[column];
         decode::column(self, field, rows).map_err(|record| {
             let text = match decode::cell(self, record, field, &mut Vec::new()) {
@@ -205,16 +181,20 @@ impl Block<'_> {
                 }
                 _ => self.misfit(record, column),
             };
-            let byte = Some(self.byte_of(record));
+            let byte = self.byte_of(record);
             RecordFault { record, byte, field: Some(field.name.clone()), text }
         })
     }
 
-    /// Returns whether the columns are all that those rows have.
-    ///
-    /// # Errors
-    /// The fault of the first that has a member which is no column.
-    pub(crate) fn check_listed(&self, rows: Rows<'_>) -> Result<(), RecordFault> {
+    fn fault(&self) -> Option<&RecordFault> {
+        self.fault.as_ref()
+    }
+
+    fn byte_of(&self, record: usize) -> Option<u64> {
+        Some(self.start + self.starts.get(record).map_or(0, |&start| u64::from(start)))
+    }
+
+    fn check_listed(&self, rows: Rows<'_>) -> Result<(), RecordFault> {
         let is_asked = |record: &&u32| match rows {
             Rows::All => true,
             Rows::Selected(rows) => rows.binary_search(record).is_ok(),
@@ -222,6 +202,27 @@ impl Block<'_> {
         match self.unlisted.iter().find(is_asked) {
             None => Ok(()),
             Some(record) => Err(self.unlisted_member(*record as usize)),
+        }
+    }
+
+    fn sample(&self, records: &[usize], sample: &mut Sample) {
+        let Some(sample) = sample.values_mut::<JsonSample>() else { return };
+        for record in records {
+            let start = self.starts[*record] as usize;
+            let end = memchr::memchr(b'\n', &self.bytes[start..]).map_or(start, |end| start + end);
+            // a record of a block has already been parsed, so there is no error
+            let _ = sample.record(&self.bytes[start..end]);
+        }
+    }
+}
+
+impl JsonBlock<'_> {
+    /// Where the value of a member is; `None` where the record does not have it.
+    #[inline(always)]
+    pub(super) fn place(&self, record: usize, member: usize) -> Option<usize> {
+        match self.places[record * self.layout.tree.len() + member] {
+            0 => None,
+            place => Some(place as usize),
         }
     }
 
@@ -245,7 +246,7 @@ impl Block<'_> {
              or declare all with their types in {}",
             self.layout.descriptor
         );
-        RecordFault { record, byte: Some(self.byte_of(record)), field: Some(path.join(".")), text }
+        RecordFault { record, byte: self.byte_of(record), field: Some(path.join(".")), text }
     }
 
     /// Why a value has not the type of its column.
@@ -257,7 +258,7 @@ impl Block<'_> {
         let shown = quote(value);
         match (field.declared, field.kind, value.first()) {
             (true, kind, _) => format!("{shown} is not {kind}, the type in {descriptor}"),
-            (false, Kind::Text, _) | (false, _, Some(b'[' | b'{')) => format!(
+            (false, FieldType::Text, _) | (false, _, Some(b'[' | b'{')) => format!(
                 "{shown} is not {}, the type by the first records; declare the field as \"json\" in {descriptor}",
                 field.kind
             ),

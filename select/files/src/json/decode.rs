@@ -3,33 +3,38 @@
 use arrow::array::ArrayRef;
 
 use super::syntax::{Cursor, DEPTH_MAX, unescaped};
-use super::{Block, Field, number};
+use super::{JsonBlock, JsonField, number};
+use crate::block::Block;
 use crate::record::Rows;
 use crate::text;
-use crate::text::{Cells, Kind, Numbers};
+use crate::text::{Cells, FieldType, Numbers};
 
 /// The column of those rows; the error is the first record that does not decode.
-pub(super) fn column(block: &Block<'_>, field: &Field, rows: Rows<'_>) -> Result<ArrayRef, usize> {
+pub(super) fn column(
+    block: &JsonBlock<'_>,
+    field: &JsonField,
+    rows: Rows<'_>,
+) -> Result<ArrayRef, usize> {
     match rows {
         Rows::All => {
             let records = 0..block.records();
-            text::column(&Column { block, field, records }, field.kind)
+            text::column(&JsonCells { block, field, records }, field.kind)
         }
         Rows::Selected(rows) => {
             let records = rows.iter().map(|&row| row as usize);
-            text::column(&Column { block, field, records }, field.kind)
+            text::column(&JsonCells { block, field, records }, field.kind)
         }
     }
 }
 
 /// A field of some records of a block.
-struct Column<'a, R> {
-    block: &'a Block<'a>,
-    field: &'a Field,
+struct JsonCells<'a, R> {
+    block: &'a JsonBlock<'a>,
+    field: &'a JsonField,
     records: R,
 }
 
-impl<R: ExactSizeIterator<Item = usize> + Clone> Cells for Column<'_, R> {
+impl<R: ExactSizeIterator<Item = usize> + Clone> Cells for JsonCells<'_, R> {
     fn len(&self) -> usize {
         self.records.len()
     }
@@ -73,9 +78,9 @@ pub(super) enum Cell<'a> {
 /// The cell of a record; `scratch` keeps its text where it is not as the record has it.
 #[inline(always)]
 pub(super) fn cell<'s>(
-    block: &'s Block<'_>,
+    block: &'s JsonBlock<'_>,
     record: usize,
-    field: &Field,
+    field: &JsonField,
     scratch: &'s mut Vec<u8>,
 ) -> Cell<'s> {
     let Some(place) = block.place(record, field.member) else {
@@ -84,17 +89,18 @@ pub(super) fn cell<'s>(
     let value = &block.bytes[place..];
     let text = match (value.first(), field.kind) {
         (Some(b'n'), _) => return Cell::Null,
-        (_, Kind::Json) => Some(raw(block.bytes, place)),
+        (_, FieldType::Json) => Some(raw(block.bytes, place)),
         (Some(b'"'), kind) => {
-            let is_string = matches!(kind, Kind::Text | Kind::Date | Kind::Timestamp);
+            let is_string =
+                matches!(kind, FieldType::Text | FieldType::Date | FieldType::Timestamp);
             (is_string || field.declared).then(|| string(block.bytes, place, scratch))
         }
-        (Some(b't' | b'f'), Kind::Boolean) => Some(raw(block.bytes, place)),
-        (Some(b'-' | b'0'..=b'9'), Kind::Int64) => number::exact(digits(value), 0, scratch),
-        (Some(b'-' | b'0'..=b'9'), Kind::Decimal { scale, .. }) => {
+        (Some(b't' | b'f'), FieldType::Boolean) => Some(raw(block.bytes, place)),
+        (Some(b'-' | b'0'..=b'9'), FieldType::Int64) => number::exact(digits(value), 0, scratch),
+        (Some(b'-' | b'0'..=b'9'), FieldType::Decimal { scale, .. }) => {
             number::exact(digits(value), scale, scratch)
         }
-        (Some(b'-' | b'0'..=b'9'), Kind::Float64) => {
+        (Some(b'-' | b'0'..=b'9'), FieldType::Float64) => {
             Some(digits(value)).filter(|number| number::is_finite(number))
         }
         _ => None,
@@ -104,7 +110,7 @@ pub(super) fn cell<'s>(
 
 /// A record that does not have the member: NULL, unless what should hold it is no object.
 #[cold]
-fn missing<'s>(block: &Block<'_>, record: usize, field: &Field) -> Cell<'s> {
+fn missing<'s>(block: &JsonBlock<'_>, record: usize, field: &JsonField) -> Cell<'s> {
     let tree = &block.layout.tree;
     let mut around = tree.around(field.member);
     while let Some(member) = around {

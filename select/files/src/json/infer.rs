@@ -6,11 +6,11 @@
 
 use super::syntax::{Cursor, DEPTH_MAX, OBJECT_GOES_ON, Result, unescaped};
 use super::tree::{TOP, Tree};
-use crate::text::{Kind, Shape};
+use crate::text::{FieldType, Shape};
 
 /// What is known of members by records.
 #[derive(Debug, Default)]
-pub struct Sample {
+pub(super) struct JsonSample {
     pub(super) tree: Tree,
     /// By member.
     seen: Vec<Seen>,
@@ -30,7 +30,7 @@ enum Seen {
     Other,
 }
 
-impl Sample {
+impl JsonSample {
     /// Takes in a record.
     ///
     /// # Errors
@@ -50,11 +50,11 @@ impl Sample {
     }
 
     /// The type of a member's values.
-    pub(super) fn kind(&self, member: usize) -> Kind {
+    pub(super) fn kind(&self, member: usize) -> FieldType {
         match self.seen_of(member) {
-            Seen::Boolean => Kind::Boolean,
+            Seen::Boolean => FieldType::Boolean,
             Seen::Number(shape) | Seen::String(shape) => shape.kind(),
-            Seen::Nothing | Seen::Other => Kind::Text,
+            Seen::Nothing | Seen::Other => FieldType::Text,
         }
     }
 

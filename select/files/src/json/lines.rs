@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::RECORD_BYTES_MAX;
-use crate::record::Piece;
+use crate::record::TurnBytes;
 
 /// Bytes that are read behind the range at a time.
 const TAIL_BYTES: usize = 16 << 10;
@@ -16,13 +16,13 @@ const TAIL_BYTES: usize = 16 << 10;
 ///
 /// # Errors
 /// Those of `read`, which fills a buffer from a place in the file.
-pub(crate) fn take<E>(
+pub(super) fn take<E>(
     bytes: &mut Vec<u8>,
     range: Range<u64>,
     first: u64,
     end: u64,
     mut read: impl FnMut(&mut [u8], u64) -> Result<(), E>,
-) -> Result<(usize, Piece), E> {
+) -> Result<(usize, TurnBytes), E> {
     let from = range.start - u64::from(range.start > first);
     let mut used = length(from..range.end);
     fit(bytes, used);
@@ -34,7 +34,7 @@ pub(crate) fn take<E>(
         true => memchr::memchr(b'\n', &bytes[..before_last]).map(|line_feed| line_feed + 1),
     };
     let Some(skipped) = skipped else {
-        return Ok((0, Piece { start: range.end, whole: 0, used: 0 }));
+        return Ok((0, TurnBytes { start: range.end, whole: 0, used: 0 }));
     };
     let last = memchr::memrchr(b'\n', &bytes[skipped..before_last]);
     let last = last.map_or(skipped, |line_feed| skipped + line_feed + 1);
@@ -54,11 +54,11 @@ pub(crate) fn take<E>(
         whole = (line_feed.is_some() || more == 0).then_some(used);
     }
     let whole = whole.unwrap_or(last) - skipped;
-    Ok((skipped, Piece { start: from + skipped as u64, whole, used: used - skipped }))
+    Ok((skipped, TurnBytes { start: from + skipped as u64, whole, used: used - skipped }))
 }
 
 /// The bytes up to and with the last line feed; `bytes` start with a record.
-pub(crate) fn whole_records(bytes: &[u8]) -> usize {
+pub(super) fn whole_records(bytes: &[u8]) -> usize {
     memchr::memrchr(b'\n', bytes).map_or(0, |line_feed| line_feed + 1)
 }
 

@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use super::block::Scratch;
-use super::infer::Sample;
+use super::infer::JsonSample;
 use super::syntax::{Cursor, DEPTH_MAX};
 use super::tree::{MEMBERS_MAX, TOP, Tree};
-use super::{Declared, Field, Layout, RECORD_BYTES_MAX};
-use crate::record::Piece;
-use crate::text::{Kind, RECORDS_MAX};
+use super::{Declared, JsonField, JsonLayout, RECORD_BYTES_MAX};
+use crate::block::Block;
+use crate::record::TurnBytes;
+use crate::text::{FieldType, RECORDS_MAX};
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes of the sample, or more where the first record alone is longer.
@@ -18,7 +19,7 @@ const SAMPLE_BYTES: usize = 1 << 20;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-impl Layout {
+impl JsonLayout {
     /// Reads the first records of the file that errors call `name`: `read` gives as many of its
     /// first bytes as it is asked for, or all.
     ///
@@ -37,7 +38,7 @@ impl Layout {
         let fields = match is_complete {
             true => the_declared(&descriptor, declared, &mut sample)?,
             false => {
-                let fields = the_inferred(name, &descriptor, &sample, |_| true)?;
+                let fields = the_inferred(name, &descriptor, &sample, &|_| true)?;
                 // of a file without records nobody knows the members yet
                 if !bytes.trim_ascii().is_empty() {
                     check_protected(&descriptor, &declared, &fields)?;
@@ -50,7 +51,8 @@ impl Layout {
             tree.note_columns(fields.iter().map(|field| field.member));
         }
         let (start, is_inferred) = (start as u64, !is_complete);
-        let layout = Self { descriptor, start, fields, is_inferred, tree };
+        let compression = None;
+        let layout = Self { descriptor, start, compression, fields, is_inferred, tree };
         if layout.fields.is_empty() {
             bytes.push(b'\n');
             layout.check_first(name, &bytes)?;
@@ -61,7 +63,7 @@ impl Layout {
     /// Returns whether the first record of `bytes` is sound. That no column is known may be its
     /// fault alone.
     fn check_first(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let piece = Piece { start: self.start, whole: bytes.len(), used: bytes.len() };
+        let piece = TurnBytes { start: self.start, whole: bytes.len(), used: bytes.len() };
         let mut fault = None;
         self.blocks(&piece, bytes, bytes.len(), &mut Scratch::default(), &mut |block| {
             fault = block.fault().filter(|fault| fault.record == 0).cloned();
@@ -71,39 +73,40 @@ impl Layout {
     }
 }
 
-impl Layout {
-    /// Returns the same layout with columns and types from a sample. Declared columns and `kept`
+impl JsonLayout {
+    /// Returns the same layout with columns and types from a sample. Declared columns and `unchanged`
     /// columns stay. A member with a name that `shows` refuses is not a column, and of a declared
     /// one the type is text. Errors use `name` as the name of the file.
     ///
     /// # Errors
     /// `Descriptor` when the members of the sample cannot be columns.
-    pub fn with_types_of(
+    pub(super) fn with_types(
         &self,
         name: &str,
-        mut sample: Sample,
-        kept: &[usize],
-        shows: impl Fn(&str) -> bool,
+        mut sample: JsonSample,
+        unchanged: &[usize],
+        shows: &dyn Fn(&str) -> bool,
     ) -> Result<Self> {
         if !self.is_inferred {
             let mut layout = self.clone();
             for (column, field) in layout.fields.iter_mut().enumerate() {
-                if !field.declared && !kept.contains(&column) {
+                if !field.declared && !unchanged.contains(&column) {
                     let member = insert(&mut sample.tree, &self.names(field));
                     let member = member.filter(|_| shows(&field.name));
-                    field.kind = member.map_or(Kind::Text, |member| sample.kind(member));
+                    field.kind = member.map_or(FieldType::Text, |member| sample.kind(member));
                 }
             }
             return Ok(layout);
         }
-        let kept: Vec<&Field> = kept.iter().filter_map(|column| self.fields.get(*column)).collect();
+        let unchanged: Vec<&JsonField> =
+            unchanged.iter().filter_map(|column| self.fields.get(*column)).collect();
         let members: Vec<_> =
-            kept.iter().map(|field| insert(&mut sample.tree, &self.names(field))).collect();
+            unchanged.iter().map(|field| insert(&mut sample.tree, &self.names(field))).collect();
         let mut fields = the_inferred(name, &self.descriptor, &sample, shows)?;
-        for (field, member) in kept.into_iter().zip(members) {
+        for (field, member) in unchanged.into_iter().zip(members) {
             match (fields.iter_mut().find(|found| found.name == field.name), member) {
                 (Some(found), _) => found.kind = field.kind,
-                (None, Some(member)) => fields.push(Field { member, ..field.clone() }),
+                (None, Some(member)) => fields.push(JsonField { member, ..field.clone() }),
                 // the sample already has the maximal number of members
                 (None, None) => {}
             }
@@ -114,7 +117,7 @@ impl Layout {
     }
 
     /// Returns the names on the path to a field.
-    fn names(&self, field: &Field) -> Vec<String> {
+    fn names(&self, field: &JsonField) -> Vec<String> {
         let path = self.tree.path(field.member);
         // the names come from records in UTF-8
         path.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
@@ -137,8 +140,8 @@ fn first_bytes(mut read: impl FnMut(usize) -> Result<Vec<u8>>) -> Result<(Vec<u8
 }
 
 /// The records up to the first fault count: the fault itself is told when a scan comes to it.
-fn sample(bytes: &[u8]) -> Sample {
-    let mut sample = Sample::default();
+fn sample(bytes: &[u8]) -> JsonSample {
+    let mut sample = JsonSample::default();
     let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
     for line in lines.take(RECORDS_MAX) {
         if std::str::from_utf8(line).is_err() || !is_json(line) || sample.record(line).is_err() {
@@ -158,9 +161,9 @@ fn is_json(line: &[u8]) -> bool {
 fn the_inferred(
     name: &str,
     descriptor: &str,
-    sample: &Sample,
-    shows: impl Fn(&str) -> bool,
-) -> Result<Vec<Field>> {
+    sample: &JsonSample,
+    shows: &dyn Fn(&str) -> bool,
+) -> Result<Vec<JsonField>> {
     let refuse = |message| Err(Error::new(ErrorKind::Descriptor, message));
     if sample.too_many {
         return refuse(format!(
@@ -169,26 +172,26 @@ fn the_inferred(
         ));
     }
     let members = sample.tree.in_order().into_iter().filter(|&member| sample.is_leaf(member));
-    let fields = members.map(|member| Field {
+    let fields = members.map(|member| JsonField {
         name: dotted(&sample.tree, member),
         kind: sample.kind(member),
         declared: false,
         member,
     });
-    let fields: Vec<Field> = fields.filter(|field| shows(&field.name)).collect();
+    let fields: Vec<JsonField> = fields.filter(|field| shows(&field.name)).collect();
     let mut names = HashSet::new();
     match fields.iter().find(|field| !names.insert(&field.name)) {
         None => Ok(fields),
-        Some(Field { name: twice, .. }) => refuse(format!(
+        Some(JsonField { name: twice, .. }) => refuse(format!(
             "{name}: two members have the name `{twice}`; tell them apart in {descriptor} by `path`"
         )),
     }
 }
 
 /// Fields without a type are there for their protection: each has to be a column, or hold some.
-fn check_protected(descriptor: &str, declared: &[Declared], fields: &[Field]) -> Result<()> {
+fn check_protected(descriptor: &str, declared: &[Declared], fields: &[JsonField]) -> Result<()> {
     let is_known = |name: &str| {
-        let below = |field: &Field| {
+        let below = |field: &JsonField| {
             field
                 .name
                 .strip_prefix(name)
@@ -211,8 +214,8 @@ fn check_protected(descriptor: &str, declared: &[Declared], fields: &[Field]) ->
 fn the_declared(
     descriptor: &str,
     declared: Vec<Declared>,
-    sample: &mut Sample,
-) -> Result<Vec<Field>> {
+    sample: &mut JsonSample,
+) -> Result<Vec<JsonField>> {
     let refuse = |message| Err(Error::new(ErrorKind::Descriptor, message));
     let paths: Vec<Vec<String>> = declared.iter().map(Declared::names).collect();
     let in_order = sample.tree.in_order().into_iter();
@@ -241,7 +244,7 @@ fn the_declared(
         }
         let declared = kind.is_some();
         let kind = kind.unwrap_or_else(|| sample.kind(member));
-        fields.push(Field { name, kind, declared, member });
+        fields.push(JsonField { name, kind, declared, member });
     }
     Ok(fields)
 }

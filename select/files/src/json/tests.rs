@@ -4,7 +4,10 @@ use arrow::array::{Array, AsArray};
 use fastrand::Rng;
 use serde_json::Value;
 
+use super::block::Scratch;
+use super::lines::take;
 use super::*;
+use crate::block::Block;
 use crate::record::Rows;
 
 /// The texts of the columns of each record, and the fault behind them: its record, byte and text.
@@ -14,18 +17,18 @@ struct Read {
     fault: Option<(usize, u64, String)>,
 }
 
-fn layout(text: &[u8], declared: &[(&str, Kind)]) -> Layout {
+fn layout(text: &[u8], declared: &[(&str, FieldType)]) -> JsonLayout {
     let declared = declared.iter().map(|(name, kind)| Declared {
         name: (*name).to_owned(),
         kind: Some(*kind),
         path: None,
     });
     let read = |bytes_max: usize| Ok(text[..text.len().min(bytes_max)].to_vec());
-    Layout::open("t.jsonl", declared.collect(), read).unwrap()
+    JsonLayout::open("t.jsonl", declared.collect(), read).unwrap()
 }
 
 /// Reads `text` in turns of `morsel` bytes and blocks of about `block` bytes.
-fn read(layout: &Layout, text: &[u8], morsel: usize, block: usize) -> Read {
+fn read(layout: &JsonLayout, text: &[u8], morsel: usize, block: usize) -> Read {
     let (mut bytes, mut scratch) = (Vec::new(), Scratch::default());
     let mut all = Read { records: Vec::new(), fault: None };
     let (first, length) = (layout.start, text.len() as u64);
@@ -48,10 +51,11 @@ fn read(layout: &Layout, text: &[u8], morsel: usize, block: usize) -> Read {
     all
 }
 
-fn push(block: &Block<'_>, all: &mut Read) {
+fn push(block: &JsonBlock<'_>, all: &mut Read) {
     let before = all.records.len();
     let columns = 0..block.layout.fields.len();
-    let columns: Vec<_> = columns.map(|column| block.decode(column, Rows::All).unwrap()).collect();
+    let columns: Vec<_> =
+        columns.map(|column| block.decode_column(column, Rows::All).unwrap()).collect();
     for record in 0..block.records() {
         let values = columns.iter().map(|column| {
             let column = column.as_string::<i32>();
@@ -171,7 +175,7 @@ fn any_bytes_are_what_another_reader_finds() {
                 mutate(&mut text, start, &mut random);
             }
         }
-        let json: Vec<_> = NAMES.iter().map(|name| (*name, Kind::Json)).collect();
+        let json: Vec<_> = NAMES.iter().map(|name| (*name, FieldType::Json)).collect();
         let layout = layout(&text, &json);
         assert_eq!(layout.start, start as u64);
         let whole = read(&layout, &text, 1 << 20, 1 << 20);
@@ -210,7 +214,7 @@ fn a_record_is_bounded() {
     let longest = format!("{{\"a\":\"{}\"}}", "x".repeat(RECORD_BYTES_MAX - 8));
     assert_eq!(longest.len(), RECORD_BYTES_MAX);
     let text = format!("{{\"a\":\"1\"}}\n{longest}\n{{\"a\":\"2\"}}\n").into_bytes();
-    let layout = layout(&text, &[("a", Kind::Text)]);
+    let layout = layout(&text, &[("a", FieldType::Text)]);
     let mut longer = text.clone();
     longer.insert(18, b'y');
     for morsel in [1 << 18, 1 << 20, 3 << 20, 64 << 20] {
@@ -228,10 +232,10 @@ fn a_record_is_bounded() {
 fn many_members_make_small_blocks() {
     let names: Vec<_> = (0..tree::MEMBERS_MAX).map(|name| format!("\"m{name}\":1")).collect();
     let text = format!("{{{}}}\n{}", names.join(","), "{}\n".repeat(1000)).into_bytes();
-    let layout = layout(&text, &[("m1", Kind::Json)]);
+    let layout = layout(&text, &[("m1", FieldType::Json)]);
     let (mut records, mut blocks) = (0, 0);
     let mut scratch = Scratch::default();
-    let piece = crate::record::Piece { start: 0, whole: text.len(), used: text.len() };
+    let piece = crate::record::TurnBytes { start: 0, whole: text.len(), used: text.len() };
     layout.blocks(&piece, &text, 1 << 20, &mut scratch, &mut |block| {
         records += block.records();
         blocks += 1;

@@ -14,7 +14,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use super::cipher::{ChunkCipher, Module, module_bytes};
 use super::footer::contained;
 use super::schema::Leaf;
-use super::thrift::{Kind, Reader};
+use super::thrift::{Reader, WireType};
 use crate::io::raw_file::RawFile;
 use crate::types::{integer_at, text_at};
 
@@ -30,7 +30,7 @@ const WORD_BYTES: usize = 4;
 
 /// Returns whether a column chunk surely has no value equal to this one, which has the column's
 /// type.
-pub(super) fn lacks(
+pub(super) fn excludes(
     file: &RawFile,
     chunk: &ColumnChunkMetaData,
     cipher: Option<ChunkCipher>,
@@ -83,7 +83,7 @@ fn lengths(filter: &[u8]) -> Option<(usize, usize)> {
     let (mut last, mut bits) = (0, None);
     while let Some(kind) = reader.field(&mut last)? {
         match (last, kind) {
-            (1, Kind::Integer) => bits = Some(usize::try_from(reader.int32()?).ok()?),
+            (1, WireType::Integer) => bits = Some(usize::try_from(reader.int32()?).ok()?),
             (_, other) => reader.skip(other)?,
         }
     }

@@ -27,7 +27,7 @@ use crate::record::Rows;
 const RECORDS_PER_RUN_MIN: usize = 64;
 
 /// The decoder of a column, at some record of its row group.
-pub(super) struct Column {
+pub(super) struct ColumnDecoder {
     input: Arc<Input>,
     chunk: Chunk,
     leaf: Leaf,
@@ -41,7 +41,7 @@ pub(super) struct Column {
     whole: Option<(Range<u64>, ArrayRef)>,
 }
 
-impl Column {
+impl ColumnDecoder {
     pub(super) fn new(input: Arc<Input>, chunk: Chunk, leaf: Leaf) -> Self {
         let given = Arc::default();
         Self { input, chunk, leaf, reader: None, given, position: 0, whole: None }

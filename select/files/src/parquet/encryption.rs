@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::cipher::{ChunkCipher, Module, Place, SIGNATURE_BYTES, Scheme};
 use super::keys::{ParquetKey, ParquetKeys};
-use super::thrift::{Field, Kind, Reader, put_field, put_list};
+use super::thrift::{Reader, ThriftField, WireType, put_field, put_list};
 use crate::record::quote;
 
 /// Who opens what of a file.
@@ -45,7 +45,7 @@ enum ChunkKey {
 
 /// What is wrong with the metadata.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum FooterError {
     /// A complaint.
     Damaged(String),
     /// Which is missing.
@@ -97,21 +97,21 @@ fn place(group: usize, leaf: usize) -> Option<Place> {
 }
 
 /// Opens an encrypted footer: `FileCryptoMetaData` and the metadata as a module.
-pub(super) fn open_footer(footer: &[u8], keys: &ParquetKeys) -> Result<Opened, Fault> {
+pub(super) fn open_footer(footer: &[u8], keys: &ParquetKeys) -> Result<Opened, FooterError> {
     let mut reader = Reader::new(footer);
     let (mut algorithm, mut key) = (None, None);
     for field in reader.fields().ok_or_else(damaged)? {
         match (field.number, field.kind) {
-            (1, Kind::Struct) => algorithm = Some(field.value),
-            (2, Kind::Binary) => key = Some(field.binary().ok_or_else(damaged)?),
+            (1, WireType::Struct) => algorithm = Some(field.value),
+            (2, WireType::Binary) => key = Some(field.binary().ok_or_else(damaged)?),
             _ => {}
         }
     }
     let module = &footer[footer.len() - reader.left()..];
     let scheme = scheme(algorithm.ok_or_else(damaged)?, keys)?;
-    let (key, called) = keys.find(key).map_err(Fault::KeyMissing)?;
+    let (key, called) = keys.find(key).map_err(FooterError::KeyMissing)?;
     let metadata = scheme.open(&key, Module::Footer, (0, 0), module).ok_or_else(|| {
-        Fault::Damaged(format!(
+        FooterError::Damaged(format!(
             "its metadata does not decrypt: {called} is not the key, or {DAMAGE}"
         ))
     })?;
@@ -120,13 +120,16 @@ pub(super) fn open_footer(footer: &[u8], keys: &ParquetKeys) -> Result<Opened, F
 }
 
 /// Opens what is encrypted of a footer in the clear; `None` where nothing is.
-pub(super) fn open_columns(footer: &[u8], keys: &ParquetKeys) -> Result<Option<Opened>, Fault> {
+pub(super) fn open_columns(
+    footer: &[u8],
+    keys: &ParquetKeys,
+) -> Result<Option<Opened>, FooterError> {
     let mut reader = Reader::new(footer);
     let (mut algorithm, mut key) = (None, None);
     for field in reader.fields().ok_or_else(damaged)? {
         match (field.number, field.kind) {
-            (8, Kind::Struct) => algorithm = Some(field.value),
-            (9, Kind::Binary) => key = Some(field.binary().ok_or_else(damaged)?),
+            (8, WireType::Struct) => algorithm = Some(field.value),
+            (9, WireType::Binary) => key = Some(field.binary().ok_or_else(damaged)?),
             _ => {}
         }
     }
@@ -138,7 +141,7 @@ pub(super) fn open_columns(footer: &[u8], keys: &ParquetKeys) -> Result<Option<O
     if let Ok((key, called)) = &footer_key
         && (signature.len() != SIGNATURE_BYTES || !scheme.has_signed(key, metadata, signature))
     {
-        return Err(Fault::Damaged(format!(
+        return Err(FooterError::Damaged(format!(
             "its metadata is not signed: {called} is not the key, or {DAMAGE}"
         )));
     }
@@ -148,21 +151,21 @@ pub(super) fn open_columns(footer: &[u8], keys: &ParquetKeys) -> Result<Option<O
 
 const DAMAGE: &str = "the file is damaged";
 
-fn damaged() -> Fault {
-    Fault::Damaged("its metadata is damaged".to_owned())
+fn damaged() -> FooterError {
+    FooterError::Damaged("its metadata is damaged".to_owned())
 }
 
 /// Reads an `EncryptionAlgorithm`.
-fn scheme(algorithm: &[u8], keys: &ParquetKeys) -> Result<Scheme, Fault> {
+fn scheme(algorithm: &[u8], keys: &ParquetKeys) -> Result<Scheme, FooterError> {
     let fields = Reader::new(algorithm).fields().ok_or_else(damaged)?;
-    let [Field { number, kind: Kind::Struct, value, .. }] = fields.as_slice() else {
+    let [ThriftField { number, kind: WireType::Struct, value, .. }] = fields.as_slice() else {
         return Err(damaged());
     };
     let has_unproved_pages = match number {
         1 => false,
         2 => true,
         other => {
-            return Err(Fault::Damaged(format!(
+            return Err(FooterError::Damaged(format!(
                 "it is encrypted by algorithm {other}, of 1 and 2"
             )));
         }
@@ -170,15 +173,15 @@ fn scheme(algorithm: &[u8], keys: &ParquetKeys) -> Result<Scheme, Fault> {
     let (mut prefix, mut unique, mut is_untold) = (None, None, false);
     for field in Reader::new(value).fields().ok_or_else(damaged)? {
         match (field.number, field.kind) {
-            (1, Kind::Binary) => prefix = Some(field.binary().ok_or_else(damaged)?),
-            (2, Kind::Binary) => unique = Some(field.binary().ok_or_else(damaged)?),
-            (3, kind) => is_untold = kind == Kind::True,
+            (1, WireType::Binary) => prefix = Some(field.binary().ok_or_else(damaged)?),
+            (2, WireType::Binary) => unique = Some(field.binary().ok_or_else(damaged)?),
+            (3, kind) => is_untold = kind == WireType::True,
             _ => {}
         }
     }
     let prefix = keys.aad_prefix().or(prefix);
     if is_untold && prefix.is_none() {
-        return Err(Fault::KeyMissing(
+        return Err(FooterError::KeyMissing(
             "a key and a prefix of additional authenticated data that it does not tell, and none is \
              given for it"
                 .to_owned(),
@@ -201,16 +204,16 @@ struct Context<'a> {
     keys: &'a ParquetKeys,
 }
 
-fn without_encryption(metadata: &[u8], context: Context<'_>) -> Result<Opened, Fault> {
+fn without_encryption(metadata: &[u8], context: Context<'_>) -> Result<Opened, FooterError> {
     let mut out = Vec::with_capacity(metadata.len());
     let mut groups = Vec::new();
     for field in Reader::new(metadata).fields().ok_or_else(damaged)? {
         match (field.number, field.kind) {
             (8 | 9, _) => {}
-            (4, Kind::List) => {
+            (4, WireType::List) => {
                 let mut reader = Reader::new(field.value);
                 let (count, kind) = reader.list().ok_or_else(damaged)?;
-                if count > 0 && kind != Kind::Struct {
+                if count > 0 && kind != WireType::Struct {
                     return Err(damaged());
                 }
                 put_field(&mut out, field.number, field.wire);
@@ -233,16 +236,16 @@ impl Context<'_> {
         reader: &mut Reader<'_>,
         group: usize,
         out: &mut Vec<u8>,
-    ) -> Result<Vec<ChunkKey>, Fault> {
+    ) -> Result<Vec<ChunkKey>, FooterError> {
         let mut chunks = Vec::new();
         for field in reader.fields().ok_or_else(damaged)? {
-            if (field.number, field.kind) != (1, Kind::List) {
+            if (field.number, field.kind) != (1, WireType::List) {
                 field.put(out);
                 continue;
             }
             let mut reader = Reader::new(field.value);
             let (count, kind) = reader.list().ok_or_else(damaged)?;
-            if count > 0 && kind != Kind::Struct {
+            if count > 0 && kind != WireType::Struct {
                 return Err(damaged());
             }
             put_field(out, field.number, field.wire);
@@ -260,7 +263,7 @@ impl Context<'_> {
         reader: &mut Reader<'_>,
         (group, leaf): (usize, usize),
         out: &mut Vec<u8>,
-    ) -> Result<ChunkKey, Fault> {
+    ) -> Result<ChunkKey, FooterError> {
         let fields = reader.fields().ok_or_else(damaged)?;
         let of_number = |number| fields.iter().find(|field| field.number == number);
         let crypto = match of_number(8) {
@@ -285,7 +288,7 @@ impl Context<'_> {
                 let opened = self.scheme.open(&key, Module::ColumnMetadata, place, sealed);
                 let wrong = || {
                     let column = crypto.as_ref().map(Crypto::column).unwrap_or_default();
-                    Fault::Damaged(format!(
+                    FooterError::Damaged(format!(
                         "the metadata of {column} does not decrypt: {called} is not the key, \
                          or {DAMAGE}"
                     ))
@@ -301,7 +304,7 @@ impl Context<'_> {
         fields.iter().filter(|field| is_told(field.number)).for_each(|field| field.put(out));
         if let Some(metadata) = &metadata {
             // without what may stand behind the structure
-            let metadata = Reader::new(metadata).value(Kind::Struct).ok_or_else(damaged)?;
+            let metadata = Reader::new(metadata).value(WireType::Struct).ok_or_else(damaged)?;
             put_field(out, 3, STRUCT);
             out.extend_from_slice(metadata);
         }
@@ -320,7 +323,7 @@ impl<'a> Crypto<'a> {
     /// Reads a `ColumnCryptoMetaData`.
     fn parse(bytes: &'a [u8]) -> Option<Self> {
         let fields = Reader::new(bytes).fields()?;
-        let [Field { number, kind: Kind::Struct, value, .. }] = fields.as_slice() else {
+        let [ThriftField { number, kind: WireType::Struct, value, .. }] = fields.as_slice() else {
             return None;
         };
         if *number == 1 {
@@ -329,17 +332,17 @@ impl<'a> Crypto<'a> {
         let (mut path, mut metadata) = (Vec::new(), None);
         for field in Reader::new(value).fields()? {
             match (field.number, field.kind) {
-                (1, Kind::List) => {
+                (1, WireType::List) => {
                     let mut reader = Reader::new(field.value);
                     let (count, kind) = reader.list()?;
-                    if count > 0 && kind != Kind::Binary {
+                    if count > 0 && kind != WireType::Binary {
                         return None;
                     }
                     for _ in 0..count {
                         path.push(reader.binary()?);
                     }
                 }
-                (2, Kind::Binary) => metadata = Some(field.binary()?),
+                (2, WireType::Binary) => metadata = Some(field.binary()?),
                 _ => {}
             }
         }

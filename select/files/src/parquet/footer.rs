@@ -16,9 +16,9 @@ use parquet::file::metadata::{
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::cipher::{ChunkCipher, Module};
-use super::encryption::{Coverage, Encryption, Fault, open_columns, open_footer};
+use super::encryption::{Coverage, Encryption, FooterError, open_columns, open_footer};
 use super::keys::ParquetKeys;
-use super::thrift::{Kind, Reader};
+use super::thrift::{Reader, WireType};
 use crate::io::raw_file::{RawFile, read};
 use crate::io::waiting::Waiting;
 use crate::{Error, ErrorKind, Result};
@@ -111,8 +111,8 @@ pub(super) fn read_footer(file: &RawFile, keys: &ParquetKeys) -> Result<Footer> 
         }
     };
     let opened = opened.map_err(|fault| match fault {
-        Fault::Damaged(complaint) => damaged(complaint),
-        Fault::KeyMissing(which) => {
+        FooterError::Damaged(complaint) => damaged(complaint),
+        FooterError::KeyMissing(which) => {
             let message = format!("{name}: the file is encrypted by {which}");
             Error::new(ErrorKind::KeyMissing, message)
         }
@@ -196,13 +196,13 @@ fn check(metadata: &[u8]) -> Option<()> {
     let mut last = 0;
     while let Some(kind) = reader.field(&mut last)? {
         match (last, kind) {
-            (2, Kind::List) => check_schema(&mut reader)?,
-            (4, Kind::List) => {
+            (2, WireType::List) => check_schema(&mut reader)?,
+            (4, WireType::List) => {
                 let (count, kind) = reader.clone().list()?;
-                if count > ROW_GROUPS_MAX || (count > 0 && kind != Kind::Struct) {
+                if count > ROW_GROUPS_MAX || (count > 0 && kind != WireType::Struct) {
                     return None;
                 }
-                reader.skip(Kind::List)?;
+                reader.skip(WireType::List)?;
             }
             (_, other) => reader.skip(other)?,
         }
@@ -213,7 +213,7 @@ fn check(metadata: &[u8]) -> Option<()> {
 /// The elements come depth first, each with its number of children.
 fn check_schema(reader: &mut Reader<'_>) -> Option<()> {
     let (count, kind) = reader.list()?;
-    if count > ELEMENTS_MAX || kind != Kind::Struct {
+    if count > ELEMENTS_MAX || kind != WireType::Struct {
         return None;
     }
     // for each open group the children that are missing, and the bytes of its path
@@ -248,8 +248,8 @@ fn check_element(reader: &mut Reader<'_>) -> Option<(usize, usize)> {
     let mut last = 0;
     while let Some(kind) = reader.field(&mut last)? {
         match (last, kind) {
-            (4, Kind::Binary) => name_bytes = reader.binary()?.len(),
-            (5, Kind::Integer) => children = usize::try_from(reader.int32()?).ok()?,
+            (4, WireType::Binary) => name_bytes = reader.binary()?.len(),
+            (5, WireType::Integer) => children = usize::try_from(reader.int32()?).ok()?,
             (_, other) => reader.skip(other)?,
         }
     }
@@ -284,7 +284,7 @@ impl Indexes<'_> {
                 // what is left behind the structure is not looked at
                 index.split_at_mut_checked(plain.len())?.0.copy_from_slice(&plain);
             }
-            Reader::new(index).skip(Kind::Struct)?;
+            Reader::new(index).skip(WireType::Struct)?;
         }
         Some(())
     }

@@ -4,7 +4,7 @@
 
 use parquet::basic::Encoding;
 
-use super::thrift::{Kind, Reader};
+use super::thrift::{Reader, WireType};
 
 /// What a page says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,13 +75,13 @@ impl Header {
         let mut last = 0;
         while let Some(field) = reader.field(&mut last)? {
             match (last, field) {
-                (1, Kind::Integer) => kind = Some(reader.int32()?),
-                (2, Kind::Integer) => size = Some(usize::try_from(reader.int32()?).ok()?),
-                (3, Kind::Integer) => stored = Some(usize::try_from(reader.int32()?).ok()?),
-                (4, Kind::Integer) => checksum = Some(reader.int32()?.cast_unsigned()),
-                (5, Kind::Struct) => data = Some(data_page(&mut reader)?),
-                (7, Kind::Struct) => dictionary = Some(dictionary_page(&mut reader)?),
-                (8, Kind::Struct) => data_v2 = Some(data_page_v2(&mut reader)?),
+                (1, WireType::Integer) => kind = Some(reader.int32()?),
+                (2, WireType::Integer) => size = Some(usize::try_from(reader.int32()?).ok()?),
+                (3, WireType::Integer) => stored = Some(usize::try_from(reader.int32()?).ok()?),
+                (4, WireType::Integer) => checksum = Some(reader.int32()?.cast_unsigned()),
+                (5, WireType::Struct) => data = Some(data_page(&mut reader)?),
+                (7, WireType::Struct) => dictionary = Some(dictionary_page(&mut reader)?),
+                (8, WireType::Struct) => data_v2 = Some(data_page_v2(&mut reader)?),
                 (_, other) => reader.skip(other)?,
             }
         }
@@ -101,10 +101,10 @@ fn data_page(reader: &mut Reader<'_>) -> Option<PageKind> {
     let mut last = 0;
     while let Some(field) = reader.field(&mut last)? {
         match (last, field) {
-            (1, Kind::Integer) => values = Some(u32::try_from(reader.int32()?).ok()?),
-            (2, Kind::Integer) => encodings[0] = Some(encoding(reader)?),
-            (3, Kind::Integer) => encodings[1] = Some(encoding(reader)?),
-            (4, Kind::Integer) => encodings[2] = Some(encoding(reader)?),
+            (1, WireType::Integer) => values = Some(u32::try_from(reader.int32()?).ok()?),
+            (2, WireType::Integer) => encodings[0] = Some(encoding(reader)?),
+            (3, WireType::Integer) => encodings[1] = Some(encoding(reader)?),
+            (4, WireType::Integer) => encodings[2] = Some(encoding(reader)?),
             (_, other) => reader.skip(other)?,
         }
     }
@@ -123,13 +123,13 @@ fn data_page_v2(reader: &mut Reader<'_>) -> Option<PageKind> {
     let mut last = 0;
     while let Some(field) = reader.field(&mut last)? {
         match (last, field) {
-            (4, Kind::Integer) => encoding = Some(self::encoding(reader)?),
-            (number @ (1..=3 | 5..=6), Kind::Integer) => {
+            (4, WireType::Integer) => encoding = Some(self::encoding(reader)?),
+            (number @ (1..=3 | 5..=6), WireType::Integer) => {
                 let count = counts.get_mut(usize::try_from(number - 1).ok()?)?;
                 *count = Some(u32::try_from(reader.int32()?).ok()?);
             }
-            (7, Kind::True) => compressed = true,
-            (7, Kind::False) => compressed = false,
+            (7, WireType::True) => compressed = true,
+            (7, WireType::False) => compressed = false,
             (_, other) => reader.skip(other)?,
         }
     }
@@ -150,8 +150,8 @@ fn dictionary_page(reader: &mut Reader<'_>) -> Option<PageKind> {
     let mut last = 0;
     while let Some(field) = reader.field(&mut last)? {
         match (last, field) {
-            (1, Kind::Integer) => values = Some(u32::try_from(reader.int32()?).ok()?),
-            (2, Kind::Integer) => encoding = Some(self::encoding(reader)?),
+            (1, WireType::Integer) => values = Some(u32::try_from(reader.int32()?).ok()?),
+            (2, WireType::Integer) => encoding = Some(self::encoding(reader)?),
             (_, other) => reader.skip(other)?,
         }
     }

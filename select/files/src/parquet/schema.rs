@@ -27,7 +27,7 @@ use crate::columnar::value::{convert, selected_type};
 const CAPACITY_RECORDS: usize = 1024;
 
 /// A column of the file.
-pub(super) type Column = crate::columnar::column::Column<Leaf>;
+pub(super) type ParquetColumn = crate::columnar::column::FileColumn<Leaf>;
 
 /// A column that is decoded.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ enum Decoded {
 }
 
 /// The columns in the order of the file, one for each list or map.
-pub(super) fn columns(schema: &SchemaDescriptor) -> Vec<Column> {
+pub(super) fn columns(schema: &SchemaDescriptor) -> Vec<ParquetColumn> {
     let mut walk = Walk { schema, leaf: 0, columns: Vec::new() };
     for field in schema.root_schema().get_fields() {
         walk.node(field, &Path::default());
@@ -67,7 +67,7 @@ struct Walk<'a> {
     schema: &'a SchemaDescriptor,
     /// Index of the next leaf.
     leaf: usize,
-    columns: Vec<Column>,
+    columns: Vec<ParquetColumn>,
 }
 
 impl Walk<'_> {
@@ -88,7 +88,7 @@ impl Walk<'_> {
                 _ => ("list", of_many(false)),
             };
             let field = path.field(data_type).with_nullable(true);
-            self.columns.push(Column { field, storage: word.to_owned(), leaf: None });
+            self.columns.push(ParquetColumn { field, storage: word.to_owned(), leaf: None });
             self.leaf += leaves(node);
         } else if node.is_group() {
             for field in node.get_fields() {
@@ -98,7 +98,7 @@ impl Walk<'_> {
             let index = self.leaf;
             self.leaf += 1;
             if index < self.schema.num_columns() {
-                self.columns.push(Column::new(&path, self.schema.column(index), index));
+                self.columns.push(ParquetColumn::new(&path, self.schema.column(index), index));
             }
         }
     }
@@ -120,7 +120,7 @@ fn leaves(node: &Type) -> usize {
     }
 }
 
-impl Column {
+impl ParquetColumn {
     fn new(path: &Path, descriptor: ColumnDescPtr, index: usize) -> Self {
         let storage = storage(&descriptor);
         let stored = stored_type(&descriptor);

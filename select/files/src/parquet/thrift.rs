@@ -11,7 +11,7 @@ const DEPTH_MAX: usize = 32;
 
 /// What stands in the bytes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum WireType {
     True,
     False,
     Byte,
@@ -30,16 +30,16 @@ const FIELDS_MAX: usize = 64;
 
 /// A field of a structure.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Field<'a> {
+pub(super) struct ThriftField<'a> {
     pub(super) number: i16,
     /// The wire's number of its kind.
     pub(super) wire: u8,
-    pub(super) kind: Kind,
+    pub(super) kind: WireType,
     /// Empty where the kind tells the value.
     pub(super) value: &'a [u8],
 }
 
-impl<'a> Field<'a> {
+impl<'a> ThriftField<'a> {
     /// The bytes in it, if it has some.
     pub(super) fn binary(&self) -> Option<&'a [u8]> {
         Reader::new(self.value).binary()
@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
 
     /// The next field of a structure: its number and kind, or `Some(None)` at its end. `last` is the
     /// number of the field before, 0 at first.
-    pub(super) fn field(&mut self, last: &mut i16) -> Option<Option<Kind>> {
+    pub(super) fn field(&mut self, last: &mut i16) -> Option<Option<WireType>> {
         let byte = self.byte()?;
         if byte == 0 {
             return Some(None);
@@ -102,11 +102,11 @@ impl<'a> Reader<'a> {
             0 => i16::try_from(self.integer()?).ok()?,
             delta => last.checked_add(delta)?,
         };
-        Kind::of(byte & 0x0f).map(Some)
+        WireType::of(byte & 0x0f).map(Some)
     }
 
     /// All fields of a structure, if they are no more than Parquet's have.
-    pub(super) fn fields(&mut self) -> Option<Vec<Field<'a>>> {
+    pub(super) fn fields(&mut self) -> Option<Vec<ThriftField<'a>>> {
         let mut fields = Vec::new();
         let mut last = 0;
         loop {
@@ -115,29 +115,29 @@ impl<'a> Reader<'a> {
             if fields.len() == FIELDS_MAX {
                 return None;
             }
-            fields.push(Field { number: last, wire, kind, value: self.value(kind)? });
+            fields.push(ThriftField { number: last, wire, kind, value: self.value(kind)? });
         }
     }
 
     /// The bytes of a value of a field.
-    pub(super) fn value(&mut self, kind: Kind) -> Option<&'a [u8]> {
+    pub(super) fn value(&mut self, kind: WireType) -> Option<&'a [u8]> {
         let bytes = self.bytes;
         self.skip(kind)?;
         bytes.get(..bytes.len() - self.left())
     }
 
     /// A list's number of elements and their kind.
-    pub(super) fn list(&mut self) -> Option<(usize, Kind)> {
+    pub(super) fn list(&mut self) -> Option<(usize, WireType)> {
         let byte = self.byte()?;
         if byte == 0 {
             // some writers give no kind to an empty list
-            return Some((0, Kind::Byte));
+            return Some((0, WireType::Byte));
         }
         let count = match byte >> 4 {
             15 => self.count()?,
             count => usize::from(count),
         };
-        let kind = Kind::of(byte & 0x0f)?;
+        let kind = WireType::of(byte & 0x0f)?;
         (count <= self.left()).then_some((count, kind))
     }
 
@@ -157,37 +157,37 @@ impl<'a> Reader<'a> {
     }
 
     /// Goes past a value of a field.
-    pub(super) fn skip(&mut self, kind: Kind) -> Option<()> {
+    pub(super) fn skip(&mut self, kind: WireType) -> Option<()> {
         self.skip_within(kind, DEPTH_MAX)
     }
 
-    fn skip_within(&mut self, kind: Kind, depth: usize) -> Option<()> {
+    fn skip_within(&mut self, kind: WireType, depth: usize) -> Option<()> {
         let depth = depth.checked_sub(1)?;
         match kind {
-            Kind::True | Kind::False => {}
-            Kind::Byte => drop(self.byte()?),
-            Kind::Integer => drop(self.varint()?),
-            Kind::Double => drop(self.take(8)?),
-            Kind::Uuid => drop(self.take(16)?),
-            Kind::Binary => drop(self.binary()?),
-            Kind::List => {
+            WireType::True | WireType::False => {}
+            WireType::Byte => drop(self.byte()?),
+            WireType::Integer => drop(self.varint()?),
+            WireType::Double => drop(self.take(8)?),
+            WireType::Uuid => drop(self.take(16)?),
+            WireType::Binary => drop(self.binary()?),
+            WireType::List => {
                 let (count, kind) = self.list()?;
                 for _ in 0..count {
                     self.skip_element(kind, depth)?;
                 }
             }
-            Kind::Map => {
+            WireType::Map => {
                 let count = self.count()?;
                 if count > 0 {
                     let kinds = self.byte()?;
-                    let (key, value) = (Kind::of(kinds >> 4)?, Kind::of(kinds & 0x0f)?);
+                    let (key, value) = (WireType::of(kinds >> 4)?, WireType::of(kinds & 0x0f)?);
                     for _ in 0..count {
                         self.skip_element(key, depth)?;
                         self.skip_element(value, depth)?;
                     }
                 }
             }
-            Kind::Struct => {
+            WireType::Struct => {
                 let mut last = 0;
                 while let Some(kind) = self.field(&mut last)? {
                     self.skip_within(kind, depth)?;
@@ -198,9 +198,9 @@ impl<'a> Reader<'a> {
     }
 
     /// In lists and maps a truth value takes a byte of its own.
-    fn skip_element(&mut self, kind: Kind, depth: usize) -> Option<()> {
+    fn skip_element(&mut self, kind: WireType, depth: usize) -> Option<()> {
         match kind {
-            Kind::True | Kind::False => self.skip_within(Kind::Byte, depth),
+            WireType::True | WireType::False => self.skip_within(WireType::Byte, depth),
             kind => self.skip_within(kind, depth),
         }
     }
@@ -236,7 +236,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl Kind {
+impl WireType {
     fn of(nibble: u8) -> Option<Self> {
         Some(match nibble {
             1 => Self::True,

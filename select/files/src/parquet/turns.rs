@@ -4,105 +4,106 @@
 //! from their dictionaries on anew, so parts are large.
 
 use std::cell::RefCell;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Block, Layout, records};
+use super::{ParquetBlock, ParquetLayout, records};
 use crate::Result;
 use crate::columnar::input::Input;
+use crate::feed::{Buffer, EachBlock, ReadTurn, Turn};
 use crate::io::raw_file::RawFile;
+use crate::io::waiting::Waiting;
 
 /// Bytes that a record is taken to have where a morsel is given in bytes: the few columns that are
 /// asked for, decoded.
-pub(crate) const RECORD_BYTES: usize = 32;
+pub(super) const RECORD_BYTES: usize = 32;
 
 /// Records that are decoded at a time: they stay in the second-level cache between the predicate
 /// and the other columns.
 const BLOCK_RECORDS: u64 = 16 << 10;
 
 /// The turns of some records of a file.
-#[derive(Debug)]
-pub(crate) struct Turns {
-    pieces: Vec<Piece>,
+pub(super) struct ParquetTurns {
+    layout: Arc<ParquetLayout>,
+    file: RawFile,
+    groups: Vec<DividedGroup>,
 }
 
-/// Neighbouring records of one row group.
+/// Neighbouring records of one row group, divided into turns.
 #[derive(Clone, Debug)]
-struct Piece {
+struct DividedGroup {
     group: usize,
-    /// Of the row group.
+    /// Counted from the start of the row group.
     records: Range<u64>,
-    /// Numbers of its turns.
+    /// The numbers of its turns.
     turns: Range<u64>,
 }
 
-/// Records of one row group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Turn {
-    group: usize,
-    records: Range<u64>,
-}
-
-impl Turns {
-    /// Turns of about `morsel_bytes`, of one record at least, of these records of the file.
-    pub(crate) fn new(layout: &Layout, wanted: &Range<u64>, morsel_bytes: usize) -> Self {
+impl ParquetTurns {
+    /// Divides the records `wanted` of the file into turns of about `morsel_bytes`, each of one
+    /// record at least.
+    pub(super) fn new(
+        layout: Arc<ParquetLayout>,
+        file: RawFile,
+        wanted: &Range<u64>,
+        morsel_bytes: usize,
+    ) -> Self {
         let records_max = (morsel_bytes / RECORD_BYTES).max(1) as u64;
         let (mut first, mut turn) = (0, 0);
-        let mut pieces = Vec::new();
+        let mut groups = Vec::new();
         for (group, metadata) in layout.metadata.row_groups().iter().enumerate() {
             let end = first + records(metadata);
             let range = wanted.start.max(first)..wanted.end.min(end);
             if range.start < range.end {
                 let records = range.start - first..range.end - first;
                 let next = turn + (range.end - range.start).div_ceil(records_max);
-                pieces.push(Piece { group, records, turns: turn..next });
+                groups.push(DividedGroup { group, records, turns: turn..next });
                 turn = next;
             }
             first = end;
         }
-        Self { pieces }
+        Self { layout, file, groups }
     }
 
-    /// Number of turns.
-    pub(crate) fn len(&self) -> u64 {
-        self.pieces.last().map_or(0, |piece| piece.turns.end)
-    }
-
-    /// The turn with a number.
-    pub(crate) fn turn(&self, number: u64) -> Option<Turn> {
-        let piece = self.pieces.partition_point(|piece| piece.turns.end <= number);
-        let Piece { group, records, turns } = self.pieces.get(piece)?;
+    /// Returns the row group of a turn and its records in it.
+    fn records_of(&self, turn: u64) -> Option<(usize, Range<u64>)> {
+        let divided = self.groups.partition_point(|divided| divided.turns.end <= turn);
+        let DividedGroup { group, records, turns } = self.groups.get(divided)?;
         let count = records.end - records.start;
         let part = |index: u64| records.start + count * index / (turns.end - turns.start);
-        let index = number - turns.start;
-        Some(Turn { group: *group, records: part(index)..part(index + 1) })
+        let index = turn - turns.start;
+        Some((*group, part(index)..part(index + 1)))
     }
 }
 
-impl Turn {
-    /// Gives the blocks of the turn to `each`, in order, until that breaks; tells the bytes that were
-    /// read of the file for what `each` decoded.
-    ///
-    /// # Errors
-    /// `Io`, `FileChanged` and `LimitExceeded`, whatever `each` made of it.
-    pub(crate) fn blocks(
+impl ReadTurn for ParquetTurns {
+    fn count(&self) -> u64 {
+        self.groups.last().map_or(0, |divided| divided.turns.end)
+    }
+
+    fn bytes_max(&self) -> Option<u64> {
+        None
+    }
+
+    fn read(
         &self,
-        layout: &Layout,
-        file: &RawFile,
-        bytes: &mut u64,
-        each: &mut dyn FnMut(Block<'_>) -> ControlFlow<()>,
+        turn: &mut Turn,
+        waiting: Waiting,
+        _buffer: &mut Buffer,
+        each: &mut EachBlock<'_>,
     ) -> Result<()> {
-        let input = Arc::new(Input::new(file.clone()));
+        let Some((group, wanted)) = self.records_of(turn.number) else { return Ok(()) };
+        let layout = &*self.layout;
+        let input = Arc::new(Input::new(self.file.with_waiting(waiting)));
         let mut vacant = Vec::new();
         vacant.resize_with(layout.columns.len(), || None);
         let columns = RefCell::new(vacant);
-        let mut start = self.records.start;
-        while start < self.records.end {
-            let end = self.records.end.min(start + BLOCK_RECORDS);
-            let records = start..end;
-            let group = self.group;
-            let flow = each(Block { layout, columns: &columns, input: &input, group, records });
-            *bytes = input.bytes();
+        let mut start = wanted.start;
+        while start < wanted.end {
+            let end = wanted.end.min(start + BLOCK_RECORDS);
+            let (columns, input, records) = (&columns, &input, start..end);
+            let flow = each(&ParquetBlock { layout, columns, input, group, records });
+            turn.bytes = input.bytes();
             if let Some(error) = input.take_failure() {
                 return Err(error);
             }

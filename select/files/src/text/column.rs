@@ -11,7 +11,7 @@ use arrow::datatypes::{
 };
 
 use super::builder::Texts;
-use super::{Kind, value};
+use super::{FieldType, value};
 
 /// A field of some records, as text.
 pub(crate) trait Cells {
@@ -39,24 +39,26 @@ pub(crate) enum Numbers {
 }
 
 /// The cells as values of that type; the error is the first record that does not decode.
-pub(crate) fn column(cells: &impl Cells, kind: Kind) -> Result<ArrayRef, usize> {
+pub(crate) fn column(cells: &impl Cells, kind: FieldType) -> Result<ArrayRef, usize> {
     match kind {
-        Kind::Boolean => boolean(cells),
-        Kind::Int64 => number::<Int64Type>(cells, kind, value::int64),
-        Kind::Float64 => number::<Float64Type>(cells, kind, value::float64),
-        Kind::Decimal { precision, scale } => {
+        FieldType::Boolean => boolean(cells),
+        FieldType::Int64 => number::<Int64Type>(cells, kind, value::int64),
+        FieldType::Float64 => number::<Float64Type>(cells, kind, value::float64),
+        FieldType::Decimal { precision, scale } => {
             let decimal = |text: &[u8]| value::decimal(text, precision, scale);
             number::<Decimal128Type>(cells, kind, decimal)
         }
-        Kind::Date => primitive::<Date32Type>(cells, kind, value::date),
-        Kind::Timestamp => primitive::<TimestampMicrosecondType>(cells, kind, value::timestamp),
-        Kind::Text | Kind::Json => text(cells),
+        FieldType::Date => primitive::<Date32Type>(cells, kind, value::date),
+        FieldType::Timestamp => {
+            primitive::<TimestampMicrosecondType>(cells, kind, value::timestamp)
+        }
+        FieldType::Text | FieldType::Json => text(cells),
     }
 }
 
 fn number<T: ArrowPrimitiveType>(
     cells: &impl Cells,
-    kind: Kind,
+    kind: FieldType,
     decode: impl Fn(&[u8]) -> Option<T::Native>,
 ) -> Result<ArrayRef, usize> {
     match cells.numbers() {
@@ -70,7 +72,7 @@ fn number<T: ArrowPrimitiveType>(
 
 fn primitive<T: ArrowPrimitiveType>(
     cells: &impl Cells,
-    kind: Kind,
+    kind: FieldType,
     decode: impl Fn(&[u8]) -> Option<T::Native>,
 ) -> Result<ArrayRef, usize> {
     let mut values = Vec::with_capacity(cells.len());

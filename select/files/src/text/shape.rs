@@ -9,7 +9,7 @@
 //! and where values are decoded.
 
 use super::value::DIGITS_MAX;
-use super::{Kind, value};
+use super::{FieldType, value};
 
 /// Records that are looked at.
 pub const RECORDS_MAX: usize = 10_000;
@@ -88,20 +88,20 @@ impl Shape {
         }
     }
 
-    pub(crate) fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> FieldType {
         match self {
-            Shape::Boolean => Kind::Boolean,
-            Shape::Exact { scale: 0, wide: false, .. } => Kind::Int64,
-            Shape::Exact { scale: 0, .. } => Kind::Decimal { precision: 38, scale: 0 },
+            Shape::Boolean => FieldType::Boolean,
+            Shape::Exact { scale: 0, wide: false, .. } => FieldType::Int64,
+            Shape::Exact { scale: 0, .. } => FieldType::Decimal { precision: 38, scale: 0 },
             Shape::Exact { whole, scale, .. } => {
                 let precision = (whole + scale).clamp(DECIMAL_DIGITS, DIGITS_MAX);
                 let byte = |digits: usize| u8::try_from(digits).unwrap_or(38);
-                Kind::Decimal { precision: byte(precision), scale: byte(scale) }
+                FieldType::Decimal { precision: byte(precision), scale: byte(scale) }
             }
-            Shape::Float => Kind::Float64,
-            Shape::Date => Kind::Date,
-            Shape::Timestamp => Kind::Timestamp,
-            Shape::Text => Kind::Text,
+            Shape::Float => FieldType::Float64,
+            Shape::Date => FieldType::Date,
+            Shape::Timestamp => FieldType::Timestamp,
+            Shape::Text => FieldType::Text,
         }
     }
 }

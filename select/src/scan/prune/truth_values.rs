@@ -133,7 +133,7 @@ impl TruthValues {
         statistics: &dyn PruningStatistics,
     ) -> Option<BooleanBuffer> {
         let ExprKind::Column(column) = column.kind else { return None };
-        statistics.lacks(column, &value.constant()?)
+        statistics.excludes(column, &value.constant()?)
     }
 
     /// Returns for each container whether a column is known to contain none of a few values.
@@ -146,7 +146,8 @@ impl TruthValues {
         if set.len() > LOOKED_UP_MAX {
             return None;
         }
-        let lacks = set.values(&operand.data_type).map(|value| statistics.lacks(column, &value?));
+        let lacks =
+            set.values(&operand.data_type).map(|value| statistics.excludes(column, &value?));
         lacks.reduce(|all, one| Some(&all? & &one?))?
     }
 

@@ -52,7 +52,7 @@ pub(super) fn parse(
     defaults: Defaults,
 ) -> Result<Storage> {
     let word = keys.required("type", keys.choice("type", &WORDS)?)?;
-    let field = Field { keys, name, length, defaults };
+    let field = ParsedField { keys, name, length, defaults };
     field.check_keys(word)?;
     let storage = match word {
         Word::Text => {
@@ -84,14 +84,14 @@ pub(super) fn parse(
 }
 
 /// What the keys of one field are read for.
-struct Field<'a> {
+struct ParsedField<'a> {
     keys: &'a Keys<'a>,
     name: &'a str,
     length: usize,
     defaults: Defaults,
 }
 
-impl Field<'_> {
+impl ParsedField<'_> {
     fn error(&self, key: &str, message: String) -> crate::Error {
         self.keys.error(key, format_args!("field `{}`: {message}", self.name))
     }

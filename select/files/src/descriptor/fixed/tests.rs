@@ -1,6 +1,6 @@
 //! What may stand beside what, and what is said where it may not.
 
-use crate::descriptor::{Descriptor, Layout};
+use crate::descriptor::{DeclaredLayout, Descriptor};
 
 /// A field of that type and length, and other keys.
 fn text(kind: &str, length: usize, keys: &str) -> String {
@@ -44,7 +44,7 @@ fn fields_are_described_as_they_are_read() {
     ];
     for (kind, length, keys, expected) in cases {
         let descriptor = Descriptor::parse("t", &text(kind, length, keys)).unwrap();
-        let Layout::Fixed(layout) = descriptor.layout else { panic!("not fixed") };
+        let DeclaredLayout::Fixed(layout) = descriptor.layout else { panic!("not fixed") };
         assert_eq!(layout.fields[0].to_string(), expected);
     }
 }
@@ -54,7 +54,7 @@ fn the_file_speaks_for_its_fields() {
     let text = text("date", 6, "format = \"YYMMDD\"\n");
     let text = format!("encoding = \"cp037\"\ncentury_pivot = 30\n{text}");
     let descriptor = Descriptor::parse("t", &text).unwrap();
-    let Layout::Fixed(layout) = descriptor.layout else { panic!("not fixed") };
+    let DeclaredLayout::Fixed(layout) = descriptor.layout else { panic!("not fixed") };
     assert_eq!(layout.fields[0].to_string(), "date YYMMDD, pivot 30, 6 bytes at 0, cp037");
 }
 

@@ -386,7 +386,7 @@ fn records_may_end_in_the_newline_of_ebcdic() {
     let mut layout = layout_in(Encoding::Cp1047, Storage::Text, 2, &[]);
     layout.terminator = Terminator::Nl;
     let bytes = hex("00 00 00 C1 C2 15 00 00 00 C3 C4 0A FF FF FF FF FF FF FF FF");
-    let block = Block::new(&layout, &bytes, 0);
+    let block = FixedBlock::new(&layout, &bytes, 0);
     assert_eq!(block.records(), 1);
     let fault = block.fault().unwrap().to_error("t.dat", 0).to_string();
     assert!(fault.starts_with("t.dat: record 2 (byte 6): '\\n' stands where"), "{fault}");

@@ -1,9 +1,10 @@
-//! What a file claims of the values of a column chunk or page: bounds, in the order that WHERE
+//! The statistics that a file stores of a column chunk or a page: bounds, in the order that WHERE
 //! compares in, and the number of NULLs.
 //!
-//! Claims that cannot be relied on are none: NaN as a bound; bounds by an order that the file does
-//! not name, except of numbers with a sign, which never had another; and all claims of a chunk or a
-//! page that [contradict](Context::contradicts) one another, or those of a chunk and its pages.
+//! Statistics that cannot be relied on are left out: NaN as a bound; bounds by an order that the
+//! file does not name, except of numbers with a sign, which never had another; and all statistics
+//! of a chunk or a page that [contradict](Context::contradicts) one another, or of a chunk and its
+//! pages.
 
 use std::cmp::Ordering;
 
@@ -20,13 +21,13 @@ use super::schema::Leaf;
 
 /// Least and greatest value of a column in some records, and how many of them are NULL.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Claim<'a> {
+pub(super) struct StoredStatistics<'a> {
     min: Option<Bound<'a>>,
     max: Option<Bound<'a>>,
     pub(super) nulls: Option<u64>,
 }
 
-/// The facts that a claim has to fit.
+/// The facts that statistics have to fit.
 struct Context<'a> {
     leaf: &'a Leaf,
     records: u64,
@@ -38,8 +39,8 @@ struct Context<'a> {
     levels: Option<&'a [i64]>,
 }
 
-impl<'a> Claim<'a> {
-    /// Returns what the statistics of a column chunk claim, which has so many records.
+impl<'a> StoredStatistics<'a> {
+    /// Reads the statistics of a column chunk that has so many records.
     pub(super) fn of_chunk(
         chunk: &'a ColumnChunkMetaData,
         records: u64,
@@ -51,7 +52,7 @@ impl<'a> Claim<'a> {
             return Self::default();
         }
         let nulls = statistics.null_count_opt();
-        macro_rules! claim {
+        macro_rules! stored {
             ($values:expr, $bound:expr) => {
                 Self {
                     min: $values.min_opt().map($bound),
@@ -60,15 +61,15 @@ impl<'a> Claim<'a> {
                 }
             };
         }
-        let claim = match statistics {
-            Statistics::Boolean(values) => claim!(values, |value| Bound::Truth(*value)),
-            Statistics::Int32(values) => claim!(values, |value| leaf.whole(i64::from(*value))),
-            Statistics::Int64(values) => claim!(values, |value| leaf.whole(*value)),
-            Statistics::Float(values) => claim!(values, |value| Bound::Float(f64::from(*value))),
-            Statistics::Double(values) => claim!(values, |value| Bound::Float(*value)),
-            Statistics::ByteArray(values) => claim!(values, |value| Bound::Bytes(value.data())),
+        let stored = match statistics {
+            Statistics::Boolean(values) => stored!(values, |value| Bound::Truth(*value)),
+            Statistics::Int32(values) => stored!(values, |value| leaf.whole(i64::from(*value))),
+            Statistics::Int64(values) => stored!(values, |value| leaf.whole(*value)),
+            Statistics::Float(values) => stored!(values, |value| Bound::Float(f64::from(*value))),
+            Statistics::Double(values) => stored!(values, |value| Bound::Float(*value)),
+            Statistics::ByteArray(values) => stored!(values, |value| Bound::Bytes(value.data())),
             Statistics::FixedLenByteArray(values) => {
-                claim!(values, |value| Bound::Bytes(value.data()))
+                stored!(values, |value| Bound::Bytes(value.data()))
             }
             Statistics::Int96(_) => Self { nulls, ..Self::default() },
         };
@@ -79,10 +80,10 @@ impl<'a> Claim<'a> {
             is_null: false,
             levels: chunk.definition_level_histogram().map(|levels| levels.values()),
         };
-        claim.within(&context, is_ordered(file, leaf, statistics.is_min_max_deprecated()))
+        stored.within(&context, is_ordered(file, leaf, statistics.is_min_max_deprecated()))
     }
 
-    /// Returns what the column index claims of one page, which has so many records.
+    /// Reads the statistics of one page, which has so many records, from the column index.
     pub(super) fn of_page(
         index: &'a ColumnIndexMetaData,
         page: usize,
@@ -96,7 +97,7 @@ impl<'a> Claim<'a> {
         }
         let nulls = index.null_count(page).map(u64::try_from);
         let Ok(nulls) = nulls.transpose() else { return Self::default() };
-        macro_rules! claim {
+        macro_rules! stored {
             ($values:expr, $bound:expr) => {
                 Self {
                     min: $values.min_value(page).map($bound),
@@ -106,14 +107,14 @@ impl<'a> Claim<'a> {
             };
         }
         use ColumnIndexMetaData as Index;
-        let claim = match index {
-            Index::BOOLEAN(values) => claim!(values, |value| Bound::Truth(*value)),
-            Index::INT32(values) => claim!(values, |value| leaf.whole(i64::from(*value))),
-            Index::INT64(values) => claim!(values, |value| leaf.whole(*value)),
-            Index::FLOAT(values) => claim!(values, |value| Bound::Float(f64::from(*value))),
-            Index::DOUBLE(values) => claim!(values, |value| Bound::Float(*value)),
+        let stored = match index {
+            Index::BOOLEAN(values) => stored!(values, |value| Bound::Truth(*value)),
+            Index::INT32(values) => stored!(values, |value| leaf.whole(i64::from(*value))),
+            Index::INT64(values) => stored!(values, |value| leaf.whole(*value)),
+            Index::FLOAT(values) => stored!(values, |value| Bound::Float(f64::from(*value))),
+            Index::DOUBLE(values) => stored!(values, |value| Bound::Float(*value)),
             Index::BYTE_ARRAY(values) | Index::FIXED_LEN_BYTE_ARRAY(values) => {
-                claim!(values, Bound::Bytes)
+                stored!(values, Bound::Bytes)
             }
             Index::INT96(_) | Index::NONE => Self { nulls, ..Self::default() },
         };
@@ -124,10 +125,10 @@ impl<'a> Claim<'a> {
             is_null: index.is_null_page(page),
             levels: index.definition_level_histogram(page),
         };
-        claim.within(&context, is_ordered(file, leaf, false))
+        stored.within(&context, is_ordered(file, leaf, false))
     }
 
-    /// Returns what of the claim can be relied on.
+    /// Returns the part of the statistics that can be relied on.
     fn within(self, context: &Context<'_>, is_ordered: bool) -> Self {
         let is_nan = [self.min, self.max].iter().flatten().any(Bound::is_nan);
         let bounds = if is_ordered && !is_nan { (self.min, self.max) } else { (None, None) };
@@ -135,12 +136,13 @@ impl<'a> Claim<'a> {
         if context.contradicts(&self, bounds) { Self::default() } else { Self { min, max, ..self } }
     }
 
-    /// Returns what holds for pages together, each with its number of records.
+    /// Combines the statistics of pages, each with its number of records.
     pub(super) fn of_all(pages: &[(Self, u64)], leaf: &Leaf) -> Self {
         // a page of NULL alone has no bounds, and needs none
-        let with_values = || pages.iter().filter(|(claim, records)| claim.nulls != Some(*records));
+        let with_values =
+            || pages.iter().filter(|(stored, records)| stored.nulls != Some(*records));
         let extreme = |bound: fn(&Self) -> Option<Bound<'a>>, wanted: Ordering| {
-            let mut bounds = with_values().map(|(claim, _)| bound(claim));
+            let mut bounds = with_values().map(|(stored, _)| bound(stored));
             let first = bounds.next()??;
             bounds.try_fold(first, |extreme, bound| {
                 let bound = bound?;
@@ -148,20 +150,19 @@ impl<'a> Claim<'a> {
             })
         };
         Self {
-            min: extreme(|claim| claim.min, Ordering::Less),
-            max: extreme(|claim| claim.max, Ordering::Greater),
-            nulls: pages.iter().map(|(claim, _)| claim.nulls).sum(),
+            min: extreme(|stored| stored.min, Ordering::Less),
+            max: extreme(|stored| stored.max, Ordering::Greater),
+            nulls: pages.iter().map(|(stored, _)| stored.nulls).sum(),
         }
     }
 
-    /// Returns what of a claim about `all` records holds for `part` of them.
+    /// Returns the part of statistics of `all` records that holds for `part` of them.
     pub(super) fn narrowed(self, all: u64, part: u64) -> Self {
         let nulls = self.nulls.filter(|nulls| *nulls == 0 || *nulls == all || all == part);
         Self { nulls: nulls.map(|nulls| nulls.min(part)), ..self }
     }
 
-    /// Returns whether a claim about a column chunk and what its pages claim together can both be
-    /// true.
+    /// Returns whether the statistics of a column chunk and of its pages can both be true.
     pub(super) fn agrees(&self, pages: &Self, leaf: &Leaf) -> bool {
         let is_less = |left: Option<Bound<'_>>, right: Option<Bound<'_>>| {
             left.zip(right).and_then(|(left, right)| left.compare(&right, leaf))
@@ -177,21 +178,21 @@ impl<'a> Claim<'a> {
 }
 
 impl Context<'_> {
-    /// Returns whether a claim cannot be true; `bounds` are those of it that have an order.
+    /// Returns whether statistics cannot be true; `bounds` are their bounds that have an order.
     fn contradicts(
         &self,
-        claim: &Claim<'_>,
+        stored: &StoredStatistics<'_>,
         bounds: (Option<Bound<'_>>, Option<Bound<'_>>),
     ) -> bool {
-        let has_bounds = claim.min.is_some() || claim.max.is_some();
-        let values = self.records.checked_sub(claim.nulls.unwrap_or(0));
-        let (known, Some(values)) = (claim.nulls.is_some(), values) else { return true };
+        let has_bounds = stored.min.is_some() || stored.max.is_some();
+        let values = self.records.checked_sub(stored.nulls.unwrap_or(0));
+        let (known, Some(values)) = (stored.nulls.is_some(), values) else { return true };
         let is_null_at_odds = known && values > 0 && self.is_null;
         let has_bounds_of_nothing = values == 0 && has_bounds;
         let has_null_without_levels = self.leaf.levels() == 0 && values < self.records;
-        let has_other_levels = self.levels.is_some_and(|levels| !self.fits(levels, claim.nulls));
+        let has_other_levels = self.levels.is_some_and(|levels| !self.fits(levels, stored.nulls));
         let has_bad_length =
-            [claim.min, claim.max].into_iter().flatten().any(|bound| !self.leaf.fits(bound));
+            [stored.min, stored.max].into_iter().flatten().any(|bound| !self.leaf.fits(bound));
         let is_inverted = match bounds {
             (Some(min), Some(max)) => min.compare(&max, self.leaf) == Some(Ordering::Greater),
             _ => false,
@@ -279,11 +280,11 @@ fn is_ordered(file: &FileMetaData, leaf: &Leaf, deprecated: bool) -> bool {
     }
 }
 
-/// The least and the greatest of each of the claims, in the type that Selects see; NULL where it is
-/// not known.
-pub(super) fn bounds(claims: &[Claim<'_>], leaf: &Leaf) -> (ArrayRef, ArrayRef) {
+/// Returns the minimum and the maximum of each of the statistics, in the type that Selects see; NULL
+/// where it is not known.
+pub(super) fn bounds(stored: &[StoredStatistics<'_>], leaf: &Leaf) -> (ArrayRef, ArrayRef) {
     (
-        bound::least(claims.iter().map(|claim| claim.min), leaf),
-        bound::greatest(claims.iter().map(|claim| claim.max), leaf),
+        bound::least(stored.iter().map(|stored| stored.min), leaf),
+        bound::greatest(stored.iter().map(|stored| stored.max), leaf),
     )
 }
