@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::ArrayRef;
 
-use crate::Result;
 use crate::source::Source;
+use crate::{Error, Result};
 use sift_files::csv::Structure;
 use sift_files::feed::Feed;
 use sift_files::io::waiting::Waiting;
@@ -49,7 +49,7 @@ pub fn decode(
                         ControlFlow::Continue(())
                     }
                     Err(fault) => {
-                        result = Err(fault.to_error(source.name(), 0));
+                        result = Err(Error::from(fault.to_error(source.name(), 0)));
                         ControlFlow::Break(())
                     }
                 });

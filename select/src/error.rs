@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use sift_files::ErrorKind as FileErrorKind;
 use sift_files::cancel::Stopped;
 use sift_files::io::waiting::WouldBlock;
+use sift_files::record::RecordError;
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -69,12 +71,6 @@ impl Error {
         Self(Box::new(Inner { kind: ErrorKind::Io, message, withheld: None, source: Some(source) }))
     }
 
-    /// Returns the same text as an error of another kind.
-    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
-        self.0.kind = kind;
-        self
-    }
-
     /// Adds details that are only for the log, not for the client.
     pub(crate) fn withholding(mut self, details: impl fmt::Display) -> Self {
         self.0.withheld = Some(details.to_string());
@@ -95,26 +91,26 @@ impl Error {
 
 impl From<sift_files::Error> for Error {
     fn from(error: sift_files::Error) -> Self {
-        let kind = error.kind().into();
-        let (message, source) = error.into_parts();
+        let message = error.to_string();
+        let (kind, source) = match error.into_kind() {
+            FileErrorKind::Unsupported { .. } => (ErrorKind::Unsupported, None),
+            FileErrorKind::LimitExceeded { .. } => (ErrorKind::LimitExceeded, None),
+            FileErrorKind::Descriptor { .. } => (ErrorKind::Descriptor, None),
+            FileErrorKind::KeyMissing { .. } => (ErrorKind::KeyMissing, None),
+            FileErrorKind::FileChanged { .. } => (ErrorKind::FileChanged, None),
+            FileErrorKind::Io { source, .. } => (ErrorKind::Io, Some(source)),
+            FileErrorKind::Cancelled => (ErrorKind::Cancelled, None),
+            FileErrorKind::WouldBlock => (ErrorKind::WouldBlock, None),
+            // `Record`, `Damaged`, and what is added to them
+            _ => (ErrorKind::Record, None),
+        };
         Self(Box::new(Inner { kind, message, withheld: None, source }))
     }
 }
 
-impl From<sift_files::ErrorKind> for ErrorKind {
-    fn from(kind: sift_files::ErrorKind) -> Self {
-        use sift_files::ErrorKind as Of;
-        match kind {
-            Of::Unsupported => Self::Unsupported,
-            Of::LimitExceeded => Self::LimitExceeded,
-            Of::Descriptor => Self::Descriptor,
-            Of::Record => Self::Record,
-            Of::KeyMissing => Self::KeyMissing,
-            Of::FileChanged => Self::FileChanged,
-            Of::Io => Self::Io,
-            Of::Cancelled => Self::Cancelled,
-            Of::WouldBlock => Self::WouldBlock,
-        }
+impl From<RecordError> for Error {
+    fn from(error: RecordError) -> Self {
+        sift_files::Error::from(error).into()
     }
 }
 

@@ -61,7 +61,7 @@ pub struct Stopped;
 
 impl From<Stopped> for Error {
     fn from(_stopped: Stopped) -> Self {
-        Error::new(ErrorKind::Cancelled, "cancelled")
+        ErrorKind::Cancelled.into()
     }
 }
 

@@ -2,4 +2,5 @@
 
 pub(crate) mod column;
 pub(crate) mod input;
+pub(crate) mod problem;
 pub(crate) mod value;

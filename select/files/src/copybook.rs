@@ -23,7 +23,7 @@ mod source;
 pub use crate::fixed::{ByteOrder, Encoding};
 pub use source::SourceFormat;
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 use field::Field;
 
 /// The longest text of a copybook, in bytes.
@@ -84,9 +84,9 @@ impl Copybook {
     pub fn parse(name: &str, text: &str, options: &CopybookOptions) -> Result<Self> {
         let source = Source { name };
         if text.len() > TEXT_BYTES_MAX {
-            let message =
-                format!("{name}: {} bytes, at most {TEXT_BYTES_MAX} are accepted", text.len());
-            return Err(Error::new(ErrorKind::Descriptor, message));
+            let bytes = text.len();
+            let complaint = format!("{bytes} bytes, at most {TEXT_BYTES_MAX} are accepted");
+            return Err(Error::descriptor(name, complaint));
         }
         let words = source::words(source, text, options.source)?;
         let mut notes = Vec::new();
@@ -131,9 +131,7 @@ struct Source<'t> {
 
 impl Source<'_> {
     fn error(&self, at: Position, message: impl std::fmt::Display) -> Error {
-        let (name, Position { line, column }) = (self.name, at);
-        let message = format!("{name}: line {line}, column {column}: {message}");
-        Error::new(ErrorKind::Descriptor, message)
+        Error::descriptor_at(self.name, (at.line, at.column), message)
     }
 }
 

@@ -37,7 +37,8 @@ use arrow::datatypes::{Field as ArrowField, Schema};
 use crate::block::Block;
 use crate::format::Sample;
 use crate::io::compressed::Compression;
-use crate::record::{RecordFault, Rows, quote};
+use crate::problem::{Excerpt, Problem, TypeOrigin};
+use crate::record::{RecordFault, Rows};
 use crate::text::FieldType;
 use infer::Sampler;
 
@@ -146,16 +147,20 @@ impl Block for CsvBlock<'_> {
     fn decode_column(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
         decode::column(self, column, rows).map_err(|record| {
             let field = &self.layout.fields[column];
-            let descriptor = &self.layout.descriptor;
-            let shown = self.value(record, column, &mut Vec::new()).map(quote).unwrap_or_default();
-            let text = match (field.kind, field.declared) {
-                (FieldType::Text, _) => format!("{shown} is not UTF-8"),
-                (kind, true) => format!("{shown} is not {kind}, the type in {descriptor}"),
-                (kind, false) => format!(
-                    "{shown} is not {kind}, the type by the first records; declare the field's type in {descriptor}"
-                ),
+            let mut scratch = Vec::new();
+            let value = self.value(record, column, &mut scratch).unwrap_or_default();
+            let value = Excerpt::text(value);
+            let problem = match (field.kind, field.declared) {
+                (FieldType::Text, _) => Problem::NotUtf8 { value },
+                (field_type, declared) => Problem::NotOfType {
+                    value,
+                    field_type,
+                    origin: if declared { TypeOrigin::Declared } else { TypeOrigin::Inferred },
+                    descriptor: self.layout.descriptor.as_str().into(),
+                },
             };
-            RecordFault { record, byte: self.byte_of(record), field: Some(field.name.clone()), text }
+            let (byte, field) = (self.byte_of(record), Some(field.name.clone()));
+            RecordFault { record, byte, field, problem }
         })
     }
 

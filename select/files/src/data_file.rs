@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 
 use crate::descriptor::{DeclaredLayout, Descriptor};
+use crate::error::Unsupported;
 use crate::feed::{GatherRecords, Turns};
 use crate::format::{Encrypted, Format, Inference, Sample};
 use crate::io::compressed::Compression;
@@ -52,8 +53,8 @@ impl DataFile {
     ) -> Result<Self> {
         let metadata = file.metadata().map_err(|error| Error::io(name, error))?;
         if !metadata.is_file() {
-            let message = format!("{name}: not a regular file");
-            return Err(Error::new(ErrorKind::Unsupported, message));
+            let (file, reason) = (name.to_owned(), Unsupported::NotRegular);
+            return Err(ErrorKind::Unsupported { file, reason }.into());
         }
         let (declared, append_only) = match &descriptor {
             Some(descriptor) => (descriptor.keys.clone(), descriptor.append_only),
@@ -69,8 +70,8 @@ impl DataFile {
         let schema = format.schema();
         let keys = key_specs(name, &schema, &declared)?;
         if !keys.is_empty() && format.compression().is_some() {
-            let message = format!("{name}.toml: a compressed file has no `[[key]]`");
-            return Err(Error::new(ErrorKind::Descriptor, message));
+            let descriptor = format!("{name}.toml");
+            return Err(Error::descriptor(descriptor, "a compressed file has no `[[key]]`"));
         }
         Ok(Self { file, format, has_records, schema, keys, append_only, of_view: false })
     }
@@ -249,10 +250,13 @@ impl DataFile {
     pub fn check_keys(&self, columns: &[usize]) -> Result<()> {
         let Some(encryption) = self.format.encryption() else { return Ok(()) };
         for column in columns {
-            if let Some(which) = encryption.key_missing(*column) {
-                let column = self.schema.field(*column).name();
-                let message = format!("{}: column `{column}` is encrypted by {which}", self.name());
-                return Err(Error::new(ErrorKind::KeyMissing, message));
+            if let Some(key) = encryption.key_missing(*column) {
+                return Err(ErrorKind::KeyMissing {
+                    file: self.name().to_owned(),
+                    column: Some(self.schema.field(*column).name().clone()),
+                    key: key.to_owned(),
+                }
+                .into());
             }
         }
         Ok(())
@@ -308,11 +312,11 @@ fn described(name: &str, descriptor: Option<Descriptor>) -> Result<DeclaredLayou
         (None, Some(format)) => DeclaredLayout::ByName(Vec::new()).resolved(name, format),
         (None, None) => {
             let endings: Vec<_> = ENDINGS.iter().map(|(ending, _)| format!(".{ending}")).collect();
-            let message = format!(
-                "{name}: no descriptor {name}.toml, and its name has none of the endings {}",
+            let complaint = format!(
+                "no descriptor {name}.toml, and its name has none of the endings {}",
                 endings.join(", ")
             );
-            Err(Error::new(ErrorKind::Descriptor, message))
+            Err(Error::descriptor(name, complaint))
         }
     }
 }
@@ -320,8 +324,7 @@ fn described(name: &str, descriptor: Option<Descriptor>) -> Result<DeclaredLayou
 /// The keys of a descriptor, with the columns of the file.
 fn key_specs(name: &str, schema: &Schema, declared: &[descriptor::Key]) -> Result<Vec<KeySpec>> {
     let error = |key: &descriptor::Key, complaint: String| {
-        let message = format!("{name}.toml: key `{}`: {complaint}", key.name);
-        Error::new(ErrorKind::Descriptor, message)
+        Error::descriptor(format!("{name}.toml"), format!("key `{}`: {complaint}", key.name))
     };
     let spec = |key: &descriptor::Key| {
         let columns = key.columns.iter().map(|(column, descending)| {

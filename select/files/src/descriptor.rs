@@ -106,7 +106,7 @@ mod keys;
 
 use crate::io::compressed::Compression;
 use crate::requirement::{LEVELS, Requirement};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 pub(crate) use key::Key;
 use keys::{Keys, Text};
 
@@ -169,9 +169,9 @@ impl Descriptor {
     /// `Descriptor`, with line and column.
     pub fn parse(name: &str, text: &str) -> Result<Self> {
         if text.len() > TEXT_BYTES_MAX {
-            let message =
-                format!("{name}: {} bytes, at most {TEXT_BYTES_MAX} are accepted", text.len());
-            return Err(Error::new(ErrorKind::Descriptor, message));
+            let bytes = text.len();
+            let complaint = format!("{bytes} bytes, at most {TEXT_BYTES_MAX} are accepted");
+            return Err(Error::descriptor(name, complaint));
         }
         let text = Text { name, text };
         let table = toml::de::DeTable::parse(text.text).map_err(|error| {

@@ -1,85 +1,200 @@
 //! What can go wrong with a data file, sorted by whose fault it is.
 
-use std::fmt;
+use std::{fmt, io};
+
+use crate::damage::Damage;
+use crate::record::RecordError;
 
 use crate::io::waiting::WouldBlock;
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The reason why a file could not be read, as text for people and a [kind](ErrorKind) for
-/// programs.
+/// The reason why a file could not be read.
 #[derive(Debug)]
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorKind>);
 
-#[derive(Debug)]
-struct Inner {
-    kind: ErrorKind,
-    message: String,
-    source: Option<std::io::Error>,
-}
-
-/// Whose fault an [`Error`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The kinds of errors, by whose fault they are.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// A file of a kind that is not read.
-    Unsupported,
-    /// A bound of this crate: metadata, memory, record length.
-    LimitExceeded,
-    /// A descriptor that is not well-formed or does not fit its file.
-    Descriptor,
-    /// A record that does not decode; with the record's position.
-    Record,
+    #[error("{file}: {reason}")]
+    Unsupported {
+        /// The name of the file.
+        file: String,
+        /// What is not read.
+        reason: Unsupported,
+    },
+    /// A bound of this crate: metadata, memory.
+    #[error("{file}: {limit}")]
+    LimitExceeded {
+        /// The name of the file.
+        file: String,
+        /// The bound.
+        limit: Limit,
+    },
+    /// A descriptor or a copybook that is not well-formed, or does not fit its file.
+    #[error("{name}: {}{complaint}", position(*.at))]
+    Descriptor {
+        /// The name of the descriptor or, if that is at fault, of the file.
+        name: String,
+        /// Line and column of the text, from 1.
+        at: Option<(usize, usize)>,
+        /// What is wrong.
+        complaint: String,
+    },
+    /// A record that does not decode.
+    #[error("{0}")]
+    Record(RecordError),
+    /// A header, metadata or compressed bytes that are damaged.
+    #[error("{file}: {damage}")]
+    Damaged {
+        /// The name of the file.
+        file: String,
+        /// What is damaged.
+        damage: Damage,
+    },
     /// A missing key of an encrypted file, or of an encrypted column.
-    KeyMissing,
+    #[error("{file}: {} is encrypted by {key}", encrypted(.column.as_deref()))]
+    KeyMissing {
+        /// The name of the file.
+        file: String,
+        /// The column; `None` is the whole file.
+        column: Option<String>,
+        /// What to call the key, and why it is missing.
+        key: String,
+    },
     /// The file changed while it was read.
-    FileChanged,
+    #[error("{file}: was truncated while it was read")]
+    FileChanged {
+        /// The name of the file.
+        file: String,
+    },
     /// The operating system could not read the file.
-    Io,
+    #[error("{file}: {source}")]
+    Io {
+        /// The name of the file.
+        file: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The work is not wanted any more: a [`Cancel`](crate::cancel::Cancel) was raised.
+    #[error("cancelled")]
     Cancelled,
     /// The work would have to wait for a disk, and may not: see
     /// [`Waiting`](crate::io::waiting::Waiting).
+    #[error("would have to wait")]
     WouldBlock,
 }
 
+/// A kind of file that is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unsupported {
+    /// A folder, a pipe or a device.
+    #[error("not a regular file")]
+    NotRegular,
+    /// An Arrow file of a big-endian machine.
+    #[error("its numbers are big-endian, which is not read")]
+    BigEndian,
+}
+
+/// A bound that a file exceeds.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Limit {
+    /// The length of the metadata.
+    #[error("metadata of {bytes} bytes, at most {bytes_max} are accepted")]
+    Metadata {
+        /// The length of the metadata.
+        bytes: u64,
+        /// The most bytes that are accepted.
+        bytes_max: u64,
+    },
+    /// The length of the metadata of all messages.
+    #[error("more than {bytes_max} bytes of metadata, which is the most accepted")]
+    Messages {
+        /// The most bytes that are accepted.
+        bytes_max: u64,
+    },
+    /// What the columns of some records take in memory.
+    #[error("{0}")]
+    Columns(crate::columnar::problem::ColumnProblem),
+}
+
 impl Error {
-    /// Makes an error of `kind`; `message` is lower case, without a full stop.
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), source: None }))
+    /// Makes the error for what the operating system said about the file `name`.
+    pub fn io(name: &str, source: io::Error) -> Self {
+        ErrorKind::Io { file: name.to_owned(), source }.into()
     }
 
-    /// Makes the error for what the operating system said about the file `name`.
-    pub fn io(name: &str, source: std::io::Error) -> Self {
-        let message = format!("{name}: {source}");
-        Self(Box::new(Inner { kind: ErrorKind::Io, message, source: Some(source) }))
+    pub(crate) fn descriptor(name: impl Into<String>, complaint: impl Into<String>) -> Self {
+        ErrorKind::Descriptor { name: name.into(), at: None, complaint: complaint.into() }.into()
+    }
+
+    /// Makes the error for a text of a descriptor, at a line and a column from 1.
+    pub(crate) fn descriptor_at(
+        name: &str,
+        at: (usize, usize),
+        complaint: impl fmt::Display,
+    ) -> Self {
+        let (name, complaint) = (name.to_owned(), complaint.to_string());
+        ErrorKind::Descriptor { name, at: Some(at), complaint }.into()
+    }
+
+    pub(crate) fn damaged(file: &str, damage: Damage) -> Self {
+        ErrorKind::Damaged { file: file.to_owned(), damage }.into()
     }
 
     /// Returns whose fault it is.
-    pub fn kind(&self) -> ErrorKind {
-        self.0.kind
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0
     }
 
-    /// Returns the text, and the error of the operating system if there is one.
-    pub fn into_parts(self) -> (String, Option<std::io::Error>) {
-        (self.0.message, self.0.source)
+    /// Takes the kind out.
+    pub fn into_kind(self) -> ErrorKind {
+        *self.0
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self(Box::new(kind))
+    }
+}
+
+impl From<RecordError> for Error {
+    fn from(error: RecordError) -> Self {
+        ErrorKind::Record(error).into()
     }
 }
 
 impl From<WouldBlock> for Error {
     fn from(_would_block: WouldBlock) -> Self {
-        Self::new(ErrorKind::WouldBlock, "would have to wait")
+        ErrorKind::WouldBlock.into()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        self.0.fmt(f)
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_ref().map(|e| e as _)
+        match &*self.0 {
+            ErrorKind::Io { source, .. } => Some(source),
+            _ => None,
+        }
     }
+}
+
+fn position(at: Option<(usize, usize)>) -> String {
+    at.map(|(line, column)| format!("line {line}, column {column}: ")).unwrap_or_default()
+}
+
+fn encrypted(column: Option<&str>) -> String {
+    column.map_or_else(|| "the file".to_owned(), |column| format!("column `{column}`"))
 }

@@ -26,7 +26,8 @@ use arrow::datatypes::{Field as ArrowField, Schema};
 
 use crate::block::Block;
 use crate::feed::PADDING_BYTES;
-use crate::record::{RecordFault, Rows, quote};
+use crate::problem::{Excerpt, Problem};
+use crate::record::{RecordFault, Rows};
 
 pub(crate) use date::{Coding, Format, Moment};
 pub use encoding::Encoding;
@@ -186,13 +187,12 @@ impl<'a> FixedBlock<'a> {
         let expected = self.layout.terminator.bytes();
         let end = (record + 1) * self.layout.stride;
         let found = self.bytes.get(end - expected.len()..end).unwrap_or_default();
-        let text = format!(
-            "{} stands where the terminator {} should; is record_length {} right?",
-            quote(found),
-            quote(expected),
-            self.layout.stride - expected.len()
-        );
-        RecordFault { record, byte: self.byte_of(record), field: None, text }
+        let problem = Problem::WrongTerminator {
+            found: Excerpt::text(found),
+            expected: Excerpt::text(expected),
+            record_length: self.layout.stride - expected.len(),
+        };
+        RecordFault { record, byte: self.byte_of(record), field: None, problem }
     }
 }
 
@@ -210,7 +210,7 @@ impl Block for FixedBlock<'_> {
                 record,
                 byte: self.byte_of(record),
                 field: Some(field.name.clone()),
-                text: decode::complaint(field, bytes),
+                problem: decode::problem(field, bytes),
             }
         })
     }

@@ -26,6 +26,7 @@ use arrow::datatypes::Schema;
 use crate::block::Block;
 use crate::columnar::column::fault;
 use crate::columnar::input::Input;
+use crate::columnar::problem::{ColumnProblem, RowProblem};
 use crate::columnar::value::convert;
 use crate::record::{RecordFault, Rows};
 use buffers::Message;
@@ -82,33 +83,33 @@ impl Block for ArrowBlock<'_> {
 
     fn decode_column(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
         self.decode_rows(column, rows)
-            .map_err(|complaint| fault(&self.layout.columns, column, complaint))
+            .map_err(|problem| fault(&self.layout.columns, column, problem))
     }
 }
 
 impl ArrowBlock<'_> {
-    fn decode_rows(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, (usize, String)> {
+    fn decode_rows(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RowProblem> {
         let first = match rows {
             Rows::All => 0,
             Rows::Selected(rows) => rows.first().map_or(0, |row| *row as usize),
         };
-        let of_batch = self.stored(column).map_err(|text| (first, text))?;
+        let of_batch = self.stored(column).map_err(|problem| (first, problem))?;
         let stored = of_batch.slice(self.records.start, self.records.len());
         let stored = match rows {
             Rows::All => stored,
             Rows::Selected(rows) => take(&stored, &UInt32Array::from(rows.to_vec()), None)
-                .map_err(|error| (first, error.to_string()))?,
+                .map_err(|error| (first, ColumnProblem::decoder(error)))?,
         };
         let to = self.layout.columns[column].field.data_type();
-        convert(&stored, to).map_err(|(place, text)| match rows {
-            Rows::All => (place, text),
-            Rows::Selected(rows) => (rows.get(place).map_or(first, |row| *row as usize), text),
+        convert(&stored, to).map_err(|(place, problem)| match rows {
+            Rows::All => (place, problem),
+            Rows::Selected(rows) => (rows.get(place).map_or(first, |row| *row as usize), problem),
         })
     }
 
-    fn stored(&self, column: usize) -> Result<ArrayRef, String> {
+    fn stored(&self, column: usize) -> Result<ArrayRef, ColumnProblem> {
         let mut columns = self.columns.borrow_mut();
-        let vacant = columns.get_mut(column).ok_or("there is no such column")?;
+        let vacant = columns.get_mut(column).ok_or(ColumnProblem::Unknown)?;
         if let Some(array) = vacant {
             return Ok(Arc::clone(array));
         }

@@ -39,6 +39,7 @@ mod turns;
 
 pub use footer::has_encrypted_footer;
 pub use keys::{ParquetKey, ParquetKeys};
+pub use thrift::{ThriftError, ThriftProblem};
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -52,10 +53,12 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use crate::block::Block;
 use crate::columnar::column::fault;
 use crate::columnar::input::Input;
+use crate::columnar::problem::{ColumnProblem, RowProblem};
+use crate::damage::Damage;
 use crate::format::Encrypted;
 use crate::io::raw_file::RawFile;
 use crate::record::{RecordFault, Rows};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 use cipher::ChunkCipher;
 use column::ColumnDecoder;
 use encryption::{Coverage, Encryption};
@@ -88,15 +91,15 @@ impl ParquetLayout {
         let Footer { metadata, encryption } = footer::read_footer(file, keys)?;
         let name = file.name();
         let columns = schema::columns(metadata.file_metadata().schema_descr());
-        let damaged = |text: &str| Error::new(ErrorKind::Record, format!("{name}: {text}"));
         let leaves = metadata.file_metadata().schema_descr().num_columns();
         for group in metadata.row_groups() {
             let records = u64::try_from(group.num_rows());
             if !records.is_ok_and(|records| records <= GROUP_RECORDS_MAX) {
-                return Err(damaged(&format!("a row group of {} records", group.num_rows())));
+                let damage = Damage::GroupRecords { records: group.num_rows() };
+                return Err(Error::damaged(name, damage));
             }
             if group.num_columns() != leaves {
-                return Err(damaged("a row group has other columns than the schema"));
+                return Err(Error::damaged(name, Damage::GroupColumns));
             }
         }
         let chunks = metadata.num_row_groups() * leaves;
@@ -118,8 +121,8 @@ impl ParquetLayout {
         Some((self.encryption.as_ref()?, leaf.index))
     }
 
-    /// What opens a column chunk, if it is encrypted; the error is a complaint.
-    fn cipher(&self, group: usize, leaf: usize) -> Result<Option<ChunkCipher>, String> {
+    /// Returns what decrypts a column chunk, if it is encrypted.
+    fn cipher(&self, group: usize, leaf: usize) -> Result<Option<ChunkCipher>, ColumnProblem> {
         let cipher = self.encryption.as_ref().map(|encryption| encryption.cipher(group, leaf));
         Ok(cipher.transpose()?.flatten())
     }
@@ -257,12 +260,12 @@ impl Block for ParquetBlock<'_> {
 
     fn decode_column(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
         self.decode_rows(column, rows)
-            .map_err(|complaint| fault(&self.layout.columns, column, complaint))
+            .map_err(|problem| fault(&self.layout.columns, column, problem))
     }
 }
 
 impl ParquetBlock<'_> {
-    fn decode_rows(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, (usize, String)> {
+    fn decode_rows(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RowProblem> {
         let first = match rows {
             Rows::All => 0,
             Rows::Selected(rows) => rows.first().map_or(0, |row| *row as usize),
@@ -270,18 +273,18 @@ impl ParquetBlock<'_> {
         let mut columns = self.columns.borrow_mut();
         let decoder = match columns.get_mut(column) {
             Some(Some(decoder)) => decoder,
-            Some(vacant) => vacant.insert(self.column(column).map_err(|text| (first, text))?),
-            None => return Err((first, "there is no such column".to_owned())),
+            Some(vacant) => vacant.insert(self.column(column).map_err(|problem| (first, problem))?),
+            None => return Err((first, ColumnProblem::Unknown)),
         };
         decoder.decode(self.records.clone(), rows)
     }
 
-    fn column(&self, column: usize) -> Result<ColumnDecoder, String> {
+    fn column(&self, column: usize) -> Result<ColumnDecoder, ColumnProblem> {
         let leaf = self.layout.columns.get(column).and_then(|column| column.leaf.clone());
-        let leaf: Leaf = leaf.ok_or("its type is not read")?;
+        let leaf: Leaf = leaf.ok_or(ColumnProblem::UnreadType)?;
         let (metadata, file_bytes) = (&self.layout.metadata, self.input.file.bytes());
         let chunk = Chunk::new(metadata, self.group, leaf.index, file_bytes);
-        let chunk = chunk.ok_or("its column chunk is not within the file")?;
+        let chunk = chunk.ok_or(ColumnProblem::ChunkOutsideFile)?;
         let cipher = self.layout.cipher(self.group, leaf.index)?;
         Ok(ColumnDecoder::new(Arc::clone(self.input), Chunk { cipher, ..chunk }, leaf))
     }

@@ -1,85 +1,102 @@
 //! The words that formats and their readers share: which records, where they are, what is wrong.
 
-use crate::io::extent::Gathered;
-use crate::{Error, ErrorKind};
+use std::fmt;
 
-/// Which records of a block to decode.
+use crate::io::extent::Gathered;
+use crate::problem::Problem;
+
+/// The records of a block to decode.
 #[derive(Clone, Copy, Debug)]
 pub enum Rows<'a> {
-    /// Each.
+    /// All records.
     All,
-    /// These, ascending, each below [`Block::records`].
+    /// The records with these indices: ascending, each below [`Block::records`].
+    ///
+    /// [`Block::records`]: crate::block::Block::records
     Selected(&'a [u32]),
 }
 
-/// The bytes of a turn of a text file: whole records, and a rest that is none if it is the last of
-/// all.
+/// The bytes of a turn of a text file: whole records, then the start of another. There is such a
+/// rest only if the turn is the last one.
 pub(crate) struct TurnBytes {
     /// Where the bytes start in the file.
     pub(crate) start: u64,
-    /// Bytes of whole records.
+    /// The number of bytes of whole records.
     pub(crate) whole: usize,
-    /// Bytes with the rest.
+    /// The number of bytes with the rest.
     pub(crate) used: usize,
 }
 
-/// What is wrong with one record.
+/// A record of a block that has no value, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordFault {
+pub struct RecordFault<P = Problem> {
     /// Index of the record in its block.
     pub record: usize,
-    /// Where the record starts in the file; `None` where it is in pieces.
+    /// Where the record starts in the file; `None` if the file stores columns.
     pub byte: Option<u64>,
-    /// The field, where it is one field's fault.
+    /// The field, if only one is at fault.
     pub field: Option<String>,
-    /// The complaint.
-    pub text: String,
+    /// The reason.
+    pub problem: P,
 }
 
-impl RecordFault {
-    /// The error for people: `file` is the file's name, `records_before` counts the records of the
-    /// file that come before the block.
-    pub fn to_error(&self, file: &str, records_before: u64) -> Error {
-        let record = records_before + self.record as u64 + 1;
-        let byte = self.byte.map(|byte| format!(" (byte {byte})")).unwrap_or_default();
-        self.to_error_at(file, &format!("record {record}{byte}"))
+impl<P> RecordFault<P> {
+    /// Returns the fault in the file that errors call `file`; `records_before` counts the records of
+    /// the file that come before the block.
+    pub fn to_error(&self, file: &str, records_before: u64) -> RecordError<P>
+    where
+        P: Clone,
+    {
+        let Self { byte, field, problem, .. } = self.clone();
+        let record = records_before + self.record as u64;
+        RecordError { file: file.to_owned(), record, byte, field, problem }
     }
 
-    /// Of a record of gathered ones, as if the file had been read as it lies.
-    pub fn placed(&self, gathered: &Gathered) -> Self {
+    /// Returns the fault of a gathered record as if the file had been read in its order.
+    #[must_use]
+    pub fn placed(self, gathered: &Gathered) -> Self {
         let record = gathered.record_of(self.record as u64);
         Self {
             record: usize::try_from(record).unwrap_or(usize::MAX),
             byte: self.byte.map(|byte| gathered.byte_of(byte)),
-            ..self.clone()
+            ..self
         }
     }
 
-    /// Makes the error for people with another text for the place of the record.
-    pub fn to_error_at(&self, file: &str, place: &str) -> Error {
-        let Self { field, text, .. } = self;
-        let field = field.as_ref().map(|field| format!(", field `{field}`")).unwrap_or_default();
-        Error::new(ErrorKind::Record, format!("{file}: {place}{field}: {text}"))
+    /// Returns the fault with another form of its reason.
+    pub fn map<Q>(self, reason: impl FnOnce(P) -> Q) -> RecordFault<Q> {
+        let Self { record, byte, field, problem } = self;
+        RecordFault { record, byte, field, problem: reason(problem) }
     }
 }
 
-/// Bytes of a file as text for a complaint: short, printable, in quotes.
-pub(crate) fn quote(bytes: &[u8]) -> String {
-    const CHARS_MAX: usize = 40;
-    let text = String::from_utf8_lossy(bytes);
-    let mut quoted = String::from("'");
-    for (count, char) in text.chars().enumerate() {
-        if count == CHARS_MAX {
-            quoted.push('…');
-            break;
+/// A record of a file that has no value, and why. It is for readers who may see all of the file: it
+/// tells where the record is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordError<P = Problem> {
+    /// The name of the file.
+    pub file: String,
+    /// The number of records of the file before this one.
+    pub record: u64,
+    /// Where the record starts in the file; `None` if the file stores columns.
+    pub byte: Option<u64>,
+    /// The field, if only one is at fault.
+    pub field: Option<String>,
+    /// The reason.
+    pub problem: P,
+}
+
+/// `orders.csv: record 1042 (byte 88213), field `price`: …`
+impl<P: fmt::Display> fmt::Display for RecordError<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, record, byte, field, problem } = self;
+        write!(f, "{file}: record {}", record + 1)?;
+        if let Some(byte) = byte {
+            write!(f, " (byte {byte})")?;
         }
-        match char {
-            ' '..='~' => quoted.push(char),
-            _ if char.is_alphanumeric() => quoted.push(char),
-            char::REPLACEMENT_CHARACTER => quoted.push(char),
-            _ => quoted.extend(char.escape_default()),
+        if let Some(field) = field {
+            write!(f, ", field `{field}`")?;
         }
+        write!(f, ": {problem}")
     }
-    quoted.push('\'');
-    quoted
 }

@@ -14,20 +14,27 @@ use std::fmt;
 
 use arrow::datatypes::{DataType, TimeUnit};
 
-/// The type of a field.
+/// The type of a field of a text file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FieldType {
+pub enum FieldType {
+    /// `true` or `false` in any case.
     Boolean,
+    /// A whole number of 64 bits.
     Int64,
+    /// A float of 64 bits.
     Float64,
+    /// An exact number.
     Decimal {
+        /// Digits of the number; 38 at most.
         precision: u8,
+        /// Digits after the point.
         scale: u8,
     },
     /// YYYY-MM-DD
     Date,
-    /// YYYY-MM-DD[T ]HH:MM:SS[.ffffff][Z], microseconds
+    /// `YYYY-MM-DD[T ]HH:MM:SS[.ffffff][Z]` in microseconds.
     Timestamp,
+    /// Any text in UTF-8.
     Text,
     /// Any value of a JSON text, as text.
     Json,

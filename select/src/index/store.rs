@@ -22,6 +22,7 @@ use super::key::{
     Directory, EachEntry, Entry, KEY_BYTES_MAX, Key, KeyEncoder, KeyRange, Page, PageFile,
 };
 use super::{Index, IndexContents, bounds};
+use sift_files::io::cursor::{ByteCursor, Truncated};
 use sift_files::io::identity::Identity;
 use sift_files::key_spec::{KeyColumn, KeySpec};
 use sift_files::statistics::ColumnStatistics;
@@ -152,7 +153,7 @@ pub(super) fn read(file: File) -> io::Result<Stored> {
     let damaged = |why: &'static str| io::Error::new(io::ErrorKind::InvalidData, why);
     let mut header = Vec::with_capacity(HEADER_BYTES);
     (&file).take(HEADER_BYTES as u64).read_to_end(&mut header)?;
-    let header = Header::parse(&header).ok_or_else(|| damaged("it is cut off"))?;
+    let header = Header::parse(&header).map_err(|Truncated| damaged("it is cut off"))?;
     if header.magic != *MAGIC {
         return Err(damaged("it is no index"));
     }
@@ -287,16 +288,13 @@ struct Header {
 }
 
 impl Header {
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let (magic, bytes) = bytes.split_first_chunk()?;
-        let (version, bytes) = bytes.split_first_chunk()?;
-        let (length, bytes) = bytes.split_first_chunk()?;
-        let (checksum, _) = bytes.split_first_chunk()?;
-        Some(Self {
-            magic: *magic,
-            version: u32::from_le_bytes(*version),
-            length: u64::from_le_bytes(*length),
-            checksum: u32::from_le_bytes(*checksum),
+    fn parse(bytes: &[u8]) -> Result<Self, Truncated> {
+        let mut cursor = ByteCursor::new(bytes);
+        Ok(Self {
+            magic: cursor.array()?,
+            version: cursor.u32_le()?,
+            length: cursor.u64_le()?,
+            checksum: cursor.u32_le()?,
         })
     }
 }

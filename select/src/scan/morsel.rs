@@ -23,7 +23,7 @@ use crate::gather::record_problem::RecordProblem;
 use crate::gather::sort::Sorter;
 use crate::gather::sort_order::SortOrder;
 use crate::plan::{BoundPlan, Plan};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 use sift_files::block::Block;
 use sift_files::cancel;
 use sift_files::cancel::Cancel;
@@ -244,8 +244,7 @@ impl<'p> Reader<'p> {
                 Some(Failure::Record(record_problem.in_turn(records_before, &visible)))
             }
             (None, Some(fault)) => {
-                let record_problem =
-                    RecordProblem { kind: ErrorKind::Record, fault: fault.clone() };
+                let record_problem = RecordProblem::record(fault.clone());
                 Some(Failure::Delimiting(record_problem.in_turn(records_before, &visible)))
             }
         };

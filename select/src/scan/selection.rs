@@ -1,6 +1,7 @@
 //! A selection: the records of a block that are still wanted, and their decoded columns.
 
 use std::cell::OnceCell;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::expr::problem::Problem;
 use crate::expr::{Expr, Item, eval};
 use crate::gather::aggregate::Aggregate;
 use crate::gather::group::Argument;
-use crate::gather::record_problem::RecordProblem;
+use crate::gather::record_problem::{Reason, RecordProblem};
 use crate::gather::sort_order::SortOrder;
 use crate::plan::view::RowFilter;
 use crate::plan::{Conjunct, Plan};
@@ -153,10 +154,7 @@ impl<'b> Selection<'b> {
         let (of_block, constant): (Vec<usize>, Vec<usize>) =
             missing.into_iter().partition(|column| *column < first_constant);
         let rows = self.indices().map_or(Rows::All, Rows::Selected);
-        let arrays = self
-            .block
-            .decode(&of_block, rows)
-            .map_err(|fault| RecordProblem { kind: ErrorKind::Record, fault })?;
+        let arrays = self.block.decode(&of_block, rows).map_err(RecordProblem::record)?;
         for (column, array) in of_block.into_iter().zip(arrays) {
             self.columns[column] = Some(array);
         }
@@ -179,7 +177,7 @@ impl<'b> Selection<'b> {
         }
         let rows = self.indices().map_or(Rows::All, Rows::Selected);
         let listed = self.block.check_listed(rows);
-        listed.map_err(|fault| RecordProblem { kind: ErrorKind::Record, fault })
+        listed.map_err(RecordProblem::record)
     }
 
     pub(crate) fn evaluate(&self, expr: &Expr, text: &str) -> Result<ArrayRef, RecordProblem> {
@@ -301,11 +299,8 @@ impl<'b> Selection<'b> {
     ) -> RecordProblem {
         let record = self.record(row);
         let byte = self.block.byte_of(record);
-        let text = format!("{} in `{text}`", problem.0);
-        RecordProblem {
-            kind: ErrorKind::Computation,
-            fault: RecordFault { record, byte, field: None, text },
-        }
+        let problem = Reason::Computation { problem: problem.clone(), expr: text.to_owned() };
+        RecordProblem { fault: RecordFault { record, byte, field: None, problem } }
     }
 
     /// Keeps the records where `mask` is true.
@@ -368,25 +363,55 @@ impl<'b> Selection<'b> {
 /// The error of a row filter that has no value for some record. It does not tell which and why.
 struct Undecided;
 
+/// A record that has no value, for readers who may not see all of the file. It does not tell where
+/// the record is in the file, because that would tell the lengths of hidden parts.
+struct ViewError<'a> {
+    file: &'a str,
+    /// Records of the view before this one.
+    record: u64,
+    /// True if the view hides records.
+    hides_records: bool,
+    field: Option<&'a str>,
+    reason: &'a Reason,
+}
+
+impl fmt::Display for ViewError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, record, hides_records, field, reason } = self;
+        let which = if *hides_records { " of those that you may see" } else { "" };
+        write!(f, "{file}: record {}{which}", record + 1)?;
+        if let Some(field) = field {
+            write!(f, ", field `{field}`")?;
+        }
+        write!(f, ": {reason}")
+    }
+}
+
 impl RecordProblem {
     /// Returns the error for people; the record counts from `origin`.
     pub(crate) fn to_error(&self, plan: &Plan, origin: &Origin) -> Error {
         let Origin { file, records_before, gathered } = origin;
         let file = plan.source().name_of(*file);
         let (fault, records_before) = match gathered {
-            Some(gathered) => (&self.fault.placed(gathered), 0),
-            None => (&self.fault, *records_before),
+            Some(gathered) => (self.fault.clone().placed(gathered), 0),
+            None => (self.fault.clone(), *records_before),
         };
-        let error = match plan.view() {
-            view if view.is_whole() => fault.to_error(file, records_before),
-            // counts only visible records: a byte offset reveals the length of hidden parts
-            view => {
-                let record = records_before + fault.record as u64 + 1;
-                let which = if view.has_all_records() { "" } else { " of those that you may see" };
-                fault.to_error_at(file, &format!("record {record}{which}"))
-            }
+        let kind = match fault.problem {
+            Reason::Record(_) => ErrorKind::Record,
+            Reason::Computation { .. } => ErrorKind::Computation,
         };
-        Error::from(error).with_kind(self.kind)
+        let view = plan.view();
+        if view.is_whole() {
+            return Error::new(kind, fault.to_error(file, records_before).to_string());
+        }
+        let error = ViewError {
+            file,
+            record: records_before + fault.record as u64,
+            hides_records: !view.has_all_records(),
+            field: fault.field.as_deref(),
+            reason: &fault.problem,
+        };
+        Error::new(kind, error.to_string())
     }
 
     /// Returns the same record counted from the start of a turn, in which `records` in the view

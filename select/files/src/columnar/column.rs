@@ -2,8 +2,9 @@
 
 use arrow::datatypes::{DataType, Field, Schema};
 
+use super::problem::RowProblem;
 use crate::record::RecordFault;
-use crate::{Error, ErrorKind, Result, nesting};
+use crate::{Error, Result, nesting};
 
 /// A column of a file, decoded by way of a `Leaf`.
 #[derive(Clone, Debug)]
@@ -44,14 +45,14 @@ impl Path {
     }
 }
 
-/// A complaint about a row of a block, of that column among these.
+/// Makes the fault of a row of a block, in one of these columns.
 pub(crate) fn fault<Leaf>(
     columns: &[FileColumn<Leaf>],
     column: usize,
-    (record, text): (usize, String),
+    (record, problem): RowProblem,
 ) -> RecordFault {
     let field = columns.get(column).map(|column| column.field.name().clone());
-    RecordFault { record, byte: None, field, text }
+    RecordFault { record, byte: None, field, problem: problem.into() }
 }
 
 /// Checks that the fields of a descriptor are columns of a file that names its columns itself: a
@@ -65,6 +66,6 @@ pub(crate) fn check_fields(name: &str, schema: &Schema, fields: &[String]) -> Re
     };
     let names = schema.fields().iter().take(20).map(|field| format!("`{}`", field.name()));
     let names = names.collect::<Vec<_>>().join(", ");
-    let message = format!("{name}.toml: no field `{unknown}` in the file, which has {names}");
-    Err(Error::new(ErrorKind::Descriptor, message))
+    let complaint = format!("no field `{unknown}` in the file, which has {names}");
+    Err(Error::descriptor(format!("{name}.toml"), complaint))
 }

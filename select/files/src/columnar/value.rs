@@ -11,7 +11,8 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Date64Type, Decimal128Type, TimeUnit, TimestampNanosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use crate::record::quote;
+use super::problem::{ColumnProblem, RowProblem};
+use crate::problem::Excerpt;
 use crate::types::{TIMESTAMP, bits, type_name};
 
 const DAY_MILLIS: i64 = 86_400_000;
@@ -55,7 +56,7 @@ pub(crate) fn selected_type(stored: &DataType) -> Option<DataType> {
 ///
 /// # Errors
 /// The first row that does not fit, and why.
-pub(crate) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, (usize, String)> {
+pub(crate) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, RowProblem> {
     let array = &without_zone(array);
     let converted = match array.data_type() {
         from if from == to => Arc::clone(array),
@@ -65,7 +66,7 @@ pub(crate) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, (usiz
             let inexact =
                 |row: &usize| millis.is_valid(*row) && millis.value(*row) % DAY_MILLIS != 0;
             if let Some(row) = (0..millis.len()).find(inexact) {
-                return Err((row, format!("{} is no whole day", shown(array, row))));
+                return Err((row, ColumnProblem::NotWholeDay { value: shown(array, row) }));
             }
             cast(array, to)?
         }
@@ -73,8 +74,8 @@ pub(crate) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, (usiz
             let nanos = array.as_primitive::<TimestampNanosecondType>();
             let inexact = |row: &usize| nanos.is_valid(*row) && nanos.value(*row) % 1000 != 0;
             if let Some(row) = (0..nanos.len()).find(inexact) {
-                let text = format!("{} has parts of a microsecond", shown(array, row));
-                return Err((row, text));
+                let problem = ColumnProblem::NotWholeMicrosecond { value: shown(array, row) };
+                return Err((row, problem));
             }
             cast(array, to)?
         }
@@ -87,7 +88,7 @@ pub(crate) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, (usiz
 }
 
 /// Bytes as texts. One that is not a text fails its own row alone, and none under a NULL.
-fn texts(array: &BinaryArray) -> Result<ArrayRef, (usize, String)> {
+fn texts(array: &BinaryArray) -> Result<ArrayRef, RowProblem> {
     let (offsets, values, nulls) = array.clone().into_parts();
     if let Ok(texts) = StringArray::try_new(offsets, values, nulls) {
         return Ok(Arc::new(texts));
@@ -96,10 +97,10 @@ fn texts(array: &BinaryArray) -> Result<ArrayRef, (usize, String)> {
     Ok(Arc::new(texts))
 }
 
-fn text((row, bytes): (usize, Option<&[u8]>)) -> Result<Option<&str>, (usize, String)> {
+fn text((row, bytes): (usize, Option<&[u8]>)) -> Result<Option<&str>, RowProblem> {
     let Some(bytes) = bytes else { return Ok(None) };
     let text = std::str::from_utf8(bytes);
-    text.map(Some).map_err(|_invalid| (row, format!("{} is not UTF-8", quote(bytes))))
+    text.map(Some).map_err(|_invalid| (row, ColumnProblem::NotUtf8 { value: Excerpt::text(bytes) }))
 }
 
 /// Times of a zone are stored as those of UTC.
@@ -114,20 +115,22 @@ fn without_zone(array: &ArrayRef) -> ArrayRef {
     }
 }
 
-fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, (usize, String)> {
+fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, RowProblem> {
     // a value that does not fit becomes NULL
     let options = CastOptions { safe: true, ..CastOptions::default() };
-    let cast = cast_with_options(array, to, &options).map_err(|error| (0, error.to_string()))?;
+    let cast = cast_with_options(array, to, &options)
+        .map_err(|error| (0, ColumnProblem::decoder(error)))?;
     if cast.null_count() == array.null_count() {
         return Ok(cast);
     }
     let lost = (0..array.len()).find(|row| array.is_valid(*row) && cast.is_null(*row));
     let row = lost.unwrap_or(0);
-    Err((row, format!("{} is beyond {}", shown(array, row), type_name(to))))
+    let (value, data_type) = (shown(array, row), type_name(to).into());
+    Err((row, ColumnProblem::BeyondType { value, data_type }))
 }
 
 /// Writers may store more digits than a type has.
-fn check_digits(decimals: &ArrayRef, precision: u8) -> Result<(), (usize, String)> {
+fn check_digits(decimals: &ArrayRef, precision: u8) -> Result<(), RowProblem> {
     let array = decimals.as_primitive::<Decimal128Type>();
     let Some(beyond) = 10_i128.checked_pow(precision.into()) else { return Ok(()) };
     // by far most are so small that each need not be compared
@@ -143,18 +146,16 @@ fn check_digits(decimals: &ArrayRef, precision: u8) -> Result<(), (usize, String
     match (0..array.len()).find(exceeds) {
         None => Ok(()),
         Some(row) => {
-            let digits = array.value(row);
-            Err((
-                row,
-                format!("the digits {digits} are more than {}", type_name(array.data_type())),
-            ))
+            let digits = array.value(row).to_string().into();
+            let data_type = type_name(array.data_type()).into();
+            Err((row, ColumnProblem::TooManyDigits { digits, data_type }))
         }
     }
 }
 
-fn shown(array: &ArrayRef, row: usize) -> String {
+fn shown(array: &ArrayRef, row: usize) -> Box<str> {
     let options = FormatOptions::default();
     let formatter = ArrayFormatter::try_new(array, &options);
     let text = formatter.and_then(|formatter| formatter.value(row).try_to_string());
-    text.unwrap_or_else(|_| "a value".to_owned())
+    text.map_or_else(|_| "a value".into(), Into::into)
 }

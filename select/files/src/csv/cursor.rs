@@ -8,6 +8,7 @@
 use std::ops::ControlFlow;
 
 use super::{CsvBlock, CsvLayout, RECORD_BYTES_MAX, Structure};
+use crate::problem::{Excerpt, Problem};
 use crate::record::{RecordFault, TurnBytes};
 
 /// The state between two turns.
@@ -109,9 +110,12 @@ impl CsvLayout {
             scratch.structure.scan(&rest[..rest.len().min(RECORD_BYTES_MAX + 1)], self.delimiter);
             let mut block = scratch.block(self, rest, piece.start + piece.whole as u64);
             if block.fault.is_none() {
-                let text = if rest.len() > RECORD_BYTES_MAX { too_long() } else { unclosed() };
-                let byte = block.start;
-                block.fault = Some(RecordFault { record: 0, byte: Some(byte), field: None, text });
+                let problem = match rest.len() > RECORD_BYTES_MAX {
+                    true => TOO_LONG,
+                    false => Problem::UnclosedQuote,
+                };
+                let byte = Some(block.start);
+                block.fault = Some(RecordFault { record: 0, byte, field: None, problem });
             }
             // it is the last anyway
             let _ = each(block);
@@ -119,15 +123,7 @@ impl CsvLayout {
     }
 }
 
-fn too_long() -> String {
-    format!(
-        "longer than {RECORD_BYTES_MAX} bytes, the most that is accepted; is a quote not closed?"
-    )
-}
-
-fn unclosed() -> String {
-    "a quote is not closed before the end of the file".to_owned()
-}
+const TOO_LONG: Problem = Problem::TooLongQuoted { bytes_max: RECORD_BYTES_MAX };
 
 /// Memory for taking blocks apart, reused from one to the next.
 #[derive(Debug, Default)]
@@ -170,16 +166,16 @@ impl Scratch {
         let from = block.start_of(first);
         block.fault = match (wrong, self.structure.misplaced()) {
             (Some(found), _) => Some((None, wrong_fields(layout, found))),
-            (None, Some(at)) if at - from > RECORD_BYTES_MAX => Some((None, too_long())),
+            (None, Some(at)) if at - from > RECORD_BYTES_MAX => Some((None, TOO_LONG)),
             (None, Some(at)) => {
                 let field = layout.fields.get(ends.len() - first);
                 Some((field.map(|field| field.name.clone()), misplaced(bytes, at)))
             }
             (None, None) => None,
         }
-        .map(|(field, text)| {
+        .map(|(field, problem)| {
             let byte = start + from as u64;
-            RecordFault { record: block.firsts.len(), byte: Some(byte), field, text }
+            RecordFault { record: block.firsts.len(), byte: Some(byte), field, problem }
         });
         if bytes.len() > RECORD_BYTES_MAX {
             cut_too_long(&mut block);
@@ -199,36 +195,28 @@ fn cut_too_long(block: &mut CsvBlock<'_>) {
     if let Some(record) = block.firsts.iter().position(|first| length(first) > RECORD_BYTES_MAX) {
         let byte = block.start + block.start_of(block.firsts[record] as usize) as u64;
         block.firsts = &block.firsts[..record];
-        block.fault = Some(RecordFault { record, byte: Some(byte), field: None, text: too_long() });
+        block.fault =
+            Some(RecordFault { record, byte: Some(byte), field: None, problem: TOO_LONG });
     }
 }
 
-fn wrong_fields(layout: &CsvLayout, found: usize) -> String {
+fn wrong_fields(layout: &CsvLayout, found: usize) -> Problem {
     let expected = layout.fields.len();
-    let fields = if found == 1 { "field" } else { "fields" };
-    let other = if layout.header { "the header" } else { &layout.descriptor };
-    format!("{found} {fields}, {other} has {expected}")
+    let expected_by = if layout.header { "the header" } else { layout.descriptor.as_str() };
+    Problem::FieldCount { found, expected, expected_by: expected_by.into() }
 }
 
 /// Returns what is wrong with the byte `at` that is misplaced.
-pub(super) fn misplaced(bytes: &[u8], at: usize) -> String {
+pub(super) fn misplaced(bytes: &[u8], at: usize) -> Problem {
     let before = at.checked_sub(1).and_then(|before| bytes.get(before));
     match (before, bytes.get(at)) {
         // inside of quotes it may be followed by anything
-        (Some(b'\r'), _) => {
-            "a carriage return that no line feed follows; a field that has one needs \
-                             quotes, and lines that end with it alone need line feeds, as \
-                             `tr '\\r' '\\n'` makes them"
-                .to_owned()
-        }
-        (_, Some(b'"')) => "a quote within a field that does not start with one".to_owned(),
+        (Some(b'\r'), _) => Problem::StrayCarriageReturn,
+        (_, Some(b'"')) => Problem::StrayQuote,
         _ => {
             let from = &bytes[at..];
             let length = from.iter().take(20).take_while(|&&byte| byte != b'\n').count();
-            let found = crate::record::quote(&from[..length]);
-            format!(
-                "{found} follows a closing quote, expected a delimiter or the end of the record"
-            )
+            Problem::AfterQuote { found: Excerpt::text(&from[..length]) }
         }
     }
 }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use super::cursor::{Scratch, is_blank, misplaced};
 use super::{CsvField, CsvLayout, CsvOptions, RECORD_BYTES_MAX, infer, without_line_end};
+use crate::damage::Damage;
 use crate::text::FieldType;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// Bytes of the sample, or more where the header alone is longer.
 const SAMPLE_BYTES: usize = 1 << 20;
@@ -132,30 +133,22 @@ fn header(
     scratch: &Scratch,
     layout: &CsvLayout,
 ) -> Result<(Vec<String>, usize)> {
-    let error = |message: String| Error::new(ErrorKind::Record, format!("{name}: {message}"));
+    let error = |damage: Damage| Error::damaged(name, damage);
     let Sample { bytes, skipped, .. } = sample;
     if bytes.is_empty() {
-        let found = match skipped {
-            0 => "the file is empty",
-            _ => "the file has blank lines alone",
-        };
-        let hint =
-            format!("say so in {} with `header = false` and name its fields", layout.descriptor);
-        return Err(error(format!("{found}, expected a header; if it has none, {hint}")));
+        let (has_blank_lines, descriptor) = (*skipped > 0, layout.descriptor.clone());
+        return Err(error(Damage::NoHeader { has_blank_lines, descriptor }));
     }
     let structure = &scratch.structure;
     let Some(&end) = structure.records().first() else {
         return Err(error(match structure.misplaced() {
-            Some(at) => format!("header (byte {}): {}", skipped + at, misplaced(bytes, at)),
-            None => format!(
-                "the header has no end within {} bytes; is a quote not closed?",
-                bytes.len()
-            ),
+            Some(at) => Damage::Header { byte: skipped + at, problem: misplaced(bytes, at) },
+            None => Damage::HeaderWithoutEnd { bytes: bytes.len() },
         }));
     };
     let fields = structure.fields().partition_point(|&field| field <= end);
     if fields > FIELDS_MAX {
-        return Err(error(format!("{fields} fields, at most {FIELDS_MAX} are accepted")));
+        return Err(error(Damage::HeaderFields { fields, fields_max: FIELDS_MAX }));
     }
     let mut names: Vec<String> = Vec::with_capacity(fields);
     let mut start = 0;
@@ -170,15 +163,14 @@ fn header(
         if let [b'"', text @ .., b'"'] = text {
             super::unquote(text, &mut unquoted);
         }
-        let text = String::from_utf8(unquoted).map_err(|_invalid| {
-            error(format!("the name of field {} in the header is not UTF-8", column + 1))
-        })?;
+        let text = String::from_utf8(unquoted)
+            .map_err(|_invalid| error(Damage::HeaderNotUtf8 { field: column + 1 }))?;
         names.push(if text.is_empty() { format!("column{}", column + 1) } else { text });
     }
     let mut sorted: Vec<&String> = names.iter().collect();
     sorted.sort_unstable();
     if let Some(name) = sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]) {
-        return Err(error(format!("the header has the name `{name}` twice")));
+        return Err(error(Damage::HeaderTwice { name: name.clone() }));
     }
     Ok((names, end as usize + 1))
 }
@@ -201,6 +193,6 @@ fn declared(
     let Some(unknown) = types.keys().min() else { return Ok(fields) };
     let names = fields.iter().take(20).map(|field| format!("`{}`", field.name));
     let names = names.collect::<Vec<_>>().join(", ");
-    let message = format!("{descriptor}: no field `{unknown}` in the header, which has {names}");
-    Err(Error::new(ErrorKind::Descriptor, message))
+    let complaint = format!("no field `{unknown}` in the header, which has {names}");
+    Err(Error::descriptor(descriptor, complaint))
 }

@@ -67,7 +67,7 @@ fn take(block: &CsvBlock<'_>, all: &mut Read) {
         all.records.push(values.collect());
     }
     if let Some(fault) = block.fault() {
-        all.fault = Some((before + fault.record, fault.byte.unwrap(), fault.text.clone()));
+        all.fault = Some((before + fault.record, fault.byte.unwrap(), fault.problem.to_string()));
         assert_eq!(fault.record, block.records());
     }
 }

@@ -7,7 +7,7 @@ use super::{Requirements, parse_fields, parse_name, parse_requirement};
 use crate::json::Declared;
 use crate::requirement::Requirement;
 use crate::text::FieldType;
-use crate::{Error, ErrorKind, Result, csv};
+use crate::{Error, Result, csv};
 
 /// The words for the type of a field.
 const WORDS: &str = "boolean, int64, float64, decimal(p,s), date, timestamp, text, json";
@@ -43,10 +43,9 @@ pub(super) fn csv_options(file: &str, fields: Vec<Declared>) -> Result<csv::CsvO
     let is_of_json =
         |field: &&Declared| field.path.is_some() || field.kind == Some(FieldType::Json);
     if let Some(Declared { name, .. }) = fields.iter().find(is_of_json) {
-        let message = format!(
-            "{file}.toml: field `{name}`: `path` and the type \"json\" are for `format = \"jsonl\"`"
-        );
-        return Err(Error::new(ErrorKind::Descriptor, message));
+        let complaint =
+            format!("field `{name}`: `path` and the type \"json\" are for `format = \"jsonl\"`");
+        return Err(Error::descriptor(format!("{file}.toml"), complaint));
     }
     let fields = fields.into_iter().map(|field| (field.name, field.kind)).collect();
     Ok(csv::CsvOptions { fields, ..csv::CsvOptions::default() })
@@ -55,10 +54,10 @@ pub(super) fn csv_options(file: &str, fields: Vec<Declared>) -> Result<csv::CsvO
 /// As fields of a file that has types of its own, once it is known to be one.
 pub(super) fn names_alone(file: &str, fields: Vec<Declared>) -> Result<Vec<String>> {
     if fields.iter().any(|field| field.kind.is_some() || field.path.is_some()) {
-        let message = format!(
-            "{file}.toml: {file} is Parquet by its name, which has types of its own; say `format` if it is not"
+        let complaint = format!(
+            "{file} is Parquet by its name, which has types of its own; say `format` if it is not"
         );
-        return Err(Error::new(ErrorKind::Descriptor, message));
+        return Err(Error::descriptor(format!("{file}.toml"), complaint));
     }
     Ok(fields.into_iter().map(|field| field.name).collect())
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// The text of a descriptor and what errors call it.
 #[derive(Clone, Copy)]
@@ -20,9 +20,7 @@ impl Text<'_> {
         let before = self.text.get(..at).unwrap_or(self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        let name = self.name;
-        let message = format!("{name}: line {line}, column {column}: {message}");
-        Error::new(ErrorKind::Descriptor, message)
+        Error::descriptor_at(self.name, (line, column), message)
     }
 }
 

@@ -1,11 +1,12 @@
 use super::*;
+use crate::ErrorKind;
 use crate::text::FieldType;
 
 const FIELD: &str = "format = \"fixed\"\nrecord_length = 20\n[[field]]\nname = \"price\"\ntype = \"zoned\"\noffset = 2\nlength = 11\n";
 
 fn error(text: &str) -> String {
     let error = Descriptor::parse("t.dat.toml", text).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Descriptor);
+    assert!(matches!(error.kind(), ErrorKind::Descriptor { .. }));
     error.to_string()
 }
 

@@ -41,7 +41,8 @@ impl Temporary {
 
     fn complaint(&self, descriptor: &str) -> (ErrorKind, String) {
         let error = self.open(descriptor).unwrap_err();
-        (error.kind(), error.to_string())
+        let text = error.to_string();
+        (error.into_kind(), text)
     }
 }
 
@@ -122,21 +123,19 @@ fn empty_files() {
 #[test]
 fn files_that_cannot_be_opened() {
     let (kind, text) = Temporary::new("t.dat", "x00001\nx0").complaint(FIXED);
-    assert_eq!(kind, ErrorKind::Descriptor);
+    assert!(matches!(kind, ErrorKind::Descriptor { .. }));
     assert_eq!(
         text,
         "t.dat: 9 bytes are 1 records of 7 bytes (terminator included) and 2 bytes more"
     );
     let (kind, text) = Temporary::new("t.dat", "").complaint("");
+    assert!(matches!(kind, ErrorKind::Descriptor { .. }));
     assert_eq!(
-        (kind, text.as_str()),
-        (
-            ErrorKind::Descriptor,
-            "t.dat: no descriptor t.dat.toml, and its name has none of the endings .csv, .tsv, .jsonl, .ndjson, .parquet, .pq, .arrow, .feather, .ipc"
-        )
+        text,
+        "t.dat: no descriptor t.dat.toml, and its name has none of the endings .csv, .tsv, .jsonl, .ndjson, .parquet, .pq, .arrow, .feather, .ipc"
     );
     let (kind, text) = Temporary::new("t.csv", "").complaint("");
-    assert_eq!(kind, ErrorKind::Record);
+    assert!(matches!(kind, ErrorKind::Damaged { .. }));
     assert_eq!(
         text,
         "t.csv: the file is empty, expected a header; if it has none, say so in t.csv.toml with `header = false` and name its fields"
@@ -150,10 +149,8 @@ fn files_that_cannot_be_opened() {
     let (_, text) = Temporary::new("t.csv", b"a,b\xFF\n").complaint("");
     assert_eq!(text, "t.csv: the name of field 2 in the header is not UTF-8");
     let (kind, text) = Temporary::new("t.csv", "a,b\n").complaint("[[field]]\nname = \"c\"\n");
-    assert_eq!(
-        (kind, text.as_str()),
-        (ErrorKind::Descriptor, "t.csv.toml: no field `c` in the header, which has `a`, `b`")
-    );
+    assert!(matches!(kind, ErrorKind::Descriptor { .. }));
+    assert_eq!(text, "t.csv.toml: no field `c` in the header, which has `a`, `b`");
 }
 
 #[test]
@@ -171,7 +168,7 @@ fn a_file_that_is_cut_while_it_is_read() {
         let turn = Feed::new(&[Arc::clone(&source)], 100)
             .next(Waiting::Allowed, &mut |_, _| panic!("a block of what is gone"));
         let error = turn.unwrap().result.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::FileChanged);
+        assert!(matches!(error.kind(), ErrorKind::FileChanged { .. }));
         assert_eq!(error.to_string(), format!("{}: was truncated while it was read", file.name));
     }
 }

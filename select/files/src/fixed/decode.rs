@@ -12,7 +12,8 @@ use arrow::datatypes::{
 };
 
 use super::{ByteOrder, FixedBlock, FixedField, NullWhen, Storage, encoding, number};
-use crate::record::{Rows, quote};
+use crate::problem::{Excerpt, Problem};
+use crate::record::Rows;
 use crate::text::builder::Texts;
 
 /// The field of those rows; the error is the first record that does not decode.
@@ -29,32 +30,17 @@ pub(super) fn column(
     }
 }
 
-/// What is wrong with the bytes of a field that did not decode.
-pub(super) fn complaint(field: &FixedField, bytes: &[u8]) -> String {
+/// Returns what is wrong with the bytes of a field that did not decode.
+pub(super) fn problem(field: &FixedField, bytes: &[u8]) -> Problem {
     let is_ascii = field.storage.is_characters() && !field.encoding.is_ebcdic();
-    let shown = if is_ascii { quote(bytes) } else { hex(bytes) };
-    let text = match field.storage {
-        Storage::Text => format!("{shown} is not UTF-8"),
-        Storage::Digits { .. } => format!("{shown} is not a number in digits"),
-        storage => format!("{shown} is not a {storage}"),
+    let value = if is_ascii { Excerpt::text(bytes) } else { Excerpt::binary(bytes) };
+    let expected = match field.storage {
+        Storage::Text => "UTF-8".into(),
+        Storage::Digits { .. } => "a number in digits".into(),
+        storage => format!("a {storage}").into(),
     };
-    match NullWhen::of(bytes, field) {
-        Some(constant) if field.null_when.is_empty() => {
-            format!("{text}; if that means NULL, say null_when = \"{constant}\"")
-        }
-        _ => text,
-    }
-}
-
-/// `12 3C`, cut where it gets long.
-fn hex(bytes: &[u8]) -> String {
-    const BYTES_MAX: usize = 40;
-    let mut shown =
-        bytes.iter().take(BYTES_MAX).map(|byte| format!("{byte:02X}")).collect::<Vec<_>>();
-    if bytes.len() > BYTES_MAX {
-        shown.push("…".to_owned());
-    }
-    shown.join(" ")
+    let null_when = NullWhen::of(bytes, field).filter(|_| field.null_when.is_empty());
+    Problem::NotStored { value, expected, null_when: null_when.map(NullWhen::word) }
 }
 
 /// A field of some records of a block.

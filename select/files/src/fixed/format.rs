@@ -14,7 +14,7 @@ use crate::format::Format;
 use crate::io::extent::Extent;
 use crate::io::raw_file::RawFile;
 use crate::io::waiting::Waiting;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 impl FixedLayout {
     /// Checks that a file has whole records.
@@ -27,10 +27,11 @@ impl FixedLayout {
         if rest == 0 {
             return Ok(());
         }
-        let message = format!(
-            "{name}: {bytes} bytes are {records} records of {stride} bytes (terminator included) and {rest} bytes more"
+        let complaint = format!(
+            "{bytes} bytes are {records} records of {stride} bytes (terminator included) and \
+             {rest} bytes more"
         );
-        Err(Error::new(ErrorKind::Descriptor, message))
+        Err(Error::descriptor(name, complaint))
     }
 }
 

@@ -37,6 +37,12 @@ impl NullWhen {
         }
     }
 
+    /// Returns the word of a descriptor.
+    pub(super) fn word(self) -> &'static str {
+        let word = Self::WORDS.iter().find(|(_, constant)| *constant == self);
+        word.map_or("", |(word, _)| word)
+    }
+
     /// The constant that the bytes of a field are.
     pub(super) fn of(bytes: &[u8], field: &FixedField) -> Option<Self> {
         let words = Self::WORDS.iter().map(|(_, constant)| *constant);
@@ -47,8 +53,7 @@ impl NullWhen {
 /// The word of a descriptor.
 impl fmt::Display for NullWhen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = Self::WORDS.iter().find(|(_, constant)| constant == self);
-        f.write_str(word.map_or("", |(word, _)| word))
+        f.write_str(self.word())
     }
 }
 

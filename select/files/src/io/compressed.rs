@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::raw_file::RawFile;
 use crate::cancel::{Stopped, spend};
-use crate::{Error, ErrorKind, Result};
+use crate::damage::Damage;
+use crate::{Error, Result};
 
 /// Bytes that are decompressed at a time.
 const CHUNK_BYTES: usize = 128 << 10;
@@ -161,10 +162,7 @@ impl Stream {
                     io::ErrorKind::UnexpectedEof => "the file ends too early".to_owned(),
                     _ => error.to_string(),
                 };
-                let message = format!(
-                    "{name}: cannot be decompressed behind byte {behind} of its text: {why}"
-                );
-                Error::new(ErrorKind::Record, message)
+                Error::damaged(name, Damage::Compression { byte: behind, why })
             }
         }
     }

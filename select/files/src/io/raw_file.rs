@@ -116,10 +116,7 @@ pub(crate) fn read(
 ) -> Result<()> {
     spend(1 + buffer.len() / BYTES_PER_STEP)?;
     read_exact_at(file, buffer, at, waiting).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => {
-            let message = format!("{name}: was truncated while it was read");
-            Error::new(ErrorKind::FileChanged, message)
-        }
+        io::ErrorKind::UnexpectedEof => ErrorKind::FileChanged { file: name.to_owned() }.into(),
         io::ErrorKind::WouldBlock => WouldBlock.into(),
         _ => Error::io(name, error),
     })

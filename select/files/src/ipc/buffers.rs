@@ -8,6 +8,8 @@ use arrow::buffer::{Buffer, MutableBuffer};
 use arrow::ipc;
 
 use crate::columnar::input::Input;
+use crate::columnar::problem::ColumnProblem;
+use crate::io::cursor::{ByteCursor, Truncated};
 
 /// The most records of a record batch: so many bits make the largest buffer.
 const RECORDS_MAX: i64 = 1 << 31;
@@ -76,9 +78,9 @@ impl Message {
         None
     }
 
-    /// The bytes of a buffer; the error is a complaint.
-    pub(super) fn read(&self, place: &Range<u64>, input: &Input) -> Result<Buffer, String> {
-        let length = usize::try_from(place.end - place.start).map_err(|error| error.to_string())?;
+    /// Reads the bytes of a buffer.
+    pub(super) fn read(&self, place: &Range<u64>, input: &Input) -> Result<Buffer, ColumnProblem> {
+        let length = usize::try_from(place.end - place.start).map_err(ColumnProblem::decoder)?;
         if length == 0 {
             return Ok(Buffer::default());
         }
@@ -87,15 +89,16 @@ impl Message {
         input.read_into(place.start, &mut stored)?;
         let stored = Buffer::from(stored);
         let Some(codec) = self.codec else { return Ok(stored) };
-        let Some((prefix, compressed)) = stored.split_first_chunk::<8>() else {
-            return Err("a compressed buffer is too short".to_owned());
-        };
-        let bytes = match i64::from_le_bytes(*prefix) {
+        let mut cursor = ByteCursor::new(&stored);
+        let unpacked = cursor.u64_le();
+        let unpacked = unpacked.map_err(|Truncated| ColumnProblem::ShortCompressed)?;
+        let compressed = cursor.rest();
+        let bytes = match unpacked.cast_signed() {
             // compressed it would be longer
             -1 => return Ok(stored.slice(8)),
             bytes => u64::try_from(bytes),
         };
-        let bytes = bytes.map_err(|_negative| "a compressed buffer of no length")?;
+        let bytes = bytes.map_err(|_negative| ColumnProblem::NoCompressedLength)?;
         input.hold(bytes)?;
         let mut buffer = Vec::new();
         let decompressed = match codec {
@@ -105,10 +108,10 @@ impl Message {
             }
             ipc::CompressionType::ZSTD => zstd::Decoder::with_buffer(compressed)
                 .and_then(|decoder| decoder.take(bytes + 1).read_to_end(&mut buffer)),
-            _ => return Err("a codec that is not read".to_owned()),
+            _ => return Err(ColumnProblem::UnknownCodec),
         };
         if decompressed.is_err() || buffer.len() as u64 != bytes {
-            return Err(format!("a buffer does not decompress to its {bytes} bytes"));
+            return Err(ColumnProblem::BufferNotDecompressed { bytes });
         }
         input.release(length as u64);
         // values begin where their type may begin

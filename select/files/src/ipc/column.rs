@@ -11,24 +11,25 @@ use super::buffers::Message;
 use super::schema::{Leaf, Shape};
 use super::{ArrowLayout, Dictionary};
 use crate::columnar::input::Input;
+use crate::columnar::problem::ColumnProblem;
 
 /// Bytes of what tells where a text or bytes are, in an array of views.
 const VIEW_BYTES: usize = 16;
 
-/// All of a column; the error is a complaint.
+/// Reads a whole column of a record batch.
 pub(super) fn read(
     layout: &ArrowLayout,
     column: usize,
     batch: &Message,
     input: &Input,
-) -> Result<ArrayRef, String> {
-    let column = layout.columns.get(column).ok_or("there is no such column")?;
-    let leaf: &Leaf = column.leaf.as_ref().ok_or("its type is not read")?;
-    let (own, parents) = leaf.path.split_last().ok_or("there is no such column")?;
+) -> Result<ArrayRef, ColumnProblem> {
+    let column = layout.columns.get(column).ok_or(ColumnProblem::Unknown)?;
+    let leaf: &Leaf = column.leaf.as_ref().ok_or(ColumnProblem::UnreadType)?;
+    let (own, parents) = leaf.path.split_last().ok_or(ColumnProblem::Unknown)?;
     let shapes = &layout.shapes;
     let mut nulls = None;
     for parent in parents {
-        let buffers = batch.buffers_of(shapes, *parent).ok_or("a struct has no buffer")?;
+        let buffers = batch.buffers_of(shapes, *parent).ok_or(ColumnProblem::NoStructBuffer)?;
         let of_parent = validity(batch, *parent, buffers.first(), input)?;
         nulls = NullBuffer::union(nulls.as_ref(), of_parent.as_ref());
     }
@@ -36,7 +37,7 @@ pub(super) fn read(
         None => array(&leaf.stored, batch, shapes, *own, nulls, input)?,
         Some((id, values_type)) => {
             let dictionary = layout.dictionaries.iter().find(|dictionary| dictionary.id == *id);
-            let dictionary = dictionary.ok_or("its dictionary is missing")?;
+            let dictionary = dictionary.ok_or(ColumnProblem::NoDictionary)?;
             let values = values(dictionary, values_type, input)?;
             let codes = array(&leaf.stored, batch, shapes, *own, nulls, input)?;
             decoded(&codes, &values)?
@@ -46,24 +47,24 @@ pub(super) fn read(
 }
 
 /// The values of codes; a code that there is no value for is damage.
-fn decoded(codes: &ArrayRef, values: &ArrayRef) -> Result<ArrayRef, String> {
+fn decoded(codes: &ArrayRef, values: &ArrayRef) -> Result<ArrayRef, ColumnProblem> {
     let nulls = codes.null_count();
-    let codes = cast(codes, &DataType::Int64).map_err(|error| error.to_string())?;
+    let codes = cast(codes, &DataType::Int64).map_err(ColumnProblem::decoder)?;
     let codes = codes.as_primitive::<Int64Type>();
     let place = |code: i64| u64::try_from(code).ok().filter(|place| *place < values.len() as u64);
     // what stands in place of NULL is no code
     let places: UInt64Array = codes.iter().map(|code| code.and_then(place)).collect();
     if places.null_count() != nulls {
-        return Err("a code is not one of its dictionary".to_owned());
+        return Err(ColumnProblem::UnknownCode);
     }
-    take(values, &places, None).map_err(|error| error.to_string())
+    take(values, &places, None).map_err(ColumnProblem::decoder)
 }
 
 fn values(
     dictionary: &Dictionary,
     data_type: &DataType,
     input: &Input,
-) -> Result<ArrayRef, String> {
+) -> Result<ArrayRef, ColumnProblem> {
     // what cannot be read today may be read tomorrow, so a complaint is not kept
     if let Some(values) = dictionary.values.get() {
         return Ok(ArrayRef::clone(values));
@@ -77,14 +78,14 @@ fn values(
     };
     let parts = dictionary.messages.iter();
     let parts = parts.map(|part| array(data_type, part, &[shape], 0, None, input));
-    let mut parts: Vec<ArrayRef> = parts.collect::<Result<_, String>>()?;
+    let mut parts: Vec<ArrayRef> = parts.collect::<Result<_, ColumnProblem>>()?;
     // some parts may have bytes that are not texts
     if parts.iter().any(|part| part.data_type() != parts[0].data_type()) {
         let bytes = parts.iter().map(|part| cast(part, &DataType::Binary));
-        parts = bytes.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+        parts = bytes.collect::<Result<_, _>>().map_err(ColumnProblem::decoder)?;
     }
     let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
-    let values = concat(&parts).map_err(|error| error.to_string())?;
+    let values = concat(&parts).map_err(ColumnProblem::decoder)?;
     Ok(ArrayRef::clone(dictionary.values.get_or_init(|| values)))
 }
 
@@ -96,9 +97,9 @@ fn array(
     index: usize,
     nulls: Option<NullBuffer>,
     input: &Input,
-) -> Result<ArrayRef, String> {
-    let places = batch.buffers_of(shapes, index).ok_or("a column has no buffers")?;
-    let (first, rest) = places.split_first().ok_or("a column has no buffers")?;
+) -> Result<ArrayRef, ColumnProblem> {
+    let places = batch.buffers_of(shapes, index).ok_or(ColumnProblem::NoBuffers)?;
+    let (first, rest) = places.split_first().ok_or(ColumnProblem::NoBuffers)?;
     let own = validity(batch, index, Some(first), input)?;
     let nulls = NullBuffer::union(nulls.as_ref(), own.as_ref());
     let mut buffers = Vec::with_capacity(rest.len());
@@ -135,7 +136,7 @@ fn array(
         };
         cast(&build(&bytes)?, &DataType::Binary)
     });
-    array.map_err(|error| format!("its buffers are damaged: {error}"))
+    array.map_err(|error| ColumnProblem::DamagedBuffers { complaint: error.to_string().into() })
 }
 
 /// The views of texts or bytes, where there is NULL those of an empty one.
@@ -155,12 +156,12 @@ fn validity(
     index: usize,
     place: Option<&Range<u64>>,
     input: &Input,
-) -> Result<Option<NullBuffer>, String> {
-    let nulls = batch.nulls.get(index).ok_or("a column is missing")?;
+) -> Result<Option<NullBuffer>, ColumnProblem> {
+    let nulls = batch.nulls.get(index).ok_or(ColumnProblem::NoNode)?;
     let Some(place) = place.filter(|_| *nulls > 0) else { return Ok(None) };
     let bits = batch.read(place, input)?;
     if bits.len().saturating_mul(8) < batch.records {
-        return Err("its NULLs are not those of all records".to_owned());
+        return Err(ColumnProblem::ShortValidity);
     }
     Ok(Some(NullBuffer::new(BooleanBuffer::new(bits, 0, batch.records))))
 }

@@ -8,6 +8,9 @@ use arrow::ipc;
 
 use super::buffers::Message;
 use super::{ArrowLayout, Dictionary, schema};
+use crate::damage::Damage;
+use crate::error::{Limit, Unsupported};
+use crate::io::cursor::{ByteCursor, Truncated};
 use crate::io::raw_file::RawFile;
 use crate::{Error, ErrorKind, Result};
 
@@ -27,12 +30,12 @@ impl ArrowLayout {
     pub(crate) fn open(file: &RawFile) -> Result<Self> {
         let opener = Opener { file };
         let footer = opener.footer()?;
-        let damaged = || opener.damaged("its footer is damaged");
+        let damaged = || opener.damaged(Damage::ArrowFooter);
         let footer = ipc::root_as_footer(&footer).map_err(|_invalid| damaged())?;
         let described = footer.schema().ok_or_else(damaged)?;
         if described.endianness() != ipc::Endianness::Little {
-            let message = format!("{}: its numbers are big-endian, which is not read", file.name());
-            return Err(Error::new(ErrorKind::Unsupported, message));
+            let (file, reason) = (file.name().to_owned(), Unsupported::BigEndian);
+            return Err(ErrorKind::Unsupported { file, reason }.into());
         }
         // Arrow panics at types that it does not know
         let fields = catch_unwind(|| {
@@ -79,19 +82,18 @@ struct Opener<'a> {
 impl Opener<'_> {
     fn footer(&self) -> Result<Vec<u8>> {
         let Some(tail_start) = self.file.bytes().checked_sub(TAIL_BYTES as u64) else {
-            return Err(self.damaged(&format!("{} bytes are no Arrow file", self.file.bytes())));
+            return Err(self.damaged(Damage::ShortArrow { bytes: self.file.bytes() }));
         };
         let mut tail = [0; TAIL_BYTES];
         self.file.read(&mut tail, tail_start)?;
         let [l0, l1, l2, l3, magic @ ..] = tail;
         if magic != *MAGIC {
-            return Err(self.damaged("no Arrow file: `ARROW1` is missing at its end"));
+            return Err(self.damaged(Damage::NotArrow));
         }
         let length = u64::from(u32::from_le_bytes([l0, l1, l2, l3]));
         let Some(start) = tail_start.checked_sub(length) else {
-            let text =
-                format!("its footer would have {length} bytes, the file has {}", self.file.bytes());
-            return Err(self.damaged(&text));
+            let bytes = self.file.bytes();
+            return Err(self.damaged(Damage::LongArrowFooter { length, bytes }));
         };
         self.read(start..tail_start, &mut METADATA_BYTES_MAX.clone())
     }
@@ -100,7 +102,7 @@ impl Opener<'_> {
         let (metadata, body) = self.message(block, left)?;
         let batch = self.root(&metadata)?.header_as_record_batch();
         let message = batch.and_then(|batch| Message::new(batch, &body));
-        message.ok_or_else(|| self.damaged("a record batch is damaged"))
+        message.ok_or_else(|| self.damaged(Damage::RecordBatch))
     }
 
     /// The number of a dictionary and values of it.
@@ -109,7 +111,7 @@ impl Opener<'_> {
         let batch = self.root(&metadata)?.header_as_dictionary_batch();
         let message =
             batch.and_then(|batch| Some((batch.id(), Message::new(batch.data()?, &body)?)));
-        message.ok_or_else(|| self.damaged("a dictionary is damaged"))
+        message.ok_or_else(|| self.damaged(Damage::Dictionary))
     }
 
     /// The metadata of a message, and where its body is.
@@ -120,30 +122,27 @@ impl Opener<'_> {
             let end = body.checked_add(u64::try_from(block.bodyLength()).ok()?)?;
             (end <= self.file.bytes()).then_some((start..body, body..end))
         };
-        let damaged = || self.damaged("a message is not within the file");
+        let damaged = || self.damaged(Damage::MessageOutsideFile);
         let (metadata, body) = place().ok_or_else(damaged)?;
         let metadata = self.read(metadata, left)?;
         // before version 0.15 there was no marker before the length
-        let metadata = match metadata.split_first_chunk::<4>().ok_or_else(damaged)? {
-            ([0xff, 0xff, 0xff, 0xff], rest) => rest.get(4..).ok_or_else(damaged)?.to_vec(),
-            (_, rest) => rest.to_vec(),
-        };
-        Ok((metadata, body))
+        let mut cursor = ByteCursor::new(&metadata);
+        if cursor.u32_le().map_err(|Truncated| damaged())? == u32::MAX {
+            cursor.u32_le().map_err(|Truncated| damaged())?;
+        }
+        Ok((cursor.rest().to_vec(), body))
     }
 
     fn root<'m>(&self, metadata: &'m [u8]) -> Result<ipc::Message<'m>> {
-        ipc::root_as_message(metadata)
-            .map_err(|_invalid| self.damaged("the metadata of a message are damaged"))
+        ipc::root_as_message(metadata).map_err(|_invalid| self.damaged(Damage::MessageMetadata))
     }
 
     fn read(&self, place: Range<u64>, left: &mut u64) -> Result<Vec<u8>> {
         let length = place.end - place.start;
         let Some(rest) = left.checked_sub(length) else {
-            let message = format!(
-                "{}: more than {METADATA_BYTES_MAX} bytes of metadata, which is the most accepted",
-                self.file.name()
-            );
-            return Err(Error::new(ErrorKind::LimitExceeded, message));
+            let file = self.file.name().to_owned();
+            let limit = Limit::Messages { bytes_max: METADATA_BYTES_MAX };
+            return Err(ErrorKind::LimitExceeded { file, limit }.into());
         };
         *left = rest;
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
@@ -151,7 +150,7 @@ impl Opener<'_> {
         Ok(bytes)
     }
 
-    fn damaged(&self, complaint: &str) -> Error {
-        Error::new(ErrorKind::Record, format!("{}: {complaint}", self.file.name()))
+    fn damaged(&self, damage: Damage) -> Error {
+        Error::damaged(self.file.name(), damage)
     }
 }

@@ -11,7 +11,8 @@ use super::walk::Unlisted;
 use super::{JsonLayout, RECORD_BYTES_MAX, decode, walk};
 use crate::block::Block;
 use crate::format::Sample;
-use crate::record::{RecordFault, Rows, TurnBytes, quote};
+use crate::problem::{Excerpt, Problem, TypeOrigin};
+use crate::record::{RecordFault, Rows, TurnBytes};
 use crate::text::FieldType;
 
 /// The places that a block holds at most: records of many members come in blocks of fewer records.
@@ -69,7 +70,7 @@ impl JsonLayout {
         if piece.whole < piece.used {
             let (mut block, _) = scratch.block(self, b"", 0, piece.start + piece.whole as u64);
             let byte = Some(block.start);
-            block.fault = Some(RecordFault { record: 0, byte, field: None, text: too_long() });
+            block.fault = Some(RecordFault { record: 0, byte, field: None, problem: TOO_LONG });
             // it is the last anyway
             let _ = each(block);
         }
@@ -106,14 +107,14 @@ impl Scratch {
                         self.unlisted.push(position(self.starts.len()));
                     }
                     Ok(_) => {}
-                    Err(text) => {
+                    Err(problem) => {
                         self.places.truncate(places);
                         let byte = Some(start + at as u64);
                         fault = Some(RecordFault {
                             record: self.starts.len(),
                             byte,
                             field: None,
-                            text,
+                            problem: *problem,
                         });
                         break;
                     }
@@ -139,30 +140,26 @@ fn check(
     bytes: &[u8],
     record: Range<usize>,
     places: &mut [u32],
-) -> Result<Option<Unlisted>, String> {
+) -> Result<Option<Unlisted>, Box<Problem>> {
     if record.len() > RECORD_BYTES_MAX {
-        return Err(too_long());
+        return Err(Box::new(TOO_LONG));
     }
     if let Err(error) = std::str::from_utf8(&bytes[record.clone()]) {
-        return Err(format!("not UTF-8 at byte {} of the record", error.valid_up_to()));
+        return Err(Box::new(Problem::RecordNotUtf8 { byte: error.valid_up_to() }));
     }
     walk::record(bytes, record.clone(), &layout.tree, places)
         .map_err(|wrong| complaint(wrong, bytes, record))
 }
 
 #[cold]
-fn complaint(wrong: Wrong, bytes: &[u8], record: Range<usize>) -> String {
+fn complaint(wrong: Wrong, bytes: &[u8], record: Range<usize>) -> Box<Problem> {
     let Wrong { at, what } = wrong;
-    let shown = match bytes.get(at..record.end) {
-        None | Some([]) => "the end of the record".to_owned(),
-        Some(rest) => quote(&rest[..rest.len().min(SHOWN_BYTES)]),
-    };
-    format!("{what}, got {shown} at byte {} of the record", at - record.start)
+    let found = bytes.get(at..record.end).filter(|rest| !rest.is_empty());
+    let found = found.map(|rest| Excerpt::text(&rest[..rest.len().min(SHOWN_BYTES)]));
+    Box::new(Problem::Json { expected: what, found, byte: at - record.start })
 }
 
-fn too_long() -> String {
-    format!("longer than {RECORD_BYTES_MAX} bytes, the most that is accepted")
-}
+const TOO_LONG: Problem = Problem::TooLong { bytes_max: RECORD_BYTES_MAX };
 
 impl Block for JsonBlock<'_> {
     fn records(&self) -> usize {
@@ -172,17 +169,15 @@ impl Block for JsonBlock<'_> {
     fn decode_column(&self, column: usize, rows: Rows<'_>) -> Result<ArrayRef, RecordFault> {
         let field = &self.layout.fields[column];
         decode::column(self, field, rows).map_err(|record| {
-            let text = match decode::cell(self, record, field, &mut Vec::new()) {
+            let problem = match decode::cell(self, record, field, &mut Vec::new()) {
                 Cell::NoObject(name) => {
-                    format!(
-                        "`{name}` is no object; declare it as \"json\" in {}",
-                        self.layout.descriptor
-                    )
+                    let descriptor = self.layout.descriptor.as_str().into();
+                    Problem::NotObject { name: name.into(), descriptor }
                 }
                 _ => self.misfit(record, column),
             };
             let byte = self.byte_of(record);
-            RecordFault { record, byte, field: Some(field.name.clone()), text }
+            RecordFault { record, byte, field: Some(field.name.clone()), problem }
         })
     }
 
@@ -241,30 +236,28 @@ impl JsonBlock<'_> {
             let names = tree.path_into(object).into_iter().chain([name]);
             path = names.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
         }
-        let text = format!(
-            "not in the first records, so it is no column of `*`; name the columns that are wanted, \
-             or declare all with their types in {}",
-            self.layout.descriptor
-        );
-        RecordFault { record, byte: self.byte_of(record), field: Some(path.join(".")), text }
+        let problem =
+            Problem::UnlistedMember { descriptor: self.layout.descriptor.as_str().into() };
+        RecordFault { record, byte: self.byte_of(record), field: Some(path.join(".")), problem }
     }
 
-    /// Why a value has not the type of its column.
-    fn misfit(&self, record: usize, column: usize) -> String {
+    /// Returns why a value does not have the type of its column.
+    fn misfit(&self, record: usize, column: usize) -> Problem {
         let field = &self.layout.fields[column];
-        let descriptor = &self.layout.descriptor;
         let value = self.place(record, field.member).map(|place| decode::raw(self.bytes, place));
         let value = value.unwrap_or_default();
-        let shown = quote(value);
-        match (field.declared, field.kind, value.first()) {
-            (true, kind, _) => format!("{shown} is not {kind}, the type in {descriptor}"),
-            (false, FieldType::Text, _) | (false, _, Some(b'[' | b'{')) => format!(
-                "{shown} is not {}, the type by the first records; declare the field as \"json\" in {descriptor}",
-                field.kind
-            ),
-            (false, kind, _) => format!(
-                "{shown} is not {kind}, the type by the first records; declare the field's type in {descriptor}"
-            ),
+        let origin = match (field.declared, field.kind, value.first()) {
+            (true, ..) => TypeOrigin::Declared,
+            (false, FieldType::Text, _) | (false, _, Some(b'[' | b'{')) => {
+                TypeOrigin::InferredFromJson
+            }
+            (false, ..) => TypeOrigin::Inferred,
+        };
+        Problem::NotOfType {
+            value: Excerpt::text(value),
+            field_type: field.kind,
+            origin,
+            descriptor: self.layout.descriptor.as_str().into(),
         }
     }
 }

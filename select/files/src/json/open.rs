@@ -10,9 +10,9 @@ use super::syntax::{Cursor, DEPTH_MAX};
 use super::tree::{MEMBERS_MAX, TOP, Tree};
 use super::{Declared, JsonField, JsonLayout, RECORD_BYTES_MAX};
 use crate::block::Block;
-use crate::record::TurnBytes;
+use crate::record::{RecordFault, TurnBytes};
 use crate::text::{FieldType, RECORDS_MAX};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// Bytes of the sample, or more where the first record alone is longer.
 const SAMPLE_BYTES: usize = 1 << 20;
@@ -69,7 +69,7 @@ impl JsonLayout {
             fault = block.fault().filter(|fault| fault.record == 0).cloned();
             ControlFlow::Break(())
         });
-        fault.map_or(Ok(()), |fault| Err(fault.to_error(name, 0)))
+        fault.map_or(Ok(()), |fault: RecordFault| Err(fault.to_error(name, 0).into()))
     }
 }
 
@@ -164,11 +164,11 @@ fn the_inferred(
     sample: &JsonSample,
     shows: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<JsonField>> {
-    let refuse = |message| Err(Error::new(ErrorKind::Descriptor, message));
+    let refuse = |complaint: String| Err(Error::descriptor(name, complaint));
     if sample.too_many {
         return refuse(format!(
-            "{name}: more than {MEMBERS_MAX} members in the first records; declare in {descriptor} \
-             those that are wanted"
+            "more than {MEMBERS_MAX} members in the first records; declare in {descriptor} those \
+             that are wanted"
         ));
     }
     let members = sample.tree.in_order().into_iter().filter(|&member| sample.is_leaf(member));
@@ -183,7 +183,7 @@ fn the_inferred(
     match fields.iter().find(|field| !names.insert(&field.name)) {
         None => Ok(fields),
         Some(JsonField { name: twice, .. }) => refuse(format!(
-            "{name}: two members have the name `{twice}`; tell them apart in {descriptor} by `path`"
+            "two members have the name `{twice}`; tell them apart in {descriptor} by `path`"
         )),
     }
 }
@@ -202,10 +202,10 @@ fn check_protected(descriptor: &str, declared: &[Declared], fields: &[JsonField]
     match declared.iter().find(|declared| !is_known(&declared.name)) {
         None => Ok(()),
         Some(Declared { name, .. }) => {
-            let message = format!(
-                "{descriptor}: no member `{name}` in the first records; give its `type` if it comes later"
+            let complaint = format!(
+                "no member `{name}` in the first records; give its `type` if it comes later"
             );
-            Err(Error::new(ErrorKind::Descriptor, message))
+            Err(Error::descriptor(descriptor, complaint))
         }
     }
 }
@@ -216,7 +216,7 @@ fn the_declared(
     declared: Vec<Declared>,
     sample: &mut JsonSample,
 ) -> Result<Vec<JsonField>> {
-    let refuse = |message| Err(Error::new(ErrorKind::Descriptor, message));
+    let refuse = |complaint: String| Err(Error::descriptor(descriptor, complaint));
     let paths: Vec<Vec<String>> = declared.iter().map(Declared::names).collect();
     let in_order = sample.tree.in_order().into_iter();
     let known: HashMap<String, usize> =
@@ -232,14 +232,13 @@ fn the_declared(
         let known = known.get(&name).filter(|_| told.is_none()).copied();
         let Some(member) = known.or_else(|| insert(&mut sample.tree, path)) else {
             return refuse(format!(
-                "{descriptor}: field `{name}`: more than {MEMBERS_MAX} members in it and in the \
-                 first records"
+                "field `{name}`: more than {MEMBERS_MAX} members in it and in the first records"
             ));
         };
         if kind.is_none() && !sample.is_leaf(member) {
             return refuse(format!(
-                "{descriptor}: field `{name}` is an object in the first records; give it the type \
-                 \"json\", or name its members"
+                "field `{name}` is an object in the first records; give it the type \"json\", or \
+                 name its members"
             ));
         }
         let declared = kind.is_some();

@@ -65,7 +65,7 @@ fn push(block: &JsonBlock<'_>, all: &mut Read) {
     }
     if let Some(fault) = block.fault() {
         assert_eq!(fault.record, block.records());
-        all.fault = Some((before + fault.record, fault.byte.unwrap(), fault.text.clone()));
+        all.fault = Some((before + fault.record, fault.byte.unwrap(), fault.problem.to_string()));
     }
 }
 

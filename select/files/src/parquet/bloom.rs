@@ -81,13 +81,13 @@ fn opened(cipher: &ChunkCipher, bytes: &[u8]) -> Option<Vec<u8>> {
 fn lengths(filter: &[u8]) -> Option<(usize, usize)> {
     let mut reader = Reader::new(filter);
     let (mut last, mut bits) = (0, None);
-    while let Some(kind) = reader.field(&mut last)? {
+    while let Some(kind) = reader.field(&mut last).ok()? {
         match (last, kind) {
-            (1, WireType::Integer) => bits = Some(usize::try_from(reader.int32()?).ok()?),
-            (_, other) => reader.skip(other)?,
+            (1, WireType::Integer) => bits = Some(usize::try_from(reader.int32().ok()?).ok()?),
+            (_, other) => reader.skip(other).ok()?,
         }
     }
-    Some((filter.len() - reader.left(), bits?))
+    Some((reader.position(), bits?))
 }
 
 /// Returns whether the bits are those of some values: each value has set one in every word of a

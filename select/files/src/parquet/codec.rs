@@ -9,6 +9,8 @@ use flate2::read::MultiGzDecoder;
 use parquet::basic::Compression;
 use parquet::compression::{Codec as CrateCodec, CodecOptionsBuilder, create_codec};
 
+use crate::columnar::problem::ColumnProblem;
+
 /// Bytes that the decoder of brotli reads at a time.
 const BROTLI_BUFFER_BYTES: usize = 4096;
 
@@ -23,20 +25,25 @@ pub(super) enum Codec {
 }
 
 impl Codec {
-    /// The decoder for a column chunk; the error is a complaint.
-    pub(super) fn new(compression: Compression) -> Result<Self, String> {
+    /// Makes the decoder for a column chunk.
+    ///
+    /// # Errors
+    /// `UnreadCodec`, or what the decoder says.
+    pub(super) fn new(compression: Compression) -> Result<Self, ColumnProblem> {
         let codecs: &[Compression] = match compression {
             Compression::UNCOMPRESSED => return Ok(Self::None),
             Compression::GZIP(_) => return Ok(Self::Gzip),
             Compression::BROTLI(_) => return Ok(Self::Brotli),
             Compression::ZSTD(_) => {
-                let decoder = zstd::bulk::Decompressor::new().map_err(|error| error.to_string())?;
+                let decoder = zstd::bulk::Decompressor::new().map_err(ColumnProblem::decoder)?;
                 return Ok(Self::Zstd(Box::new(decoder)));
             }
             // Hadoop's frames, and what old versions of Arrow wrote under the same name
             Compression::LZ4 => &[Compression::LZ4, Compression::LZ4_RAW],
             Compression::SNAPPY | Compression::LZ4_RAW => &[compression],
-            other => return Err(format!("it is compressed by {other}, which is not read")),
+            other => {
+                return Err(ColumnProblem::UnreadCodec { codec: other.to_string().into() });
+            }
         };
         let options = CodecOptionsBuilder::default().set_backward_compatible_lz4(false).build();
         let made = codecs.iter().filter_map(|codec| create_codec(*codec, &options).ok().flatten());

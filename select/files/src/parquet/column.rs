@@ -20,6 +20,7 @@ use super::footer::contained;
 use super::pages::{Given, Pages};
 use super::schema::Leaf;
 use crate::columnar::input::Input;
+use crate::columnar::problem::{ColumnProblem, RowProblem};
 use crate::record::Rows;
 
 /// With more runs than one in so many records a block is decoded whole: near what the parquet
@@ -55,7 +56,7 @@ impl ColumnDecoder {
         &mut self,
         block: Range<u64>,
         rows: Rows<'_>,
-    ) -> Result<ArrayRef, (usize, String)> {
+    ) -> Result<ArrayRef, RowProblem> {
         if let Some((records, array)) = &self.whole
             && *records == block
         {
@@ -76,7 +77,7 @@ impl ColumnDecoder {
         self.decode_runs(block.start, &runs)
     }
 
-    fn decode_whole(&mut self, block: Range<u64>) -> Result<ArrayRef, (usize, String)> {
+    fn decode_whole(&mut self, block: Range<u64>) -> Result<ArrayRef, RowProblem> {
         let rows = u32::try_from(block.end - block.start).unwrap_or(u32::MAX);
         let array = self.decode_runs(block.start, std::slice::from_ref(&(0..rows)))?;
         self.whole = Some((block, Arc::clone(&array)));
@@ -84,27 +85,23 @@ impl ColumnDecoder {
     }
 
     /// The rows of those runs behind the record `start`.
-    fn decode_runs(
-        &mut self,
-        start: u64,
-        runs: &[Range<u32>],
-    ) -> Result<ArrayRef, (usize, String)> {
+    fn decode_runs(&mut self, start: u64, runs: &[Range<u32>]) -> Result<ArrayRef, RowProblem> {
         match self.read(start, runs) {
             Ok(array) => self.convert(&array, runs),
             // no fault of a record, so none is sought
-            Err(text) if self.input.has_failed() => Err((row(runs, 0), text)),
+            Err(problem) if self.input.has_failed() => Err((row(runs, 0), problem)),
             Err(_) => Err(self.first_fault(start, runs)),
         }
     }
 
-    fn convert(&self, array: &ArrayRef, runs: &[Range<u32>]) -> Result<ArrayRef, (usize, String)> {
-        self.leaf.convert(array).map_err(|(place, text)| (row(runs, place), text))
+    fn convert(&self, array: &ArrayRef, runs: &[Range<u32>]) -> Result<ArrayRef, RowProblem> {
+        self.leaf.convert(array).map_err(|(place, problem)| (row(runs, place), problem))
     }
 
     /// The first row of those runs, of which one does not decode, that has no value. The complaint
     /// is that about this row alone: what the decoder says of many depends on how many they are.
     #[cold]
-    fn first_fault(&mut self, start: u64, runs: &[Range<u32>]) -> (usize, String) {
+    fn first_fault(&mut self, start: u64, runs: &[Range<u32>]) -> RowProblem {
         let count: usize = runs.iter().map(ExactSizeIterator::len).sum();
         let (mut good, mut bad) = (0, count);
         while bad - good > 1 {
@@ -122,14 +119,14 @@ impl ColumnDecoder {
         }
         let row = row(runs, good);
         let alone = u32::try_from(row).map(|row| self.read(start, &runs_of(&[row])));
-        let text = match alone {
-            Ok(Err(text)) => text,
-            _ => "its page is damaged".to_owned(),
+        let problem = match alone {
+            Ok(Err(problem)) => problem,
+            _ => ColumnProblem::DamagedPage,
         };
-        (row, text)
+        (row, problem)
     }
 
-    fn read(&mut self, start: u64, runs: &[Range<u32>]) -> Result<ArrayRef, String> {
+    fn read(&mut self, start: u64, runs: &[Range<u32>]) -> Result<ArrayRef, ColumnProblem> {
         let result = self.try_read(start, runs);
         if result.is_err() {
             self.reader = None;
@@ -137,7 +134,7 @@ impl ColumnDecoder {
         result
     }
 
-    fn try_read(&mut self, start: u64, runs: &[Range<u32>]) -> Result<ArrayRef, String> {
+    fn try_read(&mut self, start: u64, runs: &[Range<u32>]) -> Result<ArrayRef, ColumnProblem> {
         let first = runs.first().map_or(start, |run| start + u64::from(run.start));
         let mut reader = match self.reader.take() {
             Some(reader) if self.position <= first => reader,
@@ -165,7 +162,7 @@ impl ColumnDecoder {
         let position = decoding.position();
         let count: usize = runs.iter().map(ExactSizeIterator::len).sum();
         if array.len() != count {
-            return Err("its pages end too soon".to_owned());
+            return Err(ColumnProblem::PagesEnd);
         }
         self.position = position;
         self.reader = Some(reader);
@@ -173,11 +170,11 @@ impl ColumnDecoder {
     }
 }
 
-fn rows_of(array: &ArrayRef, rows: Rows<'_>) -> Result<ArrayRef, (usize, String)> {
+fn rows_of(array: &ArrayRef, rows: Rows<'_>) -> Result<ArrayRef, RowProblem> {
     let Rows::Selected(rows) = rows else { return Ok(Arc::clone(array)) };
     let first = rows.first().map_or(0, |row| *row as usize);
     let indices = UInt32Array::from(rows.to_vec());
-    take(array, &indices, None).map_err(|error| (first, error.to_string()))
+    take(array, &indices, None).map_err(|error| (first, ColumnProblem::decoder(error)))
 }
 
 /// Ascending rows as runs of neighbours.

@@ -10,10 +10,12 @@ use arrow::array::{Array, ArrayRef};
 use arrow::buffer::Buffer;
 use arrow::compute::concat;
 use parquet::arrow::array_reader::ArrayReader;
-use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::errors::Result as ParquetResult;
 
+use super::footer::external;
 use super::pages::Given;
 use crate::columnar::input::Input;
+use crate::columnar::problem::ColumnProblem;
 
 /// Bytes of text that a decoder may hold, by the longest value that there may be; then they are
 /// taken from it and counted.
@@ -83,10 +85,8 @@ impl<'a> Decoding<'a> {
             |array: &ArrayRef| array.to_data().buffers().iter().map(Buffer::len).sum::<usize>();
         let bytes: usize = self.pieces.iter().map(bytes).sum();
         if bytes > TEXT_BYTES_MAX {
-            return Err(ParquetError::General(self.input.refuse(&format!(
-                "a column has more than {TEXT_BYTES_MAX} bytes of text in some records, the most \
-                 that is decoded at once"
-            ))));
+            let problem = ColumnProblem::TooMuchText { bytes_max: TEXT_BYTES_MAX };
+            return Err(external(self.input.refuse(problem)));
         }
         Ok(())
     }
@@ -108,5 +108,5 @@ fn step(records: u64, by: impl FnOnce(usize) -> ParquetResult<usize>) -> Parquet
     if records == 0 || by(records)? == records {
         return Ok(());
     }
-    Err(ParquetError::General("its pages end too soon".to_owned()))
+    Err(external(ColumnProblem::PagesEnd))
 }

@@ -12,8 +12,10 @@ use std::sync::Arc;
 
 use super::cipher::{ChunkCipher, Module, Place, SIGNATURE_BYTES, Scheme};
 use super::keys::{ParquetKey, ParquetKeys};
-use super::thrift::{Reader, ThriftField, WireType, put_field, put_list};
-use crate::record::quote;
+use super::thrift::{Reader, ThriftError, ThriftField, WireType, put_field, put_list};
+use crate::columnar::problem::ColumnProblem;
+use crate::damage::Damage;
+use crate::problem::quote;
 
 /// Who opens what of a file.
 #[derive(Debug)]
@@ -43,13 +45,19 @@ enum ChunkKey {
     Missing(Arc<str>),
 }
 
-/// What is wrong with the metadata.
+/// The reason why the metadata cannot be read.
 #[derive(Debug)]
 pub(super) enum FooterError {
-    /// A complaint.
-    Damaged(String),
-    /// Which is missing.
+    Damaged(Damage),
+    /// What to call the key that is missing.
     KeyMissing(String),
+}
+
+impl From<ThriftError> for FooterError {
+    /// Leaves out where: an offset would tell something about metadata that are encrypted.
+    fn from(_error: ThriftError) -> Self {
+        damaged()
+    }
 }
 
 /// Metadata without encryption.
@@ -60,13 +68,19 @@ pub(super) struct Opened {
 
 impl Encryption {
     /// What opens the column chunk, if it is encrypted; the error tells which key is missing.
-    pub(super) fn cipher(&self, group: usize, leaf: usize) -> Result<Option<ChunkCipher>, String> {
+    pub(super) fn cipher(
+        &self,
+        group: usize,
+        leaf: usize,
+    ) -> Result<Option<ChunkCipher>, ColumnProblem> {
         let key = self.groups.get(group).and_then(|leaves| leaves.get(leaf));
         match key {
             None | Some(ChunkKey::None) => Ok(None),
-            Some(ChunkKey::Missing(which)) => Err(format!("it is encrypted by {which}")),
+            Some(ChunkKey::Missing(which)) => {
+                Err(ColumnProblem::KeyMissing { key: which.as_ref().into() })
+            }
             Some(ChunkKey::Key(key)) => {
-                let place = place(group, leaf).ok_or("it is beyond what can be encrypted")?;
+                let place = place(group, leaf).ok_or(ColumnProblem::BeyondEncryption)?;
                 Ok(Some(ChunkCipher { scheme: self.scheme.clone(), key: key.clone(), place }))
             }
         }
@@ -100,21 +114,19 @@ fn place(group: usize, leaf: usize) -> Option<Place> {
 pub(super) fn open_footer(footer: &[u8], keys: &ParquetKeys) -> Result<Opened, FooterError> {
     let mut reader = Reader::new(footer);
     let (mut algorithm, mut key) = (None, None);
-    for field in reader.fields().ok_or_else(damaged)? {
+    for field in reader.fields().map_err(in_the_clear)? {
         match (field.number, field.kind) {
             (1, WireType::Struct) => algorithm = Some(field.value),
-            (2, WireType::Binary) => key = Some(field.binary().ok_or_else(damaged)?),
+            (2, WireType::Binary) => key = Some(field.binary().map_err(in_the_clear)?),
             _ => {}
         }
     }
-    let module = &footer[footer.len() - reader.left()..];
+    let module = footer.get(reader.position()..).unwrap_or_default();
     let scheme = scheme(algorithm.ok_or_else(damaged)?, keys)?;
     let (key, called) = keys.find(key).map_err(FooterError::KeyMissing)?;
-    let metadata = scheme.open(&key, Module::Footer, (0, 0), module).ok_or_else(|| {
-        FooterError::Damaged(format!(
-            "its metadata does not decrypt: {called} is not the key, or {DAMAGE}"
-        ))
-    })?;
+    let metadata = scheme
+        .open(&key, Module::Footer, (0, 0), module)
+        .ok_or_else(|| FooterError::Damaged(Damage::MetadataUndecrypted { key: called.clone() }))?;
     let coverage = Coverage::Footer;
     without_encryption(&metadata, Context { scheme, coverage, footer_key: Ok((key, called)), keys })
 }
@@ -126,38 +138,39 @@ pub(super) fn open_columns(
 ) -> Result<Option<Opened>, FooterError> {
     let mut reader = Reader::new(footer);
     let (mut algorithm, mut key) = (None, None);
-    for field in reader.fields().ok_or_else(damaged)? {
+    for field in reader.fields().map_err(in_the_clear)? {
         match (field.number, field.kind) {
             (8, WireType::Struct) => algorithm = Some(field.value),
-            (9, WireType::Binary) => key = Some(field.binary().ok_or_else(damaged)?),
+            (9, WireType::Binary) => key = Some(field.binary().map_err(in_the_clear)?),
             _ => {}
         }
     }
     let Some(algorithm) = algorithm else { return Ok(None) };
-    let (metadata, signature) = footer.split_at(footer.len() - reader.left());
+    let (metadata, signature) = footer.split_at(reader.position());
     let scheme = scheme(algorithm, keys)?;
     let footer_key = keys.find(key);
     // who has not the key reads it as one without encryption, which nobody signs either
     if let Ok((key, called)) = &footer_key
         && (signature.len() != SIGNATURE_BYTES || !scheme.has_signed(key, metadata, signature))
     {
-        return Err(FooterError::Damaged(format!(
-            "its metadata is not signed: {called} is not the key, or {DAMAGE}"
-        )));
+        return Err(FooterError::Damaged(Damage::MetadataUnsigned { key: called.clone() }));
     }
     let coverage = Coverage::Columns;
     without_encryption(metadata, Context { scheme, coverage, footer_key, keys }).map(Some)
 }
 
-const DAMAGE: &str = "the file is damaged";
-
 fn damaged() -> FooterError {
-    FooterError::Damaged("its metadata is damaged".to_owned())
+    FooterError::Damaged(Damage::ParquetMetadata)
+}
+
+/// The error of bytes that are not encrypted, which tells where.
+fn in_the_clear(error: ThriftError) -> FooterError {
+    FooterError::Damaged(Damage::ParquetEncryption(error))
 }
 
 /// Reads an `EncryptionAlgorithm`.
 fn scheme(algorithm: &[u8], keys: &ParquetKeys) -> Result<Scheme, FooterError> {
-    let fields = Reader::new(algorithm).fields().ok_or_else(damaged)?;
+    let fields = Reader::new(algorithm).fields().map_err(in_the_clear)?;
     let [ThriftField { number, kind: WireType::Struct, value, .. }] = fields.as_slice() else {
         return Err(damaged());
     };
@@ -165,16 +178,14 @@ fn scheme(algorithm: &[u8], keys: &ParquetKeys) -> Result<Scheme, FooterError> {
         1 => false,
         2 => true,
         other => {
-            return Err(FooterError::Damaged(format!(
-                "it is encrypted by algorithm {other}, of 1 and 2"
-            )));
+            return Err(FooterError::Damaged(Damage::Algorithm { algorithm: *other }));
         }
     };
     let (mut prefix, mut unique, mut is_untold) = (None, None, false);
-    for field in Reader::new(value).fields().ok_or_else(damaged)? {
+    for field in Reader::new(value).fields().map_err(in_the_clear)? {
         match (field.number, field.kind) {
-            (1, WireType::Binary) => prefix = Some(field.binary().ok_or_else(damaged)?),
-            (2, WireType::Binary) => unique = Some(field.binary().ok_or_else(damaged)?),
+            (1, WireType::Binary) => prefix = Some(field.binary().map_err(in_the_clear)?),
+            (2, WireType::Binary) => unique = Some(field.binary().map_err(in_the_clear)?),
             (3, kind) => is_untold = kind == WireType::True,
             _ => {}
         }
@@ -207,15 +218,12 @@ struct Context<'a> {
 fn without_encryption(metadata: &[u8], context: Context<'_>) -> Result<Opened, FooterError> {
     let mut out = Vec::with_capacity(metadata.len());
     let mut groups = Vec::new();
-    for field in Reader::new(metadata).fields().ok_or_else(damaged)? {
+    for field in Reader::new(metadata).fields()? {
         match (field.number, field.kind) {
             (8 | 9, _) => {}
             (4, WireType::List) => {
                 let mut reader = Reader::new(field.value);
-                let (count, kind) = reader.list().ok_or_else(damaged)?;
-                if count > 0 && kind != WireType::Struct {
-                    return Err(damaged());
-                }
+                let count = reader.list_of(WireType::Struct)?;
                 put_field(&mut out, field.number, field.wire);
                 put_list(&mut out, count);
                 for group in 0..count {
@@ -238,16 +246,13 @@ impl Context<'_> {
         out: &mut Vec<u8>,
     ) -> Result<Vec<ChunkKey>, FooterError> {
         let mut chunks = Vec::new();
-        for field in reader.fields().ok_or_else(damaged)? {
+        for field in reader.fields()? {
             if (field.number, field.kind) != (1, WireType::List) {
                 field.put(out);
                 continue;
             }
             let mut reader = Reader::new(field.value);
-            let (count, kind) = reader.list().ok_or_else(damaged)?;
-            if count > 0 && kind != WireType::Struct {
-                return Err(damaged());
-            }
+            let count = reader.list_of(WireType::Struct)?;
             put_field(out, field.number, field.wire);
             put_list(out, count);
             for leaf in 0..count {
@@ -264,10 +269,10 @@ impl Context<'_> {
         (group, leaf): (usize, usize),
         out: &mut Vec<u8>,
     ) -> Result<ChunkKey, FooterError> {
-        let fields = reader.fields().ok_or_else(damaged)?;
+        let fields = reader.fields()?;
         let of_number = |number| fields.iter().find(|field| field.number == number);
         let crypto = match of_number(8) {
-            Some(field) => Some(Crypto::parse(field.value).ok_or_else(damaged)?),
+            Some(field) => Some(Crypto::parse(field.value)?),
             // DuckDB encrypts all, and does not say so of each
             None if self.coverage == Coverage::Footer && self.scheme.file_aad.is_none() => {
                 Some(Crypto::FooterKey)
@@ -278,7 +283,7 @@ impl Context<'_> {
             Crypto::FooterKey => self.footer_key.clone(),
             Crypto::ColumnKey { metadata, .. } => self.keys.find(*metadata),
         });
-        let sealed = of_number(9).map(|field| field.binary().ok_or_else(damaged)).transpose()?;
+        let sealed = of_number(9).map(ThriftField::binary).transpose()?;
         let (key, metadata) = match (found, sealed) {
             (None, _) => (ChunkKey::None, None),
             (Some(Err(which)), _) => (ChunkKey::Missing(which.into()), Some(NOTHING.to_vec())),
@@ -288,10 +293,7 @@ impl Context<'_> {
                 let opened = self.scheme.open(&key, Module::ColumnMetadata, place, sealed);
                 let wrong = || {
                     let column = crypto.as_ref().map(Crypto::column).unwrap_or_default();
-                    FooterError::Damaged(format!(
-                        "the metadata of {column} does not decrypt: {called} is not the key, \
-                         or {DAMAGE}"
-                    ))
+                    FooterError::Damaged(Damage::ColumnUndecrypted { column, key: called.clone() })
                 };
                 (ChunkKey::Key(key), Some(opened.ok_or_else(wrong)?))
             }
@@ -304,7 +306,7 @@ impl Context<'_> {
         fields.iter().filter(|field| is_told(field.number)).for_each(|field| field.put(out));
         if let Some(metadata) = &metadata {
             // without what may stand behind the structure
-            let metadata = Reader::new(metadata).value(WireType::Struct).ok_or_else(damaged)?;
+            let metadata = Reader::new(metadata).value(WireType::Struct)?;
             put_field(out, 3, STRUCT);
             out.extend_from_slice(metadata);
         }
@@ -321,23 +323,20 @@ enum Crypto<'a> {
 
 impl<'a> Crypto<'a> {
     /// Reads a `ColumnCryptoMetaData`.
-    fn parse(bytes: &'a [u8]) -> Option<Self> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, FooterError> {
         let fields = Reader::new(bytes).fields()?;
         let [ThriftField { number, kind: WireType::Struct, value, .. }] = fields.as_slice() else {
-            return None;
+            return Err(damaged());
         };
         if *number == 1 {
-            return Some(Self::FooterKey);
+            return Ok(Self::FooterKey);
         }
         let (mut path, mut metadata) = (Vec::new(), None);
         for field in Reader::new(value).fields()? {
             match (field.number, field.kind) {
                 (1, WireType::List) => {
                     let mut reader = Reader::new(field.value);
-                    let (count, kind) = reader.list()?;
-                    if count > 0 && kind != WireType::Binary {
-                        return None;
-                    }
+                    let count = reader.list_of(WireType::Binary)?;
                     for _ in 0..count {
                         path.push(reader.binary()?);
                     }
@@ -346,7 +345,7 @@ impl<'a> Crypto<'a> {
                 _ => {}
             }
         }
-        (*number == 2).then_some(Self::ColumnKey { path, metadata })
+        (*number == 2).then_some(Self::ColumnKey { path, metadata }).ok_or_else(damaged)
     }
 
     /// What to call the column.

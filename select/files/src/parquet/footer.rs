@@ -18,7 +18,10 @@ use parquet::file::reader::{ChunkReader, Length};
 use super::cipher::{ChunkCipher, Module};
 use super::encryption::{Coverage, Encryption, FooterError, open_columns, open_footer};
 use super::keys::ParquetKeys;
-use super::thrift::{Reader, WireType};
+use super::thrift::{Reader, Result as ThriftResult, ThriftProblem, WireType};
+use crate::columnar::problem::ColumnProblem;
+use crate::damage::Damage;
+use crate::error::Limit;
 use crate::io::raw_file::{RawFile, read};
 use crate::io::waiting::Waiting;
 use crate::{Error, ErrorKind, Result};
@@ -73,9 +76,9 @@ pub(super) struct Footer {
 /// when its metadata is encrypted and its key is missing; `LimitExceeded`; `Io`.
 pub(super) fn read_footer(file: &RawFile, keys: &ParquetKeys) -> Result<Footer> {
     let (name, bytes) = (file.name(), file.bytes());
-    let damaged = |complaint: String| Error::new(ErrorKind::Record, format!("{name}: {complaint}"));
+    let damaged = |damage: Damage| Error::damaged(name, damage);
     let Some(tail_start) = bytes.checked_sub(TAIL_BYTES as u64) else {
-        return Err(damaged(format!("{bytes} bytes are no Parquet file")));
+        return Err(damaged(Damage::ShortParquet { bytes }));
     };
     let mut tail = [0; TAIL_BYTES];
     file.read(&mut tail, tail_start)?;
@@ -83,25 +86,24 @@ pub(super) fn read_footer(file: &RawFile, keys: &ParquetKeys) -> Result<Footer> 
     let coverage = match &magic {
         b"PAR1" => Coverage::Columns,
         ENCRYPTED => Coverage::Footer,
-        _ => return Err(damaged("no Parquet file: `PAR1` is missing at its end".to_owned())),
+        _ => return Err(damaged(Damage::NotParquet)),
     };
     let length = u64::from(u32::from_le_bytes([l0, l1, l2, l3]));
     let Some(start) = tail_start.checked_sub(length) else {
-        return Err(damaged(format!(
-            "its metadata would have {length} bytes, the file has {bytes}"
-        )));
+        return Err(damaged(Damage::LongParquetMetadata { length, bytes }));
     };
     if length > METADATA_BYTES_MAX {
-        let message = format!(
-            "{name}: metadata of {length} bytes, at most {METADATA_BYTES_MAX} are accepted"
-        );
-        return Err(Error::new(ErrorKind::LimitExceeded, message));
+        let limit = Limit::Metadata { bytes: length, bytes_max: METADATA_BYTES_MAX };
+        return Err(ErrorKind::LimitExceeded { file: name.to_owned(), limit }.into());
     }
     let mut buffer = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
     file.read(&mut buffer, start)?;
     let bounded = |metadata: &[u8]| {
-        check(metadata)
-            .ok_or_else(|| damaged("its metadata is damaged, or beyond every bound".into()))
+        check(metadata).map_err(|error| {
+            // an offset would tell something about metadata that are encrypted in the file
+            let shown = (coverage == Coverage::Columns).then_some(error);
+            damaged(Damage::ParquetBounds(shown))
+        })
     };
     let opened = match coverage {
         Coverage::Footer => open_footer(&buffer, keys).map(Some),
@@ -111,10 +113,9 @@ pub(super) fn read_footer(file: &RawFile, keys: &ParquetKeys) -> Result<Footer> 
         }
     };
     let opened = opened.map_err(|fault| match fault {
-        FooterError::Damaged(complaint) => damaged(complaint),
-        FooterError::KeyMissing(which) => {
-            let message = format!("{name}: the file is encrypted by {which}");
-            Error::new(ErrorKind::KeyMissing, message)
+        FooterError::Damaged(damage) => damaged(damage),
+        FooterError::KeyMissing(key) => {
+            ErrorKind::KeyMissing { file: name.to_owned(), column: None, key }.into()
         }
     })?;
     let mut encryption = None;
@@ -128,8 +129,10 @@ pub(super) fn read_footer(file: &RawFile, keys: &ParquetKeys) -> Result<Footer> 
         let metadata = metadata.or_else(|complaint| without_statistics(&buffer).ok_or(complaint));
         metadata.map_err(|complaint| match coverage {
             // what a complaint quotes is encrypted in the file
-            Coverage::Footer => damaged("its metadata is damaged".to_owned()),
-            Coverage::Columns => damaged(format!("its metadata is damaged: {complaint}")),
+            Coverage::Footer => damaged(Damage::ParquetMetadata),
+            Coverage::Columns => {
+                damaged(Damage::ParquetDecoder { complaint: complaint.to_string() })
+            }
         })
     };
     // an index only saves reading, so a file without a good one is read without
@@ -180,41 +183,56 @@ fn with_page_index(
     with_index.ok()
 }
 
-/// Calls the parquet crate where it decodes what may be damaged: a panic is one more complaint.
-pub(super) fn contained<T>(decode: impl FnOnce() -> ParquetResult<T>) -> Result<T, String> {
+/// Calls the parquet crate to decode what may be damaged: a panic in that crate is a problem like
+/// others. Problems that pages have given to that crate come back as they were.
+pub(super) fn contained<T>(decode: impl FnOnce() -> ParquetResult<T>) -> Result<T, ColumnProblem> {
     match catch_unwind(AssertUnwindSafe(decode)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(ParquetError::General(text) | ParquetError::EOF(text))) => Err(text),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_panic) => Err("the decoder does not cope with it".to_owned()),
+        Ok(Err(ParquetError::General(text) | ParquetError::EOF(text))) => {
+            Err(ColumnProblem::decoder(text))
+        }
+        Ok(Err(ParquetError::External(error))) => match error.downcast::<ColumnProblem>() {
+            Ok(problem) => Err(*problem),
+            Err(other) => Err(ColumnProblem::decoder(ParquetError::External(other))),
+        },
+        Ok(Err(error)) => Err(ColumnProblem::decoder(error)),
+        Err(_panic) => Err(ColumnProblem::DecoderPanicked),
     }
 }
 
-/// Whether the parquet crate may decode these metadata: `None` where they are damaged or too large.
-fn check(metadata: &[u8]) -> Option<()> {
+/// Gives a problem to the parquet crate, which hands it on to [`contained`].
+pub(super) fn external(problem: ColumnProblem) -> ParquetError {
+    ParquetError::External(Box::new(problem))
+}
+
+/// Checks that the parquet crate may decode these metadata.
+fn check(metadata: &[u8]) -> ThriftResult<()> {
     let mut reader = Reader::new(metadata);
     let mut last = 0;
     while let Some(kind) = reader.field(&mut last)? {
         match (last, kind) {
             (2, WireType::List) => check_schema(&mut reader)?,
             (4, WireType::List) => {
-                let (count, kind) = reader.clone().list()?;
-                if count > ROW_GROUPS_MAX || (count > 0 && kind != WireType::Struct) {
-                    return None;
+                let count = reader.clone().list_of(WireType::Struct)?;
+                if count > ROW_GROUPS_MAX {
+                    return Err(reader.error(ThriftProblem::TooMany(ROW_GROUPS_MAX)));
                 }
                 reader.skip(WireType::List)?;
             }
             (_, other) => reader.skip(other)?,
         }
     }
-    Some(())
+    Ok(())
 }
 
-/// The elements come depth first, each with its number of children.
-fn check_schema(reader: &mut Reader<'_>) -> Option<()> {
+/// Checks the elements, which come depth first, each with its number of children.
+fn check_schema(reader: &mut Reader<'_>) -> ThriftResult<()> {
     let (count, kind) = reader.list()?;
-    if count > ELEMENTS_MAX || kind != WireType::Struct {
-        return None;
+    if kind != WireType::Struct {
+        return Err(reader.error(ThriftProblem::OtherType));
+    }
+    if count > ELEMENTS_MAX {
+        return Err(reader.error(ThriftProblem::TooMany(ELEMENTS_MAX)));
     }
     // for each open group the children that are missing, and the bytes of its path
     let mut open: Vec<(usize, usize)> = Vec::new();
@@ -225,9 +243,12 @@ fn check_schema(reader: &mut Reader<'_>) -> Option<()> {
         if let Some((missing, _)) = open.last_mut() {
             *missing -= 1;
         }
-        names_bytes = names_bytes.checked_add(path)?;
-        if names_bytes > NAMES_BYTES_MAX || children > count {
-            return None;
+        names_bytes = names_bytes.saturating_add(path);
+        if names_bytes > NAMES_BYTES_MAX {
+            return Err(reader.error(ThriftProblem::LongNames(NAMES_BYTES_MAX)));
+        }
+        if children > count {
+            return Err(reader.error(ThriftProblem::NoTree));
         }
         if children > 0 {
             open.push((children, path));
@@ -236,24 +257,30 @@ fn check_schema(reader: &mut Reader<'_>) -> Option<()> {
             open.pop();
         }
         if open.len() > DEPTH_MAX {
-            return None;
+            return Err(reader.error(ThriftProblem::TooDeep));
         }
     }
-    open.is_empty().then_some(())
+    match open.is_empty() {
+        true => Ok(()),
+        false => Err(reader.error(ThriftProblem::NoTree)),
+    }
 }
 
-/// The bytes of an element's name, and its number of children.
-fn check_element(reader: &mut Reader<'_>) -> Option<(usize, usize)> {
+/// Returns the bytes of an element's name, and its number of children.
+fn check_element(reader: &mut Reader<'_>) -> ThriftResult<(usize, usize)> {
     let (mut name_bytes, mut children) = (0, 0);
     let mut last = 0;
     while let Some(kind) = reader.field(&mut last)? {
         match (last, kind) {
             (4, WireType::Binary) => name_bytes = reader.binary()?.len(),
-            (5, WireType::Integer) => children = usize::try_from(reader.int32()?).ok()?,
+            (5, WireType::Integer) => {
+                let count = usize::try_from(reader.int32()?);
+                children = count.map_err(|_negative| reader.error(ThriftProblem::OutOfRange))?;
+            }
             (_, other) => reader.skip(other)?,
         }
     }
-    Some((name_bytes, children))
+    Ok((name_bytes, children))
 }
 
 /// The page index, as the parquet crate asks for it: all of it at once.
@@ -284,7 +311,7 @@ impl Indexes<'_> {
                 // what is left behind the structure is not looked at
                 index.split_at_mut_checked(plain.len())?.0.copy_from_slice(&plain);
             }
-            Reader::new(index).skip(WireType::Struct)?;
+            Reader::new(index).skip(WireType::Struct).ok()?;
         }
         Some(())
     }

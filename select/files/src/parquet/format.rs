@@ -13,7 +13,7 @@ use crate::format::{Encrypted, Format};
 use crate::io::extent::Extent;
 use crate::io::raw_file::RawFile;
 use crate::statistics::FileStatistics;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 impl ParquetLayout {
     /// Reads the metadata of a file that has the columns `fields`, which its descriptor names.
@@ -26,8 +26,8 @@ impl ParquetLayout {
         match check_fields(name, &ParquetLayout::schema(&layout), fields) {
             // the file encrypts the names of its columns, which that error would list
             Err(_) if layout.is_whole() => {
-                let message = format!("{name}.toml: a field of it is not in the file");
-                Err(Error::new(ErrorKind::Descriptor, message))
+                let descriptor = format!("{name}.toml");
+                Err(Error::descriptor(descriptor, "a field of it is not in the file"))
             }
             checked => checked.map(|()| layout),
         }

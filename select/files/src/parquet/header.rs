@@ -4,7 +4,7 @@
 
 use parquet::basic::Encoding;
 
-use super::thrift::{Reader, WireType};
+use super::thrift::{Reader, Result, ThriftProblem, WireType};
 
 /// What a page says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,8 +67,9 @@ impl PageKind {
 }
 
 impl Header {
-    /// The header at the start of `bytes` and its length; `None` where there is none, or not all of it.
-    pub(super) fn parse(bytes: &[u8]) -> Option<(Self, usize)> {
+    /// Reads the header at the start of `bytes`. Also returns its length. The error is `Truncated` if
+    /// not all of the header is there.
+    pub(super) fn parse(bytes: &[u8]) -> Result<(Self, usize)> {
         let mut reader = Reader::new(bytes);
         let (mut kind, mut stored, mut size, mut checksum) = (None, None, None, None);
         let (mut data, mut data_v2, mut dictionary) = (None, None, None);
@@ -76,8 +77,8 @@ impl Header {
         while let Some(field) = reader.field(&mut last)? {
             match (last, field) {
                 (1, WireType::Integer) => kind = Some(reader.int32()?),
-                (2, WireType::Integer) => size = Some(usize::try_from(reader.int32()?).ok()?),
-                (3, WireType::Integer) => stored = Some(usize::try_from(reader.int32()?).ok()?),
+                (2, WireType::Integer) => size = Some(usize_of(&mut reader)?),
+                (3, WireType::Integer) => stored = Some(usize_of(&mut reader)?),
                 (4, WireType::Integer) => checksum = Some(reader.int32()?.cast_unsigned()),
                 (5, WireType::Struct) => data = Some(data_page(&mut reader)?),
                 (7, WireType::Struct) => dictionary = Some(dictionary_page(&mut reader)?),
@@ -85,23 +86,23 @@ impl Header {
                 (_, other) => reader.skip(other)?,
             }
         }
-        let page = match kind? {
-            0 => data?,
-            2 => dictionary?,
-            3 => data_v2?,
+        let page = match required(&reader, 1, kind)? {
+            0 => required(&reader, 5, data)?,
+            2 => required(&reader, 7, dictionary)?,
+            3 => required(&reader, 8, data_v2)?,
             _ => PageKind::Other,
         };
-        let header = Self { page, stored_bytes: stored?, bytes: size?, checksum };
-        Some((header, bytes.len() - reader.left()))
+        let (stored_bytes, bytes) = (required(&reader, 3, stored)?, required(&reader, 2, size)?);
+        Ok((Self { page, stored_bytes, bytes, checksum }, reader.position()))
     }
 }
 
-fn data_page(reader: &mut Reader<'_>) -> Option<PageKind> {
+fn data_page(reader: &mut Reader<'_>) -> Result<PageKind> {
     let (mut values, mut encodings) = (None, [None; 3]);
     let mut last = 0;
     while let Some(field) = reader.field(&mut last)? {
         match (last, field) {
-            (1, WireType::Integer) => values = Some(u32::try_from(reader.int32()?).ok()?),
+            (1, WireType::Integer) => values = Some(count(reader)?),
             (2, WireType::Integer) => encodings[0] = Some(encoding(reader)?),
             (3, WireType::Integer) => encodings[1] = Some(encoding(reader)?),
             (4, WireType::Integer) => encodings[2] = Some(encoding(reader)?),
@@ -109,57 +110,74 @@ fn data_page(reader: &mut Reader<'_>) -> Option<PageKind> {
         }
     }
     let [encoding, definition, repetition] = encodings;
-    Some(PageKind::Data {
-        values: values?,
-        encoding: encoding?,
-        definition: definition?,
-        repetition: repetition?,
+    Ok(PageKind::Data {
+        values: required(reader, 1, values)?,
+        encoding: required(reader, 2, encoding)?,
+        definition: required(reader, 3, definition)?,
+        repetition: required(reader, 4, repetition)?,
     })
 }
 
-fn data_page_v2(reader: &mut Reader<'_>) -> Option<PageKind> {
-    let mut counts = [None; 6];
+fn data_page_v2(reader: &mut Reader<'_>) -> Result<PageKind> {
+    let (mut values, mut nulls, mut rows) = (None, None, None);
+    let (mut definition_bytes, mut repetition_bytes) = (None, None);
     let (mut encoding, mut compressed) = (None, true);
     let mut last = 0;
     while let Some(field) = reader.field(&mut last)? {
         match (last, field) {
+            (1, WireType::Integer) => values = Some(count(reader)?),
+            (2, WireType::Integer) => nulls = Some(count(reader)?),
+            (3, WireType::Integer) => rows = Some(count(reader)?),
             (4, WireType::Integer) => encoding = Some(self::encoding(reader)?),
-            (number @ (1..=3 | 5..=6), WireType::Integer) => {
-                let count = counts.get_mut(usize::try_from(number - 1).ok()?)?;
-                *count = Some(u32::try_from(reader.int32()?).ok()?);
-            }
+            (5, WireType::Integer) => definition_bytes = Some(count(reader)?),
+            (6, WireType::Integer) => repetition_bytes = Some(count(reader)?),
             (7, WireType::True) => compressed = true,
             (7, WireType::False) => compressed = false,
             (_, other) => reader.skip(other)?,
         }
     }
-    let [values, nulls, rows, _, definition_bytes, repetition_bytes] = counts;
-    Some(PageKind::DataV2(DataV2 {
-        values: values?,
-        nulls: nulls?,
-        rows: rows?,
-        encoding: encoding?,
-        definition_bytes: definition_bytes?,
-        repetition_bytes: repetition_bytes?,
+    Ok(PageKind::DataV2(DataV2 {
+        values: required(reader, 1, values)?,
+        nulls: required(reader, 2, nulls)?,
+        rows: required(reader, 3, rows)?,
+        encoding: required(reader, 4, encoding)?,
+        definition_bytes: required(reader, 5, definition_bytes)?,
+        repetition_bytes: required(reader, 6, repetition_bytes)?,
         compressed,
     }))
 }
 
-fn dictionary_page(reader: &mut Reader<'_>) -> Option<PageKind> {
+fn dictionary_page(reader: &mut Reader<'_>) -> Result<PageKind> {
     let (mut values, mut encoding) = (None, None);
     let mut last = 0;
     while let Some(field) = reader.field(&mut last)? {
         match (last, field) {
-            (1, WireType::Integer) => values = Some(u32::try_from(reader.int32()?).ok()?),
+            (1, WireType::Integer) => values = Some(count(reader)?),
             (2, WireType::Integer) => encoding = Some(self::encoding(reader)?),
             (_, other) => reader.skip(other)?,
         }
     }
-    Some(PageKind::Dictionary { values: values?, encoding: encoding? })
+    let (values, encoding) = (required(reader, 1, values)?, required(reader, 2, encoding)?);
+    Ok(PageKind::Dictionary { values, encoding })
 }
 
-fn encoding(reader: &mut Reader<'_>) -> Option<Encoding> {
-    Some(match reader.int32()? {
+/// Returns the value of a field that a structure must have.
+fn required<T>(reader: &Reader<'_>, field: u8, value: Option<T>) -> Result<T> {
+    value.ok_or_else(|| reader.error(ThriftProblem::Missing(field)))
+}
+
+/// Reads a number of 32 bits that is not negative.
+fn count(reader: &mut Reader<'_>) -> Result<u32> {
+    let count = u32::try_from(reader.int32()?);
+    count.map_err(|_negative| reader.error(ThriftProblem::OutOfRange))
+}
+
+fn usize_of(reader: &mut Reader<'_>) -> Result<usize> {
+    count(reader).map(|count| count as usize)
+}
+
+fn encoding(reader: &mut Reader<'_>) -> Result<Encoding> {
+    Ok(match reader.int32()? {
         0 => Encoding::PLAIN,
         2 => Encoding::PLAIN_DICTIONARY,
         3 => Encoding::RLE,
@@ -170,6 +188,6 @@ fn encoding(reader: &mut Reader<'_>) -> Option<Encoding> {
         7 => Encoding::DELTA_BYTE_ARRAY,
         8 => Encoding::RLE_DICTIONARY,
         9 => Encoding::BYTE_STREAM_SPLIT,
-        _ => return None,
+        other => return Err(reader.error(ThriftProblem::UnknownEncoding(other))),
     })
 }

@@ -14,6 +14,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, FixedSizeBinaryArray, TimestampMicrosecondArray};
 
+use crate::columnar::problem::{ColumnProblem, RowProblem};
+use crate::io::cursor::{ByteCursor, Truncated};
+
 /// Bytes of a timestamp.
 pub(super) const BYTES: i32 = 12;
 
@@ -24,30 +27,30 @@ const DAY_MICROS: i64 = 86_400_000_000;
 const DAY_NANOS: i64 = 1000 * DAY_MICROS;
 
 /// The timestamps; the error is the first row that has none, and why.
-pub(super) fn timestamps(array: &FixedSizeBinaryArray) -> Result<ArrayRef, (usize, String)> {
+pub(super) fn timestamps(array: &FixedSizeBinaryArray) -> Result<ArrayRef, RowProblem> {
     let mut micros = Vec::with_capacity(array.len());
     for row in 0..array.len() {
         let value = match array.is_null(row) {
             true => 0,
-            false => timestamp(array.value(row)).map_err(|complaint| (row, complaint))?,
+            false => timestamp(array.value(row)).map_err(|problem| (row, problem))?,
         };
         micros.push(value);
     }
     Ok(Arc::new(TimestampMicrosecondArray::new(micros.into(), array.nulls().cloned())))
 }
 
-fn timestamp(bytes: &[u8]) -> Result<i64, String> {
-    let parts = bytes.split_first_chunk().and_then(|(nanos, day)| {
-        Some((i64::from_le_bytes(*nanos), i32::from_le_bytes(day.try_into().ok()?)))
-    });
-    let (nanos, day) = parts.ok_or("no timestamp of 96 bits")?;
+fn timestamp(bytes: &[u8]) -> Result<i64, ColumnProblem> {
+    let mut cursor = ByteCursor::new(bytes);
+    let parts = cursor.u64_le().and_then(|nanos| Ok((nanos, cursor.u32_le()?)));
+    let (nanos, day) = parts.map_err(|Truncated| ColumnProblem::NotInt96)?;
+    let (nanos, day) = (nanos.cast_signed(), day.cast_signed());
     if !(0..DAY_NANOS).contains(&nanos) {
-        return Err(format!("{nanos} nanoseconds of a day, which has {DAY_NANOS}"));
+        return Err(ColumnProblem::BeyondDay { nanos, nanos_max: DAY_NANOS });
     }
     if nanos % 1000 != 0 {
-        return Err(format!("{nanos} nanoseconds of a day have parts of a microsecond"));
+        return Err(ColumnProblem::DayNotWholeMicrosecond { nanos });
     }
     let days = i64::from(day) - EPOCH_DAY;
     let micros = days.checked_mul(DAY_MICROS).and_then(|start| start.checked_add(nanos / 1000));
-    micros.ok_or_else(|| format!("the Julian day {day} is beyond timestamp"))
+    micros.ok_or(ColumnProblem::BeyondTimestamp { day })
 }

@@ -17,9 +17,12 @@ use parquet::errors::{ParquetError, Result};
 
 use super::cipher::{ChunkCipher, LENGTH_BYTES, Module, module_bytes};
 use super::codec::Codec;
+use super::footer::external;
 use super::header::{Header, PageKind};
+use super::thrift::ThriftProblem;
 use super::{Chunk, Location};
 use crate::columnar::input::Input;
+use crate::columnar::problem::ColumnProblem;
 
 /// The most bytes of a page, stored or not. Writers make pages of about a mebibyte, and a few of
 /// them one of a hundred.
@@ -30,9 +33,6 @@ const HEADER_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes that are read at least where a header is sought.
 const WINDOW_BYTES: usize = 16 << 10;
-
-/// The complaint about a module.
-const UNDECRYPTED: &str = "a page does not decrypt: its key is another, or the file is damaged";
 
 /// What a decoder has been given of a column chunk.
 #[derive(Debug, Default)]
@@ -65,8 +65,15 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// The error is a complaint.
-    pub(super) fn new(input: Arc<Input>, chunk: Chunk, given: Arc<Given>) -> Result<Self, String> {
+    /// Starts with the first page.
+    ///
+    /// # Errors
+    /// `UnreadCodec`
+    pub(super) fn new(
+        input: Arc<Input>,
+        chunk: Chunk,
+        given: Arc<Given>,
+    ) -> Result<Self, ColumnProblem> {
         let codec = Codec::new(chunk.compression)?;
         let at = chunk.bytes.start;
         let window_start = at;
@@ -94,13 +101,11 @@ impl Pages {
             let body = self.at + length as u64;
             let end = body.checked_add(header.stored_bytes as u64);
             if end.is_none_or(|end| end > self.chunk.bytes.end) {
-                return Err(damaged("a page ends behind its column chunk"));
+                return Err(external(ColumnProblem::PageOutsideChunk));
             }
             if header.stored_bytes.max(header.bytes) > PAGE_BYTES_MAX {
-                return Err(damaged(&format!(
-                    "a page of {} bytes, at most {PAGE_BYTES_MAX} are accepted",
-                    header.stored_bytes.max(header.bytes)
-                )));
+                let (bytes, bytes_max) = (header.stored_bytes.max(header.bytes), PAGE_BYTES_MAX);
+                return Err(external(ColumnProblem::LongPage { bytes, bytes_max }));
             }
             if header.page == PageKind::Other {
                 self.at = body + header.stored_bytes as u64;
@@ -110,7 +115,7 @@ impl Pages {
                 PageKind::Dictionary { values, .. } => {
                     let bytes = u64::from(values) * self.chunk.value_bytes_min;
                     if bytes > header.bytes as u64 {
-                        return Err(damaged("a dictionary has more values than room for them"));
+                        return Err(external(ColumnProblem::DictionaryTooFull));
                     }
                 }
                 page => self.check_values(page.values().unwrap_or(0).into())?,
@@ -124,13 +129,12 @@ impl Pages {
         let left = self.chunk.records - self.records;
         let expected = self.chunk.location(self.page).map(|location| location.records);
         match expected {
-            Some(expected) if expected != values => Err(damaged(&format!(
-                "a page has {values} values where the offset index tells {expected}"
-            ))),
-            _ if values > left => Err(damaged(&format!(
-                "its pages have more values than the {} of the row group",
-                self.chunk.records
-            ))),
+            Some(expected) if expected != values => {
+                Err(external(ColumnProblem::OtherPageValues { found: values, expected }))
+            }
+            _ if values > left => {
+                Err(external(ColumnProblem::MorePageValues { records: self.chunk.records }))
+            }
             _ => Ok(()),
         }
     }
@@ -145,11 +149,11 @@ impl Pages {
         let mut wanted = 1;
         loop {
             let bytes = self.peek(wanted.min(left))?;
-            if let Some(header) = Header::parse(&bytes) {
-                return Ok(header);
-            }
-            if bytes.len() >= left {
-                return Err(damaged("the header of a page is damaged"));
+            match Header::parse(&bytes) {
+                Ok(header) => return Ok(header),
+                // the rest of the header may follow
+                Err(error) if error.problem == ThriftProblem::Truncated && bytes.len() < left => {}
+                Err(error) => return Err(external(error.into())),
             }
             wanted = bytes.len().saturating_mul(4).max(WINDOW_BYTES);
         }
@@ -159,7 +163,7 @@ impl Pages {
     fn open_header(&mut self, cipher: &ChunkCipher, left: usize) -> Result<(Header, usize)> {
         let length = module_bytes(&self.peek(LENGTH_BYTES.min(left))?);
         let length = length.filter(|length| *length <= left);
-        let length = length.ok_or_else(|| damaged("the header of a page is damaged"))?;
+        let length = length.ok_or_else(|| external(ColumnProblem::LongHeader))?;
         let module = self.peek(length)?;
         let page = self.page_number()?;
         // what comes first may be a dictionary
@@ -168,9 +172,9 @@ impl Pages {
             .into_iter()
             .chain([Module::DataPageHeader(page)])
             .find_map(|kind| cipher.open(kind, &module));
-        let header = opened.ok_or_else(|| damaged(UNDECRYPTED))?;
+        let header = opened.ok_or_else(|| external(ColumnProblem::Undecrypted))?;
         let header = Header::parse(&header);
-        let (header, _) = header.ok_or_else(|| damaged("the header of a page is damaged"))?;
+        let (header, _) = header.map_err(|error| external(error.into()))?;
         let stored_bytes = header.stored_bytes + cipher.scheme.uncounted_bytes();
         Ok((Header { stored_bytes, ..header }, length))
     }
@@ -178,7 +182,7 @@ impl Pages {
     /// As the modules of an encrypted column chunk are bound to it.
     fn page_number(&self) -> Result<u16> {
         let number = i16::try_from(self.page).map(i16::cast_unsigned);
-        number.map_err(|_more| damaged("its pages are more than can be encrypted"))
+        number.map_err(|_more| external(ColumnProblem::TooManyPages))
     }
 
     /// What is in the module of a page, or the page as it is.
@@ -189,7 +193,7 @@ impl Pages {
             _ => Module::DataPage(self.page_number()?),
         };
         let opened = cipher.open(module, &body).filter(|_| module_bytes(&body) == Some(body.len()));
-        Ok(opened.ok_or_else(|| damaged(UNDECRYPTED))?.into())
+        Ok(opened.ok_or_else(|| external(ColumnProblem::Undecrypted))?.into())
     }
 
     /// At least `length` bytes from `at`, all that are at hand.
@@ -207,7 +211,7 @@ impl Pages {
     }
 
     fn read(&self, at: u64, length: usize) -> Result<Vec<u8>> {
-        self.input.read(at, length).map_err(ParquetError::General)
+        self.input.read(at, length).map_err(external)
     }
 
     /// What was read from `at` on.
@@ -232,7 +236,7 @@ impl Pages {
         if let Some(expected) = header.checksum {
             checksum.update(&body);
             if checksum.sum() != expected {
-                return Err(damaged("a page does not have its checksum"));
+                return Err(external(ColumnProblem::WrongChecksum));
             }
         }
         Ok(body)
@@ -258,7 +262,7 @@ impl Pages {
     /// a decoder has one page and the dictionary.
     fn hold(&mut self, header: &Header) -> Result<()> {
         let bytes = header.bytes.max(header.stored_bytes) as u64;
-        self.input.hold(bytes).map_err(ParquetError::General)?;
+        self.input.hold(bytes).map_err(external)?;
         let held = match header.page {
             PageKind::Dictionary { .. } => &mut self.held.0,
             _ => &mut self.held.1,
@@ -287,7 +291,7 @@ impl Pages {
                 let levels = u64::from(page.definition_bytes) + u64::from(page.repetition_bytes);
                 let levels = usize::try_from(levels).unwrap_or(usize::MAX);
                 if levels > header.bytes || levels > body.len() {
-                    return Err(damaged("the levels of a page are longer than the page"));
+                    return Err(external(ColumnProblem::LongLevels));
                 }
                 (levels, page.compressed)
             }
@@ -399,7 +403,7 @@ fn page(header: &Header, buf: Bytes) -> Result<Page> {
         PageKind::Dictionary { values, encoding } => {
             Page::DictionaryPage { buf, num_values: values, encoding, is_sorted: false }
         }
-        PageKind::Other => return Err(damaged("a page of no known kind")),
+        PageKind::Other => return Err(external(ColumnProblem::UnknownPage)),
     })
 }
 
@@ -421,9 +425,5 @@ fn longest_value(mut dictionary: &[u8]) -> usize {
 }
 
 fn wrong_size(header: &Header) -> ParquetError {
-    damaged(&format!("a page does not decompress to its {} bytes", header.bytes))
-}
-
-fn damaged(complaint: &str) -> ParquetError {
-    ParquetError::General(complaint.to_owned())
+    external(ColumnProblem::PageNotDecompressed { bytes: header.bytes })
 }

@@ -21,6 +21,7 @@ use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor, SchemaDescriptor, 
 
 use super::{int96, levels};
 use crate::columnar::column::Path;
+use crate::columnar::problem::{ColumnProblem, RowProblem};
 use crate::columnar::value::{convert, selected_type};
 
 /// Values that a decoder has room for at first.
@@ -348,7 +349,7 @@ impl Leaf {
     }
 
     /// What Selects see of what was decoded; the error is the first row that has no value, and why.
-    pub(super) fn convert(&self, array: &ArrayRef) -> Result<ArrayRef, (usize, String)> {
+    pub(super) fn convert(&self, array: &ArrayRef) -> Result<ArrayRef, RowProblem> {
         match &self.decoded {
             Decoded::As(_) => convert(array, &self.to),
             Decoded::Within(range) => {
@@ -361,13 +362,13 @@ impl Leaf {
     }
 }
 
-fn within(array: &Int32Array, range: &Range<i32>) -> Result<(), (usize, String)> {
+fn within(array: &Int32Array, range: &Range<i32>) -> Result<(), RowProblem> {
     let outside = |row: &usize| array.is_valid(*row) && !range.contains(&array.value(*row));
     match (0..array.len()).find(outside) {
         None => Ok(()),
         Some(row) => {
-            let (value, range) = (array.value(row), (range.start, range.end - 1));
-            Err((row, format!("{value} is not from {} to {}, as its type is", range.0, range.1)))
+            let (value, least, greatest) = (array.value(row), range.start, range.end - 1);
+            Err((row, ColumnProblem::OutsideRange { value, least, greatest }))
         }
     }
 }

@@ -1,21 +1,75 @@
 //! The compact encoding of Thrift, as far as Parquet's headers and footer need it.
 //!
-//! Structures are written only to leave out what is in others. A reader that never indexes and never allocates: `None` means that the bytes end too soon or are
-//! none of that encoding. Every count is checked against the bytes that are left, so whoever
-//! allocates by one that was read here takes no more than the file is long.
+//! Structures are written only to leave out what is in others. The reader never indexes and never
+//! allocates by what it reads. Every count is checked against the bytes that are left, so whoever
+//! allocates by a count takes no more than the file is long.
 //!
 //! Source: <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>
+
+use crate::io::cursor::{ByteCursor, NoVarint, Truncated};
+
+/// The reason why bytes are not what a reader expects, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem} at byte {byte}")]
+pub struct ThriftError {
+    /// The position of the reader, counted from the start of the bytes that it was given.
+    pub byte: usize,
+    /// What is wrong there.
+    pub problem: ThriftProblem,
+}
+
+/// What can be wrong with bytes in Thrift's encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ThriftProblem {
+    /// The bytes end within a value.
+    #[error("the bytes end within a value")]
+    Truncated,
+    /// A number has more than 64 bits.
+    #[error("a number is too long")]
+    LongNumber,
+    /// A number is beyond the type that it should have.
+    #[error("a number is out of range")]
+    OutOfRange,
+    /// A type that the encoding does not have.
+    #[error("a value has the unknown type {0}")]
+    UnknownType(u8),
+    /// A value has another type than it should.
+    #[error("a value has another type than expected")]
+    OtherType,
+    /// A structure lacks a field.
+    #[error("field {0} is missing")]
+    Missing(u8),
+    /// Structures are nested too deep.
+    #[error("structures are nested too deep")]
+    TooDeep,
+    /// A structure or a list is longer than is accepted.
+    #[error("more than {0} entries, which is the most accepted")]
+    TooMany(usize),
+    /// The elements of a schema are not a tree.
+    #[error("the elements of the schema are not a tree")]
+    NoTree,
+    /// The names of the schema are too long.
+    #[error("the names of the schema are longer than {0} bytes, which is the most accepted")]
+    LongNames(usize),
+    /// A word that the format does not have.
+    #[error("an unknown encoding {0}")]
+    UnknownEncoding(i32),
+}
+
+/// A result of a reader.
+pub(super) type Result<T> = std::result::Result<T, ThriftError>;
 
 /// Structures within structures are followed so far; Parquet's own are six deep.
 const DEPTH_MAX: usize = 32;
 
-/// What stands in the bytes next.
+/// The type of a value, as the encoding tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WireType {
     True,
     False,
     Byte,
-    /// Of 16, 32 or 64 bits.
+    /// A number of 16, 32 or 64 bits.
     Integer,
     Double,
     Binary,
@@ -32,16 +86,16 @@ const FIELDS_MAX: usize = 64;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ThriftField<'a> {
     pub(super) number: i16,
-    /// The wire's number of its kind.
+    /// The encoding's number for its type.
     pub(super) wire: u8,
     pub(super) kind: WireType,
-    /// Empty where the kind tells the value.
+    /// Empty if the type tells the value.
     pub(super) value: &'a [u8],
 }
 
 impl<'a> ThriftField<'a> {
-    /// The bytes in it, if it has some.
-    pub(super) fn binary(&self) -> Option<&'a [u8]> {
+    /// Returns the bytes in a binary value.
+    pub(super) fn binary(&self) -> Result<&'a [u8]> {
         Reader::new(self.value).binary()
     }
 
@@ -77,92 +131,116 @@ fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 
 /// Reads one value after the other.
 #[derive(Clone, Debug)]
-pub(super) struct Reader<'a> {
-    bytes: &'a [u8],
-}
+pub(super) struct Reader<'a>(ByteCursor<'a>);
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes }
+        Self(ByteCursor::new(bytes))
     }
 
-    /// Bytes that were not read yet.
-    pub(super) fn left(&self) -> usize {
-        self.bytes.len()
+    /// Returns the number of bytes that were read.
+    pub(super) fn position(&self) -> usize {
+        self.0.position()
     }
 
-    /// The next field of a structure: its number and kind, or `Some(None)` at its end. `last` is the
-    /// number of the field before, 0 at first.
-    pub(super) fn field(&mut self, last: &mut i16) -> Option<Option<WireType>> {
+    /// Makes the error of a problem at the current position.
+    pub(super) fn error(&self, problem: ThriftProblem) -> ThriftError {
+        ThriftError { byte: self.0.position(), problem }
+    }
+
+    /// Reads the start of the next field of a structure. Returns its type; `None` at the end. `last`
+    /// becomes the number of the field: it is the number of the field before, 0 at first.
+    pub(super) fn field(&mut self, last: &mut i16) -> Result<Option<WireType>> {
         let byte = self.byte()?;
         if byte == 0 {
-            return Some(None);
+            return Ok(None);
         }
-        *last = match i16::from(byte >> 4) {
-            0 => i16::try_from(self.integer()?).ok()?,
-            delta => last.checked_add(delta)?,
+        let number = match i16::from(byte >> 4) {
+            0 => i16::try_from(self.integer()?).ok(),
+            delta => last.checked_add(delta),
         };
-        WireType::of(byte & 0x0f).map(Some)
+        *last = number.ok_or_else(|| self.error(ThriftProblem::OutOfRange))?;
+        self.wire_type(byte & 0x0f).map(Some)
     }
 
-    /// All fields of a structure, if they are no more than Parquet's have.
-    pub(super) fn fields(&mut self) -> Option<Vec<ThriftField<'a>>> {
+    /// Reads all fields of a structure.
+    pub(super) fn fields(&mut self) -> Result<Vec<ThriftField<'a>>> {
         let mut fields = Vec::new();
         let mut last = 0;
         loop {
-            let wire = *self.bytes.first()? & 0x0f;
-            let Some(kind) = self.field(&mut last)? else { return Some(fields) };
+            let wire = self.0.rest().first().copied().unwrap_or_default() & 0x0f;
+            let Some(kind) = self.field(&mut last)? else { return Ok(fields) };
             if fields.len() == FIELDS_MAX {
-                return None;
+                return Err(self.error(ThriftProblem::TooMany(FIELDS_MAX)));
             }
             fields.push(ThriftField { number: last, wire, kind, value: self.value(kind)? });
         }
     }
 
-    /// The bytes of a value of a field.
-    pub(super) fn value(&mut self, kind: WireType) -> Option<&'a [u8]> {
-        let bytes = self.bytes;
+    /// Reads the bytes of a value of a field.
+    pub(super) fn value(&mut self, kind: WireType) -> Result<&'a [u8]> {
+        let bytes = self.0.rest();
         self.skip(kind)?;
-        bytes.get(..bytes.len() - self.left())
+        // what is left is the end of what was left
+        Ok(bytes.get(..bytes.len() - self.0.left()).unwrap_or_default())
     }
 
-    /// A list's number of elements and their kind.
-    pub(super) fn list(&mut self) -> Option<(usize, WireType)> {
+    /// Reads a list's number of elements and their type.
+    pub(super) fn list(&mut self) -> Result<(usize, WireType)> {
         let byte = self.byte()?;
         if byte == 0 {
-            // some writers give no kind to an empty list
-            return Some((0, WireType::Byte));
+            // some writers give no type to an empty list
+            return Ok((0, WireType::Byte));
         }
         let count = match byte >> 4 {
             15 => self.count()?,
             count => usize::from(count),
         };
-        let kind = WireType::of(byte & 0x0f)?;
-        (count <= self.left()).then_some((count, kind))
+        let kind = self.wire_type(byte & 0x0f)?;
+        match count <= self.0.left() {
+            true => Ok((count, kind)),
+            false => Err(self.error(ThriftProblem::Truncated)),
+        }
     }
 
-    /// A whole number, of 16 to 64 bits.
-    pub(super) fn integer(&mut self) -> Option<i64> {
+    /// Reads the number of elements of a list whose elements have this type.
+    pub(super) fn list_of(&mut self, expected: WireType) -> Result<usize> {
+        match self.list()? {
+            (count, kind) if count == 0 || kind == expected => Ok(count),
+            _ => Err(self.error(ThriftProblem::OtherType)),
+        }
+    }
+
+    /// Reads a whole number of 16 to 64 bits.
+    pub(super) fn integer(&mut self) -> Result<i64> {
         let zigzag = self.varint()?;
-        Some((zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed()))
+        Ok((zigzag >> 1).cast_signed() ^ -((zigzag & 1).cast_signed()))
     }
 
-    pub(super) fn int32(&mut self) -> Option<i32> {
-        i32::try_from(self.integer()?).ok()
+    pub(super) fn int32(&mut self) -> Result<i32> {
+        self.integer_as()
     }
 
-    pub(super) fn binary(&mut self) -> Option<&'a [u8]> {
+    /// Reads a whole number that a type has.
+    pub(super) fn integer_as<T: TryFrom<i64>>(&mut self) -> Result<T> {
+        let integer = T::try_from(self.integer()?);
+        integer.map_err(|_beyond| self.error(ThriftProblem::OutOfRange))
+    }
+
+    pub(super) fn binary(&mut self) -> Result<&'a [u8]> {
         let length = self.count()?;
         self.take(length)
     }
 
     /// Goes past a value of a field.
-    pub(super) fn skip(&mut self, kind: WireType) -> Option<()> {
+    pub(super) fn skip(&mut self, kind: WireType) -> Result<()> {
         self.skip_within(kind, DEPTH_MAX)
     }
 
-    fn skip_within(&mut self, kind: WireType, depth: usize) -> Option<()> {
-        let depth = depth.checked_sub(1)?;
+    fn skip_within(&mut self, kind: WireType, depth: usize) -> Result<()> {
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(self.error(ThriftProblem::TooDeep));
+        };
         match kind {
             WireType::True | WireType::False => {}
             WireType::Byte => drop(self.byte()?),
@@ -180,7 +258,7 @@ impl<'a> Reader<'a> {
                 let count = self.count()?;
                 if count > 0 {
                     let kinds = self.byte()?;
-                    let (key, value) = (WireType::of(kinds >> 4)?, WireType::of(kinds & 0x0f)?);
+                    let (key, value) = (self.wire_type(kinds >> 4)?, self.wire_type(kinds & 0x0f)?);
                     for _ in 0..count {
                         self.skip_element(key, depth)?;
                         self.skip_element(value, depth)?;
@@ -194,45 +272,43 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        Some(())
+        Ok(())
     }
 
-    /// In lists and maps a truth value takes a byte of its own.
-    fn skip_element(&mut self, kind: WireType, depth: usize) -> Option<()> {
+    /// Goes past an element: in lists and maps a truth value takes a byte of its own.
+    fn skip_element(&mut self, kind: WireType, depth: usize) -> Result<()> {
         match kind {
             WireType::True | WireType::False => self.skip_within(WireType::Byte, depth),
             kind => self.skip_within(kind, depth),
         }
     }
 
-    /// A length or count, at most the bytes that are left.
-    fn count(&mut self) -> Option<usize> {
-        let count = usize::try_from(self.varint()?).ok()?;
-        (count <= self.left()).then_some(count)
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
+    /// Reads a length or count, at most the bytes that are left.
+    fn count(&mut self) -> Result<usize> {
+        let count = usize::try_from(self.varint()?).unwrap_or(usize::MAX);
+        match count <= self.0.left() {
+            true => Ok(count),
+            false => Err(self.error(ThriftProblem::Truncated)),
         }
-        None
     }
 
-    fn byte(&mut self) -> Option<u8> {
-        let (&byte, rest) = self.bytes.split_first()?;
-        self.bytes = rest;
-        Some(byte)
+    fn varint(&mut self) -> Result<u64> {
+        self.0.varint().map_err(|error| match error {
+            NoVarint::Truncated => self.error(ThriftProblem::Truncated),
+            NoVarint::TooLong => self.error(ThriftProblem::LongNumber),
+        })
     }
 
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.bytes.split_at_checked(length)?;
-        self.bytes = rest;
-        Some(taken)
+    fn byte(&mut self) -> Result<u8> {
+        self.0.byte().map_err(|Truncated| self.error(ThriftProblem::Truncated))
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8]> {
+        self.0.take(length).map_err(|Truncated| self.error(ThriftProblem::Truncated))
+    }
+
+    fn wire_type(&self, nibble: u8) -> Result<WireType> {
+        WireType::of(nibble).ok_or_else(|| self.error(ThriftProblem::UnknownType(nibble)))
     }
 }
 

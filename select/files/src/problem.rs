@@ -1,0 +1,236 @@
+//! What can be wrong with a record: a variant for each complaint, whose sentence is made here alone.
+
+use std::fmt;
+
+use crate::columnar::problem::ColumnProblem;
+use crate::text::FieldType;
+
+/// The reason why a record, or a field of it, cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The record is too long.
+    #[error("longer than {bytes_max} bytes, the most that is accepted")]
+    TooLong {
+        /// The most bytes that are accepted.
+        bytes_max: usize,
+    },
+    /// The record is too long, which a quote that is not closed may cause.
+    #[error("longer than {bytes_max} bytes, the most that is accepted; is a quote not closed?")]
+    TooLongQuoted {
+        /// The most bytes that are accepted.
+        bytes_max: usize,
+    },
+    /// A quoted field goes on to the end of the file.
+    #[error("a quote is not closed before the end of the file")]
+    UnclosedQuote,
+    /// A quote in a field without quotes.
+    #[error("a quote within a field that does not start with one")]
+    StrayQuote,
+    /// A carriage return that is not part of a line end.
+    #[error(
+        "a carriage return that no line feed follows; a field that has one needs quotes, and lines \
+         that end with it alone need line feeds, as `tr '\\r' '\\n'` makes them"
+    )]
+    StrayCarriageReturn,
+    /// Something follows a quoted field.
+    #[error("{found} follows a closing quote, expected a delimiter or the end of the record")]
+    AfterQuote {
+        /// What follows it.
+        found: Excerpt,
+    },
+    /// The record has another number of fields.
+    #[error("{found} {}, {expected_by} has {expected}", fields(*.found))]
+    FieldCount {
+        /// The fields of the record.
+        found: usize,
+        /// The fields that it should have.
+        expected: usize,
+        /// What tells the number: the header or the descriptor.
+        expected_by: Box<str>,
+    },
+    /// A fixed-length record does not end with its terminator.
+    #[error(
+        "{found} stands where the terminator {expected} should; is record_length {record_length} \
+         right?"
+    )]
+    WrongTerminator {
+        /// The bytes that the record ends with.
+        found: Excerpt,
+        /// The terminator.
+        expected: Excerpt,
+        /// The record length of the descriptor.
+        record_length: usize,
+    },
+    /// The record is not text in UTF-8.
+    #[error("not UTF-8 at byte {byte} of the record")]
+    RecordNotUtf8 {
+        /// Counted from the start of the record.
+        byte: usize,
+    },
+    /// The record is not JSON.
+    #[error(
+        "{expected}, got {} at byte {byte} of the record",
+        text_or_end(.found.as_ref())
+    )]
+    Json {
+        /// What the grammar asks for, or forbids.
+        expected: &'static str,
+        /// The text there; `None` at the end of the record.
+        found: Option<Excerpt>,
+        /// Counted from the start of the record.
+        byte: usize,
+    },
+    /// A member that is not a column, though `*` asks for all.
+    #[error(
+        "not in the first records, so it is no column of `*`; name the columns that are wanted, or \
+         declare all with their types in {descriptor}"
+    )]
+    UnlistedMember {
+        /// The name of the descriptor.
+        descriptor: Box<str>,
+    },
+    /// A value that should hold a member is not an object.
+    #[error("`{name}` is no object; declare it as \"json\" in {descriptor}")]
+    NotObject {
+        /// The dotted path of the value.
+        name: Box<str>,
+        /// The name of the descriptor.
+        descriptor: Box<str>,
+    },
+    /// A text that is not UTF-8.
+    #[error("{value} is not UTF-8")]
+    NotUtf8 {
+        /// The bytes of the value.
+        value: Excerpt,
+    },
+    /// A value of a text file that does not have the type of its field.
+    #[error("{value} is not {field_type}, {}", type_origin(*.origin, .descriptor))]
+    NotOfType {
+        /// The text of the value.
+        value: Excerpt,
+        /// The type of the field.
+        field_type: FieldType,
+        /// Where the type comes from.
+        origin: TypeOrigin,
+        /// The name of the descriptor.
+        descriptor: Box<str>,
+    },
+    /// A value of a fixed-length record that is not what its field stores.
+    #[error("{value} is not {expected}{}", null_hint(*.null_when))]
+    NotStored {
+        /// The bytes of the value.
+        value: Excerpt,
+        /// What the field stores: `a packed decimal`.
+        expected: Box<str>,
+        /// The `null_when` constant that the value is, if the field has none.
+        null_when: Option<&'static str>,
+    },
+    /// A value, page or buffer of a file that stores columns.
+    #[error(transparent)]
+    Column(#[from] ColumnProblem),
+}
+
+/// The source of a field's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TypeOrigin {
+    /// The descriptor declares it.
+    Declared,
+    /// The first records have it.
+    Inferred,
+    /// The first records have it, and only the type "json" takes all values.
+    InferredFromJson,
+}
+
+fn fields(count: usize) -> &'static str {
+    if count == 1 { "field" } else { "fields" }
+}
+
+fn text_or_end(text: Option<&Excerpt>) -> String {
+    text.map_or_else(|| "the end of the record".to_owned(), Excerpt::to_string)
+}
+
+fn type_origin(origin: TypeOrigin, descriptor: &str) -> String {
+    match origin {
+        TypeOrigin::Declared => format!("the type in {descriptor}"),
+        TypeOrigin::Inferred => {
+            format!("the type by the first records; declare the field's type in {descriptor}")
+        }
+        TypeOrigin::InferredFromJson => {
+            format!("the type by the first records; declare the field as \"json\" in {descriptor}")
+        }
+    }
+}
+
+fn null_hint(constant: Option<&'static str>) -> String {
+    let hint = |constant| format!("; if that means NULL, say null_when = \"{constant}\"");
+    constant.map(hint).unwrap_or_default()
+}
+
+/// The first bytes of a value, as a message shows them: short and printable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excerpt {
+    bytes: Box<[u8]>,
+    is_text: bool,
+}
+
+impl Excerpt {
+    /// More bytes are not needed for the characters that are shown.
+    const BYTES_MAX: usize = 256;
+
+    /// Takes bytes that are shown as text in quotes.
+    pub(crate) fn text(bytes: &[u8]) -> Self {
+        Self::new(bytes, true)
+    }
+
+    /// Takes bytes that are shown as hexadecimal digits.
+    pub(crate) fn binary(bytes: &[u8]) -> Self {
+        Self::new(bytes, false)
+    }
+
+    fn new(bytes: &[u8], is_text: bool) -> Self {
+        let bytes = bytes.get(..Self::BYTES_MAX).unwrap_or(bytes);
+        Self { bytes: bytes.into(), is_text }
+    }
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_text {
+            true => f.write_str(&quote(&self.bytes)),
+            false => f.write_str(&hex(&self.bytes)),
+        }
+    }
+}
+
+/// Shows bytes as text for a message: short, printable, in quotes.
+pub(crate) fn quote(bytes: &[u8]) -> String {
+    const CHARS_MAX: usize = 40;
+    let text = String::from_utf8_lossy(bytes);
+    let mut quoted = String::from("'");
+    for (count, char) in text.chars().enumerate() {
+        if count == CHARS_MAX {
+            quoted.push('…');
+            break;
+        }
+        match char {
+            ' '..='~' => quoted.push(char),
+            _ if char.is_alphanumeric() => quoted.push(char),
+            char::REPLACEMENT_CHARACTER => quoted.push(char),
+            _ => quoted.extend(char.escape_default()),
+        }
+    }
+    quoted.push('\'');
+    quoted
+}
+
+/// Shows bytes as `12 3C`, cut where they get long.
+fn hex(bytes: &[u8]) -> String {
+    const BYTES_MAX: usize = 40;
+    let mut shown =
+        bytes.iter().take(BYTES_MAX).map(|byte| format!("{byte:02X}")).collect::<Vec<_>>();
+    if bytes.len() > BYTES_MAX {
+        shown.push("…".to_owned());
+    }
+    shown.join(" ")
+}
