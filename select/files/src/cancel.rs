@@ -2,7 +2,7 @@
 //! takes longer than its time limit.
 //!
 //! All work on a Select counts its steps with [`spend`]. One step takes about as long as one byte
-//! of a text: some nanoseconds. Every [`LOOK_STEPS`] steps, `spend` checks whether the work has to
+//! of a text: some nanoseconds. Every `LOOK_STEPS` steps, `spend` checks whether the work has to
 //! stop. If so, the work stops at once, and everything that it has computed is wrong. Whoever
 //! cancelled the work, or limited its time, throws the result away. So a stop is not an error of a
 //! record, and nothing from stopped work may be kept after the Select.

@@ -4,15 +4,16 @@
 //! text -> Word* -> Item* -> fields with their places -> descriptor
 //! ```
 //!
-//! Read are data description entries of levels 01 to 49 and 77 with PICTURE, USAGE, SIGN, OCCURS and
-//! REDEFINES, in fixed and in free source format. Elements of an OCCURS are fields of their own,
-//! `name_1` and so on. Of definitions that redefine one another, and of several records, one is
-//! taken: the chosen one, else the first. What lays out the record in a way that is not read (OCCURS
-//! DEPENDING ON, SYNCHRONIZED, P in a PICTURE, …) is refused by name; what does not lay it out (VALUE,
-//! level 88, indexes) is passed over.
+//! Read are data description entries of levels 01 to 49 and 77 with PICTURE, USAGE, SIGN, OCCURS
+//! and REDEFINES, in fixed and in free source format. Elements of an OCCURS are fields of their
+//! own, `name_1` and so on. Of definitions that redefine one another, and of several records, one
+//! is taken: the chosen one, else the first. What lays out the record in a way that is not read
+//! (OCCURS DEPENDING ON, SYNCHRONIZED, P in a PICTURE, …) is refused by name; what does not lay it
+//! out (VALUE, level 88, indexes) is passed over.
 //!
 //! Source: IBM, Enterprise COBOL for z/OS Language Reference, 'Data division, data description
-//! entry' and 'Reference format'; GnuCOBOL Programmer's Guide, 'USAGE' for what compilers differ in.
+//! entry' and 'Reference format'; GnuCOBOL Programmer's Guide, 'USAGE' for what compilers differ
+//! in.
 
 mod entry;
 mod field;
@@ -29,15 +30,15 @@ use field::Field;
 /// The longest text of a copybook, in bytes.
 const TEXT_BYTES_MAX: usize = 4 << 20;
 
-/// What a copybook does not tell of the file that it lays out.
+/// The properties of a file that its copybook does not tell.
 #[derive(Clone, Debug, Default)]
 pub struct CopybookOptions {
-    /// Where in a line the text is.
+    /// The columns of a line that have text.
     pub source: SourceFormat,
     /// The encoding of characters; with EBCDIC, COMP-1 and COMP-2 are floats of IBM.
     pub encoding: Encoding,
-    /// The byte order of COMP-5, COMP-1 and COMP-2, which is the machine's: by default big in EBCDIC
-    /// and little elsewhere. COMP, COMP-4 and BINARY are big-endian.
+    /// The byte order of COMP-5, COMP-1 and COMP-2, which is the machine's: by default big in
+    /// EBCDIC and little elsewhere. COMP, COMP-4 and BINARY are big-endian.
     pub byte_order: Option<ByteOrder>,
     /// How many bytes a binary number takes.
     pub binary_size: BinarySize,
@@ -100,7 +101,7 @@ impl Copybook {
         self.record_bytes
     }
 
-    /// What was passed over and may matter, for people: lines such as `line 7: …`.
+    /// Returns notes for people about what was passed over and may matter: `line 7: …`.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
@@ -116,14 +117,14 @@ impl Copybook {
     }
 }
 
-/// Where in the copybook something is, both from 1.
+/// A position in the copybook; line and column count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Position {
     line: usize,
     column: usize,
 }
 
-/// What errors call the copybook.
+/// The name that errors call the copybook.
 #[derive(Clone, Copy)]
 struct Source<'t> {
     name: &'t str,

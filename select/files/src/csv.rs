@@ -12,7 +12,7 @@
 //!
 //! An empty field without quotes is NULL, `""` is the empty text. The first record names the fields
 //! unless the descriptor says otherwise; a name that is empty there becomes `column1`, by its
-//! place. Types come from the descriptor or from the [first records](crate::text::Shape). They are
+//! place. Types come from the descriptor or from the first records (`text/shape.rs`). They are
 //! then checked: a value that does not fit is a fault that names the remedy, never a wrong or
 //! missing value.
 //!
@@ -45,12 +45,12 @@ use infer::Sampler;
 /// The longest record; also the bound of what is kept between two turns.
 pub(crate) const RECORD_BYTES_MAX: usize = 4 << 20;
 
-/// What a descriptor says about a CSV file.
+/// The options of a CSV file in its descriptor.
 #[derive(Clone, Debug)]
 pub(crate) struct CsvOptions {
     /// Told by the file's name when `None`.
     pub(crate) delimiter: Option<u8>,
-    /// Whether the first record holds the names.
+    /// True if the first record holds the names.
     pub(crate) header: bool,
     /// Texts that are NULL.
     pub(crate) null: Vec<String>,
@@ -67,9 +67,9 @@ impl Default for CsvOptions {
 /// How the records of a CSV file are laid out.
 #[derive(Clone, Debug)]
 pub(crate) struct CsvLayout {
-    /// What complaints call the descriptor, whether there is one or not.
+    /// The name that errors call the descriptor, whether there is one or not.
     descriptor: String,
-    /// Where the first record starts, behind the byte order mark and the header.
+    /// The position of the first record, after the byte order mark and the header.
     start: u64,
     delimiter: u8,
     header: bool,
@@ -83,7 +83,7 @@ pub(crate) struct CsvLayout {
 struct CsvField {
     name: String,
     kind: FieldType,
-    /// Whether the descriptor says so.
+    /// True if the descriptor gives the type.
     declared: bool,
 }
 
@@ -134,7 +134,7 @@ pub(crate) struct CsvBlock<'a> {
     ends: &'a [u32],
     /// For each record the index in `ends` of its first field; the fields follow one another.
     firsts: &'a [u32],
-    /// Where `bytes` start in the file.
+    /// The position of `bytes` in the file.
     start: u64,
     fault: Option<RecordFault>,
 }
@@ -181,7 +181,7 @@ impl Block for CsvBlock<'_> {
 }
 
 impl CsvBlock<'_> {
-    /// Where the field starts whose end has the index `end`.
+    /// Returns the start of the field whose end has the index `end`.
     #[inline]
     fn start_of(&self, end: usize) -> usize {
         match end.checked_sub(1) {

@@ -1,4 +1,4 @@
-//! What can be wrong with a file as a whole: its header, its metadata, its compression.
+//! The damage that a file can have as a whole: in its header, its metadata, its compression.
 
 use crate::parquet::ThriftError;
 use crate::problem::Problem;

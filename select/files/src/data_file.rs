@@ -83,9 +83,9 @@ impl DataFile {
     }
 
     /// Returns the same open file with types, and inferred columns, from a sample of the records
-    /// that a view shows. The columns `unchanged` stay. A column with a name that `shows` refuses is
-    /// a text, or is left out if columns are inferred. `has_records` says whether the view shows any
-    /// record. The file has no keys then.
+    /// that a view shows. The columns `unchanged` stay. A column with a name that `shows` refuses
+    /// is a text, or is left out if columns are inferred. `has_records` says whether the view shows
+    /// any record. The file has no keys then.
     ///
     /// # Errors
     /// `Descriptor` when the members of the sample cannot be columns.

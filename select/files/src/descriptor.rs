@@ -33,12 +33,12 @@
 //! | `timestamp` | `format`: YYYYMMDDHHMMSS (the default), YYYY-MM-DD-HH.MM.SS.ffffff, … | as `date` |
 //! | `boolean` | one character | `true_when`, `false_when`: the characters |
 //!
-//! `sign` is "overpunch" (the default: the last digit, negative as 'p' to 'y' in ASCII and with zone D
-//! in EBCDIC), "ebcdic-overpunch" (in ASCII '{', 'A' to 'I' and '}', 'J' to 'R'), "separate" ('+' or
-//! '-' behind the digits), or "leading-overpunch", "leading-ebcdic-overpunch", "leading-separate".
-//! `coding` of a date is "digits" (the default: characters), "packed", "unsigned-packed" or "integer":
-//! the number that the digits make. `encoding` may be a field's, too; it is of text, digits, zoned
-//! decimals, booleans and dates in digits.
+//! `sign` is "overpunch" (the default: the last digit, negative as 'p' to 'y' in ASCII and with
+//! zone D in EBCDIC), "ebcdic-overpunch" (in ASCII '{', 'A' to 'I' and '}', 'J' to 'R'), "separate"
+//! ('+' or '-' behind the digits), or "leading-overpunch", "leading-ebcdic-overpunch",
+//! "leading-separate". `coding` of a date is "digits" (the default: characters), "packed",
+//! "unsigned-packed" or "integer": the number that the digits make. `encoding` may be a field's,
+//! too; it is of text, digits, zoned decimals, booleans and dates in digits.
 //!
 //! The strictest demand holds: a field never leaves where its file may not, and a field that shares
 //! bytes with another demands what that one does.
@@ -60,7 +60,8 @@
 //! scl_min = 4                  # a field may be here for its protection alone, without a type
 //! ```
 //!
-//! A Parquet or Arrow file needs one only for its protection; nested fields are named as their columns are:
+//! A Parquet or Arrow file needs one only for its protection; nested fields are named as their
+//! columns are:
 //!
 //! ```toml
 //! format = "parquet"           # or "arrow"
@@ -70,8 +71,8 @@
 //! scl_min = 4
 //! ```
 //!
-//! JSON Lines need one only where the types of the first records are not those of all. If any field has
-//! a type or a path, the fields here are the columns, and other members are none:
+//! JSON Lines need one only where the types of the first records are not those of all. If any field
+//! has a type or a path, the fields here are the columns, and other members are none:
 //!
 //! ```toml
 //! format = "jsonl"             # told by the file's name when left out; `compression`, too
@@ -119,10 +120,10 @@ const FIELDS_MAX: usize = 16 << 10;
 /// The keys of every format; `field`, too.
 const COMMON: &[&str] = &["format", "network_encrypt", "scl_min"];
 
-/// Those of formats whose files may have keys.
+/// The keys of formats whose files may have sort keys.
 const RECORDS: &[&str] = &["key", "append_only"];
 
-/// Those of text formats.
+/// The keys of text formats.
 const TEXT: &[&str] = &["compression"];
 
 /// A parsed descriptor.
@@ -132,13 +133,13 @@ pub struct Descriptor {
     /// Told by the file's name when `None`.
     pub(crate) compression: Option<Option<Compression>>,
     requirement: Requirement,
-    /// Those of the fields that have one.
+    /// The requirements of the fields that have one.
     fields: Vec<(String, Requirement)>,
     pub(crate) keys: Vec<Key>,
     pub(crate) append_only: bool,
 }
 
-/// What a descriptor says about the records.
+/// The format and the layout of the records, as a descriptor declares them.
 #[derive(Clone, Debug)]
 pub(crate) enum DeclaredLayout {
     Fixed(crate::fixed::FixedLayout),
@@ -146,7 +147,7 @@ pub(crate) enum DeclaredLayout {
     Json(Vec<crate::json::Declared>),
     /// The names of the fields that it protects.
     Parquet(Vec<String>),
-    /// As of Parquet.
+    /// The names of the fields that it protects.
     Arrow(Vec<String>),
     /// The name of the file tells the format.
     ByName(Vec<crate::json::Declared>),
@@ -192,7 +193,7 @@ impl Descriptor {
         }
     }
 
-    /// What the file as a whole demands of a channel.
+    /// Returns the requirement of the file as a whole.
     pub fn requirement(&self) -> Requirement {
         self.requirement
     }
@@ -277,7 +278,7 @@ fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descripto
     })
 }
 
-/// Those that every format has, and its own between them.
+/// Returns the keys that every format has, with its own between them.
 fn keys_of(own: &[&'static str]) -> Vec<&'static str> {
     [COMMON, own, &["field"]].concat()
 }
@@ -297,7 +298,7 @@ fn parse_requirement(keys: &Keys<'_>) -> Result<Requirement> {
     Ok(Requirement::new(network_encrypt, scl_min).unwrap_or(Requirement::Level(*LEVELS.end())))
 }
 
-/// What fields demand, by name.
+/// The requirements of fields, by name.
 type Requirements = Vec<(String, Requirement)>;
 
 fn parse_fields<'t>(keys: &Keys<'t>, known: &[&str]) -> Result<Vec<Keys<'t>>> {

@@ -1,4 +1,4 @@
-//! What can go wrong with a data file, sorted by whose fault it is.
+//! The errors of data files, sorted by whose fault they are.
 
 use std::{fmt, io};
 
@@ -23,7 +23,7 @@ pub enum ErrorKind {
     Unsupported {
         /// The name of the file.
         file: String,
-        /// What is not read.
+        /// The property that is not read.
         reason: Unsupported,
     },
     /// A bound of this crate: metadata, memory.
@@ -41,7 +41,7 @@ pub enum ErrorKind {
         name: String,
         /// Line and column of the text, from 1.
         at: Option<(usize, usize)>,
-        /// What is wrong.
+        /// The complaint.
         complaint: String,
     },
     /// A record that does not decode.
@@ -52,7 +52,7 @@ pub enum ErrorKind {
     Damaged {
         /// The name of the file.
         file: String,
-        /// What is damaged.
+        /// The damaged part.
         damage: Damage,
     },
     /// A missing key of an encrypted file, or of an encrypted column.
@@ -62,7 +62,7 @@ pub enum ErrorKind {
         file: String,
         /// The column; `None` is the whole file.
         column: Option<String>,
-        /// What to call the key, and why it is missing.
+        /// The name of the key, and why it is missing.
         key: String,
     },
     /// The file changed while it was read.
@@ -76,7 +76,7 @@ pub enum ErrorKind {
     Io {
         /// The name of the file.
         file: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The work is not wanted any more: a [`Cancel`](crate::cancel::Cancel) was raised.
@@ -118,7 +118,7 @@ pub enum Limit {
         /// The most bytes that are accepted.
         bytes_max: u64,
     },
-    /// What the columns of some records take in memory.
+    /// The memory that the columns of some records take.
     #[error("{0}")]
     Columns(crate::columnar::problem::ColumnProblem),
 }

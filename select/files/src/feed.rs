@@ -1,6 +1,6 @@
 //! Hands the files of a source out in turns to the threads of one scan.
 //!
-//! A [sweep](Sweep) of a file becomes [`Turns`], which its format makes. The feed numbers the turns
+//! A sweep of a file becomes `Turns`, which its format makes. The feed numbers the turns
 //! of all sweeps and knows where their records come from.
 
 mod gathered;
@@ -88,7 +88,7 @@ pub(crate) type EachBlock<'a> = dyn FnMut(&dyn Block) -> ControlFlow<()> + 'a;
 /// Takes a block and the number of its turn in the sweep.
 pub(crate) type EachOfFile<'a> = dyn FnMut(u64, &dyn Block) -> ControlFlow<()> + 'a;
 
-/// Where a block comes from.
+/// The origin of a block.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
     /// Number of the turn.
@@ -97,27 +97,27 @@ pub struct Place {
     pub file: usize,
 }
 
-/// Where the records of a turn come from.
+/// The origin of the records of a turn.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
     /// Index of the file.
     pub file: usize,
     /// Records of that file before the turn, of those in the view.
     pub records_before: u64,
-    /// Where the records of the turn lie, if not one behind the other.
+    /// The extents of the records of the turn, if they were gathered.
     pub gathered: Option<Gathered>,
 }
 
 /// Takes a block and where it comes from.
 type Each<'a> = dyn FnMut(Place, &dyn Block) -> ControlFlow<()> + 'a;
 
-/// What came of one turn.
+/// The result of one turn.
 #[derive(Debug)]
 pub struct Turn {
     /// 0, 1, 2 … in the order of the files.
     pub number: u64,
-    /// Where its records come from, where that is told by the plan of what is read: always of the
-    /// first of a file, and of the first behind records that are not read.
+    /// The origin of its records, if it is known from what was planned to be read: always for the
+    /// first turn of a file, and for the first turn after records that are not read.
     pub origin: Option<Origin>,
     /// Bytes read.
     pub bytes: u64,

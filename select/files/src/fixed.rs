@@ -1,15 +1,15 @@
 //! Fixed-length records: the layout, and a block of them.
 //!
-//! `record_length` counts the bytes of the fields; a terminator comes on top and is checked in every
-//! record that is read, for behind a wrong one everything is shifted. Fields may overlap, as COBOL's
-//! REDEFINES do. A field that is NULL is told by `null_when`, figurative constants of COBOL that
-//! fill all of the field; they are compared before anything is decoded (`null.rs`).
+//! `record_length` counts the bytes of the fields; a terminator comes on top and is checked in
+//! every record that is read, for behind a wrong one everything is shifted. Fields may overlap, as
+//! COBOL's REDEFINES do. A field that is NULL is told by `null_when`, figurative constants of COBOL
+//! that fill all of the field; they are compared before anything is decoded (`null.rs`).
 //!
-//! Zoned and packed decimals without a scale are 64-bit integers up to 18 digits; all other decimals
-//! are Decimal128 of the field's digits and scale. Binary integers are the smallest signed type that
-//! holds them. Text loses its trailing spaces and has to be UTF-8 where that is its encoding; in
-//! others every byte is a character (`encoding.rs`). Dates and timestamps are digits by a format
-//! (`date.rs`). IBM's floats become Float64, short ones exactly (`number.rs`).
+//! Zoned and packed decimals without a scale are 64-bit integers up to 18 digits; all other
+//! decimals are Decimal128 of the field's digits and scale. Binary integers are the smallest signed
+//! type that holds them. Text loses its trailing spaces and has to be UTF-8 where that is its
+//! encoding; in others every byte is a character (`encoding.rs`). Dates and timestamps are digits
+//! by a format (`date.rs`). IBM's floats become Float64, short ones exactly (`number.rs`).
 
 mod date;
 mod decode;
@@ -47,7 +47,7 @@ pub(crate) struct FixedLayout {
     pub(crate) fields: Vec<FixedField>,
 }
 
-/// What stands behind each record.
+/// The bytes after each record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Terminator {
     None,
@@ -66,7 +66,7 @@ pub(crate) struct FixedField {
     /// Its bytes; it ends within the record.
     pub(crate) length: usize,
     pub(crate) storage: Storage,
-    /// Of its characters, where it has some.
+    /// The encoding of its characters, if it has any.
     pub(crate) encoding: Encoding,
     /// Any of these makes it NULL.
     pub(crate) null_when: Vec<NullWhen>,
@@ -155,7 +155,7 @@ pub(crate) struct FixedBlock<'a> {
     /// The records and [`PADDING_BYTES`] that mean nothing.
     bytes: &'a [u8],
     records: usize,
-    /// Where the first record starts in the file.
+    /// The position of the first record in the file.
     start: u64,
     fault: Option<RecordFault>,
 }

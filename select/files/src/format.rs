@@ -1,6 +1,6 @@
 //! The formats of data files: how the records of one file are organised.
 //!
-//! A format is one implementor of [`Format`] in a folder of its own, and one line in [`open`]. Only
+//! A format is one implementor of `Format` in a folder of its own, and one line in `open`. Only
 //! this file names them all. What only some formats have is a method with a default answer.
 
 use std::any::Any;
@@ -128,8 +128,8 @@ pub(crate) trait Inference {
     fn sample(&self) -> Sample;
 
     /// Returns the same format with types, and inferred columns, from a sample. Declared types and
-    /// the columns `unchanged` stay. A column with a name that `shows` refuses is a text, or is left
-    /// out if columns are inferred. Errors call the file `name`.
+    /// the columns `unchanged` stay. A column with a name that `shows` refuses is a text, or is
+    /// left out if columns are inferred. Errors call the file `name`.
     ///
     /// # Errors
     /// `Descriptor` when the members of the sample cannot be columns.

@@ -1,4 +1,5 @@
-//! Reads of files: what is in memory already, extents, compressed bytes, and what identifies a file.
+//! Reads of files: what is in memory already, extents, compressed bytes, and what identifies a
+//! file.
 
 pub mod compressed;
 pub mod cursor;

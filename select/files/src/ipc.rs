@@ -4,8 +4,8 @@
 //! opened. A record batch is a turn; of it the buffers of those columns are read that somebody asks
 //! for. Arrow's own reader trusts its file where it counts and places things, so the buffers are
 //! found and measured here; what Arrow then checks of an array is that its offsets ascend and its
-//! texts are UTF-8. Nested structs are columns named `a.b`; lists and what else Selects have no type
-//! for are columns that can be described but not read.
+//! texts are UTF-8. Nested structs are columns named `a.b`; lists and what else Selects have no
+//! type for are columns that can be described but not read.
 //!
 //! Source: <https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format>
 
@@ -39,7 +39,7 @@ const BLOCK_RECORDS: usize = 16 << 10;
 #[derive(Debug)]
 pub(crate) struct ArrowLayout {
     columns: Vec<ArrowColumn>,
-    /// What is written for each of the fields, nested ones included, in the order of the file.
+    /// The buffers of each field, nested fields included, in the order of the file.
     shapes: Vec<schema::Shape>,
     batches: Vec<Message>,
     dictionaries: Vec<Dictionary>,

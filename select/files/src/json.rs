@@ -52,7 +52,7 @@ pub(crate) struct Declared {
     pub(crate) name: String,
     /// Told by the first records when `None`.
     pub(crate) kind: Option<FieldType>,
-    /// Those of its dotted name when `None`.
+    /// The parts of its dotted name when `None`.
     pub(crate) path: Option<Vec<String>>,
 }
 
@@ -67,9 +67,9 @@ impl Declared {
 /// How the records of a file of JSON Lines are laid out.
 #[derive(Clone, Debug)]
 pub(crate) struct JsonLayout {
-    /// What complaints call the descriptor, whether there is one or not.
+    /// The name that errors call the descriptor, whether there is one or not.
     descriptor: String,
-    /// Where the first record starts, behind the byte order mark.
+    /// The position of the first record, after the byte order mark.
     start: u64,
     /// How the whole file is compressed.
     compression: Option<Compression>,
@@ -83,7 +83,7 @@ pub(crate) struct JsonLayout {
 struct JsonField {
     name: String,
     kind: FieldType,
-    /// Whether the descriptor says so.
+    /// True if the descriptor gives the type.
     declared: bool,
     /// The member of the tree that it is.
     member: usize,

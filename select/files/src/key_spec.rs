@@ -8,11 +8,11 @@ use crate::types::{INTERVAL, is_selectable};
 /// A key as a descriptor declares it, with the columns of its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySpec {
-    /// What it is called.
+    /// The name of the key.
     pub name: String,
     /// Its columns in order.
     pub columns: Vec<KeyColumn>,
-    /// Whether no two records have the same values; those with a NULL are never the same.
+    /// True if no two records have the same values; records with a NULL are never the same.
     pub unique: bool,
 }
 

@@ -1,5 +1,5 @@
-//! The parts of a column's name: `a.b` may be the column `b` in the group `a`, or a column whose own
-//! name has a point. The field of a nested column notes the lengths of the parts.
+//! The parts of a column's name: `a.b` may be the column `b` in the group `a`, or a column whose
+//! own name has a point. The field of a nested column notes the lengths of the parts.
 
 use std::collections::HashMap;
 

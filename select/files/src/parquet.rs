@@ -8,13 +8,13 @@
 //! Columns are the leaves of the schema, those of nested groups named `a.b.c`. Lists, maps and what
 //! else Selects have no type for are columns, too, that can be described but not read.
 //!
-//! A file may be encrypted, or some of its columns ([`encryption`]): the metadata is as in the
-//! clear then, and a column chunk has what opens its pages ([`cipher`]).
+//! A file may be encrypted, or some of its columns (`encryption`): the metadata is as in the
+//! clear then, and a column chunk has what opens its pages (`cipher`).
 //!
-//! What a file says is not believed: lengths, counts and places are checked before memory is taken
-//! ([`footer`], [`pages`]), what few bytes become is bounded ([`decoding`], [`Input::hold`]), and
-//! where the parquet crate decodes what may be damaged, a panic of its is a complaint like others
-//! ([`footer::contained`]). A record that does not decode is found by halving ([`column`]), so that
+//! The reader does not trust the file. Lengths, counts and positions are checked before memory is
+//! taken (`footer`, `pages`). The size of decompressed data is bounded (`decoding`,
+//! `Input::hold`). A panic inside the parquet crate is caught and reported as a decode error
+//! (`footer::contained`). A record that does not decode is found by halving ([`column`]), so that
 //! the complaint is about the same record however a file is divided.
 
 mod bloom;
@@ -152,19 +152,19 @@ fn records(group: &RowGroupMetaData) -> u64 {
 #[derive(Clone, Debug)]
 struct Chunk {
     compression: Compression,
-    /// Where its pages are.
+    /// The position of its pages.
     bytes: Range<u64>,
     records: u64,
     physical_type: Type,
     /// Bytes of a value in a dictionary, at least.
     value_bytes_min: u64,
-    /// Of each page of data, where the file has a sound offset index.
+    /// The position of each data page, if the file has a sound offset index.
     locations: Option<Arc<[Location]>>,
-    /// What opens its pages, if they are encrypted.
+    /// The key that decrypts its pages, if they are encrypted.
     cipher: Option<ChunkCipher>,
 }
 
-/// What the offset index tells of a page.
+/// A page as the offset index describes it.
 #[derive(Clone, Debug)]
 struct Location {
     /// The header included.
@@ -249,7 +249,7 @@ pub(crate) struct ParquetBlock<'a> {
     columns: &'a RefCell<Vec<Option<ColumnDecoder>>>,
     input: &'a Arc<Input>,
     group: usize,
-    /// Of the row group.
+    /// Counted from the start of the row group.
     records: Range<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! What can be wrong with a record: a variant for each complaint, whose sentence is made here alone.
+//! The problems of a record: one variant for each complaint. Only this file makes their sentences.
 
 use std::fmt;
 
@@ -36,7 +36,7 @@ pub enum Problem {
     /// Something follows a quoted field.
     #[error("{found} follows a closing quote, expected a delimiter or the end of the record")]
     AfterQuote {
-        /// What follows it.
+        /// The text after the quote.
         found: Excerpt,
     },
     /// The record has another number of fields.
@@ -46,7 +46,7 @@ pub enum Problem {
         found: usize,
         /// The fields that it should have.
         expected: usize,
-        /// What tells the number: the header or the descriptor.
+        /// The source of the number: the header or the descriptor.
         expected_by: Box<str>,
     },
     /// A fixed-length record does not end with its terminator.
@@ -74,7 +74,7 @@ pub enum Problem {
         text_or_end(.found.as_ref())
     )]
     Json {
-        /// What the grammar asks for, or forbids.
+        /// The rule of the grammar that is broken.
         expected: &'static str,
         /// The text there; `None` at the end of the record.
         found: Option<Excerpt>,
@@ -111,7 +111,7 @@ pub enum Problem {
         value: Excerpt,
         /// The type of the field.
         field_type: FieldType,
-        /// Where the type comes from.
+        /// The source of the type.
         origin: TypeOrigin,
         /// The name of the descriptor.
         descriptor: Box<str>,
@@ -121,7 +121,7 @@ pub enum Problem {
     NotStored {
         /// The bytes of the value.
         value: Excerpt,
-        /// What the field stores: `a packed decimal`.
+        /// The form in which the field stores values: `a packed decimal`.
         expected: Box<str>,
         /// The `null_when` constant that the value is, if the field has none.
         null_when: Option<&'static str>,

@@ -1,4 +1,4 @@
-//! What must hold for any text: for fuzz targets and for tests with seeded input.
+//! Properties that hold for any text: for fuzz targets and for tests with seeded input.
 
 use crate::copybook::{Copybook, CopybookOptions, Encoding};
 use crate::descriptor::Descriptor;
@@ -6,7 +6,7 @@ use crate::descriptor::Descriptor;
 /// A text is refused as a copybook with its line and column, or makes a descriptor that is one.
 ///
 /// # Panics
-/// Where that does not hold.
+/// If the property does not hold.
 pub fn copybooks_make_descriptors(text: &str) {
     for encoding in [Encoding::Utf8, Encoding::Cp037] {
         let options = CopybookOptions { encoding, ..CopybookOptions::default() };

@@ -19,7 +19,7 @@ pub enum Rows<'a> {
 /// The bytes of a turn of a text file: whole records, then the start of another. There is such a
 /// rest only if the turn is the last one.
 pub(crate) struct TurnBytes {
-    /// Where the bytes start in the file.
+    /// The position of the bytes in the file.
     pub(crate) start: u64,
     /// The number of bytes of whole records.
     pub(crate) whole: usize,
@@ -32,7 +32,7 @@ pub(crate) struct TurnBytes {
 pub struct RecordFault<P = Problem> {
     /// Index of the record in its block.
     pub record: usize,
-    /// Where the record starts in the file; `None` if the file stores columns.
+    /// The position of the record in the file; `None` if the file stores columns.
     pub byte: Option<u64>,
     /// The field, if only one is at fault.
     pub field: Option<String>,
@@ -41,8 +41,8 @@ pub struct RecordFault<P = Problem> {
 }
 
 impl<P> RecordFault<P> {
-    /// Returns the fault in the file that errors call `file`; `records_before` counts the records of
-    /// the file that come before the block.
+    /// Returns the fault in the file that errors call `file`; `records_before` counts the records
+    /// of the file that come before the block.
     pub fn to_error(&self, file: &str, records_before: u64) -> RecordError<P>
     where
         P: Clone,
@@ -78,7 +78,7 @@ pub struct RecordError<P = Problem> {
     pub file: String,
     /// The number of records of the file before this one.
     pub record: u64,
-    /// Where the record starts in the file; `None` if the file stores columns.
+    /// The position of the record in the file; `None` if the file stores columns.
     pub byte: Option<u64>,
     /// The field, if only one is at fault.
     pub field: Option<String>,

@@ -1,4 +1,4 @@
-//! What a file or a column demands of the channel that it leaves on.
+//! The requirements of a file or a column for the channel that sends it.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ pub(crate) const LEVELS: std::ops::RangeInclusive<u8> = 2..=5;
 
 /// A demand on a channel, the weaker the smaller: of several that apply the greatest holds.
 ///
-/// What levels mean, and whether a channel meets them, is known elsewhere.
+/// Other crates know the meaning of levels, and whether a channel meets them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Requirement {
     /// Any channel will do.
@@ -31,7 +31,7 @@ impl Requirement {
         }
     }
 
-    /// Whether the channel has to be encrypted.
+    /// Returns whether the channel has to be encrypted.
     pub fn network_encrypt(self) -> bool {
         self != Self::None
     }

@@ -15,7 +15,7 @@ pub const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None)
 /// Months, days and microseconds.
 pub const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
-/// What messages and descriptions call a type: Arrow's name, in lower case.
+/// Returns the name of a type for messages and descriptions: Arrow's name in lower case.
 pub fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp".to_owned(),
@@ -28,7 +28,7 @@ pub fn type_name(data_type: &DataType) -> String {
     }
 }
 
-/// Whether Selects compute with values of a type; files may have columns of others.
+/// Returns whether Selects compute with values of a type; files may have columns of other types.
 pub fn is_selectable(data_type: &DataType) -> bool {
     match data_type {
         DataType::Boolean

@@ -1,4 +1,4 @@
-//! What is known of a column, whatever it takes to decode it.
+//! The description of a column of a file that stores columns, whatever decodes it.
 
 use arrow::datatypes::{DataType, Field, Schema};
 

@@ -1,5 +1,5 @@
-//! The file as the columns of one turn read it: counts what was read and what is in memory, and keeps
-//! the error that is not the fault of a record.
+//! The file as the columns of one turn read it: counts what was read and what is in memory, and
+//! keeps the error that is not the fault of a record.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! What can be wrong with a column of a file that stores columns: its pages, its buffers, its values.
+//! The problems of a column of a file that stores columns: its pages, its buffers, its values.
 
 use crate::parquet::ThriftError;
 use crate::problem::Excerpt;

@@ -1,8 +1,8 @@
 //! Values of Arrow's many types as those that Selects compute with, or the first that is none.
 //!
-//! Whole numbers without a sign become the next larger type, 64 bits of them a decimal of 20 digits;
-//! times become microseconds, of UTC where they have a zone. A value is never rounded: a time with
-//! a fraction of a microsecond does not fit, nor does a number beyond its declared type.
+//! Whole numbers without a sign become the next larger type, 64 bits of them a decimal of 20
+//! digits; times become microseconds, of UTC where they have a zone. A value is never rounded: a
+//! time with a fraction of a microsecond does not fit, nor does a number beyond its declared type.
 
 use std::sync::Arc;
 

@@ -144,7 +144,7 @@ pub(super) fn parse(
 struct Words<'w> {
     source: Source<'w>,
     words: &'w [Word],
-    /// Where the last word is, for complaints about one that is missing.
+    /// The position of the last word, for errors about a missing word.
     end: Position,
 }
 

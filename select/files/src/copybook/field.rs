@@ -36,7 +36,7 @@ enum Kind {
 }
 
 impl Coding {
-    /// What PICTURE, USAGE and SIGN make together; or why they do not.
+    /// Combines PICTURE, USAGE and SIGN. The error says why they do not fit together.
     pub(super) fn new(
         picture: Option<Picture>,
         usage: Usage,

@@ -1,7 +1,8 @@
-//! Where the items of a copybook are in the record, and which of them become fields.
+//! The positions of a copybook's items in the record, and the choice of those that become fields.
 //!
-//! A group is as long as its items, those that redefine others left out; what occurs takes its bytes
-//! that many times. Levels only grow from a group to its items, so groups nest at most 49 deep.
+//! A group is as long as its items, those that redefine others left out; what occurs takes its
+//! bytes that many times. Levels only grow from a group to its items, so groups nest at most 49
+//! deep.
 
 use std::collections::{HashMap, HashSet};
 
@@ -86,9 +87,9 @@ struct Layout<'o> {
     source: Source<'o>,
     options: &'o CopybookOptions,
     notes: &'o mut Vec<String>,
-    /// Where the items are that a note has been made of.
+    /// The positions of the items that have a note.
     noted: HashSet<Position>,
-    /// Which of the names of `options.redefines` have been found.
+    /// True for each name of `options.redefines` that has been found.
     chosen: Vec<bool>,
 }
 
@@ -187,7 +188,7 @@ impl Layout<'_> {
         Ok(sum)
     }
 
-    /// Where the item `name` is, which comes right before, or before others that redefine it.
+    /// Finds the item `name`, which comes right before, or before others that redefine it.
     fn redefined(
         &self,
         at: Position,
@@ -255,7 +256,7 @@ impl Layout<'_> {
         Ok(())
     }
 
-    /// Of the items of a group, one of those that share their bytes.
+    /// Chooses one of the items of a group that share their bytes.
     fn taken<'n, 'i>(&mut self, nodes: &'n [Node<'i>]) -> Vec<&'n Node<'i>> {
         let mut taken = Vec::with_capacity(nodes.len());
         for shared in nodes.chunk_by(|_, next| next.item.redefines.is_some()) {

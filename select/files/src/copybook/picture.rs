@@ -2,7 +2,7 @@
 //!
 //! A string with symbols of editing is a text, as long as it says: its value is meant to be read.
 
-/// What a PICTURE string says.
+/// The meaning of a PICTURE string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Picture {
     /// Letters, or any characters, or an edited number.

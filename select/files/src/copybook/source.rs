@@ -1,14 +1,14 @@
 //! The words of a copybook: what in a line is text, how lines go on, and where a word ends.
 //!
 //! In fixed format columns 1 to 6 and from 73 on are the programmer's, and column 7 tells a comment
-//! (`*`, `/`), a line for debugging (`D`) or the continuation of a word or literal (`-`); a tab goes
-//! to the next column that is 1 more than a multiple of 8. In free format all of a line is text. In
-//! both `*>` begins a comment. A comma or semicolon before a space is a space.
+//! (`*`, `/`), a line for debugging (`D`) or the continuation of a word or literal (`-`); a tab
+//! goes to the next column that is 1 more than a multiple of 8. In free format all of a line is
+//! text. In both `*>` begins a comment. A comma or semicolon before a space is a space.
 
 use super::{Position, Source};
 use crate::Result;
 
-/// Where in a line of a copybook the text is.
+/// The columns of a copybook's line that have text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SourceFormat {
     /// Fixed where columns 1 to 6 of the first line of text are blank or digits, else free.
@@ -206,7 +206,7 @@ fn rest_of_text(chars: &[Char]) -> &[Char] {
     chars.get(end..).unwrap_or_default()
 }
 
-/// What comes behind the quote that closes; two in a row are one character of the literal.
+/// Returns the text after the closing quote; two quotes in a row are one character of the literal.
 fn behind_literal<'c>(
     source: Source<'_>,
     quote: &Char,

@@ -2,8 +2,8 @@
 //!
 //! A [`TurnCursor`] goes through the file in order, under a lock. It does the least that needs the
 //! order: whether the end of the turn is inside of quotes, from their number, and the last line
-//! feed outside of them. What comes behind is kept for the next turn. The [`TurnBytes`] is then taken
-//! apart by whoever has the turn, without the lock.
+//! feed outside of them. What comes behind is kept for the next turn. The [`TurnBytes`] is then
+//! taken apart by whoever has the turn, without the lock.
 
 use std::ops::ControlFlow;
 
@@ -27,7 +27,7 @@ impl TurnCursor {
     /// where the last turn ends, with a whole record or with the file.
     ///
     /// # Errors
-    /// Those of `read`.
+    /// The errors of `read`.
     pub(crate) fn take<E>(
         &mut self,
         bytes: &mut Vec<u8>,

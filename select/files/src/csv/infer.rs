@@ -56,8 +56,8 @@ impl CsvLayout {
         Sampler(vec![Seen::default(); self.fields.len()])
     }
 
-    /// Returns the same layout with types from a sample. Declared types and the types of `unchanged`
-    /// columns stay. A column with a name that `shows` refuses becomes a text.
+    /// Returns the same layout with types from a sample. Declared types and the types of
+    /// `unchanged` columns stay. A column with a name that `shows` refuses becomes a text.
     pub(super) fn with_types(
         &self,
         sample: &Sampler,

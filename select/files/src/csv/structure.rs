@@ -1,11 +1,10 @@
 //! The structural pass: where fields and records end, 64 bytes at a time.
 //!
 //! The method is that of simdjson (Langdale and Lemire, "Parsing gigabytes of JSON per second",
-//! 2019). Each 64 bytes become bit masks of quotes, delimiters, line feeds and carriage returns; the
-//! prefix XOR of
-//! the quotes tells what is inside of them, and the bits that remain become positions. Whether
-//! every quote and every carriage return stands where the strict rule allows one is decided on the
-//! same masks, so a field that nobody asks for is checked as well.
+//! 2019). Each 64 bytes become bit masks of quotes, delimiters, line feeds and carriage returns;
+//! the prefix XOR of the quotes tells what is inside of them, and the bits that remain become
+//! positions. Whether every quote and every carriage return stands where the strict rule allows one
+//! is decided on the same masks, so a field that nobody asks for is checked as well.
 
 use wide::u8x16;
 
@@ -110,7 +109,7 @@ impl Structure {
     }
 }
 
-/// What one word hands to the next: all ones or zeros, and the lowest bit.
+/// The state that one word hands to the next: all ones or zeros, and the lowest bit.
 struct Pass {
     inside: u64,
     /// The byte before ended a field, or there is none.

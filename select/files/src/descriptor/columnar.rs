@@ -1,4 +1,4 @@
-//! What a descriptor says about a file that tells its layout itself: which fields are protected.
+//! The descriptor of a file that stores its schema itself: it only names protected fields.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! What a descriptor says about CSV.
+//! The descriptor of CSV.
 
 use std::collections::HashSet;
 

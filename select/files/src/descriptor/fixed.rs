@@ -1,5 +1,5 @@
-//! What a descriptor says about fixed-length records: the record, and where its fields are. How a
-//! field holds its value is in `storage.rs`.
+//! The descriptor of fixed-length records: the record and the positions of its fields. `storage.rs`
+//! reads how a field stores its value.
 
 mod storage;
 
@@ -35,7 +35,7 @@ const FIELD: &[&str] = &[
     "scl_min",
 ];
 
-/// What the file says for all fields that do not say otherwise.
+/// The properties of all fields that do not have their own.
 #[derive(Clone, Copy)]
 struct Defaults {
     order: Option<ByteOrder>,

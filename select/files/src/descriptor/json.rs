@@ -1,4 +1,4 @@
-//! What a descriptor says about JSON Lines, and about files whose names tell their format.
+//! The descriptor of JSON Lines, and of files whose names tell their format.
 
 use std::collections::HashSet;
 
@@ -38,7 +38,7 @@ pub(super) fn parse(keys: &Keys<'_>, requirements: &mut Requirements) -> Result<
     Ok(fields)
 }
 
-/// As fields of a CSV file, once it is known to be one.
+/// Makes the options of a CSV file, once it is known to be one.
 pub(super) fn csv_options(file: &str, fields: Vec<Declared>) -> Result<csv::CsvOptions> {
     let is_of_json =
         |field: &&Declared| field.path.is_some() || field.kind == Some(FieldType::Json);
@@ -51,7 +51,7 @@ pub(super) fn csv_options(file: &str, fields: Vec<Declared>) -> Result<csv::CsvO
     Ok(csv::CsvOptions { fields, ..csv::CsvOptions::default() })
 }
 
-/// As fields of a file that has types of its own, once it is known to be one.
+/// Makes the field names of a file that stores its types, once it is known to be one.
 pub(super) fn names_alone(file: &str, fields: Vec<Declared>) -> Result<Vec<String>> {
     if fields.iter().any(|field| field.kind.is_some() || field.path.is_some()) {
         let complaint = format!(

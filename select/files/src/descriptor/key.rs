@@ -1,4 +1,4 @@
-//! What a descriptor says about the keys of a file.
+//! The `[[key]]` tables of a descriptor.
 
 use std::collections::HashSet;
 

@@ -27,7 +27,7 @@ impl Text<'_> {
 /// The keys of one table.
 pub(super) struct Keys<'t> {
     pub(super) text: Text<'t>,
-    /// Where the table is, for a complaint about a key that is missing.
+    /// The position of the table, for an error about a missing key.
     at: usize,
     table: &'t DeTable<'t>,
 }

@@ -34,7 +34,7 @@ pub(crate) struct Buffer {
     pub(crate) scratch: ScratchSpace,
 }
 
-/// What formats need to find the records in bytes: one value of each type.
+/// The memory that formats need to find the records in bytes: one value of each type.
 #[derive(Default)]
 pub(crate) struct ScratchSpace(Vec<Box<dyn Any + Send>>);
 

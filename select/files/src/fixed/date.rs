@@ -168,7 +168,7 @@ impl Format {
         self.has(Unit::Hour)
     }
 
-    /// Whether a year does not tell its century.
+    /// Returns whether a year does not tell its century.
     pub(crate) fn needs_pivot(&self) -> bool {
         self.has(Unit::ShortYear)
     }
@@ -208,7 +208,7 @@ impl Moment {
         self.coding == Coding::Digits
     }
 
-    /// Whether [`number::date`] reads it.
+    /// Returns whether [`number::date`] reads it.
     pub(super) fn is_plain(&self) -> bool {
         self.coding == Coding::Digits
             && self.format.text.get(..self.format.chars) == Some(Format::DATE.as_bytes())
@@ -225,7 +225,7 @@ impl Moment {
         Some(i64::from(reading.days()?) * DAY_MICROS + reading.time_micros()?)
     }
 
-    /// Whether all digits are zero.
+    /// Returns whether all digits are zero.
     pub(super) fn is_zero(&self, bytes: &[u8]) -> bool {
         match self.coding {
             Coding::Digits => self.zero.get(..self.format.chars) == Some(bytes),

@@ -82,7 +82,7 @@ impl<'a, R: ExactSizeIterator<Item = usize> + Clone> FixedCells<'a, R> {
         }
     }
 
-    /// What is written in characters, whose digits are above `ZEROS`.
+    /// Decodes a value that is written in characters, whose digits are above `ZEROS`.
     fn characters<const ZEROS: u64>(self) -> Result<ArrayRef, usize> {
         let length = self.field.length;
         match self.field.storage {

@@ -1,9 +1,9 @@
 //! The encodings of characters: what a byte of a text is, and what a digit, a sign or a space is as
 //! a byte.
 //!
-//! EBCDIC code pages 037 and 1047 hold exactly the 256 characters of Latin-1, each in a place of its
-//! own, so every byte is a character. Source: IBM, CDRA code pages CPGID 00037 and 01047; newline
-//! (0x15) is U+0085 and line feed (0x25) U+000A.
+//! EBCDIC code pages 037 and 1047 hold exactly the 256 characters of Latin-1, each in a place of
+//! its own, so every byte is a character. Source: IBM, CDRA code pages CPGID 00037 and 01047;
+//! newline (0x15) is U+0085 and line feed (0x25) U+000A.
 
 use std::fmt;
 
@@ -96,7 +96,7 @@ const LATIN_1: [u8; 256] = {
     table
 };
 
-/// Where the two code pages differ: `^`, `[`, `]`, `¬`, `Ý` and `¨`.
+/// CP037 with other codes for `^`, `[`, `]`, `¬`, `Ý` and `¨`.
 const CP1047: [u8; 256] = {
     let mut table = CP037;
     table[0x5F] = b'^';

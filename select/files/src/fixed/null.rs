@@ -1,4 +1,4 @@
-//! Which bytes make a field NULL: figurative constants of COBOL that fill all of it.
+//! The bytes that make a field NULL: figurative constants of COBOL that fill all of it.
 //!
 //! Spaces are those of the field's encoding. Zeros are the number zero in the field's own coding:
 //! a zoned or packed decimal with any sign, a date of zeros, binary zeros, else the digit.
@@ -26,7 +26,7 @@ impl NullWhen {
         ("high-values", Self::HighValues),
     ];
 
-    /// Whether the field is this constant.
+    /// Returns whether the field is this constant.
     #[inline]
     pub(super) fn is(self, bytes: &[u8], field: &FixedField) -> bool {
         match self {

@@ -1,5 +1,5 @@
-//! Numbers and dates out of the bytes of a field, eight bytes at a time; anything that is not exactly
-//! one is `None`.
+//! Numbers and dates out of the bytes of a field, eight bytes at a time; anything that is not
+//! exactly one is `None`.
 //!
 //! A `window` starts at the field and goes on to the end of the block's memory, so that eight bytes
 //! can be loaded even where the field is shorter; it is never shorter than the field.
@@ -13,7 +13,7 @@ use crate::calendar::days_since_epoch;
 /// Eight zeros as characters: what the functions over characters are generic in.
 pub(super) const ASCII: u64 = 0x3030_3030_3030_3030;
 
-/// As [`ASCII`].
+/// The zone bits of EBCDIC digits, for [`ASCII`]'s purpose.
 pub(super) const EBCDIC: u64 = 0xF0F0_F0F0_F0F0_F0F0;
 
 /// The first eight bytes; behind the window's end they are 0.
@@ -126,7 +126,7 @@ fn ascii_sign(byte: u8, kind: SignKind) -> Option<(u8, bool)> {
     }
 }
 
-/// As [`ascii_sign`]. Zones C and F are plus, D is minus.
+/// Reads a sign as [`ascii_sign`] does. Zones C and F are plus, D is minus.
 #[inline]
 fn ebcdic_sign(byte: u8, kind: SignKind) -> Option<(u8, bool)> {
     match (kind, byte) {
@@ -193,7 +193,7 @@ fn packed_digits(packed: u64) -> Option<u64> {
     Some((fours >> 32) * 100_000_000 + (fours & 0xFFFF_FFFF))
 }
 
-/// Whether the last half byte of a packed decimal says negative.
+/// Returns whether the last half byte of a packed decimal says negative.
 #[inline]
 fn packed_sign(byte: u8) -> Option<bool> {
     match byte & 0x0F {

@@ -42,7 +42,7 @@ pub(crate) struct Sign {
     pub(crate) place: Place,
 }
 
-/// What a sign looks like.
+/// The form of a sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignKind {
     /// Part of a digit. In ASCII a negative one has 0x40 added, 'p' to 'y': Synergy and GnuCOBOL
@@ -55,7 +55,7 @@ pub(crate) enum SignKind {
     Separate,
 }
 
-/// Where a sign is.
+/// The place of a sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Leading,
@@ -171,7 +171,7 @@ impl Storage {
         }
     }
 
-    /// Whether its bytes are characters, so that they depend on the encoding.
+    /// Returns whether its bytes are characters, so that they depend on the encoding.
     pub(crate) fn is_characters(self) -> bool {
         match self {
             Storage::Text
@@ -184,7 +184,7 @@ impl Storage {
     }
 }
 
-/// What a field has to be, for complaints and for `describe`.
+/// The name of the storage, for errors and for `describe`.
 impl fmt::Display for Storage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let order = |order| match order {

@@ -1,10 +1,10 @@
 //! A compressed file as the bytes that are in it, from first to last.
 //!
 //! gzip (RFC 1952) with any number of members, and Zstandard (RFC 8878) with any number of frames,
-//! skippable ones among them. Checksums are verified to the end of the file; what is cut short, does
-//! not match, or is followed by something else, is an error behind the bytes that came before it.
-//! However the bytes are asked for, they are decompressed in chunks of one size, so that what comes
-//! before an error does not depend on who asks.
+//! skippable ones among them. Checksums are verified to the end of the file; what is cut short,
+//! does not match, or is followed by something else, is an error behind the bytes that came before
+//! it. However the bytes are asked for, they are decompressed in chunks of one size, so that what
+//! comes before an error does not depend on who asks.
 
 use std::io::{self, BufReader, Read};
 use std::path::Path;
@@ -33,7 +33,7 @@ pub(crate) enum Compression {
 }
 
 impl Compression {
-    /// What the ending of a name tells, and the name without it.
+    /// Returns the compression that the ending of a name tells, and the name without it.
     pub(crate) fn of_name(name: &str) -> (Option<Self>, &str) {
         let ending = Path::new(name).extension().and_then(|ending| ending.to_str());
         let known = match ending {
@@ -50,7 +50,7 @@ impl Compression {
 pub(crate) struct Stream {
     file: RawFile,
     decoder: Box<dyn Read + Send>,
-    /// Where the decoder is in the file.
+    /// The position of the decoder in the file.
     position: Arc<AtomicU64>,
     chunk: Vec<u8>,
     /// Bytes of the chunk that have been given out.
@@ -81,7 +81,7 @@ impl Stream {
         })
     }
 
-    /// As [`new`](Self::new), from the byte `start` of the text on.
+    /// Starts like [`new`](Self::new), but with the byte `start` of the text.
     ///
     /// # Errors
     /// `Io` when there is no memory for a decoder.
@@ -96,8 +96,8 @@ impl Stream {
         self.position.load(Ordering::Relaxed)
     }
 
-    /// Fills `buffer`, as far as there are bytes. The second is how the stream ends, where it does so
-    /// behind them.
+    /// Fills `buffer`, as far as there are bytes. The second is how the stream ends, where it does
+    /// so behind them.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> (usize, Option<Result<()>>) {
         let mut used = 0;
         loop {
@@ -151,7 +151,7 @@ impl Stream {
         self.decompressed += used as u64;
     }
 
-    /// What stopped the decoder behind so many bytes of the chunk.
+    /// Makes the error that stopped the decoder after so many bytes of the chunk.
     fn error(&self, error: io::Error, used: usize) -> Error {
         let name = self.file.name();
         match error.downcast::<Unreadable>() {

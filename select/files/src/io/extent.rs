@@ -1,4 +1,4 @@
-//! What of a file is read: runs of whole records, and where they are.
+//! The parts of a file that are read: runs of whole records and their positions.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ pub struct Extent {
     pub first_record: u64,
     /// Its records, where that is known.
     pub records: Option<u64>,
-    /// From the start of its first record to that of the record behind it; the numbers of the records
-    /// where a file holds columns.
+    /// From the start of its first record to that of the record behind it; the numbers of the
+    /// records where a file holds columns.
     pub bytes: Range<u64>,
 }
 
@@ -29,7 +29,7 @@ impl Extent {
     }
 }
 
-/// What is read in one sweep of a file. `G` reads the records of gathered runs.
+/// A part of a file that is read in one sweep. `G` reads the records of gathered runs.
 #[derive(Clone, Debug)]
 pub(crate) enum Sweep<G> {
     /// A run of records, piece by piece.
@@ -90,7 +90,7 @@ impl<G: Clone> Sweep<G> {
 pub struct Gathered(Arc<[Extent]>);
 
 impl Gathered {
-    /// Of extents whose numbers of records are known.
+    /// Takes extents whose numbers of records are known.
     fn new(extents: Vec<Extent>) -> Self {
         Self(extents.into())
     }
@@ -117,7 +117,7 @@ impl Gathered {
         record
     }
 
-    /// Where in the file the byte is that is the `byte`th in memory.
+    /// Returns the position in the file of the byte that is the `byte`th in memory.
     pub(crate) fn byte_of(&self, byte: u64) -> u64 {
         let mut before = 0;
         for extent in &*self.0 {

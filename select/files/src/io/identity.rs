@@ -8,8 +8,8 @@
 //! therefore waits for both before a byte is read: after that, every change gives the file another
 //! identity.
 //!
-//! Some changes do not show: a change after root has set the clock back, if it gets the stamp of the
-//! one before; stores into a shared mapping, of which Linux stamps the first into a page until
+//! Some changes do not show: a change after root has set the clock back, if it gets the stamp of
+//! the one before; stores into a shared mapping, of which Linux stamps the first into a page until
 //! that is written back (tmpfs stamps none, and POSIX asks for no more than a stamp at `msync`);
 //! direct writes (`O_DIRECT`) that had begun before; and a write whose times are set back before
 //! the last name of the file is removed, all within one scan. Network file systems have clocks of
@@ -88,7 +88,7 @@ impl Look {
     /// it is.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// The errors of the operating system.
     pub fn settled(file: &File) -> io::Result<Self> {
         let mut look = Self::new(file)?;
         let mut waited = Duration::ZERO;
@@ -104,7 +104,7 @@ impl Look {
     /// Looks at a file without waiting for a clock. The cursor moves there and back.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// The errors of the operating system.
     pub fn new(file: &File) -> io::Result<Self> {
         // in this order: a write that begins after the clock was read is stamped with that time or
         // later, and one that began before has ended when the file is looked at
@@ -140,7 +140,7 @@ impl Look {
     /// stay.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// The errors of the operating system.
     pub fn holds(&self, file: &File) -> io::Result<bool> {
         let metadata = file.metadata()?;
         let mut now = Identity::from(&metadata);
@@ -247,7 +247,8 @@ fn is_one_of(file: &File, magics: &[u32]) -> bool {
 const EXACT: [u32; 7] =
     [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x2fc1_2fc1, 0x0102_1994, 0x794c_7630];
 
-/// The file systems of [`EXACT`] where `SEEK_DATA` waits for a writer. On XFS and ZFS reading waits.
+/// The file systems of [`EXACT`] where `SEEK_DATA` waits for a writer. On XFS and ZFS reading
+/// waits.
 const LOCKED: [u32; 5] = [0xef53, 0x9123_683e, 0xf2f5_2010, 0x0102_1994, 0x794c_7630];
 
 const RAMFS: u32 = 0x8584_58f6;

@@ -20,7 +20,7 @@ pub(super) struct Message {
     pub(super) records: usize,
     /// Number of NULLs of each field.
     pub(super) nulls: Vec<u64>,
-    /// Of all fields, one behind the other: where they are in the file.
+    /// The positions in the file of the buffers of all fields, one field after the other.
     buffers: Vec<Range<u64>>,
     /// For each field that has so many buffers as it likes, how many more.
     variadic: Vec<usize>,
@@ -28,7 +28,8 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// What a record batch says of buffers that lie in `body`; `None` where that cannot be.
+    /// Reads the description of a record batch whose buffers lie in `body`; `None` if it cannot be
+    /// true.
     pub(super) fn new(batch: ipc::RecordBatch<'_>, body: &Range<u64>) -> Option<Self> {
         if !(0..=RECORDS_MAX).contains(&batch.length()) {
             return None;

@@ -150,7 +150,7 @@ fn without_views_of(nulls: &NullBuffer, views: &[u8]) -> Buffer {
     views.into()
 }
 
-/// Which records have a value; `None` is all.
+/// Returns which records have a value; `None` means all.
 fn validity(
     batch: &Message,
     index: usize,

@@ -15,17 +15,17 @@ pub(super) type ArrowColumn = crate::columnar::column::FileColumn<Leaf>;
 pub(super) struct Leaf {
     /// Indices among the shapes of the structs that it is in, outermost first, and its own.
     pub(super) path: Vec<usize>,
-    /// Of the values; of codes into a dictionary that of the codes.
+    /// The type of the values or, if there is a dictionary, of the codes into it.
     pub(super) stored: DataType,
     /// The dictionary that the codes are of, and the type of its values.
     pub(super) dictionary: Option<(i64, DataType)>,
 }
 
-/// What a field has in every record batch.
+/// The buffers that a field has in every record batch.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     pub(super) buffers: usize,
-    /// Whether the batch tells how many more there are.
+    /// True if the batch tells how many more there are.
     pub(super) is_variadic: bool,
 }
 

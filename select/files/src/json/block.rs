@@ -33,7 +33,7 @@ pub(super) struct JsonBlock<'a> {
     /// The records, ascending, with members that are no columns though columns are all that there
     /// is.
     unlisted: &'a [u32],
-    /// Where `bytes` start in the file.
+    /// The position of `bytes` in the file.
     start: u64,
     fault: Option<RecordFault>,
 }
@@ -212,7 +212,7 @@ impl Block for JsonBlock<'_> {
 }
 
 impl JsonBlock<'_> {
-    /// Where the value of a member is; `None` where the record does not have it.
+    /// Returns the position of a member's value; `None` if the record does not have the member.
     #[inline(always)]
     pub(super) fn place(&self, record: usize, member: usize) -> Option<usize> {
         match self.places[record * self.layout.tree.len() + member] {

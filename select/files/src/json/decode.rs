@@ -64,7 +64,7 @@ impl<R: ExactSizeIterator<Item = usize> + Clone> Cells for JsonCells<'_, R> {
     }
 }
 
-/// What a record has for a field.
+/// The value that a record has for a field.
 pub(super) enum Cell<'a> {
     Null,
     /// A value of the right kind, as the text of its type.

@@ -8,7 +8,7 @@ use super::syntax::{Cursor, DEPTH_MAX, OBJECT_GOES_ON, Result, unescaped};
 use super::tree::{TOP, Tree};
 use crate::text::{FieldType, Shape};
 
-/// What is known of members by records.
+/// The members of some records and the types of their values.
 #[derive(Debug, Default)]
 pub(super) struct JsonSample {
     pub(super) tree: Tree,
@@ -34,7 +34,7 @@ impl JsonSample {
     /// Takes in a record.
     ///
     /// # Errors
-    /// What is wrong with it. What came before that counts.
+    /// The mistake in the record. The members before it count.
     pub(super) fn record(&mut self, record: &[u8]) -> Result<()> {
         let mut cursor = Cursor::new(record, 0);
         match cursor.peek_behind_space() {
@@ -104,7 +104,7 @@ impl JsonSample {
 }
 
 impl Seen {
-    /// Of a value that is no object.
+    /// Classifies a value that is not an object.
     fn of(value: &[u8]) -> Self {
         match value {
             b"null" => Seen::Nothing,

@@ -1,7 +1,7 @@
 //! The records that start in a range of a file: a turn finds its own, whatever the other turns do.
 //!
-//! A record starts behind every line feed, so the byte before the range tells whether one starts with
-//! it. The last record of the range is read to its end behind it.
+//! A record starts behind every line feed, so the byte before the range tells whether one starts
+//! with it. The last record of the range is read to its end behind it.
 
 use std::ops::Range;
 
@@ -12,10 +12,11 @@ use crate::record::TurnBytes;
 const TAIL_BYTES: usize = 16 << 10;
 
 /// Reads the records that start in the `range` of a file into `bytes`, and tells where in them they
-/// start. The first record of all starts at `first`; the last one ends at `end`, or with the file there.
+/// start. The first record of all starts at `first`; the last one ends at `end`, or with the file
+/// there.
 ///
 /// # Errors
-/// Those of `read`, which fills a buffer from a place in the file.
+/// The errors of `read`, which fills a buffer from a position in the file.
 pub(super) fn take<E>(
     bytes: &mut Vec<u8>,
     range: Range<u64>,

@@ -6,8 +6,8 @@ use crate::text::value;
 const DIGITS_MAX: i64 = 38;
 
 /// A number, already checked, as text without an exponent and with at most `scale` digits after the
-/// point: itself where it is so, else in `scratch`. `None` where no such text is exactly the number,
-/// or it has too many digits.
+/// point: itself where it is so, else in `scratch`. `None` where no such text is exactly the
+/// number, or it has too many digits.
 #[inline]
 pub(super) fn exact<'s>(number: &'s [u8], scale: u8, scratch: &'s mut Vec<u8>) -> Option<&'s [u8]> {
     let point = number.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'-'));
@@ -20,7 +20,7 @@ pub(super) fn exact<'s>(number: &'s [u8], scale: u8, scratch: &'s mut Vec<u8>) -
     shifted(number, usize::from(scale), scratch)
 }
 
-/// Whether a float has room for the number.
+/// Returns whether a float has room for the number.
 #[inline(always)]
 pub(super) fn is_finite(number: &[u8]) -> bool {
     let is_small = number.len() < 300 && !number.iter().any(|byte| matches!(byte, b'e' | b'E'));

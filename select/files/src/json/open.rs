@@ -74,9 +74,9 @@ impl JsonLayout {
 }
 
 impl JsonLayout {
-    /// Returns the same layout with columns and types from a sample. Declared columns and `unchanged`
-    /// columns stay. A member with a name that `shows` refuses is not a column, and of a declared
-    /// one the type is text. Errors use `name` as the name of the file.
+    /// Returns the same layout with columns and types from a sample. Declared columns and
+    /// `unchanged` columns stay. A member with a name that `shows` refuses is not a column, and of
+    /// a declared one the type is text. Errors use `name` as the name of the file.
     ///
     /// # Errors
     /// `Descriptor` when the members of the sample cannot be columns.
@@ -151,7 +151,7 @@ fn sample(bytes: &[u8]) -> JsonSample {
     sample
 }
 
-/// Whether a line is one value: types are not told by half a record.
+/// Returns whether a line is one value: half a record does not tell types.
 fn is_json(line: &[u8]) -> bool {
     let mut cursor = Cursor::new(line, 0);
     cursor.value(DEPTH_MAX).is_ok() && cursor.peek_behind_space().is_none()

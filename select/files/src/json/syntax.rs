@@ -8,7 +8,7 @@ use wide::u8x16;
 /// How deep arrays and objects may be in one another.
 pub(super) const DEPTH_MAX: usize = 64;
 
-/// What is wrong with a text, and where.
+/// A mistake in a text, and its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wrong {
     pub(super) at: usize,
@@ -58,8 +58,8 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Passes a string, whose opening quote comes next; gives what is between the quotes, escapes as
-    /// they are.
+    /// Passes a string, whose opening quote comes next; gives what is between the quotes, escapes
+    /// as they are.
     #[inline(always)]
     pub(super) fn string(&mut self) -> Result<&'a [u8]> {
         self.at += 1;
@@ -217,10 +217,10 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// What may follow a member of an object.
+/// The tokens that may follow a member of an object.
 pub(super) const OBJECT_GOES_ON: &str = "expected `,` or `}`";
 
-/// Where the text from `at` on has its first quote, backslash or control character.
+/// Returns the position of the first quote, backslash or control character from `at` on.
 #[inline(always)]
 fn plain_end(text: &[u8], mut at: usize) -> usize {
     while let Some(lanes) = text.get(at..).and_then(<[u8]>::first_chunk) {
@@ -271,7 +271,8 @@ fn code_unit(text: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |unit, &digit| Some(unit << 4 | char::from(digit).to_digit(16)?))
 }
 
-/// What a string without its quotes means: `text` itself where it has no escapes, else in `scratch`.
+/// Replaces the escapes of a string without its quotes: returns `text` itself if it has none, and
+/// otherwise uses `scratch`.
 #[inline(always)]
 pub(super) fn unescaped<'s>(text: &'s [u8], scratch: &'s mut Vec<u8>) -> &'s [u8] {
     match memchr::memchr(b'\\', text) {

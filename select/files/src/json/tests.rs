@@ -116,7 +116,7 @@ fn random_object(random: &mut Rng, depth: usize) -> String {
     format!("{{{}{}}}", members.join(","), space(random))
 }
 
-/// What serde_json says of each line: the members of the objects before the first that is wrong.
+/// Parses each line with serde_json: the members of the objects before the first wrong line.
 fn reference(text: &[u8]) -> (Vec<Value>, Option<usize>) {
     let mut records = Vec::new();
     for line in text.split(|byte| *byte == b'\n') {

@@ -1,4 +1,4 @@
-//! Which values a column chunk does not have, by its Bloom filter.
+//! Bloom filters, which tell values that a column chunk does not have.
 //!
 //! A filter is a split block Bloom filter over xxHash64 of a value's plain encoding
 //! (<https://github.com/apache/parquet-format/blob/master/BloomFilter.md>). It is read when a

@@ -1,9 +1,9 @@
 //! Modules: the parts of an encrypted file that are encrypted each by itself.
 //!
-//! A module is its length, in 32 bits, a nonce, and the encrypted bytes, behind which GCM has a tag.
-//! Additional authenticated data bind it to its file and to its place there, so that none can stand
-//! for another. Of the algorithm AES_GCM_CTR_V1 the pages, not their headers, are encrypted without a
-//! tag: that they are as they were written is not proved by anything then.
+//! A module is its length, in 32 bits, a nonce, and the encrypted bytes, behind which GCM has a
+//! tag. Additional authenticated data bind it to its file and to its place there, so that none can
+//! stand for another. Of the algorithm AES_GCM_CTR_V1 the pages, not their headers, are encrypted
+//! without a tag: that they are as they were written is not proved by anything then.
 //!
 //! Source: <https://github.com/apache/parquet-format/blob/master/Encryption.md>
 
@@ -26,13 +26,14 @@ pub(super) fn module_bytes(bytes: &[u8]) -> Option<usize> {
 /// How the modules of a file are encrypted, and what binds them to the file.
 #[derive(Clone, Debug)]
 pub(super) struct Scheme {
-    /// Whether pages are encrypted by the counter mode.
+    /// True if pages are encrypted by the counter mode.
     pub(super) has_unproved_pages: bool,
-    /// `None` where the file says nothing, as those of DuckDB do: their modules are bound to nothing.
+    /// `None` where the file says nothing, as those of DuckDB do: their modules are bound to
+    /// nothing.
     pub(super) file_aad: Option<Arc<[u8]>>,
 }
 
-/// What is in a module; pages of data are counted in their column chunk.
+/// The contents of a module; data pages are counted in their column chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Module {
     Footer,
@@ -50,7 +51,7 @@ pub(super) enum Module {
 /// A column chunk: the numbers of its row group and of its leaf.
 pub(super) type Place = (u16, u16);
 
-/// What opens the modules of one column chunk.
+/// The key that decrypts the modules of one column chunk.
 #[derive(Clone, Debug)]
 pub(super) struct ChunkCipher {
     pub(super) scheme: Scheme,
@@ -59,7 +60,7 @@ pub(super) struct ChunkCipher {
 }
 
 impl ChunkCipher {
-    /// As [`Scheme::open`].
+    /// Decrypts a module of the column chunk as [`Scheme::open`] does.
     pub(super) fn open(&self, module: Module, bytes: &[u8]) -> Option<Vec<u8>> {
         self.scheme.open(&self.key, module, self.place, bytes)
     }
@@ -75,8 +76,8 @@ impl Scheme {
         }
     }
 
-    /// What is in the module at the start of `bytes`; `None` where it is not all there, or was not made
-    /// so by this key.
+    /// Decrypts the module at the start of `bytes`; `None` if not all of it is there, or if it was
+    /// encrypted by another key.
     pub(super) fn open(
         &self,
         key: &ParquetKey,
@@ -93,7 +94,8 @@ impl Scheme {
         }
     }
 
-    /// Whether a footer in the clear, without its signature, was signed by this key.
+    /// Returns whether this key signed a footer that is not encrypted; `footer` is without its
+    /// signature.
     pub(super) fn has_signed(&self, key: &ParquetKey, footer: &[u8], signature: &[u8]) -> bool {
         let Some((nonce, tag)) = signature.split_first_chunk() else { return false };
         key.has_signed(*nonce, &self.aad(Module::Footer, (0, 0)), footer, tag)

@@ -34,7 +34,7 @@ pub(super) struct ColumnDecoder {
     leaf: Leaf,
     /// `None` before the first record, and behind a complaint.
     reader: Option<Box<dyn ArrayReader>>,
-    /// What the reader has been given.
+    /// The pages that the reader has been given.
     given: Arc<Given>,
     /// The record that the reader is at.
     position: u64,
@@ -48,7 +48,7 @@ impl ColumnDecoder {
         Self { input, chunk, leaf, reader: None, given, position: 0, whole: None }
     }
 
-    /// Those rows of a block, which is these records of the row group.
+    /// Decodes those rows of a block, which has these records of the row group.
     ///
     /// # Errors
     /// The first row of them that has no value, by its index in the block, and why.

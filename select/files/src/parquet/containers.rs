@@ -1,9 +1,9 @@
 //! The containers of a Parquet file, by whose statistics a scan leaves out records: row groups, and
 //! ranges of their records that the page index determines.
 //!
-//! There are three levels of detail: the statistics of row groups in the footer, their Bloom filters,
-//! and the statistics of pages. Pages of different columns hold different records, so a range begins
-//! where a page of any column in WHERE begins. Neighbours are joined until a range has
+//! There are three levels of detail: the statistics of row groups in the footer, their Bloom
+//! filters, and the statistics of pages. Pages of different columns hold different records, so a
+//! range begins where a page of any column in WHERE begins. Neighbours are joined until a range has
 //! [`RECORDS_MIN`] records, because each range costs a start. Damage in a page that is not read is
 //! not found.
 

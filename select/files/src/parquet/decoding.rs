@@ -1,4 +1,4 @@
-//! What a column's decoder reads of runs of records, and how much text that may be.
+//! A column's decoder reading runs of records, and the bound of the text that it holds.
 //!
 //! A page may hold a long value once and mean it a thousand times: by its number in the dictionary,
 //! or as the start of the value behind it. So texts are read as far as the longest value lets them
@@ -59,8 +59,8 @@ impl<'a> Decoding<'a> {
         Ok(())
     }
 
-    /// As [`read_to`](Self::read_to), so far at a time that what is not yet counted stays within bounds. The
-    /// first record of a page tells what may come in it.
+    /// Reads up to a record like [`read_to`](Self::read_to), in steps that keep the text which is
+    /// not yet counted within bounds. The first record of a page tells how long its values can be.
     pub(super) fn read_texts(&mut self, end: u64, given: &Given) -> ParquetResult<()> {
         while self.position < end {
             let of_page =

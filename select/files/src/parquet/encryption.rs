@@ -1,12 +1,12 @@
-//! What the metadata say of encryption, and the metadata without it: as if the file were in the clear,
-//! for the parquet crate, and beside it which key opens which column chunk.
+//! The encryption that the metadata describe, and the metadata without it: for the parquet crate as
+//! if the file were not encrypted, and beside it which key decrypts which column chunk.
 //!
-//! Metadata of column chunks that are encrypted apart take the place that they have in a file without
-//! encryption. Of a chunk whose key is missing nothing is known, so it gets metadata that tell
-//! nothing; whoever touches its column is refused.
+//! Metadata of column chunks that are encrypted apart take the place that they have in a file
+//! without encryption. Of a chunk whose key is missing nothing is known, so it gets metadata that
+//! tell nothing; whoever touches its column is refused.
 //!
-//! Source: <https://github.com/apache/parquet-format/blob/master/Encryption.md> and `FileCryptoMetaData`,
-//! `FileMetaData`, `ColumnChunk` in parquet.thrift.
+//! Source: <https://github.com/apache/parquet-format/blob/master/Encryption.md> and
+//! `FileCryptoMetaData`, `FileMetaData`, `ColumnChunk` in parquet.thrift.
 
 use std::sync::Arc;
 
@@ -22,26 +22,26 @@ use crate::problem::quote;
 pub(super) struct Encryption {
     scheme: Scheme,
     pub(super) coverage: Coverage,
-    /// Of each row group, one for each leaf.
+    /// The keys of each row group, one for each leaf.
     groups: Vec<Vec<ChunkKey>>,
 }
 
-/// What of the metadata is encrypted.
+/// The part of the metadata that is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Coverage {
     /// All, so that not even the names of the columns can be told.
     Footer,
-    /// That of some columns.
+    /// The metadata of some columns.
     Columns,
 }
 
-/// What opens a column chunk.
+/// The key of a column chunk.
 #[derive(Clone, Debug)]
 enum ChunkKey {
     /// It is not encrypted.
     None,
     Key(ParquetKey),
-    /// Which is missing.
+    /// The key is missing: what to call it.
     Missing(Arc<str>),
 }
 
@@ -49,7 +49,7 @@ enum ChunkKey {
 #[derive(Debug)]
 pub(super) enum FooterError {
     Damaged(Damage),
-    /// What to call the key that is missing.
+    /// A key is missing: what to call it.
     KeyMissing(String),
 }
 
@@ -67,7 +67,10 @@ pub(super) struct Opened {
 }
 
 impl Encryption {
-    /// What opens the column chunk, if it is encrypted; the error tells which key is missing.
+    /// Returns what decrypts the column chunk, if it is encrypted.
+    ///
+    /// # Errors
+    /// `KeyMissing`, `BeyondEncryption`
     pub(super) fn cipher(
         &self,
         group: usize,
@@ -86,7 +89,7 @@ impl Encryption {
         }
     }
 
-    /// Whether some of the column is encrypted.
+    /// Returns whether a part of the column is encrypted.
     pub(super) fn covers(&self, leaf: usize) -> bool {
         self.keys_of(leaf).any(|key| !matches!(key, ChunkKey::None))
     }
@@ -207,7 +210,7 @@ fn scheme(algorithm: &[u8], keys: &ParquetKeys) -> Result<Scheme, FooterError> {
     Ok(Scheme { has_unproved_pages, file_aad })
 }
 
-/// What opens the metadata of column chunks.
+/// The keys that decrypt the metadata of column chunks.
 struct Context<'a> {
     scheme: Scheme,
     coverage: Coverage,
@@ -315,7 +318,7 @@ impl Context<'_> {
     }
 }
 
-/// Which key a column chunk says that it is encrypted by.
+/// The key that a column chunk says that it is encrypted by.
 enum Crypto<'a> {
     FooterKey,
     ColumnKey { path: Vec<&'a [u8]>, metadata: Option<&'a [u8]> },
@@ -348,7 +351,7 @@ impl<'a> Crypto<'a> {
         (*number == 2).then_some(Self::ColumnKey { path, metadata }).ok_or_else(damaged)
     }
 
-    /// What to call the column.
+    /// Returns what to call the column.
     fn column(&self) -> String {
         match self {
             Self::FooterKey => "a column".to_owned(),
@@ -360,8 +363,8 @@ impl<'a> Crypto<'a> {
 /// The wire's number of a structure.
 const STRUCT: u8 = 12;
 
-/// `ColumnMetaData` of a chunk that nobody reads: no type, encodings, path or codec to speak of, and
-/// nothing in it.
+/// `ColumnMetaData` of a chunk that nobody reads: no type, encodings, path or codec to speak of,
+/// and nothing in it.
 const NOTHING: &[u8] = &[
     0x15, 0, // type
     0x19, 0x05, // encodings: none

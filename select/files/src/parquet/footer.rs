@@ -1,8 +1,8 @@
 //! The footer of a Parquet file: found, bounded and checked, then decoded by the parquet crate.
 //!
-//! That crate reserves memory by counts in the footer and follows nested groups by recursion. Both
-//! end a process where they go too far, so the counts and the depth are looked at here first, by a
-//! walk that allocates nothing.
+//! The parquet crate reserves memory by counts in the footer and follows nested groups by
+//! recursion. Both end a process if they go too far, so the counts and the depth are looked at here
+//! first, by a walk that allocates nothing.
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -62,7 +62,7 @@ pub fn has_encrypted_footer(name: &str, file: &File, bytes: u64) -> Result<bool>
     }
 }
 
-/// What a footer tells.
+/// The contents of a footer.
 pub(super) struct Footer {
     pub(super) metadata: ParquetMetaData,
     /// `None` where nothing is encrypted.
@@ -289,12 +289,12 @@ struct Indexes<'a> {
     places: Vec<IndexPlace>,
 }
 
-/// Where an index of a column chunk is.
+/// The position of an index of a column chunk.
 struct IndexPlace {
     offset: i64,
     length: i32,
     module: Module,
-    /// What opens it, if it is encrypted.
+    /// The key that decrypts it, if it is encrypted.
     cipher: Option<ChunkCipher>,
 }
 

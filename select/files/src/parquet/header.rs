@@ -1,12 +1,13 @@
 //! The header before each page of a column chunk.
 //!
-//! Source: `PageHeader` in <https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift>
+//! Source: `PageHeader` in
+//! <https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift>
 
 use parquet::basic::Encoding;
 
 use super::thrift::{Reader, Result, ThriftProblem, WireType};
 
-/// What a page says of itself.
+/// The description of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) page: PageKind,
@@ -43,7 +44,7 @@ pub(super) struct DataV2 {
     pub(super) encoding: Encoding,
     pub(super) definition_bytes: u32,
     pub(super) repetition_bytes: u32,
-    /// Of the values; levels never are.
+    /// True if the values are compressed; levels never are.
     pub(super) compressed: bool,
 }
 
@@ -67,8 +68,8 @@ impl PageKind {
 }
 
 impl Header {
-    /// Reads the header at the start of `bytes`. Also returns its length. The error is `Truncated` if
-    /// not all of the header is there.
+    /// Reads the header at the start of `bytes`. Also returns its length. The error is `Truncated`
+    /// if not all of the header is there.
     pub(super) fn parse(bytes: &[u8]) -> Result<(Self, usize)> {
         let mut reader = Reader::new(bytes);
         let (mut kind, mut stored, mut size, mut checksum) = (None, None, None, None);

@@ -1,8 +1,8 @@
 //! The keys that encrypted files are read with: which there are, and which of them a file means.
 //!
 //! A file names its keys by bytes, the key metadata, that are taken as text here. What is kept of a
-//! key are the tables that the cipher makes of it, which are wiped when the last owner is gone; it is
-//! in no error and no `Debug`.
+//! key are the tables that the cipher makes of it, which are wiped when the last owner is gone; it
+//! is in no error and no `Debug`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -46,7 +46,7 @@ impl ParquetKey {
         Some(Self(Arc::new(Modes { gcm, ctr })))
     }
 
-    /// What GCM has made `sealed` of, the tag included; `None` where that is not proved.
+    /// Decrypts `sealed`, the tag included, by GCM; `None` if the tag does not fit.
     pub(super) fn open_gcm(
         &self,
         nonce: [u8; NONCE_BYTES],
@@ -60,7 +60,7 @@ impl ParquetKey {
         Some(bytes)
     }
 
-    /// What the counter mode has made `sealed` of, whatever that is.
+    /// Decrypts `sealed` by the counter mode, which proves nothing.
     pub(super) fn open_ctr(&self, nonce: [u8; NONCE_BYTES], sealed: &[u8]) -> Option<Vec<u8>> {
         let mut bytes = sealed.to_vec();
         let mut counter = [0; 16];
@@ -71,7 +71,7 @@ impl ParquetKey {
         Some(bytes)
     }
 
-    /// Whether `tag` is that of `plain`, which is not encrypted.
+    /// Returns whether `tag` is the tag of `plain`, which is not encrypted.
     pub(super) fn has_signed(
         &self,
         nonce: [u8; NONCE_BYTES],
@@ -95,7 +95,7 @@ impl fmt::Debug for ParquetKey {
 /// The keys that one file may be encrypted by.
 #[derive(Clone, Debug, Default)]
 pub struct ParquetKeys {
-    /// Those that cannot be had, with the reason.
+    /// The keys by name. A key that is not available has the reason instead.
     named: Arc<BTreeMap<String, Result<ParquetKey, String>>>,
     unnamed: Option<String>,
     aad_prefix: Option<Vec<u8>>,
@@ -109,8 +109,8 @@ impl ParquetKeys {
     }
 
     /// The same for a file that may name none of its keys, then it is that with the name `unnamed`,
-    /// and whose modules may be bound to a prefix of additional authenticated data that the file does
-    /// not tell.
+    /// and whose modules may be bound to a prefix of additional authenticated data that the file
+    /// does not tell.
     #[must_use]
     pub fn of_file(&self, unnamed: Option<&str>, aad_prefix: Option<&[u8]>) -> Self {
         Self {
@@ -124,7 +124,8 @@ impl ParquetKeys {
         self.aad_prefix.as_deref()
     }
 
-    /// The key that is meant by key metadata, and what to call it; the error tells which is missing.
+    /// The key that is meant by key metadata, and what to call it; the error tells which is
+    /// missing.
     pub(super) fn find(&self, metadata: Option<&[u8]>) -> Result<(ParquetKey, String), String> {
         let name = match (metadata, &self.unnamed) {
             (Some(name), _) if !name.is_empty() => name,

@@ -1,10 +1,11 @@
-//! The pages of one column chunk, one after the other, as the parquet crate's decoders ask for them.
+//! The pages of one column chunk, one after the other, as the parquet crate's decoders ask for
+//! them.
 //!
 //! A page is read when it is asked for and no sooner; one that is skipped costs its header, or
 //! nothing where the file has an offset index. What the file says about pages is checked before
-//! memory is taken or a decoder sees it: lengths against the chunk and a bound, the number of values
-//! against the rows that the offset index and the row group claim, checksums where there are any.
-//! A column without repetition has one value a record, so pages are counted in records.
+//! memory is taken or a decoder sees it: lengths against the chunk and a bound, the number of
+//! values against the rows that the offset index and the row group claim, checksums where there are
+//! any. A column without repetition has one value a record, so pages are counted in records.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ const HEADER_BYTES_MAX: usize = 1 << 20;
 /// Bytes that are read at least where a header is sought.
 const WINDOW_BYTES: usize = 16 << 10;
 
-/// What a decoder has been given of a column chunk.
+/// The pages of a column chunk that a decoder has been given.
 #[derive(Debug, Default)]
 pub(super) struct Given {
     /// Records of the pages up to the last one, those included that were stepped over.
@@ -51,15 +52,15 @@ pub(super) struct Pages {
     input: Arc<Input>,
     chunk: Chunk,
     codec: Codec,
-    /// Where the next header is.
+    /// The position of the next header.
     at: u64,
-    /// That header, where it was read already, and its length.
+    /// The next header, if it has been read already, and its length.
     next: Option<(Header, usize)>,
     /// Index of the next page of data.
     page: usize,
     /// Records of the pages before it.
     records: u64,
-    /// What was read of the file from `window_start`.
+    /// The bytes of the file from `window_start`, as far as they have been read.
     window: Bytes,
     window_start: u64,
 }
@@ -124,7 +125,7 @@ impl Pages {
         }
     }
 
-    /// Whether a page of so many values fits what the file says elsewhere.
+    /// Checks that a page of so many values agrees with the rest of the metadata.
     fn check_values(&self, values: u64) -> Result<()> {
         let left = self.chunk.records - self.records;
         let expected = self.chunk.location(self.page).map(|location| location.records);
@@ -159,7 +160,8 @@ impl Pages {
         }
     }
 
-    /// The header in the module at `at`, which has no more bytes than `left`, and the length of that.
+    /// The header in the module at `at`, which has no more bytes than `left`, and the length of
+    /// that.
     fn open_header(&mut self, cipher: &ChunkCipher, left: usize) -> Result<(Header, usize)> {
         let length = module_bytes(&self.peek(LENGTH_BYTES.min(left))?);
         let length = length.filter(|length| *length <= left);
@@ -179,13 +181,13 @@ impl Pages {
         Ok((Header { stored_bytes, ..header }, length))
     }
 
-    /// As the modules of an encrypted column chunk are bound to it.
+    /// Returns the page number that the modules of an encrypted page are bound to.
     fn page_number(&self) -> Result<u16> {
         let number = i16::try_from(self.page).map(i16::cast_unsigned);
         number.map_err(|_more| external(ColumnProblem::TooManyPages))
     }
 
-    /// What is in the module of a page, or the page as it is.
+    /// Decrypts the module of a page; returns the page itself if it is not encrypted.
     fn decrypt(&self, header: &Header, body: Bytes) -> Result<Bytes> {
         let Some(cipher) = &self.chunk.cipher else { return Ok(body) };
         let module = match header.page {
@@ -214,7 +216,7 @@ impl Pages {
         self.input.read(at, length).map_err(external)
     }
 
-    /// What was read from `at` on.
+    /// Returns the bytes from `at` on that have been read.
     fn at_hand(&self) -> Option<Bytes> {
         let start = usize::try_from(self.at.checked_sub(self.window_start)?).ok()?;
         (start <= self.window.len()).then(|| self.window.slice(start..))
@@ -363,8 +365,8 @@ impl PageReader for Pages {
 }
 
 impl Pages {
-    /// Whether the next page is known to be one of data: where they are told, what comes before the
-    /// first is the dictionary.
+    /// Returns whether the next page is known to be a data page: if the offset index is known, only
+    /// the dictionary comes before the first data page.
     fn is_at_data(&self) -> bool {
         let location = self.chunk.location(self.page);
         location.is_some_and(|location| self.page > 0 || self.at >= location.bytes.start)

@@ -42,7 +42,7 @@ pub(super) struct Leaf {
     pub(super) to: DataType,
 }
 
-/// What the parquet crate makes of a leaf.
+/// The form in which the parquet crate decodes a leaf.
 #[derive(Clone, Debug, PartialEq)]
 enum Decoded {
     As(DataType),
@@ -105,7 +105,7 @@ impl Walk<'_> {
     }
 }
 
-/// What describes a list or a map, whatever of.
+/// Returns the type that describes a list or a map, whatever its elements are.
 fn of_many(is_map: bool) -> DataType {
     let item = Field::new("item", DataType::Null, true);
     match is_map {
@@ -328,12 +328,12 @@ impl Leaf {
         usize::try_from(self.descriptor.type_length()).ok().filter(|_| is_fixed)
     }
 
-    /// Whether a value decodes wherever the least and the greatest of a page do.
+    /// Returns whether all values of a page decode if its minimum and maximum do.
     pub(super) fn decodes_between_bounds(&self) -> bool {
         !matches!(self.stored, DataType::Timestamp(TimeUnit::Nanosecond, _))
     }
 
-    /// Whether every value decodes of a page without damage.
+    /// Returns whether every value of an undamaged page decodes.
     pub(super) fn decodes_always(&self) -> bool {
         let is_timestamp = matches!(self.to, DataType::Timestamp(..));
         let is_micros = matches!(self.stored, DataType::Timestamp(TimeUnit::Microsecond, _));
@@ -348,7 +348,10 @@ impl Leaf {
         (is_micros || !is_timestamp) && !is_decimal && is_sound
     }
 
-    /// What Selects see of what was decoded; the error is the first row that has no value, and why.
+    /// Converts decoded values to those that Selects see.
+    ///
+    /// # Errors
+    /// The first row that has no value, and why.
     pub(super) fn convert(&self, array: &ArrayRef) -> Result<ArrayRef, RowProblem> {
         match &self.decoded {
             Decoded::As(_) => convert(array, &self.to),

@@ -280,8 +280,8 @@ fn is_ordered(file: &FileMetaData, leaf: &Leaf, deprecated: bool) -> bool {
     }
 }
 
-/// Returns the minimum and the maximum of each of the statistics, in the type that Selects see; NULL
-/// where it is not known.
+/// Returns the minimum and the maximum of each of the statistics, in the type that Selects see;
+/// NULL where it is not known.
 pub(super) fn bounds(stored: &[StoredStatistics<'_>], leaf: &Leaf) -> (ArrayRef, ArrayRef) {
     (
         bound::least(stored.iter().map(|stored| stored.min), leaf),

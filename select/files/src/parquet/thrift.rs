@@ -14,11 +14,11 @@ use crate::io::cursor::{ByteCursor, NoVarint, Truncated};
 pub struct ThriftError {
     /// The position of the reader, counted from the start of the bytes that it was given.
     pub byte: usize,
-    /// What is wrong there.
+    /// The problem there.
     pub problem: ThriftProblem,
 }
 
-/// What can be wrong with bytes in Thrift's encoding.
+/// The problems of bytes in Thrift's encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ThriftProblem {
@@ -148,8 +148,8 @@ impl<'a> Reader<'a> {
         ThriftError { byte: self.0.position(), problem }
     }
 
-    /// Reads the start of the next field of a structure. Returns its type; `None` at the end. `last`
-    /// becomes the number of the field: it is the number of the field before, 0 at first.
+    /// Reads the start of the next field of a structure. Returns its type; `None` at the end.
+    /// `last` becomes the number of the field: it is the number of the field before, 0 at first.
     pub(super) fn field(&mut self, last: &mut i16) -> Result<Option<WireType>> {
         let byte = self.byte()?;
         if byte == 0 {

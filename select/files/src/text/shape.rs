@@ -5,8 +5,8 @@
 //! number, date, timestamp, else text. Leading zeros and `+` make text: such a field is a code.
 //! `NaN` and `inf` are floats.
 //!
-//! A value gets the same verdict in the sample and after it: [`value::is_plain_number`] decides here
-//! and where values are decoded.
+//! A value gets the same verdict in the sample and after it: [`value::is_plain_number`] decides
+//! here and where values are decoded.
 
 use super::value::DIGITS_MAX;
 use super::{FieldType, value};
@@ -17,7 +17,7 @@ pub const RECORDS_MAX: usize = 10_000;
 /// The digits that a decimal has at least, so that larger values than those of the sample fit.
 const DECIMAL_DIGITS: usize = 18;
 
-/// What the values of a field have in common.
+/// The form that all values of a field have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Shape {
     Boolean,
@@ -34,7 +34,7 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    /// Of a text of any type.
+    /// Returns the shape of a text of any type.
     pub(crate) fn of(text: &[u8]) -> Self {
         if value::boolean(text).is_some() {
             Shape::Boolean
@@ -43,7 +43,7 @@ impl Shape {
         }
     }
 
-    /// Of a text that is neither a number nor a boolean.
+    /// Returns the shape of a text that is neither a number nor a boolean.
     pub(crate) fn of_string(text: &[u8]) -> Self {
         if value::date(text).is_some() {
             Shape::Date
@@ -73,7 +73,7 @@ impl Shape {
         }
     }
 
-    /// What two values have in common.
+    /// Returns the shape that two values have in common.
     pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
             (

@@ -1,7 +1,7 @@
 //! The text of a field as a value of its type; anything that is not exactly one is `None`.
 //!
 //! A number may have a sign and leading zeros here, as where a descriptor declares its type. Where
-//! nobody has, it has to [be plain](is_plain_number).
+//! nobody has, it has to be plain (`is_plain_number`).
 
 use crate::calendar::days_since_epoch;
 

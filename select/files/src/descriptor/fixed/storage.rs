@@ -83,7 +83,7 @@ pub(super) fn parse(
     Ok(storage)
 }
 
-/// What the keys of one field are read for.
+/// The context in which the keys of one field are read.
 struct ParsedField<'a> {
     keys: &'a Keys<'a>,
     name: &'a str,

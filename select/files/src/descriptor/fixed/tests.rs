@@ -1,4 +1,4 @@
-//! What may stand beside what, and what is said where it may not.
+//! Tests of the keys that fit together, and of the errors about those that do not.
 
 use crate::descriptor::{DeclaredLayout, Descriptor};
 

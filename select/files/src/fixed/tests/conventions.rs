@@ -334,7 +334,7 @@ fn booleans_are_one_of_two_characters() {
     assert_eq!(complaint(storage, b"Y", b"y"), expected);
 }
 
-/// What is NULL in the field's own coding and encoding, more than one constant at once.
+/// Constants that are NULL in the field's own coding and encoding, several at once.
 #[test]
 fn constants_of_every_coding() {
     let (utf8, cp037) = (Encoding::Utf8, Encoding::Cp037);
