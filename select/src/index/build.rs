@@ -204,7 +204,7 @@ fn add_zones(block: &dyn Block, columns: usize, zone_bytes: u64, zones: &mut Vec
     }
 }
 
-/// The records of the zone that starts with `first`: those that start within its bytes.
+/// Returns the records of the zone that starts with `first`: those that start within its bytes.
 fn zone_records(block: &dyn Block, first: usize, zone_bytes: u64) -> Range<usize> {
     let end = byte_of(block, first).saturating_add(zone_bytes);
     let (mut low, mut high) = (first + 1, block.records());
@@ -215,7 +215,7 @@ fn zone_records(block: &dyn Block, first: usize, zone_bytes: u64) -> Range<usize
     first..low
 }
 
-/// Where a record starts: of formats that have an index that is known.
+/// Returns the position of a record, which every format with an index knows.
 fn byte_of(block: &dyn Block, record: usize) -> u64 {
     block.byte_of(record).unwrap_or_default()
 }

@@ -29,7 +29,7 @@ use sift_files::record::{RecordFault, Rows};
 #[derive(Clone)]
 pub(crate) struct Selection<'b> {
     block: &'b dyn Block,
-    /// Of the last columns of the source: the same for every record.
+    /// The values of the last columns of the source, which are the same for every record.
     constants: &'b [ArrayRef],
     /// The indices of the records in the block before the masks; `None` for all.
     before: Option<Vec<u32>>,
@@ -43,7 +43,7 @@ pub(crate) struct Selection<'b> {
 }
 
 impl<'b> Selection<'b> {
-    /// All of them.
+    /// Makes the selection of all records of a block.
     pub(crate) fn new(block: &'b dyn Block, constants: &'b [ArrayRef], columns: usize) -> Self {
         let (masks, indices) = (Vec::new(), OnceCell::new());
         let (rows, columns) = (block.records(), vec![None; columns]);

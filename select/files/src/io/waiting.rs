@@ -54,8 +54,8 @@ pub fn at_once<T>(work: impl FnOnce(Waiting) -> T) -> Option<T> {
 /// Fills `buffer` with the bytes of `file` from `at` on.
 ///
 /// # Errors
-/// Those of the operating system, `UnexpectedEof` if the file ends before. `WouldBlock` instead of
-/// any of them if the work may not wait.
+/// Those of the operating system, and `UnexpectedEof` if the file ends before. If the work may not
+/// wait, `WouldBlock` takes the place of all of them.
 pub fn read_exact_at(
     file: &File,
     mut buffer: &mut [u8],
