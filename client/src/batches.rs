@@ -115,8 +115,9 @@ impl Stream for BatchStream<'_> {
 /// | date | `String`: `YYYY-MM-DD` |
 /// | timestamp | `String`: `YYYY-MM-DDTHH:MM:SS`, with a fraction if it is not 0 |
 ///
-/// A column that can have NULL needs an `Option`. Integers and decimals are exact. An `f64` gets the
-/// nearest value that it can hold: integers are exact up to 2^53, and most decimals are not exact.
+/// A column that can have NULL needs an `Option`. Integers and decimals are exact. An `f64` gets
+/// the nearest value that it can hold: integers are exact up to 2^53, and most decimals are not
+/// exact.
 pub struct RecordStream<'c, T> {
     batches: BatchStream<'c>,
     records: std::vec::IntoIter<T>,

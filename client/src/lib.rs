@@ -36,9 +36,9 @@
 //! ```
 //!
 //! [`BatchStream`], [`RecordStream`] and [`ChunkStream`] are streams of the `futures` crates, too.
-//! The batches are those of [`arrow`], which is re-exported so that a program uses the same version.
-//! The feature `cli`, on by default, builds the command `sift`; a program that needs only the
-//! library turns it off (`default-features = false`).
+//! The batches are those of [`arrow`], which is re-exported so that a program uses the same
+//! version. The feature `cli`, on by default, builds the command `sift`; a program that needs only
+//! the library turns it off (`default-features = false`).
 //!
 //! # Guarantees
 //!

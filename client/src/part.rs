@@ -55,7 +55,8 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Opens the part of `path`, with what an earlier fetch of the same origin has left if `resume`.
+    /// Opens the part of `path`, with what an earlier fetch of the same origin has left if
+    /// `resume`.
     ///
     /// # Errors
     /// `Local`; `Usage` when another fetch has it.

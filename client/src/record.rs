@@ -1,8 +1,8 @@
 //! From a batch to records of a serde type.
 //!
 //! serde_arrow has a deserializer for each record. It gives an integer only to a type that asks for
-//! an integer, and a decimal only as a text. [`Exact`] lies around it, and also gives both as an f64
-//! to a type that asks for one.
+//! an integer, and a decimal only as a text. [`Exact`] lies around it, and also gives both as an
+//! f64 to a type that asks for one.
 
 use std::fmt;
 

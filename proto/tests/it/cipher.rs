@@ -1,8 +1,8 @@
 //! Tests of the descriptions against the output of `openssl ciphers -v`.
 //!
-//! `openssl-ciphers.txt` is the unchanged output of OpenSSL 3.0 for these suites:
-//! `openssl ciphers -V 'ALL:@SECLEVEL=0' | grep -E '(TLS_|ECDHE-(RSA|ECDSA)-(AES|CHACHA))' | grep -v CCM`,
-//! `-V` is `-v` with IANA's number in front.
+//! `openssl-ciphers.txt` is the unchanged output of OpenSSL 3.0 for these suites: `openssl ciphers
+//! -V 'ALL:@SECLEVEL=0' | grep -E '(TLS_|ECDHE-(RSA|ECDSA)-(AES|CHACHA))' | grep -v CCM`, `-V` is
+//! `-v` with IANA's number in front.
 
 use std::collections::BTreeMap;
 

@@ -121,8 +121,8 @@ impl AccessPath {
         self.pruned_by.iter().copied().chain(by_keys).sum::<u64>() + self.skipped
     }
 
-    /// Returns the extents that the statistics of a file itself leave, level after level: each level
-    /// reads statistics only of the containers that the level before has left.
+    /// Returns the extents that the statistics of a file itself leave, level after level: each
+    /// level reads statistics only of the containers that the level before has left.
     fn prune_by_file_statistics(
         &mut self,
         plan: &BoundPlan,

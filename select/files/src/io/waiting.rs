@@ -2,8 +2,8 @@
 //!
 //! [`at_once`] gives its work [`Waiting::Refused`], and the work passes this value on. A read then
 //! takes only what the kernel has in memory (`RWF_NOWAIT` of preadv2(2)). Work that would wait, or
-//! take as long as waiting does, is given up with [`WouldBlock`], and is begun again on a thread that
-//! may wait.
+//! take as long as waiting does, is given up with [`WouldBlock`], and is begun again on a thread
+//! that may wait.
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
@@ -74,8 +74,8 @@ pub fn read_exact_at(
             Err(Errno::INTR) => {}
             // it has nothing else to read from
             Err(Errno::OPNOTSUPP) if is_in_memory(file) => return file.read_exact_at(buffer, at),
-            // not every file system can tell what it has in memory, and kernels before 5.11 may take the
-            // end of that for the end of the file
+            // not every file system can tell what it has in memory, and kernels before 5.11 may
+            // take the end of that for the end of the file
             Ok(_) | Err(_) => return Err(io::ErrorKind::WouldBlock.into()),
         }
     }
