@@ -9,6 +9,9 @@
 //! described in `Mixed`, is a segment with `_` that almost matches many times. If a pattern starts
 //! with `%`, its longest literal is searched in all texts of a column at once, and only the texts
 //! that contain it are matched.
+//!
+//! Our own, because Arrow's LIKE makes a regular expression of such patterns and cannot be
+//! cancelled within a text.
 
 mod automaton;
 mod mixed;

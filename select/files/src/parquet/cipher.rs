@@ -5,6 +5,9 @@
 //! stand for another. Of the algorithm AES_GCM_CTR_V1 the pages, not their headers, are encrypted
 //! without a tag: that they are as they were written is not proved by anything then.
 //!
+//! Our own, because the parquet crate decrypts with another library than the one that this server
+//! encrypts with, and has no AES_GCM_CTR_V1.
+//!
 //! Source: <https://github.com/apache/parquet-format/blob/master/Encryption.md>
 
 use std::sync::Arc;

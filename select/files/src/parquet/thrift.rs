@@ -4,6 +4,8 @@
 //! allocates by what it reads. Every count is checked against the bytes that are left, so whoever
 //! allocates by a count takes no more than the file is long.
 //!
+//! Our own, because the parquet crate reads headers without a bound on counts and depth.
+//!
 //! Source: <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>
 
 use crate::io::cursor::{ByteCursor, NoVarint, Truncated};

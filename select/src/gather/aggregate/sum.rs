@@ -1,4 +1,6 @@
 //! Sums and averages of each group, exact until the end.
+//!
+//! Our own, because a sum must not depend on how a file was divided, and Arrow's does.
 
 use std::sync::Arc;
 
