@@ -25,7 +25,8 @@ use batches::Batches;
 use final_stage::{FinalStage, Sink};
 use morsel::{Done, Failure, Morsel, Outcome, Read, ReadOutcome, Work};
 use sift_files::cancel::{Cancel, Stopped, look};
-use sift_files::feed::{Feed, Origin};
+use sift_files::feed::Feed;
+use sift_files::turns::Origin;
 
 /// The options of a scan: how it divides its work, and what it may take.
 #[derive(Clone, Debug)]

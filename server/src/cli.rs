@@ -3,10 +3,12 @@
 mod args;
 mod cert;
 mod check;
+mod error;
 mod file;
 mod index;
 mod log;
 mod notices;
+pub(crate) mod output;
 mod panics;
 mod passphrase;
 mod query;
@@ -14,92 +16,18 @@ mod settings;
 mod signals;
 mod user;
 
-use std::borrow::Cow;
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::CommandFactory;
-use sift_print::printable;
-use sift_server::{
-    Access, Admission, Config, DataRoot, Listener, PasswordFault, Server, UsersFault, UsersFile,
-    entropy,
-};
+use sift_server::{Access, Admission, Config, DataRoot, Listener, Server, UsersFile, entropy};
 use tracing::{error, info, warn};
 
 pub(crate) use args::Args;
 use args::Command;
+use error::Error;
+use output::print;
 use passphrase::Opener;
 use settings::{AccessSettings, Channels, ListenerSettings, Settings};
-
-/// The error with which `siftd` ends.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error(transparent)]
-    Settings(#[from] settings::Error),
-    #[error(transparent)]
-    Server(#[from] sift_server::Error),
-    #[error(transparent)]
-    Certificate(#[from] crate::cert::Error),
-    #[error(transparent)]
-    Descriptor(#[from] crate::descriptor::Error),
-    #[error(transparent)]
-    Local(#[from] sift_server::LocalError),
-    #[error(transparent)]
-    Select(#[from] sift_select::Error),
-    #[error(
-        "{}: it is being written, or its time of change (`stat -c %z`) lies in the future, so that a later \
-         change might not show; build its index when that is over",
-        .0.display()
-    )]
-    JustChanged(PathBuf),
-    #[error("{errors} in the configuration or the data; the lines above say which", errors = counted(*.0, "error"))]
-    Checked(usize),
-    #[error("{warnings}, and --strict", warnings = counted(*.0, "warning"))]
-    Strict(usize),
-    #[error("users {}: {fault}", path.display())]
-    Users { path: PathBuf, fault: UsersFault },
-    #[error(
-        "SIFT_LOG: `{got}` is not a level of the log; give error, warn, info, debug, trace or off, or a level \
-         for a part of the program, as in `info,sift_server=debug`"
-    )]
-    Log { got: String },
-    #[error(transparent)]
-    Password(#[from] PasswordFault),
-    #[error("the two passwords differ")]
-    PasswordsDiffer,
-    #[error("a client certificate is for one user, {got} names are given")]
-    OneUser { got: usize },
-    #[error(
-        "{}: its private key has a passphrase; name a file with it as `cert_passphrase_file`, or put \
-         it into {}: there is no terminal to ask at", path.display(), passphrase::VARIABLE
-    )]
-    NoPassphrase { path: PathBuf },
-    #[error(
-        "{}: it has a passphrase; name a file with it (--authority-passphrase-file), there is no \
-         terminal to ask at", path.display()
-    )]
-    NoAuthorityPassphrase { path: PathBuf },
-    #[error(transparent)]
-    Print(#[from] sift_print::Error),
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
-impl Error {
-    /// Returns 1 for warnings with --strict, and 2 for an error.
-    pub(crate) fn exit_code(&self) -> u8 {
-        match self {
-            Self::Strict(_) => 1,
-            _ => 2,
-        }
-    }
-}
-
-/// Returns a number with its noun: `1 error`, `2 errors`.
-fn counted(number: usize, noun: &str) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{s}")
-}
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     match args.command {
@@ -124,20 +52,6 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
             clap_complete::generate(shell, &mut Args::command(), "siftd", &mut script);
             Ok(print(&script)?)
         }
-    }
-}
-
-/// Returns a text for a terminal, which may have several lines.
-pub(crate) fn shown(text: &str) -> Cow<'_, str> {
-    printable(text, &['\n', '\t'])
-}
-
-/// Prints to standard output. It is no error if the reader has closed the pipe.
-fn print(text: &[u8]) -> io::Result<()> {
-    let text = String::from_utf8_lossy(text);
-    match io::stdout().write_all(shown(&text).as_bytes()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
     }
 }
 

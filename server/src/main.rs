@@ -16,7 +16,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // if standard error is closed, nobody can read the error
-            let _ = writeln!(std::io::stderr(), "siftd: {}", cli::shown(&error.to_string()));
+            let _ =
+                writeln!(std::io::stderr(), "siftd: {}", cli::output::shown(&error.to_string()));
             ExitCode::from(error.exit_code())
         }
     }

@@ -2,8 +2,8 @@
 
 use arrow::array::ArrayRef;
 
-use crate::format::Sample;
 use crate::record::{RecordFault, Rows};
+use crate::sample::Sample;
 
 /// A run of whole records in memory, of any format. Each call is for a column of many records.
 pub trait Block {

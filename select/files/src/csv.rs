@@ -35,15 +35,13 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{Field as ArrowField, Schema};
 
 use crate::block::Block;
-use crate::format::Sample;
+use crate::excerpt::Excerpt;
 use crate::io::compressed::Compression;
-use crate::problem::{Excerpt, Problem, TypeOrigin};
+use crate::problem::{Problem, TypeOrigin};
 use crate::record::{RecordFault, Rows};
+use crate::sample::Sample;
 use crate::text::FieldType;
 use infer::Sampler;
-
-/// The longest record; also the bound of what is kept between two turns.
-pub(crate) const RECORD_BYTES_MAX: usize = 4 << 20;
 
 /// The options of a CSV file in its descriptor.
 #[derive(Clone, Debug)]

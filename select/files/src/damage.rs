@@ -1,6 +1,6 @@
 //! The damage that a file can have as a whole: in its header, its metadata, its compression.
 
-use crate::parquet::ThriftError;
+use crate::parquet::thrift::ThriftError;
 use crate::problem::Problem;
 
 /// The part of a file that is damaged, and how.

@@ -8,16 +8,17 @@ use arrow::datatypes::Schema;
 
 use crate::descriptor::{DeclaredLayout, Descriptor};
 use crate::error::Unsupported;
-use crate::feed::{GatherRecords, Turns};
-use crate::format::{Encrypted, Format, Inference, Sample};
+use crate::format::{Encrypted, Format, Inference};
 use crate::io::compressed::Compression;
 use crate::io::extent::Extent;
 use crate::io::identity::{Identity, Look};
 use crate::io::raw_file::RawFile;
 use crate::key_spec::{KeyColumn, KeySpec, is_ordered};
 use crate::parquet::ParquetKeys;
+use crate::sample::Sample;
 use crate::statistics::FileStatistics;
-use crate::{Error, ErrorKind, Result, descriptor, format};
+use crate::turns::{GatherRecords, Turns};
+use crate::{Error, ErrorKind, Result, descriptor, formats};
 
 /// An opened file, its descriptor and its schema.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ impl DataFile {
         let look = look.map_err(|error| Error::io(name, error))?;
         let file = RawFile::new(name, file, look);
         let compression = compression_of(name, descriptor.as_ref());
-        let format = format::open(described(name, descriptor)?, &file, compression, parquet_keys)?;
+        let format = formats::open(described(name, descriptor)?, &file, compression, parquet_keys)?;
         let has_records = format.has_records(&file)?;
         let schema = format.schema();
         let keys = key_specs(name, &schema, &declared)?;

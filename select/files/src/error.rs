@@ -3,9 +3,8 @@
 use std::{fmt, io};
 
 use crate::damage::Damage;
-use crate::record::RecordError;
-
 use crate::io::waiting::WouldBlock;
+use crate::record::RecordError;
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

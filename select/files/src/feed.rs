@@ -3,32 +3,15 @@
 //! A sweep of a file becomes `Turns`, which its format makes. The feed numbers the turns
 //! of all sweeps and knows where their records come from.
 
-mod gathered;
-mod numbered;
-mod scratch;
-mod stream;
-
-use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
-use crate::Result;
 use crate::block::Block;
 use crate::data_file::DataFile;
 use crate::io::extent::{Extent, Gathered, Sweep};
 use crate::io::waiting::Waiting;
-pub(crate) use gathered::{GatherRecords, PADDING_BYTES};
-pub(crate) use numbered::{Numbered, ReadTurn};
-pub(crate) use scratch::{Buffer, ScratchSpace};
-pub(crate) use stream::{StreamTurns, TextRecords};
-
-use gathered::GatheredTurns;
-use scratch::Buffers;
-
-/// The number of bytes that are read and decoded at a time: they stay in the second-level cache
-/// between the read, the predicate and the other columns.
-pub(crate) const BLOCK_BYTES: usize = 768 << 10;
+use crate::turns::{Buffers, GatheredTurns, Numbered, Origin, Turn, Turns};
 
 /// The most bytes of a turn: a turn of CSV is in memory as a whole.
 const MORSEL_BYTES_MAX: usize = 64 << 20;
@@ -63,31 +46,6 @@ enum SweepOrigin {
     Gathered(Vec<Gathered>),
 }
 
-/// The turns of a sweep, as its format makes them. Threads share them.
-pub(crate) trait Turns: fmt::Debug + Send + Sync {
-    /// Returns the number of turns, once it is known.
-    fn count(&self) -> Option<u64>;
-
-    /// Returns the most bytes that are read, if that is known before.
-    fn bytes_max(&self) -> Option<u64>;
-
-    /// Takes the next turn: reads its bytes and gives its blocks to `each` in the file's order,
-    /// until that breaks; `None` when no turn is left. Turns count from 0. Many threads may call
-    /// this at once. After it has returned `None`, it always does, and `count` is known.
-    fn next(
-        &self,
-        waiting: Waiting,
-        buffer: &mut Buffer,
-        each: &mut EachOfFile<'_>,
-    ) -> Option<Turn>;
-}
-
-/// Takes a block of a turn.
-pub(crate) type EachBlock<'a> = dyn FnMut(&dyn Block) -> ControlFlow<()> + 'a;
-
-/// Takes a block and the number of its turn in the sweep.
-pub(crate) type EachOfFile<'a> = dyn FnMut(u64, &dyn Block) -> ControlFlow<()> + 'a;
-
 /// The origin of a block.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
@@ -97,39 +55,8 @@ pub struct Place {
     pub file: usize,
 }
 
-/// The origin of the records of a turn.
-#[derive(Clone, Debug, Default)]
-pub struct Origin {
-    /// Index of the file.
-    pub file: usize,
-    /// Records of that file before the turn, of those in the view.
-    pub records_before: u64,
-    /// The extents of the records of the turn, if they were gathered.
-    pub gathered: Option<Gathered>,
-}
-
 /// Takes a block and where it comes from.
 type Each<'a> = dyn FnMut(Place, &dyn Block) -> ControlFlow<()> + 'a;
-
-/// The result of one turn.
-#[derive(Debug)]
-pub struct Turn {
-    /// 0, 1, 2 … in the order of the files.
-    pub number: u64,
-    /// The origin of its records, if it is known from what was planned to be read: always for the
-    /// first turn of a file, and for the first turn after records that are not read.
-    pub origin: Option<Origin>,
-    /// Bytes read.
-    pub bytes: u64,
-    /// `Io` or `FileChanged`, behind the blocks that came before it.
-    pub result: Result<()>,
-}
-
-impl Turn {
-    pub(crate) fn new(number: u64) -> Self {
-        Self { number, origin: None, bytes: 0, result: Ok(()) }
-    }
-}
 
 impl Feed {
     /// Hands out some files, each from the start to the end; see [`Feed::of_extents`].
@@ -228,11 +155,6 @@ impl SweepFeed {
             }
         }
     }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // a panic elsewhere leaves buffers that are good, and a cursor that has ended
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -25,9 +25,10 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{Field as ArrowField, Schema};
 
 use crate::block::Block;
-use crate::feed::PADDING_BYTES;
-use crate::problem::{Excerpt, Problem};
+use crate::excerpt::Excerpt;
+use crate::problem::Problem;
 use crate::record::{RecordFault, Rows};
+use crate::turns::PADDING_BYTES;
 
 pub(crate) use date::{Coding, Format, Moment};
 pub use encoding::Encoding;

@@ -1,9 +1,8 @@
-//! The formats of data files: how the records of one file are organised.
+//! What every format of data files answers: how the records of one file are organised.
 //!
-//! A format is one implementor of `Format` in a folder of its own, and one line in `open`. Only
-//! this file names them all. What only some formats have is a method with a default answer.
+//! A format is one implementor of [`Format`] in a folder of its own, and one line in `formats.rs`.
+//! What only some formats have is a method with a default answer.
 
-use std::any::Any;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,16 +10,12 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 
 use crate::Result;
-use crate::csv::CsvLayout;
-use crate::descriptor::DeclaredLayout;
-use crate::feed::{GatherRecords, Turns};
 use crate::io::compressed::Compression;
 use crate::io::extent::Extent;
 use crate::io::raw_file::RawFile;
-use crate::ipc::ArrowLayout;
-use crate::json::JsonLayout;
-use crate::parquet::{ParquetKeys, ParquetLayout};
+use crate::sample::Sample;
 use crate::statistics::FileStatistics;
+use crate::turns::{GatherRecords, Turns};
 
 /// The organisation of the records of one opened file.
 pub(crate) trait Format: fmt::Debug + Send + Sync {
@@ -140,49 +135,4 @@ pub(crate) trait Inference {
         unchanged: &[usize],
         shows: &dyn Fn(&str) -> bool,
     ) -> Result<Arc<dyn Format>>;
-}
-
-/// The values of some records, as far as types are inferred from them. Each format has its own.
-#[derive(Debug)]
-pub struct Sample(Box<dyn Any + Send>);
-
-impl Sample {
-    pub(crate) fn new<T: Any + Send>(values: T) -> Self {
-        Self(Box::new(values))
-    }
-
-    /// Returns the values, if they are those of the format that asks.
-    pub(crate) fn values_mut<T: Any>(&mut self) -> Option<&mut T> {
-        self.0.downcast_mut()
-    }
-
-    /// Returns the values; none if they are another format's.
-    pub(crate) fn into_values<T: Any + Default>(self) -> T {
-        self.0.downcast().map_or_else(|_other| T::default(), |values| *values)
-    }
-}
-
-/// Opens a file in the format that its descriptor or its name says.
-///
-/// # Errors
-/// `Descriptor` when the descriptor does not fit the file; `Record`, `KeyMissing`, `LimitExceeded`,
-/// `Unsupported`, `Io`.
-pub(crate) fn open(
-    declared: DeclaredLayout,
-    file: &RawFile,
-    compression: Option<Compression>,
-    keys: &ParquetKeys,
-) -> Result<Arc<dyn Format>> {
-    Ok(match declared {
-        DeclaredLayout::Fixed(layout) => {
-            layout.check_length(file)?;
-            Arc::new(layout)
-        }
-        DeclaredLayout::Csv(options) => Arc::new(CsvLayout::of_file(file, options, compression)?),
-        DeclaredLayout::Json(fields) | DeclaredLayout::ByName(fields) => {
-            Arc::new(JsonLayout::of_file(file, fields, compression)?)
-        }
-        DeclaredLayout::Parquet(fields) => Arc::new(ParquetLayout::of_file(file, keys, &fields)?),
-        DeclaredLayout::Arrow(fields) => Arc::new(ArrowLayout::of_file(file, &fields)?),
-    })
 }

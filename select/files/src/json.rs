@@ -37,8 +37,8 @@ use std::fmt;
 
 use arrow::datatypes::{Field as ArrowField, Schema};
 
-use crate::csv::RECORD_BYTES_MAX;
 use crate::io::compressed::Compression;
+use crate::record::RECORD_BYTES_MAX;
 use crate::text::FieldType;
 use block::JsonBlock;
 use tree::Tree;

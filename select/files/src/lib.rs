@@ -8,7 +8,7 @@
 //! [`Descriptor`](descriptor::Descriptor). A [`Feed`](feed::Feed) hands it out in turns to the
 //! threads of a scan. A turn gives [`Block`](block::Block)s, from which a scan decodes the columns
 //! and records that it wants. Nothing here knows SQL, or who asks. A new format of files is one
-//! implementor of `Format` and one line in `format.rs`.
+//! implementor of `Format` and one line in `formats.rs`.
 
 pub mod block;
 pub mod calendar;
@@ -20,9 +20,11 @@ mod damage;
 pub mod data_file;
 pub mod descriptor;
 mod error;
+mod excerpt;
 pub mod feed;
 mod fixed;
-pub mod format;
+mod format;
+mod formats;
 pub mod io;
 mod ipc;
 mod json;
@@ -33,11 +35,14 @@ mod problem;
 pub mod property;
 pub mod record;
 pub mod requirement;
+pub mod sample;
 pub mod statistics;
 pub mod text;
+pub mod turns;
 pub mod types;
 
 pub use columnar::problem::ColumnProblem;
 pub use damage::Damage;
 pub use error::{Error, ErrorKind, Limit, Result, Unsupported};
-pub use problem::{Excerpt, Problem, TypeOrigin};
+pub use excerpt::Excerpt;
+pub use problem::{Problem, TypeOrigin};

@@ -34,7 +34,7 @@ mod levels;
 mod pages;
 mod schema;
 mod statistics;
-mod thrift;
+pub(crate) mod thrift;
 mod turns;
 
 pub use footer::has_encrypted_footer;

@@ -5,6 +5,9 @@ use std::fmt;
 use crate::io::extent::Gathered;
 use crate::problem::Problem;
 
+/// The longest record of a text format; also the most bytes that are held between two turns.
+pub(crate) const RECORD_BYTES_MAX: usize = 4 << 20;
+
 /// The records of a block to decode.
 #[derive(Clone, Copy, Debug)]
 pub enum Rows<'a> {

@@ -19,8 +19,8 @@ use crate::gather::sort::{MergeError, SORTED_ROWS_MAX, SortedMerge, Sorter};
 use crate::plan::Plan;
 use crate::{Error, Result};
 use sift_files::cancel::spend;
-use sift_files::feed::Origin;
 use sift_files::io::waiting::Waiting;
+use sift_files::turns::Origin;
 
 /// The groups and the sorter that the morsels of a scan fill.
 #[derive(Debug)]

@@ -27,8 +27,9 @@ use crate::{Error, Result};
 use sift_files::block::Block;
 use sift_files::cancel;
 use sift_files::cancel::Cancel;
-use sift_files::feed::{Feed, Origin, Place};
+use sift_files::feed::{Feed, Place};
 use sift_files::io::waiting::Waiting;
+use sift_files::turns::Origin;
 
 /// Fewest records of a batch: smaller batches are joined until they have as many.
 pub(crate) const BATCH_RECORDS_MIN: usize = 4096;

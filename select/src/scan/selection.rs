@@ -22,8 +22,8 @@ use crate::plan::{Conjunct, Plan};
 use crate::{Error, ErrorKind, plan};
 use sift_files::block::Block;
 use sift_files::cancel::spend;
-use sift_files::feed::Origin;
 use sift_files::record::{RecordFault, Rows};
+use sift_files::turns::Origin;
 
 /// The records of a block that are still wanted, and their decoded columns.
 #[derive(Clone)]

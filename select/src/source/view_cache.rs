@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sift_files::data_file::DataFile;
-
 use crate::sql::Predicate;
+use sift_files::data_file::DataFile;
 
 /// The maximal number of views for which a file caches its layout. The oldest is removed first.
 const VIEWS_MAX: usize = 16;

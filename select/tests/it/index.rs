@@ -324,7 +324,7 @@ fn damaged_indexes_are_none() {
     }
     put(&[&good[..], b"\0"].concat());
     let error = source.find_index(&indexes).expect_err("too long").to_string();
-    assert!(error.ends_with(": it is cut off"), "{error}");
+    assert!(error.ends_with(": there are bytes after its last page"), "{error}");
     let mut other = good.clone();
     other[8] += 1;
     put(&other);

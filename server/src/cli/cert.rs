@@ -7,11 +7,11 @@ use clap::{Args, Subcommand, value_parser};
 use sift_proto::identity::IdentityError;
 
 use super::settings;
-use crate::cert::authority::{self, Authority, Files};
-use crate::cert::file::{self, Existing, Readers};
-use crate::cert::revoke::{self, Revocation};
+use crate::cert::authority::{Authority, Files};
+use crate::cert::file::{Existing, Readers};
+use crate::cert::revoke::Revocation;
 use crate::cert::subject::Subject;
-use crate::cert::{DAYS_MAX, Error, request, show};
+use crate::cert::{DAYS_MAX, Error, authority, file, request, revoke, show};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CertCommand {
@@ -160,7 +160,7 @@ pub(crate) struct RequestArgs {
     passphrase_file: Option<PathBuf>,
 }
 
-pub(crate) fn run(command: CertCommand) -> Result<(), super::Error> {
+pub(crate) fn run(command: CertCommand) -> Result<(), super::error::Error> {
     match command {
         CertCommand::Authority(args) => make_authority(args),
         CertCommand::Issue(args) => issue(args),
@@ -170,7 +170,7 @@ pub(crate) fn run(command: CertCommand) -> Result<(), super::Error> {
     }
 }
 
-fn make_authority(args: AuthorityArgs) -> Result<(), super::Error> {
+fn make_authority(args: AuthorityArgs) -> Result<(), super::error::Error> {
     let folder = args.dir.unwrap_or_else(settings::own_folder);
     let passphrase = passphrase(args.passphrase_file.as_deref())?;
     let files = authority::create(&folder, args.name.as_deref(), args.days, passphrase.as_deref())?;
@@ -182,11 +182,11 @@ fn make_authority(args: AuthorityArgs) -> Result<(), super::Error> {
     ))
 }
 
-fn issue(args: IssueArgs) -> Result<(), super::Error> {
+fn issue(args: IssueArgs) -> Result<(), super::error::Error> {
     let folder = args.dir.unwrap_or_else(settings::own_folder);
     let (subject, default) = match (args.client, &args.names[..]) {
         (true, [name]) => (Subject::client(name)?, PathBuf::from("client.pem")),
-        (true, names) => return Err(super::Error::OneUser { got: names.len() }),
+        (true, names) => return Err(super::error::Error::OneUser { got: names.len() }),
         (false, names) => (Subject::server(names)?, settings::own_folder().join("siftd.pem")),
     };
     let output = args.output.unwrap_or(default);
@@ -211,7 +211,7 @@ fn issue(args: IssueArgs) -> Result<(), super::Error> {
     say(&format!("{}: certificate and key; siftd cert show tells what it says\n", output.display()))
 }
 
-fn revoke(args: RevokeArgs) -> Result<(), super::Error> {
+fn revoke(args: RevokeArgs) -> Result<(), super::error::Error> {
     let folder = args.dir.unwrap_or_else(settings::own_folder);
     let Files { key, list, .. } = Files::new(&folder);
     let output = args.output.unwrap_or_else(|| list.clone());
@@ -222,7 +222,7 @@ fn revoke(args: RevokeArgs) -> Result<(), super::Error> {
     }
     let Revocation { added, is_new, revoked, end } =
         authority.revoke(&output, &list, &serials, args.days)?;
-    let certificates = super::counted(revoked, "certificate");
+    let certificates = super::error::counted(revoked, "certificate");
     let note = match is_new {
         true => "it is a new list, without what any other list revokes\n",
         false => "",
@@ -234,7 +234,7 @@ fn revoke(args: RevokeArgs) -> Result<(), super::Error> {
     ))
 }
 
-fn make_request(args: RequestArgs) -> Result<(), super::Error> {
+fn make_request(args: RequestArgs) -> Result<(), super::error::Error> {
     let folder = args.dir.unwrap_or_else(settings::own_folder);
     let passphrase = passphrase(args.passphrase_file.as_deref())?;
     let subject = Subject::server(&args.names)?;
@@ -249,7 +249,7 @@ fn make_request(args: RequestArgs) -> Result<(), super::Error> {
     ))
 }
 
-fn show_file(path: &Path, passphrase_file: Option<&Path>) -> Result<(), super::Error> {
+fn show_file(path: &Path, passphrase_file: Option<&Path>) -> Result<(), super::error::Error> {
     let sheet = show::show(path, passphrase(passphrase_file)?.as_deref())?;
     say(&sheet.text)?;
     for warning in &sheet.warnings {
@@ -258,7 +258,7 @@ fn show_file(path: &Path, passphrase_file: Option<&Path>) -> Result<(), super::E
     sheet.fault.map_or(Ok(()), |fault| Err(fault.into()))
 }
 
-fn passphrase(file: Option<&Path>) -> Result<Option<String>, super::Error> {
+fn passphrase(file: Option<&Path>) -> Result<Option<String>, super::error::Error> {
     Ok(file.map(file::passphrase).transpose()?)
 }
 
@@ -266,19 +266,19 @@ fn open_authority(
     folder: &Path,
     key: &Path,
     passphrase_file: Option<&Path>,
-) -> Result<Authority, super::Error> {
+) -> Result<Authority, super::error::Error> {
     match Authority::open(folder, passphrase(passphrase_file)?.as_deref()) {
         Err(Error::Identity { error: IdentityError::NoPassphrase, path }) => {
             let asked = super::passphrase::ask(&format!("passphrase of {}: ", key.display()));
-            let passphrase = asked.ok_or(super::Error::NoAuthorityPassphrase { path })?;
+            let passphrase = asked.ok_or(super::error::Error::NoAuthorityPassphrase { path })?;
             Ok(Authority::open(folder, Some(&passphrase))?)
         }
         opened => Ok(opened?),
     }
 }
 
-fn say(text: &str) -> Result<(), super::Error> {
-    Ok(super::print(text.as_bytes())?)
+fn say(text: &str) -> Result<(), super::error::Error> {
+    Ok(super::output::print(text.as_bytes())?)
 }
 
 fn warn(text: &str) {

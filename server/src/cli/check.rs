@@ -40,7 +40,7 @@ pub(crate) struct CheckArgs {
     strict: bool,
 }
 
-pub(crate) fn run(args: CheckArgs) -> Result<(), super::Error> {
+pub(crate) fn run(args: CheckArgs) -> Result<(), super::error::Error> {
     let CheckArgs { config, data, strict } = args;
     let settings = Settings::new(ServeArgs { config, data, ..ServeArgs::default() })?;
     let mut sheet = Sheet::default();
@@ -48,12 +48,12 @@ pub(crate) fn run(args: CheckArgs) -> Result<(), super::Error> {
         sheet.listener(listener);
     }
     sheet.files(&settings);
-    super::print(sheet.text.as_bytes())?;
+    super::output::print(sheet.text.as_bytes())?;
     match (sheet.errors, sheet.warnings) {
         (0, 0) => Ok(()),
-        (0, warnings) if strict => Err(super::Error::Strict(warnings)),
+        (0, warnings) if strict => Err(super::error::Error::Strict(warnings)),
         (0, _) => Ok(()),
-        (errors, _) => Err(super::Error::Checked(errors)),
+        (errors, _) => Err(super::error::Error::Checked(errors)),
     }
 }
 

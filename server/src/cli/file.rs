@@ -9,10 +9,9 @@ use clap::{Args, Subcommand, value_parser};
 use sift_select::{Descriptor, Requirement, Source};
 
 use super::settings;
-use crate::descriptor::copybook as layout;
-use crate::descriptor::create::{self, Hints};
-use crate::descriptor::edit::{self, Change};
-use crate::descriptor::{Described, Error};
+use crate::descriptor::create::Hints;
+use crate::descriptor::edit::Change;
+use crate::descriptor::{Described, Error, copybook as layout, create, edit};
 use copybook::CopybookArgs;
 
 #[derive(Debug, Subcommand)]
@@ -90,7 +89,7 @@ pub(crate) struct CreateArgs {
     copybook: CopybookArgs,
 }
 
-pub(crate) fn run(command: FileCommand) -> Result<(), super::Error> {
+pub(crate) fn run(command: FileCommand) -> Result<(), super::error::Error> {
     match command {
         FileCommand::Protect(ProtectArgs { files, columns, scl_min }) => {
             let change = scl_min.map_or(Change::Encrypt, Change::Level);
@@ -104,7 +103,7 @@ pub(crate) fn run(command: FileCommand) -> Result<(), super::Error> {
     }
 }
 
-fn create_descriptor(args: CreateArgs) -> Result<(), super::Error> {
+fn create_descriptor(args: CreateArgs) -> Result<(), super::error::Error> {
     let CreateArgs { files, delimiter, null, copybook: args } = args;
     let Some(path) = &args.copybook else {
         let hints = Hints { delimiter, null };
@@ -112,7 +111,7 @@ fn create_descriptor(args: CreateArgs) -> Result<(), super::Error> {
     };
     let copybook = layout::read(path, &args.options())?;
     for note in copybook.notes() {
-        super::print(format!("{}: {note}\n", path.display()).as_bytes())?;
+        super::output::print(format!("{}: {note}\n", path.display()).as_bytes())?;
     }
     each(&files, |described| layout::create(described, &copybook, args.terminator).map(Some))
 }
@@ -122,13 +121,13 @@ fn create_descriptor(args: CreateArgs) -> Result<(), super::Error> {
 fn each(
     files: &[PathBuf],
     act: impl Fn(&Described) -> Result<Option<Descriptor>, Error>,
-) -> Result<(), super::Error> {
+) -> Result<(), super::error::Error> {
     // without a readable configuration there are no keys, but most files need none
     let keys = settings::local_keys(None).unwrap_or_default();
     for file in files {
         let described = Described::read(file, keys.of(file))?;
         let descriptor = act(&described)?;
-        super::print(sheet(&described, descriptor.as_ref()).as_bytes())?;
+        super::output::print(sheet(&described, descriptor.as_ref()).as_bytes())?;
     }
     Ok(())
 }

@@ -13,7 +13,9 @@ use sift_select::{
 };
 use sift_server::{LocalKeys, open_local};
 
-use super::{Error, print, settings};
+use super::error::Error;
+use super::output::print;
+use super::settings;
 
 /// The size of a zone: bytes of a file that are read or skipped together.
 const ZONE_BYTES: u64 = 1 << 20;

@@ -34,7 +34,7 @@ impl Opener {
         &mut self,
         address: SocketAddr,
         options: TlsOptions,
-    ) -> Result<Listener, super::Error> {
+    ) -> Result<Listener, super::error::Error> {
         let path = match Listener::with_tls(address, options.clone()).await {
             Ok(listener) => return Ok(listener),
             Err(Error::Certificate {
@@ -43,7 +43,8 @@ impl Opener {
             }) => path,
             Err(other) => return Err(other.into()),
         };
-        let passphrase = self.passphrase(&path).ok_or(super::Error::NoPassphrase { path })?;
+        let passphrase =
+            self.passphrase(&path).ok_or(super::error::Error::NoPassphrase { path })?;
         Ok(Listener::with_tls(address, options.passphrase(Passphrase::Given(passphrase))).await?)
     }
 

@@ -49,7 +49,7 @@ impl From<Format> for Form {
     }
 }
 
-pub(crate) fn run(args: QueryArgs) -> Result<(), super::Error> {
+pub(crate) fn run(args: QueryArgs) -> Result<(), super::error::Error> {
     let default = if io::stdout().is_terminal() { Format::Table } else { Format::Csv };
     // without a readable configuration there is no index and no key, which is not an error
     let state = args.state.or_else(|| settings::state(None).ok());
@@ -61,16 +61,15 @@ pub(crate) fn run(args: QueryArgs) -> Result<(), super::Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     match runtime.block_on(print(query, args.format.unwrap_or(default))) {
         // it is no error if the reader has closed the pipe
-        Err(super::Error::Io(error) | super::Error::Print(sift_print::Error::Write(error)))
-            if error.kind() == io::ErrorKind::BrokenPipe =>
-        {
-            Ok(())
-        }
+        Err(
+            super::error::Error::Io(error)
+            | super::error::Error::Print(sift_print::Error::Write(error)),
+        ) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => done,
     }
 }
 
-async fn print(mut query: LocalQuery, format: Format) -> Result<(), super::Error> {
+async fn print(mut query: LocalQuery, format: Format) -> Result<(), super::error::Error> {
     let mut out = io::BufWriter::new(io::stdout());
     let mut printer = Printer::begin(format.into(), query.schema(), &mut out)?;
     while let Some(batch) = query.next().await? {

@@ -9,7 +9,9 @@ use clap::{Args, Subcommand};
 use sift_server::{Account, CertificateName, PasswordHash, Users, UsersFault};
 use zeroize::Zeroizing;
 
-use super::{Error, print, settings};
+use super::error::Error;
+use super::output::print;
+use super::settings;
 
 /// The maximal size of a password file: more than the longest password with its line end.
 const PASSWORD_FILE_BYTES_MAX: u64 = 4096;

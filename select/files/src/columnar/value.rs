@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Date64Type, Decimal128Type, TimeUnit, Timestamp
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::problem::{ColumnProblem, RowProblem};
-use crate::problem::Excerpt;
+use crate::excerpt::Excerpt;
 use crate::types::{TIMESTAMP, bits, type_name};
 
 const DAY_MILLIS: i64 = 86_400_000;

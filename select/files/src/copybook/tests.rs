@@ -1,9 +1,8 @@
 //! Lengths and places by the published rules, and what is said of texts that break them.
 
+use super::*;
 use crate::ErrorKind;
 use fastrand::Rng;
-
-use super::*;
 
 fn parse(text: &str, options: &CopybookOptions) -> Copybook {
     let copybook =

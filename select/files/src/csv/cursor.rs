@@ -7,9 +7,10 @@
 
 use std::ops::ControlFlow;
 
-use super::{CsvBlock, CsvLayout, RECORD_BYTES_MAX, Structure};
-use crate::problem::{Excerpt, Problem};
-use crate::record::{RecordFault, TurnBytes};
+use super::{CsvBlock, CsvLayout, Structure};
+use crate::excerpt::Excerpt;
+use crate::problem::Problem;
+use crate::record::{RECORD_BYTES_MAX, RecordFault, TurnBytes};
 
 /// The state between two turns.
 #[derive(Debug, Default)]

@@ -11,15 +11,16 @@ use super::infer::Sampler;
 use super::turns::CsvTurns;
 use super::{CsvLayout, CsvOptions};
 use crate::Result;
-use crate::feed::{
-    BLOCK_BYTES, EachBlock, GatherRecords, ScratchSpace, StreamTurns, TextRecords, Turns,
-};
-use crate::format::{Format, Inference, Sample};
+use crate::format::{Format, Inference};
 use crate::io::compressed::Compression;
 use crate::io::extent::Extent;
 use crate::io::raw_file::RawFile;
 use crate::record::TurnBytes;
+use crate::sample::Sample;
 use crate::text::file::{TextFile, ends_line};
+use crate::turns::{
+    BLOCK_BYTES, EachBlock, GatherRecords, ScratchSpace, StreamTurns, TextRecords, Turns,
+};
 
 impl CsvLayout {
     /// Reads the header and the first records of a file.

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::cursor::{Scratch, is_blank, misplaced};
-use super::{CsvField, CsvLayout, CsvOptions, RECORD_BYTES_MAX, infer, without_line_end};
+use super::{CsvField, CsvLayout, CsvOptions, infer, without_line_end};
 use crate::damage::Damage;
+use crate::record::RECORD_BYTES_MAX;
 use crate::text::FieldType;
 use crate::{Error, Result};
 

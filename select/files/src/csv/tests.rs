@@ -5,6 +5,7 @@ use arrow::array::{Array, AsArray};
 
 use super::cursor::{Scratch, TurnCursor};
 use super::*;
+use crate::record::RECORD_BYTES_MAX;
 use crate::record::Rows;
 
 type Record = Vec<Option<String>>;

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::CsvLayout;
 use super::cursor::TurnCursor;
-use crate::feed::{Buffer, EachOfFile, TextRecords, Turn, Turns, lock};
 use crate::io::raw_file::RawFile;
 use crate::io::waiting::Waiting;
+use crate::turns::{Buffer, EachOfFile, TextRecords, Turn, Turns, lock};
 
 /// Hands out a run of records in turns of `morsel_bytes` bytes. A turn has the records that end in
 /// its bytes; it may have none, if one record goes through all of them.

@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Decimal128Type, Int64Type, TimeUnit, TimestampM
 
 use super::*;
 use crate::ErrorKind;
+use crate::Result;
 use crate::descriptor::Descriptor;
 use crate::io::waiting::Waiting;
 use crate::parquet::ParquetKeys;

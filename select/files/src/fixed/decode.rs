@@ -12,7 +12,8 @@ use arrow::datatypes::{
 };
 
 use super::{ByteOrder, FixedBlock, FixedField, NullWhen, Storage, encoding, number};
-use crate::problem::{Excerpt, Problem};
+use crate::excerpt::Excerpt;
+use crate::problem::Problem;
 use crate::record::Rows;
 use crate::text::builder::Texts;
 

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 
 use super::{FixedBlock, FixedLayout};
-use crate::feed::{
-    BLOCK_BYTES, Buffer, EachBlock, GatherRecords, Numbered, PADDING_BYTES, ReadTurn, ScratchSpace,
-    Turn, Turns,
-};
 use crate::format::Format;
 use crate::io::extent::Extent;
 use crate::io::raw_file::RawFile;
 use crate::io::waiting::Waiting;
+use crate::turns::{
+    BLOCK_BYTES, Buffer, EachBlock, GatherRecords, Numbered, PADDING_BYTES, ReadTurn, ScratchSpace,
+    Turn, Turns,
+};
 use crate::{Error, Result};
 
 impl FixedLayout {

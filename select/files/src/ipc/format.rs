@@ -10,11 +10,11 @@ use super::{ArrowBlock, ArrowLayout, BLOCK_RECORDS};
 use crate::Result;
 use crate::columnar::column::check_fields;
 use crate::columnar::input::Input;
-use crate::feed::{Buffer, EachBlock, Numbered, ReadTurn, Turn, Turns};
 use crate::format::Format;
 use crate::io::extent::Extent;
 use crate::io::raw_file::RawFile;
 use crate::io::waiting::Waiting;
+use crate::turns::{Buffer, EachBlock, Numbered, ReadTurn, Turn, Turns};
 
 impl ArrowLayout {
     /// Reads the metadata of a file that has the columns `fields`, which its descriptor names.

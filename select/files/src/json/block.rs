@@ -10,9 +10,10 @@ use super::syntax::{Cursor, Wrong, unescaped};
 use super::walk::Unlisted;
 use super::{JsonLayout, RECORD_BYTES_MAX, decode, walk};
 use crate::block::Block;
-use crate::format::Sample;
-use crate::problem::{Excerpt, Problem, TypeOrigin};
+use crate::excerpt::Excerpt;
+use crate::problem::{Problem, TypeOrigin};
 use crate::record::{RecordFault, Rows, TurnBytes};
+use crate::sample::Sample;
 use crate::text::FieldType;
 
 /// The places that a block holds at most: records of many members come in blocks of fewer records.

@@ -9,17 +9,18 @@ use super::block::Scratch;
 use super::infer::JsonSample;
 use super::{Declared, JsonLayout, RECORD_BYTES_MIN, lines};
 use crate::Result;
-use crate::feed::{
-    BLOCK_BYTES, Buffer, EachBlock, GatherRecords, Numbered, ReadTurn, ScratchSpace, StreamTurns,
-    TextRecords, Turn, Turns,
-};
-use crate::format::{Format, Inference, Sample};
+use crate::format::{Format, Inference};
 use crate::io::compressed::Compression;
 use crate::io::extent::Extent;
 use crate::io::raw_file::RawFile;
 use crate::io::waiting::Waiting;
 use crate::record::TurnBytes;
+use crate::sample::Sample;
 use crate::text::file::{TextFile, ends_line};
+use crate::turns::{
+    BLOCK_BYTES, Buffer, EachBlock, GatherRecords, Numbered, ReadTurn, ScratchSpace, StreamTurns,
+    TextRecords, Turn, Turns,
+};
 
 impl JsonLayout {
     /// Reads the first records of a file.

@@ -15,7 +15,7 @@ use super::keys::{ParquetKey, ParquetKeys};
 use super::thrift::{Reader, ThriftError, ThriftField, WireType, put_field, put_list};
 use crate::columnar::problem::ColumnProblem;
 use crate::damage::Damage;
-use crate::problem::quote;
+use crate::excerpt::quote;
 
 /// Who opens what of a file.
 #[derive(Debug)]

@@ -8,11 +8,11 @@ use arrow::datatypes::Schema;
 use super::turns::{ParquetTurns, RECORD_BYTES};
 use super::{ParquetKeys, ParquetLayout};
 use crate::columnar::column::check_fields;
-use crate::feed::{Numbered, Turns};
 use crate::format::{Encrypted, Format};
 use crate::io::extent::Extent;
 use crate::io::raw_file::RawFile;
 use crate::statistics::FileStatistics;
+use crate::turns::{Numbered, Turns};
 use crate::{Error, Result};
 
 impl ParquetLayout {

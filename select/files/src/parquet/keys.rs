@@ -15,7 +15,7 @@ use aws_lc_rs::cipher::{
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::iv::FixedLength;
 
-use crate::problem::quote;
+use crate::excerpt::quote;
 
 /// Bytes of a nonce.
 pub(super) const NONCE_BYTES: usize = 12;

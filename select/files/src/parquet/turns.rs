@@ -10,9 +10,9 @@ use std::sync::Arc;
 use super::{ParquetBlock, ParquetLayout, records};
 use crate::Result;
 use crate::columnar::input::Input;
-use crate::feed::{Buffer, EachBlock, ReadTurn, Turn};
 use crate::io::raw_file::RawFile;
 use crate::io::waiting::Waiting;
+use crate::turns::{Buffer, EachBlock, ReadTurn, Turn};
 
 /// Bytes that a record is taken to have where a morsel is given in bytes: the few columns that are
 /// asked for, decoded.

@@ -9,11 +9,10 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::{Buffer, EachBlock, EachOfFile, ScratchSpace, Turn, Turns, lock};
-use crate::csv::RECORD_BYTES_MAX;
 use crate::io::compressed::{Compression, Stream};
 use crate::io::raw_file::RawFile;
 use crate::io::waiting::Waiting;
-use crate::record::TurnBytes;
+use crate::record::{RECORD_BYTES_MAX, TurnBytes};
 
 /// A format of text records, which are read from the start to the end.
 pub(crate) trait TextRecords: Send + Sync {

@@ -8,11 +8,11 @@ use super::lock;
 
 /// The memory of all threads of a feed that are not in a turn now.
 #[derive(Default)]
-pub(super) struct Buffers(Mutex<Vec<Buffer>>);
+pub(crate) struct Buffers(Mutex<Vec<Buffer>>);
 
 impl Buffers {
     /// Does work with a buffer that no other thread uses.
-    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Buffer) -> T) -> T {
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Buffer) -> T) -> T {
         let mut buffer = lock(&self.0).pop().unwrap_or_default();
         let done = work(&mut buffer);
         lock(&self.0).push(buffer);

@@ -42,10 +42,10 @@ impl<F: TextRecords> GatherRecords for F {
 }
 
 /// Reads gathered runs, one [`Gathered`] each turn.
-pub(super) struct GatheredTurns {
-    pub(super) file: RawFile,
-    pub(super) format: Arc<dyn GatherRecords>,
-    pub(super) gathered: Vec<Gathered>,
+pub(crate) struct GatheredTurns {
+    pub(crate) file: RawFile,
+    pub(crate) format: Arc<dyn GatherRecords>,
+    pub(crate) gathered: Vec<Gathered>,
 }
 
 impl ReadTurn for GatheredTurns {

@@ -1,0 +1,78 @@
+//! The error with which `siftd` ends.
+
+use std::io;
+use std::path::PathBuf;
+
+use sift_server::{PasswordFault, UsersFault};
+
+use super::{passphrase, settings};
+
+/// The error with which `siftd` ends.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Settings(#[from] settings::Error),
+    #[error(transparent)]
+    Server(#[from] sift_server::Error),
+    #[error(transparent)]
+    Certificate(#[from] crate::cert::Error),
+    #[error(transparent)]
+    Descriptor(#[from] crate::descriptor::Error),
+    #[error(transparent)]
+    Local(#[from] sift_server::LocalError),
+    #[error(transparent)]
+    Select(#[from] sift_select::Error),
+    #[error(
+        "{}: it is being written, or its time of change (`stat -c %z`) lies in the future, so that a later \
+         change might not show; build its index when that is over",
+        .0.display()
+    )]
+    JustChanged(PathBuf),
+    #[error("{errors} in the configuration or the data; the lines above say which", errors = counted(*.0, "error"))]
+    Checked(usize),
+    #[error("{warnings}, and --strict", warnings = counted(*.0, "warning"))]
+    Strict(usize),
+    #[error("users {}: {fault}", path.display())]
+    Users { path: PathBuf, fault: UsersFault },
+    #[error(
+        "SIFT_LOG: `{got}` is not a level of the log; give error, warn, info, debug, trace or off, or a level \
+         for a part of the program, as in `info,sift_server=debug`"
+    )]
+    Log { got: String },
+    #[error(transparent)]
+    Password(#[from] PasswordFault),
+    #[error("the two passwords differ")]
+    PasswordsDiffer,
+    #[error("a client certificate is for one user, {got} names are given")]
+    OneUser { got: usize },
+    #[error(
+        "{}: its private key has a passphrase; name a file with it as `cert_passphrase_file`, or put \
+         it into {}: there is no terminal to ask at", path.display(), passphrase::VARIABLE
+    )]
+    NoPassphrase { path: PathBuf },
+    #[error(
+        "{}: it has a passphrase; name a file with it (--authority-passphrase-file), there is no \
+         terminal to ask at", path.display()
+    )]
+    NoAuthorityPassphrase { path: PathBuf },
+    #[error(transparent)]
+    Print(#[from] sift_print::Error),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl Error {
+    /// Returns 1 for warnings with --strict, and 2 for an error.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Strict(_) => 1,
+            _ => 2,
+        }
+    }
+}
+
+/// Returns a number with its noun: `1 error`, `2 errors`.
+pub(crate) fn counted(number: usize, noun: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{s}")
+}
