@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use sift_server::{PasswordFault, UsersFault};
 
-use super::{passphrase, settings};
+use super::passphrase;
+use super::settings::error::Error as SettingsError;
 
 /// The error with which `siftd` ends.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
-    Settings(#[from] settings::Error),
+    Settings(#[from] SettingsError),
     #[error(transparent)]
     Server(#[from] sift_server::Error),
     #[error(transparent)]

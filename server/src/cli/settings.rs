@@ -4,7 +4,7 @@
 //! listener of a file. With several listeners they would be ambiguous, so they are refused.
 
 mod access;
-mod error;
+pub(super) mod error;
 mod hint;
 mod keys;
 mod protection;
