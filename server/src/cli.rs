@@ -12,6 +12,7 @@ pub(crate) mod output;
 mod panics;
 mod passphrase;
 mod query;
+mod serve_args;
 mod settings;
 mod signals;
 mod user;

@@ -1,20 +1,14 @@
 //! The syntax of the command line. Nothing here reads a file.
 
-use std::net::IpAddr;
-use std::num::NonZeroUsize;
-use std::path::PathBuf;
-
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use clap_complete::Shell;
-use serde::Deserialize;
-use sift_proto::level::{Level, LevelError};
-use sift_server::{LEVELS, Limits};
 
 use super::cert::CertCommand;
 use super::check::CheckArgs;
 use super::file::FileCommand;
 use super::index::IndexCommand;
 use super::query::QueryArgs;
+use super::serve_args::ServeArgs;
 use super::user::UserCommand;
 
 /// Answers Selects over the files of one folder: only the selected records are encrypted and sent.
@@ -70,98 +64,11 @@ pub(crate) enum Command {
     },
 }
 
-#[derive(Debug, Default, ClapArgs)]
-pub(crate) struct ServeArgs {
-    /// The folder with the data files; no request leads out of it
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
-
-    /// Speak TLS (the default)
-    #[arg(long, conflicts_with = "plain")]
-    pub(crate) encrypt: bool,
-
-    /// Speak in the clear; files with `network_encrypt` are refused then
-    #[arg(long, conflicts_with_all = ["certificate", "level"])]
-    pub(crate) plain: bool,
-
-    /// PEM file with the certificate chain, the server's own first, and its private key
-    ///
-    /// By default siftd.pem in $XDG_CONFIG_HOME/sift or ~/.config/sift, else in /etc/sift.
-    #[arg(long = "cert", value_name = "FILE")]
-    pub(crate) certificate: Option<PathBuf>,
-
-    /// Security level of the channels: 0, 2, 3, 4 or 5
-    ///
-    /// 0 is the default level, now 3. 2: TLS 1.1 and 1.2, for old peers, in builds with the feature
-    /// `legacy-tls` only. 3: TLS 1.2 and 1.3. 4: TLS 1.3. 5: TLS 1.3 with AES-256-GCM or ChaCha20
-    /// and the post-quantum key exchange X25519MLKEM768 only. 1 is retired.
-    #[arg(long = "scl", value_name = "LEVEL", value_parser = parse_level)]
-    pub(crate) level: Option<Level>,
-
-    /// Let all clients in without log-in
-    ///
-    /// Every client is the user that --default-user names, with the grants of that user. Without
-    /// any `[[grant]]` in the configuration, every client may read every file below the data root.
-    #[arg(long)]
-    pub(crate) no_secure: bool,
-
-    /// The user that every client is with --no-secure
-    #[arg(long, value_name = "NAME")]
-    pub(crate) default_user: Option<String>,
-
-    /// The file with the users, as `siftd user` writes it
-    ///
-    /// By default users.toml in the folders of siftd.pem.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) users: Option<PathBuf>,
-
-    /// The address to listen on [default: 127.0.0.1]
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) listen: Option<IpAddr>,
-
-    /// The port to listen on, 0 for any free one [default: 7330]
-    #[arg(long, value_name = "N")]
-    pub(crate) port: Option<u16>,
-
-    #[arg(long, value_name = "N", help = limit_help("max_connections"))]
-    pub(crate) max_connections: Option<NonZeroUsize>,
-
-    /// How the log is written [default: text]
-    #[arg(long, value_name = "FORMAT")]
-    pub(crate) log_format: Option<LogFormat>,
-
-    /// The configuration file; the command line has precedence
-    ///
-    /// By default siftd.toml in the folders of siftd.pem, if it is there. Several listeners need a
-    /// configuration file; siftd.example.toml in the source explains every key.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum LogFormat {
-    /// A line of text for people
-    #[default]
-    Text,
-    /// One JSON object for each line
-    Json,
-}
-
-/// Returns the line of the table of limits that is about `key`, with its default.
-fn limit_help(key: &str) -> String {
-    let limits = Limits::table().into_iter();
-    let lines = limits.filter(|limit| limit.key == key);
-    lines.map(|limit| format!("{} [default: {}]", limit.help(), limit.default)).collect()
-}
-
-fn parse_level(text: &str) -> Result<Level, LevelError> {
-    text.parse::<Level>()?.among(LEVELS)
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+    use sift_proto::level::Level;
+    use sift_server::LEVELS;
 
     use super::*;
 

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::Args;
 use sift_server::{DataRoot, Notice, Requirement, Survey, SurveyedFile, TlsOptions, survey};
 
-use super::args::ServeArgs;
+use super::serve_args::ServeArgs;
 use super::settings::{Channels, ListenerSettings, Settings};
 use crate::cert::file;
 use reach::Reach;

@@ -17,8 +17,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt as log};
 
-use super::args::LogFormat;
 use super::error::Error;
+use super::serve_args::LogFormat;
 
 /// The environment variable with the level of the log.
 const VARIABLE: &str = "SIFT_LOG";

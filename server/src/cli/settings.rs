@@ -22,8 +22,8 @@ use sift_server::{
     TlsOptions,
 };
 
-use super::args::{LogFormat, ServeArgs};
 use super::passphrase;
+use super::serve_args::{LogFormat, ServeArgs};
 pub(crate) use access::AccessSettings;
 use access::Keys;
 pub(crate) use error::Error;

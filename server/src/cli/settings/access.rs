@@ -10,7 +10,7 @@ use sift_server::{Admission, Grant};
 
 use super::error::{Error, ValueFault};
 use super::find;
-use crate::cli::args::ServeArgs;
+use crate::cli::serve_args::ServeArgs;
 
 /// The settings of users and grants for the whole server.
 #[derive(Debug)]
