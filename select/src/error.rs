@@ -24,7 +24,6 @@ struct Inner {
 
 /// The kind of an [`Error`], which tells whose fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum ErrorKind {
     /// The text is not SQL.
     Syntax,
@@ -101,8 +100,7 @@ impl From<sift_files::Error> for Error {
             FileErrorKind::Io { source, .. } => (ErrorKind::Io, Some(source)),
             FileErrorKind::Cancelled => (ErrorKind::Cancelled, None),
             FileErrorKind::WouldBlock => (ErrorKind::WouldBlock, None),
-            // `Record`, `Damaged`, and what is added to them
-            _ => (ErrorKind::Record, None),
+            FileErrorKind::Record(_) | FileErrorKind::Damaged { .. } => (ErrorKind::Record, None),
         };
         Self(Box::new(Inner { kind, message, withheld: None, source }))
     }

@@ -255,7 +255,6 @@ fn select_status(kind: ErrorKind) -> Status {
         ErrorKind::Cancelled => Status::Cancelled,
         // it is done again and never sent
         ErrorKind::WouldBlock => Status::Internal,
-        _ => Status::Internal,
     }
 }
 

@@ -15,7 +15,6 @@ pub struct Error(Box<ErrorKind>);
 
 /// The kinds of errors, by whose fault they are.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ErrorKind {
     /// A file of a kind that is not read.
     #[error("{file}: {reason}")]
