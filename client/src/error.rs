@@ -181,7 +181,7 @@ pub enum Reason {
     #[error("the TLS handshake failed: {0}")]
     Handshake(String),
     /// The peer does not speak the protocol.
-    #[error("this is no Sift server: {0}")]
+    #[error("this is not a Sift server: {0}")]
     NotSift(String),
     /// The server has refused the connection.
     #[error("{message}")]

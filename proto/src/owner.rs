@@ -54,7 +54,7 @@ pub enum NameFault {
     #[error("`{0}`: control characters do not belong in a name")]
     Control(String),
     /// The kind is the word of another program.
-    #[error("`{got}` is no kind of name; write `{expected}:`")]
+    #[error("`{got}` is not a kind of name; write `{expected}:`")]
     Kind {
         /// The kind that was written.
         got: String,
@@ -282,7 +282,7 @@ mod tests {
             ("cn:", "`cn:`: a name is expected"),
             ("a\nb", "control characters"),
             ("cn:a\0", "control characters"),
-            ("email:ann@x", "`email:` is no kind of name; write `mail:`"),
+            ("email:ann@x", "`email:` is not a kind of name; write `mail:`"),
             ("IP Address:::1", "write `ip:`"),
             ("mail:ann", "`mail:ann`: a mail address is expected"),
             ("mail:zoë@x", "names of this kind are ASCII"),

@@ -395,7 +395,13 @@ impl Scan {
 
     fn end(&mut self, result: Result<()>) {
         self.cancel.raise();
-        self.batches.flush();
+        match &result {
+            // the work is begun again elsewhere, so nothing of this attempt may be given out
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.batches = Batches::new(self.plan.view());
+            }
+            _ => self.batches.flush(),
+        }
         self.state = State::Ending(result);
     }
 

@@ -68,7 +68,7 @@ pub(crate) enum Error {
     Key { path: PathBuf },
     #[error("{} does not belong to the certificate in {}", key.display(), certificate.display())]
     KeyMismatch { key: PathBuf, certificate: PathBuf },
-    #[error("{}: this certificate is no authority, it may not sign others", path.display())]
+    #[error("{}: this certificate is not an authority, it may not sign others", path.display())]
     NotAuthority { path: PathBuf },
     #[error(
         "{}: the authority's name has parts that cannot be written again as they are",

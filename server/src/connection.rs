@@ -123,7 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let Ok(admitted) = timeout_at(deadline, self.hello(admission)).await else {
             let late = match self.claimed_name.as_str() {
                 "" => "no Hello in time".to_owned(),
-                name => format!("the log-in of `{name}` took too long"),
+                name => format!("the log-in of `{}` took too long", report::abridged(name)),
             };
             return Err(ChannelError::Io(io::Error::new(io::ErrorKind::TimedOut, late)));
         };

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
 use sift_select::{
-    Morsel, Outcome, Plan, Scan, ScanOptions, ScanStatistics, Step, Waiting, briefly,
+    Morsel, Outcome, Plan, Scan, ScanOptions, ScanStatistics, Step, Waiting, WouldBlock, briefly,
 };
 use tokio::sync::{Semaphore, mpsc};
 
@@ -70,6 +70,8 @@ impl Batches {
         match ahead {
             Some(Err(fault)) if fault.would_block() => return Err(fault),
             Some(step) => batches.ahead = Some(step),
+            // a thread that may wait does it without a time limit
+            None if waiting == Waiting::Refused => return Err(WouldBlock.into()),
             None => batches = Self::new(plan, options, run),
         }
         Ok(batches)

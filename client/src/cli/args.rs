@@ -16,7 +16,7 @@ const SQL_BYTES_MAX: u64 = 1 << 20;
 const EXIT_CODES: &str = "\
 Exit codes: 0 something was found, 1 nothing was found, 2 an error (which is printed to standard \
 error), 128 and the signal's number where a signal such as Ctrl-C (130) ended it. A reader that closes \
-the pipe early, as head does, is no error.
+the pipe early, as head does, is not an error.
 
 Servers by name come from a configuration file, $XDG_CONFIG_HOME/sift/sift.toml or
 ~/.config/sift/sift.toml (or --config FILE):

@@ -68,7 +68,7 @@ pub(super) async fn run(
     };
     if args.stats {
         let elapsed = rounded(started.elapsed());
-        stderr(&format!("bytes     {bytes}, of which an earlier fetch had brought {resumed}"));
+        stderr(&format!("bytes     {bytes}, {resumed} of them from an earlier fetch"));
         let of = |micros| format!("{:?}", Duration::from_micros(micros));
         stderr(&format!(
             "time      waiting to send {}, in all {}; {elapsed:?} at this end",

@@ -59,7 +59,7 @@ fn print(statistics: &Statistics, records: u64, channel: &Channel, elapsed: Dura
             let share = share(bytes_sent, file_bytes);
             of_bytes += &format!(", {share} of the file's {file_bytes}; {scanned} scanned");
         }
-        None => of_records += "; what was scanned is told to those who may see all of the file",
+        None => of_records += "; only those who may see all of the file learn what was scanned",
     }
     stderr(&of_records);
     stderr(&of_bytes);

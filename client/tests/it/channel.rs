@@ -228,20 +228,20 @@ fn strangers_are_told_apart() {
             let _rest = peer.stream.read_to_end(&mut Vec::new()).await;
         })
         .await;
-        let expected = "this is no Sift server: it answers with text, as HTTP does";
+        let expected = "this is not a Sift server: it answers with text, as HTTP does";
         assert_eq!(refusal(&http.options()).await, expected);
         assert_eq!(refusal(&secure(&http, &authority)).await, expected);
 
         let mut config = authority.ordinary();
         config.alpn_protocols = vec![b"h2".to_vec()];
         let other = Fake::tls(config, greeting).await;
-        let expected = "this is no Sift server: it does not know the protocol sift/1";
+        let expected = "this is not a Sift server: it does not know the protocol sift/1";
         assert_eq!(refusal(&secure(&other, &authority)).await, expected);
 
         let mut config = authority.ordinary();
         config.alpn_protocols = Vec::new();
         let silent = Fake::tls(config, greeting).await;
-        let expected = "this is no Sift server: it did not agree to the protocol sift/1";
+        let expected = "this is not a Sift server: it did not agree to the protocol sift/1";
         assert_eq!(refusal(&secure(&silent, &authority)).await, expected);
     });
 }

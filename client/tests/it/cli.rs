@@ -344,7 +344,7 @@ fn statistics_go_to_standard_error() {
         assert_eq!(String::from_utf8(output.stdout).unwrap(), CSV);
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(
-            error.starts_with("records   8 received; 8 selected; what was scanned is told"),
+            error.starts_with("records   8 received; 8 selected; only those who may see"),
             "{error}"
         );
         assert!(error.ends_with("channel   not encrypted\n"), "{error}");

@@ -68,7 +68,7 @@ impl Peer {
         self.bytes(&[&header.encode(), body].concat()).await;
     }
 
-    /// Sends bytes; a client that is gone is no fault of the script.
+    /// Sends bytes; a client that is gone is not a fault of the script.
     pub(crate) async fn bytes(&mut self, bytes: &[u8]) {
         let _gone = self.stream.write_all(bytes).await;
         let _gone = self.stream.flush().await;

@@ -1,6 +1,6 @@
 //! Civil dates of the proleptic Gregorian calendar as days since 1970-01-01, checked.
 //!
-//! Our own, because it is two formulas; chrono is a dependency of tests alone.
+//! Our own: it is two formulas, for which this crate does not need chrono.
 
 use std::ops::{Range, RangeInclusive};
 

@@ -106,7 +106,7 @@ impl Copybook {
         &self.notes
     }
 
-    /// The text of a descriptor; `terminator` is its word for what stands behind each record.
+    /// The text of a descriptor; `terminator` is its word for what stands after each record.
     pub fn to_descriptor(&self, terminator: &str) -> String {
         let mut text = format!("format = \"fixed\"\nrecord_length = {}\n", self.record_bytes);
         text += &format!("terminator = \"{terminator}\"\nencoding = \"{}\"\n", self.encoding);

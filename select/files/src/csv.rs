@@ -7,7 +7,7 @@
 //! was converted twice has it. The last record may lack its line end. Any other CR outside of
 //! quotes is a fault too: it would be part of a value, or the end of a line that nobody sees. A
 //! UTF-8 byte order mark at the start is skipped, and so are empty lines before the header. An
-//! empty line behind it is a NULL in a file of one field, and no record in all others; a line of
+//! empty line after it is a NULL in a file of one field, and no record in all others; a line of
 //! spaces is not empty.
 //!
 //! An empty field without quotes is NULL, `""` is the empty text. The first record names the fields

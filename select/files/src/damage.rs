@@ -8,7 +8,7 @@ use crate::problem::Problem;
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum Damage {
-    #[error("cannot be decompressed behind byte {byte} of its text: {why}")]
+    #[error("cannot be decompressed after byte {byte} of its text: {why}")]
     Compression { byte: u64, why: String },
 
     // the header of CSV

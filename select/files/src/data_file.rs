@@ -277,7 +277,7 @@ const ENDINGS: &[(&str, &str)] = &[
     ("ipc", "arrow"),
 ];
 
-/// The format that the ending of a name tells, behind which one of a compression may stand.
+/// The format that the ending of a name tells, after which one of a compression may stand.
 fn by_name(name: &str) -> Option<&'static str> {
     let (compression, inner) = Compression::of_name(name);
     let ending = Path::new(inner).extension()?;

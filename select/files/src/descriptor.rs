@@ -35,7 +35,7 @@
 //!
 //! `sign` is "overpunch" (the default: the last digit, negative as 'p' to 'y' in ASCII and with
 //! zone D in EBCDIC), "ebcdic-overpunch" (in ASCII '{', 'A' to 'I' and '}', 'J' to 'R'), "separate"
-//! ('+' or '-' behind the digits), or "leading-overpunch", "leading-ebcdic-overpunch",
+//! ('+' or '-' after the digits), or "leading-overpunch", "leading-ebcdic-overpunch",
 //! "leading-separate". `coding` of a date is "digits" (the default: characters), "packed",
 //! "unsigned-packed" or "integer": the number that the digits make. `encoding` may be a field's,
 //! too; it is of text, digits, zoned decimals, booleans and dates in digits.

@@ -3,7 +3,6 @@
 use std::{fmt, io};
 
 use crate::damage::Damage;
-use crate::io::waiting::WouldBlock;
 use crate::record::RecordError;
 
 /// A result of this crate.
@@ -165,12 +164,6 @@ impl From<ErrorKind> for Error {
 impl From<RecordError> for Error {
     fn from(error: RecordError) -> Self {
         ErrorKind::Record(error).into()
-    }
-}
-
-impl From<WouldBlock> for Error {
-    fn from(_would_block: WouldBlock) -> Self {
-        ErrorKind::WouldBlock.into()
     }
 }
 

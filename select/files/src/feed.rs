@@ -130,7 +130,7 @@ impl Feed {
         None
     }
 
-    /// Notes where the sweeps behind this one start, as far as that has become known.
+    /// Notes where the sweeps after this one start, as far as that has become known.
     fn settle(&self, first: usize) {
         for (place, SweepFeed { turns, .. }) in self.sweeps.iter().enumerate().skip(first) {
             let Some((start, turns)) = self.starts[place].get().zip(turns.count()) else { return };

@@ -1,7 +1,7 @@
 //! Fixed-length records: the layout, and a block of them.
 //!
 //! `record_length` counts the bytes of the fields; a terminator comes on top and is checked in
-//! every record that is read, for behind a wrong one everything is shifted. Fields may overlap, as
+//! every record that is read, for after a wrong one everything is shifted. Fields may overlap, as
 //! COBOL's REDEFINES do. A field that is NULL is told by `null_when`, figurative constants of COBOL
 //! that fill all of the field; they are compared before anything is decoded (`null.rs`).
 //!

@@ -2,9 +2,9 @@
 //!
 //! RFC 8259, strictly, also in members that nobody asks for: the structure, names, escapes, numbers
 //! and literals of every record are checked, and that all of it is UTF-8; half of a surrogate pair,
-//! a control character in a string, a leading zero, a trailing comma or whatever else is no JSON is
+//! a control character in a string, a leading zero, a trailing comma or whatever else is not JSON is
 //! a fault of its record. A line feed ends a record wherever it stands, since no JSON text needs
-//! one, and a blank line is no record. The last record may lack its line end. A UTF-8 byte order
+//! one, and a blank line is not a record. The last record may lack its line end. A UTF-8 byte order
 //! mark at the start is skipped. Arrays and objects are nested 64 deep at most. A name that comes
 //! twice in a record, or in an object of it whose members are columns, is a fault: which one would
 //! count is anyone's guess.

@@ -36,8 +36,8 @@ pub fn quoted(field: &Field) -> String {
     let Some(lengths) = field.metadata().get(LENGTHS) else { return quote(field.name()) };
     let mut rest = field.name().as_str();
     let parts = lengths.split(',').filter_map(|length| {
-        let (part, behind) = rest.split_at_checked(length.parse().ok()?)?;
-        rest = behind.strip_prefix('.').unwrap_or(behind);
+        let (part, after) = rest.split_at_checked(length.parse().ok()?)?;
+        rest = after.strip_prefix('.').unwrap_or(after);
         Some(quote(part))
     });
     parts.collect::<Vec<_>>().join(".")

@@ -85,7 +85,7 @@ impl ParquetLayout {
     /// Reads the metadata of `file`.
     ///
     /// # Errors
-    /// `Record` when it is no Parquet file, damaged, or encrypted by another key than it says;
+    /// `Record` when it is not a Parquet file, damaged, or encrypted by another key than it says;
     /// `KeyMissing` when its metadata is encrypted and none of `keys` is the key; `Io`.
     pub(crate) fn open(file: &RawFile, keys: &ParquetKeys) -> Result<Self> {
         let Footer { metadata, encryption } = footer::read_footer(file, keys)?;

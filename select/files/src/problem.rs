@@ -82,7 +82,7 @@ pub enum Problem {
     },
     /// A member that is not a column, though `*` asks for all.
     #[error(
-        "not in the first records, so it is no column of `*`; name the columns that are wanted, or \
+        "not in the first records, so it is not a column of `*`; name the columns that are wanted, or \
          declare all with their types in {descriptor}"
     )]
     UnlistedMember {
@@ -90,7 +90,7 @@ pub enum Problem {
         descriptor: Box<str>,
     },
     /// A value that should hold a member is not an object.
-    #[error("`{name}` is no object; declare it as \"json\" in {descriptor}")]
+    #[error("`{name}` is not an object; declare it as \"json\" in {descriptor}")]
     NotObject {
         /// The dotted path of the value.
         name: Box<str>,

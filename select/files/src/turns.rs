@@ -68,7 +68,7 @@ pub struct Turn {
     pub origin: Option<Origin>,
     /// Bytes read.
     pub bytes: u64,
-    /// `Io` or `FileChanged`, behind the blocks that came before it.
+    /// `Io` or `FileChanged`, after the blocks that came before it.
     pub result: Result<()>,
 }
 

@@ -51,7 +51,7 @@ pub fn text_at(array: &dyn Array, row: usize) -> Option<&str> {
     array.as_string_opt::<i32>().map(|texts| texts.value(row))
 }
 
-/// The whole number behind a value that is not null: of integers, the digits of decimals, dates
+/// The whole number after a value that is not null: of integers, the digits of decimals, dates
 /// and timestamps.
 pub fn integer_at(array: &dyn Array, row: usize) -> Option<i128> {
     Some(match array.data_type() {

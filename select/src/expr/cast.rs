@@ -262,6 +262,6 @@ fn read<T>(text: &str, to: &DataType, of: impl Fn(&str) -> Option<T>) -> Result<
     of(text).ok_or_else(|| {
         let shown: String = text.chars().take(SHOWN_MAX).collect();
         let more = if shown.len() < text.len() { "…" } else { "" };
-        Problem(format!("'{shown}{more}' is no {}", type_name(to)))
+        Problem(format!("'{shown}{more}' is not a valid {}", type_name(to)))
     })
 }

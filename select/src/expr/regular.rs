@@ -62,7 +62,7 @@ impl Regular {
                     let text = error.to_string();
                     let complaint = text.lines().last().unwrap_or_default();
                     let complaint = complaint.strip_prefix("error: ").unwrap_or(complaint);
-                    format!("the pattern '{written}' is no regular expression: {complaint}")
+                    format!("the pattern '{written}' is not a regular expression: {complaint}")
                 }
             })?;
         let config = thompson::Config::new()

@@ -155,7 +155,7 @@ pub(super) fn read(file: File) -> io::Result<Stored> {
     (&file).take(HEADER_BYTES as u64).read_to_end(&mut header)?;
     let header = Header::parse(&header).map_err(|Truncated| damaged("it is cut off"))?;
     if header.magic != *MAGIC {
-        return Err(damaged("it is no index"));
+        return Err(damaged("it is not an index"));
     }
     if header.version != VERSION {
         return Err(damaged("it is of another version; `siftd index build` makes it new"));

@@ -89,7 +89,7 @@ impl<'a> Binder<'a> {
     pub(crate) fn expr(&mut self, expr: &syntax::Expr, scope: Scope) -> Result<Expr> {
         let bound = self.part(expr, scope)?;
         if let DataType::Interval(_) = bound.data_type {
-            let message = "an interval that is no part of an expression is not supported; \
+            let message = "an interval that is not part of an expression is not supported; \
                            extract a field of it or cast it to text";
             return Err(expr.at.error(ErrorKind::Unsupported, message));
         }

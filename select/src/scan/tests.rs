@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use super::morsel::{Done, Failure, Outcome};
 use super::{Scan, ScanOptions, Step};
-use crate::ErrorKind;
 use crate::plan::Plan;
 use crate::source::Source;
 use crate::sql::Select;
 use crate::value::Value;
+use crate::{Error, ErrorKind};
 use sift_files::cancel::briefly;
 use sift_files::descriptor::Descriptor;
-use sift_files::io::waiting::Waiting;
+use sift_files::io::waiting::{Waiting, WouldBlock};
 
 const DESCRIPTOR: &str = r#"
 format = "fixed"
@@ -122,7 +123,7 @@ fn aggregates() {
 }
 
 #[test]
-fn errors_stand_behind_the_records_before_them() {
+fn errors_come_after_the_records_before_them() {
     check(
         "SELECT 10 / (id - 3) FROM 't.dat'",
         "error: t.dat: record 3 (byte 30): division by zero in `10 / (id - 3)`",
@@ -153,7 +154,7 @@ fn binds_or_says_why_not() {
     );
     check(
         "SELECT id FROM 't.dat' WHERE id = 'x'",
-        "error: line 1, column 30: = expected int32, got 'x', which is no int32",
+        "error: line 1, column 30: = expected int32, got 'x', which is not a valid int32",
     );
     check(
         "SELECT id FROM 't.dat' WHERE id = name",
@@ -232,6 +233,25 @@ fn a_scan_that_is_out_of_time_ends() {
         }
     });
     assert_eq!(scanned, None);
+}
+
+#[test]
+fn a_scan_that_would_block_gives_nothing_out() {
+    let select = Select::parse("SELECT id FROM t").unwrap();
+    let first_step_after = |error: Error| {
+        let mut scan = Scan::new(Plan::new(&select, table(), &[]).unwrap(), ScanOptions::default());
+        // one block of the file was read, and the next one fails
+        let Step::Run(morsel) = scan.step().unwrap() else { panic!("a morsel comes first") };
+        let mut outcome = morsel.run();
+        let Outcome(Done::Read(read)) = &mut outcome else { panic!("it reads") };
+        read.failure = Some(Failure::Query(error));
+        scan.accept(outcome);
+        scan.step()
+    };
+    let error = first_step_after(WouldBlock.into()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    let other = Error::new(ErrorKind::Computation, "of a test");
+    assert!(matches!(first_step_after(other), Ok(Step::Batch(batch)) if batch.num_rows() > 0));
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn lower_decimal(info: &ast::ExactNumberInfo, at: Position) -> Result<CastTarget
         }
         _ => {
             let message = format!(
-                "a decimal has 1 to {DECIMAL_DIGITS_MAX} digits, of these 0 up to all behind the point"
+                "a decimal has 1 to {DECIMAL_DIGITS_MAX} digits, at most all of them after the point"
             );
             Err(at.error(ErrorKind::TypeMismatch, message))
         }

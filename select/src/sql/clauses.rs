@@ -208,7 +208,7 @@ fn lower_table(table: ast::TableWithJoins, here: Position) -> Result<(Name, Opti
     refuse(here, &version, "AS OF")?;
     refuse(here, with_ordinality, "WITH ORDINALITY")?;
     refuse(here, &partitions, "PARTITION")?;
-    refuse(here, &json_path, "a path behind the file")?;
+    refuse(here, &json_path, "a path after the file")?;
     refuse(here, &sample, "TABLESAMPLE")?;
     refuse(here, &index_hints, "an index hint")?;
     let alias = match alias {
@@ -217,7 +217,7 @@ fn lower_table(table: ast::TableWithJoins, here: Position) -> Result<(Name, Opti
             Some(lower_name(&name)?)
         }
         Some(alias) => {
-            return unsupported(start(alias.name.span), "a column list behind the alias");
+            return unsupported(start(alias.name.span), "a column list after the alias");
         }
     };
     let [ast::ObjectNamePart::Identifier(ident)] = name.0.as_slice() else {

@@ -112,7 +112,7 @@ fn lower_unit(field: &ast::DateTimeField, here: Position) -> Result<Unit> {
         ast::DateTimeField::Minute => Unit::Minute,
         ast::DateTimeField::Second => Unit::Second,
         other => {
-            let what = format!("the unit {other} behind an INTERVAL; write it in the text, it");
+            let what = format!("the unit {other} after an INTERVAL; write it in the text, it");
             return unsupported(here, what);
         }
     })

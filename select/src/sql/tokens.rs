@@ -71,7 +71,7 @@ fn refuse_odd(tokens: &[TokenWithSpan]) -> Result<()> {
                 let complaint = "follows a number; expected a space or an operator before it";
                 (second, format!("`{word}` {complaint}"))
             }
-            (Token::DoubleEq, _) => (first, "`==` is no operator; expected =".to_owned()),
+            (Token::DoubleEq, _) => (first, "`==` is not an operator; expected =".to_owned()),
             _ => continue,
         };
         return Err(position(at.span.start).error(ErrorKind::Syntax, complaint));

@@ -290,8 +290,8 @@ fn stray_quotes_are_faults_whatever_is_selected() {
     for sql in ["SELECT a FROM 'f.csv'", "SELECT c FROM 'f.csv' WHERE a > 0"] {
         let within = ", field `c`: a quote within a field that does not start with one";
         csv_fails("2,2.50,y\"y\n", sql, within);
-        let behind = ", field `c`: 'y' follows a closing quote, expected a delimiter or the end of the record";
-        csv_fails("2,2.50,\"y\"y\n", sql, behind);
+        let after = ", field `c`: 'y' follows a closing quote, expected a delimiter or the end of the record";
+        csv_fails("2,2.50,\"y\"y\n", sql, after);
         csv_fails(
             "2,2.50,\"y\n3,3.50,z\n",
             sql,

@@ -246,7 +246,7 @@ fn old_timestamps_are_exact() {
 fn old_timestamps_that_are_none_are_refused() {
     let last_day = 2_440_588 + 106_751_991;
     for (time, complaint) in [
-        ((1001, 2_440_588), "1001 nanoseconds of a day have parts of a microsecond"),
+        ((1001, 2_440_588), "1001 nanoseconds of a day are not a whole number of microseconds"),
         ((86_400_000_000_000, 0), "86400000000000 nanoseconds of a day, which has 86400000000000"),
         ((-1000, 2_440_588), "-1000 nanoseconds of a day, which has 86400000000000"),
         ((0, i32::MAX), "the Julian day 2147483647 is beyond timestamp"),

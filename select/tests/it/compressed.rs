@@ -89,12 +89,12 @@ fn nothing_in_it() {
         Data::new(name, bytes, None).answers("SELECT count(*) FROM 'f'", &["0"]);
     }
     let message =
-        "f.jsonl.gz: cannot be decompressed behind byte 0 of its text: the file ends too early";
+        "f.jsonl.gz: cannot be decompressed after byte 0 of its text: the file ends too early";
     Data::new("f.jsonl.gz", b"", None).does_not_open(ErrorKind::Record, message);
     let message =
-        "f.csv.zst: cannot be decompressed behind byte 0 of its text: Unknown frame descriptor";
+        "f.csv.zst: cannot be decompressed after byte 0 of its text: Unknown frame descriptor";
     Data::new("f.csv.zst", csv(3), None).does_not_open(ErrorKind::Record, message);
-    let message = "f.csv.gz: cannot be decompressed behind byte 0 of its text: invalid gzip header";
+    let message = "f.csv.gz: cannot be decompressed after byte 0 of its text: invalid gzip header";
     Data::new("f.csv.gz", csv(3), None).does_not_open(ErrorKind::Record, message);
 }
 
@@ -136,7 +136,7 @@ fn damage_is_an_error_and_never_another_answer() {
         for garbage in [&b"x"[..], b"\0", b"\0\0\0\0\0\0\0\0", &bytes[..3]] {
             let error = ends(&[&bytes, garbage].concat()).expect_err("garbage");
             assert_eq!(error.kind(), ErrorKind::Record, "{error}");
-            assert!(error.to_string().contains("cannot be decompressed behind byte"), "{error}");
+            assert!(error.to_string().contains("cannot be decompressed after byte"), "{error}");
         }
     }
 }
@@ -193,7 +193,7 @@ fn records_before_the_damage_come() {
     let source = Data::new("f.jsonl.gz", bytes, None).open().expect("a source");
     let (rows, _, end) = drive(&source, "SELECT n FROM 'f'");
     let error = end.expect_err("damage").to_string();
-    assert!(error.starts_with("f.jsonl.gz: cannot be decompressed behind byte "), "{error}");
+    assert!(error.starts_with("f.jsonl.gz: cannot be decompressed after byte "), "{error}");
     assert!(rows > 100_000, "{rows}");
     let (rows, _, end) = drive(&source, "SELECT n FROM 'f' LIMIT 100000");
     end.expect("an answer");

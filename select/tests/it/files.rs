@@ -191,7 +191,7 @@ fn a_fault_is_told_of_its_file() {
         ("d/b.csv.toml", "format = \"csv\"\n[[field]]\nname = \"n\"\ntype = \"int64\"\n"),
     ]);
     let folder = Folder { names: vec!["d/a.csv".to_owned(), "d/b.csv".to_owned()], ..folder };
-    let expected = "d/b.csv: record 2 (byte 4), field `n`: 'x' is no int64";
+    let expected = "d/b.csv: record 2 (byte 4), field `n`: 'x' is not a valid int64";
     let got = folder.complaint("SELECT n FROM 'd/*'");
     assert!(got.starts_with(&expected[..expected.len() - 14]), "{got}");
     let got = folder.complaint("SELECT 6 / (n - 3) FROM 'd/*'");

@@ -245,7 +245,7 @@ fn a_value_that_does_not_fit_is_told_with_the_remedy() {
 }
 
 /// Makes the records that determine the columns, then others.
-fn behind_many(first: &str, later: &[&str]) -> (Data, usize) {
+fn after_many(first: &str, later: &[&str]) -> (Data, usize) {
     let many = format!("{first}\n").repeat(10_000);
     let bytes = many.len();
     (data(format!("{many}{}\n", later.join("\n"))), bytes)
@@ -263,10 +263,10 @@ fn a_member_that_comes_later_fails_the_star_alone() {
         ("{\"id\":2,\"e\":7}", "e"),
         ("{\"id\":2,\"x\":1,\"o\":{\"y\":1}}", "x"),
     ] {
-        let (data, bytes) = behind_many(first, &["{\"id\":3}", later, "{\"id\":4,\"e\":null}"]);
+        let (data, bytes) = after_many(first, &["{\"id\":3}", later, "{\"id\":4,\"e\":null}"]);
         let place = format!("record 10002 (byte {})", bytes + 9);
         let message = format!(
-            "f.jsonl: {place}, field `{member}`: not in the first records, so it is no column of `*`; name the columns that are wanted, or declare all with their types in f.jsonl.toml"
+            "f.jsonl: {place}, field `{member}`: not in the first records, so it is not a column of `*`; name the columns that are wanted, or declare all with their types in f.jsonl.toml"
         );
         let source = data.open().expect("a source");
         let options = BuildOptions { zone_bytes: 9, ..BuildOptions::default() };
@@ -312,7 +312,7 @@ const LATER: &str =
 
 #[test]
 fn a_member_that_comes_later_is_unknown() {
-    let (data, _) = behind_many("{\"id\":1}", &["{\"id\":2,\"late\":\"here\"}"]);
+    let (data, _) = after_many("{\"id\":1}", &["{\"id\":2,\"late\":\"here\"}"]);
     data.fails(
         "SELECT late FROM 'f.jsonl'",
         ErrorKind::UnknownColumn,
@@ -328,7 +328,7 @@ fn a_member_that_comes_later_is_unknown() {
 #[test]
 fn a_member_that_comes_later_is_hidden_from_who_sees_named_columns() {
     let later = "{\"id\":2,\"who\":\"ann\",\"late\":7}";
-    let (data, _) = behind_many("{\"id\":1,\"who\":\"ann\"}", &[later]);
+    let (data, _) = after_many("{\"id\":1,\"who\":\"ann\"}", &[later]);
     let source = data.open().expect("a source");
     let view = |columns: Option<&[String]>, filter: &str| {
         let filter = Predicate::parse(filter).expect("a predicate");
@@ -387,7 +387,7 @@ fn a_scalar_where_an_object_should_be() {
     data.fails(
         "SELECT \"o.a\" FROM 'f.jsonl'",
         ErrorKind::Record,
-        "f.jsonl: record 5 (byte 37), field `o.a`: `o` is no object; declare it as \"json\" in f.jsonl.toml",
+        "f.jsonl: record 5 (byte 37), field `o.a`: `o` is not an object; declare it as \"json\" in f.jsonl.toml",
     );
     // the same value, and its type before there were objects
     data.fails(

@@ -91,7 +91,7 @@ fn check(format: Format, columns: &[Column]) {
     let indexed = Arc::new(late.with_index(index));
     let mut read = 0;
     for (number, column) in columns.iter().enumerate() {
-        let what = format!("{format:?}, {:?} behind {:?}", column.odd, column.usual);
+        let what = format!("{format:?}, {:?} after {:?}", column.odd, column.usual);
         let result = odd_value(&late, number);
         assert_eq!(odd_value(&indexed, number), result, "{what}");
         let (early, (late_type, late)) = match (odd_value(&early, number), result) {
@@ -366,8 +366,8 @@ fn not_a_number_and_infinity_are_floats() {
     // names are not numbers
     let names = Data::new("f.csv", "x\nNan\nBob\n", None);
     names.answers("SELECT x FROM 'f'", &["'Nan'", "'Bob'"]);
-    let behind = late("1.5e0", "NaN\ninf\n-inf\nnan\ninfinity", None);
-    let source = behind.open().expect("a source");
+    let after = late("1.5e0", "NaN\ninf\n-inf\nnan\ninfinity", None);
+    let source = after.open().expect("a source");
     for run in QUICK_RUNS {
         let answer = |sql| engine::select(&source, sql, &[], *run).expect(sql).rows;
         assert_eq!(answer("SELECT max(v), min(v) FROM 'f'"), ["NaN, -inf"]);

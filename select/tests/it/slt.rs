@@ -238,7 +238,7 @@ fn parse_parameter(line: &str) -> Value {
         "text" => Value::Text(value.to_owned()),
         "date" => date(value),
         "timestamp" => timestamp(value),
-        other => panic!("`{other}` is no kind of parameter"),
+        other => panic!("`{other}` is not a kind of parameter"),
     }
 }
 

@@ -74,7 +74,7 @@ pub(crate) enum Storage {
     Integer { bytes: usize },
     /// Little-endian; no NULL.
     LittleInteger { bytes: usize },
-    /// Big-endian; NULL is all ones, which is no number.
+    /// Big-endian; NULL is all ones, which is not a number.
     Float { bytes: usize },
     /// YYYYMMDD; NULL is spaces.
     Date,

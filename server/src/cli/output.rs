@@ -10,7 +10,7 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     printable(text, &['\n', '\t'])
 }
 
-/// Prints to standard output. It is no error if the reader has closed the pipe.
+/// Prints to standard output. It is not an error if the reader has closed the pipe.
 pub(crate) fn print(text: &[u8]) -> io::Result<()> {
     let text = String::from_utf8_lossy(text);
     match io::stdout().write_all(shown(&text).as_bytes()) {

@@ -60,7 +60,7 @@ pub(crate) fn run(args: QueryArgs) -> Result<(), super::error::Error> {
     // the scan has its own threads
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     match runtime.block_on(print(query, args.format.unwrap_or(default))) {
-        // it is no error if the reader has closed the pipe
+        // it is not an error if the reader has closed the pipe
         Err(
             super::error::Error::Io(error)
             | super::error::Error::Print(sift_print::Error::Write(error)),

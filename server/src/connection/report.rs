@@ -14,12 +14,17 @@ use crate::access::user::User;
 use crate::channel::{ChannelError, Facts};
 use crate::fault::{Fault, Stop};
 
-/// The maximal length of a client's name in the log. The name is not verified.
-const CLIENT_CHARS_MAX: usize = 100;
+/// The maximal length of a name in the log that nobody has verified.
+const UNVERIFIED_CHARS_MAX: usize = 100;
+
+/// Returns the start of a name that nobody has verified, for the log.
+pub(crate) fn abridged(name: &str) -> String {
+    name.chars().take(UNVERIFIED_CHARS_MAX).collect()
+}
 
 /// Logs a connection after its Hello. `asked` is the level that the client asks for in the Hello.
 pub(crate) fn connected(facts: &Facts, user: &User, client: &str, asked: u32) {
-    let client: String = client.chars().take(CLIENT_CHARS_MAX).collect();
+    let client = abridged(client);
     info!(
         peer = %facts.peer,
         scl = facts.level_met(),
@@ -59,7 +64,7 @@ pub(crate) fn refused(peer: SocketAddr, error: &ChannelError) {
 /// Logs a channel whose Hello was refused. `user` is the name in the Hello.
 pub(crate) fn rejected(facts: &Facts, user: &str, stop: &Stop) {
     let peer = facts.peer;
-    let user: String = user.chars().take(CLIENT_CHARS_MAX).collect();
+    let user = abridged(user);
     match stop {
         Stop::Fault(fault) => {
             let (status, reason) = (fault.status().as_str_name(), fault.to_string());

@@ -229,7 +229,7 @@ fn an_authority_signs_only_what_it_can() {
         fs::write(folder.path().join(name), &pem).unwrap();
     }
     let complaint = fail(folder.path(), &["issue", "localhost", "--dir", "leaf", "-o", "x.pem"]);
-    assert!(complaint.contains("no authority, it may not sign others"), "{complaint}");
+    assert!(complaint.contains("not an authority, it may not sign others"), "{complaint}");
 
     fs::copy(folder.path().join("siftd.pem"), folder.path().join("authority.key")).unwrap();
     let complaint = fail(folder.path(), &["issue", "localhost", "--dir", ".", "-o", "x.pem"]);

@@ -102,7 +102,7 @@ async fn a_running_server_knows_a_new_user() {
 fn names_that_no_certificate_has_are_refused_at_once() {
     let fixture = Fixture::new();
     for (name, expected) in [
-        ("email:ann@x", "`email:` is no kind of name; write `mail:`"),
+        ("email:ann@x", "`email:` is not a kind of name; write `mail:`"),
         ("mail:ann", "a mail address is expected"),
         ("ip:ann", "an IP address is expected"),
         ("cn:", "a name is expected"),

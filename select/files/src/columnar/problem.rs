@@ -51,7 +51,7 @@ pub enum ColumnProblem {
     /// An encrypted header that goes beyond its column chunk.
     #[error("the header of a page is damaged")]
     LongHeader,
-    #[error("a page ends behind its column chunk")]
+    #[error("a page ends after its column chunk")]
     PageOutsideChunk,
     #[error("a page of {bytes} bytes, at most {bytes_max} are accepted")]
     LongPage { bytes: usize, bytes_max: usize },
@@ -101,9 +101,9 @@ pub enum ColumnProblem {
     // values
     #[error("{value} is not UTF-8")]
     NotUtf8 { value: Excerpt },
-    #[error("{value} is no whole day")]
+    #[error("{value} is not a whole day")]
     NotWholeDay { value: Box<str> },
-    #[error("{value} has parts of a microsecond")]
+    #[error("{value} is not a whole number of microseconds")]
     NotWholeMicrosecond { value: Box<str> },
     #[error("{value} is beyond {data_type}")]
     BeyondType { value: Box<str>, data_type: Box<str> },
@@ -115,7 +115,7 @@ pub enum ColumnProblem {
     NotInt96,
     #[error("{nanos} nanoseconds of a day, which has {nanos_max}")]
     BeyondDay { nanos: i64, nanos_max: i64 },
-    #[error("{nanos} nanoseconds of a day have parts of a microsecond")]
+    #[error("{nanos} nanoseconds of a day are not a whole number of microseconds")]
     DayNotWholeMicrosecond { nanos: i64 },
     #[error("the Julian day {day} is beyond timestamp")]
     BeyondTimestamp { day: i32 },

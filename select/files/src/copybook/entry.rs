@@ -166,7 +166,7 @@ impl<'w> Words<'w> {
         while texts.iter().any(|text| self.next_if(text).is_some()) {}
     }
 
-    /// The next word, which is no period.
+    /// The next word, which is not a period.
     fn expect(&mut self, what: &str) -> Result<&'w Word> {
         let at = self.end;
         match self.next() {
@@ -207,7 +207,7 @@ impl<'w> Words<'w> {
                 }
                 Ok(())
             }
-            None => Err(self.source.error(at, "the value behind VALUE is missing")),
+            None => Err(self.source.error(at, "the value after VALUE is missing")),
         }
     }
 
@@ -229,7 +229,7 @@ impl<'w> Words<'w> {
             }
             _ => {
                 let message = format!(
-                    "`{}` is no level number; an entry begins with 01 to 49, 66, 77 or 88",
+                    "`{}` is not a level number; an entry begins with 01 to 49, 66, 77 or 88",
                     first.text
                 );
                 return Err(self.source.error(first.at, message));
@@ -267,7 +267,7 @@ impl<'w> Words<'w> {
         }
         let valid = |char: char| char.is_alphanumeric() || matches!(char, '-' | '_');
         let message = if !word.text.chars().all(valid) {
-            format!("`{}` is no name; those have letters, digits, - and _", word.text)
+            format!("`{}` is not a name of letters, digits, - and _", word.text)
         } else if word.text.chars().count() > NAME_CHARS_MAX {
             format!("a name has at most {NAME_CHARS_MAX} characters")
         } else {
@@ -279,12 +279,12 @@ impl<'w> Words<'w> {
     fn clause(&mut self, word: &Word, item: &mut Item) -> Result<()> {
         match word.text.as_str() {
             "REDEFINES" => {
-                let name = self.expect("the name behind REDEFINES")?;
+                let name = self.expect("the name after REDEFINES")?;
                 item.redefines = Some((name.at, name.text.clone()));
             }
             "PIC" | "PICTURE" => {
                 self.skip_any(&["IS"]);
-                let string = self.expect("the string behind PICTURE")?;
+                let string = self.expect("the string after PICTURE")?;
                 let picture = Picture::parse(&string.text).map_err(|complaint| {
                     let message = format!("PICTURE {}: {complaint}", string.text);
                     self.source.error(string.at, message)
@@ -293,7 +293,7 @@ impl<'w> Words<'w> {
             }
             "USAGE" => {
                 self.skip_any(&["IS"]);
-                let word = self.expect("the word behind USAGE")?;
+                let word = self.expect("the word after USAGE")?;
                 item.usage = Some(self.usage(word)?);
             }
             "SIGN" => self.skip_any(&["IS"]),
@@ -303,7 +303,7 @@ impl<'w> Words<'w> {
                 item.sign = Some(SignClause { leading: word.text == "LEADING", separate });
             }
             "OCCURS" => {
-                item.occurs = Some(self.number("the number behind OCCURS", OCCURS_MAX)?);
+                item.occurs = Some(self.number("the number after OCCURS", OCCURS_MAX)?);
                 if let Some(word) = self.next_if("TO") {
                     return Err(self.source.error(
                         word.at,

@@ -100,7 +100,7 @@ impl Layout<'_> {
         let inherited = Inherited { usage: None, sign: None };
         if !items.first().is_some_and(is_record) {
             if let Some(item) = items.iter().find(|item| is_record(item)) {
-                let message = format!("level {:02} behind items of no record", item.level);
+                let message = format!("level {:02} after items of no record", item.level);
                 return Err(self.source.error(item.at, message));
             }
             return self.group(items, inherited);
@@ -292,7 +292,10 @@ impl Layout<'_> {
         let known: Vec<_> = records.filter_map(|item| item.name.as_deref()).take(20).collect();
         let message = match known.is_empty() {
             true => format!("`{name}` redefines nothing; nothing here does"),
-            false => format!("`{name}` is no definition to choose; there are {}", known.join(", ")),
+            false => format!(
+                "`{name}` is not a definition of this copybook; it has {}",
+                known.join(", ")
+            ),
         };
         Err(self.source.error(Position { line: 1, column: 1 }, message))
     }

@@ -23,8 +23,8 @@ impl Picture {
         let mut symbols = Symbols::default();
         let mut rest = string;
         while let Some(symbol) = rest.chars().next() {
-            let (count, behind) = repetition(rest.get(symbol.len_utf8()..).unwrap_or_default())?;
-            let length = rest.len() - behind.len();
+            let (count, after) = repetition(rest.get(symbol.len_utf8()..).unwrap_or_default())?;
+            let length = rest.len() - after.len();
             // CR and DB are one symbol of two characters
             let pair = rest.get(..2).filter(|pair| matches!(*pair, "CR" | "DB"));
             match pair {
@@ -42,15 +42,15 @@ impl Picture {
     }
 }
 
-/// The number in parentheses, 1 where there is none, and what comes behind.
+/// The number in parentheses, 1 where there is none, and what comes after.
 fn repetition(rest: &str) -> Result<(u32, &str), String> {
     let Some(inside) = rest.strip_prefix('(') else { return Ok((1, rest)) };
-    let Some((number, behind)) = inside.split_once(')') else {
+    let Some((number, after)) = inside.split_once(')') else {
         return Err("a parenthesis has no end".to_owned());
     };
     let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     match number.parse() {
-        Ok(count @ 1..=CHARS_MAX) if digits => Ok((count, behind)),
+        Ok(count @ 1..=CHARS_MAX) if digits => Ok((count, after)),
         _ => Err(format!("`({number})` is not a number from 1 to {CHARS_MAX}")),
     }
 }
@@ -60,7 +60,7 @@ struct Symbols {
     /// Characters of the field: all but S and V.
     chars: u32,
     nines: u32,
-    nines_behind_point: u32,
+    nines_after_point: u32,
     point: bool,
     signed: bool,
     /// A, X, or symbols of editing.
@@ -74,7 +74,7 @@ impl Symbols {
                 self.count(count)?;
                 self.nines += count;
                 if self.point {
-                    self.nines_behind_point += count;
+                    self.nines_after_point += count;
                 }
             }
             'S' if self.signed || self.chars > 0 || self.point || count > 1 => {
@@ -88,7 +88,7 @@ impl Symbols {
             'A' | 'X' | 'B' | 'Z' | '*' | '+' | '-' | '$' | ',' | '.' | '/' | '0' | 'E' => {
                 self.edit(count)?;
             }
-            other => return Err(format!("`{other}` is no symbol of a PICTURE")),
+            other => return Err(format!("`{other}` is not a symbol of a PICTURE")),
         }
         Ok(())
     }
@@ -121,7 +121,7 @@ impl Symbols {
             return Err(format!("{} digits, at most {DIGITS_MAX} are accepted", self.nines));
         }
         let small = |count: u32| u8::try_from(count).unwrap_or(u8::MAX);
-        let (digits, scale) = (small(self.nines), small(self.nines_behind_point));
+        let (digits, scale) = (small(self.nines), small(self.nines_after_point));
         Ok(Picture::Number { digits, scale, signed: self.signed })
     }
 }

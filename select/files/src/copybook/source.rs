@@ -160,33 +160,33 @@ fn open_quote(chars: &[Char]) -> Option<char> {
 fn cut(source: Source<'_>, chars: &[Char]) -> Result<Vec<Word>> {
     let mut words = Vec::new();
     let mut rest = chars;
-    while let [first, behind @ ..] = rest {
-        let is_apart = behind.first().is_none_or(|next| next.char.is_whitespace());
+    while let [first, after @ ..] = rest {
+        let is_apart = after.first().is_none_or(|next| next.char.is_whitespace());
         rest = match first.char {
-            char if char.is_whitespace() => behind,
-            ',' | ';' if is_apart => behind,
-            '*' if behind.first().is_some_and(|next| next.char == '>') => rest_of_text(behind),
+            char if char.is_whitespace() => after,
+            ',' | ';' if is_apart => after,
+            '*' if after.first().is_some_and(|next| next.char == '>') => rest_of_text(after),
             '.' if is_apart => {
                 words.push(Word { at: first.at, text: ".".to_owned() });
-                behind
+                after
             }
             quote @ ('"' | '\'') => {
                 words.push(Word { at: first.at, text: quote.to_string() });
-                behind_literal(source, first, behind)?
+                after_literal(source, first, after)?
             }
             _ => {
                 let length = word_length(rest);
-                let (word, behind) = rest.split_at(length);
+                let (word, after) = rest.split_at(length);
                 let text = word.iter().map(|char| char.char.to_ascii_uppercase()).collect();
                 words.push(Word { at: first.at, text });
-                behind
+                after
             }
         };
     }
     Ok(words)
 }
 
-/// Characters up to a space, a quote, or a separator with a space behind it; at least one.
+/// Characters up to a space, a quote, or a separator with a space after it; at least one.
 fn word_length(chars: &[Char]) -> usize {
     let mut length = 1;
     while let Some(char) = chars.get(length) {
@@ -207,19 +207,19 @@ fn rest_of_text(chars: &[Char]) -> &[Char] {
 }
 
 /// Returns the text after the closing quote; two quotes in a row are one character of the literal.
-fn behind_literal<'c>(
+fn after_literal<'c>(
     source: Source<'_>,
     quote: &Char,
     mut chars: &'c [Char],
 ) -> Result<&'c [Char]> {
-    while let [first, behind @ ..] = chars {
-        chars = match behind.first() {
+    while let [first, after @ ..] = chars {
+        chars = match after.first() {
             _ if first.char == '\n' => break,
             Some(next) if first.char == quote.char && next.char == quote.char => {
-                behind.get(1..).unwrap_or_default()
+                after.get(1..).unwrap_or_default()
             }
-            _ if first.char == quote.char => return Ok(behind),
-            _ => behind,
+            _ if first.char == quote.char => return Ok(after),
+            _ => after,
         };
     }
     Err(source.error(quote.at, "a literal has no end"))

@@ -110,7 +110,7 @@ fn storage_of_other_compilers() {
 }
 
 /// IBM, Enterprise COBOL for z/OS Language Reference, 'OCCURS clause' and 'REDEFINES clause':
-/// an item that redefines begins where the other does, and what follows comes behind that.
+/// an item that redefines begins where the other does, and what follows comes after that.
 #[test]
 fn places_follow_from_the_items_before() {
     let text = "
@@ -138,7 +138,7 @@ fn places_follow_from_the_items_before() {
 ";
     let before =
         ["id 0 4", "name 4 6", "address 10 4", "rate_1 16 2", "rate_2 18 2", "rate_3 20 2"];
-    let behind = [
+    let after = [
         "qty_1 28 1",
         "size_code_1_1 29 1",
         "size_code_1_2 30 1",
@@ -148,11 +148,7 @@ fn places_follow_from_the_items_before() {
         "last_one 35 1",
     ];
     let all = |middle: &[&str]| {
-        [&before[..], middle, &behind[..]]
-            .concat()
-            .iter()
-            .map(|&s| s.to_owned())
-            .collect::<Vec<_>>()
+        [&before[..], middle, &after[..]].concat().iter().map(|&s| s.to_owned()).collect::<Vec<_>>()
     };
     let copybook = parse(text, &CopybookOptions::default());
     assert_eq!((places(&copybook), copybook.record_bytes()), (all(&["a 22 6"]), 36));
@@ -214,7 +210,7 @@ fn complaints_tell_line_and_column() {
         ("01 A.", "line 1, column 1: an elementary item needs a PICTURE"),
         ("01 FILLER PIC X.", "line 1, column 1: there is no item with a name"),
         ("01 A PIC X", "line 1, column 10: a period is missing at the end"),
-        ("01 A PIC.", "line 1, column 9: the string behind PICTURE is missing"),
+        ("01 A PIC.", "line 1, column 9: the string after PICTURE is missing"),
         (
             "01 A\nPIC 9(3)P(2).",
             "line 2, column 5: PICTURE 9(3)P(2): `P` (scaling positions) is not supported",
@@ -232,7 +228,7 @@ fn complaints_tell_line_and_column() {
             "01 A PIC N(3).",
             "line 1, column 10: PICTURE N(3): `N` (national characters) is not supported",
         ),
-        ("01 A PIC Q.", "line 1, column 10: PICTURE Q: `Q` is no symbol of a PICTURE"),
+        ("01 A PIC Q.", "line 1, column 10: PICTURE Q: `Q` is not a symbol of a PICTURE"),
         ("01 A PIC X COMP.", "line 1, column 10: this USAGE is for numbers"),
         ("01 A PIC 9 COMP-1.", "line 1, column 10: this USAGE has no PICTURE"),
         ("01 A PIC S9(20) COMP.", "line 1, column 10: 20 digits, a binary number has 18 at most"),
@@ -259,7 +255,7 @@ fn complaints_tell_line_and_column() {
         ),
         (
             "01 A. 05 B PIC X OCCURS 0.",
-            "line 1, column 25: `0`: the number behind OCCURS is a number from 1 to 1048576",
+            "line 1, column 25: `0`: the number after OCCURS is a number from 1 to 1048576",
         ),
         (
             "01 A. 05 B PIC X(1000) OCCURS 10000.",
@@ -278,7 +274,7 @@ fn complaints_tell_line_and_column() {
             "01 A. 10 B PIC X. 05 C PIC X.",
             "line 1, column 19: level 05, the items before it in this group have 10",
         ),
-        ("05 A PIC X. 01 B PIC X.", "line 1, column 13: level 01 behind items of no record"),
+        ("05 A PIC X. 01 B PIC X.", "line 1, column 13: level 01 after items of no record"),
         (
             "01 A. 05 B PIC X. 05 C REDEFINES D PIC X.",
             "line 1, column 34: `D` is not the item before this one",
@@ -289,15 +285,15 @@ fn complaints_tell_line_and_column() {
         ),
         (
             "50 A PIC X.",
-            "line 1, column 1: `50` is no level number; an entry begins with 01 to 49, 66, 77 or 88",
+            "line 1, column 1: `50` is not a level number; an entry begins with 01 to 49, 66, 77 or 88",
         ),
         ("COPY OTHER.", "line 1, column 1: COPY is not followed; give the text that it makes"),
         (
             "01 :TAG:-A PIC X.",
-            "line 1, column 4: `:TAG:-A` is no name; those have letters, digits, - and _",
+            "line 1, column 4: `:TAG:-A` is not a name of letters, digits, - and _",
         ),
-        ("01 'A' PIC X.", "line 1, column 4: `'` is no name; those have letters, digits, - and _"),
-        ("01 A PIC X VALUE.", "line 1, column 12: the value behind VALUE is missing"),
+        ("01 'A' PIC X.", "line 1, column 4: `'` is not a name of letters, digits, - and _"),
+        ("01 A PIC X VALUE.", "line 1, column 12: the value after VALUE is missing"),
         ("01 A PIC X VALUE 'abc.", "line 1, column 18: a literal has no end"),
     ];
     for (text, expected) in cases {
@@ -306,7 +302,7 @@ fn complaints_tell_line_and_column() {
     let redefines = vec!["X".to_owned()];
     let options = CopybookOptions { redefines, ..CopybookOptions::default() };
     let error = |text| Copybook::parse("t.cpy", text, &options).unwrap_err().to_string();
-    let expected = "t.cpy: line 1, column 1: `X` is no definition to choose; there are A, C";
+    let expected = "t.cpy: line 1, column 1: `X` is not a definition of this copybook; it has A, C";
     assert_eq!(error("01 A. 05 B PIC 9. 05 C REDEFINES B PIC 9."), expected);
 }
 
@@ -401,6 +397,6 @@ fn texts_with_faults_are_taken_or_refused() {
     let long = "A".repeat(63);
     let many = error(&format!("01 R. 05 {long} PIC X OCCURS 16384."));
     assert!(many.contains("bytes, elements included; at most 1048576"), "{many}");
-    assert!(error(&"(".repeat(100_000)).contains("is no level number"));
+    assert!(error(&"(".repeat(100_000)).contains("is not a level number"));
     assert!(error(&format!("01 A PIC {}.", "X".repeat(2_000_000))).contains("more than 1048576"));
 }

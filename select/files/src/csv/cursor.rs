@@ -2,7 +2,7 @@
 //!
 //! A [`TurnCursor`] goes through the file in order, under a lock. It does the least that needs the
 //! order: whether the end of the turn is inside of quotes, from their number, and the last line
-//! feed outside of them. What comes behind is kept for the next turn. The [`TurnBytes`] is then
+//! feed outside of them. What comes after is kept for the next turn. The [`TurnBytes`] is then
 //! taken apart by whoever has the turn, without the lock.
 
 use std::ops::ControlFlow;

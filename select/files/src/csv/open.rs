@@ -79,7 +79,7 @@ impl CsvField {
     }
 }
 
-/// The first bytes of the file behind a byte order mark and, where there is a header, behind the
+/// The first bytes of the file after a byte order mark and, where there is a header, after the
 /// blank lines before it. They hold a whole record unless that is too long.
 struct Sample {
     bytes: Vec<u8>,

@@ -55,7 +55,7 @@ impl Structure {
 
     /// Returns where the first byte stands that makes a quote or a carriage return misplaced: a
     /// quote that opens within a field, what follows one that closes, or what follows a carriage
-    /// return outside of quotes and is no line end. Nothing behind it is looked at.
+    /// return outside of quotes and is not a line end. Nothing after it is looked at.
     pub(super) fn misplaced(&self) -> Option<usize> {
         self.misplaced.map(|at| at as usize)
     }

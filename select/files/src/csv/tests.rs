@@ -10,7 +10,7 @@ use crate::record::Rows;
 
 type Record = Vec<Option<String>>;
 
-/// The whole records and the fault behind them: its record, byte, and text.
+/// The whole records and the fault after them: its record, byte, and text.
 #[derive(Clone, Debug, PartialEq)]
 struct Read {
     records: Vec<Record>,

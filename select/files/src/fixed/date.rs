@@ -5,7 +5,7 @@
 //! | `YYYY` | the year |
 //! | `YY` | the year of its century: `century_pivot` and above are 19YY, below it 20YY |
 //! | `CYY` | as IBM i has it: C counts the centuries since 1900 |
-//! | `MM`, `DD` | month and day of the month; behind `HH`, `MM` is the minute |
+//! | `MM`, `DD` | month and day of the month; after `HH`, `MM` is the minute |
 //! | `DDD` | the day of the year, 001 to 366 |
 //! | `HH`, `SS` | hour, 00 to 23, and second |
 //! | `f` to `ffffff` | digits of the second's fraction |

@@ -70,7 +70,7 @@ impl fmt::Display for Encoding {
     }
 }
 
-/// `bytes`, each a character of Latin-1 by `table`, as UTF-8 behind `text`.
+/// `bytes`, each a character of Latin-1 by `table`, as UTF-8 after `text`.
 #[inline]
 pub(super) fn push_utf8(text: &mut Vec<u8>, bytes: &[u8], table: &[u8; 256]) {
     for &byte in bytes {

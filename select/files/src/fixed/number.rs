@@ -16,7 +16,7 @@ pub(super) const ASCII: u64 = 0x3030_3030_3030_3030;
 /// The zone bits of EBCDIC digits, for [`ASCII`]'s purpose.
 pub(super) const EBCDIC: u64 = 0xF0F0_F0F0_F0F0_F0F0;
 
-/// The first eight bytes; behind the window's end they are 0.
+/// The first eight bytes; after the window's end they are 0.
 #[inline]
 fn load(window: &[u8]) -> [u8; 8] {
     match window.first_chunk() {
@@ -275,7 +275,7 @@ pub(super) fn date<const ZEROS: u64>(window: &[u8]) -> Option<i32> {
 /// Source: IBM z/Architecture Principles of Operation, 'Hexadecimal-Floating-Point Instructions'.
 #[inline]
 pub(super) fn hex_float(window: &[u8], length: usize, order: ByteOrder) -> f64 {
-    // the short format is the long one with zeros behind it
+    // the short format is the long one with zeros after it
     let bits = unsigned(window, length, order) << (8 * (8 - length));
     let fraction = bits & 0x00FF_FFFF_FFFF_FFFF;
     let exponent = bits >> 56 & 0x7F;

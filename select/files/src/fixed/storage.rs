@@ -94,7 +94,7 @@ impl Sign {
 }
 
 impl Storage {
-    /// Decimal digits that a field of `length` bytes may need; 0 for what is no exact number.
+    /// Decimal digits that a field of `length` bytes may need; 0 if it is not an exact number.
     pub(crate) fn digits(self, length: usize) -> u8 {
         const SIGNED: [u8; 9] = [0, 3, 5, 7, 10, 12, 15, 17, 19];
         const UNSIGNED: [u8; 9] = [0, 3, 5, 8, 10, 13, 15, 17, 20];

@@ -2,7 +2,7 @@
 //!
 //! gzip (RFC 1952) with any number of members, and Zstandard (RFC 8878) with any number of frames,
 //! skippable ones among them. Checksums are verified to the end of the file; what is cut short,
-//! does not match, or is followed by something else, is an error behind the bytes that came before
+//! does not match, or is followed by something else, is an error after the bytes that came before
 //! it. However the bytes are asked for, they are decompressed in chunks of one size, so that what
 //! comes before an error does not depend on who asks.
 
@@ -97,7 +97,7 @@ impl Stream {
     }
 
     /// Fills `buffer`, as far as there are bytes. The second is how the stream ends, where it does
-    /// so behind them.
+    /// so after them.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> (usize, Option<Result<()>>) {
         let mut used = 0;
         loop {
@@ -157,12 +157,12 @@ impl Stream {
         match error.downcast::<Unreadable>() {
             Ok(Unreadable(error)) => error,
             Err(error) => {
-                let behind = self.decompressed + used as u64;
+                let after = self.decompressed + used as u64;
                 let why = match error.kind() {
                     io::ErrorKind::UnexpectedEof => "the file ends too early".to_owned(),
                     _ => error.to_string(),
                 };
-                Error::damaged(name, Damage::Compression { byte: behind, why })
+                Error::damaged(name, Damage::Compression { byte: after, why })
             }
         }
     }

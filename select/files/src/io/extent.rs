@@ -10,7 +10,7 @@ pub struct Extent {
     pub first_record: u64,
     /// Its records, where that is known.
     pub records: Option<u64>,
-    /// From the start of its first record to that of the record behind it; the numbers of the
+    /// From the start of its first record to that of the record after it; the numbers of the
     /// records where a file holds columns.
     pub bytes: Range<u64>,
 }
@@ -21,7 +21,7 @@ impl Extent {
         self.bytes.end.saturating_sub(self.bytes.start)
     }
 
-    /// Goes on to the end of an extent that begins in this one or behind it.
+    /// Goes on to the end of an extent that begins in this one or after it.
     pub fn extend_to(&mut self, other: &Self) {
         let end = other.records.map(|records| other.first_record + records);
         self.records = end.map(|end| end.saturating_sub(self.first_record));
@@ -85,7 +85,7 @@ impl<G: Clone> Sweep<G> {
     }
 }
 
-/// Extents that are read into memory one behind the other, as if the file had nothing between them.
+/// Extents that are read into memory one after the other, as if the file had nothing between them.
 #[derive(Clone, Debug)]
 pub struct Gathered(Arc<[Extent]>);
 

@@ -14,6 +14,7 @@ use rustix::fs::fstatfs;
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 use crate::cancel::briefly;
+use crate::error::{Error, ErrorKind};
 
 /// The maximal time for work on a thread that has other things to do.
 const AT_ONCE_TIME: Duration = Duration::from_millis(10);
@@ -31,6 +32,12 @@ pub enum Waiting {
 /// The work would have to wait, and may not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WouldBlock;
+
+impl From<WouldBlock> for Error {
+    fn from(_would_block: WouldBlock) -> Self {
+        ErrorKind::WouldBlock.into()
+    }
+}
 
 impl Waiting {
     /// Checks that the work may wait. Call this before what waits or takes long.

@@ -52,7 +52,7 @@ fn decoded(codes: &ArrayRef, values: &ArrayRef) -> Result<ArrayRef, ColumnProble
     let codes = cast(codes, &DataType::Int64).map_err(ColumnProblem::decoder)?;
     let codes = codes.as_primitive::<Int64Type>();
     let place = |code: i64| u64::try_from(code).ok().filter(|place| *place < values.len() as u64);
-    // what stands in place of NULL is no code
+    // what stands in place of NULL is not a code
     let places: UInt64Array = codes.iter().map(|code| code.and_then(place)).collect();
     if places.null_count() != nulls {
         return Err(ColumnProblem::UnknownCode);

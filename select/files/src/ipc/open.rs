@@ -26,7 +26,7 @@ impl ArrowLayout {
     /// Reads the footer of `file`, and what its messages say of themselves.
     ///
     /// # Errors
-    /// `Record` when it is no Arrow file or damaged, `LimitExceeded`, `Io`.
+    /// `Record` when it is not an Arrow file or damaged, `LimitExceeded`, `Io`.
     pub(crate) fn open(file: &RawFile) -> Result<Self> {
         let opener = Opener { file };
         let footer = opener.footer()?;

@@ -80,7 +80,7 @@ impl JsonLayout {
 
 impl Scratch {
     /// The records of the lines that `bytes` start with, as many as there are in about
-    /// `block_bytes`, and the bytes that they take. A record that is no JSON is the fault that ends
+    /// `block_bytes`, and the bytes that they take. A record that is not JSON is the fault that ends
     /// the block.
     fn block<'a>(
         &'a mut self,
@@ -134,7 +134,7 @@ fn is_blank(line: &[u8]) -> bool {
     line.first() != Some(&b'{') && line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
 }
 
-/// Checks the record, behind which a line feed comes, and notes the places of its members.
+/// Checks the record, after which a line feed comes, and notes the places of its members.
 #[inline(always)]
 fn check(
     layout: &JsonLayout,
@@ -222,7 +222,7 @@ impl JsonBlock<'_> {
         }
     }
 
-    /// The fault of a record that has a member which is no column.
+    /// The fault of a record that has a member which is not a column.
     #[cold]
     fn unlisted_member(&self, record: usize) -> RecordFault {
         let start = self.starts[record] as usize;

@@ -108,7 +108,7 @@ pub(super) fn cell<'s>(
     text.map_or(Cell::Misfit, Cell::Text)
 }
 
-/// A record that does not have the member: NULL, unless what should hold it is no object.
+/// A record that does not have the member: NULL, unless what should hold it is not an object.
 #[cold]
 fn missing<'s>(block: &JsonBlock<'_>, record: usize, field: &JsonField) -> Cell<'s> {
     let tree = &block.layout.tree;

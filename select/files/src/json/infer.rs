@@ -1,7 +1,7 @@
 //! The members of the first records, and their types.
 //!
 //! A type is told by the [texts](Shape) of numbers, of strings and of booleans. Where values of
-//! more than one of these are found, or arrays, it is text, and a value that is no string is a
+//! more than one of these are found, or arrays, it is text, and a value that is not a string is a
 //! fault when somebody asks for it: the descriptor's "json" takes them all.
 
 use super::syntax::{Cursor, DEPTH_MAX, OBJECT_GOES_ON, Result, unescaped};
@@ -37,7 +37,7 @@ impl JsonSample {
     /// The mistake in the record. The members before it count.
     pub(super) fn record(&mut self, record: &[u8]) -> Result<()> {
         let mut cursor = Cursor::new(record, 0);
-        match cursor.peek_behind_space() {
+        match cursor.peek_after_space() {
             Some(b'{') => self.object(&mut cursor, TOP, DEPTH_MAX),
             _ => cursor.wrong("expected an object"),
         }
@@ -65,7 +65,7 @@ impl JsonSample {
     fn object(&mut self, cursor: &mut Cursor<'_>, object: usize, depth: usize) -> Result<()> {
         let depth = cursor.deeper(depth)?;
         cursor.at += 1;
-        if cursor.peek_behind_space() == Some(b'}') {
+        if cursor.peek_after_space() == Some(b'}') {
             cursor.at += 1;
             return Ok(());
         }
@@ -89,7 +89,7 @@ impl JsonSample {
     }
 
     fn value(&mut self, cursor: &mut Cursor<'_>, member: usize, depth: usize) -> Result<()> {
-        if cursor.peek_behind_space() == Some(b'{') {
+        if cursor.peek_after_space() == Some(b'{') {
             let object = self.tree.insert_object(member);
             return self.object(cursor, object, depth);
         }

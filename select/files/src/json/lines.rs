@@ -1,14 +1,14 @@
 //! The records that start in a range of a file: a turn finds its own, whatever the other turns do.
 //!
-//! A record starts behind every line feed, so the byte before the range tells whether one starts
-//! with it. The last record of the range is read to its end behind it.
+//! A record starts after every line feed, so the byte before the range tells whether one starts
+//! with it. The last record of the range is read to its end after it.
 
 use std::ops::Range;
 
 use super::RECORD_BYTES_MAX;
 use crate::record::TurnBytes;
 
-/// Bytes that are read behind the range at a time.
+/// Bytes that are read after the range at a time.
 const TAIL_BYTES: usize = 16 << 10;
 
 /// Reads the records that start in the `range` of a file into `bytes`, and tells where in them they
@@ -28,7 +28,7 @@ pub(super) fn take<E>(
     let mut used = length(from..range.end);
     fit(bytes, used);
     read(&mut bytes[..used], from)?;
-    // what starts behind a line feed that is the last byte starts in another turn
+    // what starts after a line feed that is the last byte starts in another turn
     let before_last = used.saturating_sub(1);
     let skipped = match from < range.start {
         false => Some(0),

@@ -48,7 +48,7 @@ fn shifted<'s>(number: &[u8], scale: usize, scratch: &'s mut Vec<u8>) -> Option<
         scratch.push(b'0');
         return Some(scratch);
     }
-    // where the point is, counted in digits from the first that is no zero
+    // where the point is, counted in digits from the first that is not a zero
     let exponent: i64 = exponent.parse().ok()?;
     let point = i64::try_from(whole.len()).ok()? - i64::try_from(leading).ok()?;
     let point = point.checked_add(exponent)?;

@@ -154,7 +154,7 @@ fn sample(bytes: &[u8]) -> JsonSample {
 /// Returns whether a line is one value: half a record does not tell types.
 fn is_json(line: &[u8]) -> bool {
     let mut cursor = Cursor::new(line, 0);
-    cursor.value(DEPTH_MAX).is_ok() && cursor.peek_behind_space().is_none()
+    cursor.value(DEPTH_MAX).is_ok() && cursor.peek_after_space().is_none()
 }
 
 /// The leaves of the first records.

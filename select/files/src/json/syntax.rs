@@ -1,6 +1,6 @@
 //! The grammar of RFC 8259 over bytes: strings, numbers, literals, and values that nobody asks for.
 //!
-//! A line feed is no space here: it ends the record, wherever it stands. All that is looked at is
+//! A line feed is not a space here: it ends the record, wherever it stands. All that is looked at is
 //! checked. Whether text is UTF-8 is not: that is told of the whole record before.
 
 use wide::u8x16;
@@ -35,9 +35,9 @@ impl<'a> Cursor<'a> {
         self.text.get(self.at).copied()
     }
 
-    /// The byte behind spaces, which are passed.
+    /// The byte after spaces, which are passed.
     #[inline(always)]
-    pub(super) fn peek_behind_space(&mut self) -> Option<u8> {
+    pub(super) fn peek_after_space(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\t' | b'\r') = self.peek() {
             self.at += 1;
         }
@@ -48,10 +48,10 @@ impl<'a> Cursor<'a> {
         Err(Wrong { at: self.at, what })
     }
 
-    /// Passes one byte behind spaces.
+    /// Passes one byte after spaces.
     #[inline(always)]
     pub(super) fn expect(&mut self, byte: u8, what: &'static str) -> Result<()> {
-        if self.peek_behind_space() != Some(byte) {
+        if self.peek_after_space() != Some(byte) {
             return self.wrong(what);
         }
         self.at += 1;
@@ -94,7 +94,7 @@ impl<'a> Cursor<'a> {
     /// Passes a value of any kind; `depth` says how many arrays and objects it may have around it
     /// still, itself among them.
     pub(super) fn value(&mut self, depth: usize) -> Result<()> {
-        match self.peek_behind_space() {
+        match self.peek_after_space() {
             Some(b'{') => self.object(depth),
             Some(b'[') => self.array(depth),
             _ => self.scalar(),
@@ -104,7 +104,7 @@ impl<'a> Cursor<'a> {
     fn object(&mut self, depth: usize) -> Result<()> {
         let depth = self.deeper(depth)?;
         self.at += 1;
-        if self.peek_behind_space() == Some(b'}') {
+        if self.peek_after_space() == Some(b'}') {
             self.at += 1;
             return Ok(());
         }
@@ -120,7 +120,7 @@ impl<'a> Cursor<'a> {
     fn array(&mut self, depth: usize) -> Result<()> {
         let depth = self.deeper(depth)?;
         self.at += 1;
-        if self.peek_behind_space() == Some(b']') {
+        if self.peek_after_space() == Some(b']') {
             self.at += 1;
             return Ok(());
         }
@@ -144,7 +144,7 @@ impl<'a> Cursor<'a> {
     /// Passes a name and its colon; gives the name between its quotes.
     #[inline(always)]
     pub(super) fn name(&mut self) -> Result<&'a [u8]> {
-        if self.peek_behind_space() != Some(b'"') {
+        if self.peek_after_space() != Some(b'"') {
             return self.wrong("expected a name in quotes");
         }
         let name = self.string()?;
@@ -155,7 +155,7 @@ impl<'a> Cursor<'a> {
     /// Passes a comma or the end of an array or object, and tells which.
     #[inline(always)]
     pub(super) fn ends(&mut self, end: u8, expected: &'static str) -> Result<bool> {
-        let byte = self.peek_behind_space();
+        let byte = self.peek_after_space();
         if byte != Some(b',') && byte != Some(end) {
             return self.wrong(expected);
         }

@@ -10,7 +10,7 @@ use super::*;
 use crate::block::Block;
 use crate::record::Rows;
 
-/// The texts of the columns of each record, and the fault behind them: its record, byte and text.
+/// The texts of the columns of each record, and the fault after them: its record, byte and text.
 #[derive(Clone, Debug, PartialEq)]
 struct Read {
     records: Vec<Vec<Option<String>>>,
@@ -136,7 +136,7 @@ fn assert_same(found: &Read, text: &[u8]) {
     let shown = String::from_utf8_lossy(text);
     let twice = found.fault.as_ref().filter(|fault| fault.2.contains("a name that its object has"));
     match (twice, &found.fault) {
-        // serde_json takes the last of two, unless something behind them is wrong
+        // serde_json takes the last of two, unless something after them is wrong
         (Some((record, ..)), _) => assert!(*record <= expected.len(), "{shown}"),
         (None, fault) => {
             let byte = fault.as_ref().map(|(_, byte, _)| usize::try_from(*byte).unwrap());

@@ -1,7 +1,7 @@
 //! The members of objects that are known by name: those of the first records, and those that a
 //! descriptor names.
 //!
-//! Members of one writer come in one order, so each remembers which came behind it: a record that
+//! Members of one writer come in one order, so each remembers which came after it: a record that
 //! is like those before costs a comparison a name, any other one a look into a table.
 
 use std::collections::HashMap;
@@ -41,7 +41,7 @@ struct Member {
     within: usize,
     /// The object that is its value, where it has known members.
     object: Option<usize>,
-    /// The member that came behind it.
+    /// The member that came after it.
     next: Option<usize>,
 }
 
@@ -57,7 +57,7 @@ impl Tree {
         self.members.len()
     }
 
-    /// The member of `object` that is expected behind `last`, with its name in quotes.
+    /// The member of `object` that is expected after `last`, with its name in quotes.
     #[inline(always)]
     pub(super) fn expected(&self, object: usize, last: Option<usize>) -> Option<(usize, &[u8])> {
         let member = match last {
@@ -89,7 +89,7 @@ impl Tree {
     }
 
     /// Notes which members are neither a column nor have some below them: another value than an
-    /// object of theirs is no value of any column.
+    /// object of theirs is not a value of any column.
     pub(super) fn note_columns(&mut self, columns: impl Iterator<Item = usize>) {
         let mut hollow = vec![true; self.members.len()];
         for column in columns {
@@ -108,7 +108,7 @@ impl Tree {
         !self.hollow.is_empty()
     }
 
-    /// Returns whether a member is no column and has none below it.
+    /// Returns whether a member is not a column and has none below it.
     pub(super) fn is_hollow(&self, member: usize) -> bool {
         self.hollow.get(member).is_some_and(|hollow| *hollow)
     }
@@ -139,7 +139,7 @@ impl Tree {
         object
     }
 
-    /// Notes that a member came behind `last`, and how its name was written, which was checked.
+    /// Notes that a member came after `last`, and how its name was written, which was checked.
     pub(super) fn note_order(&mut self, last: Option<usize>, member: usize, written: &[u8]) {
         self.members[member].quoted = [b"\"", written, b"\""].concat().into();
         match last {

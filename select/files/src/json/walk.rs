@@ -24,7 +24,7 @@ pub(super) struct Unlisted {
     pub(super) object: usize,
 }
 
-/// Passes the `record` in the text, behind which a line feed comes; notes the places of its members
+/// Passes the `record` in the text, after which a line feed comes; notes the places of its members
 /// in `places`, which are zeros, and gives the first that is unlisted.
 pub(super) fn record(
     text: &[u8],
@@ -34,11 +34,11 @@ pub(super) fn record(
 ) -> Result<Option<Unlisted>> {
     let cursor = Cursor::new(text, record.start);
     let mut walk = Walk { cursor, tree, places, unlisted: None };
-    if walk.cursor.peek_behind_space() != Some(b'{') {
+    if walk.cursor.peek_after_space() != Some(b'{') {
         return walk.cursor.wrong("expected an object");
     }
     walk.object(TOP, DEPTH_MAX)?;
-    walk.cursor.peek_behind_space();
+    walk.cursor.peek_after_space();
     if walk.cursor.at == record.end {
         Ok(walk.unlisted)
     } else {
@@ -50,14 +50,14 @@ impl Walk<'_> {
     fn object(&mut self, object: usize, depth: usize) -> Result<()> {
         let depth = self.cursor.deeper(depth)?;
         self.cursor.at += 1;
-        if self.cursor.peek_behind_space() == Some(b'}') {
+        if self.cursor.peek_after_space() == Some(b'}') {
             self.cursor.at += 1;
             return Ok(());
         }
         let mut last = None;
         let mut strangers: Vec<(usize, Vec<u8>)> = Vec::new();
         loop {
-            self.cursor.peek_behind_space();
+            self.cursor.peek_after_space();
             let start = self.cursor.at;
             match self.name(object, last)? {
                 Ok(member) => {
@@ -105,7 +105,7 @@ impl Walk<'_> {
     /// Passes the value of a member, whose name starts at `start`.
     #[inline(always)]
     fn member(&mut self, member: usize, start: usize, depth: usize) -> Result<()> {
-        let next = self.cursor.peek_behind_space();
+        let next = self.cursor.peek_after_space();
         if self.places[member] != 0 {
             return Err(Wrong { at: start, what: TWICE });
         }

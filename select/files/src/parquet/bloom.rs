@@ -70,7 +70,7 @@ fn read(
     }
 }
 
-/// A header and the bits behind it, of two modules.
+/// A header and the bits after it, of two modules.
 fn opened(cipher: &ChunkCipher, bytes: &[u8]) -> Option<Vec<u8>> {
     let header = cipher.open(Module::FilterHeader, bytes)?;
     let bits = cipher.open(Module::FilterBits, bytes.get(module_bytes(bytes)?..)?)?;

@@ -1,6 +1,6 @@
 //! Modules: the parts of an encrypted file that are encrypted each by itself.
 //!
-//! A module is its length, in 32 bits, a nonce, and the encrypted bytes, behind which GCM has a
+//! A module is its length, in 32 bits, a nonce, and the encrypted bytes, after which GCM has a
 //! tag. Additional authenticated data bind it to its file and to its place there, so that none can
 //! stand for another. Of the algorithm AES_GCM_CTR_V1 the pages, not their headers, are encrypted
 //! without a tag: that they are as they were written is not proved by anything then.

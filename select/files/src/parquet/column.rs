@@ -32,7 +32,7 @@ pub(super) struct ColumnDecoder {
     input: Arc<Input>,
     chunk: Chunk,
     leaf: Leaf,
-    /// `None` before the first record, and behind a complaint.
+    /// `None` before the first record, and after a complaint.
     reader: Option<Box<dyn ArrayReader>>,
     /// The pages that the reader has been given.
     given: Arc<Given>,
@@ -84,7 +84,7 @@ impl ColumnDecoder {
         Ok(array)
     }
 
-    /// The rows of those runs behind the record `start`.
+    /// The rows of those runs after the record `start`.
     fn decode_runs(&mut self, start: u64, runs: &[Range<u32>]) -> Result<ArrayRef, RowProblem> {
         match self.read(start, runs) {
             Ok(array) => self.convert(&array, runs),

@@ -1,7 +1,7 @@
 //! A column's decoder reading runs of records, and the bound of the text that it holds.
 //!
 //! A page may hold a long value once and mean it a thousand times: by its number in the dictionary,
-//! or as the start of the value behind it. So texts are read as far as the longest value lets them
+//! or as the start of the value after it. So texts are read as far as the longest value lets them
 //! be within bounds, counted, and read on.
 
 use std::sync::atomic::Ordering;

@@ -308,7 +308,7 @@ impl Context<'_> {
         };
         fields.iter().filter(|field| is_told(field.number)).for_each(|field| field.put(out));
         if let Some(metadata) = &metadata {
-            // without what may stand behind the structure
+            // without what may stand after the structure
             let metadata = Reader::new(metadata).value(WireType::Struct)?;
             put_field(out, 3, STRUCT);
             out.extend_from_slice(metadata);

@@ -72,7 +72,7 @@ pub(super) struct Footer {
 /// Reads the footer of `file`, with its page index where it has one.
 ///
 /// # Errors
-/// `Record` when it is no Parquet file, its metadata is damaged, or a key is another; `KeyMissing`
+/// `Record` when it is not a Parquet file, its metadata is damaged, or a key is another; `KeyMissing`
 /// when its metadata is encrypted and its key is missing; `LimitExceeded`; `Io`.
 pub(super) fn read_footer(file: &RawFile, keys: &ParquetKeys) -> Result<Footer> {
     let (name, bytes) = (file.name(), file.bytes());
@@ -308,7 +308,7 @@ impl Indexes<'_> {
             let index = bytes.get_mut(offset..end)?;
             if let Some(cipher) = cipher {
                 let plain = cipher.open(*module, index)?;
-                // what is left behind the structure is not looked at
+                // what is left after the structure is not looked at
                 index.split_at_mut_checked(plain.len())?.0.copy_from_slice(&plain);
             }
             Reader::new(index).skip(WireType::Struct).ok()?;

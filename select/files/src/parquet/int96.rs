@@ -3,7 +3,7 @@
 //!
 //! The parquet crate would make 64 bits of them, of which too few are left where a time is far
 //! away; so its decoder sees bytes of a fixed length, which have the same pages, and what the bytes
-//! mean is told here. A time that is no whole microsecond, or beyond a timestamp, is none, nor is
+//! mean is told here. A time that is not a whole microsecond, or beyond a timestamp, is none, nor is
 //! one whose nanoseconds are more than a day.
 //!
 //! Source: `ConvertedType` and `INT96` in

@@ -84,7 +84,7 @@ impl Pages {
         Ok(Self { given, held, input, chunk, codec, at, next, page, records, window, window_start })
     }
 
-    /// Goes to the next page that somebody reads, and tells its header; `None` behind the last.
+    /// Goes to the next page that somebody reads, and tells its header; `None` after the last.
     fn header(&mut self) -> Result<Option<Header>> {
         loop {
             if let Some((header, _)) = self.next {
@@ -253,7 +253,7 @@ impl Pages {
         }
     }
 
-    /// Counts a page of data that lies behind.
+    /// Counts a page of data that was passed.
     fn pass(&mut self, records: u64) {
         self.page += 1;
         self.records += records;
@@ -415,7 +415,7 @@ impl Drop for Pages {
     }
 }
 
-/// Bytes of the longest value of a dictionary: each comes behind its length, of 32 bits.
+/// Bytes of the longest value of a dictionary: each comes after its length, of 32 bits.
 fn longest_value(mut dictionary: &[u8]) -> usize {
     let mut longest = 0;
     while let Some((length, rest)) = dictionary.split_first_chunk() {

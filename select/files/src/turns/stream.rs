@@ -169,7 +169,7 @@ impl Next {
         let is_too_long = used - whole > RECORD_BYTES_MAX;
         match end {
             Some(Ok(())) => (TurnBytes { start, whole, used }, true),
-            // told of the record, whatever comes behind it
+            // told of the record, whatever comes after it
             _ if is_too_long => (TurnBytes { start, whole, used }, true),
             Some(Err(error)) => {
                 turn.result = Err(error);

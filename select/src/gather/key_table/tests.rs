@@ -56,7 +56,7 @@ fn values_of_every_type_and_null_are_keys() {
     check_type!(Some(2), Float64Array, f64::MIN, 0.0);
     check_type!(Some(2), Int64Array, 0, i64::MIN);
     check_type!(Some(2), TimestampMicrosecondArray, -1, i64::MAX);
-    check_type!(Some(1), StringArray, "", "a text that is no word");
+    check_type!(Some(1), StringArray, "", "a text that is not a word");
     check_type!(Some(1), StringArray, "sevenby", "eightbyt");
     let decimal = |precision, digits: i128| {
         let values = vec![Some(digits), None, Some(-digits), None, Some(digits), Some(-digits)];

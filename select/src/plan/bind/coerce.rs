@@ -48,7 +48,7 @@ pub(super) fn coerce(expr: Expr, to: &DataType) -> std::result::Result<Expr, Str
                 return Ok(literal);
             }
             if let Value::Text(text) = value {
-                return Err(format!("'{text}', which is no {}", type_name(to)));
+                return Err(format!("'{text}', which is not a valid {}", type_name(to)));
             }
         }
         _ => {}

@@ -94,7 +94,7 @@ fn cast_to(operand: Expr, to: &DataType, at: Position) -> Result<Expr> {
     match &operand.kind {
         ExprKind::Literal(Literal { value: Value::Null, .. }) => {
             return typed_literal(&Value::Null, to)
-                .ok_or_else(|| mismatch(at, format!("NULL is no {}", type_name(to))));
+                .ok_or_else(|| mismatch(at, format!("NULL is not a valid {}", type_name(to))));
         }
         // now it has the type of a text
         ExprKind::Literal(Literal { value, is_untyped: true, .. }) if *to == DataType::Utf8 => {
@@ -114,7 +114,7 @@ fn cast_to(operand: Expr, to: &DataType, at: Position) -> Result<Expr> {
     let bound = fold(Expr { data_type: to.clone(), kind: ExprKind::Cast(Box::new(operand)) });
     match text {
         Some(text) if !bound.is_literal() => {
-            Err(mismatch(at, format!("'{text}' is no {}", type_name(to))))
+            Err(mismatch(at, format!("'{text}' is not a valid {}", type_name(to))))
         }
         _ => Ok(bound),
     }
@@ -125,7 +125,7 @@ fn cast_to_numeric(operand: Expr, at: Position) -> Result<Expr> {
         (ExprKind::Literal(Literal { value: Value::Null, .. }), _) => DataType::Decimal128(1, 0),
         (ExprKind::Literal(Literal { value: Value::Text(text), .. }), _) => {
             let number = number::exact(text).and_then(|number| scalar::decimal_of(&number));
-            number.ok_or_else(|| mismatch(at, format!("'{text}' is no decimal")))?
+            number.ok_or_else(|| mismatch(at, format!("'{text}' is not a decimal")))?
         }
         (_, from) => match digits_of(from) {
             Some((precision, scale)) => DataType::Decimal128(precision, scale.cast_signed()),

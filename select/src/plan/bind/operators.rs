@@ -198,7 +198,8 @@ pub(super) fn matching(
         // a NULL is not compiled as a pattern
         _ if language == PatternLanguage::Like || pattern.is_literal() => &LIKE,
         _ => {
-            let message = format!("a pattern of {language} that is no constant is not supported");
+            let message =
+                format!("a pattern of {language} that is not a constant is not supported");
             return Err(at.error(ErrorKind::Unsupported, message));
         }
     };

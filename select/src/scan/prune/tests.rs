@@ -166,7 +166,7 @@ fn comparisons_rule_out_by_bounds() {
 }
 
 #[test]
-fn what_may_fail_rules_nothing_out_behind_it() {
+fn what_may_fail_rules_nothing_out_after_it() {
     let mut numbers = numbers();
     assert_eq!(numbers.left("n = 5 AND 1 / n > 0"), [0; 0]);
     assert_eq!(numbers.left("1 / n > 0 AND n = 5"), [0, 1, 2]);

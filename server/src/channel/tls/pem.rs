@@ -115,7 +115,7 @@ fn bounded(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > bytes_max {
-        let text = format!("more than {bytes_max} bytes, which is no such file");
+        let text = format!("more than {bytes_max} bytes, too long for such a file");
         return Err(io::Error::new(io::ErrorKind::InvalidData, text));
     }
     Ok(bytes)
