@@ -75,6 +75,9 @@ impl<'c> BatchStream<'c> {
         let bytes = frame.body.len() as u64;
         let batch = match frame.kind {
             Kind::Batch => ipc::batch(&frame.body, &self.schema),
+            Kind::Narrow => {
+                sift_codec::decode(&frame.body, &self.schema).map_err(Violation::Narrow)
+            }
             _ => Err(frame.out_of_order("Batch or Finished")),
         };
         Poll::Ready(match batch {

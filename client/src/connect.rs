@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use sift_proto::PROTOCOL_VERSION;
-use sift_proto::frame::{self, FrameError, Kind, Opening};
+use sift_proto::frame::{self, FrameError, Kind, Opening, feature};
 use sift_proto::message::{Hello, Status, Welcome};
 use tokio::net::TcpStream;
 use zeroize::Zeroizing;
@@ -108,7 +108,8 @@ impl Connector {
             server: printable(&welcome.server),
             server_level: welcome.level,
         };
-        let session = Session::new(wire, channel.host.clone());
+        let is_narrow = welcome.features.iter().any(|name| name == feature::NARROW);
+        let session = Session::new(wire, channel.host.clone(), is_narrow);
         Ok(Connection::new(session, channel, welcome.sql_bytes_max as usize))
     }
 }
@@ -131,7 +132,7 @@ fn hello(options: &ConnectOptions) -> Result<Zeroizing<Vec<u8>>, Reason> {
         version: PROTOCOL_VERSION,
         client: SOFTWARE.to_owned(),
         level: if options.encrypt { options.level.number().into() } else { 0 },
-        features: Vec::new(),
+        features: options.features(),
         user: options.user.clone(),
         password: options.password.reveal().unwrap_or_default().to_owned(),
     };

@@ -40,7 +40,8 @@ impl Connection {
     pub async fn select(&mut self, query: impl Into<Query>) -> Result<BatchStream<'_>> {
         let (sql, parameters) = self.bounded(query.into())?;
         self.session.settle().await?;
-        let request = SelectRequest { sql, parameters };
+        let schema_kept = self.session.schema_kept();
+        let request = SelectRequest { sql, parameters, schema_kept };
         let answer = Answer::begin(&mut self.session, Kind::Select, &request)?;
         BatchStream::start(answer).await
     }

@@ -8,7 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sift_proto::frame::{FrameError, Kind};
+use sift_codec::DecodeError;
+use sift_proto::frame::{DecompressError, FrameError, Kind};
 use sift_proto::identity::IdentityError;
 use sift_proto::level::{Level, LevelError};
 use sift_proto::message::{Failure, Status};
@@ -239,6 +240,12 @@ pub enum Violation {
     /// A batch or schema is not an Arrow message, or not one that Sift sends.
     #[error("not an Arrow message that Sift sends: {0}")]
     Arrow(String),
+    /// A batch is not one of narrow columns, or not of its schema.
+    #[error("{0}")]
+    Narrow(DecodeError),
+    /// A compressed frame does not decompress.
+    #[error(transparent)]
+    Compressed(#[from] DecompressError),
     /// A value is out of its range.
     #[error("{what} is {got}, at most {max} is accepted")]
     Range {

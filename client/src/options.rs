@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sift_proto::DEFAULT_PORT;
+use sift_proto::frame::feature;
 use sift_proto::level::Level;
 use zeroize::Zeroizing;
 
@@ -29,6 +30,22 @@ pub struct ConnectOptions {
     pub(crate) connect_timeout: Duration,
     pub(crate) handshake_timeout: Duration,
     pub(crate) idle_timeout: Duration,
+    pub(crate) compression: Compression,
+    pub(crate) narrow: bool,
+}
+
+/// The compression of answers, which the server may also rule out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// As much as the link is slow, which the server finds out.
+    #[default]
+    Auto,
+    /// None.
+    Never,
+    /// LZ4, and nothing else.
+    Lz4,
+    /// Zstandard, and nothing else.
+    Zstd,
 }
 
 /// The certificate authorities that this end trusts.
@@ -89,6 +106,8 @@ impl ConnectOptions {
             connect_timeout: Self::CONNECT_TIMEOUT,
             handshake_timeout: Self::HANDSHAKE_TIMEOUT,
             idle_timeout: Self::IDLE_TIMEOUT,
+            compression: Compression::default(),
+            narrow: true,
         }
     }
 
@@ -104,6 +123,34 @@ impl ConnectOptions {
     #[must_use]
     pub fn encrypts(&self) -> bool {
         self.encrypt
+    }
+
+    /// Sets the compression of answers; by default, the server chooses it by the speed of the link.
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// Sets whether batches may come as narrow columns; by default they may. If not, the server
+    /// sends Arrow IPC messages, which are larger and need no work at this end. This is for
+    /// measurements: the records and their types are the same.
+    #[must_use]
+    pub fn narrow(mut self, narrow: bool) -> Self {
+        self.narrow = narrow;
+        self
+    }
+
+    /// Returns the features of Hello.
+    pub(crate) fn features(&self) -> Vec<String> {
+        let compressions: &[&str] = match self.compression {
+            Compression::Auto => &[feature::LZ4, feature::ZSTD],
+            Compression::Never => &[],
+            Compression::Lz4 => &[feature::LZ4, feature::COMPRESS],
+            Compression::Zstd => &[feature::ZSTD, feature::COMPRESS],
+        };
+        let narrow = self.narrow.then_some(feature::NARROW);
+        narrow.iter().chain(compressions).map(ToString::to_string).collect()
     }
 
     /// Logs in as this user. Without a password, the client certificate must be the user's.

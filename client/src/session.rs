@@ -3,7 +3,7 @@
 //!
 //! A [`Connection`](crate::Connection) owns a session. The stream of an answer borrows it.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use arrow::buffer::Buffer;
@@ -31,8 +31,21 @@ pub(crate) struct Session {
     wire: Wire,
     state: State,
     host: String,
-    /// The schema of the last answer, and its encoded bytes.
-    schema: Option<(Buffer, SchemaRef)>,
+    /// True if batches come as narrow columns.
+    is_narrow: bool,
+    /// The number of Schema frames that have arrived.
+    schemas: u32,
+    /// The last schema that was decoded.
+    kept: Option<Kept>,
+}
+
+/// A schema that is remembered for the next answer.
+struct Kept {
+    schema: SchemaRef,
+    /// Its encoded bytes.
+    body: Buffer,
+    /// The number of the last Schema frame with it.
+    number: u32,
 }
 
 /// The request that the next frame of the server belongs to.
@@ -52,8 +65,8 @@ enum State {
 
 impl Session {
     /// Makes a session that is ready for a request. `host` is the server's name in errors.
-    pub(crate) fn new(wire: Wire, host: String) -> Self {
-        Self { wire, state: State::Ready, host, schema: None }
+    pub(crate) fn new(wire: Wire, host: String, is_narrow: bool) -> Self {
+        Self { wire, state: State::Ready, host, is_narrow, schemas: 0, kept: None }
     }
 
     pub(crate) fn host(&self) -> &str {
@@ -72,7 +85,20 @@ impl Session {
 
     /// Reads the next frame of a stream.
     pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Frame, Reason>> {
-        self.wire.poll_frame(cx)
+        let frame = ready!(self.wire.poll_frame(cx))?;
+        self.count_schema(frame.kind);
+        Poll::Ready(frame.decompressed().map_err(Reason::from))
+    }
+
+    fn count_schema(&mut self, kind: Kind) {
+        if kind == Kind::Schema {
+            self.schemas = self.schemas.saturating_add(1);
+        }
+    }
+
+    /// Returns the number of the Schema frame whose schema was kept, 0 if there is none.
+    pub(crate) fn schema_kept(&self) -> u32 {
+        self.kept.as_ref().map_or(0, |kept| kept.number)
     }
 
     /// Notes that the stream has ended, so that the next request can follow.
@@ -160,6 +186,7 @@ impl Session {
         while bytes <= DRAIN_BYTES_MAX {
             let Frame { kind, body } = self.wire.frame().await?;
             bytes += body.len() as u64;
+            self.count_schema(kind);
             match (self.state, kind) {
                 (_, Kind::Failure)
                 | (State::Abandoned, Kind::Finished)
@@ -180,19 +207,21 @@ impl Session {
     }
 
     /// Decodes the body of a Schema frame. Programs send the same Select again and again, so it is
-    /// most often the last one.
+    /// most often the last one. Then its body may be empty.
     ///
     /// # Errors
     /// [`Violation::Arrow`].
     pub(crate) fn schema(&mut self, body: &Buffer) -> Result<SchemaRef, Violation> {
-        if let Some((known, schema)) = &self.schema
-            && known.as_slice() == body.as_slice()
+        if let Some(kept) = &mut self.kept
+            && (kept.body.as_slice() == body.as_slice() || (body.is_empty() && self.is_narrow))
         {
-            return Ok(SchemaRef::clone(schema));
+            kept.number = self.schemas;
+            return Ok(SchemaRef::clone(&kept.schema));
         }
         let schema = ipc::schema(body)?;
         if body.len() <= SCHEMA_BYTES_MAX {
-            self.schema = Some((body.clone(), SchemaRef::clone(&schema)));
+            let (schema, body) = (SchemaRef::clone(&schema), body.clone());
+            self.kept = Some(Kept { schema, body, number: self.schemas });
         }
         Ok(schema)
     }

@@ -44,6 +44,19 @@ impl Frame {
             .map_err(|source| Violation::Body { kind: self.kind, source })
     }
 
+    /// Returns the frame in a Compressed frame; any other frame as it is.
+    ///
+    /// # Errors
+    /// [`Violation::Compressed`].
+    pub(crate) fn decompressed(self) -> Result<Self, Violation> {
+        if self.kind != Kind::Compressed {
+            return Ok(self);
+        }
+        let mut body = MutableBuffer::from_len_zeroed(frame::decompressed_bytes(&self.body)?);
+        let kind = frame::decompress(&self.body, body.as_slice_mut())?;
+        Ok(Self { kind, body: body.into() })
+    }
+
     pub(crate) fn out_of_order(&self, expected: &'static str) -> Violation {
         Violation::Order { got: self.kind, expected }
     }

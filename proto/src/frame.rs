@@ -23,11 +23,25 @@
 //! # Ok::<(), sift_proto::frame::FrameError>(())
 //! ```
 
+mod compressed;
 mod decoder;
 
 use std::fmt;
 
+pub use compressed::{Compression, DecompressError, compress, decompress, decompressed_bytes};
 pub use decoder::{Decoder, Frame};
+
+/// The features of Hello and Welcome.
+pub mod feature {
+    /// Batches come as narrow columns.
+    pub const NARROW: &str = "narrow";
+    /// Data frames may be compressed by LZ4.
+    pub const LZ4: &str = "lz4";
+    /// Data frames may be compressed by Zstandard.
+    pub const ZSTD: &str = "zstd";
+    /// Data frames are compressed on fast links, too, if the server may compress them.
+    pub const COMPRESS: &str = "compress";
+}
 
 /// The length of a header, in bytes.
 pub const HEADER_BYTES: usize = 8;
@@ -116,7 +130,7 @@ impl Opening {
 #[non_exhaustive]
 pub enum FrameError {
     /// The first byte is not a kind of this version.
-    #[error("unknown frame kind {0}, version 1 has 1 to 19")]
+    #[error("unknown frame kind {0}, version 1 has 1 to 19, 24 and 25")]
     UnknownKind(u8),
     /// The second byte is not 0.
     #[error("frame flags {0:#04x}, version 1 has none")]
@@ -222,6 +236,10 @@ kinds! {
     Explanation = 18 control,
     /// [`ChannelReport`](crate::message::ChannelReport).
     ChannelReport = 19 control,
+    /// A batch of records as narrow columns, in place of Batch. Needs [`feature::NARROW`].
+    Narrow = 24 data,
+    /// A data frame in compressed form. Needs [`feature::LZ4`] or [`feature::ZSTD`].
+    Compressed = 25 data,
 }
 
 impl Kind {

@@ -51,7 +51,7 @@ pub fn messages_survive_encoding(kind: Kind, body: &[u8]) {
         Kind::Description => reencode::<message::Description>(body),
         Kind::Explanation => reencode::<message::Explanation>(body),
         Kind::ChannelReport => reencode::<message::ChannelReport>(body),
-        Kind::Schema | Kind::Batch | Kind::Chunk => {}
+        Kind::Schema | Kind::Batch | Kind::Chunk | Kind::Narrow | Kind::Compressed => {}
     }
 }
 

@@ -122,6 +122,8 @@ struct CachedSource {
 pub(crate) struct Opened {
     pub(crate) file: File,
     pub(crate) look: Look,
+    /// True if the file or a column of it is protected.
+    pub(crate) is_protected: bool,
 }
 
 impl Catalogue {
@@ -171,7 +173,8 @@ impl Catalogue {
             let look =
                 Look::settled(&file).map_err(|error| Fault::Unreadable(name.to_string(), error))?;
             self.check_unchanged(&entry, &watch)?;
-            Ok(Opened { file, look })
+            let is_protected = entry.protected.protects_any();
+            Ok(Opened { file, look, is_protected })
         })
     }
 

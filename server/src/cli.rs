@@ -58,6 +58,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
 
 async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
     let Settings { data, listeners, limits, protection, keyring, access, state, .. } = settings;
+    let Settings { compression, compress_protected, .. } = settings;
     let data = DataRoot::open(&data)?;
     let access = opened(access, &listeners)?;
     // the signals are caught before a listener is open, so that none is missed
@@ -80,8 +81,16 @@ async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
     let reloaders: Vec<_> = open.iter().filter_map(Listener::reloader).collect();
     notices::tell_daily(reloaders.clone());
     signals::reload_at(hangup, reloaders);
-    let server =
-        Server::new(Config { data, access, limits, protection, keyring, state: Some(state) });
+    let server = Server::new(Config {
+        data,
+        access,
+        limits,
+        protection,
+        keyring,
+        state: Some(state),
+        compression,
+        compress_protected,
+    });
     server.check_grants()?;
     server.serve(open, shutdown).await;
     Ok(())

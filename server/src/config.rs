@@ -15,6 +15,7 @@ use crate::channel::Security;
 use crate::channel::tls::{Acceptor, Reloader, TlsOptions};
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::link::CompressionChoice;
 
 /// The configuration of a server.
 #[derive(Debug)]
@@ -32,13 +33,27 @@ pub struct Config {
     /// The folder with the indexes, in which records are sorted if they need more than the memory.
     /// Without it such a Select ends with `LIMIT_EXCEEDED`.
     pub state: Option<PathBuf>,
+    /// The compression of answers.
+    pub compression: CompressionChoice,
+    /// Compresses answers from protected files and columns, too, and those of users who may not see
+    /// all of a file. The lengths of such answers tell a listener more about what is in them.
+    pub compress_protected: bool,
 }
 
 impl Config {
     /// Makes a configuration with the default limits, the protection of descriptors, and no keys.
     pub fn new(data: DataRoot, access: Access) -> Self {
         let (limits, protection) = (Limits::default(), Protection::default());
-        Self { data, access, limits, protection, keyring: Keyring::default(), state: None }
+        Self {
+            data,
+            access,
+            limits,
+            protection,
+            keyring: Keyring::default(),
+            state: None,
+            compression: CompressionChoice::default(),
+            compress_protected: false,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod answer;
 pub(crate) mod encode;
 mod fetch;
 mod interrupt;
+mod narrow;
 mod parameter;
 mod report;
 mod time_limit;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sift_proto::PROTOCOL_VERSION;
-use sift_proto::frame::{BODY_BYTES_MAX, CONTROL_BYTES_MAX, Frame, FrameError, Kind};
+use sift_proto::frame::{BODY_BYTES_MAX, CONTROL_BYTES_MAX, Frame, FrameError, Kind, feature};
 use sift_proto::level::Level;
 use sift_proto::message::{Hello, Welcome};
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
@@ -32,6 +33,7 @@ use crate::access::login::Credentials;
 use crate::access::user::User;
 use crate::channel::{self, Channel, ChannelError, Facts, Security};
 use crate::fault::{Fault, Stop};
+use crate::link::Link;
 use crate::shared::Shared;
 use crate::shutdown::Shutdown;
 use account::{RequestAccount, micros};
@@ -82,6 +84,9 @@ pub(crate) async fn run(
         reader: Reader::new(reader, HELLO_BYTES_MAX),
         writer: Writer::new(writer, shared.limits.write_stall_time),
         encoder: None,
+        schemas: 0,
+        narrow: false,
+        link: Link::new(shared.compression, &[]),
         shutdown,
     };
     match connection.admit(&port.admission, deadline).await {
@@ -106,6 +111,11 @@ struct Connection<'a, S> {
     writer: Writer<WriteHalf<S>>,
     /// The encoder of the last answer: the next one often has the same schema.
     encoder: Option<Encoder>,
+    /// The number of Schema frames that were sent.
+    schemas: u32,
+    /// True if the client takes batches as narrow columns.
+    narrow: bool,
+    link: Link,
     shutdown: Shutdown,
 }
 
@@ -169,11 +179,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         if self.shutdown.has_begun() {
             return Err(Fault::ShuttingDown.into());
         }
+        let known = [feature::NARROW, feature::LZ4, feature::ZSTD, feature::COMPRESS];
+        let features = known.into_iter().filter(|known| hello.features.iter().any(|f| f == known));
+        let features: Vec<String> = features.map(ToOwned::to_owned).collect();
+        self.narrow = features.iter().any(|feature| feature == feature::NARROW);
+        self.link = Link::new(self.shared.compression, &features);
         let welcome = Welcome {
             version: PROTOCOL_VERSION,
             server: concat!("siftd ", env!("CARGO_PKG_VERSION")).to_owned(),
             level: self.facts.level_number().into(),
-            features: Vec::new(),
+            features,
             frame_bytes_max: BODY_BYTES_MAX,
             sql_bytes_max: self.shared.limits.sql_bytes_max.get(),
         };
@@ -241,6 +256,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             user,
             writer: &mut self.writer,
             encoder: &mut self.encoder,
+            schemas: &mut self.schemas,
+            narrow: self.narrow,
+            link: &mut self.link,
             interrupt: &interrupt,
             account: &mut account,
             time_limit,

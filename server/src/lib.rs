@@ -30,6 +30,7 @@ pub mod entropy;
 mod error;
 mod fault;
 mod limits;
+mod link;
 mod local;
 mod pool;
 mod replace;
@@ -53,6 +54,7 @@ pub use channel::tls::{
 pub use config::{Config, Listener};
 pub use error::{CertificateFault, Error};
 pub use limits::{Limit, LimitFault, Limits};
+pub use link::CompressionChoice;
 pub use local::{LocalError, LocalKeys, LocalQuery, open_local};
 pub use replace::replaceable;
 pub use server::{Server, serve};

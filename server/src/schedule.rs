@@ -144,10 +144,10 @@ impl Batches {
     }
 }
 
-const PANIC: Fault = Fault::Internal("the scan panicked");
+pub(crate) const PANIC: Fault = Fault::Internal("the scan panicked");
 
 /// Turns a panic into a fault. Unfinished state is dropped with the scan.
-fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Fault> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_payload| PANIC)
 }
 

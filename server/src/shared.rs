@@ -15,6 +15,7 @@ use crate::catalogue::statements::Statements;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::limits::Limits;
+use crate::link::CompressionChoice;
 
 /// The counters of a server. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) login: Login,
     pub(crate) grants: Arc<Grants>,
     pub(crate) limits: Limits,
+    pub(crate) compression: CompressionChoice,
+    pub(crate) compress_protected: bool,
     pub(crate) activity: Activity,
     /// The way in which clients become users, if their listener does not set one.
     pub(crate) admission: Admission,
@@ -82,7 +85,16 @@ impl Activity {
 
 impl Shared {
     pub(crate) fn new(config: Config) -> Self {
-        let Config { data, access, limits, protection, keyring, state } = config;
+        let Config {
+            data,
+            access,
+            limits,
+            protection,
+            keyring,
+            state,
+            compression,
+            compress_protected,
+        } = config;
         let Access { admission, users, grants } = access;
         let activity = Activity::default();
         let files_opened = Arc::clone(&activity.files);
@@ -113,6 +125,8 @@ impl Shared {
             memory: Arc::new(memory),
             spill,
             limits,
+            compression,
+            compress_protected,
         }
     }
 

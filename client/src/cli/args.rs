@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use sift_client::{LEVELS, Level, LevelError, Query, Value};
+use serde::Deserialize;
+use sift_client::{Compression, LEVELS, Level, LevelError, Query, Value};
 
 use super::fault::{Fault, Result};
 
@@ -31,6 +32,7 @@ Servers by name come from a configuration file, $XDG_CONFIG_HOME/sift/sift.toml 
     client_cert = \"me.pem\"      # to show to the server, if it asks; relative as well
     user = \"ann\"
     password_file = \"ann\"       # its first line; relative to the configuration file
+    compression = \"none\"       # or auto (the default), lz4, zstd
     server_name = \"files\"       # the name in the certificate, if it is not the address's";
 
 const SERVER_HELP: &str = "\
@@ -88,12 +90,41 @@ pub(super) struct Target {
     /// Name to expect in the server's certificate, if it is not the host's
     #[arg(long, value_name = "NAME", global = true)]
     pub(super) server_name: Option<String>,
+    /// The compression of answers, if the server compresses at all [default: auto, by the speed of
+    /// the link]
+    #[arg(long, value_name = "HOW", global = true)]
+    pub(super) compression: Option<CompressionName>,
     /// Read this configuration file
     #[arg(long, value_name = "FILE", global = true)]
     pub(super) config: Option<PathBuf>,
     /// Give up when the server says nothing for so long [default: 300, to connect 10]
     #[arg(long, value_name = "SECONDS", value_parser = seconds, global = true)]
     pub(super) timeout: Option<Duration>,
+}
+
+/// The names of [`Compression`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum CompressionName {
+    /// As much as the link is slow
+    Auto,
+    /// None
+    None,
+    /// LZ4
+    Lz4,
+    /// Zstandard
+    Zstd,
+}
+
+impl From<CompressionName> for Compression {
+    fn from(name: CompressionName) -> Self {
+        match name {
+            CompressionName::Auto => Self::Auto,
+            CompressionName::None => Self::Never,
+            CompressionName::Lz4 => Self::Lz4,
+            CompressionName::Zstd => Self::Zstd,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

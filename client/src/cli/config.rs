@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::args::CompressionName;
 use super::fault::{Fault, Result};
 
 /// A configuration file.
@@ -36,6 +37,7 @@ pub(super) struct Server {
     pub(super) client_cert: Option<PathBuf>,
     pub(super) user: Option<String>,
     pub(super) password_file: Option<PathBuf>,
+    pub(super) compression: Option<CompressionName>,
 }
 
 fn encrypted() -> bool {

@@ -106,6 +106,10 @@ pub(super) fn choose(target: &Target) -> Result<Chosen> {
             };
         }
     }
+    let configured = server.and_then(|server| server.compression);
+    if let Some(compression) = target.compression.or(configured) {
+        options = options.compression(compression.into());
+    }
     if let Some(limit) = target.timeout {
         options = options
             .idle_timeout(limit)

@@ -107,6 +107,7 @@ fn the_request_carries_text_and_parameters() {
                     kind(value::Kind::Decimal("12.50".to_owned())),
                     kind(value::Kind::Null(true)),
                 ],
+                schema_kept: 0,
             };
             assert_eq!(request, expected);
             peer.batches(&[orders(1)]).await;

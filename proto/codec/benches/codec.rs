@@ -1,1 +1,3 @@
+//! The codec.
+
 fn main() {}

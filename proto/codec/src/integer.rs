@@ -31,9 +31,15 @@ macro_rules! integers {
             fn from_wide(wide: i128) -> Option<Self> {
                 Self::try_from(wide).ok()
             }
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "the lowest bits are what is asked for"
+            )]
             fn minus(self, other: Self) -> u64 {
                 self.wrapping_sub(other) as u64
             }
+            #[allow(clippy::cast_possible_truncation, reason = "modulo the width")]
             fn plus(self, difference: u64) -> Self {
                 self.wrapping_add(difference as Self)
             }

@@ -3,7 +3,7 @@
 //! [`encode`] writes each column of a batch in the narrowest form that costs about as much as
 //! copying it: integers, decimals, dates and times as differences from their minimum, texts with
 //! narrow lengths, and columns of few values by a dictionary. [`decode`] makes the batch again, in
-//! the types of its schema. [`compress`] and [`decompress`] make any bytes smaller, at a price.
+//! the types of its schema.
 //!
 //! A decoder trusts nothing: all bytes may be an attacker's. A batch takes at most
 //! [`BATCH_BYTES_MAX`] bytes of memory, and the decoder knows how many before it allocates them.
@@ -32,7 +32,6 @@
 //!
 //! A value that is NULL is written as an empty text, or as zero: nothing stands under a NULL.
 
-mod compression;
 mod decode;
 mod dictionary;
 mod encode;
@@ -44,7 +43,6 @@ mod reader;
 mod text;
 mod varint;
 
-pub use compression::{Compression, DecompressError, compress, decompress};
 pub use decode::{DecodeError, decode};
 pub use encode::{EncodeError, arrow_bytes, encode};
 

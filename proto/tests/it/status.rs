@@ -56,6 +56,8 @@ const KINDS: &[(u8, &str)] = &[
     (17, "Description"),
     (18, "Explanation"),
     (19, "ChannelReport"),
+    (24, "Narrow"),
+    (25, "Compressed"),
 ];
 
 /// Checks the list above. A new status is one more line; any other difference breaks a peer.

@@ -183,6 +183,21 @@ impl Protected {
         Ok(())
     }
 
+    /// Returns whether the file, or a column that a plan reads, has a requirement.
+    pub(crate) fn protects(&self, plan: &Plan) -> bool {
+        let schema = plan.source().schema();
+        let is_protected =
+            |column: usize| self.column(schema.field(column).name()) != Requirement::None;
+        self.file != Requirement::None || plan.columns().into_iter().any(is_protected)
+    }
+
+    /// Returns whether the file or any of its columns has a requirement.
+    pub(crate) fn protects_any(&self) -> bool {
+        let mut columns = self.columns.iter();
+        self.file != Requirement::None
+            || columns.any(|(_, requirement)| *requirement != Requirement::None)
+    }
+
     /// Returns whether the file has a column whose requirement the transport does not meet.
     pub(crate) fn withholds(&self, transport: Transport) -> bool {
         self.check_all(transport).is_err()

@@ -20,6 +20,8 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     /// The part of the file's faults that the caller may see.
     pub(crate) disclosure: Disclosure,
+    /// True if the caller may not see all, or if what the plan reads is protected.
+    pub(crate) is_protected: bool,
 }
 
 impl Catalogue {
@@ -63,7 +65,8 @@ impl Catalogue {
         let view = shown(view, files, transport).map_err(withheld)?;
         let plan = Plan::new(select, view, parameters)?;
         protected.check_plan(&plan, transport)?;
-        Ok(Planned { plan, disclosure })
+        let is_protected = !plan.view().is_whole() || protected.protects(&plan);
+        Ok(Planned { plan, disclosure, is_protected })
     }
 
     /// Binds `select` to the files of a pattern. They need the same schema and the same grant of
@@ -134,7 +137,9 @@ impl Catalogue {
         for protected in &all_protected {
             protected.check_plan(&plan, caller.transport)?;
         }
-        Ok(Planned { plan, disclosure })
+        let is_protected =
+            !plan.view().is_whole() || all_protected.iter().any(|file| file.protects(&plan));
+        Ok(Planned { plan, disclosure, is_protected })
     }
 
     /// Opens a file for a Select. Returns it with its protection and the caller's grant.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use sift_proto::level::{Level, LevelError};
-use sift_server::{LEVELS, Limits};
+use sift_server::{CompressionChoice, LEVELS, Limits};
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct ServeArgs {
@@ -69,6 +69,13 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
 
+    /// The compression of answers [default: auto]
+    ///
+    /// It makes slow links faster and needs processor time. Answers from protected files are never
+    /// compressed unless the configuration says `compress_protected`.
+    #[arg(long, value_name = "HOW")]
+    pub(crate) compression: Option<CompressionName>,
+
     /// The configuration file; the command line has precedence
     ///
     /// By default siftd.toml in the folders of siftd.pem, if it is there. Several listeners need a
@@ -85,6 +92,32 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object for each line
     Json,
+}
+
+/// The names of [`CompressionChoice`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CompressionName {
+    /// As much as the link is slow
+    #[default]
+    Auto,
+    /// None
+    None,
+    /// Always LZ4
+    Lz4,
+    /// Always Zstandard
+    Zstd,
+}
+
+impl From<CompressionName> for CompressionChoice {
+    fn from(name: CompressionName) -> Self {
+        match name {
+            CompressionName::Auto => Self::Auto,
+            CompressionName::None => Self::Never,
+            CompressionName::Lz4 => Self::Lz4,
+            CompressionName::Zstd => Self::Zstd,
+        }
+    }
 }
 
 /// Returns the line of the table of limits that is about `key`, with its default.

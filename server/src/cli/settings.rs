@@ -18,12 +18,12 @@ use serde::Deserialize;
 use sift_proto::DEFAULT_PORT;
 use sift_proto::level::Level;
 use sift_server::{
-    Admission, ClientCertificates, Keyring, LEVELS, Limits, LocalKeys, Passphrase, Protection,
-    TlsOptions,
+    Admission, ClientCertificates, CompressionChoice, Keyring, LEVELS, Limits, LocalKeys,
+    Passphrase, Protection, TlsOptions,
 };
 
 use super::passphrase;
-use super::serve_args::{LogFormat, ServeArgs};
+use super::serve_args::{CompressionName, LogFormat, ServeArgs};
 pub(crate) use access::AccessSettings;
 use access::Keys;
 pub(crate) use error::Error;
@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     /// The folder for indexes, and for records that do not fit into memory.
     pub(crate) state: PathBuf,
     pub(crate) log_format: LogFormat,
+    pub(crate) compression: CompressionChoice,
+    pub(crate) compress_protected: bool,
 }
 
 #[derive(Debug, PartialEq)]
@@ -64,6 +66,9 @@ struct FileSettings {
     data: Option<PathBuf>,
     state: Option<PathBuf>,
     log_format: Option<LogFormat>,
+    compression: Option<CompressionName>,
+    #[serde(default)]
+    compress_protected: bool,
     secure: Option<bool>,
     users: Option<PathBuf>,
     default_user: Option<String>,
@@ -202,7 +207,19 @@ fn merge(
     if !state.is_dir() {
         return Err(Error::NoState { path: state });
     }
-    Ok(Settings { data, listeners, limits, protection, keyring, access, state, log_format })
+    let compression = args.compression.or(file.compression).unwrap_or_default();
+    Ok(Settings {
+        data,
+        listeners,
+        limits,
+        protection,
+        keyring,
+        access,
+        state,
+        log_format,
+        compression: compression.into(),
+        compress_protected: file.compress_protected,
+    })
 }
 
 fn names_listener(args: &ServeArgs) -> bool {

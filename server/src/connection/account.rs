@@ -36,8 +36,24 @@ impl RequestAccount {
 
 /// Returns the statistics without the values that depend on hidden parts.
 fn of_part(statistics: &Statistics) -> Statistics {
-    let Statistics { records_selected, bytes_sent, send_micros, total_micros, .. } = *statistics;
-    Statistics { records_selected, bytes_sent, send_micros, total_micros, ..Statistics::default() }
+    let Statistics {
+        records_selected,
+        bytes_sent,
+        send_micros,
+        total_micros,
+        arrow_bytes,
+        narrow_bytes,
+        ..
+    } = *statistics;
+    Statistics {
+        records_selected,
+        bytes_sent,
+        send_micros,
+        total_micros,
+        arrow_bytes,
+        narrow_bytes,
+        ..Statistics::default()
+    }
 }
 
 /// Returns whole microseconds; 500,000 years fit.

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Instant;
 
+use arrow::record_batch::RecordBatch;
 use prost::Message;
 use sift_proto::frame::{Frame, Kind};
 use sift_proto::message::{
@@ -20,6 +21,7 @@ use super::account::{RequestAccount, micros};
 use super::encode::Encoder;
 use super::fetch;
 use super::interrupt::Interrupt;
+use super::narrow::{Encoded, Encoding};
 use super::parameter;
 use super::time_limit::TimeLimit;
 use super::wire::Writer;
@@ -30,6 +32,7 @@ use crate::blocking::{Length, blocking};
 use crate::catalogue::Planned;
 use crate::channel::Facts;
 use crate::fault::{Fault, Stop};
+use crate::link::Link;
 use crate::pool;
 use crate::schedule::Batches;
 use crate::shared::Shared;
@@ -46,6 +49,11 @@ pub(crate) struct Answer<'a, W> {
     pub(crate) writer: &'a mut Writer<W>,
     /// The encoder of the previous answer, because programs repeat their Selects.
     pub(crate) encoder: &'a mut Option<Encoder>,
+    /// The number of Schema frames on the connection.
+    pub(crate) schemas: &'a mut u32,
+    /// True if the client takes batches as narrow columns.
+    pub(crate) narrow: bool,
+    pub(crate) link: &'a mut Link,
     pub(crate) interrupt: &'a Interrupt,
     pub(crate) account: &'a mut RequestAccount,
     /// The time limit of the Select. Dropping it stops the work.
@@ -95,7 +103,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let then =
             move |planned: Planned, waiting| Ok((scan(planned.plan.clone(), waiting)?, planned));
         let planned = self.plan(request.sql, request.parameters, then).await?;
-        let (batches, Planned { plan, disclosure }) = planned;
+        let (batches, Planned { plan, disclosure, is_protected }) = planned;
         self.batches = Some(batches);
         self.account.statistics.file_bytes = Some(plan.source().bytes());
         self.account.of_part = !plan.view().is_whole();
@@ -104,10 +112,12 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
             Some(previous) => previous,
             None => Encoder::new(Arc::clone(plan.schema()))?,
         };
-        let message = std::iter::once(encoder.schema_message());
-        self.writer.send_parts(Kind::Schema, message).await?;
-
-        let sent = self.batches(&mut encoder).await;
+        self.schema(&mut encoder, request.schema_kept).await?;
+        let may_compress = self.may_compress(is_protected);
+        let sent = match self.narrow {
+            true => self.narrow_batches(may_compress).await,
+            false => self.batches(&mut encoder).await,
+        };
         *self.encoder = sent.is_ok().then_some(encoder).filter(Encoder::is_small);
         self.count_scan();
         match sent {
@@ -117,6 +127,68 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         self.finish().await
     }
 
+    /// Sends the schema, or an empty body if the client has kept it from the frame with the number
+    /// `kept`.
+    async fn schema(&mut self, encoder: &mut Encoder, kept: u32) -> Result<(), Stop> {
+        let is_kept = self.narrow && kept > 0 && kept == encoder.schema_number;
+        let message = if is_kept { &[] } else { encoder.schema_message() };
+        self.writer.send_parts(Kind::Schema, std::iter::once(message)).await?;
+        *self.schemas = self.schemas.saturating_add(1);
+        encoder.schema_number = *self.schemas;
+        Ok(())
+    }
+
+    /// Returns whether an answer may be compressed. The length of compressed records tells a
+    /// listener which values stand beside each other.
+    fn may_compress(&self, is_protected: bool) -> bool {
+        !is_protected || self.shared.compress_protected
+    }
+
+    /// Sends the batches as narrow columns. Later ones are scanned and encoded while one is sent.
+    async fn narrow_batches(&mut self, may_compress: bool) -> Result<(), Stop> {
+        let mut encoding = Encoding::default();
+        let mut is_complete = false;
+        let (mut since, mut blocked_before) = (Instant::now(), self.writer.blocked());
+        loop {
+            let Some(batches) = &mut self.batches else { return Ok(()) };
+            let ready = {
+                let next = next_ready(batches, &mut encoding, is_complete);
+                let mut next = pin!(self.interrupt.or(next));
+                match poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await {
+                    Poll::Ready(next) => next,
+                    Poll::Pending => {
+                        // finished batches must not wait for the next one
+                        self.writer.flush().await?;
+                        self.time_limit.within(next).await
+                    }
+                }
+            };
+            match ready? {
+                Ready::Batch(batch) => {
+                    let compression = self.link.compression().filter(|_| may_compress);
+                    encoding.push(batch, compression);
+                }
+                Ready::Complete => is_complete = true,
+                Ready::End => return Ok(()),
+                Ready::Encoded(encoded) => {
+                    let statistics = &mut self.account.statistics;
+                    statistics.arrow_bytes += encoded.arrow_bytes;
+                    statistics.narrow_bytes += encoded.narrow_bytes;
+                    let mut bytes = 0;
+                    for frame in encoded.frames {
+                        self.interrupt.check()?;
+                        self.writer.send_whole(&frame).await?;
+                        bytes += frame.len() as u64;
+                    }
+                    let blocked = self.writer.blocked();
+                    self.link.sent(bytes, blocked - blocked_before, since.elapsed());
+                    (since, blocked_before) = (Instant::now(), blocked);
+                }
+            }
+        }
+    }
+
+    /// Sends the batches as Arrow IPC messages, to clients that know no other form.
     async fn batches(&mut self, encoder: &mut Encoder) -> Result<(), Stop> {
         loop {
             let Some(batches) = &mut self.batches else { return Ok(()) };
@@ -189,8 +261,12 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         self.account.file.clone_from(&request.file);
         let catalogue = Arc::clone(&self.shared.catalogue);
         let caller = self.caller();
-        let fetched = fetch::fetch(catalogue, request, caller, self.writer, self.interrupt).await?;
-        self.account.statistics.file_bytes = Some(fetched);
+        let compress_protected = self.shared.compress_protected;
+        let Self { writer, interrupt, link, .. } = self;
+        let sending = fetch::Sending { writer, interrupt, link, compress_protected };
+        let fetched = fetch::fetch(catalogue, request, caller, sending).await?;
+        self.account.statistics.file_bytes = Some(fetched.file_bytes);
+        self.account.statistics.narrow_bytes = fetched.plain_bytes;
         self.finish().await
     }
 
@@ -234,7 +310,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     /// Runs a plan, drops its batches, and returns the analysis.
     async fn analyze(&mut self, planned: &Planned, started: Instant) -> Result<String, Fault> {
-        let Planned { plan, disclosure } = planned;
+        let Planned { plan, disclosure, .. } = planned;
         self.account.statistics.file_bytes = Some(plan.source().bytes());
         let Some(batches) = &mut self.batches else { return Ok(String::new()) };
         let end = loop {
@@ -267,6 +343,36 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
             grants: Arc::clone(&self.shared.grants),
             transport: Transport::of(self.facts),
         }
+    }
+}
+
+/// What an answer does next.
+enum Ready {
+    /// Encodes a batch.
+    Batch(RecordBatch),
+    /// Waits only for the batches that are being encoded.
+    Complete,
+    /// Sends a batch.
+    Encoded(Encoded),
+    /// Ends.
+    End,
+}
+
+/// Waits for the next batch of the scan or of the encoder. Dropping the future loses nothing.
+async fn next_ready(
+    batches: &mut Batches,
+    encoding: &mut Encoding,
+    is_complete: bool,
+) -> Result<Ready, Fault> {
+    if is_complete && encoding.is_empty() {
+        return Ok(Ready::End);
+    }
+    let may_scan = !is_complete && encoding.has_room();
+    tokio::select! {
+        biased;
+        batch = batches.next(), if may_scan => Ok(batch?.map_or(Ready::Complete, Ready::Batch)),
+        Some(encoded) = encoding.next() => Ok(Ready::Encoded(encoded?)),
+        else => Ok(Ready::End),
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Encoder {
     /// it.
     schema_bytes: usize,
     message_bytes_max: usize,
+    /// The number of the last Schema frame on the connection that had this schema.
+    pub(crate) schema_number: u32,
 }
 
 impl Encoder {
@@ -52,7 +54,14 @@ impl Encoder {
         let mut message: Vec<u8> = ended.iter().flat_map(|part| part.as_slice()).copied().collect();
         message.truncate(message.len().saturating_sub(END_BYTES));
         let (encoder, schema_bytes) = (new().map_err(internal)?, message.len());
-        Ok(Self { encoder, schema, schema_message: message, schema_bytes, message_bytes_max })
+        Ok(Self {
+            encoder,
+            schema,
+            schema_message: message,
+            schema_bytes,
+            message_bytes_max,
+            schema_number: 0,
+        })
     }
 
     /// Returns whether the encoder is small enough to be reused for later answers.

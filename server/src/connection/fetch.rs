@@ -9,8 +9,9 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::time::Instant;
 
-use sift_proto::frame::{HEADER_BYTES, Kind};
+use sift_proto::frame::{Compression, HEADER_BYTES, Kind, compress};
 use sift_proto::message::{FetchRequest, FetchStart};
 use sift_select::{Identity, Look};
 use tokio::io::AsyncWrite;
@@ -21,23 +22,38 @@ use crate::access::grant::Caller;
 use crate::blocking::{blocking, start_blocking};
 use crate::catalogue::{Catalogue, FileName, Opened};
 use crate::fault::{Fault, Stop};
+use crate::link::Link;
 
 /// The size of a chunk: large enough to hide the switch between threads, small enough for two
 /// chunks to stay in the cache.
 const CHUNK_BYTES: u64 = 1 << 20;
 
-/// Sends the bytes. Returns the length of the whole file.
+/// The connection that takes the bytes.
+pub(crate) struct Sending<'a, W> {
+    pub(crate) writer: &'a mut Writer<W>,
+    pub(crate) interrupt: &'a Interrupt,
+    pub(crate) link: &'a mut Link,
+    /// Says that protected files are compressed, too.
+    pub(crate) compress_protected: bool,
+}
+
+/// The length of a fetched file, and of the bytes that were sent, before they were compressed.
+pub(crate) struct Fetched {
+    pub(crate) file_bytes: u64,
+    pub(crate) plain_bytes: u64,
+}
+
+/// Sends the bytes.
 pub(crate) async fn fetch<W: AsyncWrite + Unpin>(
     catalogue: Arc<Catalogue>,
     request: FetchRequest,
     caller: Caller,
-    writer: &mut Writer<W>,
-    interrupt: &Interrupt,
-) -> Result<u64, Stop> {
+    mut to: Sending<'_, W>,
+) -> Result<Fetched, Stop> {
     let name = FileName::parse(&request.file)?;
     let named = name.clone();
-    let opened = interrupt.or(blocking(move || catalogue.open(&named, &caller))).await?;
-    let Opened { file, look } = opened;
+    let opened = to.interrupt.or(blocking(move || catalogue.open(&named, &caller))).await?;
+    let Opened { file, look, is_protected } = opened;
     let (file_bytes, told) = (look.identity().bytes, identity_text(look));
     if !request.identity.is_empty() && request.identity != told {
         return Err(Fault::ChangedSince(name.to_string()).into());
@@ -49,31 +65,38 @@ pub(crate) async fn fetch<W: AsyncWrite + Unpin>(
         length: range.end - range.start,
         identity: told,
     };
-    writer.send(Kind::FetchStart, &start).await?;
+    to.writer.send(Kind::FetchStart, &start).await?;
 
+    let may_compress = !is_protected || to.compress_protected;
     let reading = Reading { file: Arc::new(file), name: name.to_string(), look };
-    chunks(&reading, range, writer, interrupt).await?;
+    let plain_bytes = range.end - range.start;
+    chunks(&reading, range, &mut to, may_compress).await?;
     reading.check().await?;
-    Ok(file_bytes)
+    Ok(Fetched { file_bytes, plain_bytes })
 }
 
 async fn chunks<W: AsyncWrite + Unpin>(
     reading: &Reading,
     range: Range<u64>,
-    writer: &mut Writer<W>,
-    interrupt: &Interrupt,
+    to: &mut Sending<'_, W>,
+    may_compress: bool,
 ) -> Result<(), Stop> {
-    let mut ahead = reading.start(range.start, range.end, Vec::new());
+    let compression = |link: &Link| link.compression().filter(|_| may_compress);
+    let mut ahead = reading.start(range.start, range.end, Vec::new(), compression(to.link));
     let mut spare = Vec::new();
     let mut at = range.start;
+    let (mut since, mut blocked_before) = (Instant::now(), to.writer.blocked());
     while at < range.end {
-        let chunk = interrupt.or(ahead).await?;
+        let chunk = to.interrupt.or(ahead).await?;
         at = range.end.min(at + CHUNK_BYTES);
-        ahead = reading.start(at, range.end, spare);
-        writer.send_whole(&chunk).await?;
+        ahead = reading.start(at, range.end, spare, compression(to.link));
+        to.writer.send_whole(&chunk).await?;
+        let blocked = to.writer.blocked();
+        to.link.sent(chunk.len() as u64, blocked - blocked_before, since.elapsed());
+        (since, blocked_before) = (Instant::now(), blocked);
         spare = chunk;
     }
-    writer.flush().await
+    to.writer.flush().await
 }
 
 struct Reading {
@@ -83,12 +106,14 @@ struct Reading {
 }
 
 impl Reading {
-    /// Starts to read the chunk at `at` into `buffer`, as a frame. After the end it does nothing.
+    /// Starts to read the chunk at `at` into `buffer`, as a frame, and compresses it. After the end
+    /// it does nothing.
     fn start(
         &self,
         at: u64,
         end: u64,
         mut buffer: Vec<u8>,
+        compression: Option<Compression>,
     ) -> impl Future<Output = Result<Vec<u8>, Fault>> + use<> {
         let file = Arc::clone(&self.file);
         let name = self.name.clone();
@@ -96,7 +121,8 @@ impl Reading {
             let work = move || -> Result<_, Fault> {
                 read_frame(&file, at, end.min(at + CHUNK_BYTES), &mut buffer)
                     .map_err(|error| unreadable(&name, error))?;
-                Ok(buffer)
+                let compressed = compression.and_then(|compression| compress(compression, &buffer));
+                Ok(compressed.unwrap_or(buffer))
             };
             start_blocking(work)
         });

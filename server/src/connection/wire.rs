@@ -1,7 +1,10 @@
 //! Reads frames from a stream and writes frames to it. A read that is dropped loses no bytes, and
 //! the parts of a frame are written without copying them together.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use sift_proto::frame::{BODY_BYTES_MAX, Decoder, Frame, FrameError, HEADER_BYTES, Header, Kind};
@@ -87,12 +90,15 @@ pub(crate) struct Writer<W> {
     stall: Duration,
     body_bytes: u64,
     waited: Duration,
+    /// The part of `waited` in which the peer took nothing.
+    blocked: Duration,
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
     /// Makes a writer that fails if the peer takes no bytes for the time `stall`.
     pub(crate) fn new(half: W, stall: Duration) -> Self {
-        Self { half, held: Vec::new(), stall, body_bytes: 0, waited: Duration::ZERO }
+        let (waited, blocked) = (Duration::ZERO, Duration::ZERO);
+        Self { half, held: Vec::new(), stall, body_bytes: 0, waited, blocked }
     }
 
     /// Returns the bytes of frame bodies that were sent since the last call, and the time for
@@ -104,6 +110,11 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     /// Returns the same as [`take_counts`](Self::take_counts), without a reset.
     pub(crate) fn counts(&self) -> (u64, Duration) {
         (self.body_bytes, self.waited)
+    }
+
+    /// Returns the time since the connection began in which the peer took nothing.
+    pub(crate) fn blocked(&self) -> Duration {
+        self.blocked
     }
 
     /// Sends a control message and flushes it.
@@ -164,7 +175,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             self.write_held().await?;
         }
         if bytes > TOGETHER_BYTES_MAX {
-            write_all(&mut self.half, slices, self.stall).await?;
+            self.write_all(slices).await?;
         } else {
             slices.iter().for_each(|slice| self.held.extend_from_slice(slice));
         }
@@ -174,28 +185,34 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     async fn write_held(&mut self) -> Result<(), Stop> {
-        let written = write_all(&mut self.half, &mut [IoSlice::new(&self.held)], self.stall).await;
+        let held = std::mem::take(&mut self.held);
+        let written = self.write_all(&mut [IoSlice::new(&held)]).await;
+        self.held = held;
         self.held.clear();
         written
     }
-}
 
-async fn write_all(
-    half: &mut (impl AsyncWrite + Unpin),
-    mut slices: &mut [IoSlice<'_>],
-    stall: Duration,
-) -> Result<(), Stop> {
-    // this skips empty slices
-    IoSlice::advance_slices(&mut slices, 0);
-    while !slices.is_empty() {
-        let writing = timeout(stall, half.write_vectored(slices)).await;
-        let written = writing.unwrap_or_else(|_| Err(stalled(stall))).map_err(Stop::Gone)?;
-        if written == 0 {
-            return Err(Stop::Gone(io::ErrorKind::WriteZero.into()));
+    async fn write_all(&mut self, mut slices: &mut [IoSlice<'_>]) -> Result<(), Stop> {
+        // this skips empty slices
+        IoSlice::advance_slices(&mut slices, 0);
+        while !slices.is_empty() {
+            let mut writing = pin!(self.half.write_vectored(slices));
+            let written = match poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx))).await {
+                Poll::Ready(written) => written,
+                Poll::Pending => {
+                    let start = Instant::now();
+                    let written = timeout(self.stall, writing).await;
+                    self.blocked += start.elapsed();
+                    written.unwrap_or_else(|_| Err(stalled(self.stall)))
+                }
+            };
+            match written.map_err(Stop::Gone)? {
+                0 => return Err(Stop::Gone(io::ErrorKind::WriteZero.into())),
+                written => IoSlice::advance_slices(&mut slices, written),
+            }
         }
-        IoSlice::advance_slices(&mut slices, written);
+        Ok(())
     }
-    Ok(())
 }
 
 /// Returns the header of a data frame with a body of `body_bytes`.

@@ -47,7 +47,7 @@ pub(crate) fn login(user: &str) -> Hello {
 }
 
 pub(crate) fn sql(text: impl Into<String>) -> SelectRequest {
-    SelectRequest { sql: text.into(), parameters: Vec::new() }
+    SelectRequest { sql: text.into(), ..SelectRequest::default() }
 }
 
 pub(crate) async fn tcp(address: SocketAddr) -> Peer<TcpStream> {

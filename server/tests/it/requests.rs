@@ -21,6 +21,7 @@ async fn select_sends_the_selected_records_only() {
     let request = SelectRequest {
         sql: "SELECT n, n * 2 AS twice FROM 'sales/numbers.dat' WHERE n >= $1 AND n < 17".into(),
         parameters: vec![integer(14)],
+        schema_kept: 0,
     };
     let selected = peer.select(&request).await;
     assert_eq!(selected.column::<Int64Array>(0).values(), &[14, 15, 16]);

@@ -61,6 +61,7 @@ async fn a_parameter_without_value_is_refused() {
     let request = SelectRequest {
         sql: "SELECT city FROM 'cities.csv' WHERE pop = $1".to_owned(),
         parameters: vec![Default::default()],
+        schema_kept: 0,
     };
     let (status, text) = peer.select_refused(&request).await;
     assert_eq!(status, Status::Parameter);
