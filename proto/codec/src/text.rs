@@ -79,7 +79,10 @@ impl<'a> Texts<'a> {
 
     /// Returns the bytes of all texts, without NULLs.
     pub(crate) fn bytes(&self) -> usize {
-        self.lengths().map(|length| length as usize).sum()
+        match (self.nulls, self.len().checked_sub(1)) {
+            (None, Some(last)) => self.range(last).1 - self.range(0).0,
+            _ => self.lengths().map(|length| length as usize).sum(),
+        }
     }
 
     /// Returns the length of the prefix that all texts have.

@@ -20,8 +20,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use sift_proto::level::Level;
 use sift_server::{
-    Access, Account, Activity, Admission, Config, DataRoot, Grant, Keyring, Limits, Listener,
-    PasswordHash, Reloader, Server, TlsOptions, Users, UsersFile,
+    Access, Account, Activity, Admission, CompressionChoice, Config, DataRoot, Grant, Keyring,
+    Limits, Listener, PasswordHash, Reloader, Server, TlsOptions, Users, UsersFile,
 };
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -51,6 +51,9 @@ pub(crate) struct Fixture {
     issuer: CertifiedIssuer<'static, KeyPair>,
     /// The keys of servers that are started later.
     pub(crate) keyring: Keyring,
+    /// The compression of servers that are started later, also of protected files.
+    pub(crate) compression: CompressionChoice,
+    pub(crate) compress_protected: bool,
 }
 
 impl Fixture {
@@ -69,7 +72,14 @@ impl Fixture {
         let pem = certificate.pem() + &key.serialize_pem();
         fs::write(folder.path().join("siftd.pem"), pem).unwrap();
         fs::write(folder.path().join("authority.pem"), issuer.pem()).unwrap();
-        Self { folder, authority: issuer.der().clone(), issuer, keyring: Keyring::default() }
+        Self {
+            folder,
+            authority: issuer.der().clone(),
+            issuer,
+            keyring: Keyring::default(),
+            compression: CompressionChoice::default(),
+            compress_protected: false,
+        }
     }
 
     /// A certificate and its key, signed by the authority: a client's, or what `change` makes of
@@ -212,7 +222,15 @@ impl Fixture {
         let data = DataRoot::open(self.data()).unwrap();
         let state = Some(self.outside("state")).filter(|state| state.is_dir());
         let keyring = self.keyring.clone();
-        let config = Config { limits, state, keyring, ..Config::new(data, access) };
+        let (compression, compress_protected) = (self.compression, self.compress_protected);
+        let config = Config {
+            limits,
+            state,
+            keyring,
+            compression,
+            compress_protected,
+            ..Config::new(data, access)
+        };
         let server = Server::new(config);
         let activity = server.activity();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -11,10 +11,10 @@ mod world;
 use std::num::NonZeroUsize;
 
 use prost::Message;
-use sift_proto::frame::{Frame, Kind};
+use sift_proto::frame::{Frame, Kind, feature};
 use sift_proto::level::Level;
 use sift_proto::message::{
-    DescribeRequest, ExplainRequest, Explanation, FetchRequest, Finished, ListRequest,
+    DescribeRequest, ExplainRequest, Explanation, FetchRequest, Finished, Hello, ListRequest,
     SelectRequest,
 };
 use sift_server::{Access, Grant, Limits, TlsOptions};
@@ -114,7 +114,7 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     let mut answer = Vec::new();
     loop {
         let frame = peer.next().await.expect("a frame");
-        let is_last = !matches!(frame.kind, Kind::Schema | Kind::Batch);
+        let is_last = !matches!(frame.kind, Kind::Schema | Kind::Batch | Kind::Narrow);
         answer.push((frame.kind, timeless(frame)));
         if is_last {
             return answer;
@@ -235,7 +235,14 @@ async fn servers_that_differ_in_what_is_hidden_answer_alike() {
             _ => {
                 let mut peers = Vec::new();
                 for served in &servers {
-                    peers.push(peer::user(served, "ann").await);
+                    // batches in both forms
+                    let narrow = (hiding != Hiding::Both).then(|| feature::NARROW.to_owned());
+                    let features = narrow.into_iter().collect();
+                    let hello = Hello { features, ..peer::login("ann") };
+                    let tls = peer::tls_channel(served, peer::client(&served.fixture)).await;
+                    let mut peer = tls.unwrap();
+                    peer.welcome(hello).await;
+                    peers.push(peer);
                 }
                 compare(&mut peers, &Hidden::ALL, &requests).await
             }

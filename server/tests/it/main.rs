@@ -55,6 +55,8 @@ mod links;
 mod login;
 /// Every level of the server times every level of the client.
 mod matrix;
+/// Narrow columns and compression: the same records, fewer bytes, and never for protected data.
+mod narrow;
 /// Selects over many files.
 mod patterns;
 /// Peers that break the protocol, stall or vanish.
