@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -135,6 +136,10 @@ fn report_panic(what: &str, ended: Result<(), tokio::task::JoinError>) {
 /// attempts without a wait would use a whole core.
 const BACK_OFF: std::ops::Range<Duration> = Duration::from_millis(10)..Duration::from_secs(1);
 
+/// The bytes in a socket's buffer that the kernel has not begun to send, from which on it takes no
+/// more.
+const UNSENT_BYTES_MAX: u32 = 256 << 10;
+
 async fn accept(tcp: &TcpListener) -> (TcpStream, std::net::SocketAddr) {
     let mut back_off = BACK_OFF.start;
     loop {
@@ -143,6 +148,9 @@ async fn accept(tcp: &TcpListener) -> (TcpStream, std::net::SocketAddr) {
                 // the last piece of an answer must not wait for the acknowledgement of the previous
                 // piece; if this fails, the connection is only slower
                 let _ = stream.set_nodelay(true);
+                // how long the writer waits tells the speed of the link, which a large buffer would
+                // hide
+                let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
                 return (stream, peer);
             }
             Err(error) => {

@@ -32,7 +32,7 @@ use crate::blocking::{Length, blocking};
 use crate::catalogue::Planned;
 use crate::channel::Facts;
 use crate::fault::{Fault, Stop};
-use crate::link::Link;
+use crate::link::{Link, Sent};
 use crate::pool;
 use crate::schedule::Batches;
 use crate::shared::Shared;
@@ -174,15 +174,22 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
                     let statistics = &mut self.account.statistics;
                     statistics.arrow_bytes += encoded.arrow_bytes;
                     statistics.narrow_bytes += encoded.narrow_bytes;
+                    let (plain_bytes, compression) = (encoded.narrow_bytes, encoded.compression);
                     let mut bytes = 0;
                     for frame in encoded.frames {
                         self.interrupt.check()?;
                         self.writer.send_whole(&frame).await?;
                         bytes += frame.len() as u64;
                     }
-                    let blocked = self.writer.blocked();
-                    self.link.sent(bytes, blocked - blocked_before, since.elapsed());
-                    (since, blocked_before) = (Instant::now(), blocked);
+                    let (now, blocked) = (Instant::now(), self.writer.blocked());
+                    self.link.sent(Sent {
+                        compression,
+                        plain_bytes,
+                        bytes,
+                        blocked: blocked - blocked_before,
+                        elapsed: now - since,
+                    });
+                    (since, blocked_before) = (now, blocked);
                 }
             }
         }

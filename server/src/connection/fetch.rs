@@ -22,7 +22,7 @@ use crate::access::grant::Caller;
 use crate::blocking::{blocking, start_blocking};
 use crate::catalogue::{Catalogue, FileName, Opened};
 use crate::fault::{Fault, Stop};
-use crate::link::Link;
+use crate::link::{Link, Sent};
 
 /// The size of a chunk: large enough to hide the switch between threads, small enough for two
 /// chunks to stay in the cache.
@@ -82,18 +82,27 @@ async fn chunks<W: AsyncWrite + Unpin>(
     may_compress: bool,
 ) -> Result<(), Stop> {
     let compression = |link: &Link| link.compression().filter(|_| may_compress);
-    let mut ahead = reading.start(range.start, range.end, Vec::new(), compression(to.link));
+    let mut chosen = compression(to.link);
+    let mut ahead = reading.start(range.start, range.end, Vec::new(), chosen);
     let mut spare = Vec::new();
     let mut at = range.start;
     let (mut since, mut blocked_before) = (Instant::now(), to.writer.blocked());
     while at < range.end {
         let chunk = to.interrupt.or(ahead).await?;
-        at = range.end.min(at + CHUNK_BYTES);
-        ahead = reading.start(at, range.end, spare, compression(to.link));
+        let next = range.end.min(at + CHUNK_BYTES);
+        let (plain_bytes, sent_as) = (next - at, chosen);
+        (at, chosen) = (next, compression(to.link));
+        ahead = reading.start(at, range.end, spare, chosen);
         to.writer.send_whole(&chunk).await?;
-        let blocked = to.writer.blocked();
-        to.link.sent(chunk.len() as u64, blocked - blocked_before, since.elapsed());
-        (since, blocked_before) = (Instant::now(), blocked);
+        let (now, blocked) = (Instant::now(), to.writer.blocked());
+        to.link.sent(Sent {
+            compression: sent_as,
+            plain_bytes,
+            bytes: chunk.len() as u64,
+            blocked: blocked - blocked_before,
+            elapsed: now - since,
+        });
+        (since, blocked_before) = (now, blocked);
         spare = chunk;
     }
     to.writer.flush().await

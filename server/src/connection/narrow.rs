@@ -31,6 +31,8 @@ pub(crate) struct Encoded {
     pub(crate) arrow_bytes: u64,
     /// The bytes of the frames before they were compressed.
     pub(crate) narrow_bytes: u64,
+    /// The compression that was asked for. A frame that it would not make smaller is as it was.
+    pub(crate) compression: Option<Compression>,
 }
 
 /// The batches that are being encoded, in the order of the answer.
@@ -93,25 +95,20 @@ impl Encoding {
 /// # Errors
 /// `TooLarge` for a single record that does not fit into a frame.
 fn encoded(batch: &RecordBatch, compression: Option<Compression>) -> Result<Encoded, Fault> {
-    let mut encoded = Encoded::default();
-    append(batch, compression, BODY_BYTES_MAX as usize, &mut encoded)?;
+    let mut encoded = Encoded { compression, ..Encoded::default() };
+    append(batch, BODY_BYTES_MAX as usize, &mut encoded)?;
     Ok(encoded)
 }
 
-fn append(
-    batch: &RecordBatch,
-    compression: Option<Compression>,
-    body_bytes_max: usize,
-    encoded: &mut Encoded,
-) -> Result<(), Fault> {
+fn append(batch: &RecordBatch, body_bytes_max: usize, encoded: &mut Encoded) -> Result<(), Fault> {
     let (records, bytes) = (batch.num_rows(), arrow_bytes(batch));
     if records == 0 {
         return Ok(());
     }
     let mut split = || {
         let half = records / 2;
-        append(&batch.slice(0, half), compression, body_bytes_max, encoded)?;
-        append(&batch.slice(half, records - half), compression, body_bytes_max, encoded)
+        append(&batch.slice(0, half), body_bytes_max, encoded)?;
+        append(&batch.slice(half, records - half), body_bytes_max, encoded)
     };
     if records > 1 && (bytes > FRAME_BYTES || records > BATCH_RECORDS_MAX) {
         return split();
@@ -134,7 +131,7 @@ fn append(
     }
     encoded.arrow_bytes += bytes as u64;
     encoded.narrow_bytes += body_bytes as u64;
-    let compressed = compression.and_then(|compression| compress(compression, &frame));
+    let compressed = encoded.compression.and_then(|compression| compress(compression, &frame));
     encoded.frames.push(compressed.unwrap_or(frame));
     Ok(())
 }
@@ -184,8 +181,8 @@ mod tests {
         let batch = batch(1000);
         for compression in [None, Some(Compression::Lz4), Some(Compression::Zstd(1))] {
             for bound in [1 << 10, 4 << 10, 1 << 20] {
-                let mut encoded = Encoded::default();
-                append(&batch, compression, bound, &mut encoded).unwrap();
+                let mut encoded = Encoded { compression, ..Encoded::default() };
+                append(&batch, bound, &mut encoded).unwrap();
                 assert_eq!(read(&encoded.frames, &batch, bound), batch);
                 assert_eq!(encoded.arrow_bytes, arrow_bytes(&batch) as u64);
             }
@@ -194,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_record_beyond_every_frame_is_refused() {
-        let fault = append(&batch(8), None, 16, &mut Encoded::default()).unwrap_err();
+        let fault = append(&batch(8), 16, &mut Encoded::default()).unwrap_err();
         assert!(fault.to_string().starts_with("record of "), "{fault}");
     }
 

@@ -157,7 +157,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     pub(crate) async fn flush(&mut self) -> Result<(), Stop> {
         let start = Instant::now();
         self.write_held().await?;
+        let flushing = Instant::now();
         let flushed = timeout(self.stall, self.half.flush()).await;
+        self.blocked += flushing.elapsed();
         self.waited += start.elapsed();
         flushed.unwrap_or_else(|_| Err(stalled(self.stall))).map_err(Stop::Gone)
     }
