@@ -8,6 +8,8 @@
 
 use std::fmt;
 
+use crate::cursor::ByteCursor;
+
 /// BOOLEAN
 pub const BOOLEAN: u8 = 0x01;
 /// INTEGER
@@ -79,11 +81,7 @@ struct TagName(u8);
 
 /// The elements that have not been read yet, inside another element or in a whole document.
 #[derive(Clone, Copy, Debug)]
-pub struct Reader<'a> {
-    rest: &'a [u8],
-    /// The offset of `rest` in the document, in bytes.
-    at: usize,
-}
+pub struct Reader<'a>(ByteCursor<'a>);
 
 /// One tag, length and value.
 #[derive(Clone, Copy, Debug)]
@@ -101,17 +99,17 @@ pub struct Element<'a> {
 impl<'a> Reader<'a> {
     /// Reads the elements of a document one by one.
     pub fn new(document: &'a [u8]) -> Self {
-        Self { rest: document, at: 0 }
+        Self(ByteCursor::new(document))
     }
 
     /// Returns the tag of the next element, if there is one.
     pub fn peek(&self) -> Option<u8> {
-        self.rest.first().copied()
+        self.0.rest().first().copied()
     }
 
     /// Returns true after the last element.
     pub fn is_empty(&self) -> bool {
-        self.rest.is_empty()
+        self.0.rest().is_empty()
     }
 
     /// Checks that the last element has been read.
@@ -128,7 +126,8 @@ impl<'a> Reader<'a> {
     /// `End`, `LongTag`, `Length`.
     pub fn element(&mut self) -> Result<Element<'a>, DerError> {
         let end = || self.error(DerProblem::End);
-        let (&[tag, first], mut rest) = self.rest.split_first_chunk().ok_or_else(end)?;
+        let mut cursor = self.0;
+        let [tag, first] = cursor.array().ok_or_else(end)?;
         if tag & 0x1f == 0x1f {
             return Err(self.error(DerProblem::LongTag));
         }
@@ -139,16 +138,14 @@ impl<'a> Reader<'a> {
             if !(1..=4).contains(&count) {
                 return Err(self.error(DerProblem::Length));
             }
-            let (bytes, after) = rest.split_at_checked(count).ok_or_else(end)?;
+            let bytes = cursor.take(count).ok_or_else(end)?;
             length = bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
-            rest = after;
         }
-        let (value, rest) = rest.split_at_checked(length).ok_or_else(end)?;
-        let (whole, _) =
-            self.rest.split_at_checked(self.rest.len() - rest.len()).ok_or_else(end)?;
-        let element = Element { tag, value, whole, at: self.at };
-        *self = Self { rest, at: self.at + whole.len() };
-        Ok(element)
+        let value = cursor.take(length).ok_or_else(end)?;
+        let at = self.0.position();
+        let whole = self.0.rest().get(..cursor.position() - at).ok_or_else(end)?;
+        self.0 = cursor;
+        Ok(Element { tag, value, whole, at })
     }
 
     /// Reads the next element, which must have this tag.
@@ -191,14 +188,14 @@ impl<'a> Reader<'a> {
     }
 
     fn error(&self, problem: DerProblem) -> DerError {
-        DerError { at: self.at, problem }
+        DerError { at: self.0.position(), problem }
     }
 }
 
 impl<'a> Element<'a> {
     /// Reads the elements inside of it one by one.
     pub fn contents(&self) -> Reader<'a> {
-        Reader { rest: self.value, at: self.at + self.whole.len() - self.value.len() }
+        Reader(ByteCursor::at(self.at + self.whole.len() - self.value.len(), self.value))
     }
 
     /// Reads the elements inside of a BIT STRING, whose first byte counts its unused bits.
@@ -206,10 +203,9 @@ impl<'a> Element<'a> {
     /// # Errors
     /// `End`.
     pub fn bit_string(&self) -> Result<Reader<'a>, DerError> {
-        let contents = self.contents();
-        let (_unused_bits, rest) =
-            contents.rest.split_first().ok_or_else(|| contents.error(DerProblem::End))?;
-        Ok(Reader { rest, at: contents.at + 1 })
+        let mut contents = self.contents();
+        let _unused_bits = contents.0.u8().ok_or_else(|| contents.error(DerProblem::End))?;
+        Ok(contents)
     }
 
     /// Returns the error about contents that are not possible; `expected` says which ones are.

@@ -14,6 +14,7 @@
 
 pub mod cipher;
 pub mod crl;
+pub mod cursor;
 pub mod der;
 pub mod frame;
 pub mod identity;

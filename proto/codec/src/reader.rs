@@ -1,4 +1,6 @@
 //! A cursor over bytes of a peer. It never reads beyond their end.
+//!
+//! `sift-proto` and `sift-files` have cursors of their own, because this crate knows neither.
 
 /// The bytes that are not read yet.
 #[derive(Clone, Copy, Debug)]

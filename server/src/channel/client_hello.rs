@@ -4,6 +4,8 @@
 //! A sans-I/O parser of the first bytes of a connection. They come from anybody: everything except
 //! a complete and valid ClientHello gives `None`. RFC 8446, 4.1.2, 4.2.1 and 4.2.7.
 
+use sift_proto::cursor::ByteCursor;
+
 /// The offers of a client.
 #[derive(Debug, Default)]
 pub(crate) struct Offered {
@@ -19,13 +21,13 @@ pub(crate) struct Offered {
 
 /// Returns the offers, if `bytes` begin with a complete ClientHello.
 pub(crate) fn offered(bytes: &[u8]) -> Option<Offered> {
-    let mut record = Cursor(bytes);
+    let mut record = ByteCursor::new(bytes);
     if record.u8()? != HANDSHAKE_RECORD {
         return None;
     }
     record.take(2)?;
     let length = record.u16()?;
-    let mut handshake = Cursor(record.take(length.into())?);
+    let mut handshake = ByteCursor::new(record.take(length.into())?);
     if handshake.u8()? != CLIENT_HELLO {
         return None;
     }
@@ -41,7 +43,7 @@ pub(crate) fn offered(bytes: &[u8]) -> Option<Offered> {
 
     let (mut versions, mut groups) = (vec![legacy], Vec::new());
     let length = handshake.u16().unwrap_or(0);
-    let mut extensions = Cursor(handshake.take(length.into())?);
+    let mut extensions = ByteCursor::new(handshake.take(length.into())?);
     while let Some((kind, body)) = extension(&mut extensions) {
         match kind {
             SUPPORTED_VERSIONS => versions = numbers(body.split_first()?.1, VERSIONS_MAX),
@@ -63,14 +65,14 @@ const SUPPORTED_VERSIONS: u16 = 43;
 const VERSIONS_MAX: usize = 8;
 const GROUPS_MAX: usize = 64;
 
-fn extension<'a>(extensions: &mut Cursor<'a>) -> Option<(u16, &'a [u8])> {
+fn extension<'a>(extensions: &mut ByteCursor<'a>) -> Option<(u16, &'a [u8])> {
     let kind = extensions.u16()?;
     let length = extensions.u16()?;
     Some((kind, extensions.take(length.into())?))
 }
 
 fn numbers(list: &[u8], numbers_max: usize) -> Vec<u16> {
-    let mut list = Cursor(list);
+    let mut list = ByteCursor::new(list);
     std::iter::from_fn(|| list.u16()).take(numbers_max).collect()
 }
 
@@ -87,24 +89,6 @@ fn name(version: u16) -> String {
         0x0303 => "TLSv1.2".to_owned(),
         0x0304 => "TLSv1.3".to_owned(),
         other => format!("{other:#06x}"),
-    }
-}
-
-struct Cursor<'a>(&'a [u8]);
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(bytes)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn u8(&mut self) -> Option<u8> {
-        self.take(1)?.first().copied()
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.take(2)?.first_chunk().map(|bytes| u16::from_be_bytes(*bytes))
     }
 }
 

@@ -1,4 +1,6 @@
 //! A cursor over bytes that may be damaged: it never indexes, and what it takes is there.
+//!
+//! `sift-proto` has another one for certificates, because neither crate knows the other.
 
 /// Takes one value after the other from bytes.
 #[derive(Clone, Debug)]
