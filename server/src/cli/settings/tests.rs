@@ -97,6 +97,41 @@ fn the_example_shows_the_table_of_limits() {
     assert_eq!(shown, section.join("\n"));
 }
 
+/// Where a document tells a limit, as in ``64 KiB (`sql_bytes_max`)``, it is the default.
+#[test]
+fn the_documents_tell_the_defaults() {
+    const DOCUMENTS: [&str; 2] =
+        [include_str!("../../../../docs/sql.md"), include_str!("../../../../docs/server.md")];
+    let mut told = Vec::new();
+    for limit in Limits::table() {
+        let key = format!(" (`{}`)", limit.key);
+        for (text, at) in DOCUMENTS
+            .iter()
+            .flat_map(|text| text.match_indices(&key).map(move |(at, _)| (text, at)))
+        {
+            let mut words = text[..at].rsplit(' ');
+            let last = words.next().unwrap();
+            let unit = [("s", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)]
+                .iter()
+                .find(|(unit, _)| *unit == last);
+            let (number, factor) = match unit {
+                Some((_, factor)) => (words.next().unwrap(), *factor),
+                None => (last, 1),
+            };
+            assert_eq!(number.parse(), Ok(limit.default / factor), "{}", limit.key);
+            told.push(limit.key);
+        }
+    }
+    let expected = [
+        "query_seconds_max",
+        "query_seconds_max",
+        "sql_bytes_max",
+        "pattern_files_max",
+        "query_memory_bytes_max",
+    ];
+    assert_eq!(told, expected);
+}
+
 #[test]
 fn every_limit_is_a_key_with_its_bound() {
     for limit in Limits::table() {
