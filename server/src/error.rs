@@ -93,6 +93,14 @@ pub enum CertificateFault {
     /// There is no CERTIFICATE section where authorities are expected.
     #[error("no certificate in it; the authorities' certificates are expected")]
     NoAuthority,
+    /// The certificate of an authority cannot be read, so its dates are unknown.
+    #[error("certificate {number} does not parse: {error}")]
+    Authority {
+        /// The number of the certificate in the file, from 1.
+        number: usize,
+        /// The fault and its place.
+        error: DerError,
+    },
     /// A file of revocation lists has no X509 CRL section.
     #[error(
         "no revocation list in it; PEM with BEGIN X509 CRL is expected, which `openssl crl -inform der` \

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    SanType,
+};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -83,6 +86,33 @@ async fn without_a_certificate_a_client_is_nobody_or_not_let_in() {
             assert_eq!(names(&served, config).await, expected);
         }
     }
+}
+
+/// rustls trusts such an authority. Without its dates, it would never expire.
+#[test]
+fn an_authority_that_does_not_parse_is_an_error_at_the_start() {
+    let fixture = Fixture::new();
+    let authority = |names: Option<CustomExtension>| {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.custom_extensions.extend(names);
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap()
+    };
+    let good = authority(None);
+    // the list of its alternative names has a name that is longer than the list
+    let names = vec![0x30, 2, 0x82, 5];
+    let damaged = authority(Some(CustomExtension::from_oid_content(&[2, 5, 29, 17], names)));
+    RootCertStore::empty().add(damaged.der().clone()).expect("rustls takes it");
+    let path = fixture.outside("authorities.pem");
+    let check = |text: String| {
+        std::fs::write(&path, text).unwrap();
+        let options = TlsOptions::new(fixture.certificate(), Level::Three);
+        options.clients(path.clone(), ClientCertificates::Required).check()
+    };
+    check(good.pem()).expect("an authority");
+    let error = check(good.pem() + &damaged.pem()).unwrap_err().to_string();
+    assert!(error.starts_with("authorities of client certificates "), "{error}");
+    assert!(error.contains("authorities.pem: certificate 2 does not parse: byte "), "{error}");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{CertificateError, OtherError, RootCertStore};
 use sift_proto::crl::RevocationList;
+use sift_proto::der::DerError;
 use sift_proto::x509::Certificate;
 
 use super::pem::{self, ClientFiles};
@@ -58,16 +59,18 @@ impl Clients {
         let ClientFiles { path, authorities, lists, asked } = files;
         let mut maker =
             Maker { authorities, lists: Vec::new(), asked, provider: Arc::clone(provider) };
-        let theirs = |fault| Error::ClientAuthorities { path, fault };
+        let theirs = |fault| Error::ClientAuthorities { path: path.clone(), fault };
         let mut verifier = maker.verifier(|_| true).map_err(theirs)?;
+        let spans = maker.authorities.iter().zip(1..).map(|(der, number)| {
+            // rustls takes an authority whose dates cannot be read, which would never expire
+            span(der).map_err(|error| theirs(CertificateFault::Authority { number, error }))
+        });
+        let spans = spans.collect::<Result<_, _>>()?;
         for (path, lists) in lists {
             maker.lists.extend(lists);
             verifier =
                 maker.verifier(|_| true).map_err(|fault| Error::RevocationList { path, fault })?;
         }
-        // an authority that does not parse here has no dates, so it cannot expire
-        let spans = maker.authorities.iter().map(|der| span(der).unwrap_or((0, u64::MAX)));
-        let spans = spans.collect();
         let ends = maker.lists.iter().map(|der| list_end(der));
         let lists_end = ends.min().unwrap_or(u64::MAX);
         Ok(Some(Self { verifier, maker, spans, lists_end, partial: Mutex::new(None) }))
@@ -171,10 +174,13 @@ fn told(error: rustls::Error) -> rustls::Error {
     CertificateError::Other(OtherError(Arc::new(Unknown(text)))).into()
 }
 
-/// Returns the first and the last second of a certificate's validity; `None` if it does not parse.
-pub(super) fn span(der: &[u8]) -> Option<(u64, u64)> {
-    let certificate = Certificate::parse(der).ok()?;
-    Some((pem::seconds(certificate.not_before), pem::seconds(certificate.not_after)))
+/// Returns the first and the last second of a certificate's validity.
+///
+/// # Errors
+/// The certificate does not parse.
+pub(super) fn span(der: &[u8]) -> Result<(u64, u64), DerError> {
+    let certificate = Certificate::parse(der)?;
+    Ok((pem::seconds(certificate.not_before), pem::seconds(certificate.not_after)))
 }
 
 fn list_end(der: &[u8]) -> u64 {
