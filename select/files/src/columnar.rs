@@ -2,5 +2,4 @@
 
 pub(crate) mod column;
 pub(crate) mod input;
-pub(crate) mod problem;
 pub(crate) mod value;

@@ -24,6 +24,8 @@ mod source;
 pub use crate::fixed::{ByteOrder, Encoding};
 pub use source::SourceFormat;
 
+use crate::problem::copybook::CopybookProblem;
+use crate::problem::descriptor::DescriptorProblem;
 use crate::{Error, Result};
 use field::Field;
 
@@ -85,9 +87,8 @@ impl Copybook {
     pub fn parse(name: &str, text: &str, options: &CopybookOptions) -> Result<Self> {
         let source = Source { name };
         if text.len() > TEXT_BYTES_MAX {
-            let bytes = text.len();
-            let complaint = format!("{bytes} bytes, at most {TEXT_BYTES_MAX} are accepted");
-            return Err(Error::descriptor(name, complaint));
+            let (count, unit, max) = (text.len(), "bytes", TEXT_BYTES_MAX);
+            return Err(Error::descriptor(name, DescriptorProblem::TooMany { count, unit, max }));
         }
         let words = source::words(source, text, options.source)?;
         let mut notes = Vec::new();
@@ -131,8 +132,8 @@ struct Source<'t> {
 }
 
 impl Source<'_> {
-    fn error(&self, at: Position, message: impl std::fmt::Display) -> Error {
-        Error::descriptor_at(self.name, (at.line, at.column), message)
+    fn error(&self, at: Position, problem: CopybookProblem) -> Error {
+        Error::descriptor_at(self.name, (at.line, at.column), problem.into())
     }
 }
 

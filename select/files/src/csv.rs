@@ -36,11 +36,11 @@ use arrow::datatypes::{Field as ArrowField, Schema};
 
 use crate::block::Block;
 use crate::excerpt::Excerpt;
+use crate::field_type::FieldType;
 use crate::io::compressed::Compression;
 use crate::problem::{Problem, TypeOrigin};
 use crate::record::{RecordFault, Rows};
 use crate::sample::Sample;
-use crate::text::FieldType;
 use infer::Sampler;
 
 /// The options of a CSV file in its descriptor.

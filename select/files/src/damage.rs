@@ -1,7 +1,7 @@
 //! The damage that a file can have as a whole: in its header, its metadata, its compression.
 
-use crate::parquet::thrift::ThriftError;
 use crate::problem::Problem;
+use crate::problem::thrift::ThriftError;
 
 /// The part of a file that is damaged, and how.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

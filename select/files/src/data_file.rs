@@ -15,6 +15,7 @@ use crate::io::identity::{Identity, Look};
 use crate::io::raw_file::RawFile;
 use crate::key_spec::{KeyColumn, KeySpec, is_ordered};
 use crate::parquet::ParquetKeys;
+use crate::problem::descriptor::DescriptorProblem;
 use crate::sample::Sample;
 use crate::statistics::FileStatistics;
 use crate::turns::{GatherRecords, Turns};
@@ -72,7 +73,7 @@ impl DataFile {
         let keys = key_specs(name, &schema, &declared)?;
         if !keys.is_empty() && format.compression().is_some() {
             let descriptor = format!("{name}.toml");
-            return Err(Error::descriptor(descriptor, "a compressed file has no `[[key]]`"));
+            return Err(Error::descriptor(descriptor, DescriptorProblem::CompressedKey));
         }
         Ok(Self { file, format, has_records, schema, keys, append_only, of_view: false })
     }
@@ -312,36 +313,32 @@ fn described(name: &str, descriptor: Option<Descriptor>) -> Result<DeclaredLayou
         (Some(descriptor), format) => descriptor.layout.resolved(name, format.unwrap_or("csv")),
         (None, Some(format)) => DeclaredLayout::ByName(Vec::new()).resolved(name, format),
         (None, None) => {
-            let endings: Vec<_> = ENDINGS.iter().map(|(ending, _)| format!(".{ending}")).collect();
-            let complaint = format!(
-                "no descriptor {name}.toml, and its name has none of the endings {}",
-                endings.join(", ")
-            );
-            Err(Error::descriptor(name, complaint))
+            let endings = ENDINGS.iter().map(|(ending, _)| *ending).collect();
+            let problem = DescriptorProblem::NoDescriptor { file: name.to_owned(), endings };
+            Err(Error::descriptor(name, problem))
         }
     }
 }
 
 /// The keys of a descriptor, with the columns of the file.
 fn key_specs(name: &str, schema: &Schema, declared: &[descriptor::Key]) -> Result<Vec<KeySpec>> {
-    let error = |key: &descriptor::Key, complaint: String| {
-        Error::descriptor(format!("{name}.toml"), format!("key `{}`: {complaint}", key.name))
-    };
+    let error = |problem| Error::descriptor(format!("{name}.toml"), problem);
     let spec = |key: &descriptor::Key| {
         let columns = key.columns.iter().map(|(column, descending)| {
-            let unknown = || error(key, format!("no field `{column}` in the file"));
-            let index = schema.index_of(column).map_err(|_unknown| unknown())?;
+            let names = || (key.name.clone(), column.clone());
+            let Ok(index) = schema.index_of(column) else {
+                let (key, column) = names();
+                return Err(error(DescriptorProblem::KeyColumnUnknown { key, column }));
+            };
             if schema.fields().iter().skip(index + 1).any(|field| field.name() == column) {
-                return Err(error(
-                    key,
-                    format!("several fields in the file are called `{column}`"),
-                ));
+                let (key, column) = names();
+                return Err(error(DescriptorProblem::KeyColumnTwice { key, column }));
             }
             Ok(KeyColumn { column: index, descending: *descending })
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
         if columns.iter().any(|key| !is_ordered(schema.field(key.column).data_type())) {
-            return Err(error(key, "a column of it has values without an order".to_owned()));
+            return Err(error(DescriptorProblem::KeyColumnUnordered { key: key.name.clone() }));
         }
         Ok(KeySpec { name: key.name.clone(), columns, unique: key.unique })
     };

@@ -106,6 +106,7 @@ mod key;
 mod keys;
 
 use crate::io::compressed::Compression;
+use crate::problem::descriptor::DescriptorProblem;
 use crate::requirement::{LEVELS, Requirement};
 use crate::{Error, Result};
 pub(crate) use key::Key;
@@ -170,13 +171,16 @@ impl Descriptor {
     /// `Descriptor`, with line and column.
     pub fn parse(name: &str, text: &str) -> Result<Self> {
         if text.len() > TEXT_BYTES_MAX {
-            let bytes = text.len();
-            let complaint = format!("{bytes} bytes, at most {TEXT_BYTES_MAX} are accepted");
-            return Err(Error::descriptor(name, complaint));
+            let (count, unit, max) = (text.len(), "bytes", TEXT_BYTES_MAX);
+            return Err(Error::descriptor(name, DescriptorProblem::TooMany { count, unit, max }));
         }
         let text = Text { name, text };
         let table = toml::de::DeTable::parse(text.text).map_err(|error| {
-            text.error(error.span().map_or(0, |span| span.start), error.message().trim())
+            let message = error.message().trim().to_owned();
+            text.error(
+                error.span().map_or(0, |span| span.start),
+                DescriptorProblem::Toml { message },
+            )
         })?;
         parse_file(text, table.as_ref())
     }
@@ -249,9 +253,7 @@ fn parse_file(text: Text<'_>, table: &toml::de::DeTable<'_>) -> Result<Descripto
             DeclaredLayout::Arrow(columnar::parse(&keys, &mut fields)?)
         }
         None if keys.has("record_length") => {
-            return Err(
-                keys.error("format", "`format` is missing; `record_length` is for \"fixed\"")
-            );
+            return Err(keys.error("format", DescriptorProblem::FormatMissing));
         }
         Some(Format::Json) => {
             let keys = Keys::new(text, 0, table, &keys_of(&[TEXT, RECORDS].concat()))?;
@@ -304,8 +306,8 @@ type Requirements = Vec<(String, Requirement)>;
 fn parse_fields<'t>(keys: &Keys<'t>, known: &[&str]) -> Result<Vec<Keys<'t>>> {
     let tables = keys.tables("field")?;
     if tables.len() > FIELDS_MAX {
-        let message = format!("{} fields, at most {FIELDS_MAX} are accepted", tables.len());
-        return Err(keys.error("field", message));
+        let (count, unit, max) = (tables.len(), "fields", FIELDS_MAX);
+        return Err(keys.error("field", DescriptorProblem::TooMany { count, unit, max }));
     }
     tables.into_iter().map(|(at, table)| Keys::new(keys.text, at, table, known)).collect()
 }
@@ -313,7 +315,7 @@ fn parse_fields<'t>(keys: &Keys<'t>, known: &[&str]) -> Result<Vec<Keys<'t>>> {
 fn parse_name(keys: &Keys<'_>) -> Result<String> {
     let name = keys.required("name", keys.string("name")?)?;
     if name.is_empty() {
-        return Err(keys.error("name", "`name` is empty"));
+        return Err(keys.error("name", DescriptorProblem::Empty { key: "name" }));
     }
     Ok(name.to_owned())
 }

@@ -3,6 +3,7 @@
 use std::{fmt, io};
 
 use crate::damage::Damage;
+use crate::problem::descriptor::DescriptorProblem;
 use crate::record::RecordError;
 
 /// A result of this crate.
@@ -32,14 +33,14 @@ pub enum ErrorKind {
         limit: Limit,
     },
     /// A descriptor or a copybook that is not well-formed, or does not fit its file.
-    #[error("{name}: {}{complaint}", position(*.at))]
+    #[error("{name}: {}{problem}", position(*.at))]
     Descriptor {
         /// The name of the descriptor or, if that is at fault, of the file.
         name: String,
         /// Line and column of the text, from 1.
         at: Option<(usize, usize)>,
-        /// The complaint.
-        complaint: String,
+        /// The reason.
+        problem: DescriptorProblem,
     },
     /// A record that does not decode.
     #[error("{0}")]
@@ -117,7 +118,7 @@ pub enum Limit {
     },
     /// The memory that the columns of some records take.
     #[error("{0}")]
-    Columns(crate::columnar::problem::ColumnProblem),
+    Columns(crate::problem::column::ColumnProblem),
 }
 
 impl Error {
@@ -126,18 +127,17 @@ impl Error {
         ErrorKind::Io { file: name.to_owned(), source }.into()
     }
 
-    pub(crate) fn descriptor(name: impl Into<String>, complaint: impl Into<String>) -> Self {
-        ErrorKind::Descriptor { name: name.into(), at: None, complaint: complaint.into() }.into()
+    pub(crate) fn descriptor(name: impl Into<String>, problem: DescriptorProblem) -> Self {
+        ErrorKind::Descriptor { name: name.into(), at: None, problem }.into()
     }
 
     /// Makes the error for a text of a descriptor, at a line and a column from 1.
     pub(crate) fn descriptor_at(
         name: &str,
         at: (usize, usize),
-        complaint: impl fmt::Display,
+        problem: DescriptorProblem,
     ) -> Self {
-        let (name, complaint) = (name.to_owned(), complaint.to_string());
-        ErrorKind::Descriptor { name, at: Some(at), complaint }.into()
+        ErrorKind::Descriptor { name: name.to_owned(), at: Some(at), problem }.into()
     }
 
     pub(crate) fn damaged(file: &str, damage: Damage) -> Self {

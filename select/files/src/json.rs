@@ -37,9 +37,9 @@ use std::fmt;
 
 use arrow::datatypes::{Field as ArrowField, Schema};
 
+use crate::field_type::FieldType;
 use crate::io::compressed::Compression;
 use crate::record::RECORD_BYTES_MAX;
-use crate::text::FieldType;
 use block::JsonBlock;
 use tree::Tree;
 

@@ -39,7 +39,6 @@ mod turns;
 
 pub use footer::has_encrypted_footer;
 pub use keys::{ParquetKey, ParquetKeys};
-pub use thrift::{ThriftError, ThriftProblem};
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -53,10 +52,10 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use crate::block::Block;
 use crate::columnar::column::fault;
 use crate::columnar::input::Input;
-use crate::columnar::problem::{ColumnProblem, RowProblem};
 use crate::damage::Damage;
 use crate::format::Encrypted;
 use crate::io::raw_file::RawFile;
+use crate::problem::column::{ColumnProblem, RowProblem};
 use crate::record::{RecordFault, Rows};
 use crate::{Error, Result};
 use cipher::ChunkCipher;

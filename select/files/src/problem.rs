@@ -1,8 +1,13 @@
 //! The problems of a record: one variant for each complaint. Only this file makes their sentences.
 
-use crate::columnar::problem::ColumnProblem;
+pub(crate) mod column;
+pub(crate) mod copybook;
+pub(crate) mod descriptor;
+pub(crate) mod thrift;
+
 use crate::excerpt::Excerpt;
-use crate::text::FieldType;
+use crate::field_type::FieldType;
+use column::ColumnProblem;
 
 /// The reason why a record, or a field of it, cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

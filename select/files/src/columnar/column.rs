@@ -2,7 +2,8 @@
 
 use arrow::datatypes::{DataType, Field, Schema};
 
-use super::problem::RowProblem;
+use crate::problem::column::RowProblem;
+use crate::problem::descriptor::DescriptorProblem;
 use crate::record::RecordFault;
 use crate::{Error, Result, nesting};
 
@@ -64,8 +65,8 @@ pub(crate) fn check_fields(name: &str, schema: &Schema, fields: &[String]) -> Re
     let Some(unknown) = fields.iter().find(|field| schema.index_of(field).is_err()) else {
         return Ok(());
     };
-    let names = schema.fields().iter().take(20).map(|field| format!("`{}`", field.name()));
-    let names = names.collect::<Vec<_>>().join(", ");
-    let complaint = format!("no field `{unknown}` in the file, which has {names}");
-    Err(Error::descriptor(format!("{name}.toml"), complaint))
+    let known = schema.fields().iter().take(20).map(|field| field.name().clone()).collect();
+    let field = unknown.clone();
+    let problem = DescriptorProblem::UnknownField { field, place: "file", known };
+    Err(Error::descriptor(format!("{name}.toml"), problem))
 }

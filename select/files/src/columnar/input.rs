@@ -4,9 +4,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::problem::ColumnProblem;
 use crate::error::Limit;
 use crate::io::raw_file::RawFile;
+use crate::problem::column::ColumnProblem;
 use crate::{Error, ErrorKind};
 
 /// The most bytes of pages and buffers that the columns of a turn hold together: a few compressed

@@ -11,8 +11,8 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Date64Type, Decimal128Type, TimeUnit, TimestampNanosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::problem::{ColumnProblem, RowProblem};
 use crate::excerpt::Excerpt;
+use crate::problem::column::{ColumnProblem, RowProblem};
 use crate::types::{TIMESTAMP, bits, type_name};
 
 const DAY_MILLIS: i64 = 86_400_000;

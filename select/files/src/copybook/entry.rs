@@ -7,6 +7,7 @@ use super::picture::Picture;
 use super::source::Word;
 use super::{Position, Source};
 use crate::Result;
+use crate::problem::copybook::CopybookProblem;
 
 /// One data description entry.
 #[derive(Clone, Debug)]
@@ -127,14 +128,14 @@ pub(super) fn parse(
         match word.text.as_str() {
             "EJECT" | "SKIP1" | "SKIP2" | "SKIP3" => drop(words.next_if(".")),
             "COPY" | "REPLACE" => {
-                let message = format!("{} is not followed; give the text that it makes", word.text);
-                return Err(source.error(word.at, message));
+                let problem = CopybookProblem::NotFollowed { word: word.text.clone() };
+                return Err(source.error(word.at, problem));
             }
             _ => items.extend(words.entry(word, notes)?),
         }
         if items.len() > ITEMS_MAX {
-            let message = format!("more than {ITEMS_MAX} entries");
-            return Err(source.error(words.end, message));
+            let problem = CopybookProblem::TooManyEntries { entries_max: ITEMS_MAX };
+            return Err(source.error(words.end, problem));
         }
     }
     Ok(items)
@@ -167,22 +168,24 @@ impl<'w> Words<'w> {
     }
 
     /// The next word, which is not a period.
-    fn expect(&mut self, what: &str) -> Result<&'w Word> {
-        let at = self.end;
+    fn expect(&mut self, expected: &'static str) -> Result<&'w Word> {
+        let end = self.end;
         match self.next() {
             Some(word) if !word.is_period() && !word.is_literal() => Ok(word),
-            Some(word) => Err(self.source.error(word.at, format!("{what} is missing"))),
-            None => Err(self.source.error(at, format!("{what} is missing"))),
+            found => {
+                let at = found.map_or(end, |word| word.at);
+                Err(self.source.error(at, CopybookProblem::Missing { expected }))
+            }
         }
     }
 
-    fn number(&mut self, what: &str, most: u32) -> Result<u32> {
-        let word = self.expect(what)?;
+    fn number(&mut self, expected: &'static str, max: u32) -> Result<u32> {
+        let word = self.expect(expected)?;
         match word.text.parse() {
-            Ok(number) if (1..=most).contains(&number) => Ok(number),
+            Ok(number) if (1..=max).contains(&number) => Ok(number),
             _ => {
-                let message = format!("`{}`: {what} is a number from 1 to {most}", word.text);
-                Err(self.source.error(word.at, message))
+                let (at, word) = (word.at, word.text.clone());
+                Err(self.source.error(at, CopybookProblem::WrongNumber { word, expected, max }))
             }
         }
     }
@@ -207,7 +210,10 @@ impl<'w> Words<'w> {
                 }
                 Ok(())
             }
-            None => Err(self.source.error(at, "the value after VALUE is missing")),
+            None => {
+                let expected = "the value after VALUE";
+                Err(self.source.error(at, CopybookProblem::Missing { expected }))
+            }
         }
     }
 
@@ -228,11 +234,8 @@ impl<'w> Words<'w> {
                 return Ok(None);
             }
             _ => {
-                let message = format!(
-                    "`{}` is not a level number; an entry begins with 01 to 49, 66, 77 or 88",
-                    first.text
-                );
-                return Err(self.source.error(first.at, message));
+                let problem = CopybookProblem::NotLevel { word: first.text.clone() };
+                return Err(self.source.error(first.at, problem));
             }
         };
         let mut item = Item {
@@ -251,7 +254,7 @@ impl<'w> Words<'w> {
             match self.next() {
                 Some(word) if word.is_period() => return Ok(Some(item)),
                 Some(word) => self.clause(word, &mut item)?,
-                None => return Err(self.source.error(at, "a period is missing at the end")),
+                None => return Err(self.source.error(at, CopybookProblem::PeriodMissing)),
             }
         }
     }
@@ -266,14 +269,14 @@ impl<'w> Words<'w> {
             return Ok(None);
         }
         let valid = |char: char| char.is_alphanumeric() || matches!(char, '-' | '_');
-        let message = if !word.text.chars().all(valid) {
-            format!("`{}` is not a name of letters, digits, - and _", word.text)
+        let problem = if !word.text.chars().all(valid) {
+            CopybookProblem::NotName { word: word.text.clone() }
         } else if word.text.chars().count() > NAME_CHARS_MAX {
-            format!("a name has at most {NAME_CHARS_MAX} characters")
+            CopybookProblem::LongName { chars_max: NAME_CHARS_MAX }
         } else {
             return Ok(Some(word.text.clone()));
         };
-        Err(self.source.error(word.at, message))
+        Err(self.source.error(word.at, problem))
     }
 
     fn clause(&mut self, word: &Word, item: &mut Item) -> Result<()> {
@@ -285,9 +288,9 @@ impl<'w> Words<'w> {
             "PIC" | "PICTURE" => {
                 self.skip_any(&["IS"]);
                 let string = self.expect("the string after PICTURE")?;
-                let picture = Picture::parse(&string.text).map_err(|complaint| {
-                    let message = format!("PICTURE {}: {complaint}", string.text);
-                    self.source.error(string.at, message)
+                let picture = Picture::parse(&string.text).map_err(|problem| {
+                    let (at, string) = (string.at, string.text.clone());
+                    self.source.error(at, CopybookProblem::Picture { string, problem })
                 })?;
                 item.picture = Some((string.at, picture));
             }
@@ -305,10 +308,7 @@ impl<'w> Words<'w> {
             "OCCURS" => {
                 item.occurs = Some(self.number("the number after OCCURS", OCCURS_MAX)?);
                 if let Some(word) = self.next_if("TO") {
-                    return Err(self.source.error(
-                        word.at,
-                        "OCCURS … TO … is not supported: records have one length",
-                    ));
+                    return Err(self.source.error(word.at, CopybookProblem::OccursTo));
                 }
                 self.skip_any(&["TIMES"]);
             }
@@ -338,15 +338,11 @@ impl<'w> Words<'w> {
     }
 
     fn unknown(&self, word: &Word) -> crate::Error {
-        let message = match word.text.as_str() {
-            "DEPENDING" => "OCCURS DEPENDING ON is not supported: records have one length",
-            "SYNC" | "SYNCHRONIZED" => "SYNCHRONIZED is not supported: it moves what follows",
-            _ => {
-                let message =
-                    format!("`{}` is not supported here; is a period missing?", word.text);
-                return self.source.error(word.at, message);
-            }
+        let problem = match word.text.as_str() {
+            "DEPENDING" => CopybookProblem::OccursDepending,
+            "SYNC" | "SYNCHRONIZED" => CopybookProblem::Synchronized,
+            other => CopybookProblem::Unsupported { word: other.to_owned() },
         };
-        self.source.error(word.at, message)
+        self.source.error(word.at, problem)
     }
 }

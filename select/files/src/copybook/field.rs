@@ -5,6 +5,13 @@ use std::fmt;
 use super::entry::{SignClause, Usage};
 use super::picture::Picture;
 use super::{BinarySize, ByteOrder, CopybookOptions, Overpunch};
+use crate::problem::copybook::CopybookProblem;
+
+/// The most digits of a packed decimal: those of 19 bytes.
+const PACKED_DIGITS_MAX: u8 = 37;
+
+/// The most digits of a binary number: those of 8 bytes.
+const BINARY_DIGITS_MAX: u8 = 18;
 
 /// A field with its place in the record.
 #[derive(Clone, Debug)]
@@ -42,7 +49,7 @@ impl Coding {
         usage: Usage,
         sign: Option<SignClause>,
         options: &CopybookOptions,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, CopybookProblem> {
         let ebcdic = options.encoding.is_ebcdic();
         let machine = if ebcdic { ByteOrder::Big } else { ByteOrder::Little };
         let machine = options.byte_order.unwrap_or(machine);
@@ -58,22 +65,22 @@ impl Coding {
             (None, Usage::Whole { bytes, signed }) => {
                 return Ok(unscaled(whole(machine, signed), bytes.into()));
             }
-            (None, _) => return Err("an elementary item needs a PICTURE".to_owned()),
+            (None, _) => return Err(CopybookProblem::NoPicture),
             (Some(_), Usage::Float | Usage::Double | Usage::Whole { .. }) => {
-                return Err("this USAGE has no PICTURE".to_owned());
+                return Err(CopybookProblem::PictureOfUsage);
             }
             (Some(Picture::Text { chars }), Usage::Display) => {
                 return Ok(unscaled(Kind::Text, chars));
             }
             (Some(Picture::Text { .. }), _) => {
-                return Err("this USAGE is for numbers".to_owned());
+                return Err(CopybookProblem::UsageOfText);
             }
             (Some(Picture::Number { digits, scale, signed }), _) => (digits, scale, signed),
         };
         let wide = u32::from(digits);
         let (kind, bytes) = match usage {
             Usage::Packed => (Kind::Packed, wide / 2 + 1),
-            Usage::UnsignedPacked if signed => return Err("COMP-6 has no sign".to_owned()),
+            Usage::UnsignedPacked if signed => return Err(CopybookProblem::SignOfComp6),
             Usage::UnsignedPacked => (Kind::UnsignedPacked, wide.div_ceil(2)),
             Usage::Binary => (whole(ByteOrder::Big, signed), binary_bytes(digits, options)?),
             Usage::Native => (whole(machine, signed), binary_bytes(digits, options)?),
@@ -84,8 +91,8 @@ impl Coding {
             }
         };
         match (usage, kind) {
-            (Usage::Packed, _) if digits > 37 => {
-                Err(format!("{digits} digits, a packed decimal has 37 at most"))
+            (Usage::Packed, _) if digits > PACKED_DIGITS_MAX => {
+                Err(CopybookProblem::PackedDigits { digits, digits_max: PACKED_DIGITS_MAX })
             }
             _ => Ok(Self { bytes, scale, kind }),
         }
@@ -104,13 +111,13 @@ fn sign_word(clause: SignClause, options: &CopybookOptions) -> &'static str {
     }
 }
 
-fn binary_bytes(digits: u8, options: &CopybookOptions) -> Result<u32, String> {
+fn binary_bytes(digits: u8, options: &CopybookOptions) -> Result<u32, CopybookProblem> {
     match digits {
         0..=2 if options.binary_size == BinarySize::From1 => Ok(1),
         0..=4 => Ok(2),
         5..=9 => Ok(4),
-        10..=18 => Ok(8),
-        _ => Err(format!("{digits} digits, a binary number has 18 at most")),
+        10..=BINARY_DIGITS_MAX => Ok(8),
+        _ => Err(CopybookProblem::BinaryDigits { digits, digits_max: BINARY_DIGITS_MAX }),
     }
 }
 

@@ -10,8 +10,9 @@ use super::entry::{Item, SignClause, Usage};
 use super::field::{Coding, Field};
 use super::picture::Picture;
 use super::{CopybookOptions, Position, Source};
-use crate::Result;
 use crate::fixed::RECORD_BYTES_MAX;
+use crate::problem::copybook::CopybookProblem;
+use crate::{Error, Result};
 
 /// The most fields: as many as a descriptor may have.
 const FIELDS_MAX: usize = 16 << 10;
@@ -37,7 +38,7 @@ pub(super) fn lay_out(
     let bytes = record.iter().map(|node| node.offset + node.total()).max().unwrap_or(0);
     match (bytes, fields.is_empty()) {
         (0, _) | (_, true) => {
-            Err(source.error(Position { line: 1, column: 1 }, "there is no item with a name"))
+            Err(source.error(Position { line: 1, column: 1 }, CopybookProblem::NoFields))
         }
         _ => Ok((bytes, named(source, fields)?)),
     }
@@ -100,8 +101,8 @@ impl Layout<'_> {
         let inherited = Inherited { usage: None, sign: None };
         if !items.first().is_some_and(is_record) {
             if let Some(item) = items.iter().find(|item| is_record(item)) {
-                let message = format!("level {:02} after items of no record", item.level);
-                return Err(self.source.error(item.at, message));
+                let problem = CopybookProblem::LateRecord { level: item.level };
+                return Err(self.source.error(item.at, problem));
             }
             return self.group(items, inherited);
         }
@@ -127,11 +128,8 @@ impl Layout<'_> {
         for item in items.chunk_by(|_, next| next.level > level) {
             let Some((first, rest)) = item.split_first() else { continue };
             if first.level != level {
-                let message = format!(
-                    "level {:02}, the items before it in this group have {level:02}",
-                    first.level
-                );
-                return Err(self.source.error(first.at, message));
+                let problem = CopybookProblem::Level { level: first.level, level_before: level };
+                return Err(self.source.error(first.at, problem));
             }
             let mut node = self.node(first, rest, inherited)?;
             match &first.redefines {
@@ -160,11 +158,11 @@ impl Layout<'_> {
             let usage = usage.unwrap_or(Usage::Display);
             let coding =
                 Coding::new(picture.map(|(_, picture)| picture), usage, sign, self.options)
-                    .map_err(|complaint| self.source.error(at, complaint))?;
+                    .map_err(|problem| self.source.error(at, problem))?;
             (coding.bytes, Content::Elementary(coding))
         } else {
             if let Some((at, _)) = item.picture {
-                return Err(self.source.error(at, "a group has no PICTURE"));
+                return Err(self.source.error(at, CopybookProblem::PictureOfGroup));
             }
             let nodes = self.group(rest, Inherited { usage, sign })?;
             let bytes = nodes.iter().map(|node| node.offset + node.total()).max().unwrap_or(0);
@@ -173,8 +171,7 @@ impl Layout<'_> {
         let times = item.occurs.unwrap_or(1);
         let total = u64::from(bytes) * u64::from(times);
         if total > u64::from(RECORD_BYTES_MAX) {
-            let message = format!("{total} bytes, a record has at most {RECORD_BYTES_MAX}");
-            return Err(self.source.error(item.at, message));
+            return Err(self.too_long(item, total));
         }
         Ok(Node { item, offset: 0, bytes, content })
     }
@@ -182,10 +179,14 @@ impl Layout<'_> {
     fn sum(&self, item: &Item, before: u32, bytes: u32) -> Result<u32> {
         let sum = before.saturating_add(bytes);
         if sum > RECORD_BYTES_MAX {
-            let message = format!("{sum} bytes, a record has at most {RECORD_BYTES_MAX}");
-            return Err(self.source.error(item.at, message));
+            return Err(self.too_long(item, sum.into()));
         }
         Ok(sum)
+    }
+
+    fn too_long(&self, item: &Item, bytes: u64) -> Error {
+        let problem = CopybookProblem::RecordBytes { bytes, bytes_max: RECORD_BYTES_MAX };
+        self.source.error(item.at, problem)
     }
 
     /// Finds the item `name`, which comes right before, or before others that redefine it.
@@ -202,15 +203,18 @@ impl Layout<'_> {
                 Some(other) if other.item.name.as_deref() == Some(name) => break other,
                 Some(other) if other.item.redefines.is_some() => {}
                 _ => {
-                    let message = format!("`{name}` is not the item before this one");
-                    return Err(self.source.error(at, message));
+                    let problem = CopybookProblem::RedefinesOther { name: name.to_owned() };
+                    return Err(self.source.error(at, problem));
                 }
             }
         };
         if node.total() > target.total() {
-            let (new, old) = (node.total(), target.total());
-            let message = format!("{new} bytes redefine `{name}`, which has {old}");
-            return Err(self.source.error(at, message));
+            let problem = CopybookProblem::RedefinesShorter {
+                bytes: node.total(),
+                name: name.to_owned(),
+                name_bytes: target.total(),
+            };
+            return Err(self.source.error(at, problem));
         }
         Ok(target.offset)
     }
@@ -248,8 +252,8 @@ impl Layout<'_> {
             }
             suffix.truncate(length);
             if fields.len() > FIELDS_MAX {
-                let message = format!("more than {FIELDS_MAX} fields, elements included");
-                return Err(self.source.error(node.item.at, message));
+                let problem = CopybookProblem::TooManyFields { fields_max: FIELDS_MAX };
+                return Err(self.source.error(node.item.at, problem));
             }
         }
         path.truncate(depth);
@@ -289,15 +293,13 @@ impl Layout<'_> {
         let mut choices = self.chosen.iter().zip(&self.options.redefines);
         let Some((_, name)) = choices.find(|(chosen, _)| !**chosen) else { return Ok(()) };
         let records = items.iter().filter(|item| item.redefines.is_some() || item.level == 1);
-        let known: Vec<_> = records.filter_map(|item| item.name.as_deref()).take(20).collect();
-        let message = match known.is_empty() {
-            true => format!("`{name}` redefines nothing; nothing here does"),
-            false => format!(
-                "`{name}` is not a definition of this copybook; it has {}",
-                known.join(", ")
-            ),
+        let known: Vec<_> = records.filter_map(|item| item.name.clone()).take(20).collect();
+        let name = name.clone();
+        let problem = match known.is_empty() {
+            true => CopybookProblem::NoRedefinition { name },
+            false => CopybookProblem::UnknownDefinition { name, known },
         };
-        Err(self.source.error(Position { line: 1, column: 1 }, message))
+        Err(self.source.error(Position { line: 1, column: 1 }, problem))
     }
 
     /// Tells it once, however often the item occurs.
@@ -350,16 +352,16 @@ fn named(source: Source<'_>, fields: Vec<Unnamed>) -> Result<Vec<Field>> {
         if let Some(field) =
             fields.iter().zip(&parts).find_map(|(f, &parts)| is_shared(f, parts).then_some(f))
         {
-            let message = format!("there are two items `{}`", name(field, field.path.len()));
-            return Err(source.error(field.at, message));
+            let problem = CopybookProblem::SameName { name: name(field, field.path.len()) };
+            return Err(source.error(field.at, problem));
         }
         break;
     }
     let name_bytes: usize = fields.iter().zip(&parts).map(|(f, &parts)| name(f, parts).len()).sum();
     if name_bytes > NAME_BYTES_MAX {
-        let message =
-            format!("names of {name_bytes} bytes, elements included; at most {NAME_BYTES_MAX}");
-        return Err(source.error(Position { line: 1, column: 1 }, message));
+        let (bytes, bytes_max) = (name_bytes, NAME_BYTES_MAX);
+        let problem = CopybookProblem::NameBytes { bytes, bytes_max };
+        return Err(source.error(Position { line: 1, column: 1 }, problem));
     }
     let field = |(field, parts): (Unnamed, usize)| Field {
         name: name(&field, parts),

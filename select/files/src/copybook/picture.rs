@@ -2,6 +2,8 @@
 //!
 //! A string with symbols of editing is a text, as long as it says: its value is meant to be read.
 
+use crate::problem::copybook::PictureProblem;
+
 /// The meaning of a PICTURE string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Picture {
@@ -19,7 +21,7 @@ const CHARS_MAX: u32 = crate::fixed::RECORD_BYTES_MAX;
 
 impl Picture {
     /// Reads a string in upper case; or what is wrong with it.
-    pub(super) fn parse(string: &str) -> Result<Self, String> {
+    pub(super) fn parse(string: &str) -> Result<Self, PictureProblem> {
         let mut symbols = Symbols::default();
         let mut rest = string;
         while let Some(symbol) = rest.chars().next() {
@@ -43,15 +45,15 @@ impl Picture {
 }
 
 /// The number in parentheses, 1 where there is none, and what comes after.
-fn repetition(rest: &str) -> Result<(u32, &str), String> {
+fn repetition(rest: &str) -> Result<(u32, &str), PictureProblem> {
     let Some(inside) = rest.strip_prefix('(') else { return Ok((1, rest)) };
     let Some((number, after)) = inside.split_once(')') else {
-        return Err("a parenthesis has no end".to_owned());
+        return Err(PictureProblem::OpenParenthesis);
     };
     let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     match number.parse() {
         Ok(count @ 1..=CHARS_MAX) if digits => Ok((count, after)),
-        _ => Err(format!("`({number})` is not a number from 1 to {CHARS_MAX}")),
+        _ => Err(PictureProblem::Repetition { number: number.to_owned(), max: CHARS_MAX }),
     }
 }
 
@@ -68,7 +70,7 @@ struct Symbols {
 }
 
 impl Symbols {
-    fn add(&mut self, symbol: char, count: u32) -> Result<(), String> {
+    fn add(&mut self, symbol: char, count: u32) -> Result<(), PictureProblem> {
         match symbol {
             '9' => {
                 self.count(count)?;
@@ -78,47 +80,48 @@ impl Symbols {
                 }
             }
             'S' if self.signed || self.chars > 0 || self.point || count > 1 => {
-                return Err("`S` stands once, and first".to_owned());
+                return Err(PictureProblem::Sign);
             }
             'S' => self.signed = true,
-            'V' if self.point || count > 1 => return Err("`V` stands there twice".to_owned()),
+            'V' if self.point || count > 1 => return Err(PictureProblem::PointTwice),
             'V' => self.point = true,
-            'P' => return Err("`P` (scaling positions) is not supported".to_owned()),
-            'N' | 'G' => return Err(format!("`{symbol}` (national characters) is not supported")),
+            'P' => return Err(PictureProblem::Scaling),
+            'N' | 'G' => return Err(PictureProblem::National { symbol }),
             'A' | 'X' | 'B' | 'Z' | '*' | '+' | '-' | '$' | ',' | '.' | '/' | '0' | 'E' => {
                 self.edit(count)?;
             }
-            other => return Err(format!("`{other}` is not a symbol of a PICTURE")),
+            symbol => return Err(PictureProblem::UnknownSymbol { symbol }),
         }
         Ok(())
     }
 
-    fn edit(&mut self, count: u32) -> Result<(), String> {
+    fn edit(&mut self, count: u32) -> Result<(), PictureProblem> {
         self.text = true;
         self.count(count)
     }
 
-    fn count(&mut self, count: u32) -> Result<(), String> {
+    fn count(&mut self, count: u32) -> Result<(), PictureProblem> {
         // both are at most CHARS_MAX
         self.chars += count;
         match self.chars > CHARS_MAX {
-            true => Err(format!("more than {CHARS_MAX} characters")),
+            true => Err(PictureProblem::TooLong { chars_max: CHARS_MAX }),
             false => Ok(()),
         }
     }
 
-    fn picture(&self) -> Result<Picture, String> {
+    fn picture(&self) -> Result<Picture, PictureProblem> {
         if self.chars == 0 {
-            return Err("it has no characters".to_owned());
+            return Err(PictureProblem::Empty);
         }
         if self.text {
             return match self.signed {
-                true => Err("`S` is for numbers, of 9 and V".to_owned()),
+                true => Err(PictureProblem::SignOfText),
                 false => Ok(Picture::Text { chars: self.chars }),
             };
         }
         if self.nines > DIGITS_MAX {
-            return Err(format!("{} digits, at most {DIGITS_MAX} are accepted", self.nines));
+            let (digits, digits_max) = (self.nines, DIGITS_MAX);
+            return Err(PictureProblem::TooManyDigits { digits, digits_max });
         }
         let small = |count: u32| u8::try_from(count).unwrap_or(u8::MAX);
         let (digits, scale) = (small(self.nines), small(self.nines_after_point));

@@ -7,6 +7,7 @@
 
 use super::{Position, Source};
 use crate::Result;
+use crate::problem::copybook::CopybookProblem;
 
 /// The columns of a copybook's line that have text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,12 +97,9 @@ fn fixed_chars(source: Source<'_>, text: &str) -> Result<Vec<Char>> {
             None | Some('*' | '/' | 'D' | 'd') => {}
             Some('-') => continue_line(source, &mut chars, line_number, area)?,
             Some(' ') => push_line(&mut chars, line_number, area),
-            Some(other) => {
+            Some(found) => {
                 let at = Position { line: line_number, column: 7 };
-                let message = format!(
-                    "`{other}` stands in the indicator column; is the source format fixed?"
-                );
-                return Err(source.error(at, message));
+                return Err(source.error(at, CopybookProblem::Indicator { found }));
             }
         }
     }
@@ -132,8 +130,7 @@ fn continue_line(
             Some((char, _)) if char == quote => {}
             _ => {
                 let at = Position { line, column: 8 };
-                let message = format!("a literal goes on here, so {quote} has to come first");
-                return Err(source.error(at, message));
+                return Err(source.error(at, CopybookProblem::Continuation { quote }));
             }
         }
     } else {
@@ -222,5 +219,5 @@ fn after_literal<'c>(
             _ => after,
         };
     }
-    Err(source.error(quote.at, "a literal has no end"))
+    Err(source.error(quote.at, CopybookProblem::OpenLiteral))
 }

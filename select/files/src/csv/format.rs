@@ -18,9 +18,8 @@ use crate::io::raw_file::RawFile;
 use crate::record::TurnBytes;
 use crate::sample::Sample;
 use crate::text::file::{TextFile, ends_line};
-use crate::turns::{
-    BLOCK_BYTES, EachBlock, GatherRecords, ScratchSpace, StreamTurns, TextRecords, Turns,
-};
+use crate::turns::{BLOCK_BYTES, EachBlock, ScratchSpace};
+use crate::turns::{GatherRecords, StreamTurns, TextRecords, Turns};
 
 impl CsvLayout {
     /// Reads the header and the first records of a file.

@@ -2,7 +2,8 @@
 
 use super::{CsvBlock, CsvLayout};
 use crate::block::Block;
-use crate::text::{FieldType, RECORDS_MAX, Shape};
+use crate::field_type::FieldType;
+use crate::text::{RECORDS_MAX, Shape};
 
 /// The type of a field, inferred from its values so far.
 #[derive(Clone, Debug, Default)]

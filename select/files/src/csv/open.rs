@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use super::cursor::{Scratch, is_blank, misplaced};
 use super::{CsvField, CsvLayout, CsvOptions, infer, without_line_end};
 use crate::damage::Damage;
+use crate::field_type::FieldType;
+use crate::problem::descriptor::DescriptorProblem;
 use crate::record::RECORD_BYTES_MAX;
-use crate::text::FieldType;
 use crate::{Error, Result};
 
 /// Bytes of the sample, or more where the header alone is longer.
@@ -192,8 +193,8 @@ fn declared(
         })
         .collect();
     let Some(unknown) = types.keys().min() else { return Ok(fields) };
-    let names = fields.iter().take(20).map(|field| format!("`{}`", field.name));
-    let names = names.collect::<Vec<_>>().join(", ");
-    let complaint = format!("no field `{unknown}` in the header, which has {names}");
-    Err(Error::descriptor(descriptor, complaint))
+    let known = fields.iter().take(20).map(|field| field.name.clone()).collect();
+    let field = (*unknown).to_owned();
+    let problem = DescriptorProblem::UnknownField { field, place: "header", known };
+    Err(Error::descriptor(descriptor, problem))
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::keys::Keys;
 use super::{Requirements, parse_fields, parse_name, parse_requirement};
 use crate::Result;
+use crate::problem::descriptor::DescriptorProblem;
 
 /// The keys of the file.
 pub(super) const KEYS: &[&str] = &[];
@@ -15,7 +16,8 @@ pub(super) fn parse(keys: &Keys<'_>, requirements: &mut Requirements) -> Result<
     for keys in parse_fields(keys, &["name", "network_encrypt", "scl_min"])? {
         let name = parse_name(&keys)?;
         if !names.insert(name.clone()) {
-            return Err(keys.error("name", format_args!("there are two fields `{name}`")));
+            let problem = DescriptorProblem::SameName { tables: "fields", name };
+            return Err(keys.error("name", problem));
         }
         requirements.push((name, parse_requirement(&keys)?));
     }

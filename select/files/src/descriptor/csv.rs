@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::keys::Keys;
 use super::{Requirements, parse_fields, parse_name, parse_requirement};
-use crate::text::FieldType;
+use crate::field_type::FieldType;
+use crate::problem::descriptor::DescriptorProblem;
 use crate::{Result, csv};
 
 /// The keys of the file.
@@ -27,8 +28,8 @@ pub(super) fn parse(
                     options.delimiter = Some(byte);
                 }
                 _ => {
-                    let message = "`delimiter` has to be one ASCII character, no quote or line end";
-                    return Err(keys.error("delimiter", message));
+                    let expected = "one ASCII character, no quote or line end";
+                    return Err(keys.wrong_value("delimiter", expected));
                 }
             }
         }
@@ -40,22 +41,21 @@ pub(super) fn parse(
     for keys in parse_fields(keys, &["name", "type", "network_encrypt", "scl_min"])? {
         let name = parse_name(&keys)?;
         if !names.insert(name.clone()) {
-            return Err(keys.error("name", format_args!("there are two fields `{name}`")));
+            let problem = DescriptorProblem::SameName { tables: "fields", name };
+            return Err(keys.error("name", problem));
         }
         let kind = match keys.string("type")? {
             None => None,
-            Some(word) => Some(FieldType::parse(word).ok_or_else(|| {
-                keys.error(
-                    "type",
-                    format_args!("`type` cannot be \"{word}\"; it is one of {}", FieldType::WORDS),
-                )
-            })?),
+            Some(word) => Some(
+                FieldType::parse(word)
+                    .ok_or_else(|| keys.wrong_word("type", word, None, FieldType::WORDS))?,
+            ),
         };
         requirements.push((name.clone(), parse_requirement(&keys)?));
         options.fields.push((name, kind));
     }
     if !options.header && options.fields.is_empty() {
-        return Err(keys.error("field", "without a header, every field needs a `[[field]]`"));
+        return Err(keys.error("field", DescriptorProblem::NoHeaderNoFields));
     }
     Ok(options)
 }

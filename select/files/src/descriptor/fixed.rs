@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use super::keys::Keys;
 use super::{Requirements, parse_fields, parse_name, parse_requirement};
 use crate::fixed::{ByteOrder, Encoding, NullWhen, Terminator};
+use crate::problem::descriptor::DescriptorProblem;
 use crate::requirement::Requirement;
 use crate::{Result, fixed};
 
@@ -67,13 +68,14 @@ pub(super) fn parse(
     for keys in parse_fields(keys, FIELD)? {
         let field = parse_field(&keys, length, defaults)?;
         if !names.insert(field.name.clone()) {
-            return Err(keys.error("name", format_args!("there are two fields `{}`", field.name)));
+            let problem = DescriptorProblem::SameName { tables: "fields", name: field.name };
+            return Err(keys.error("name", problem));
         }
         requirements.push((field.name.clone(), parse_requirement(&keys)?));
         fields.push(field);
     }
     if fields.is_empty() {
-        return Err(keys.error("field", "a fixed-length file needs at least one `[[field]]`"));
+        return Err(keys.error("field", DescriptorProblem::NoFields));
     }
     share(&fields, requirements);
     Ok(fixed::FixedLayout::new(length, terminator, fields))
@@ -106,11 +108,9 @@ fn parse_field(
     let length = keys.number("length", 1..fixed::RECORD_BYTES_MAX + 1)?;
     let length = keys.required("length", length)?;
     if length > record_length - offset {
-        let message = format!(
-            "field `{name}` ends at byte {}, the record has {record_length}",
-            u64::from(offset) + u64::from(length)
-        );
-        return Err(keys.error("length", message));
+        let end = u64::from(offset) + u64::from(length);
+        let problem = DescriptorProblem::FieldEnd { name, end, record_length };
+        return Err(keys.error("length", problem));
     }
     let encoding = keys.choice("encoding", &Encoding::WORDS)?.unwrap_or(defaults.encoding);
     let defaults = Defaults { encoding, ..defaults };

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use super::keys::Keys;
 use super::{Requirements, parse_fields, parse_name, parse_requirement};
+use crate::field_type::FieldType;
 use crate::json::Declared;
+use crate::problem::descriptor::DescriptorProblem;
 use crate::requirement::Requirement;
-use crate::text::FieldType;
 use crate::{Error, Result, csv};
 
 /// The words for the type of a field.
@@ -18,17 +19,15 @@ pub(super) fn parse(keys: &Keys<'_>, requirements: &mut Requirements) -> Result<
     for keys in parse_fields(keys, &["name", "type", "path", "network_encrypt", "scl_min"])? {
         let name = parse_name(&keys)?;
         if !names.insert(name.clone()) {
-            return Err(keys.error("name", format_args!("there are two fields `{name}`")));
+            let problem = DescriptorProblem::SameName { tables: "fields", name };
+            return Err(keys.error("name", problem));
         }
         let kind = match keys.string("type")? {
             None => None,
             Some("json") => Some(FieldType::Json),
-            Some(word) => Some(FieldType::parse(word).ok_or_else(|| {
-                keys.error(
-                    "type",
-                    format_args!("`type` cannot be \"{word}\"; it is one of {WORDS}"),
-                )
-            })?),
+            Some(word) => Some(
+                FieldType::parse(word).ok_or_else(|| keys.wrong_word("type", word, None, WORDS))?,
+            ),
         };
         let path = parse_path(&keys)?;
         requirements.push((name.clone(), parse_requirement(&keys)?));
@@ -43,9 +42,8 @@ pub(super) fn csv_options(file: &str, fields: Vec<Declared>) -> Result<csv::CsvO
     let is_of_json =
         |field: &&Declared| field.path.is_some() || field.kind == Some(FieldType::Json);
     if let Some(Declared { name, .. }) = fields.iter().find(is_of_json) {
-        let complaint =
-            format!("field `{name}`: `path` and the type \"json\" are for `format = \"jsonl\"`");
-        return Err(Error::descriptor(format!("{file}.toml"), complaint));
+        let problem = DescriptorProblem::FieldOfJson { field: name.clone() };
+        return Err(Error::descriptor(format!("{file}.toml"), problem));
     }
     let fields = fields.into_iter().map(|field| (field.name, field.kind)).collect();
     Ok(csv::CsvOptions { fields, ..csv::CsvOptions::default() })
@@ -54,10 +52,8 @@ pub(super) fn csv_options(file: &str, fields: Vec<Declared>) -> Result<csv::CsvO
 /// Makes the field names of a file that stores its types, once it is known to be one.
 pub(super) fn names_alone(file: &str, fields: Vec<Declared>) -> Result<Vec<String>> {
     if fields.iter().any(|field| field.kind.is_some() || field.path.is_some()) {
-        let complaint = format!(
-            "{file} is Parquet by its name, which has types of its own; say `format` if it is not"
-        );
-        return Err(Error::descriptor(format!("{file}.toml"), complaint));
+        let problem = DescriptorProblem::OwnTypes { file: file.to_owned() };
+        return Err(Error::descriptor(format!("{file}.toml"), problem));
     }
     Ok(fields.into_iter().map(|field| field.name).collect())
 }
@@ -70,7 +66,7 @@ fn parse_path(keys: &Keys<'_>) -> Result<Option<Vec<String>>> {
         _ => path.into_iter().map(str::to_owned).collect(),
     };
     if path.is_empty() {
-        return Err(keys.error("path", "`path` is empty"));
+        return Err(keys.error("path", DescriptorProblem::Empty { key: "path" }));
     }
     Ok(Some(path))
 }

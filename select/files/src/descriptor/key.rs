@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::keys::Keys;
 use crate::Result;
+use crate::problem::descriptor::DescriptorProblem;
 
 /// Keys of a file, at most: each is read and sorted when the index is built.
 const KEYS_MAX: usize = 64;
@@ -24,15 +25,16 @@ pub(crate) struct Key {
 pub(super) fn parse(keys: &Keys<'_>) -> Result<Vec<Key>> {
     let tables = keys.tables("key")?;
     if tables.len() > KEYS_MAX {
-        let message = format!("{} keys, at most {KEYS_MAX} are accepted", tables.len());
-        return Err(keys.error("key", message));
+        let (count, unit, max) = (tables.len(), "keys", KEYS_MAX);
+        return Err(keys.error("key", DescriptorProblem::TooMany { count, unit, max }));
     }
     let mut parsed: Vec<Key> = Vec::new();
     for (at, table) in tables {
         let keys = Keys::new(keys.text, at, table, &["name", "columns", "descending", "unique"])?;
         let key = parse_key(&keys)?;
         if parsed.iter().any(|known| known.name == key.name) {
-            return Err(keys.error("name", format_args!("there are two keys `{}`", key.name)));
+            let problem = DescriptorProblem::SameName { tables: "keys", name: key.name };
+            return Err(keys.error("name", problem));
         }
         parsed.push(key);
     }
@@ -43,15 +45,16 @@ fn parse_key(keys: &Keys<'_>) -> Result<Key> {
     let columns = keys.required("columns", keys.texts("columns")?)?;
     let descending = keys.texts("descending")?.unwrap_or_default();
     if columns.is_empty() || columns.len() > COLUMNS_MAX {
-        let message = format!("`columns` has {}, expected 1 to {COLUMNS_MAX}", columns.len());
-        return Err(keys.error("columns", message));
+        let (found, columns_max) = (columns.len(), COLUMNS_MAX);
+        return Err(keys.error("columns", DescriptorProblem::KeyColumns { found, columns_max }));
     }
     let mut names = HashSet::new();
     if let Some(twice) = columns.iter().find(|name| !names.insert(**name)) {
-        return Err(keys.error("columns", format_args!("`columns` has \"{twice}\" twice")));
+        return Err(keys.twice("columns", twice));
     }
     if let Some(other) = descending.iter().find(|name| !columns.contains(name)) {
-        return Err(keys.error("descending", format_args!("\"{other}\" is not in `columns`")));
+        let column = (*other).to_owned();
+        return Err(keys.error("descending", DescriptorProblem::Descending { column }));
     }
     let name = keys.string("name")?.map_or_else(|| columns.join(", "), str::to_owned);
     let columns = columns.into_iter().map(|name| (name.to_owned(), descending.contains(&name)));

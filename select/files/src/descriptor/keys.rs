@@ -5,6 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::problem::descriptor::DescriptorProblem;
 use crate::{Error, Result};
 
 /// The text of a descriptor and what errors call it.
@@ -15,12 +16,12 @@ pub(super) struct Text<'t> {
 }
 
 impl Text<'_> {
-    /// A complaint about the bytes `at` of the text.
-    pub(super) fn error(&self, at: usize, message: impl std::fmt::Display) -> Error {
+    /// The error about the bytes `at` of the text.
+    pub(super) fn error(&self, at: usize, problem: DescriptorProblem) -> Error {
         let before = self.text.get(..at).unwrap_or(self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        Error::descriptor_at(self.name, (line, column), message)
+        Error::descriptor_at(self.name, (line, column), problem)
     }
 }
 
@@ -42,23 +43,52 @@ impl<'t> Keys<'t> {
     ) -> Result<Self> {
         let unknown = table.keys().find(|key| !known.contains(&key.as_ref().as_ref()));
         let Some(unknown) = unknown else { return Ok(Self { text, at, table }) };
-        let name: &str = unknown.as_ref();
-        let hint = match nearest(name, known) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the keys here are {}", list(known)),
-        };
-        Err(text.error(unknown.span().start, format_args!("unknown key `{name}`; {hint}")))
+        let key: &str = unknown.as_ref();
+        let nearest = nearest(key, known).map(str::to_owned);
+        let (key, known) = (key.to_owned(), list(known));
+        let problem = DescriptorProblem::UnknownKey { key, nearest, known };
+        Err(text.error(unknown.span().start, problem))
     }
 
-    /// A complaint about the value of `key`, or about its absence.
-    pub(super) fn error(&self, key: &str, message: impl std::fmt::Display) -> Error {
+    /// The error about the value of `key`, or about its absence.
+    pub(super) fn error(&self, key: &str, problem: DescriptorProblem) -> Error {
         let at = self.table.get(key).map_or(self.at, |value| value.span().start);
-        self.text.error(at, message)
+        self.text.error(at, problem)
     }
 
-    /// `value`, or the complaint that `key` is missing.
+    /// The error that the value of `key` is not what is expected.
+    pub(super) fn wrong_value(&self, key: &str, expected: &'static str) -> Error {
+        let problem = DescriptorProblem::WrongValue { key: key.to_owned(), expected };
+        self.error(key, problem)
+    }
+
+    /// The error that the value of `key` is none of the words that are known.
+    pub(super) fn wrong_word(
+        &self,
+        key: &str,
+        word: &str,
+        nearest: Option<&str>,
+        known: &str,
+    ) -> Error {
+        let problem = DescriptorProblem::WrongWord {
+            key: key.to_owned(),
+            word: word.to_owned(),
+            nearest: nearest.map(str::to_owned),
+            known: known.to_owned(),
+        };
+        self.error(key, problem)
+    }
+
+    /// The error that the list of `key` has a word twice.
+    pub(super) fn twice(&self, key: &str, word: &str) -> Error {
+        let problem = DescriptorProblem::Twice { key: key.to_owned(), word: word.to_owned() };
+        self.error(key, problem)
+    }
+
+    /// `value`, or the error that `key` is missing.
     pub(super) fn required<T>(&self, key: &str, value: Option<T>) -> Result<T> {
-        value.ok_or_else(|| self.error(key, format_args!("`{key}` is missing")))
+        let missing = || DescriptorProblem::Missing { key: key.to_owned() };
+        value.ok_or_else(|| self.error(key, missing()))
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -87,12 +117,18 @@ impl<'t> Keys<'t> {
 
     /// A whole number of `bounds`, its end excluded.
     pub(super) fn number(&self, key: &str, bounds: Range<u32>) -> Result<Option<u32>> {
-        let expected = format!("a whole number from {} to {}", bounds.start, bounds.end - 1);
-        self.typed(key, &expected, |value| {
-            let number = value.as_integer()?;
-            let number = u32::from_str_radix(number.as_str(), number.radix()).ok()?;
-            bounds.contains(&number).then_some(number)
-        })
+        let Some(value) = self.table.get(key) else { return Ok(None) };
+        let number = value.as_ref().as_integer();
+        let number =
+            number.and_then(|number| u32::from_str_radix(number.as_str(), number.radix()).ok());
+        match number.filter(|number| bounds.contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => {
+                let (key_name, min, max) = (key.to_owned(), bounds.start, bounds.end - 1);
+                let problem = DescriptorProblem::WrongNumber { key: key_name, min, max };
+                Err(self.error(key, problem))
+            }
+        }
     }
 
     /// One text, or an array of them; none where the key is missing.
@@ -120,7 +156,7 @@ impl<'t> Keys<'t> {
         for word in self.strings(key)? {
             let choice = self.chosen(key, word, words)?;
             if choices.contains(&choice) {
-                return Err(self.error(key, format_args!("`{key}` has \"{word}\" twice")));
+                return Err(self.twice(key, word));
             }
             choices.push(choice);
         }
@@ -132,11 +168,7 @@ impl<'t> Keys<'t> {
             return Ok(*choice);
         }
         let known: Vec<&str> = words.iter().map(|(known, _)| *known).collect();
-        let hint = match nearest(word, &known) {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => format!("it is one of {}", list(&known)),
-        };
-        Err(self.error(key, format_args!("`{key}` cannot be \"{word}\"; {hint}")))
+        Err(self.wrong_word(key, word, nearest(word, &known), &list(&known)))
     }
 
     /// The table under `key`, with the byte where it starts.
@@ -152,7 +184,7 @@ impl<'t> Keys<'t> {
         let tables = array.into_iter().flatten().map(|item| {
             let at = item.span().start;
             let table = item.as_ref().as_table();
-            let table = table.ok_or_else(|| self.error(key, "expected tables, `[[field]]`"))?;
+            let table = table.ok_or_else(|| self.error(key, DescriptorProblem::NotTables))?;
             Ok((at, table))
         });
         tables.collect()
@@ -161,14 +193,14 @@ impl<'t> Keys<'t> {
     fn typed<T>(
         &self,
         key: &str,
-        expected: &str,
+        expected: &'static str,
         read: impl Fn(&'t DeValue<'t>) -> Option<T>,
     ) -> Result<Option<T>> {
         let Some(value) = self.table.get(key) else { return Ok(None) };
         let value: &'t Spanned<DeValue<'t>> = value;
         match read(value.as_ref()) {
             Some(value) => Ok(Some(value)),
-            None => Err(self.error(key, format_args!("`{key}` has to be {expected}"))),
+            None => Err(self.wrong_value(key, expected)),
         }
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::ErrorKind;
-use crate::text::FieldType;
+use crate::field_type::FieldType;
 
 const FIELD: &str = "format = \"fixed\"\nrecord_length = 20\n[[field]]\nname = \"price\"\ntype = \"zoned\"\noffset = 2\nlength = 11\n";
 

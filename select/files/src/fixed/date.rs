@@ -19,6 +19,7 @@ use super::encoding::Encoding;
 use super::number;
 use super::storage::ByteOrder;
 use crate::calendar::{DAY_MICROS, days_since_epoch};
+use crate::problem::descriptor::FormatProblem;
 
 /// The longest format: the 26 characters of a timestamp of Db2, and some.
 const CHARS_MAX: usize = 32;
@@ -90,9 +91,9 @@ impl Format {
     pub(crate) const TIMESTAMP: &str = "YYYYMMDDHHMMSS";
 
     /// The format of that text, or what is wrong with it.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, FormatProblem> {
         if text.len() > CHARS_MAX {
-            return Err(format!("{} characters, at most {CHARS_MAX} are accepted", text.len()));
+            return Err(FormatProblem::TooLong { chars: text.len(), chars_max: CHARS_MAX });
         }
         let none = Part { unit: Unit::Year, start: 0, digits: 0 };
         let mut format =
@@ -108,7 +109,8 @@ impl Format {
     }
 
     /// Takes the same letters in a row.
-    fn take(&mut self, run: &[u8], start: usize) -> Result<(), String> {
+    fn take(&mut self, run: &[u8], start: usize) -> Result<(), FormatProblem> {
+        let shown = || String::from_utf8_lossy(run).into_owned();
         let unit = match run {
             b"YYYY" => Unit::Year,
             b"YY" => Unit::ShortYear,
@@ -121,37 +123,32 @@ impl Format {
             b"SS" => Unit::Second,
             [b'f', ..] if run.len() <= 6 => Unit::Fraction,
             [b'-' | b'/' | b'.' | b':' | b'T' | b' ', ..] => return Ok(()),
-            _ => {
-                let run = String::from_utf8_lossy(run);
-                return Err(format!(
-                    "`{run}` is none of YYYY, YY, CYY, MM, DD, DDD, HH, SS, f to ffffff and - / . : T"
-                ));
-            }
+            _ => return Err(FormatProblem::UnknownPart { part: shown() }),
         };
         if self.has(unit) {
-            return Err(format!("`{}` stands there twice", String::from_utf8_lossy(run)));
+            return Err(FormatProblem::PartTwice { part: shown() });
         }
         let part = Part { unit, start, digits: run.len() };
-        let slot = self.parts.get_mut(self.count).ok_or("too many parts")?;
+        let slot = self.parts.get_mut(self.count).ok_or(FormatProblem::TooManyParts)?;
         *slot = part;
         self.count += 1;
         Ok(())
     }
 
-    fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), FormatProblem> {
         let has = |unit| self.has(unit);
         let years = [Unit::Year, Unit::ShortYear, Unit::CenturyYear];
         if years.iter().filter(|&&unit| has(unit)).count() != 1 {
-            return Err("a date has one year: YYYY, YY or CYY".to_owned());
+            return Err(FormatProblem::Year);
         }
         if has(Unit::DayOfYear) == (has(Unit::Month) || has(Unit::Day))
             || has(Unit::Month) != has(Unit::Day)
         {
-            return Err("a date has MM and DD, or DDD".to_owned());
+            return Err(FormatProblem::Day);
         }
         let time = [Unit::Hour, Unit::Minute, Unit::Second, Unit::Fraction];
         if time.windows(2).any(|pair| has(pair[1]) && !has(pair[0])) {
-            return Err("a time has HH, then MM, SS and f".to_owned());
+            return Err(FormatProblem::Time);
         }
         Ok(())
     }

@@ -10,10 +10,9 @@ use crate::format::Format;
 use crate::io::extent::Extent;
 use crate::io::raw_file::RawFile;
 use crate::io::waiting::Waiting;
-use crate::turns::{
-    BLOCK_BYTES, Buffer, EachBlock, GatherRecords, Numbered, PADDING_BYTES, ReadTurn, ScratchSpace,
-    Turn, Turns,
-};
+use crate::problem::descriptor::DescriptorProblem;
+use crate::turns::{BLOCK_BYTES, Buffer, EachBlock, PADDING_BYTES, ReadTurn, ScratchSpace};
+use crate::turns::{GatherRecords, Numbered, Turn, Turns};
 use crate::{Error, Result};
 
 impl FixedLayout {
@@ -23,15 +22,10 @@ impl FixedLayout {
     /// `Descriptor`
     pub(crate) fn check_length(&self, file: &RawFile) -> Result<()> {
         let (name, bytes, stride) = (file.name(), file.bytes(), self.stride as u64);
-        let (records, rest) = (bytes / stride, bytes % stride);
-        if rest == 0 {
-            return Ok(());
+        match bytes % stride {
+            0 => Ok(()),
+            _ => Err(Error::descriptor(name, DescriptorProblem::PartOfRecord { bytes, stride })),
         }
-        let complaint = format!(
-            "{bytes} bytes are {records} records of {stride} bytes (terminator included) and \
-             {rest} bytes more"
-        );
-        Err(Error::descriptor(name, complaint))
     }
 }
 

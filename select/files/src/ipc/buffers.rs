@@ -8,8 +8,8 @@ use arrow::buffer::{Buffer, MutableBuffer};
 use arrow::ipc;
 
 use crate::columnar::input::Input;
-use crate::columnar::problem::ColumnProblem;
 use crate::io::cursor::{ByteCursor, Truncated};
+use crate::problem::column::ColumnProblem;
 
 /// The most records of a record batch: so many bits make the largest buffer.
 const RECORDS_MAX: i64 = 1 << 31;

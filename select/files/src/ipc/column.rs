@@ -11,7 +11,7 @@ use super::buffers::Message;
 use super::schema::{Leaf, Shape};
 use super::{ArrowLayout, Dictionary};
 use crate::columnar::input::Input;
-use crate::columnar::problem::ColumnProblem;
+use crate::problem::column::ColumnProblem;
 
 /// Bytes of what tells where a text or bytes are, in an array of views.
 const VIEW_BYTES: usize = 16;

@@ -11,10 +11,10 @@ use super::walk::Unlisted;
 use super::{JsonLayout, RECORD_BYTES_MAX, decode, walk};
 use crate::block::Block;
 use crate::excerpt::Excerpt;
+use crate::field_type::FieldType;
 use crate::problem::{Problem, TypeOrigin};
 use crate::record::{RecordFault, Rows, TurnBytes};
 use crate::sample::Sample;
-use crate::text::FieldType;
 
 /// The places that a block holds at most: records of many members come in blocks of fewer records.
 const PLACES_MAX: usize = 1 << 20;

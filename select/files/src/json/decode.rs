@@ -5,9 +5,10 @@ use arrow::array::ArrayRef;
 use super::syntax::{Cursor, DEPTH_MAX, unescaped};
 use super::{JsonBlock, JsonField, number};
 use crate::block::Block;
+use crate::field_type::FieldType;
 use crate::record::Rows;
 use crate::text;
-use crate::text::{Cells, FieldType, Numbers};
+use crate::text::{Cells, Numbers};
 
 /// The column of those rows; the error is the first record that does not decode.
 pub(super) fn column(

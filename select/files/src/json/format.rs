@@ -17,10 +17,8 @@ use crate::io::waiting::Waiting;
 use crate::record::TurnBytes;
 use crate::sample::Sample;
 use crate::text::file::{TextFile, ends_line};
-use crate::turns::{
-    BLOCK_BYTES, Buffer, EachBlock, GatherRecords, Numbered, ReadTurn, ScratchSpace, StreamTurns,
-    TextRecords, Turn, Turns,
-};
+use crate::turns::{BLOCK_BYTES, Buffer, EachBlock, ReadTurn, ScratchSpace};
+use crate::turns::{GatherRecords, Numbered, StreamTurns, TextRecords, Turn, Turns};
 
 impl JsonLayout {
     /// Reads the first records of a file.

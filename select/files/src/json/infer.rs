@@ -6,7 +6,8 @@
 
 use super::syntax::{Cursor, DEPTH_MAX, OBJECT_GOES_ON, Result, unescaped};
 use super::tree::{TOP, Tree};
-use crate::text::{FieldType, Shape};
+use crate::field_type::FieldType;
+use crate::text::Shape;
 
 /// The members of some records and the types of their values.
 #[derive(Debug, Default)]

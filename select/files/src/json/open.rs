@@ -10,8 +10,10 @@ use super::syntax::{Cursor, DEPTH_MAX};
 use super::tree::{MEMBERS_MAX, TOP, Tree};
 use super::{Declared, JsonField, JsonLayout, RECORD_BYTES_MAX};
 use crate::block::Block;
+use crate::field_type::FieldType;
+use crate::problem::descriptor::DescriptorProblem;
 use crate::record::{RecordFault, TurnBytes};
-use crate::text::{FieldType, RECORDS_MAX};
+use crate::text::RECORDS_MAX;
 use crate::{Error, Result};
 
 /// Bytes of the sample, or more where the first record alone is longer.
@@ -164,12 +166,11 @@ fn the_inferred(
     sample: &JsonSample,
     shows: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<JsonField>> {
-    let refuse = |complaint: String| Err(Error::descriptor(name, complaint));
+    let refuse = |problem| Err(Error::descriptor(name, problem));
+    let descriptor = descriptor.to_owned();
     if sample.too_many {
-        return refuse(format!(
-            "more than {MEMBERS_MAX} members in the first records; declare in {descriptor} those \
-             that are wanted"
-        ));
+        let members_max = MEMBERS_MAX;
+        return refuse(DescriptorProblem::TooManyMembers { members_max, descriptor });
     }
     let members = sample.tree.in_order().into_iter().filter(|&member| sample.is_leaf(member));
     let fields = members.map(|member| JsonField {
@@ -182,9 +183,9 @@ fn the_inferred(
     let mut names = HashSet::new();
     match fields.iter().find(|field| !names.insert(&field.name)) {
         None => Ok(fields),
-        Some(JsonField { name: twice, .. }) => refuse(format!(
-            "two members have the name `{twice}`; tell them apart in {descriptor} by `path`"
-        )),
+        Some(JsonField { name, .. }) => {
+            refuse(DescriptorProblem::SameMember { name: name.clone(), descriptor })
+        }
     }
 }
 
@@ -202,10 +203,8 @@ fn check_protected(descriptor: &str, declared: &[Declared], fields: &[JsonField]
     match declared.iter().find(|declared| !is_known(&declared.name)) {
         None => Ok(()),
         Some(Declared { name, .. }) => {
-            let complaint = format!(
-                "no member `{name}` in the first records; give its `type` if it comes later"
-            );
-            Err(Error::descriptor(descriptor, complaint))
+            let problem = DescriptorProblem::UnknownMember { name: name.clone() };
+            Err(Error::descriptor(descriptor, problem))
         }
     }
 }
@@ -216,7 +215,7 @@ fn the_declared(
     declared: Vec<Declared>,
     sample: &mut JsonSample,
 ) -> Result<Vec<JsonField>> {
-    let refuse = |complaint: String| Err(Error::descriptor(descriptor, complaint));
+    let refuse = |problem| Err(Error::descriptor(descriptor, problem));
     let paths: Vec<Vec<String>> = declared.iter().map(Declared::names).collect();
     let in_order = sample.tree.in_order().into_iter();
     let known: HashMap<String, usize> =
@@ -231,15 +230,11 @@ fn the_declared(
         // a dotted name may be that of one member, too
         let known = known.get(&name).filter(|_| told.is_none()).copied();
         let Some(member) = known.or_else(|| insert(&mut sample.tree, path)) else {
-            return refuse(format!(
-                "field `{name}`: more than {MEMBERS_MAX} members in it and in the first records"
-            ));
+            let members_max = MEMBERS_MAX;
+            return refuse(DescriptorProblem::TooManyMembersWith { name, members_max });
         };
         if kind.is_none() && !sample.is_leaf(member) {
-            return refuse(format!(
-                "field `{name}` is an object in the first records; give it the type \"json\", or \
-                 name its members"
-            ));
+            return refuse(DescriptorProblem::UntypedObject { name });
         }
         let declared = kind.is_some();
         let kind = kind.unwrap_or_else(|| sample.kind(member));

@@ -9,7 +9,7 @@ use flate2::read::MultiGzDecoder;
 use parquet::basic::Compression;
 use parquet::compression::{Codec as CrateCodec, CodecOptionsBuilder, create_codec};
 
-use crate::columnar::problem::ColumnProblem;
+use crate::problem::column::ColumnProblem;
 
 /// Bytes that the decoder of brotli reads at a time.
 const BROTLI_BUFFER_BYTES: usize = 4096;

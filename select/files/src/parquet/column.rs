@@ -20,7 +20,7 @@ use super::footer::contained;
 use super::pages::{Given, Pages};
 use super::schema::Leaf;
 use crate::columnar::input::Input;
-use crate::columnar::problem::{ColumnProblem, RowProblem};
+use crate::problem::column::{ColumnProblem, RowProblem};
 use crate::record::Rows;
 
 /// With more runs than one in so many records a block is decoded whole: near what the parquet

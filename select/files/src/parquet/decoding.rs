@@ -15,7 +15,7 @@ use parquet::errors::Result as ParquetResult;
 use super::footer::external;
 use super::pages::Given;
 use crate::columnar::input::Input;
-use crate::columnar::problem::ColumnProblem;
+use crate::problem::column::ColumnProblem;
 
 /// Bytes of text that a decoder may hold, by the longest value that there may be; then they are
 /// taken from it and counted.

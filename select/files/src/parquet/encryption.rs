@@ -12,10 +12,11 @@ use std::sync::Arc;
 
 use super::cipher::{ChunkCipher, Module, Place, SIGNATURE_BYTES, Scheme};
 use super::keys::{ParquetKey, ParquetKeys};
-use super::thrift::{Reader, ThriftError, ThriftField, WireType, put_field, put_list};
-use crate::columnar::problem::ColumnProblem;
+use super::thrift::{Reader, ThriftField, WireType, put_field, put_list};
 use crate::damage::Damage;
 use crate::excerpt::quote;
+use crate::problem::column::ColumnProblem;
+use crate::problem::thrift::ThriftError;
 
 /// Who opens what of a file.
 #[derive(Debug)]

@@ -18,12 +18,13 @@ use parquet::file::reader::{ChunkReader, Length};
 use super::cipher::{ChunkCipher, Module};
 use super::encryption::{Coverage, Encryption, FooterError, open_columns, open_footer};
 use super::keys::ParquetKeys;
-use super::thrift::{Reader, Result as ThriftResult, ThriftProblem, WireType};
-use crate::columnar::problem::ColumnProblem;
+use super::thrift::{Reader, Result as ThriftResult, WireType};
 use crate::damage::Damage;
 use crate::error::Limit;
 use crate::io::raw_file::{RawFile, read};
 use crate::io::waiting::Waiting;
+use crate::problem::column::ColumnProblem;
+use crate::problem::thrift::ThriftProblem;
 use crate::{Error, ErrorKind, Result};
 
 /// The length of the metadata and the magic.

@@ -11,6 +11,7 @@ use crate::columnar::column::check_fields;
 use crate::format::{Encrypted, Format};
 use crate::io::extent::Extent;
 use crate::io::raw_file::RawFile;
+use crate::problem::descriptor::DescriptorProblem;
 use crate::statistics::FileStatistics;
 use crate::turns::{Numbered, Turns};
 use crate::{Error, Result};
@@ -27,7 +28,7 @@ impl ParquetLayout {
             // the file encrypts the names of its columns, which that error would list
             Err(_) if layout.is_whole() => {
                 let descriptor = format!("{name}.toml");
-                Err(Error::descriptor(descriptor, "a field of it is not in the file"))
+                Err(Error::descriptor(descriptor, DescriptorProblem::UnknownFieldHidden))
             }
             checked => checked.map(|()| layout),
         }

@@ -5,7 +5,8 @@
 
 use parquet::basic::Encoding;
 
-use super::thrift::{Reader, Result, ThriftProblem, WireType};
+use super::thrift::{Reader, Result, WireType};
+use crate::problem::thrift::ThriftProblem;
 
 /// The description of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, FixedSizeBinaryArray, TimestampMicrosecondArray};
 
-use crate::columnar::problem::{ColumnProblem, RowProblem};
 use crate::io::cursor::{ByteCursor, Truncated};
+use crate::problem::column::{ColumnProblem, RowProblem};
 
 /// Bytes of a timestamp.
 pub(super) const BYTES: i32 = 12;

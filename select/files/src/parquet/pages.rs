@@ -20,10 +20,10 @@ use super::cipher::{ChunkCipher, LENGTH_BYTES, Module, module_bytes};
 use super::codec::Codec;
 use super::footer::external;
 use super::header::{Header, PageKind};
-use super::thrift::ThriftProblem;
 use super::{Chunk, Location};
 use crate::columnar::input::Input;
-use crate::columnar::problem::ColumnProblem;
+use crate::problem::column::ColumnProblem;
+use crate::problem::thrift::ThriftProblem;
 
 /// The most bytes of a page, stored or not. Writers make pages of about a mebibyte, and a few of
 /// them one of a hundred.

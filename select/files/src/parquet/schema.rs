@@ -21,8 +21,8 @@ use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor, SchemaDescriptor, 
 
 use super::{int96, levels};
 use crate::columnar::column::Path;
-use crate::columnar::problem::{ColumnProblem, RowProblem};
 use crate::columnar::value::{convert, selected_type};
+use crate::problem::column::{ColumnProblem, RowProblem};
 
 /// Values that a decoder has room for at first.
 const CAPACITY_RECORDS: usize = 1024;

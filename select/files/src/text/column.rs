@@ -11,7 +11,8 @@ use arrow::datatypes::{
 };
 
 use super::builder::Texts;
-use super::{FieldType, value};
+use super::value;
+use crate::field_type::FieldType;
 
 /// A field of some records, as text.
 pub(crate) trait Cells {

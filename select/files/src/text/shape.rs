@@ -8,8 +8,9 @@
 //! A value gets the same verdict in the sample and after it: [`value::is_plain_number`] decides
 //! here and where values are decoded.
 
+use super::value;
 use super::value::DIGITS_MAX;
-use super::{FieldType, value};
+use crate::field_type::FieldType;
 
 /// Records that are looked at.
 pub const RECORDS_MAX: usize = 10_000;

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use super::{Defaults, parse_order, parse_pivot};
 use crate::descriptor::keys::Keys;
 use crate::fixed::{ByteOrder, Coding, Format, Moment, Sign, SignKind, Storage};
+use crate::problem::descriptor::{DescriptorProblem, FieldLength, FieldProblem};
 use crate::{Result, fixed};
 
 /// The `type` of a field.
@@ -74,11 +75,11 @@ pub(super) fn parse(
     let digits = storage.digits(length);
     if storage.scale() > digits {
         let scale = storage.scale();
-        return Err(field.error("scale", format!("scale {scale}, the field has {digits} digits")));
+        return Err(field.error("scale", FieldProblem::Scale { scale, digits }));
     }
     if keys.has("encoding") && !storage.is_characters() {
-        let message = "`encoding` is for text, digits, zoned, boolean and dates in digits";
-        return Err(field.error("encoding", message.to_owned()));
+        let uses = "text, digits, zoned, boolean and dates in digits";
+        return Err(field.unused_key("encoding", uses));
     }
     Ok(storage)
 }
@@ -92,8 +93,13 @@ struct ParsedField<'a> {
 }
 
 impl ParsedField<'_> {
-    fn error(&self, key: &str, message: String) -> crate::Error {
-        self.keys.error(key, format_args!("field `{}`: {message}", self.name))
+    fn error(&self, key: &str, problem: FieldProblem) -> crate::Error {
+        let problem = DescriptorProblem::Field { name: self.name.to_owned(), problem };
+        self.keys.error(key, problem)
+    }
+
+    fn unused_key(&self, key: &'static str, uses: &'static str) -> crate::Error {
+        self.error(key, FieldProblem::UnusedKey { key, uses })
     }
 
     /// Refuses keys that mean nothing in a field of this type.
@@ -113,7 +119,7 @@ impl ParsedField<'_> {
             ("false_when", is(&[Word::Boolean]), "boolean"),
         ];
         match fits.iter().find(|(key, fits, _)| !fits && self.keys.has(key)) {
-            Some((key, _, types)) => Err(self.error(key, format!("`{key}` is for {types}"))),
+            Some((key, _, types)) => Err(self.unused_key(key, types)),
             None => Ok(()),
         }
     }
@@ -122,17 +128,11 @@ impl ParsedField<'_> {
         if accepted.contains(&self.length) {
             return Ok(());
         }
-        let (least, most) = (accepted.start(), accepted.end());
-        let expected = match least == most {
-            true if *least == 1 => "1 byte".to_owned(),
-            true => format!("{least} bytes"),
-            false => format!("{least} to {most} bytes"),
-        };
-        Err(self.wrong_length(&expected))
+        Err(self.wrong_length(FieldLength::Range(accepted)))
     }
 
-    fn wrong_length(&self, expected: &str) -> crate::Error {
-        self.error("length", format!("{} bytes, this type has {expected}", self.length))
+    fn wrong_length(&self, expected: FieldLength) -> crate::Error {
+        self.error("length", FieldProblem::Length { bytes: self.length, expected })
     }
 
     fn scale(&self) -> Result<u8> {
@@ -144,18 +144,14 @@ impl ParsedField<'_> {
         match parse_order(self.keys)?.or(self.defaults.order) {
             Some(order) => Ok(order),
             None if self.length == 1 => Ok(ByteOrder::Little),
-            None => {
-                let message = "`byte_order` is missing: \"little\" or \"big\"";
-                Err(self.error("type", message.to_owned()))
-            }
+            None => Err(self.error("type", FieldProblem::ByteOrderMissing)),
         }
     }
 
     fn zoned(&self) -> Result<Storage> {
         let sign = self.keys.choice("sign", &Sign::WORDS)?.unwrap_or(Sign::OVERPUNCH);
         if sign.kind == SignKind::EbcdicOverpunch && self.defaults.encoding.is_ebcdic() {
-            let message = "in an EBCDIC field the sign is \"overpunch\" or \"leading-overpunch\"";
-            return Err(self.error("sign", message.to_owned()));
+            return Err(self.error("sign", FieldProblem::EbcdicSign));
         }
         self.check_length(match sign.kind {
             SignKind::Separate => 2..=39,
@@ -183,7 +179,7 @@ impl ParsedField<'_> {
 
     fn float(&self) -> Result<Storage> {
         if !matches!(self.length, 4 | 8) {
-            return Err(self.wrong_length("4 or 8 bytes"));
+            return Err(self.wrong_length(FieldLength::Float));
         }
         let ibm = self.keys.choice("coding", &[("ieee", false), ("ibm", true)])?.unwrap_or(false);
         if ibm {
@@ -195,32 +191,30 @@ impl ParsedField<'_> {
 
     fn boolean(&self) -> Result<Storage> {
         self.check_length(1..=1)?;
-        let byte = |key: &str| {
+        let byte = |key: &'static str| {
             let word = self.keys.required(key, self.keys.string(key)?)?;
             match *word.as_bytes() {
                 [char] if char.is_ascii() => Ok(self.defaults.encoding.byte(char)),
-                _ => Err(self.error(key, format!("`{key}` has to be one ASCII character"))),
+                _ => Err(self.error(key, FieldProblem::NotCharacter { key })),
             }
         };
         let (yes, no) = (byte("true_when")?, byte("false_when")?);
         if yes == no {
-            let message = "`true_when` and `false_when` are the same".to_owned();
-            return Err(self.error("false_when", message));
+            return Err(self.error("false_when", FieldProblem::SameBooleans));
         }
         Ok(Storage::Boolean { yes, no })
     }
 
     fn moment(&self, word: Word, default: &str) -> Result<Moment> {
         let text = self.keys.string("format")?.unwrap_or(default);
-        let format = Format::parse(text).map_err(|complaint| self.error("format", complaint))?;
+        let format = Format::parse(text).map_err(|problem| self.error("format", problem.into()))?;
         match (word, format.has_time()) {
             (Word::Date, true) => {
-                let message = format!("{text} has a time, so `type` is \"timestamp\"");
-                return Err(self.error("format", message));
+                return Err(self.error("format", FieldProblem::HasTime { format: text.to_owned() }));
             }
             (Word::Timestamp, false) => {
-                let message = format!("{text} has no time, so `type` is \"date\"");
-                return Err(self.error("format", message));
+                let problem = FieldProblem::HasNoTime { format: text.to_owned() };
+                return Err(self.error("format", problem));
             }
             _ => {}
         }
@@ -235,39 +229,35 @@ impl ParsedField<'_> {
         /// Digits of the largest power of ten that fits.
         const WHOLE: [usize; 9] = [0, 2, 4, 7, 9, 12, 14, 16, 19];
         if coding != Coding::Digits && format.has_separators() {
-            let message = format!("{format} has separators, which only `coding = \"digits\"` has");
-            return Err(self.error("format", message));
+            let problem = FieldProblem::Separators { format: format.to_string() };
+            return Err(self.error("format", problem));
         }
         if !matches!(coding, Coding::Integer(_)) && self.keys.has("byte_order") {
-            let message = "`byte_order` is for `coding = \"integer\"`".to_owned();
-            return Err(self.error("byte_order", message));
+            return Err(self.unused_key("byte_order", "`coding = \"integer\"`"));
         }
-        let (digits, length) = (format.digits(), self.length);
-        let (fits, expected) = match coding {
-            Coding::Digits => {
-                (length == format.chars(), format!("{} bytes, {format}", format.chars()))
-            }
-            Coding::Packed => {
-                let least = digits / 2 + 1;
-                ((least..=19).contains(&length), format!("{least} to 19 bytes, {format} packed"))
-            }
-            Coding::UnsignedPacked => {
-                let least = digits.div_ceil(2);
-                ((least..=19).contains(&length), format!("{least} to 19 bytes, {format} packed"))
-            }
+        let digits = format.digits();
+        let (bytes, stored) = match coding {
+            Coding::Digits => (format.chars()..=format.chars(), ""),
+            Coding::Packed => (digits / 2 + 1..=19, " packed"),
+            Coding::UnsignedPacked => (digits.div_ceil(2)..=19, " packed"),
             Coding::Integer(_) => {
                 let least = WHOLE.iter().position(|&whole| whole >= digits);
                 let Some(least) = least else {
-                    let message = format!("{format} has {digits} digits, an integer 19 at most");
-                    return Err(self.error("format", message));
+                    let format = format.to_string();
+                    return Err(
+                        self.error("format", FieldProblem::TooManyDigits { format, digits })
+                    );
                 };
-                ((least..=8).contains(&length), format!("{least} to 8 bytes, {format} in binary"))
+                (least..=8, " in binary")
             }
         };
-        match (fits, coding) {
-            (false, _) => Err(self.wrong_length(&expected)),
-            (true, Coding::Integer(_)) => Ok(Coding::Integer(self.order()?)),
-            (true, coding) => Ok(coding),
+        if !bytes.contains(&self.length) {
+            let format = format.to_string();
+            return Err(self.wrong_length(FieldLength::Date { bytes, format, stored }));
+        }
+        match coding {
+            Coding::Integer(_) => Ok(Coding::Integer(self.order()?)),
+            coding => Ok(coding),
         }
     }
 
@@ -275,15 +265,12 @@ impl ParsedField<'_> {
         let own = parse_pivot(self.keys)?;
         match (format.needs_pivot(), own.or(self.defaults.pivot)) {
             (false, _) if own.is_some() => {
-                let message = format!("`century_pivot` is for years of two digits, not {format}");
-                Err(self.error("century_pivot", message))
+                let problem = FieldProblem::PivotUnused { format: format.to_string() };
+                Err(self.error("century_pivot", problem))
             }
             (false, _) => Ok(0),
             (true, Some(pivot)) => Ok(pivot),
-            (true, None) => {
-                let message = "`century_pivot` is missing: years below it are 20YY, others 19YY";
-                Err(self.error("format", message.to_owned()))
-            }
+            (true, None) => Err(self.error("format", FieldProblem::PivotMissing)),
         }
     }
 }

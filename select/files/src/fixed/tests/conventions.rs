@@ -317,7 +317,7 @@ fn formats_that_are_none() {
         ("YYYY-MM-DD-HH.MM.SS.ffffff       ", "33 characters, at most 32"),
     ];
     for (format, expected) in cases {
-        let complaint = Format::parse(format).unwrap_err();
+        let complaint = Format::parse(format).unwrap_err().to_string();
         assert!(complaint.contains(expected), "{format}: {complaint}");
     }
 }

@@ -1,7 +1,7 @@
 //! The problems of a column of a file that stores columns: its pages, its buffers, its values.
 
 use crate::excerpt::Excerpt;
-use crate::parquet::thrift::ThriftError;
+use crate::problem::thrift::ThriftError;
 
 /// The reason why a value of a column cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
