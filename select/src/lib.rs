@@ -54,7 +54,7 @@ pub use plan::view::View;
 pub use scan::morsel::{Morsel, Outcome};
 pub use scan::{Scan, ScanOptions, ScanStatistics, Step};
 pub use sift_files::Error as FileError;
-pub use sift_files::cancel::{Cancel, briefly, check_wanted};
+pub use sift_files::cancel::{Cancel, Stopped, briefly, check_wanted};
 pub use sift_files::descriptor::Descriptor;
 pub use sift_files::io::identity::{Identity, Look, is_local};
 pub use sift_files::io::waiting::{Waiting, WouldBlock, at_once};

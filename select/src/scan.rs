@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod batches;
+pub(crate) mod failure;
 pub(crate) mod final_stage;
 pub(crate) mod morsel;
 pub(crate) mod prune;
@@ -16,15 +17,14 @@ use std::time::Duration;
 use arrow::record_batch::RecordBatch;
 
 use crate::budget::MemoryBudget;
-use crate::gather::record_problem::RecordProblem;
 use crate::gather::sort::SpillDirectory;
 use crate::plan::Plan;
-use crate::{Error, ErrorKind, Result};
+use crate::{ErrorKind, Result};
 use access::AccessPath;
 use batches::Batches;
 use final_stage::{FinalStage, Sink};
-use morsel::{Done, Failure, Morsel, Outcome, Read, ReadOutcome, Work};
-use sift_files::cancel::{Cancel, Stopped, look};
+use morsel::{Done, Morsel, Outcome, Read, ReadOutcome, Work};
+use sift_files::cancel::{Cancel, Stopped, check_wanted};
 use sift_files::feed::Feed;
 use sift_files::turns::Origin;
 
@@ -326,13 +326,7 @@ impl Scan {
         self.batches.flush_if_due();
         match outcome.failure {
             Some(failure) if self.limit_left > 0 => {
-                let error = match failure {
-                    Failure::Query(error) => self.damage_error(error, &origin),
-                    Failure::Record(record_problem) => record_problem.to_error(&self.plan, &origin),
-                    Failure::Delimiting(record_problem) => {
-                        self.delimiting_error(&record_problem, &origin)
-                    }
-                };
+                let error = failure.into_error(&self.plan, &origin);
                 self.end(Err(match error.kind() {
                     // a half-written change of the file may look like this
                     ErrorKind::Record | ErrorKind::Computation => {
@@ -388,7 +382,7 @@ impl Scan {
     /// morsels stop before they begin then, so the scan would never end.
     fn end_if_cancelled(&mut self) {
         let is_under_way = matches!(self.state, State::Scanning | State::Finishing(_));
-        if is_under_way && (self.cancel.is_raised() || look().is_err()) {
+        if is_under_way && (self.cancel.is_raised() || check_wanted().is_err()) {
             self.end(Err(Stopped.into()));
         }
     }
@@ -403,29 +397,6 @@ impl Scan {
             _ => self.batches.flush(),
         }
         self.state = State::Ending(result);
-    }
-
-    /// Returns the error of a record that cannot be delimited. It is unknown which record and which
-    /// columns its bytes belong to, so a reader who may not see everything gets no details.
-    fn delimiting_error(&self, record_problem: &RecordProblem, origin: &Origin) -> Error {
-        let error = record_problem.to_error(&self.plan, origin);
-        if self.plan.view().is_whole() {
-            return error;
-        }
-        let file = self.plan.source().name_of(origin.file);
-        let message = format!("{file}: a record cannot be told from the next");
-        Error::new(ErrorKind::Record, message).withholding(&error)
-    }
-
-    /// Returns an error of a whole part of the file, without what the reader may not see. Errors
-    /// about damage contain lengths.
-    fn damage_error(&self, error: Error, origin: &Origin) -> Error {
-        if self.plan.view().is_whole() || error.kind() != ErrorKind::Record {
-            return error;
-        }
-        let file = self.plan.source().name_of(origin.file);
-        let message = format!("{file}: a part of the file is damaged");
-        Error::new(ErrorKind::Record, message).withholding(&error)
     }
 
     /// Checks that the file has not changed since it was opened.

@@ -39,10 +39,11 @@ use crate::access::grant::Caller;
 use crate::access::protect::{Protected, Protection};
 use crate::access::transport::Transport;
 use crate::error::Error;
-use crate::fault::{Disclosure, Fault};
+use crate::fault::Fault;
 use crate::limits::Limits;
 use cache::Cache;
 use entry::{Described, Entry};
+use granted::Disclosure;
 use keyring::Keyring;
 use open_locks::OpenLocks;
 use tree::Tree;
@@ -209,8 +210,8 @@ impl Catalogue {
         // a fault of a replaced file is not reported either
         self.check_unchanged(&entry, &watch)?;
         let files = std::slice::from_ref(protected);
-        let disclosure = Disclosure::of(name.as_str(), files, transport);
-        let source = opened.map_err(|error| disclosure.limit(error.into()))?;
+        let disclosure = Disclosure::new(name.as_str(), &entry.grant, files, transport);
+        let source = opened.map_err(|error| disclosure.fault(error))?;
         let source = Arc::new(self.indexed(source));
         // if the opening was cancelled, the source may be incomplete or without its index
         check_wanted()?;

@@ -5,11 +5,10 @@ use sift_proto::PROTOCOL_VERSION;
 use sift_proto::frame::{FrameError, Kind};
 use sift_proto::level::{Level, LevelError};
 use sift_proto::message::{Failure, Status};
-use sift_select::{ErrorKind, FileError, Requirement, WouldBlock};
+use sift_select::{ErrorKind, Requirement, Stopped, WouldBlock};
 
 use crate::access::login::Denied;
-use crate::access::protect::{Protected, Refusal};
-use crate::access::transport::Transport;
+use crate::access::protect::Refusal;
 use crate::blocking::{GivesUp, Panicked};
 
 /// A fault that the client gets instead of an answer.
@@ -37,8 +36,10 @@ pub(crate) enum Fault {
     #[error("the server is shutting down")]
     ShuttingDown,
     // the request is wrong
-    #[error(transparent)]
-    Select(#[from] sift_select::Error),
+    /// The error of a Select as the client may see it. It is not made by `?`: `granted.rs` makes it
+    /// for a file that does not open, and the view of the caller for the records of a file.
+    #[error("{0}")]
+    Select(sift_select::Error),
     #[error("`{name}`: {why}; a file is named by its path below the data root")]
     FileName { name: String, why: &'static str },
     #[error("`{0}`: unknown file")]
@@ -89,10 +90,7 @@ pub(crate) enum Fault {
     Protected(#[from] Refusal),
     #[error("{0}: file requires network encryption while its descriptor cannot be read")]
     NetworkEncryptUnknown(String),
-    #[error(
-        "{name}: the file does not match its description; a channel that meets the protection of \
-         all its columns gets the details"
-    )]
+    #[error("{}", withheld_text(.name))]
     Withheld { name: String, kind: ErrorKind },
     // the user may not
     #[error(transparent)]
@@ -184,43 +182,18 @@ impl GivesUp for Fault {
     }
 }
 
-impl From<FileError> for Fault {
-    fn from(error: FileError) -> Self {
-        Self::Select(error.into())
+impl From<Stopped> for Fault {
+    fn from(stopped: Stopped) -> Self {
+        Self::Select(stopped.into())
     }
 }
 
-/// The part of a file's faults that a client may see.
-#[derive(Clone, Debug)]
-pub(crate) enum Disclosure {
-    /// The whole fault.
-    Full,
-    /// Only the kind of a fault, because the client may not see some columns of the file with this
-    /// name. The text of a fault quotes bytes of the file, and after a missing header, quote or
-    /// terminator they may be of any column.
-    Kind(String),
-}
-
-impl Disclosure {
-    /// Returns the disclosure for the file `name`, which has the protection of all `files`.
-    pub(crate) fn of(name: &str, files: &[Protected], transport: Transport) -> Self {
-        match files.iter().any(|file| file.withholds(transport)) {
-            true => Self::Kind(name.to_owned()),
-            false => Self::Full,
-        }
-    }
-
-    /// Returns the fault that the client may see.
-    pub(crate) fn limit(&self, fault: Fault) -> Fault {
-        match (self, fault) {
-            (Self::Kind(name), Fault::Select(error))
-                if matches!(error.kind(), ErrorKind::Record | ErrorKind::Descriptor) =>
-            {
-                Fault::Withheld { name: name.clone(), kind: error.kind() }
-            }
-            (Self::Full | Self::Kind(_), fault) => fault,
-        }
-    }
+/// Returns the text of a fault of the file `name` whose details may not be sent on the channel.
+pub(crate) fn withheld_text(name: &str) -> String {
+    format!(
+        "{name}: the file does not match its description; a channel that meets the protection of \
+         all its columns gets the details"
+    )
 }
 
 impl From<Denied> for Fault {

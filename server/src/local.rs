@@ -58,7 +58,7 @@ impl LocalQuery {
         indexes: Option<IndexFolder>,
         keys: &LocalKeys,
     ) -> Result<Self, LocalError> {
-        let select = Select::parse(sql)?;
+        let select = Select::parse(sql).map_err(Fault::Select)?;
         let from = select.from();
         let LocalFiles { catalogue, name, transport } = match fs::symlink_metadata(from) {
             Err(_) if NamePattern::is_one(from) => LocalFiles::of_pattern(from, keys)?,

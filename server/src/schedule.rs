@@ -97,7 +97,7 @@ impl Batches {
     }
 
     fn step(&mut self) -> Result<Step, Fault> {
-        Ok(guarded(|| self.scan.step())??)
+        guarded(|| self.scan.step())?.map_err(Fault::Select)
     }
 
     /// Returns the next batch, `None` at the end of the answer. Dropping the future loses nothing.

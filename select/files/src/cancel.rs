@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind};
 
 /// The number of steps between two checks: about a tenth of a millisecond.
 const LOOK_STEPS: usize = 64 << 10;
@@ -112,13 +112,13 @@ pub fn briefly<T>(time: Duration, work: impl FnOnce() -> T) -> Option<T> {
 pub fn spend(steps: usize) -> Result<(), Stopped> {
     let unseen = UNSEEN.get().saturating_add(steps);
     UNSEEN.set(unseen);
-    if unseen < LOOK_STEPS { Ok(()) } else { look() }
+    if unseen < LOOK_STEPS { Ok(()) } else { check_wanted() }
 }
 
-/// Checks whether the work on this thread has to stop. Call it directly where one step may take
-/// long.
+/// Checks that the work on this thread is still wanted, and within its time limit. Call it directly
+/// where one step may take long.
 #[cold]
-pub fn look() -> Result<(), Stopped> {
+pub fn check_wanted() -> Result<(), Stopped> {
     // the next step checks again, so stopped work cannot continue
     UNSEEN.set(LOOK_STEPS);
     match BRIEF.get() {
@@ -134,14 +134,6 @@ pub fn look() -> Result<(), Stopped> {
     }
     UNSEEN.set(0);
     Ok(())
-}
-
-/// Checks that the work on this thread is still wanted.
-///
-/// # Errors
-/// `Cancelled`.
-pub fn check_wanted() -> Result<()> {
-    Ok(look()?)
 }
 
 #[cfg(test)]
@@ -160,8 +152,8 @@ mod tests {
         child.during(|| {
             assert_eq!(spend(LOOK_STEPS), Err(Stopped));
             assert_eq!(spend(1), Err(Stopped));
-            cancel.during(|| assert_eq!(look(), Ok(())));
-            assert_eq!(look(), Err(Stopped));
+            cancel.during(|| assert_eq!(check_wanted(), Ok(())));
+            assert_eq!(check_wanted(), Err(Stopped));
         });
         assert_eq!(spend(LOOK_STEPS), Ok(()));
         cancel.raise();
@@ -174,12 +166,12 @@ mod tests {
     #[test]
     fn what_takes_too_long_is_given_up() {
         let hour = Duration::from_secs(3600);
-        assert_eq!(briefly(hour, look), Some(Ok(())));
-        assert_eq!(briefly(Duration::ZERO, look), None);
+        assert_eq!(briefly(hour, check_wanted), Some(Ok(())));
+        assert_eq!(briefly(Duration::ZERO, check_wanted), None);
         let nested = || briefly(Duration::ZERO, || spend(LOOK_STEPS));
         // the outer work continues
-        assert_eq!(briefly(hour, || (nested(), look())), Some((None, Ok(()))));
-        assert_eq!(briefly(Duration::ZERO, || (briefly(hour, look), look())), None);
-        assert_eq!(look(), Ok(()));
+        assert_eq!(briefly(hour, || (nested(), check_wanted())), Some((None, Ok(()))));
+        assert_eq!(briefly(Duration::ZERO, || (briefly(hour, check_wanted), check_wanted())), None);
+        assert_eq!(check_wanted(), Ok(()));
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use crate::io::extent::Gathered;
 use crate::problem::Problem;
 
 /// The longest record of a text format; also the most bytes that are held between two turns.
@@ -53,17 +52,6 @@ impl<P> RecordFault<P> {
         let Self { byte, field, problem, .. } = self.clone();
         let record = records_before + self.record as u64;
         RecordError { file: file.to_owned(), record, byte, field, problem }
-    }
-
-    /// Returns the fault of a gathered record as if the file had been read in its order.
-    #[must_use]
-    pub fn placed(self, gathered: &Gathered) -> Self {
-        let record = gathered.record_of(self.record as u64);
-        Self {
-            record: usize::try_from(record).unwrap_or(usize::MAX),
-            byte: self.byte.map(|byte| gathered.byte_of(byte)),
-            ..self
-        }
     }
 
     /// Returns the fault with another form of its reason.

@@ -15,7 +15,7 @@ use regex_automata::hybrid::dfa::DFA;
 use regex_automata::nfa::thompson::{self, NFA, State, WhichCaptures};
 use regex_automata::util::primitives::StateID;
 
-use sift_files::cancel::{Stopped, look, spend};
+use sift_files::cancel::{Stopped, check_wanted, spend};
 
 /// The maximal size of a compiled pattern in bytes, and of the cache of a search on each thread.
 const PROGRAM_BYTES_MAX: usize = 512 << 10;
@@ -88,7 +88,7 @@ impl Regular {
             };
         }
         if work > UNSEEN_MAX {
-            look()?;
+            check_wanted()?;
         }
         Ok(self.regex.is_match(text))
     }
@@ -104,7 +104,7 @@ impl Regular {
         // each byte may create a DFA state from all states of the pattern
         let unseen = UNSEEN_MAX / self.nfa.states().len().max(1) + 1;
         for bytes in text.chunks(unseen) {
-            look()?;
+            check_wanted()?;
             for byte in bytes {
                 let Ok(next) = dfa.next_state(&mut cache, state, *byte) else { return Ok(None) };
                 state = next;

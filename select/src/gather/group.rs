@@ -14,7 +14,7 @@ use crate::budget::{Exceeded, MemoryBudget, Reservation};
 use crate::expr::problem::Problem;
 use crate::expr::{Expr, Item};
 use crate::{Error, ErrorKind};
-use sift_files::cancel::{look, spend};
+use sift_files::cancel::{check_wanted, spend};
 
 /// Groups of another table that are looked up at once, because their keys are copied.
 pub(crate) const MERGED_AT_ONCE: usize = 8 << 10;
@@ -249,7 +249,7 @@ impl GroupTable {
         };
         let order = UInt32Array::from(order);
         for (aggregate, state) in grouping.aggregates.iter().zip(&grouping.state_of) {
-            look()?;
+            check_wanted()?;
             let values = aggregate.finish(&self.states[*state])?;
             columns.push(take(&values, &order, None)?);
         }

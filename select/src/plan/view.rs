@@ -38,6 +38,8 @@ pub struct View {
     filter: Option<Arc<RowFilter>>,
     /// The columns whose values may not be shown; `None` if all may be shown.
     withheld: Option<Arc<[String]>>,
+    /// The text of errors that would quote the file; `None` if they may.
+    fault_text: Option<Arc<str>>,
 }
 
 /// The condition that a record must fulfil to exist in the view, bound to all columns of the
@@ -95,6 +97,18 @@ impl View {
         Self { withheld: Some(names.collect()), ..self }
     }
 
+    /// Returns the same view for a reader who may not know what is wrong with the file, because a
+    /// fault quotes bytes of it. The errors about its records and its descriptor are this text.
+    #[must_use]
+    pub fn with_faults_withheld(self, text: &str) -> Self {
+        Self { fault_text: Some(text.into()), ..self }
+    }
+
+    /// Returns the text of errors about records and descriptors, if their own text is withheld.
+    pub(crate) fn fault_text(&self) -> Option<&str> {
+        self.fault_text.as_deref()
+    }
+
     /// Returns the names of columns whose values may not be shown, in lower case.
     pub(crate) fn withheld(&self) -> &[String] {
         self.withheld.as_deref().unwrap_or_default()
@@ -115,7 +129,7 @@ impl View {
     /// Returns whether nothing of the source is hidden from the reader: no column, no record and no
     /// value. Only then may the reader see byte counts and offsets.
     pub fn is_whole(&self) -> bool {
-        self.has_all_values() && self.has_all_records()
+        self.has_all_values() && self.has_all_records() && self.fault_text.is_none()
     }
 
     /// Returns whether no column and no value of a column is hidden from the reader. Only then may
@@ -206,6 +220,6 @@ impl From<Arc<Source>> for View {
     /// Makes the view that shows the whole source.
     fn from(source: Arc<Source>) -> Self {
         let columns = (0..source.listed_columns()).collect();
-        Self { source, columns, names: None, filter: None, withheld: None }
+        Self { source, columns, names: None, filter: None, withheld: None, fault_text: None }
     }
 }

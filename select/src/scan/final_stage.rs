@@ -9,6 +9,7 @@ use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOption
 use arrow::compute::{filter, filter_record_batch};
 
 use super::ScanOptions;
+use super::failure::Failure;
 use crate::budget::Reservation;
 use crate::expr::eval::Input;
 use crate::expr::problem::Problem;
@@ -138,8 +139,8 @@ impl FinalStage {
         match error {
             MergeError::Row(position, record_problem) => {
                 let turn = usize::try_from(position >> 32).unwrap_or(usize::MAX);
-                record_problem
-                    .to_error(&self.plan, &self.turns.get(turn).cloned().unwrap_or_default())
+                let origin = self.turns.get(turn).cloned().unwrap_or_default();
+                Failure::Record(record_problem).into_error(&self.plan, &origin)
             }
             MergeError::Other(error) => error,
         }

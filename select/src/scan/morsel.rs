@@ -14,6 +14,7 @@ use arrow::array::BooleanArray;
 use arrow::compute::concat_batches;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
+use super::failure::Failure;
 use super::final_stage::{FinalStage, Sink};
 use super::selection::Selection;
 use crate::expr::Item;
@@ -85,18 +86,6 @@ pub(crate) struct ReadOutcome {
     pub(crate) time: Duration,
 }
 
-/// The failure that ends the answer after the batches of an outcome.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// A record without values; its index counts the records in the view from the start of the
-    /// turn.
-    Record(RecordProblem),
-    /// A record whose end cannot be found; its index counts as above.
-    Delimiting(RecordProblem),
-    /// The file could not be read, or the query exceeded a limit.
-    Query(Error),
-}
-
 impl Morsel {
     /// Reads, filters and projects, or finishes gathered rows. It never panics and never waits for
     /// a peer.
@@ -123,12 +112,12 @@ impl Morsel {
 
 impl Read {
     fn run(self, start: Instant, waiting: Waiting) -> ReadOutcome {
-        if cancel::look().is_err() {
+        if cancel::check_wanted().is_err() {
             return ReadOutcome::default();
         }
         let mut reader = Reader::new(self.plan.bound(), &self.sink, waiting);
         let turn = self.feed.next(waiting, &mut |place, block| {
-            if cancel::look().is_err() {
+            if cancel::check_wanted().is_err() {
                 return ControlFlow::Break(());
             }
             reader.block(place, block)
@@ -141,7 +130,7 @@ impl Read {
         outcome.bytes = turn.bytes;
         // a failed read is not the fault of a record
         if let Err(error) = turn.result {
-            outcome.failure = Some(Failure::Query(error.into()));
+            outcome.failure = Some(Failure::File(error));
         }
         outcome.time = start.elapsed();
         outcome

@@ -1,7 +1,6 @@
 //! A selection: the records of a block that are still wanted, and their decoded columns.
 
 use std::cell::OnceCell;
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,13 +16,12 @@ use crate::gather::aggregate::Aggregate;
 use crate::gather::group::Argument;
 use crate::gather::record_problem::{Reason, RecordProblem};
 use crate::gather::sort_order::SortOrder;
+use crate::plan;
+use crate::plan::Conjunct;
 use crate::plan::view::RowFilter;
-use crate::plan::{Conjunct, Plan};
-use crate::{Error, ErrorKind, plan};
 use sift_files::block::Block;
 use sift_files::cancel::spend;
 use sift_files::record::{RecordFault, Rows};
-use sift_files::turns::Origin;
 
 /// The records of a block that are still wanted, and their decoded columns.
 #[derive(Clone)]
@@ -363,57 +361,7 @@ impl<'b> Selection<'b> {
 /// The error of a row filter that has no value for some record. It does not tell which and why.
 struct Undecided;
 
-/// A record that has no value, for readers who may not see all of the file. It does not tell where
-/// the record is in the file, because that would tell the lengths of hidden parts.
-struct ViewError<'a> {
-    file: &'a str,
-    /// Records of the view before this one.
-    record: u64,
-    /// True if the view hides records.
-    hides_records: bool,
-    field: Option<&'a str>,
-    reason: &'a Reason,
-}
-
-impl fmt::Display for ViewError<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, record, hides_records, field, reason } = self;
-        let which = if *hides_records { " of those that you may see" } else { "" };
-        write!(f, "{file}: record {}{which}", record + 1)?;
-        if let Some(field) = field {
-            write!(f, ", field `{field}`")?;
-        }
-        write!(f, ": {reason}")
-    }
-}
-
 impl RecordProblem {
-    /// Returns the error for people; the record counts from `origin`.
-    pub(crate) fn to_error(&self, plan: &Plan, origin: &Origin) -> Error {
-        let Origin { file, records_before, gathered } = origin;
-        let file = plan.source().name_of(*file);
-        let (fault, records_before) = match gathered {
-            Some(gathered) => (self.fault.clone().placed(gathered), 0),
-            None => (self.fault.clone(), *records_before),
-        };
-        let kind = match fault.problem {
-            Reason::Record(_) => ErrorKind::Record,
-            Reason::Computation { .. } => ErrorKind::Computation,
-        };
-        let view = plan.view();
-        if view.is_whole() {
-            return Error::new(kind, fault.to_error(file, records_before).to_string());
-        }
-        let error = ViewError {
-            file,
-            record: records_before + fault.record as u64,
-            hides_records: !view.has_all_records(),
-            field: fault.field.as_deref(),
-            reason: &fault.problem,
-        };
-        Error::new(kind, error.to_string())
-    }
-
     /// Returns the same record counted from the start of a turn, in which `records` in the view
     /// come before the block; `visible` are the block's records in the view.
     pub(crate) fn in_turn(mut self, records: u64, visible: &Selection<'_>) -> Self {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::morsel::{Done, Failure, Outcome};
+use super::failure::Failure;
+use super::morsel::{Done, Outcome};
 use super::{Scan, ScanOptions, Step};
 use crate::plan::Plan;
 use crate::source::Source;

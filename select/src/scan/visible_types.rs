@@ -11,6 +11,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::failure::file_error;
 use super::selection::Selection;
 use crate::Result;
 use crate::plan::file_set;
@@ -105,7 +106,7 @@ fn sampled(view: &View, part: &Part) -> Result<Arc<DataFile>> {
             }
         })
     {
-        turn.result?;
+        turn.result.map_err(|error| file_error(view, part.file.name(), error))?;
     }
     // a sample that was cancelled is not used
     check_wanted()?;
@@ -114,5 +115,6 @@ fn sampled(view: &View, part: &Part) -> Result<Arc<DataFile>> {
     }
     let unchanged = filter.map_or(&[][..], |filter| &filter.columns);
     let shows = |name: &str| view.shows(name);
-    Ok(Arc::new(part.file.of_view(sample, unchanged, &shows, records > 0)?))
+    let visible = part.file.of_view(sample, unchanged, &shows, records > 0);
+    Ok(Arc::new(visible.map_err(|error| file_error(view, part.file.name(), error))?))
 }

@@ -6,10 +6,10 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use sift_select::{Descriptor, Look, Source, is_local};
+use sift_select::{Descriptor, FileError, Look, Source, is_local};
 use tracing::warn;
 
-use super::granted::{granted, withheld};
+use super::granted::{granted, told};
 use super::name::DESCRIPTOR_SUFFIX;
 use super::tree::{Node, Resolved, Spelling, Unresolved};
 use super::version::{bytes, identity};
@@ -53,6 +53,29 @@ pub(crate) struct Entry {
     pub(super) described: Option<Arc<Described>>,
     /// The file that symbolic links lead to, and its descriptor.
     pub(super) target: Option<(FileName, Option<Arc<Described>>)>,
+}
+
+/// The reason why a descriptor cannot be used. It may quote the descriptor.
+enum Unusable {
+    /// The file with this name was replaced.
+    Renamed(String),
+    Unread {
+        path: String,
+        why: String,
+    },
+    Invalid(FileError),
+}
+
+impl Unusable {
+    /// Returns the fault for a caller who may see the parts of the file `name` that are granted.
+    fn fault(self, name: &FileName, grant: &Grant) -> Fault {
+        let fault = match self {
+            Self::Renamed(name) => return Fault::Renamed(name),
+            Self::Unread { path, why } => Fault::Descriptor(path, why),
+            Self::Invalid(error) => Fault::Select(error.into()),
+        };
+        told(name.as_str(), grant, fault)
+    }
 }
 
 impl Entry {
@@ -118,8 +141,14 @@ impl Catalogue {
     /// Adds the contents of the descriptors.
     pub(super) fn described(&self, file: Found, transport: Transport) -> Result<Entry, Fault> {
         let Found { name, resolved, target, grant } = file;
-        let described = self.descriptions(&name, &resolved, target.as_ref(), transport);
-        let (described, at_target) = described.map_err(|fault| withheld(&grant, &name, fault))?;
+        let described = self.descriptions(&name, &resolved, target.as_ref());
+        let (described, at_target) = described.map_err(|unusable| match transport {
+            // without the descriptor, the strictest protection has to be assumed
+            Transport::Plain | Transport::Mount { .. } => {
+                Fault::NetworkEncryptUnknown(name.to_string())
+            }
+            Transport::Encrypted { .. } | Transport::Local => unusable.fault(&name, &grant),
+        })?;
         let descriptor = described.as_ref().map(|described| &described.descriptor);
         let Some(format) = Source::format_of(name.as_str(), descriptor) else {
             return Err(Fault::UnknownFormat(name.to_string()));
@@ -141,28 +170,20 @@ impl Catalogue {
         name: &FileName,
         resolved: &Resolved,
         target: Option<&FileName>,
-        transport: Transport,
-    ) -> Result<(Option<Arc<Described>>, Option<Arc<Described>>), Fault> {
-        let unknown = |fault| match transport {
-            // without the descriptor, the strictest protection has to be assumed
-            Transport::Plain | Transport::Mount { .. } => {
-                Fault::NetworkEncryptUnknown(name.to_string())
-            }
-            Transport::Encrypted { .. } | Transport::Local => fault,
-        };
-        let own = self.descriptor(&resolved.own, name).map_err(unknown)?;
+    ) -> Result<(Option<Arc<Described>>, Option<Arc<Described>>), Unusable> {
+        let own = self.descriptor(&resolved.own, name)?;
         let at_target = match target {
-            Some(target) => self.descriptor(&resolved.end, target).map_err(unknown)?,
+            Some(target) => self.descriptor(&resolved.end, target)?,
             None => None,
         };
         Ok((own, at_target))
     }
 
     /// Reads the descriptor beside `file`, which has the name `name`.
-    fn descriptor(&self, file: &Node, name: &FileName) -> Result<Option<Arc<Described>>, Fault> {
+    fn descriptor(&self, file: &Node, name: &FileName) -> Result<Option<Arc<Described>>, Unusable> {
         let path = name.descriptor();
-        let refuse = |why: &str| Fault::Descriptor(path.clone(), why.to_owned());
-        let failed = |error: std::io::Error| Fault::Descriptor(path.clone(), error.to_string());
+        let refuse = |why: &str| Unusable::Unread { path: path.clone(), why: why.to_owned() };
+        let failed = |error: std::io::Error| refuse(&error.to_string());
         let node = match self.beside(file) {
             Ok(Some(resolved)) => resolved.end,
             Ok(None) => return Ok(None),
@@ -177,7 +198,7 @@ impl Catalogue {
             return Ok(Some(known));
         }
         let Some((file, _)) = self.root.tree.open(&node).map_err(failed)? else {
-            return Err(Fault::Renamed(name.to_string()));
+            return Err(Unusable::Renamed(name.to_string()));
         };
         let look = Look::settled(&file).map_err(failed)?;
         let can_be_kept = look.is_settled() && is_local(&file);
@@ -185,9 +206,9 @@ impl Catalogue {
         let read = file.take(DESCRIPTOR_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
         if read as u64 > DESCRIPTOR_BYTES_MAX {
             let why = format!("more than {DESCRIPTOR_BYTES_MAX} bytes, which no layout needs");
-            return Err(Fault::Descriptor(path, why));
+            return Err(Unusable::Unread { path, why });
         }
-        let descriptor = Descriptor::parse(&path, &text)?;
+        let descriptor = Descriptor::parse(&path, &text).map_err(Unusable::Invalid)?;
         let described = Arc::new(Described { descriptor, look });
         if can_be_kept {
             self.descriptors.keep(&path, look.identity(), Arc::clone(&described));

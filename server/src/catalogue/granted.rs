@@ -1,4 +1,4 @@
-//! The grant of a file, and the faults of a file that the user may see only in part.
+//! The grant of a file, and the faults of its contents, made from what the caller may know of them.
 
 use std::sync::Arc;
 
@@ -6,6 +6,8 @@ use sift_select::ErrorKind;
 
 use super::FileName;
 use crate::access::grant::{Caller, Grant};
+use crate::access::protect::Protected;
+use crate::access::transport::Transport;
 use crate::fault::Fault;
 
 /// Returns the caller's grant for a file.
@@ -16,21 +18,49 @@ pub(super) fn granted(caller: &Caller, file: &FileName) -> Result<Arc<Grant>, Fa
     caller.grant(file.as_str()).ok_or_else(|| Fault::UnknownFile(file.to_string()))
 }
 
-/// Replaces the fault of a file that does not open if the user may see only parts of the file: the
-/// reason may quote the other parts, so it goes to the log.
-pub(super) fn withheld(grant: &Grant, name: &FileName, fault: Fault) -> Fault {
-    match fault {
-        // nobody waits for cancelled work, and work that would block is done again
-        Fault::Select(error)
-            if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::WouldBlock) =>
-        {
-            Fault::Select(error)
-        }
-        Fault::Select(_) | Fault::Descriptor(..) | Fault::Withheld { .. } if !grant.is_whole() => {
-            let (file, reason) = (name.as_str(), fault.to_string());
-            tracing::error!(file, reason, "a file does not open under a grant");
-            Fault::Ungranted(name.to_string())
-        }
-        fault => fault,
+/// The part of a file's faults that a caller may know, for the file or the pattern `name`.
+#[derive(Clone, Copy)]
+pub(super) struct Disclosure<'a> {
+    name: &'a str,
+    grant: &'a Grant,
+    /// True if some columns may not be sent on the caller's channel. A fault quotes bytes of the
+    /// file, and after a missing header, quote or terminator they may be of any column.
+    withholds: bool,
+}
+
+impl<'a> Disclosure<'a> {
+    /// Returns the disclosure for `name`, which has the protection of all `files`.
+    pub(super) fn new(
+        name: &'a str,
+        grant: &'a Grant,
+        files: &[Protected],
+        transport: Transport,
+    ) -> Self {
+        let withholds = files.iter().any(|file| file.withholds(transport));
+        Self { name, grant, withholds }
     }
+
+    /// Returns the fault of a file that does not open.
+    pub(super) fn fault(self, error: sift_select::Error) -> Fault {
+        let fault = match error.kind() {
+            // nobody waits for cancelled work, and work that would block is done again
+            ErrorKind::Cancelled | ErrorKind::WouldBlock => return Fault::Select(error),
+            kind @ (ErrorKind::Record | ErrorKind::Descriptor) if self.withholds => {
+                Fault::Withheld { name: self.name.to_owned(), kind }
+            }
+            _ => Fault::Select(error),
+        };
+        told(self.name, self.grant, fault)
+    }
+}
+
+/// Returns the fault of a file that does not open, for the user of a grant. If he may see only parts
+/// of the file, the reason may quote the other parts, so it goes to the log.
+pub(super) fn told(file: &str, grant: &Grant, fault: Fault) -> Fault {
+    if grant.is_whole() {
+        return fault;
+    }
+    let reason = fault.to_string();
+    tracing::error!(file, reason, "a file does not open under a grant");
+    Fault::Ungranted(file.to_owned())
 }

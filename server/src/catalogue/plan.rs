@@ -6,20 +6,18 @@ use std::sync::Arc;
 use sift_select::{FileSet, Plan, Select, Source, Value, View, Waiting, check_wanted};
 
 use super::entry::Entry;
-use super::granted::{granted, withheld};
+use super::granted::{Disclosure, granted};
 use super::pattern::NamePattern;
 use super::{Catalogue, FileName, permitted, while_renamed};
 use crate::access::grant::{Caller, Grant};
 use crate::access::protect::Protected;
 use crate::access::transport::Transport;
-use crate::fault::{Disclosure, Fault};
+use crate::fault::{Fault, withheld_text};
 
 /// A plan that may run for a caller.
 #[derive(Debug)]
 pub(crate) struct Planned {
     pub(crate) plan: Plan,
-    /// The part of the file's faults that the caller may see.
-    pub(crate) disclosure: Disclosure,
     /// True if the caller may not see all, or if what the plan reads is protected.
     pub(crate) is_protected: bool,
 }
@@ -58,15 +56,11 @@ impl Catalogue {
             Waiting::Allowed => source,
             Waiting::Refused => Arc::new(source.with_waiting(waiting)),
         };
-        let withheld = |error: sift_select::Error| withheld(&grant, name, error.into());
-        let view = grant.view(source).map_err(withheld)?;
-        let files = std::slice::from_ref(&protected);
-        let disclosure = Disclosure::of(name.as_str(), files, transport);
-        let view = shown(view, files, transport).map_err(withheld)?;
-        let plan = Plan::new(select, view, parameters)?;
+        let view = view_of(name, source, &protected, &grant, transport)?;
+        let plan = Plan::new(select, view, parameters).map_err(Fault::Select)?;
         protected.check_plan(&plan, transport)?;
         let is_protected = !plan.view().is_whole() || protected.protects(&plan);
-        Ok(Planned { plan, disclosure, is_protected })
+        Ok(Planned { plan, is_protected })
     }
 
     /// Binds `select` to the files of a pattern. They need the same schema and the same grant of
@@ -82,15 +76,16 @@ impl Catalogue {
         let Some((first, grant)) = names.first() else {
             return Err(Fault::UnknownFile(pattern.to_owned()));
         };
-        let withheld = |fault| withheld(grant, first, fault);
+        let first = first.as_str();
+        let opening = Disclosure::new(first, grant, &[], caller.transport);
         for (name, other) in &names {
             if !grant.is_same(other) {
-                let (first, other) = (first.to_string(), name.to_string());
+                let (first, other) = (first.to_owned(), name.to_string());
                 return Err(Fault::GrantsDiffer { pattern: pattern.to_owned(), first, other });
             }
         }
         let files = FileSet::new(pattern, names.iter().map(|(name, _)| name.to_string()).collect());
-        let files = files.map_err(|error| withheld(error.into()))?;
+        let files = files.map_err(|error| opening.fault(error))?;
         let matching = files.matching(select, parameters);
         let max = self.limits.pattern_files_max.get();
         if matching.len() > max {
@@ -119,27 +114,28 @@ impl Catalogue {
             if !source.has_records() {
                 return Ok(source);
             }
-            let view = grant.view(Arc::new(source))?;
-            Ok(shown(view, &all_protected, caller.transport)?.source().as_ref().clone())
+            let view =
+                shown(pattern, grant.view(Arc::new(source))?, &all_protected, caller.transport);
+            Ok(view?.source().as_ref().clone())
         };
+        let disclosure = Disclosure::new(first, grant, &all_protected, caller.transport);
         let sources = opened.iter().map(shown_of).collect::<sift_select::Result<Vec<_>>>();
-        let sources = sources.map_err(|error| withheld(error.into()))?;
-        let Some(first) = sources.first() else {
+        let sources = sources.map_err(|error| disclosure.fault(error))?;
+        let Some(source) = sources.first() else {
             return Err(Fault::UnknownFile(pattern.to_owned()));
         };
-        let joined = files.joined(first, if none_match { &[] } else { &sources });
-        let source = joined.map_err(|error| withheld(error.into()))?;
-        let view = grant.view(Arc::new(source)).map_err(|error| withheld(error.into()))?;
-        let disclosure = Disclosure::of(pattern, &all_protected, caller.transport);
-        let view = shown(view, &all_protected, caller.transport);
-        let view = view.map_err(|error| withheld(error.into()))?;
-        let plan = Plan::new(select, view, parameters)?;
+        let joined = files.joined(source, if none_match { &[] } else { &sources });
+        let source = joined.map_err(|error| disclosure.fault(error))?;
+        let view = grant.view(Arc::new(source));
+        let view = view.and_then(|view| shown(pattern, view, &all_protected, caller.transport));
+        let view = view.map_err(|error| disclosure.fault(error))?;
+        let plan = Plan::new(select, view, parameters).map_err(Fault::Select)?;
         for protected in &all_protected {
             protected.check_plan(&plan, caller.transport)?;
         }
         let is_protected =
             !plan.view().is_whole() || all_protected.iter().any(|file| file.protects(&plan));
-        Ok(Planned { plan, disclosure, is_protected })
+        Ok(Planned { plan, is_protected })
     }
 
     /// Opens a file for a Select. Returns it with its protection and the caller's grant.
@@ -170,7 +166,7 @@ impl Catalogue {
                 }
             })?,
         };
-        let (source, protected) = opened.map_err(|fault| withheld(&grant, name, fault))?;
+        let (source, protected) = opened?;
         protected.check_mentions(select, &grant, transport)?;
         Ok((source, protected, grant))
     }
@@ -183,21 +179,40 @@ impl Catalogue {
         grant: &Grant,
         transport: Transport,
     ) -> Result<(View, Protected), Fault> {
-        let (source, protected) =
-            self.source(entry, transport).map_err(|fault| withheld(grant, name, fault))?;
-        let of_protected = std::slice::from_ref(&protected);
-        let view = grant.view(source).and_then(|view| shown(view, of_protected, transport));
-        let view = view.map_err(|error| withheld(grant, name, error.into()))?;
+        let (source, protected) = self.source(entry, transport)?;
+        let view = view_of(name, source, &protected, grant, transport)?;
         Ok((view, protected))
     }
 }
 
-/// Returns the view for a transport that may not fulfil the requirements of all columns.
-fn shown(view: View, files: &[Protected], transport: Transport) -> sift_select::Result<View> {
+/// Returns the view of an open file through a grant.
+fn view_of(
+    name: &FileName,
+    source: Arc<Source>,
+    protected: &Protected,
+    grant: &Grant,
+    transport: Transport,
+) -> Result<View, Fault> {
+    let files = std::slice::from_ref(protected);
+    let view = grant.view(source);
+    let view = view.and_then(|view| shown(name.as_str(), view, files, transport));
+    let disclosure = Disclosure::new(name.as_str(), grant, files, transport);
+    view.map_err(|error| disclosure.fault(error))
+}
+
+/// Returns the view for a transport that may not fulfil the requirements of all columns. `name` is
+/// the file or the pattern in its errors.
+fn shown(
+    name: &str,
+    view: View,
+    files: &[Protected],
+    transport: Transport,
+) -> sift_select::Result<View> {
     let view = match files.iter().any(|file| file.withholds(transport)) {
         true => {
             let names = files.iter().flat_map(|file| file.columns_withheld(transport));
             view.with_columns_withheld(names.map(str::to_owned).collect())
+                .with_faults_withheld(&withheld_text(name))
         }
         false => view,
     };

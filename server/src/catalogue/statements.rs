@@ -33,7 +33,7 @@ impl Statements {
             return Ok(select);
         }
         waiting.check()?;
-        let select = Arc::new(Select::parse(sql)?);
+        let select = Arc::new(Select::parse(sql).map_err(Fault::Select)?);
         if sql.len() <= TEXT_BYTES_MAX {
             self.0.keep(sql, (), Arc::clone(&select));
         }

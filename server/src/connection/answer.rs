@@ -103,7 +103,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let then =
             move |planned: Planned, waiting| Ok((scan(planned.plan.clone(), waiting)?, planned));
         let planned = self.plan(request.sql, request.parameters, then).await?;
-        let (batches, Planned { plan, disclosure, is_protected }) = planned;
+        let (batches, Planned { plan, is_protected }) = planned;
         self.batches = Some(batches);
         self.account.statistics.file_bytes = Some(plan.source().bytes());
         self.account.of_part = !plan.view().is_whole();
@@ -120,10 +120,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         };
         *self.encoder = sent.is_ok().then_some(encoder).filter(Encoder::is_small);
         self.count_scan();
-        match sent {
-            Err(Stop::Fault(fault)) => return Err(disclosure.limit(fault).into()),
-            sent => sent?,
-        }
+        sent?;
         self.finish().await
     }
 
@@ -300,37 +297,27 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     async fn explain(&mut self, request: ExplainRequest) -> Result<(), Stop> {
         let scan = request.analyze.then(|| self.scan());
-        let then = move |planned: Planned, waiting| {
-            let text = explain(&planned.plan, &ScanOptions::default())?;
+        let then = move |Planned { plan, .. }: Planned, waiting| {
+            let text = explain(&plan, &ScanOptions::default()).map_err(Fault::Select)?;
             let started = Instant::now();
-            let batches = scan.as_ref().map(|scan| scan(planned.plan.clone(), waiting));
-            Ok((text, batches.transpose()?.map(|batches| (started, batches)), planned))
+            let batches = scan.as_ref().map(|scan| scan(plan.clone(), waiting));
+            Ok((text, batches.transpose()?.map(|batches| (started, batches)), plan))
         };
         let planned = self.plan(request.sql, request.parameters, then).await?;
-        let (mut text, scan, planned) = planned;
+        let (mut text, scan, plan) = planned;
         if let Some((started, batches)) = scan {
             self.batches = Some(batches);
-            text += &self.analyze(&planned, started).await?;
+            text += &self.analyze(&plan, started).await?;
         }
         self.writer.send(Kind::Explanation, &Explanation { text }).await
     }
 
     /// Runs a plan, drops its batches, and returns the analysis.
-    async fn analyze(&mut self, planned: &Planned, started: Instant) -> Result<String, Fault> {
-        let Planned { plan, disclosure, .. } = planned;
+    async fn analyze(&mut self, plan: &Plan, started: Instant) -> Result<String, Fault> {
         self.account.statistics.file_bytes = Some(plan.source().bytes());
         let Some(batches) = &mut self.batches else { return Ok(String::new()) };
-        let end = loop {
-            match self.time_limit.within(self.interrupt.or(batches.next())).await {
-                Ok(Some(_dropped)) => {}
-                Ok(None) => break Ok(()),
-                Err(fault) => break Err(fault),
-            }
-        };
-        match end {
-            Err(fault) => Err(disclosure.limit(fault)),
-            Ok(()) => Ok(plan.analysis(&batches.statistics(), pool::threads(), started.elapsed())),
-        }
+        while self.time_limit.within(self.interrupt.or(batches.next())).await?.is_some() {}
+        Ok(plan.analysis(&batches.statistics(), pool::threads(), started.elapsed()))
     }
 
     /// Sends the end marker.

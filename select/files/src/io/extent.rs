@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::record::RecordFault;
+
 /// A run of whole records of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extent {
@@ -104,8 +106,18 @@ impl Gathered {
         self.0.iter().map(Extent::byte_len).sum()
     }
 
+    /// Returns the fault of a gathered record as if the file had been read in its order.
+    pub fn placed<P>(&self, fault: RecordFault<P>) -> RecordFault<P> {
+        let record = self.record_of(fault.record as u64);
+        RecordFault {
+            record: usize::try_from(record).unwrap_or(usize::MAX),
+            byte: fault.byte.map(|byte| self.byte_of(byte)),
+            ..fault
+        }
+    }
+
     /// The number in the file of the record that is the `record`th in memory.
-    pub(crate) fn record_of(&self, record: u64) -> u64 {
+    fn record_of(&self, record: u64) -> u64 {
         let mut before = 0;
         for Extent { first_record, records, .. } in &*self.0 {
             let records = records.unwrap_or(0);
@@ -118,7 +130,7 @@ impl Gathered {
     }
 
     /// Returns the position in the file of the byte that is the `byte`th in memory.
-    pub(crate) fn byte_of(&self, byte: u64) -> u64 {
+    fn byte_of(&self, byte: u64) -> u64 {
         let mut before = 0;
         for extent in &*self.0 {
             if byte < before + extent.byte_len() {
