@@ -46,6 +46,8 @@ pub async fn selected(connection: &mut Connection, question: &Question) -> Resul
             .records_scanned
             .zip(statistics.records_pruned)
             .map(|(scanned, pruned)| scanned + pruned),
+        arrow_bytes: some(statistics.arrow_bytes),
+        narrow_bytes: some(statistics.narrow_bytes),
         bytes_sent: Some(statistics.bytes_sent),
         ..kept.run()
     };
@@ -75,9 +77,11 @@ pub async fn whole_file(
     let Question { file: name, sql, descriptor } = question;
     let each = |batch| kept.push(batch);
     let schema = block_in_place(|| local::select(sql, name, file, descriptor.as_deref(), each))?;
+    let statistics = chunks.statistics().copied().unwrap_or_default();
     let run = Run {
         fetch_seconds: Some(fetch_seconds),
-        bytes_sent: Some(chunks.statistics().copied().unwrap_or_default().bytes_sent),
+        narrow_bytes: some(statistics.narrow_bytes),
+        bytes_sent: Some(statistics.bytes_sent),
         ..kept.run()
     };
     Ok((run, (schema, kept.batches)))
@@ -94,6 +98,11 @@ pub async fn fetch(connection: &mut Connection, file: &str) -> Result<Run> {
     let seconds = start.elapsed().as_secs_f64();
     let bytes_sent = Some(chunks.statistics().copied().unwrap_or_default().bytes_sent);
     Ok(Run { seconds, bytes_sent, ..Run::default() })
+}
+
+/// A server that does not tell a size says 0.
+fn some(bytes: u64) -> Option<u64> {
+    (bytes > 0).then_some(bytes)
 }
 
 /// The maximal number of chunks that wait to be copied. Receiving goes on during a copy, and memory

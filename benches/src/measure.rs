@@ -26,6 +26,13 @@ pub struct Run {
     /// stopped early.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub records_seen: Option<u64>,
+    /// The bytes of the selected records as Arrow, if the server told them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrow_bytes: Option<u64>,
+    /// The narrow bytes of the selected records, or the bytes of the fetched file: both before
+    /// they were compressed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub narrow_bytes: Option<u64>,
     /// The bytes that the server gave to its channel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_sent: Option<u64>,

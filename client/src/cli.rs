@@ -12,6 +12,7 @@ mod output;
 mod password;
 mod select;
 mod show;
+mod sizes;
 mod target;
 
 use args::{Args, Command};

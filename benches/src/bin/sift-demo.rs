@@ -140,6 +140,10 @@ fn table(file: &Lineitem, series: &[Series], columns: usize) -> Result<String> {
     let mut table = text::table([&name, "whole file", "selected records", "ratio"]);
     let [count, no_ratio] = [text::count(records), String::new()];
     table.add_row(["records", &count, &count, &no_ratio].map(String::from));
+    if let Some(arrow) = selected.runs.iter().find_map(|run| run.arrow_bytes) {
+        let (arrow, none) = (text::bytes(arrow), String::new);
+        table.add_row(["bytes as Arrow".to_owned(), none(), arrow, none()]);
+    }
     let bytes = [sent(whole), sent(selected)];
     table.add_row([
         "bytes encrypted".to_owned(),

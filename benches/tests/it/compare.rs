@@ -36,8 +36,10 @@ fn both_arms_are_in_the_document_with_what_they_took() {
         assert_eq!((whole.runs.len(), selected.runs.len()), (2, 2));
         for (whole, selected) in whole.runs.iter().zip(&selected.runs) {
             assert_eq!(whole.records, selected.records, "{cell:?}");
-            assert!(whole.bytes_sent >= Some(cell.file_bytes), "{cell:?}");
-            assert!(selected.bytes_sent > Some(0), "{cell:?}");
+            // a slow machine may count as a slow link, and compress
+            assert_eq!(whole.narrow_bytes, Some(cell.file_bytes), "{cell:?}");
+            assert!(whole.bytes_sent > Some(0) && selected.bytes_sent > Some(0), "{cell:?}");
+            assert!(selected.arrow_bytes > selected.narrow_bytes, "{cell:?}");
             assert!(whole.fetch_seconds < Some(whole.seconds), "{cell:?}");
             assert!(whole.fetch_seconds < whole.first_seconds, "{cell:?}");
             assert!(selected.first_seconds < Some(selected.seconds), "{cell:?}");

@@ -15,6 +15,7 @@ fn both_ways_give_the_same_answer_and_nothing_is_left_behind() {
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{out}{err}");
     assert_eq!(out.matches("both answers are equal").count(), 2, "{out}");
+    assert_eq!(out.matches("bytes as Arrow").count(), 2, "{out}");
     assert!(
         out.contains("level 5 (5 asked for), TLSv1.3, key exchange X25519MLKEM768, TLS_"),
         "{out}"

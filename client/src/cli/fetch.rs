@@ -12,6 +12,7 @@ use super::fault::{Fault, Outcome, Result};
 use super::interrupt;
 use super::output::{self, stderr};
 use super::select::{describe, rounded};
+use super::sizes;
 
 const BAR: &str = "{wide_bar} {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left";
 
@@ -68,7 +69,15 @@ pub(super) async fn run(
     };
     if args.stats {
         let elapsed = rounded(started.elapsed());
-        stderr(&format!("bytes     {bytes}, {resumed} of them from an earlier fetch"));
+        if let Some(file_bytes) = statistics.file_bytes {
+            stderr(&format!("file      {file_bytes} bytes"));
+        }
+        stderr(&format!("fetched   {bytes} bytes, {resumed} of them by an earlier fetch"));
+        stderr(&sizes::sent(&statistics, connection.channel()));
+        let stored_bytes = bytes.saturating_sub(resumed);
+        if let Some(saved) = sizes::saved(&statistics, stored_bytes, "the fetched bytes") {
+            stderr(&saved);
+        }
         let of = |micros| format!("{:?}", Duration::from_micros(micros));
         stderr(&format!(
             "time      waiting to send {}, in all {}; {elapsed:?} at this end",

@@ -8,6 +8,7 @@ use super::args::SelectArgs;
 use super::fault::{Outcome, Result};
 use super::interrupt;
 use super::output::{Output, stderr};
+use super::sizes;
 
 pub(super) async fn run(
     connection: &mut Connection,
@@ -47,22 +48,25 @@ async fn answer(
 }
 
 fn print(statistics: &Statistics, records: u64, channel: &Channel, elapsed: Duration) {
-    let Statistics { records_selected, bytes_sent, .. } = *statistics;
-    let verb = if channel.encrypted() { "encrypted" } else { "sent in the clear" };
-    let mut of_records = format!("records   {records} received; {records_selected} selected");
-    let mut of_bytes = format!("bytes     {bytes_sent} {verb}");
-    if let Some((records, pruned)) = statistics.records_scanned.zip(statistics.records_pruned) {
-        of_records += &format!(" of {records} scanned, {pruned} ruled out unread");
-    }
-    match statistics.file_bytes.zip(statistics.bytes_scanned) {
-        Some((file_bytes, scanned)) => {
-            let share = share(bytes_sent, file_bytes);
-            of_bytes += &format!(", {share} of the file's {file_bytes}; {scanned} scanned");
+    let mut of_records =
+        format!("records   {records} received; {} selected", statistics.records_selected);
+    match statistics.records_scanned.zip(statistics.records_pruned) {
+        Some((records, pruned)) => {
+            of_records += &format!(" of {records} scanned, {pruned} ruled out unread");
         }
         None => of_records += "; only those who may see all of the file learn what was scanned",
     }
     stderr(&of_records);
-    stderr(&of_bytes);
+    if let Some((file_bytes, scanned)) = statistics.file_bytes.zip(statistics.bytes_scanned) {
+        stderr(&format!("file      {file_bytes} bytes, {scanned} of them scanned"));
+    }
+    sizes::of_records(statistics).iter().for_each(|line| stderr(line));
+    stderr(&sizes::sent(statistics, channel));
+    if let Some(file_bytes) = statistics.file_bytes
+        && let Some(saved) = sizes::saved(statistics, file_bytes, "the file")
+    {
+        stderr(&saved);
+    }
     stderr(&format!("time      {}; {:?} at this end", times(statistics), rounded(elapsed)));
     stderr(&format!("channel   {}", describe(channel)));
 }
@@ -88,14 +92,6 @@ pub(super) fn describe(channel: &Channel) -> String {
             channel.key_exchange()
         ),
         _ => "not encrypted".to_owned(),
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "four digits are shown")]
-fn share(part: u64, whole: u64) -> String {
-    match whole {
-        0 => "all".to_owned(),
-        whole => format!("{:.4} %", part as f64 * 100.0 / whole as f64),
     }
 }
 

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::ipc::reader::StreamReader;
-use sift_client::{ChannelReport, Description, Field, FileEntry, Kind, Status};
-use sift_proto::message::{Explanation, FetchRequest, FetchStart, FileList, Hello, ListRequest};
+use sift_client::{ChannelReport, Description, Field, FileEntry, Kind, Statistics, Status};
+use sift_proto::message::{
+    Explanation, FetchRequest, FetchStart, FileList, Finished, Hello, ListRequest,
+};
 
 use crate::fake::{Authority, Fake, Peer, orders, run};
 
@@ -343,11 +345,66 @@ fn statistics_go_to_standard_error() {
         let output = plain(&fake, &["select", "SELECT", "--stats"]);
         assert_eq!(String::from_utf8(output.stdout).unwrap(), CSV);
         let error = String::from_utf8(output.stderr).unwrap();
+        let lines: Vec<&str> = error.lines().collect();
         assert!(
-            error.starts_with("records   8 received; 8 selected; only those who may see"),
+            lines[0].starts_with("records   8 received; 8 selected; only those who may see"),
             "{error}"
         );
+        // this server tells no sizes
+        assert!(lines[1].starts_with("sent      ") && lines[1].ends_with(" in the clear"));
         assert!(error.ends_with("channel   not encrypted\n"), "{error}");
+    });
+}
+
+#[test]
+fn statistics_tell_the_sizes_of_the_file_the_records_and_what_was_sent() {
+    run(async {
+        let fake = Fake::plain(|mut peer| async move {
+            peer.greet().await;
+            while let Some((kind, _)) = peer.frame().await {
+                if kind == Kind::Fetch {
+                    let identity = "1".to_owned();
+                    let start = FetchStart { file_bytes: 4, offset: 0, length: 4, identity };
+                    peer.send(Kind::FetchStart, &start).await;
+                    peer.body(Kind::Chunk, b"abcd").await;
+                } else {
+                    peer.batches(&[orders(1)]).await;
+                }
+                let statistics = Statistics {
+                    records_scanned: Some(9),
+                    records_pruned: Some(1),
+                    records_selected: 4,
+                    bytes_scanned: Some(1800),
+                    file_bytes: Some(2000),
+                    arrow_bytes: 700,
+                    narrow_bytes: 400,
+                    bytes_sent: 300,
+                    ..Statistics::default()
+                };
+                peer.send(Kind::Finished, &Finished { statistics: Some(statistics) }).await;
+            }
+        })
+        .await;
+        let output = plain(&fake, &["select", "SELECT", "--stats"]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        let expected = "records   4 received; 4 selected of 9 scanned, 1 ruled out unread\n\
+                        file      2000 bytes, 1800 of them scanned\n\
+                        arrow     700 bytes, the selected records in memory\n\
+                        narrow    400 bytes\n\
+                        sent      300 bytes in the clear, compressed\n\
+                        saved     1700 bytes, 85.0000 % of the file\n\
+                        time      ";
+        assert!(error.starts_with(expected), "{error}");
+
+        let output = plain(&fake, &["fetch", "a.csv", "-o", "-", "--stats"]);
+        assert_eq!(output.stdout, b"abcd");
+        let error = String::from_utf8(output.stderr).unwrap();
+        let expected = "file      2000 bytes\n\
+                        fetched   4 bytes, 0 of them by an earlier fetch\n\
+                        sent      300 bytes in the clear, compressed\n\
+                        saved     nothing: 296 bytes more than the fetched bytes\n\
+                        time      ";
+        assert!(error.starts_with(expected), "{error}");
     });
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sift_proto::frame::Kind;
 use sift_proto::message::Statistics;
 
 /// The facts about a request for the log. They are filled in step by step, so they are true for an
@@ -26,6 +27,18 @@ impl RequestAccount {
         statistics.records_selected = scan.records_selected;
         statistics.scan_micros = Some(micros(scan.scan_time));
         self.records_undecided = scan.records_undecided;
+    }
+
+    /// Returns how many bytes fewer were sent than are stored: in the file, or in the fetched part
+    /// of it. More bytes give a negative number.
+    pub(crate) fn bytes_saved(&self, kind: Kind) -> Option<i64> {
+        let Statistics { file_bytes, narrow_bytes, bytes_sent, .. } = self.statistics;
+        let stored = match kind {
+            Kind::Select => file_bytes?,
+            Kind::Fetch => narrow_bytes,
+            _ => return None,
+        };
+        Some(stored.cast_signed().wrapping_sub(bytes_sent.cast_signed()))
     }
 
     /// Returns the statistics that the client may see.
@@ -59,4 +72,21 @@ fn of_part(statistics: &Statistics) -> Statistics {
 /// Returns whole microseconds; 500,000 years fit.
 pub(crate) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn saved_are_the_bytes_that_are_stored_and_not_sent() {
+        let mut account = RequestAccount::default();
+        account.statistics.narrow_bytes = 300;
+        account.statistics.bytes_sent = 500;
+        assert_eq!(account.bytes_saved(Kind::Select), None);
+        account.statistics.file_bytes = Some(2000);
+        assert_eq!(account.bytes_saved(Kind::Select), Some(1500));
+        assert_eq!(account.bytes_saved(Kind::Fetch), Some(-200));
+        assert_eq!(account.bytes_saved(Kind::Explain), None);
+    }
 }

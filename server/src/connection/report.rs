@@ -99,6 +99,10 @@ pub(crate) fn answered(
         Err(Stop::Gone(error)) => ("GONE", error.to_string()),
     };
     let statistics = &account.statistics;
+    // a figure that the request does not have is not in the line
+    let some = |bytes: u64| (bytes > 0).then_some(bytes);
+    let records_selected = statistics.records_scanned.map(|_| statistics.records_selected);
+    let bytes_saved = account.bytes_saved(kind).filter(|_| result.is_ok());
     info!(
         peer = %facts.peer,
         user = user.name,
@@ -107,9 +111,13 @@ pub(crate) fn answered(
         status,
         reason,
         records_scanned = statistics.records_scanned,
-        records_selected = statistics.records_selected,
+        records_selected,
+        file_bytes = statistics.file_bytes,
         bytes_scanned = statistics.bytes_scanned,
+        arrow_bytes = some(statistics.arrow_bytes),
+        narrow_bytes = some(statistics.narrow_bytes),
         bytes_sent = statistics.bytes_sent,
+        bytes_saved,
         plan_micros = statistics.plan_micros,
         scan_micros = statistics.scan_micros,
         send_micros = statistics.send_micros,

@@ -55,6 +55,35 @@ async fn a_suite_that_alone_is_offered_is_the_channels() {
 }
 
 #[tokio::test]
+async fn statistics_tell_the_sizes_of_an_answer() {
+    let fixture = Fixture::new();
+    fixture.numbers("numbers.dat", 0..10_000);
+    let served = fixture.serve().await;
+    let options = options(&served, Level::Three);
+    for narrow in [true, false] {
+        let mut connection = Connection::connect(&options.clone().narrow(narrow)).await.unwrap();
+        let mut stream = connection.select("SELECT n FROM 'numbers.dat'").await.unwrap();
+        while stream.next().await.unwrap().is_some() {}
+        let told = *stream.statistics().unwrap();
+        drop(stream);
+        assert_eq!(told.file_bytes, Some(80_000));
+        if narrow {
+            assert!((80_000..82_000).contains(&told.arrow_bytes), "{told:?}");
+            assert!((1..40_000).contains(&told.narrow_bytes), "{told:?}");
+            assert!((1..40_000).contains(&told.bytes_sent), "{told:?}");
+        } else {
+            assert_eq!((told.arrow_bytes, told.narrow_bytes), (0, 0));
+            assert!(told.bytes_sent > 80_000, "{told:?}");
+        }
+
+        let mut chunks = connection.fetch("numbers.dat").range(800..1600).chunks().await.unwrap();
+        while chunks.next().await.unwrap().is_some() {}
+        let told = *chunks.statistics().unwrap();
+        assert_eq!((told.file_bytes, told.narrow_bytes), (Some(80_000), 800));
+    }
+}
+
+#[tokio::test]
 async fn a_connector_resumes_sessions_unless_told_not_to() {
     let served = Fixture::with_files().serve().await;
     let suites = ["TLS_AES_256_GCM_SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"];

@@ -188,7 +188,9 @@ async fn it_serves_logs_and_ends_by_a_signal() {
         "\"status\":\"OK\"",
         "\"records_scanned\":3",
         "\"records_selected\":1",
+        "\"file_bytes\":",
         "\"bytes_sent\":",
+        "\"bytes_saved\":",
     ] {
         assert!(line.contains(part), "{part}: {line}");
     }
