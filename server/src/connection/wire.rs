@@ -157,11 +157,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     pub(crate) async fn flush(&mut self) -> Result<(), Stop> {
         let start = Instant::now();
         self.write_held().await?;
-        let flushing = Instant::now();
-        let flushed = timeout(self.stall, self.half.flush()).await;
-        self.blocked += flushing.elapsed();
+        let flushed = taken(self.half.flush(), self.stall, &mut self.blocked).await;
         self.waited += start.elapsed();
-        flushed.unwrap_or_else(|_| Err(stalled(self.stall))).map_err(Stop::Gone)
+        flushed.map_err(Stop::Gone)
     }
 
     /// Tells the peer that nothing follows.
@@ -198,22 +196,33 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         // this skips empty slices
         IoSlice::advance_slices(&mut slices, 0);
         while !slices.is_empty() {
-            let mut writing = pin!(self.half.write_vectored(slices));
-            let written = match poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx))).await {
-                Poll::Ready(written) => written,
-                Poll::Pending => {
-                    let start = Instant::now();
-                    let written = timeout(self.stall, writing).await;
-                    self.blocked += start.elapsed();
-                    written.unwrap_or_else(|_| Err(stalled(self.stall)))
-                }
-            };
+            let writing = self.half.write_vectored(slices);
+            let written = taken(writing, self.stall, &mut self.blocked).await;
             match written.map_err(Stop::Gone)? {
                 0 => return Err(Stop::Gone(io::ErrorKind::WriteZero.into())),
                 written => IoSlice::advance_slices(&mut slices, written),
             }
         }
         Ok(())
+    }
+}
+
+/// Waits until the peer takes bytes, at most for the time `stall`. Adds the time in which it took
+/// none to `blocked`.
+async fn taken<T>(
+    operation: impl Future<Output = io::Result<T>>,
+    stall: Duration,
+    blocked: &mut Duration,
+) -> io::Result<T> {
+    let mut operation = pin!(operation);
+    match poll_fn(|cx| Poll::Ready(operation.as_mut().poll(cx))).await {
+        Poll::Ready(done) => done,
+        Poll::Pending => {
+            let start = Instant::now();
+            let done = timeout(stall, operation).await;
+            *blocked += start.elapsed();
+            done.unwrap_or_else(|_| Err(stalled(stall)))
+        }
     }
 }
 
