@@ -23,12 +23,15 @@ pub enum CompressionChoice {
     Zstd,
 }
 
-/// A step: a compression, and the speed of a link below which it is tried, in bytes a second.
+/// A compression, and the speed of a link below which it is tried, in bytes a second.
+type Step = (Option<Compression>, u64);
+
+/// The steps of [`CompressionChoice::Auto`], from the weakest on.
 ///
 /// On the machine of benches/RESULTS.md one thread compresses narrow records of lineitem by LZ4 at
-/// 915 MB/s to 63 %, by Zstandard 1 at 547 MB/s to 47 % and by Zstandard 3 at 416 MB/s to 44 %
+/// 940 MB/s to 63 %, by Zstandard 1 at 550 MB/s to 47 % and by Zstandard 3 at 410 MB/s to 44 %
 /// (`cargo bench --workspace --bench codec`).
-const STEPS: [(Option<Compression>, u64); 4] = [
+const STEPS: [Step; 4] = [
     (None, u64::MAX),
     (Some(Compression::Lz4), 300 << 20),
     (Some(Compression::Zstd(1)), 200 << 20),
@@ -57,13 +60,10 @@ const HOLD_MAX: u32 = 128;
 /// What is known about the link to a peer.
 #[derive(Debug)]
 pub(crate) struct Link {
-    choice: CompressionChoice,
-    knows_lz4: bool,
-    knows_zstd: bool,
-    /// The client wants compression on fast links, too.
-    always: bool,
+    /// The steps that may be used, from the weakest on; at least one.
+    steps: Vec<Step>,
     step: usize,
-    /// The step before the one that is being tried, and its speed.
+    /// The step before the one that is being tried, and its speed in plain bytes a second.
     trial: Option<(usize, u128)>,
     window: Window,
     /// The windows in which no other step is tried.
@@ -86,7 +86,7 @@ pub(crate) struct Sent {
     pub(crate) elapsed: Duration,
 }
 
-/// What was sent since a step was judged.
+/// The sums of what was sent with one step, since it was judged or chosen.
 #[derive(Debug, Default)]
 struct Window {
     plain_bytes: u64,
@@ -98,40 +98,34 @@ struct Window {
 impl Link {
     /// Makes the state of a new connection to a client with these features.
     pub(crate) fn new(choice: CompressionChoice, features: &[String]) -> Self {
-        let knows = |name: &str| features.iter().any(|feature| feature == name);
-        Self {
-            choice,
-            knows_lz4: knows(feature::LZ4),
-            knows_zstd: knows(feature::ZSTD),
-            always: knows(feature::COMPRESS),
-            step: 0,
-            trial: None,
-            window: Window::default(),
-            held: 0,
-            hold: HOLD_MIN,
+        let has = |name: &str| features.iter().any(|feature| feature == name);
+        let knows = |compression: Option<Compression>| match compression {
+            None => true,
+            Some(Compression::Lz4) => has(feature::LZ4),
+            Some(Compression::Zstd(_)) => has(feature::ZSTD),
+        };
+        let always = |compression| vec![(Some(compression), u64::MAX)];
+        let mut steps = match choice {
+            CompressionChoice::Auto => STEPS.to_vec(),
+            CompressionChoice::Never => Vec::new(),
+            CompressionChoice::Lz4 => always(Compression::Lz4),
+            CompressionChoice::Zstd => always(Compression::Zstd(1)),
+        };
+        steps.retain(|(compression, _)| knows(*compression));
+        if has(feature::COMPRESS) {
+            // the client wants compression on fast links, too
+            steps.retain(|(compression, _)| compression.is_some());
         }
+        if steps.is_empty() {
+            steps.push((None, u64::MAX));
+        }
+        let window = Window::default();
+        Self { steps, step: 0, trial: None, window, held: 0, hold: HOLD_MIN }
     }
 
     /// Returns the compression of the next batch.
     pub(crate) fn compression(&self) -> Option<Compression> {
-        let weak = if self.knows_lz4 { Compression::Lz4 } else { Compression::Zstd(1) };
-        let compression = match self.choice {
-            CompressionChoice::Auto if self.always && self.step == 0 => Some(weak),
-            CompressionChoice::Auto => {
-                STEPS.get(self.step).and_then(|(compression, _)| *compression)
-            }
-            CompressionChoice::Never => None,
-            CompressionChoice::Lz4 => Some(Compression::Lz4),
-            CompressionChoice::Zstd => Some(Compression::Zstd(1)),
-        };
-        compression.filter(|compression| self.knows(*compression))
-    }
-
-    fn knows(&self, compression: Compression) -> bool {
-        match compression {
-            Compression::Lz4 => self.knows_lz4,
-            Compression::Zstd(_) => self.knows_zstd,
-        }
+        self.steps.get(self.step).and_then(|(compression, _)| *compression)
     }
 
     /// Learns from what was sent.
@@ -154,12 +148,12 @@ impl Link {
         let a_second = |bytes: u64| u128::from(bytes) * 1_000_000 / micros;
         let speed = a_second(plain_bytes);
         if let Some((from, speed_before)) = self.trial.take() {
-            self.judge(from, speed * 100, speed_before);
+            self.judge(from, speed_before, speed);
         } else if self.held > 0 {
             self.held -= 1;
         } else if let Some(next) = match blocked.as_micros() * 100 / micros {
             SLOW_PERCENT.. => self.stronger(a_second(bytes)),
-            ..=FAST_PERCENT => self.weaker(),
+            ..=FAST_PERCENT => self.step.checked_sub(1),
             _ => None,
         } {
             self.trial = Some((self.step, speed));
@@ -167,10 +161,10 @@ impl Link {
         }
     }
 
-    /// Keeps the step of a trial, or goes back to the step before.
-    fn judge(&mut self, from: usize, hundredfold_speed: u128, speed_before: u128) {
+    /// Keeps the step that was tried, or goes back to the step before.
+    fn judge(&mut self, from: usize, speed_before: u128, speed: u128) {
         let percent = if self.step > from { STRONGER_PERCENT } else { WEAKER_PERCENT };
-        if hundredfold_speed >= speed_before * percent {
+        if speed * 100 >= speed_before * percent {
             self.hold = HOLD_MIN;
         } else {
             self.step = from;
@@ -179,23 +173,11 @@ impl Link {
         }
     }
 
-    /// Returns the next stronger step that the client knows, for a link of this speed.
+    /// Returns the next stronger step, if it is for a link of this speed.
     fn stronger(&self, bytes_per_second: u128) -> Option<usize> {
-        let steps = STEPS.iter().enumerate().skip(self.step + 1);
-        let mut tried = steps.filter(|(_, (compression, speed_max))| {
-            compression.is_some_and(|compression| self.knows(compression))
-                && bytes_per_second < u128::from(*speed_max)
-        });
-        tried.next().map(|(step, _)| step)
-    }
-
-    /// Returns the next weaker step that the client knows.
-    fn weaker(&self) -> Option<usize> {
-        let steps = STEPS.iter().enumerate().take(self.step);
-        let mut known = steps.rev().filter(|(_, (compression, _))| {
-            compression.is_none_or(|compression| self.knows(compression))
-        });
-        known.next().map(|(step, _)| step)
+        let next = self.step + 1;
+        let (_, speed_max) = self.steps.get(next)?;
+        (bytes_per_second < u128::from(*speed_max)).then_some(next)
     }
 }
 
@@ -309,6 +291,22 @@ mod tests {
         let lz4 = link(CompressionChoice::Lz4, &[feature::ZSTD]);
         assert_eq!(lz4.compression(), None);
         assert_eq!(link(CompressionChoice::Zstd, ALL).compression(), Some(Compression::Zstd(1)));
+        assert_eq!(run(&mut link(CompressionChoice::Zstd, ALL), 1.0, 600.0, 0.5, 9), [ZSTD_1; 9]);
         assert_eq!(run(&mut link(CompressionChoice::Never, ALL), 1.0, 600.0, 0.5, 9), [None; 9]);
+    }
+
+    #[test]
+    fn a_client_that_wants_compression_gets_more_on_a_slow_link() {
+        let wants = [feature::LZ4, feature::ZSTD, feature::COMPRESS];
+        let mut fast = link(CompressionChoice::Auto, &wants);
+        assert_eq!(run(&mut fast, 4000.0, 500.0, 0.5, 9), [LZ4; 9]);
+        let mut slow = link(CompressionChoice::Auto, &wants);
+        let used = run(&mut slow, 12.0, 600.0, 0.5, 5);
+        assert_eq!(used, [LZ4, ZSTD_1, ZSTD_1, ZSTD_3, ZSTD_3]);
+        let mut zstd = link(CompressionChoice::Auto, &[feature::ZSTD, feature::COMPRESS]);
+        assert_eq!(run(&mut zstd, 4000.0, 500.0, 0.5, 9), [ZSTD_1; 9]);
+        let unknown = link(CompressionChoice::Auto, &[feature::COMPRESS]);
+        assert_eq!(unknown.compression(), None);
+        assert_eq!(link(CompressionChoice::Never, &wants).compression(), None);
     }
 }
