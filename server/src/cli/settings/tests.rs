@@ -97,7 +97,7 @@ fn the_example_shows_the_table_of_limits() {
     assert_eq!(shown, section.join("\n"));
 }
 
-/// Where a document tells a limit, as in ``64 KiB (`sql_bytes_max`)``, it is the default.
+/// A document tells a limit by its default, as in ``64 KiB (`sql_bytes_max`)``.
 #[test]
 fn the_documents_tell_the_defaults() {
     const DOCUMENTS: [&str; 2] =
