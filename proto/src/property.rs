@@ -4,7 +4,10 @@
 
 use prost::Message;
 
-use crate::frame::{Decoder, Frame, FrameError, HEADER_BYTES, Header, Kind};
+use crate::frame::{
+    BODY_BYTES_MAX, Compression, Decoder, Frame, FrameError, HEADER_BYTES, Header, Kind, compress,
+    decompress, decompressed_bytes,
+};
 use crate::message;
 
 /// Checks that a decoder returns the same frames and the same end for the bytes at once, one by one
@@ -52,6 +55,32 @@ pub fn messages_survive_encoding(kind: Kind, body: &[u8]) {
         Kind::Explanation => reencode::<message::Explanation>(body),
         Kind::ChannelReport => reencode::<message::ChannelReport>(body),
         Kind::Schema | Kind::Batch | Kind::Chunk | Kind::Narrow | Kind::Compressed => {}
+    }
+}
+
+/// Checks that any bytes are refused, or are the body of a Compressed frame with a data frame of
+/// the announced length, which is the same after it is compressed and decompressed again.
+///
+/// # Panics
+/// If the property does not hold.
+pub fn bytes_decompress_or_are_refused(body: &[u8]) {
+    let Ok(bytes) = decompressed_bytes(body) else {
+        assert!(decompress(body, &mut []).is_err(), "only one of two refuses");
+        return;
+    };
+    assert!(bytes <= BODY_BYTES_MAX as usize);
+    let mut out = vec![0; bytes];
+    let Ok(kind) = decompress(body, &mut out) else { return };
+    assert!(!kind.is_control() && kind != Kind::Compressed);
+    let body_bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+    let frame = [&Header { kind, body_bytes }.encode(), out.as_slice()].concat();
+    for compression in [Compression::Lz4, Compression::Zstd(1)] {
+        let Some(compressed) = compress(compression, &frame) else { continue };
+        let body = compressed.get(HEADER_BYTES..).unwrap_or_default();
+        let mut again = vec![0; bytes];
+        assert_eq!(decompressed_bytes(body), Ok(bytes));
+        assert_eq!(decompress(body, &mut again), Ok(kind));
+        assert!(again == out, "other bytes than before");
     }
 }
 

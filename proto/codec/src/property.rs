@@ -7,8 +7,8 @@ use arrow::record_batch::RecordBatch;
 
 use crate::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, arrow_bytes, decode, encode};
 
-/// Checks that any bytes are refused, or are a batch within the bounds that can be written again
-/// and stays the same.
+/// Checks that any bytes are refused, or are a valid batch within the bounds that can be written
+/// again and stays the same.
 ///
 /// # Panics
 /// If the property does not hold.
@@ -16,6 +16,10 @@ pub fn bytes_are_a_batch_or_refused(bytes: &[u8], schema: &SchemaRef) {
     let Ok(batch) = decode(bytes, schema) else { return };
     assert!(batch.num_rows() <= BATCH_RECORDS_MAX);
     assert!(arrow_bytes(&batch) <= BATCH_BYTES_MAX);
+    for column in batch.columns() {
+        #[expect(clippy::expect_used, reason = "a property")]
+        column.to_data().validate_full().expect("a valid array");
+    }
     batch_survives(&batch);
 }
 

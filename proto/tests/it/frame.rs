@@ -1,11 +1,13 @@
 //! Tests of the codec: layout, limits, errors, and bytes in pieces of any size.
 
 use sift_proto::frame::{
-    BODY_BYTES_MAX, CONTROL_BYTES_MAX, Decoder, FrameError, HEADER_BYTES, Header, Kind, Opening,
-    encode_message,
+    BODY_BYTES_MAX, CONTROL_BYTES_MAX, Compression, Decoder, FrameError, HEADER_BYTES, Header,
+    Kind, Opening, compress, encode_message,
 };
 use sift_proto::message::{Failure, Hello, SelectRequest, Status, Value, value};
-use sift_proto::property::{decoding_ignores_cuts, messages_survive_encoding};
+use sift_proto::property::{
+    bytes_decompress_or_are_refused, decoding_ignores_cuts, messages_survive_encoding,
+};
 
 #[test]
 fn a_header_has_the_documented_layout() {
@@ -177,4 +179,27 @@ fn random_bytes(random: &mut fastrand::Rng, bytes_max: usize) -> Vec<u8> {
 
 fn random_kind(random: &mut fastrand::Rng) -> Kind {
     Kind::ALL[random.usize(0..Kind::ALL.len())]
+}
+
+#[test]
+fn damaged_compressed_frames_are_refused_or_whole() {
+    let mut random = fastrand::Rng::with_seed(16);
+    for round in 0..2000 {
+        let words = [&b"an order "[..], b"returned ", b"\0\0\0\0", b"7"];
+        let words = (0..random.usize(0..200)).map(|_| words[random.usize(0..words.len())]);
+        let body = words.collect::<Vec<_>>().concat();
+        let header = Header { kind: Kind::Chunk, body_bytes: u32::try_from(body.len()).unwrap() };
+        let compression = [Compression::Lz4, Compression::Zstd(1)][round % 2];
+        let Some(frame) = compress(compression, &[&header.encode(), &body[..]].concat()) else {
+            continue;
+        };
+        let mut compressed = frame[HEADER_BYTES..].to_vec();
+        bytes_decompress_or_are_refused(&compressed);
+        for _ in 0..random.usize(1..4) {
+            let at = random.usize(0..compressed.len());
+            compressed[at] = random.u8(..);
+        }
+        compressed.truncate(random.usize(0..=compressed.len()));
+        bytes_decompress_or_are_refused(&compressed);
+    }
 }
