@@ -1,9 +1,9 @@
 //! Chooses the compression of an answer: more while the link is slower than the server, less while
 //! it is not.
 //!
-//! If the writer waits for the peer for much of the time, the link is the bottleneck, and a stronger
-//! compression is tried. It stays if more records leave in the same time. What was learned is kept
-//! for the next answer on the same connection.
+//! If the writer waits for the peer for much of the time, the link is the bottleneck. Then a
+//! stronger compression is tried. It stays if more records leave in the same time. What was learned
+//! is kept for the next answer on the same connection.
 
 use std::time::Duration;
 
@@ -191,8 +191,8 @@ mod tests {
     }
 
     /// Sends over a link of this speed what a server makes at that speed, for so many windows.
-    /// Speeds are in MB a second; LZ4 halves the bytes, Zstandard gives 40 % and 36 %. `cost` is the
-    /// work for compression, as a part of the time for making records.
+    /// Speeds are in MB a second; LZ4 halves the bytes, Zstandard gives 40 % and 36 %. `cost` is
+    /// the work for compression, as a part of the time for making records.
     fn run(
         link: &mut Link,
         speed: f64,

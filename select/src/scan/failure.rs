@@ -1,5 +1,5 @@
 //! The failures of a scan, and the errors that a reader gets for them. An error is made here, from
-//! what the view shows. If the view hides something, the rest is only among the details for the log.
+//! what the view shows. If the view hides something, the rest is only in the details for the log.
 
 use std::fmt;
 
@@ -75,7 +75,7 @@ fn delimiting_error(view: &View, file: &str, problem: RecordProblem, origin: &Or
     Error::new(ErrorKind::Record, message).withholding(error)
 }
 
-/// Returns the error for the reader of a view about a file, or a part of it, that could not be read.
+/// Returns the error for the reader of a view if a file, or a part of it, could not be read.
 /// Messages about damage contain lengths.
 pub(super) fn file_error(view: &View, file: &str, error: sift_files::Error) -> Error {
     if view.is_whole() {

@@ -54,8 +54,8 @@ impl<'a> Disclosure<'a> {
     }
 }
 
-/// Returns the fault of a file that does not open, for the user of a grant. If he may see only parts
-/// of the file, the reason may quote the other parts, so it goes to the log.
+/// Returns the fault of a file that does not open, for the user of a grant. If he may see only
+/// a part of the file, the reason may quote the rest, so it goes to the log.
 pub(super) fn told(file: &str, grant: &Grant, fault: Fault) -> Fault {
     if grant.is_whole() {
         return fault;

@@ -17,8 +17,8 @@ pub(super) struct Wrong {
 
 pub(super) type Result<T> = std::result::Result<T, Wrong>;
 
-/// A place in a text. It is not a cursor that takes values: a scan of a string or of spaces goes on in
-/// the whole text, by vectors of 16 bytes, and an error has the place in it.
+/// A place in a text. It is not a cursor that takes values: a scan of a string or of spaces goes on
+/// in the whole text, by vectors of 16 bytes, and an error has the place in it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
     pub(super) text: &'a [u8],
