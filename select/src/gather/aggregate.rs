@@ -167,6 +167,45 @@ pub(crate) enum GroupIndices<'a> {
     One(usize),
     /// The group of each record.
     Of(&'a [u32]),
+    /// The group of each record, if there are at most [`FEW_GROUPS`], and the number of records
+    /// of each group.
+    Few(&'a [u32], &'a [i64; FEW_GROUPS]),
+}
+
+/// The most groups that are counted and added up without looking at the groups one by one; a power
+/// of two.
+pub(crate) const FEW_GROUPS: usize = 64;
+
+/// Accumulators of each of few groups. Neighbouring records of one group are added to different
+/// ones, so that no addition waits for the one before it.
+type Lanes = [[i64; FEW_GROUPS]; 4];
+
+/// Adds up the values of each of few groups; the number of a group is below [`FEW_GROUPS`]. Sums
+/// wrap around.
+fn add_lanes<T: Copy>(
+    groups: &[u32],
+    values: &[T],
+    mut value: impl FnMut(T) -> i64,
+) -> [i64; FEW_GROUPS] {
+    let mut lanes: Lanes = [[0; FEW_GROUPS]; 4];
+    let mut add = |lane: usize, group: u32, of: T| {
+        let sum = &mut lanes[lane][group as usize % FEW_GROUPS];
+        *sum = sum.wrapping_add(value(of));
+    };
+    let ((groups, last_groups), (values, last)) =
+        (groups.as_chunks::<4>(), values.as_chunks::<4>());
+    for (groups, values) in groups.iter().zip(values) {
+        (0..4).for_each(|lane| add(lane, groups[lane], values[lane]));
+    }
+    last_groups.iter().zip(last).for_each(|(group, value)| add(0, *group, *value));
+    std::array::from_fn(|group| {
+        lanes.iter().fold(0, |sum: i64, lane| sum.wrapping_add(lane[group]))
+    })
+}
+
+/// Counts the records of each group; the number of a group is below [`FEW_GROUPS`].
+pub(crate) fn count_few(groups: &[u32]) -> [i64; FEW_GROUPS] {
+    add_lanes(groups, groups, |_group| 1)
 }
 
 impl GroupIndices<'_> {
@@ -179,10 +218,10 @@ impl GroupIndices<'_> {
         match (self, values.null_count()) {
             (Self::One(_), 0) => values.values().iter().for_each(|value| add(0, *value)),
             (Self::One(_), _) => values.iter().flatten().for_each(|value| add(0, value)),
-            (Self::Of(groups), 0) => {
+            (Self::Of(groups) | Self::Few(groups, _), 0) => {
                 groups.iter().zip(values.values()).for_each(|(g, value)| add(*g as usize, *value));
             }
-            (Self::Of(groups), _) => {
+            (Self::Of(groups) | Self::Few(groups, _), _) => {
                 let members = groups.iter().zip(values.iter());
                 members.for_each(|(g, value)| value.into_iter().for_each(|v| add(*g as usize, v)));
             }
@@ -196,8 +235,8 @@ impl GroupIndices<'_> {
                 let nulls = nulls.map_or(0, |nulls| nulls.null_count());
                 counts[0] += length(values.len() - nulls);
             }
-            (Self::Of(groups), None) => groups.iter().for_each(|g| counts[*g as usize] += 1),
-            (Self::Of(groups), Some(nulls)) => {
+            (_, None) => self.count_records(counts),
+            (Self::Of(groups) | Self::Few(groups, _), Some(nulls)) => {
                 let members = groups.iter().zip(nulls.iter());
                 members.for_each(|(g, is_valid)| counts[*g as usize] += i64::from(is_valid));
             }
@@ -208,6 +247,9 @@ impl GroupIndices<'_> {
         match self {
             Self::One(records) => counts[0] += length(records),
             Self::Of(groups) => groups.iter().for_each(|g| counts[*g as usize] += 1),
+            Self::Few(_, of_groups) => {
+                counts.iter_mut().zip(of_groups).for_each(|(count, more)| *count += more);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::take;
 
-use super::aggregate::{Aggregate, GroupIndices, GroupsAccumulator};
+use super::aggregate::{Aggregate, FEW_GROUPS, GroupIndices, GroupsAccumulator, count_few};
 use super::key_table::KeyTable;
 use crate::budget::{Exceeded, MemoryBudget, Reservation};
 use crate::expr::problem::Problem;
@@ -174,12 +174,17 @@ impl GroupTable {
             }
             self.last = self.last.max(rows.checked_sub(1).map_or(0, position));
         }
+        let few = (self.keys.is_some() && self.first.len() <= FEW_GROUPS)
+            .then(|| count_few(&self.groups));
         for (state, argument) in self.states.iter_mut().zip(arguments) {
             let chosen: Vec<u32>;
             let members = match (&self.keys, &argument.rows) {
                 (None, None) => GroupIndices::One(rows),
                 (None, Some(chosen)) => GroupIndices::One(chosen.len()),
-                (Some(_), None) => GroupIndices::Of(&self.groups),
+                (Some(_), None) => match &few {
+                    Some(counts) => GroupIndices::Few(&self.groups, counts),
+                    None => GroupIndices::Of(&self.groups),
+                },
                 (Some(_), Some(rows)) => {
                     chosen = rows.iter().map(|row| self.groups[*row as usize]).collect();
                     GroupIndices::Of(&chosen)

@@ -38,7 +38,7 @@ impl DistinctValues {
     ) -> Result<(), Problem> {
         let groups: UInt32Array = match members {
             GroupIndices::One(records) => vec![0; records].into(),
-            GroupIndices::Of(groups) => groups.to_vec().into(),
+            GroupIndices::Of(groups) | GroupIndices::Few(groups, _) => groups.to_vec().into(),
         };
         if values.null_count() == 0 {
             return self.insert_pairs(Arc::new(groups), Arc::clone(values));

@@ -125,7 +125,9 @@ impl MinMax {
                 for (row, text) in values.as_string::<i32>().iter().enumerate() {
                     let group = match members {
                         GroupIndices::One(_) => 0,
-                        GroupIndices::Of(groups) => groups[row] as usize,
+                        GroupIndices::Of(groups) | GroupIndices::Few(groups, _) => {
+                            groups[row] as usize
+                        }
                     };
                     if let Some(text) = text {
                         improve_text(&mut best[group], text, keep, bytes);

@@ -4,14 +4,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Decimal128Array, Float64Array};
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 
 use super::exact_sum::ExactSum;
-use super::{GroupIndices, exact_scale};
+use super::{GroupIndices, add_lanes, exact_scale};
 use crate::expr::numeric::quotient;
 use crate::expr::problem::Problem;
-use sift_files::types::DECIMAL_DIGITS_MAX;
+use sift_files::types::{DECIMAL_DIGITS_MAX, bits};
 
 /// A sum for each group.
 #[derive(Debug)]
@@ -47,7 +47,9 @@ impl Sums {
                 Some(values) => members.each(values, |group, v| sums[group].add(v.into())),
                 None => {
                     let values = values.as_primitive::<Decimal128Type>();
-                    members.each(values, |group, v| sums[group].add(v));
+                    if !add_small(sums, members, values) {
+                        members.each(values, |group, v| sums[group].add(v));
+                    }
                 }
             },
             Self::Float { sums, many } => {
@@ -120,6 +122,34 @@ impl Sums {
             }
         }
     }
+}
+
+/// Adds digits that are so small that 64 bits hold all sums of these records; returns false, and
+/// adds nothing, if they are larger, if some are NULL, or if there are many groups.
+fn add_small(sums: &mut [WideSum], members: GroupIndices<'_>, values: &Decimal128Array) -> bool {
+    if values.null_count() > 0 {
+        return false;
+    }
+    let digits = &values.values()[..];
+    let mut all = 0;
+    #[expect(clippy::cast_possible_truncation, reason = "the sums of larger ones are not used")]
+    let narrow = |digits: i128| {
+        all |= digits ^ (digits >> 127);
+        digits as i64
+    };
+    let of_groups = match members {
+        GroupIndices::One(_) => {
+            vec![digits.iter().copied().map(narrow).fold(0, i64::wrapping_add)]
+        }
+        GroupIndices::Few(groups, _) => add_lanes(groups, digits, narrow).to_vec(),
+        GroupIndices::Of(_) => return false,
+    };
+    let records_bits = usize::BITS - digits.len().leading_zeros();
+    if bits(&[all]) + records_bits >= i64::BITS {
+        return false;
+    }
+    sums.iter_mut().zip(of_groups).for_each(|(sum, more)| sum.add(more.into()));
+    true
 }
 
 fn overflow(function: &str) -> Problem {
