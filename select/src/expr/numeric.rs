@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, ArrowNativeTypeOp, AsArray, Datum, Decimal128Array, PrimitiveArray,
 };
+use arrow::buffer::NullBuffer;
 use arrow::compute::kernels::arity::{binary, try_binary, try_unary};
 use arrow::compute::kernels::numeric;
 use arrow::datatypes::{
@@ -114,29 +115,88 @@ fn small_decimals(
 ) -> Option<Decimal128Array> {
     // 2^126 has 38 digits
     const BITS_MAX: u32 = 126;
+    if let Some(array) = word_decimals(op, left, right, (s1, s2)) {
+        return Some(array);
+    }
     let values = |side: &dyn Datum| bits(side.get().0.as_primitive::<Decimal128Type>().values());
     let (b1, b2) = (values(left), values(right));
     if let ArithmeticOp::Multiply = op {
-        #[expect(clippy::cast_possible_truncation, reason = "they have at most 63 bits")]
-        let narrow = |digits: i128| i128::from(digits as i64);
-        return match b1 + b2 {
-            _ if b1.max(b2) < i64::BITS => pairs(left, right, |l, r| narrow(l) * narrow(r)),
-            0..=BITS_MAX => pairs(left, right, i128::wrapping_mul),
-            _ => None,
-        };
+        return (b1 + b2 <= BITS_MAX).then(|| pairs(left, right, i128::wrapping_mul))?;
     }
     let scale = s1.max(s2);
     let (f1, f2) = (10_i128.checked_pow(scale - s1)?, 10_i128.checked_pow(scale - s2)?);
     if (b1 + bits(&[f1])).max(b2 + bits(&[f2])) >= BITS_MAX {
         return None;
     }
-    match (op, f1, f2) {
-        (ArithmeticOp::Add, 1, 1) => pairs(left, right, i128::wrapping_add),
-        (ArithmeticOp::Add, ..) => pairs(left, right, |l, r| l * f1 + r * f2),
-        (ArithmeticOp::Subtract, 1, 1) => pairs(left, right, i128::wrapping_sub),
-        (ArithmeticOp::Subtract, ..) => pairs(left, right, |l, r| l * f1 - r * f2),
+    match op {
+        ArithmeticOp::Add => pairs(left, right, |l, r| l * f1 + r * f2),
+        ArithmeticOp::Subtract => pairs(left, right, |l, r| l * f1 - r * f2),
         _ => None,
     }
+}
+
+/// Does the same if all values are 64-bit numbers, which is checked on the way: their products, and
+/// the sums of products with 62-bit numbers, have at most 126 bits.
+fn word_decimals(
+    op: ArithmeticOp,
+    left: &dyn Datum,
+    right: &dyn Datum,
+    (s1, s2): (u32, u32),
+) -> Option<Decimal128Array> {
+    let factor = |of: u32| {
+        let factor = 10_i64.checked_pow(s1.max(s2) - of)?;
+        (factor < 1 << 62).then_some(i128::from(factor))
+    };
+    let wide = i128::from;
+    match op {
+        ArithmeticOp::Multiply => word_pairs(left, right, |l, r| wide(l) * wide(r)),
+        ArithmeticOp::Add => {
+            let (f1, f2) = (factor(s1)?, factor(s2)?);
+            word_pairs(left, right, |l, r| wide(l) * f1 + wide(r) * f2)
+        }
+        ArithmeticOp::Subtract => {
+            let (f1, f2) = (factor(s1)?, factor(s2)?);
+            word_pairs(left, right, |l, r| wide(l) * f1 - wide(r) * f2)
+        }
+        _ => None,
+    }
+}
+
+/// Applies `op` as [`pairs`] does; returns `None` if a value is not a 64-bit number.
+fn word_pairs(
+    left: &dyn Datum,
+    right: &dyn Datum,
+    op: impl Fn(i64, i64) -> i128,
+) -> Option<Decimal128Array> {
+    let ((left, left_scalar), (right, right_scalar)) = (left.get(), right.get());
+    let (left, right) =
+        (left.as_primitive::<Decimal128Type>(), right.as_primitive::<Decimal128Type>());
+    let mut beyond = 0;
+    #[expect(clippy::cast_possible_truncation, reason = "what is cut off is checked at the end")]
+    let mut word = |value: i128| {
+        beyond |= value ^ i128::from(value as i64);
+        value as i64
+    };
+    let array = match (left_scalar, right_scalar) {
+        (false, true) if right.is_valid(0) => {
+            let right = word(right.value(0));
+            let values = left.values().iter().map(|left| op(word(*left), right));
+            Decimal128Array::new(values.collect(), left.nulls().cloned())
+        }
+        (true, false) if left.is_valid(0) => {
+            let left = word(left.value(0));
+            let values = right.values().iter().map(|right| op(left, word(*right)));
+            Decimal128Array::new(values.collect(), right.nulls().cloned())
+        }
+        (false, false) if left.len() == right.len() => {
+            let values = left.values().iter().zip(right.values());
+            let values = values.map(|(left, right)| op(word(*left), word(*right)));
+            let nulls = NullBuffer::union(left.nulls(), right.nulls());
+            Decimal128Array::new(values.collect(), nulls)
+        }
+        _ => return None,
+    };
+    (beyond == 0).then_some(array)
 }
 
 /// Applies `op` to each pair, also to the values in place of NULL. At least one side has a value
