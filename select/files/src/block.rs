@@ -10,7 +10,8 @@ pub trait Block {
     /// Returns the number of whole records.
     fn records(&self) -> usize;
 
-    /// Decodes a column (an index of the schema) of those rows.
+    /// Decodes a column (an index of the schema) of those rows. Texts may come as a dictionary of
+    /// texts, which [`expanded`](crate::types::expanded) makes texts of.
     ///
     /// # Errors
     /// The fault of the first row that does not decode.

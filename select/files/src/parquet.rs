@@ -24,6 +24,7 @@ mod codec;
 mod column;
 mod containers;
 mod decoding;
+mod dictionary;
 mod encryption;
 mod footer;
 mod format;
@@ -31,11 +32,13 @@ mod header;
 mod int96;
 mod keys;
 mod levels;
+mod memory;
 mod pages;
 mod schema;
 mod statistics;
 pub(crate) mod thrift;
 mod turns;
+mod window;
 
 pub use footer::has_encrypted_footer;
 pub use keys::{ParquetKey, ParquetKeys};
@@ -46,8 +49,8 @@ use std::sync::{Arc, OnceLock};
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::Schema;
-use parquet::basic::{Compression, Type};
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::basic::{Compression, Encoding, Type};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 
 use crate::block::Block;
 use crate::columnar::column::fault;
@@ -62,6 +65,7 @@ use cipher::ChunkCipher;
 use column::ColumnDecoder;
 use encryption::{Coverage, Encryption};
 use footer::Footer;
+use memory::PageMemory;
 use schema::Leaf;
 
 /// The most records of a row group; writers make them of a million or fewer.
@@ -157,6 +161,8 @@ struct Chunk {
     physical_type: Type,
     /// Bytes of a value in a dictionary, at least.
     value_bytes_min: u64,
+    /// True if the metadata says that all pages have numbers of values in a dictionary.
+    has_dictionary: bool,
     /// The position of each data page, if the file has a sound offset index.
     locations: Option<Arc<[Location]>>,
     /// The key that decrypts its pages, if they are encrypted.
@@ -201,6 +207,7 @@ impl Chunk {
             records,
             physical_type: column.column_type(),
             value_bytes_min,
+            has_dictionary: has_dictionary(column),
             locations,
             cipher: None,
         })
@@ -209,6 +216,12 @@ impl Chunk {
     fn location(&self, page: usize) -> Option<&Location> {
         self.locations.as_ref()?.get(page)
     }
+}
+
+fn has_dictionary(column: &ColumnChunkMetaData) -> bool {
+    column.page_encoding_stats_mask().is_some_and(|encodings| {
+        encodings.is_only(Encoding::RLE_DICTIONARY) || encodings.is_only(Encoding::PLAIN_DICTIONARY)
+    })
 }
 
 /// The offset index of a column chunk, if its pages are all of the bytes from `data` on, where the
@@ -247,6 +260,7 @@ pub(crate) struct ParquetBlock<'a> {
     /// Decoders, by column of the schema.
     columns: &'a RefCell<Vec<Option<ColumnDecoder>>>,
     input: &'a Arc<Input>,
+    memory: &'a PageMemory,
     group: usize,
     /// Counted from the start of the row group.
     records: Range<u64>,
@@ -285,6 +299,7 @@ impl ParquetBlock<'_> {
         let chunk = Chunk::new(metadata, self.group, leaf.index, file_bytes);
         let chunk = chunk.ok_or(ColumnProblem::ChunkOutsideFile)?;
         let cipher = self.layout.cipher(self.group, leaf.index)?;
-        Ok(ColumnDecoder::new(Arc::clone(self.input), Chunk { cipher, ..chunk }, leaf))
+        let (input, memory) = (Arc::clone(self.input), self.memory.clone());
+        Ok(ColumnDecoder::new(input, memory, Chunk { cipher, ..chunk }, leaf))
     }
 }

@@ -1,10 +1,12 @@
 //! The types of columns, and how values of them are read from arrays.
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray};
+use arrow::compute::take;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalUnit,
     TimeUnit, TimestampMicrosecondType,
 };
+use arrow::error::ArrowError;
 
 /// Most digits of a decimal, as in Arrow's `Decimal128`.
 pub const DECIMAL_DIGITS_MAX: u8 = 38;
@@ -43,6 +45,25 @@ pub fn is_selectable(data_type: &DataType) -> bool {
         | DataType::Binary
         | DataType::Date32 => true,
         other => *other == TIMESTAMP || *other == INTERVAL,
+    }
+}
+
+/// Texts as their numbers in a dictionary of texts.
+pub type TextDictionary = DictionaryArray<Int32Type>;
+
+/// Returns the array as a dictionary of texts, if it is one.
+pub fn text_dictionary(array: &dyn Array) -> Option<&TextDictionary> {
+    array.as_any().downcast_ref()
+}
+
+/// Returns the texts of a [`TextDictionary`], or another array as it is.
+///
+/// # Errors
+/// The texts are too long for one array.
+pub fn expanded(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    match text_dictionary(array) {
+        Some(dictionary) => take(dictionary.values(), dictionary.keys(), None),
+        None => Ok(ArrayRef::clone(array)),
     }
 }
 

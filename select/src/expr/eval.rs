@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+mod dictionary;
 mod evaluated;
 mod lazy;
 
@@ -26,7 +27,7 @@ use crate::sql::syntax::CompareOp;
 pub(crate) use evaluated::Evaluated;
 use lazy::{Connective, case, coalesce, connective};
 use sift_files::cancel::spend;
-use sift_files::types::{integer_at, text_at};
+use sift_files::types::{expanded, integer_at, text_at};
 
 /// The number of steps for one node of an expression, in addition to its records.
 const NODE_STEPS: usize = 64;
@@ -34,9 +35,18 @@ const NODE_STEPS: usize = 64;
 /// The columns of some records.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Input<'a> {
-    /// The columns by their index in the source; a column that nobody reads may be `None`.
+    /// The columns by their index in the source; a column that nobody reads may be `None`, and one
+    /// of texts may be a dictionary of texts.
     pub(crate) columns: &'a [Option<ArrayRef>],
     pub(crate) rows: usize,
+}
+
+/// Evaluates a key of groups for each record; the texts of a column may be a dictionary.
+pub(crate) fn evaluate_key(expr: &Expr, input: Input<'_>) -> Result<ArrayRef, Problem> {
+    match &expr.kind {
+        ExprKind::Column(index) => column(*index, input).cloned(),
+        _ => evaluate(expr, input),
+    }
 }
 
 /// Evaluates `expr` for each record.
@@ -81,13 +91,13 @@ pub(crate) fn first_problem(expr: &Expr, input: Input<'_>) -> Option<(usize, Pro
 }
 
 fn evaluated(expr: &Expr, input: Input<'_>) -> Result<Evaluated, Problem> {
+    if let Some(value) = dictionary::evaluate(expr, input) {
+        return Ok(value);
+    }
     spend(input.rows + NODE_STEPS)?;
     let booleans = |array: BooleanArray| Ok(Evaluated::Array(Arc::new(array)));
     match &expr.kind {
-        ExprKind::Column(index) => match input.columns.get(*index) {
-            Some(Some(column)) => Ok(Evaluated::Array(Arc::clone(column))),
-            _ => Err(Problem(format!("column {index} was not decoded"))),
-        },
+        ExprKind::Column(index) => Ok(Evaluated::Array(expanded(column(*index, input)?)?)),
         ExprKind::Literal(literal) => Ok(Evaluated::Scalar(literal.scalar.clone())),
         ExprKind::Cast(operand) => match evaluated(operand, input)? {
             Evaluated::Array(array) => Ok(Evaluated::Array(cast::cast(&array, &expr.data_type)?)),
@@ -148,6 +158,11 @@ fn evaluated(expr: &Expr, input: Input<'_>) -> Result<Evaluated, Problem> {
         ExprKind::MinMax { keep, operands } => min_max(*keep, operands, input),
         ExprKind::Call { function, arguments } => call(function, arguments, expr, input),
     }
+}
+
+fn column(index: usize, input: Input<'_>) -> Result<&ArrayRef, Problem> {
+    let column = input.columns.get(index).and_then(Option::as_ref);
+    column.ok_or_else(|| Problem(format!("column {index} was not decoded")))
 }
 
 fn call(

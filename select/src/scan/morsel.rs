@@ -293,7 +293,7 @@ impl<'p> Reader<'p> {
         start: u64,
     ) -> Result<(), SelectionError> {
         selection.decode_for(&self.plan.rows)?;
-        let keys = grouping.keys.iter().map(|key| selection.evaluate(&key.expr, &key.text));
+        let keys = grouping.keys.iter().map(|key| selection.evaluate_key(key));
         let keys = keys.collect::<Result<Vec<_>, _>>()?;
         let arguments = grouping.states().map(|aggregate| selection.argument(aggregate));
         let arguments = arguments.collect::<Result<Vec<_>, _>>()?;

@@ -36,7 +36,7 @@ pub(crate) struct Selection<'b> {
     /// The indices after all masks, computed when first needed.
     indices: OnceCell<Vec<u32>>,
     pub(crate) rows: usize,
-    /// The decoded columns, by index in the source.
+    /// The decoded columns, by index in the source; texts may be a dictionary of texts.
     columns: Vec<Option<ArrayRef>>,
 }
 
@@ -184,6 +184,15 @@ impl<'b> Selection<'b> {
             let (row, problem) = eval::first_problem(expr, input).unwrap_or((0, problem));
             self.record_problem(row, &problem, text)
         })
+    }
+
+    /// Evaluates a key of groups; the texts of a column may be a dictionary.
+    pub(crate) fn evaluate_key(&self, key: &Item) -> Result<ArrayRef, RecordProblem> {
+        let input = Input { columns: &self.columns, rows: self.rows };
+        match eval::evaluate_key(&key.expr, input) {
+            Ok(values) => Ok(values),
+            Err(_) => self.evaluate(&key.expr, &key.text),
+        }
     }
 
     /// Returns where a term of WHERE is true. Drops the columns that nothing later reads.

@@ -18,6 +18,8 @@ mod column_files;
 mod compressed;
 /// Files of a COBOL compiler.
 mod copybook;
+/// Texts that a Parquet file has in dictionaries, against the same texts without them.
+mod dictionaries;
 /// Rows as a file of a mainframe.
 mod ebcdic;
 /// Parquet files that are encrypted.

@@ -61,17 +61,10 @@ impl Input {
         self.held.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Reads so many bytes of the file.
+    /// Fills `bytes` with those of the file from the position `at` on.
     ///
     /// # Errors
     /// `UnreadableFile`; the cause also fails the turn.
-    pub(crate) fn read(&self, at: u64, length: usize) -> Result<Vec<u8>, ColumnProblem> {
-        let mut bytes = vec![0; length];
-        self.read_into(at, &mut bytes)?;
-        Ok(bytes)
-    }
-
-    /// Fills `bytes` as [`read`](Self::read) does.
     pub(crate) fn read_into(&self, at: u64, bytes: &mut [u8]) -> Result<(), ColumnProblem> {
         if let Err(error) = self.file.read(bytes, at) {
             self.fail(error);

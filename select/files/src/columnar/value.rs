@@ -6,7 +6,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, StringArray, make_array};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryArray, Decimal128Array, PrimitiveArray,
+    StringArray, make_array,
+};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Date64Type, Decimal128Type, TimeUnit, TimestampNanosecondType};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -85,6 +88,33 @@ pub(crate) fn convert(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, RowPr
         check_digits(&converted, *precision)?;
     }
     Ok(converted)
+}
+
+/// The digits of decimals as decimals of the type `to`.
+///
+/// # Errors
+/// The first row that has more digits than the type.
+pub(crate) fn decimals<T: ArrowPrimitiveType<Native: Into<i64>>>(
+    digits: &PrimitiveArray<T>,
+    to: &DataType,
+) -> Result<ArrayRef, RowProblem> {
+    let DataType::Decimal128(precision, _) = to else {
+        return Err((0, ColumnProblem::UnreadType));
+    };
+    let mut all = 0;
+    let values = digits.values().iter().map(|value| {
+        let value: i64 = (*value).into();
+        all |= value ^ (value >> 63);
+        i128::from(value)
+    });
+    let decimals = Decimal128Array::new(values.collect(), digits.nulls().cloned());
+    let decimals: ArrayRef = Arc::new(decimals.with_data_type(to.clone()));
+    // by far most are so small that each need not be compared
+    let beyond = 10_i128.checked_pow((*precision).into()).unwrap_or(i128::MAX);
+    if i128::from(all) + 1 >= beyond {
+        check_digits(&decimals, *precision)?;
+    }
+    Ok(decimals)
 }
 
 /// Bytes as texts. One that is not a text fails its own row alone, and none under a NULL.

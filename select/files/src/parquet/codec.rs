@@ -9,6 +9,7 @@ use flate2::read::MultiGzDecoder;
 use parquet::basic::Compression;
 use parquet::compression::{Codec as CrateCodec, CodecOptionsBuilder, create_codec};
 
+use super::memory::{PageMemory, Zstd};
 use crate::problem::column::ColumnProblem;
 
 /// Bytes that the decoder of brotli reads at a time.
@@ -17,7 +18,7 @@ const BROTLI_BUFFER_BYTES: usize = 4096;
 /// A way to compress, with what its decoder keeps between pages.
 pub(super) enum Codec {
     None,
-    Zstd(Box<zstd::bulk::Decompressor<'static>>),
+    Zstd(Zstd),
     Gzip,
     Brotli,
     /// One of these after the other.
@@ -29,12 +30,18 @@ impl Codec {
     ///
     /// # Errors
     /// `UnreadCodec`, or what the decoder says.
-    pub(super) fn new(compression: Compression) -> Result<Self, ColumnProblem> {
+    pub(super) fn new(
+        compression: Compression,
+        memory: &PageMemory,
+    ) -> Result<Self, ColumnProblem> {
         let codecs: &[Compression] = match compression {
             Compression::UNCOMPRESSED => return Ok(Self::None),
             Compression::GZIP(_) => return Ok(Self::Gzip),
             Compression::BROTLI(_) => return Ok(Self::Brotli),
             Compression::ZSTD(_) => {
+                if let Some(decoder) = memory.decoder() {
+                    return Ok(Self::Zstd(decoder));
+                }
                 let decoder = zstd::bulk::Decompressor::new().map_err(ColumnProblem::decoder)?;
                 return Ok(Self::Zstd(Box::new(decoder)));
             }

@@ -1,8 +1,8 @@
 //! One column of a turn: a decoder that goes forward, and what it decoded last.
 //!
-//! Selected records come as runs; between them the decoder skips. Where the runs are many and short
-//! that costs more than it saves, so the block is then decoded whole and the records are taken out
-//! of it. Either way a record has the same value or the same complaint.
+//! Selected records come as runs; between them the decoder skips. Where the runs are many or most
+//! records are selected, that costs more than it saves, so the block is then decoded whole and the
+//! records are taken out of it. Either way a record has the same value or the same complaint.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,24 +16,29 @@ use parquet::errors::Result as ParquetResult;
 
 use super::Chunk;
 use super::decoding::Decoding;
+use super::dictionary::Dictionary;
 use super::footer::contained;
+use super::memory::PageMemory;
 use super::pages::{Given, Pages};
-use super::schema::Leaf;
+use super::schema::{Leaf, TextForm};
 use crate::columnar::input::Input;
 use crate::problem::column::{ColumnProblem, RowProblem};
 use crate::record::Rows;
 
-/// With more runs than one in so many records a block is decoded whole: near what the parquet
-/// crate's own reader takes for short.
-const RECORDS_PER_RUN_MIN: usize = 64;
+/// The cost of a run, in records that are decoded: near what the parquet crate's own reader takes
+/// for a short run.
+const RECORDS_PER_RUN: usize = 64;
 
 /// The decoder of a column, at some record of its row group.
 pub(super) struct ColumnDecoder {
     input: Arc<Input>,
+    memory: PageMemory,
     chunk: Chunk,
     leaf: Leaf,
     /// `None` before the first record, and after a complaint.
     reader: Option<Box<dyn ArrayReader>>,
+    form: TextForm,
+    dictionary: Dictionary,
     /// The pages that the reader has been given.
     given: Arc<Given>,
     /// The record that the reader is at.
@@ -43,9 +48,23 @@ pub(super) struct ColumnDecoder {
 }
 
 impl ColumnDecoder {
-    pub(super) fn new(input: Arc<Input>, chunk: Chunk, leaf: Leaf) -> Self {
-        let given = Arc::default();
-        Self { input, chunk, leaf, reader: None, given, position: 0, whole: None }
+    pub(super) fn new(input: Arc<Input>, memory: PageMemory, chunk: Chunk, leaf: Leaf) -> Self {
+        let form = match leaf.has_texts() && chunk.has_dictionary {
+            true => TextForm::Dictionary,
+            false => TextForm::Texts,
+        };
+        Self {
+            input,
+            memory,
+            chunk,
+            leaf,
+            reader: None,
+            form,
+            dictionary: Dictionary::default(),
+            given: Arc::default(),
+            position: 0,
+            whole: None,
+        }
     }
 
     /// Decodes those rows of a block, which has these records of the row group.
@@ -68,7 +87,7 @@ impl ColumnDecoder {
         };
         let runs = runs_of(selected);
         let records = usize::try_from(block.end - block.start).unwrap_or(0);
-        if runs.len() > records / RECORDS_PER_RUN_MIN
+        if runs.len() * RECORDS_PER_RUN + selected.len() > records
             && let Ok(array) = self.decode_whole(block.clone())
         {
             return rows_of(&array, rows);
@@ -86,6 +105,15 @@ impl ColumnDecoder {
 
     /// The rows of those runs after the record `start`.
     fn decode_runs(&mut self, start: u64, runs: &[Range<u32>]) -> Result<ArrayRef, RowProblem> {
+        if self.form == TextForm::Dictionary {
+            let numbers = self.read(start, runs).ok();
+            if let Some(texts) = numbers.and_then(|numbers| self.dictionary.texts(&numbers)) {
+                return Ok(texts);
+            }
+            // what is wrong is found, and told, as if there was no dictionary
+            self.form = TextForm::Texts;
+            self.reader = None;
+        }
         match self.read(start, runs) {
             Ok(array) => self.convert(&array, runs),
             // no fault of a record, so none is sought
@@ -141,13 +169,13 @@ impl ColumnDecoder {
             _ => {
                 self.position = 0;
                 self.given = Arc::default();
-                let given = Arc::clone(&self.given);
-                let pages = Pages::new(Arc::clone(&self.input), self.chunk.clone(), given)?;
+                let (given, memory) = (Arc::clone(&self.given), self.memory.clone());
+                let pages = Pages::new(Arc::clone(&self.input), self.chunk.clone(), given, memory)?;
                 let once = Once(Some(Box::new(pages)));
-                contained(|| self.leaf.reader(Box::new(once)))?
+                contained(|| self.leaf.reader(Box::new(once), self.form))?
             }
         };
-        let mut decoding = Decoding::new(&self.input, &mut *reader, self.position);
+        let mut decoding = Decoding::new(&self.input, self.form, &mut *reader, self.position);
         let array = contained(|| {
             for run in runs {
                 decoding.skip_to(start + u64::from(run.start))?;

@@ -14,6 +14,7 @@ use parquet::errors::Result as ParquetResult;
 
 use super::footer::external;
 use super::pages::Given;
+use super::schema::TextForm;
 use crate::columnar::input::Input;
 use crate::problem::column::ColumnProblem;
 
@@ -28,6 +29,7 @@ const TEXT_BYTES_MAX: usize = 256 << 20;
 /// A decoder on its way through runs of records.
 pub(super) struct Decoding<'a> {
     input: &'a Input,
+    form: TextForm,
     reader: &'a mut dyn ArrayReader,
     /// The record that it is at.
     position: u64,
@@ -38,8 +40,13 @@ pub(super) struct Decoding<'a> {
 
 impl<'a> Decoding<'a> {
     /// By a reader that is at the record `position`.
-    pub(super) fn new(input: &'a Input, reader: &'a mut dyn ArrayReader, position: u64) -> Self {
-        Self { input, reader, position, kept: 0, pieces: Vec::new() }
+    pub(super) fn new(
+        input: &'a Input,
+        form: TextForm,
+        reader: &'a mut dyn ArrayReader,
+        position: u64,
+    ) -> Self {
+        Self { input, form, reader, position, kept: 0, pieces: Vec::new() }
     }
 
     pub(super) fn position(&self) -> u64 {
@@ -79,6 +86,10 @@ impl<'a> Decoding<'a> {
     }
 
     fn take(&mut self) -> ParquetResult<()> {
+        if self.form == TextForm::Dictionary {
+            // whoever asked for numbers has the texts decoded instead
+            return Err(external(ColumnProblem::TooMuchText { bytes_max: TEXT_BYTES }));
+        }
         self.pieces.push(self.reader.consume_batch()?);
         self.kept = 0;
         let bytes =

@@ -20,6 +20,8 @@ use super::cipher::{ChunkCipher, LENGTH_BYTES, Module, module_bytes};
 use super::codec::Codec;
 use super::footer::external;
 use super::header::{Header, PageKind};
+use super::memory::PageMemory;
+use super::window::Window;
 use super::{Chunk, Location};
 use crate::columnar::input::Input;
 use crate::problem::column::ColumnProblem;
@@ -32,8 +34,11 @@ const PAGE_BYTES_MAX: usize = 256 << 20;
 /// The longest header: it may hold the least and greatest value of its page.
 const HEADER_BYTES_MAX: usize = 1 << 20;
 
-/// Bytes that are read at least where a header is sought.
+/// Bytes that are read at least where a header is sought, if it is not known where the page ends.
 const WINDOW_BYTES: usize = 16 << 10;
+
+/// The most bytes that are read together with a header, or kept for the next page.
+const WINDOW_BYTES_MAX: usize = 1 << 20;
 
 /// The pages of a column chunk that a decoder has been given.
 #[derive(Debug, Default)]
@@ -60,9 +65,10 @@ pub(super) struct Pages {
     page: usize,
     /// Records of the pages before it.
     records: u64,
-    /// The bytes of the file from `window_start`, as far as they have been read.
-    window: Bytes,
-    window_start: u64,
+    window: Window,
+    memory: PageMemory,
+    /// Pages that a decoder may still have.
+    lent: Vec<Bytes>,
 }
 
 impl Pages {
@@ -74,14 +80,14 @@ impl Pages {
         input: Arc<Input>,
         chunk: Chunk,
         given: Arc<Given>,
+        memory: PageMemory,
     ) -> Result<Self, ColumnProblem> {
-        let codec = Codec::new(chunk.compression)?;
+        let codec = Codec::new(chunk.compression, &memory)?;
         let at = chunk.bytes.start;
-        let window_start = at;
-        let window = Bytes::new();
-        let (held, next) = ((0, 0), None);
+        let window = Window::new(memory.window());
+        let (held, next, lent) = ((0, 0), None, Vec::new());
         let (page, records) = (0, 0);
-        Ok(Self { given, held, input, chunk, codec, at, next, page, records, window, window_start })
+        Ok(Self { given, held, input, chunk, codec, at, next, page, records, window, memory, lent })
     }
 
     /// Goes to the next page that somebody reads, and tells its header; `None` after the last.
@@ -150,30 +156,31 @@ impl Pages {
         let mut wanted = 1;
         loop {
             let bytes = self.peek(wanted.min(left))?;
-            match Header::parse(&bytes) {
+            let found = bytes.len();
+            match Header::parse(bytes) {
                 Ok(header) => return Ok(header),
                 // the rest of the header may follow
-                Err(error) if error.problem == ThriftProblem::Truncated && bytes.len() < left => {}
+                Err(error) if error.problem == ThriftProblem::Truncated && found < left => {}
                 Err(error) => return Err(external(error.into())),
             }
-            wanted = bytes.len().saturating_mul(4).max(WINDOW_BYTES);
+            wanted = found.saturating_mul(4).max(WINDOW_BYTES);
         }
     }
 
     /// The header in the module at `at`, which has no more bytes than `left`, and the length of
     /// that.
     fn open_header(&mut self, cipher: &ChunkCipher, left: usize) -> Result<(Header, usize)> {
-        let length = module_bytes(&self.peek(LENGTH_BYTES.min(left))?);
+        let length = module_bytes(self.peek(LENGTH_BYTES.min(left))?);
         let length = length.filter(|length| *length <= left);
         let length = length.ok_or_else(|| external(ColumnProblem::LongHeader))?;
-        let module = self.peek(length)?;
         let page = self.page_number()?;
+        let module = self.peek(length)?;
         // what comes first may be a dictionary
         let first = (page == 0).then_some(Module::DictionaryPageHeader);
         let opened = first
             .into_iter()
             .chain([Module::DataPageHeader(page)])
-            .find_map(|kind| cipher.open(kind, &module));
+            .find_map(|kind| cipher.open(kind, module));
         let header = opened.ok_or_else(|| external(ColumnProblem::Undecrypted))?;
         let header = Header::parse(&header);
         let (header, _) = header.map_err(|error| external(error.into()))?;
@@ -187,61 +194,48 @@ impl Pages {
         number.map_err(|_more| external(ColumnProblem::TooManyPages))
     }
 
-    /// Decrypts the module of a page; returns the page itself if it is not encrypted.
-    fn decrypt(&self, header: &Header, body: Bytes) -> Result<Bytes> {
-        let Some(cipher) = &self.chunk.cipher else { return Ok(body) };
+    /// Decrypts the module of a page; `None` if it is not encrypted.
+    fn decrypt(&self, header: &Header, stored: &[u8]) -> Result<Option<Vec<u8>>> {
+        let Some(cipher) = &self.chunk.cipher else { return Ok(None) };
         let module = match header.page {
             PageKind::Dictionary { .. } => Module::DictionaryPage,
             _ => Module::DataPage(self.page_number()?),
         };
-        let opened = cipher.open(module, &body).filter(|_| module_bytes(&body) == Some(body.len()));
-        Ok(opened.ok_or_else(|| external(ColumnProblem::Undecrypted))?.into())
+        let opened =
+            cipher.open(module, stored).filter(|_| module_bytes(stored) == Some(stored.len()));
+        opened.map(Some).ok_or_else(|| external(ColumnProblem::Undecrypted))
     }
 
     /// At least `length` bytes from `at`, all that are at hand.
-    fn peek(&mut self, length: usize) -> Result<Bytes> {
-        if let Some(bytes) = self.at_hand()
-            && bytes.len() >= length
-        {
-            return Ok(bytes);
+    fn peek(&mut self, length: usize) -> Result<&[u8]> {
+        if self.window.at_hand(self.at).len() < length {
+            let left = self.chunk.bytes.end.saturating_sub(self.at);
+            // the whole page, if it is known where it ends
+            let page = self.chunk.location(self.page).map(|location| &location.bytes);
+            let page = page.filter(|page| page.start == self.at).map(|page| page.end - page.start);
+            let wanted = page.unwrap_or(WINDOW_BYTES as u64).min(WINDOW_BYTES_MAX as u64);
+            let length = length.max(usize::try_from(left.min(wanted)).unwrap_or(WINDOW_BYTES));
+            self.window.fill(&self.input, self.at, length).map_err(external)?;
         }
-        let left = self.chunk.bytes.end.saturating_sub(self.at);
-        let length = length.max(usize::try_from(left).unwrap_or(usize::MAX).min(WINDOW_BYTES));
-        self.window = self.read(self.at, length)?.into();
-        self.window_start = self.at;
-        Ok(self.window.clone())
+        Ok(self.window.at_hand(self.at))
     }
 
-    fn read(&self, at: u64, length: usize) -> Result<Vec<u8>> {
-        self.input.read(at, length).map_err(external)
-    }
-
-    /// Returns the bytes from `at` on that have been read.
-    fn at_hand(&self) -> Option<Bytes> {
-        let start = usize::try_from(self.at.checked_sub(self.window_start)?).ok()?;
-        (start <= self.window.len()).then(|| self.window.slice(start..))
-    }
-
-    /// The bytes of a page whose header was read: what is at hand, and the rest from the file.
-    fn body(&mut self, header: &Header) -> Result<Bytes> {
-        let at_hand = self.at_hand().unwrap_or_default();
-        let body = if header.stored_bytes <= at_hand.len() {
-            at_hand.slice(..header.stored_bytes)
-        } else if at_hand.is_empty() {
-            self.read(self.at, header.stored_bytes)?.into()
-        } else {
-            let rest = header.stored_bytes - at_hand.len();
-            let rest = self.read(self.at + at_hand.len() as u64, rest)?;
-            [at_hand.as_ref(), &rest].concat().into()
-        };
+    /// Reads the bytes of a page whose header was read, and checks them.
+    fn read_body(&mut self, header: &Header, at: u64) -> Result<()> {
+        self.window.fill(&self.input, at, header.stored_bytes).map_err(external)?;
         let mut checksum = flate2::Crc::new();
         if let Some(expected) = header.checksum {
-            checksum.update(&body);
+            checksum.update(self.body(header, at));
             if checksum.sum() != expected {
                 return Err(external(ColumnProblem::WrongChecksum));
             }
         }
-        Ok(body)
+        Ok(())
+    }
+
+    /// The bytes of a page that was read.
+    fn body(&self, header: &Header, at: u64) -> &[u8] {
+        self.window.at_hand(at).get(..header.stored_bytes).unwrap_or_default()
     }
 
     /// Steps over the page whose header was read.
@@ -287,7 +281,12 @@ impl Pages {
         self.given.value_bytes_max.fetch_max(bytes, Ordering::Relaxed);
     }
 
-    fn decompress(&mut self, header: &Header, body: Bytes) -> Result<Bytes> {
+    /// Decompresses the page that was read, or was `opened`.
+    fn decompress(&mut self, header: &Header, at: u64, opened: Option<&[u8]>) -> Result<Bytes> {
+        self.memory.recover(&mut self.lent);
+        let mut page = self.memory.page(header.bytes);
+        let body = self.window.at_hand(at).get(..header.stored_bytes).unwrap_or_default();
+        let body = opened.unwrap_or(body);
         let (plain, compressed) = match header.page {
             PageKind::DataV2(page) => {
                 let levels = u64::from(page.definition_bytes) + u64::from(page.repetition_bytes);
@@ -300,17 +299,18 @@ impl Pages {
             _ => (0, true),
         };
         let bytes = header.bytes - plain;
+        let (levels, values) = body.split_at(plain);
+        page.extend_from_slice(levels);
         // a page of nulls has no values, compressed or not
-        if !compressed || matches!(self.codec, Codec::None) || bytes == 0 {
-            let body = if bytes == 0 { body.slice(..plain) } else { body };
-            return if body.len() == header.bytes { Ok(body) } else { Err(wrong_size(header)) };
-        }
-        let mut page = Vec::with_capacity(header.bytes);
-        page.extend_from_slice(&body[..plain]);
-        self.codec
-            .decompress(&body[plain..], &mut page, bytes)
-            .ok_or_else(|| wrong_size(header))?;
-        Ok(page.into())
+        let made = match &mut self.codec {
+            _ if bytes == 0 => Some(()),
+            codec if compressed => codec.decompress(values, &mut page, bytes),
+            _ => Codec::None.decompress(values, &mut page, bytes),
+        };
+        made.ok_or_else(|| wrong_size(header))?;
+        let page = Bytes::from(page);
+        self.lent.push(page.clone());
+        Ok(page)
     }
 }
 
@@ -319,12 +319,13 @@ impl PageReader for Pages {
         let Some(header) = self.header()? else { return Ok(None) };
         let length = self.next.map_or(0, |(_, length)| length);
         self.hold(&header)?;
-        let start = self.at;
-        self.at += length as u64;
-        let body = self.body(&header);
-        self.at = start;
-        let body = self.decrypt(&header, body?)?;
-        let buf = self.decompress(&header, body)?;
+        let at = self.at + length as u64;
+        self.read_body(&header, at)?;
+        let opened = self.decrypt(&header, self.body(&header, at))?;
+        let buf = self.decompress(&header, at, opened.as_deref())?;
+        if self.window.capacity() > WINDOW_BYTES_MAX {
+            self.window = Window::default();
+        }
         self.note_values(&header, &buf);
         self.step(&header, length);
         Ok(Some(page(&header, buf)?))
@@ -412,6 +413,11 @@ fn page(header: &Header, buf: Bytes) -> Result<Page> {
 impl Drop for Pages {
     fn drop(&mut self) {
         self.input.release(self.held.0 + self.held.1);
+        self.memory.recover(&mut self.lent);
+        self.memory.take_window(std::mem::take(&mut self.window).into_buffer());
+        if let Codec::Zstd(decoder) = std::mem::replace(&mut self.codec, Codec::None) {
+            self.memory.take_decoder(decoder);
+        }
     }
 }
 

@@ -7,9 +7,10 @@
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array};
-use arrow::datatypes::{DataType, Field, Fields, Int32Type, TimeUnit};
+use arrow::datatypes::{DataType, Field, Fields, Int32Type, Int64Type, TimeUnit};
 use parquet::arrow::array_reader::{
-    ArrayReader, PrimitiveArrayReader, make_byte_array_reader, make_fixed_len_byte_array_reader,
+    ArrayReader, PrimitiveArrayReader, make_byte_array_dictionary_reader, make_byte_array_reader,
+    make_fixed_len_byte_array_reader,
 };
 use parquet::basic::{
     ConvertedType, LogicalType, Repetition, TimeUnit as ParquetTimeUnit, Type as Physical,
@@ -21,7 +22,7 @@ use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor, SchemaDescriptor, 
 
 use super::{int96, levels};
 use crate::columnar::column::Path;
-use crate::columnar::value::{convert, selected_type};
+use crate::columnar::value::{convert, decimals, selected_type};
 use crate::problem::column::{ColumnProblem, RowProblem};
 
 /// Values that a decoder has room for at first.
@@ -46,12 +47,22 @@ pub(super) struct Leaf {
 #[derive(Clone, Debug, PartialEq)]
 enum Decoded {
     As(DataType),
+    /// 32 or 64 bits that hold the digits of a decimal.
+    Digits,
     /// 32 bits that hold a shorter whole number.
     Within(Range<i32>),
     /// Bytes that are a text, which that crate does not check.
     Text,
     /// Bytes that are a timestamp.
     Int96,
+}
+
+/// The form in which texts are decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TextForm {
+    Texts,
+    /// Numbers in the dictionary of the column chunk.
+    Dictionary,
 }
 
 /// The columns in the order of the file, one for each list or map.
@@ -135,6 +146,7 @@ impl ParquetColumn {
             (DataType::UInt8, _) => Decoded::Within(0..0x100),
             (DataType::UInt16, _) => Decoded::Within(0..0x1_0000),
             (DataType::Utf8, _) => Decoded::Text,
+            (DataType::Decimal128(..), Physical::INT32 | Physical::INT64) => Decoded::Digits,
             _ => Decoded::As(stored.clone()),
         };
         let field = path.field(to.clone());
@@ -273,10 +285,16 @@ fn stored_type(descriptor: &ColumnDescriptor) -> DataType {
 }
 
 impl Leaf {
-    /// A decoder of its pages.
+    /// Returns whether its values are texts, which may be decoded as numbers in a dictionary.
+    pub(super) fn has_texts(&self) -> bool {
+        self.decoded == Decoded::Text
+    }
+
+    /// A decoder of its pages, which gives texts in the `form`.
     pub(super) fn reader(
         &self,
         pages: Box<dyn PageIterator>,
+        form: TextForm,
     ) -> ParquetResult<Box<dyn ArrayReader>> {
         let physical = self.descriptor.physical_type();
         let (described, length) = match physical {
@@ -287,6 +305,8 @@ impl Leaf {
         let read_as = match &self.decoded {
             Decoded::As(data_type) => data_type.clone(),
             Decoded::Within(_) => DataType::Int32,
+            Decoded::Digits if physical == Physical::INT32 => DataType::Int32,
+            Decoded::Digits => DataType::Int64,
             Decoded::Text => DataType::Binary,
             Decoded::Int96 => DataType::FixedSizeBinary(int96::BYTES),
         };
@@ -308,6 +328,10 @@ impl Leaf {
             Physical::INT64 => primitive!(Int64Type),
             Physical::FLOAT => primitive!(FloatType),
             Physical::DOUBLE => primitive!(DoubleType),
+            Physical::BYTE_ARRAY if form == TextForm::Dictionary => {
+                let read_as = DataType::Dictionary(DataType::Int32.into(), read_as.into());
+                make_byte_array_dictionary_reader(pages, descriptor, Some(read_as), capacity, None)?
+            }
             Physical::BYTE_ARRAY => {
                 make_byte_array_reader(pages, descriptor, Some(read_as), capacity, None)?
             }
@@ -343,7 +367,7 @@ impl Leaf {
         let is_sound = match &self.decoded {
             Decoded::As(_) => true,
             Decoded::Text => is_text,
-            Decoded::Within(_) | Decoded::Int96 => false,
+            Decoded::Digits | Decoded::Within(_) | Decoded::Int96 => false,
         };
         (is_micros || !is_timestamp) && !is_decimal && is_sound
     }
@@ -359,6 +383,10 @@ impl Leaf {
                 within(array.as_primitive::<Int32Type>(), range)?;
                 convert(array, &self.to)
             }
+            Decoded::Digits => match array.as_primitive_opt::<Int64Type>() {
+                Some(digits) => decimals(digits, &self.to),
+                None => decimals(array.as_primitive::<Int32Type>(), &self.to),
+            },
             Decoded::Text => convert(array, &self.to),
             Decoded::Int96 => int96::timestamps(array.as_fixed_size_binary()),
         }

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::memory::PageMemory;
 use super::{ParquetBlock, ParquetLayout, records};
 use crate::Result;
 use crate::columnar::input::Input;
@@ -89,7 +90,21 @@ impl ReadTurn for ParquetTurns {
         &self,
         turn: &mut Turn,
         waiting: Waiting,
-        _buffer: &mut Buffer,
+        buffer: &mut Buffer,
+        each: &mut EachBlock<'_>,
+    ) -> Result<()> {
+        let mut result = Ok(());
+        buffer.scratch.with(|memory| result = self.read_with(memory, turn, waiting, each));
+        result
+    }
+}
+
+impl ParquetTurns {
+    fn read_with(
+        &self,
+        memory: &PageMemory,
+        turn: &mut Turn,
+        waiting: Waiting,
         each: &mut EachBlock<'_>,
     ) -> Result<()> {
         let Some((group, wanted)) = self.records_of(turn.number) else { return Ok(()) };
@@ -102,7 +117,7 @@ impl ReadTurn for ParquetTurns {
         while start < wanted.end {
             let end = wanted.end.min(start + BLOCK_RECORDS);
             let (columns, input, records) = (&columns, &input, start..end);
-            let flow = each(&ParquetBlock { layout, columns, input, group, records });
+            let flow = each(&ParquetBlock { layout, columns, input, memory, group, records });
             turn.bytes = input.bytes();
             if let Some(error) = input.take_failure() {
                 return Err(error);

@@ -17,7 +17,7 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 
 use super::{KeyStore, Slots, Strings};
-use sift_files::types::TIMESTAMP;
+use sift_files::types::{TIMESTAMP, TextDictionary, text_dictionary};
 
 /// The most words of a key.
 const WORDS_MAX: usize = 4;
@@ -63,6 +63,12 @@ fn is_packed(data_type: &DataType) -> bool {
 fn is_full(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Int64 | DataType::Float64) || *data_type == TIMESTAMP
 }
+
+/// The most keys of a batch that are found again without a keyed hash; a power of two.
+const RECENT_KEYS: usize = 64;
+
+/// The number of no key. If there is a key of this number, it is looked up each time.
+const NO_NUMBER: u32 = u32::MAX;
 
 /// Keys of `W` words.
 #[derive(Debug)]
@@ -111,7 +117,10 @@ impl<const W: usize> PackedKeys<W> {
             DataType::Int64 => pack!(Int64Type, i64::cast_unsigned),
             DataType::Timestamp(..) => pack!(TimestampMicrosecondType, i64::cast_unsigned),
             DataType::Decimal128(..) => self.pack_digits(column, array)?,
-            _ => self.pack_texts(column, array)?,
+            _ => match text_dictionary(array) {
+                Some(dictionary) => self.pack_dictionary(column, dictionary)?,
+                None => self.pack_texts(column, array)?,
+            },
         }
         let Some(nulls) = array.nulls() else { return Ok(()) };
         let is_full = is_full(&self.types[column]);
@@ -153,6 +162,48 @@ impl<const W: usize> PackedKeys<W> {
                 None => LONG_TEXT | u64::from(self.texts.intern(&bytes[start..end])?),
             };
             start = end;
+        }
+        Ok(())
+    }
+
+    /// Writes the words of the texts, each made once; NULL gets its word later.
+    fn pack_dictionary(
+        &mut self,
+        column: usize,
+        dictionary: &TextDictionary,
+    ) -> Result<(), ArrowError> {
+        let texts = dictionary.values().as_string::<i32>();
+        let numbers = dictionary.keys();
+        let mut words = vec![None; texts.len()];
+        for (row, (key, number)) in self.batch.iter_mut().zip(numbers.values()).enumerate() {
+            let number = usize::try_from(*number).unwrap_or(usize::MAX);
+            key[column] = match words.get(number) {
+                Some(Some(word)) => *word,
+                // only a text that a record has is kept
+                Some(None) if numbers.is_valid(row) => {
+                    let bytes = texts.value(number).as_bytes();
+                    let word = match short_text(bytes, bytes.len()) {
+                        Some(word) => word,
+                        None => LONG_TEXT | u64::from(self.texts.intern(bytes)?),
+                    };
+                    words[number] = Some(word);
+                    word
+                }
+                _ => NULL,
+            };
+        }
+        Ok(())
+    }
+
+    /// Appends the numbers of the keys of the batch, of which few are distinct.
+    fn intern_few(&mut self, numbers: &mut Vec<u32>) -> Result<(), ArrowError> {
+        let mut recent = [([0; W], NO_NUMBER); RECENT_KEYS];
+        for key in &self.batch {
+            let place = &mut recent[recent_place(key)];
+            if place.1 == NO_NUMBER || place.0 != *key {
+                *place = (*key, intern_key(&mut self.slots, &mut self.keys, key)?);
+            }
+            numbers.push(place.1);
         }
         Ok(())
     }
@@ -228,22 +279,16 @@ impl<const W: usize> KeyStore for PackedKeys<W> {
             self.pack(column, array)?;
         }
         numbers.reserve(rows);
+        if self.keys.len() <= RECENT_KEYS {
+            return self.intern_few(numbers);
+        }
         let Self { slots, keys, batch, .. } = self;
         // neighbouring keys are often equal
         let mut last: Option<(&[u64; W], u32)> = None;
         for key in &*batch {
             let number = match last {
                 Some((last, number)) if last == key => number,
-                _ => {
-                    let mut hasher = slots.hasher.build_hasher();
-                    key.iter().for_each(|word| hasher.write_u64(*word));
-                    let hash = hasher.finish();
-                    let number = slots.number(hash, keys.len(), |number| keys[number] == *key)?;
-                    if number as usize == keys.len() {
-                        keys.push(*key);
-                    }
-                    number
-                }
+                _ => intern_key(slots, keys, key)?,
             };
             last = Some((key, number));
             numbers.push(number);
@@ -260,6 +305,32 @@ impl<const W: usize> KeyStore for PackedKeys<W> {
             + self.keys.capacity() * size_of::<[u64; W]>()
             + self.texts.memory_bytes()
     }
+}
+
+/// Returns the number of a key, which is added if it is new.
+// inlined into both loops, as a call for each key would be felt where there are many
+#[inline(always)]
+fn intern_key<const W: usize>(
+    slots: &mut Slots,
+    keys: &mut Vec<[u64; W]>,
+    key: &[u64; W],
+) -> Result<u32, ArrowError> {
+    let mut hasher = slots.hasher.build_hasher();
+    key.iter().for_each(|word| hasher.write_u64(*word));
+    let number = slots.number(hasher.finish(), keys.len(), |number| keys[number] == *key)?;
+    if number as usize == keys.len() {
+        keys.push(*key);
+    }
+    Ok(number)
+}
+
+/// Returns where a key is among the recent ones.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "only the highest bits are left")]
+fn recent_place<const W: usize>(key: &[u64; W]) -> usize {
+    // multiplies by the golden ratio, which spreads neighbouring words
+    let spread = |mixed: u64, word: &u64| (mixed ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (key.iter().fold(0, spread) >> (u64::BITS - RECENT_KEYS.ilog2())) as usize
 }
 
 /// Returns the word of the text in the first `length` of these bytes, if it is short enough.

@@ -6,6 +6,7 @@ use arrow::error::ArrowError;
 use arrow::row::{RowConverter, Rows, SortField};
 
 use super::{KeyStore, Strings};
+use sift_files::types::expanded;
 
 #[derive(Debug)]
 pub(super) struct RowKeys {
@@ -30,7 +31,8 @@ impl KeyStore for RowKeys {
 
     fn intern(&mut self, columns: &[ArrayRef], numbers: &mut Vec<u32>) -> Result<(), ArrowError> {
         self.batch.clear();
-        self.converter.append(&mut self.batch, columns)?;
+        let columns = columns.iter().map(expanded).collect::<Result<Vec<_>, _>>()?;
+        self.converter.append(&mut self.batch, &columns)?;
         numbers.reserve(self.batch.num_rows());
         for row in self.batch.iter() {
             numbers.push(self.keys.intern(row.data())?);
