@@ -104,6 +104,12 @@ impl Plan {
 
 /// Writes how much is pruned by statistics, without the values in them.
 fn describe_access(path: &AccessPath, plan: &BoundPlan, f: &mut Formatter<'_>) -> fmt::Result {
+    if let (Some((walk, _)), Some(order)) = (&path.walk, &plan.rows.order)
+        && let (Some(name), Some(rows)) = (walk.name(plan), order.rows_max)
+    {
+        let until = format!("until {rows} records are selected; if that costs more, a scan");
+        writeln!(f, "  key: {name}, in the order wanted, {until}")?;
+    }
     for KeyAccess { name, pruned, head, tail, ordered } in &path.key_accesses {
         let ends = match (head, tail) {
             (true, true) => ", optimized at head and tail",

@@ -8,6 +8,7 @@ pub(crate) mod morsel;
 pub(crate) mod prune;
 pub(crate) mod selection;
 pub(crate) mod visible_types;
+pub(crate) mod walk;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use morsel::{Done, Morsel, Outcome, Read, ReadOutcome, Work};
 use sift_files::cancel::{Cancel, Stopped, check_wanted};
 use sift_files::feed::Feed;
 use sift_files::turns::Origin;
+use walk::Walk;
 
 /// The options of a scan: how it divides its work, and what it may take.
 #[derive(Clone, Debug)]
@@ -102,12 +104,15 @@ pub enum Step {
 pub struct Scan {
     plan: Plan,
     feed: Arc<Feed>,
+    morsel_bytes: usize,
+    /// The number of turns of the feeds before this one.
+    turns_before: u64,
     /// A flag that is raised when no morsel is wanted any more.
     cancel: Cancel,
     morsels_in_flight_max: u64,
-    /// The number of morsels that were handed out.
+    /// The number of morsels that were handed out for the feed.
     started: u64,
-    /// The number of morsels whose outcome is in the answer, which is also the next turn in order.
+    /// The number of them whose outcome is in the answer, which is also the next turn in order.
     absorbed: u64,
     /// Outcomes of later turns, which wait for an earlier one.
     early: BTreeMap<u64, ReadOutcome>,
@@ -120,6 +125,8 @@ pub struct Scan {
     offset_left: u64,
     limit_left: u64,
     state: State,
+    /// The walk along a key that the feed is a step of.
+    walk: Option<Box<Walk>>,
     statistics: ScanStatistics,
     is_brief: bool,
 }
@@ -127,6 +134,8 @@ pub struct Scan {
 #[derive(Debug)]
 enum State {
     Scanning,
+    /// The records of a step were read, and the walk goes on. `None` while a morsel does it.
+    Walking(Option<Box<Walk>>),
     /// Every record was read; groups and sorted rows are finished. `None` while a morsel does it.
     Finishing(Option<Box<FinalStage>>),
     /// Nothing more is wanted from the file: the ready batches are returned, then this result.
@@ -143,19 +152,23 @@ impl Scan {
             Ok(path) => (path, None),
             Err(would_block) => (AccessPath::all(bound), Some(would_block.into())),
         };
-        let statistics =
-            ScanStatistics { records_pruned: path.records_pruned(), ..ScanStatistics::default() };
+        let records_pruned = if path.walk.is_some() { 0 } else { path.records_pruned() };
+        let statistics = ScanStatistics { records_pruned, ..ScanStatistics::default() };
         let offset_left = bound.offset - path.skipped;
-        let records = path.extents.iter().flatten().map(|extent| extent.records);
-        let records: Option<u64> = records.sum();
-        let feed = Arc::new(Feed::of_extents(&plan.source().files(), path.extents, morsel_bytes));
-        let is_brief = feed.bytes_max().is_some_and(|bytes| bound.is_brief(bytes, records));
+        let (walk, extents) = Walk::of(&plan, path, &options);
+        let records: Option<u64> = extents.iter().flatten().map(|extent| extent.records).sum();
+        let feed = Arc::new(Feed::of_extents(&plan.source().files(), extents, morsel_bytes));
+        // it is not known how far a walk goes
+        let is_brief =
+            walk.is_none() && feed.bytes_max().is_some_and(|bytes| bound.is_brief(bytes, records));
         let (sink, failure) = match Sink::new(&plan, &options) {
             Ok(sink) => (sink, blocked),
             Err(error) => (Sink { groups: None, sorter: None }, Some(error)),
         };
         let mut scan = Self {
             feed,
+            morsel_bytes,
+            turns_before: 0,
             cancel: options.cancel.child(),
             morsels_in_flight_max: options.morsels_in_flight_max.max(1) as u64,
             started: 0,
@@ -168,6 +181,7 @@ impl Scan {
             offset_left,
             limit_left: bound.limit.unwrap_or(u64::MAX),
             state: State::Scanning,
+            walk,
             statistics,
             is_brief,
             plan,
@@ -203,7 +217,13 @@ impl Scan {
                     plan: self.plan.clone(),
                     feed: Arc::clone(&self.feed),
                     sink: Arc::clone(&self.sink),
+                    turns_before: self.turns_before,
                 })));
+            }
+            State::Walking(walk) if has_room => {
+                if let Some(walk) = walk.take() {
+                    return Ok(self.run(Work::Walk(walk)));
+                }
             }
             State::Finishing(final_stage) if has_room => {
                 if let Some(final_stage) = final_stage.take() {
@@ -216,7 +236,7 @@ impl Scan {
             return Ok(Step::Batch(batch));
         }
         match std::mem::replace(&mut self.state, State::Ended) {
-            waiting @ (State::Scanning | State::Finishing(_)) => {
+            waiting @ (State::Scanning | State::Walking(_) | State::Finishing(_)) => {
                 self.state = waiting;
                 Ok(Step::Wait)
             }
@@ -233,6 +253,9 @@ impl Scan {
             Done::Read(outcome) => {
                 let Some(turn) = outcome.turn else {
                     self.started -= 1;
+                    if matches!(self.state, State::Scanning) {
+                        self.end_when_complete();
+                    }
                     return;
                 };
                 self.early.insert(turn, outcome);
@@ -241,6 +264,12 @@ impl Scan {
                     if matches!(self.state, State::Scanning) {
                         self.absorb(outcome);
                     }
+                }
+            }
+            Done::Walk { walk, step, time } => {
+                self.statistics.scan_time += time;
+                if matches!(self.state, State::Walking(_)) {
+                    self.walk_on(walk, step);
                 }
             }
             Done::Finish { final_stage, result, time } => {
@@ -317,6 +346,9 @@ impl Scan {
         if self.sink.groups.is_some() {
             self.statistics.records_selected += outcome.selected;
         }
+        if let Some(walk) = &mut self.walk {
+            walk.count(outcome.selected);
+        }
         if self.sink.sorter.is_some() {
             self.turns.push(origin.clone());
         }
@@ -362,6 +394,13 @@ impl Scan {
         if self.feed.turns() != Some(self.absorbed) && self.limit_left > 0 {
             return;
         }
+        if self.walk.is_some() && self.limit_left > 0 {
+            // morsels for which no turn is left are still to come back
+            if self.started == self.absorbed {
+                self.state = State::Walking(self.walk.take());
+            }
+            return;
+        }
         match self.unchanged() {
             Err(error) => self.end(Err(error)),
             Ok(()) if self.plan.bound().is_streamed() || self.limit_left == 0 => self.end(Ok(())),
@@ -381,7 +420,7 @@ impl Scan {
     /// Ends the scan if nobody wants it any more, or if the work on this thread is out of time: its
     /// morsels stop before they begin then, so the scan would never end.
     fn end_if_cancelled(&mut self) {
-        let is_under_way = matches!(self.state, State::Scanning | State::Finishing(_));
+        let is_under_way = !matches!(self.state, State::Ending(_) | State::Ended);
         if is_under_way && (self.cancel.is_raised() || check_wanted().is_err()) {
             self.end(Err(Stopped.into()));
         }

@@ -209,6 +209,24 @@ impl Key {
         Ok(Some(found))
     }
 
+    /// Returns what is left of `range` after the entries from one end up to those that equal `last`
+    /// in the first `columns`.
+    pub(crate) fn rest(
+        &self,
+        range: KeyRange,
+        end: End,
+        last: &Entry,
+        columns: usize,
+    ) -> Result<KeyRange, LookupError> {
+        let leading = self.encoder.leading(&last.key, columns).ok_or(LookupError::Unusable)?;
+        Ok(match (end, after(&leading)) {
+            (End::Head, Some(low)) => KeyRange { low, ..range },
+            // nothing is above
+            (End::Head, None) => KeyRange { high: Some(Vec::new()), ..range },
+            (End::Tail, _) => KeyRange { high: Some(leading), ..range },
+        })
+    }
+
     /// Returns whether it can be a key of a file with this many records.
     pub(super) fn is_consistent(&self, records: u64) -> bool {
         let pages = self.directory.pages();

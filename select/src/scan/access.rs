@@ -4,9 +4,11 @@
 //! them and computing them could not have failed. In a view with a row filter, everything is read:
 //! neither a count nor the time of an answer may reveal anything about hidden records. If a key of
 //! the index finds the wanted records, and reading them one by one costs less than the remaining
-//! zones, only these records are read. Records after those of the index are always read.
+//! zones, only these records are read. If WHERE decides which of its records are wanted, the path
+//! begins with a walk along the key. Records after those of the index are always read.
 
 mod key_access;
+mod key_walk;
 mod search;
 
 use arrow::array::{Array, ArrayRef, UInt64Array};
@@ -18,6 +20,7 @@ use crate::index::Index;
 use crate::plan::BoundPlan;
 use crate::source::Part;
 pub(crate) use key_access::KeyAccess;
+pub(crate) use key_walk::{KeyWalk, WalkStep};
 use sift_files::io::extent::Extent;
 use sift_files::io::waiting::WouldBlock;
 use sift_files::statistics::{ColumnStatistics, Containers, FileStatistics, PruningStatistics};
@@ -42,6 +45,8 @@ pub(crate) struct AccessPath {
     pub(crate) zones_read: usize,
     /// The keys that are used instead of zones.
     pub(crate) key_accesses: Vec<KeyAccess>,
+    /// The walk along a key that is begun first, and its first records.
+    pub(crate) walk: Option<(KeyWalk, Vec<Extent>)>,
 }
 
 impl AccessPath {
@@ -67,6 +72,7 @@ impl AccessPath {
             zones: 0,
             zones_read: 0,
             key_accesses: Vec::new(),
+            walk: None,
         }
     }
 
@@ -111,6 +117,12 @@ impl AccessPath {
                 }
             };
             path.extents.push(extents);
+        }
+        if let [part] = parts.as_slice()
+            && let Some(index) = &part.index
+        {
+            let statistics = PartStatistics { of_file: &**index, part };
+            path.walk = KeyWalk::of(plan, &statistics, &path, apart_bytes)?;
         }
         Ok(path)
     }

@@ -14,9 +14,11 @@ use arrow::array::BooleanArray;
 use arrow::compute::concat_batches;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
+use super::access::WalkStep;
 use super::failure::Failure;
 use super::final_stage::{FinalStage, Sink};
 use super::selection::Selection;
+use super::walk::Walk;
 use crate::expr::Item;
 use crate::expr::problem::Problem;
 use crate::gather::group::{GroupError, GroupTable, Grouping};
@@ -46,6 +48,8 @@ pub struct Morsel {
 pub(crate) enum Work {
     /// The next part of the file.
     Read(Read),
+    /// The next step of the walk along a key.
+    Walk(Box<Walk>),
     /// The next batch of the gathered rows.
     Finish(Box<FinalStage>),
 }
@@ -56,6 +60,8 @@ pub(crate) struct Read {
     pub(crate) plan: Plan,
     pub(crate) feed: Arc<Feed>,
     pub(crate) sink: Arc<Sink>,
+    /// The number of turns of the feeds before this one.
+    pub(crate) turns_before: u64,
 }
 
 /// The outcome of a morsel, which may be an error.
@@ -65,6 +71,7 @@ pub struct Outcome(pub(crate) Done);
 #[derive(Debug)]
 pub(crate) enum Done {
     Read(ReadOutcome),
+    Walk { walk: Box<Walk>, step: Result<WalkStep>, time: Duration },
     Finish { final_stage: Box<FinalStage>, result: Result<Option<RecordBatch>>, time: Duration },
 }
 
@@ -87,8 +94,8 @@ pub(crate) struct ReadOutcome {
 }
 
 impl Morsel {
-    /// Reads, filters and projects, or finishes gathered rows. It never panics and never waits for
-    /// a peer.
+    /// Reads, filters and projects, looks up keys, or finishes gathered rows. It never panics and
+    /// never waits for a peer.
     pub fn run(self) -> Outcome {
         self.run_with(Waiting::Allowed)
     }
@@ -101,6 +108,10 @@ impl Morsel {
         cancel.during(|| {
             Outcome(match work {
                 Work::Read(read) => Done::Read(read.run(start, waiting)),
+                Work::Walk(mut walk) => {
+                    let step = walk.next(waiting);
+                    Done::Walk { walk, step, time: start.elapsed() }
+                }
                 Work::Finish(mut final_stage) => {
                     let result = final_stage.next(waiting);
                     Done::Finish { final_stage, result, time: start.elapsed() }
@@ -120,7 +131,7 @@ impl Read {
             if cancel::check_wanted().is_err() {
                 return ControlFlow::Break(());
             }
-            reader.block(place, block)
+            reader.block(Place { turn: self.turns_before + place.turn, ..place }, block)
         });
         let mut outcome = reader.finish();
         let Some(turn) = turn else { return outcome };

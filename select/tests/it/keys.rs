@@ -15,29 +15,29 @@ use sift_select::{
 
 use crate::index::run;
 
-const FORMATS: &[&str] = &["dat", "csv", "jsonl"];
+pub(crate) const FORMATS: &[&str] = &["dat", "csv", "jsonl"];
 
 /// By customer, and by day in descending order and then by customer.
-const KEYS: &str = "[[key]]\nname = \"customer\"\ncolumns = \"customer\"\n\
+pub(crate) const KEYS: &str = "[[key]]\nname = \"customer\"\ncolumns = \"customer\"\n\
                     [[key]]\nname = \"recent\"\ncolumns = [\"day\", \"customer\"]\ndescending = \"day\"\n";
 
 /// A file of orders in its own folder.
-struct Orders {
+pub(crate) struct Orders {
     folder: tempfile::TempDir,
     format: &'static str,
     descriptor: String,
 }
 
 /// One order; the customer may be NULL.
-struct Order {
-    id: u32,
-    customer: Option<u32>,
-    day: u32,
+pub(crate) struct Order {
+    pub(crate) id: u32,
+    pub(crate) customer: Option<u32>,
+    pub(crate) day: u32,
 }
 
 impl Orders {
     /// Makes `records` orders of 100 customers on 30 days, ordered only by `id`.
-    fn new(format: &'static str, records: u32, more: &str) -> Self {
+    pub(crate) fn new(format: &'static str, records: u32, more: &str) -> Self {
         Self::padded(format, records, more, 42)
     }
 
@@ -78,17 +78,17 @@ impl Orders {
         orders
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join(format!("f.{}", self.format))
     }
 
-    fn open(&self) -> Source {
+    pub(crate) fn open(&self) -> Source {
         let file = File::open(self.path()).expect("open the file");
         let descriptor = Descriptor::parse("f.toml", &self.descriptor).expect("a descriptor");
         Source::open("f", file, Some(descriptor)).expect("a source")
     }
 
-    fn build(&self) -> Result<Index> {
+    pub(crate) fn build(&self) -> Result<Index> {
         self.open().build_index(&BuildOptions { zone_bytes: 4000, ..BuildOptions::default() })
     }
 
@@ -103,13 +103,13 @@ impl Orders {
         Some(Arc::new(source.with_index(index)))
     }
 
-    fn append(&self, text: &str) {
+    pub(crate) fn append(&self, text: &str) {
         let mut file = File::options().append(true).open(self.path()).expect("the file");
         file.write_all(text.as_bytes()).expect("append");
     }
 }
 
-fn row(format: &str, order: &Order) -> String {
+pub(crate) fn row(format: &str, order: &Order) -> String {
     padded_row(format, order, 42)
 }
 
@@ -133,7 +133,7 @@ fn keyed(format: &'static str, records: u32) -> (Orders, Arc<Source>) {
     (orders, indexed)
 }
 
-fn apart(apart_bytes: u64) -> ScanOptions {
+pub(crate) fn apart(apart_bytes: u64) -> ScanOptions {
     ScanOptions { apart_bytes, ..ScanOptions::default() }
 }
 

@@ -36,6 +36,8 @@ mod hard;
 mod index;
 /// JSON Lines: valid and invalid texts.
 mod jsonl;
+/// The first rows of an order along a key, with other conditions.
+mod key_walk;
 mod keys;
 /// Line ends and blank lines of CSV.
 mod line_ends;
