@@ -6,7 +6,8 @@ use std::sync::Arc;
 use arrow::compute::concat_batches;
 use fastrand::Rng;
 use sift_select::{
-    Plan, Predicate, Scan, ScanOptions, ScanStatistics, Select, Source, Step, View, explain,
+    ErrorKind, FileSet, Plan, Predicate, Scan, ScanOptions, ScanStatistics, Select, Source, Step,
+    View, explain,
 };
 
 use crate::index::run;
@@ -249,4 +250,53 @@ fn a_row_filter_allows_no_walk() {
     assert_eq!((did.records_pruned, did.records_scanned), (0, 2499));
     let all = ScanOptions { pruning: false, ..ScanOptions::default() };
     assert_eq!(rows, run(view, sql, all).0);
+}
+
+#[test]
+fn a_walk_is_cancelled_between_its_steps() {
+    let orders = Orders::new("dat", 3000, KEYS);
+    let source = Arc::new(orders.open().with_index(orders.build().expect("an index")));
+    let sql =
+        "SELECT * FROM 'f' WHERE (day = DATE '2024-01-07' OR id < 9) ORDER BY customer LIMIT 15";
+    assert!(is_walked(&source, sql, &apart(0)));
+    let plan = Plan::new(&Select::parse(sql).expect("a Select"), Arc::clone(&source), &[]);
+    let plan = plan.expect("a plan");
+    // the first records, a lookup, more records, and a lookup
+    for morsels in 0..4 {
+        let options = apart(0);
+        let cancel = options.cancel.clone();
+        let mut scan = Scan::new(plan.clone(), options);
+        for _ in 0..morsels {
+            let Ok(Step::Run(morsel)) = scan.step() else { panic!("after {morsels}") };
+            scan.accept(morsel.run());
+        }
+        let Ok(Step::Run(morsel)) = scan.step() else { panic!("after {morsels}") };
+        cancel.raise();
+        scan.accept(morsel.run());
+        let error = scan.step().expect_err("a cancelled scan");
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
+    }
+}
+
+#[test]
+fn only_one_file_is_walked() {
+    let names = ["a=1/f".to_owned(), "a=2/f".to_owned()];
+    let files = [Orders::new("dat", 3000, KEYS), Orders::new("dat", 3000, KEYS)];
+    let open =
+        |orders: &Orders| Arc::new(orders.open().with_index(orders.build().expect("an index")));
+    let opened: Vec<_> = files.iter().map(open).enumerate().collect();
+    let set = FileSet::new("a=*/f", names.to_vec()).expect("a set");
+    for count in [1, 2] {
+        let source = set.source(&opened[0].1, opened[..count].to_vec()).expect("a source");
+        let source = Arc::new(source);
+        for sql in [
+            "SELECT * FROM 'f' WHERE id > 2000 ORDER BY customer, a DESC LIMIT 9",
+            "SELECT a, id FROM 'f' WHERE a = 1 AND id > 99 ORDER BY customer DESC LIMIT 9 OFFSET 9",
+        ] {
+            let (rows, did) = on_threads(&source, sql, apart(0));
+            assert_eq!(rows, expected(&source, sql), "{sql}");
+            assert_eq!(is_walked(&source, sql, &apart(0)), count == 1, "{sql}");
+            assert_eq!(did.records_scanned + did.records_pruned, 3000 * count as u64, "{sql}");
+        }
+    }
 }
