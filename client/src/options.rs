@@ -37,7 +37,7 @@ pub struct ConnectOptions {
 /// The compression of answers, which the server may also rule out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compression {
-    /// As much as the link is slow, which the server finds out.
+    /// The one with which most records arrive, which the server finds out.
     #[default]
     Auto,
     /// None.

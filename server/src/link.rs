@@ -57,7 +57,7 @@ const WINDOW_BYTES: u64 = 256 << 10;
 const HOLD_MIN: u32 = 8;
 const HOLD_MAX: u32 = 128;
 
-/// What is known about the link to a peer.
+/// The measured speed of the link to a peer, and the compression that follows from it.
 #[derive(Debug)]
 pub(crate) struct Link {
     /// The steps that may be used, from the weakest on; at least one.

@@ -106,7 +106,7 @@ pub(super) struct Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum CompressionName {
-    /// As much as the link is slow
+    /// The one with which most records arrive, which the server finds out
     Auto,
     /// None
     None,

@@ -1,6 +1,6 @@
 //! Columns of few values: each value once, and a code of one or two bytes for each record.
 //!
-//! Whether a column has few values is first asked of a sample, because most columns have many.
+//! A sample tells first whether a column may have few values, because most columns have many.
 
 use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{ArrowNativeType, ToByteSlice};

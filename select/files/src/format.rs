@@ -1,7 +1,7 @@
-//! What every format of data files answers: how the records of one file are organised.
+//! [`Format`] tells how the records of one file are organised.
 //!
-//! A format is one implementor of [`Format`] in a folder of its own, and one line in `formats.rs`.
-//! What only some formats have is a method with a default answer.
+//! A format is one implementor of it in a folder of its own, and one line in `formats.rs`. Methods
+//! for things that only some formats have come with a default.
 
 use std::fmt;
 use std::ops::Range;

@@ -10,10 +10,11 @@ use arrow::ipc::writer::FileWriter;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use sift_select::{
-    Error, ErrorKind, Plan, Predicate, Result, Scan, ScanOptions, ScanStatistics, Select, Source,
-    Step, View, explain,
+    Descriptor, Error, ErrorKind, Plan, Predicate, Result, Scan, ScanOptions, ScanStatistics,
+    Select, Source, Step, View, explain,
 };
 
+use crate::compressed::gzip;
 use crate::engine::{Answer, RUNS, select_in};
 
 /// Orders 1, 4 and 6 are Ann's; the others have odd values in every column.
@@ -28,13 +29,17 @@ id,owner,price,note
 ";
 
 fn source(text: &str, name: &str) -> Arc<Source> {
+    let descriptor = "format = \"csv\"\n[[field]]\nname = \"price\"\ntype = \"int64\"\n";
+    let descriptor = text
+        .contains("price")
+        .then(|| Descriptor::parse("orders.csv.toml", descriptor).expect("a descriptor"));
+    described(text.as_bytes(), name, descriptor)
+}
+
+fn described(bytes: &[u8], name: &str, descriptor: Option<Descriptor>) -> Arc<Source> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join(name);
-    std::fs::write(&path, text).expect("write the file");
-    let descriptor = "format = \"csv\"\n[[field]]\nname = \"price\"\ntype = \"int64\"\n";
-    let descriptor = text.contains("price").then(|| {
-        sift_select::Descriptor::parse("orders.csv.toml", descriptor).expect("a descriptor")
-    });
+    std::fs::write(&path, bytes).expect("write the file");
     let file = File::open(&path).expect("open the file");
     Arc::new(Source::open(name, file, descriptor).expect("a source"))
 }
@@ -290,6 +295,24 @@ fn errors_have_no_bytes_where_columns_are_hidden() {
         let computed = refused(&view, "SELECT id FROM 'f' WHERE 1 / (id - 4) < 9").to_string();
         assert!(computed.starts_with(&format!("orders.csv: {place}: ")), "{computed}");
     }
+}
+
+/// Types are inferred past the part that was read when the file was opened, so damage in the rest is
+/// found by the view.
+#[test]
+fn damage_that_inference_finds_is_told_as_far_as_the_view_shows() {
+    let records = (0..6000).map(|id| format!("{id},ann,{:x}\n", fastrand::u128(..)));
+    let text = format!("id,who,hidden\n{}", records.collect::<String>().repeat(8));
+    let mut damaged = gzip(text.as_bytes(), text.len());
+    let end = damaged.len() - 9;
+    damaged[end] ^= 1;
+    let source = described(&damaged, "t.csv.gz", None);
+    let hides = |view: View| view.with_columns_withheld(vec!["hidden".to_owned()]);
+    let told = |view: View| view.with_types_of_shown().expect_err("a damaged file").to_string();
+    let nobodys = || view(Arc::clone(&source), None, Some("who = 'eve'"));
+    assert_eq!(told(nobodys()), "t.csv.gz: a part of the file is damaged");
+    assert_eq!(told(hides(nobodys())), "t.csv.gz: a part of the file is damaged");
+    assert_eq!(told(hides(nobodys()).with_faults_withheld("not for you")), "not for you");
 }
 
 /// Hidden records and columns do not influence types and columns.

@@ -98,7 +98,7 @@ pub(crate) enum LogFormat {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum CompressionName {
-    /// As much as the link is slow
+    /// The one with which most records arrive, found out while answers are sent
     #[default]
     Auto,
     /// None

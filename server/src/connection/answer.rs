@@ -340,7 +340,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     }
 }
 
-/// What an answer does next.
+/// The next step of an answer.
 enum Ready {
     /// Encodes a batch.
     Batch(RecordBatch),
