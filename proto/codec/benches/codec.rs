@@ -1,25 +1,36 @@
-//! The encoder and the decoder beside their floors: copies of the same bytes, and general
-//! compression.
+//! The encoder and the decoder beside their floors, which are copies of the same bytes, beside
+//! general compression, and beside other forms of a batch.
 //!
 //! ```text
-//! cargo bench --workspace --bench codec
+//! SIFT_BENCH_FILES=FILE.parquet,… cargo bench --workspace --bench codec
 //! ```
 //!
-//! Each data set is one batch of 20,000 records. The throughput counts the bytes of the batch as
-//! Arrow, that of compression the narrow bytes. The sizes are printed before.
+//! Each data set is one batch of 20,000 records; those of the Parquet files are the first ones, and
+//! the variable may be missing. The throughput counts the bytes of the batch as Arrow, that of
+//! compression the narrow bytes. The sizes are printed before.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark has nobody to tell an error")]
 
+use std::fs::File;
 use std::hint::black_box;
 use std::io::{Write as _, stderr};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
+use arrow::ipc::CompressionType;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fastrand::Rng;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression as PageCompression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
 use sift_codec::{arrow_bytes, decode, encode};
 use sift_proto::frame::{Compression, HEADER_BYTES, compress};
 use tpchgen::generators::LineItemGenerator;
@@ -80,8 +91,75 @@ fn random() -> RecordBatch {
     named(columns)
 }
 
+/// The first records of a Parquet file, with its name.
+fn of_file(path: &str) -> (String, RecordBatch) {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    let mut reader = reader.with_batch_size(RECORDS).build().unwrap();
+    let name = Path::new(path).file_stem().unwrap().to_string_lossy().into_owned();
+    (name, reader.next().unwrap().unwrap())
+}
+
+/// Another form of a batch.
+struct Candidate {
+    name: &'static str,
+    encode: fn(&RecordBatch) -> Vec<u8>,
+    decode: fn(Vec<u8>) -> RecordBatch,
+}
+
+const CANDIDATES: [Candidate; 5] = [
+    Candidate { name: "Arrow's stream", encode: |batch| stream(batch, None), decode: of_stream },
+    Candidate {
+        name: "Arrow's stream with LZ4",
+        encode: |batch| stream(batch, Some(CompressionType::LZ4_FRAME)),
+        decode: of_stream,
+    },
+    Candidate {
+        name: "Arrow's stream with Zstandard",
+        encode: |batch| stream(batch, Some(CompressionType::ZSTD)),
+        decode: of_stream,
+    },
+    Candidate {
+        name: "Parquet",
+        encode: |batch| parquet(batch, PageCompression::UNCOMPRESSED),
+        decode: of_parquet,
+    },
+    Candidate {
+        name: "Parquet with Zstandard 1",
+        encode: |batch| parquet(batch, PageCompression::ZSTD(ZstdLevel::try_new(1).unwrap())),
+        decode: of_parquet,
+    },
+];
+
+fn stream(batch: &RecordBatch, compression: Option<CompressionType>) -> Vec<u8> {
+    let options = IpcWriteOptions::default().try_with_compression(compression).unwrap();
+    let mut writer =
+        StreamWriter::try_new_with_options(Vec::new(), &batch.schema(), options).unwrap();
+    writer.write(batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+fn of_stream(bytes: Vec<u8>) -> RecordBatch {
+    StreamReader::try_new(&bytes[..], None).unwrap().next().unwrap().unwrap()
+}
+
+fn parquet(batch: &RecordBatch, compression: PageCompression) -> Vec<u8> {
+    let properties = WriterProperties::builder().set_compression(compression).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+fn of_parquet(bytes: Vec<u8>) -> RecordBatch {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).unwrap();
+    reader.with_batch_size(RECORDS).build().unwrap().next().unwrap().unwrap()
+}
+
 fn forms(criterion: &mut Criterion) {
-    for (name, batch) in [("lineitem", lineitem()), ("texts", texts()), ("random", random())] {
+    let made = [("lineitem", lineitem()), ("texts", texts()), ("random", random())];
+    let mut sets = made.map(|(name, batch)| (name.to_owned(), batch)).to_vec();
+    let files = std::env::var("SIFT_BENCH_FILES").unwrap_or_default();
+    sets.extend(files.split(',').filter(|path| path.ends_with(".parquet")).map(of_file));
+    for (name, batch) in sets {
         let bytes = arrow_bytes(&batch);
         let mut narrow = vec![0; HEADER_BYTES];
         encode(&batch, &mut narrow).unwrap();
@@ -112,6 +190,17 @@ fn forms(criterion: &mut Criterion) {
         group.bench_function("decode", |bencher| {
             bencher.iter(|| decode(black_box(&narrow[HEADER_BYTES..]), &batch.schema()).unwrap());
         });
+        for Candidate { name: other, encode, decode } in CANDIDATES {
+            let encoded = encode(&batch);
+            assert_eq!(decode(encoded.clone()), batch);
+            let _ = writeln!(stderr(), "{name}: {} bytes as {other}", encoded.len());
+            group.bench_function(format!("{other}, encode"), |bencher| {
+                bencher.iter(|| encode(black_box(&batch)));
+            });
+            group.bench_function(format!("{other}, decode"), |bencher| {
+                bencher.iter_with_setup(|| encoded.clone(), decode);
+            });
+        }
         group.throughput(Throughput::Bytes(narrow.len() as u64));
         for (kind, title) in [
             (Compression::Lz4, "LZ4 of narrow"),
