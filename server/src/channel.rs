@@ -84,6 +84,21 @@ pub(crate) enum ChannelError {
     Io(#[from] io::Error),
 }
 
+impl ChannelError {
+    /// Returns one word for the reason, for counters.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::TlsOnPlain => "tls_on_plain_port",
+            Self::PlainOnTls => "plain_on_tls_port",
+            Self::Text | Self::Unknown(_) => "other_protocol",
+            Self::Silent => "silent",
+            Self::ShuttingDown => "shutting_down",
+            Self::Handshake(_) => "handshake",
+            Self::Io(_) => "connection",
+        }
+    }
+}
+
 impl Facts {
     pub(crate) fn is_encrypted(&self) -> bool {
         self.encryption.is_some()

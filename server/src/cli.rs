@@ -17,10 +17,13 @@ mod settings;
 mod signals;
 mod user;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::CommandFactory;
-use sift_server::{Access, Admission, Config, DataRoot, Listener, Server, UsersFile, entropy};
+use sift_server::{
+    Access, Admission, Config, DataRoot, Listener, Monitor, Server, UsersFile, entropy,
+};
 use tracing::{error, info, warn};
 
 pub(crate) use args::Args;
@@ -58,7 +61,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
 
 async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
     let Settings { data, listeners, limits, protection, keyring, access, state, .. } = settings;
-    let Settings { compression, compress_protected, .. } = settings;
+    let Settings { metrics, compression, compress_protected, .. } = settings;
     let data = DataRoot::open(&data)?;
     let access = opened(access, &listeners)?;
     // the signals are caught before a listener is open, so that none is missed
@@ -74,6 +77,10 @@ async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
         announce(&listener, &admission);
         open.push(listener.admit(admission));
     }
+    let monitor = match metrics {
+        Some(address) => Some(Monitor::bind(address).await?),
+        None => None,
+    };
     warn_of_seed();
     if access.grants.is_none() {
         warn_of_everybody(&data, &open);
@@ -81,7 +88,7 @@ async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
     let reloaders: Vec<_> = open.iter().filter_map(Listener::reloader).collect();
     notices::tell_daily(reloaders.clone());
     signals::reload_at(hangup, reloaders);
-    let server = Server::new(Config {
+    let mut server = Server::new(Config {
         data,
         access,
         limits,
@@ -91,6 +98,10 @@ async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
         compression,
         compress_protected,
     });
+    if let Some(monitor) = monitor {
+        announce_monitor(monitor.address());
+        server = server.with_monitor(monitor);
+    }
     server.check_grants()?;
     server.serve(open, shutdown).await;
     Ok(())
@@ -136,6 +147,13 @@ fn announce(listener: &Listener, admission: &Admission) {
     }
     if listener.level().is_none() && !address.ip().is_loopback() {
         error!(%address, "PLAIN CHANNELS ON A NETWORK: all that is sent can be read on the way");
+    }
+}
+
+fn announce_monitor(address: SocketAddr) {
+    info!(%address, "metrics, in the clear");
+    if !address.ip().is_loopback() {
+        warn!(%address, "everybody on the network may read the metrics");
     }
 }
 

@@ -34,6 +34,7 @@ use crate::access::user::User;
 use crate::channel::{self, Channel, ChannelError, Facts, Security};
 use crate::fault::{Fault, Stop};
 use crate::link::Link;
+use crate::metrics::{Held, Metrics};
 use crate::shared::Shared;
 use crate::shutdown::Shutdown;
 use account::{RequestAccount, micros};
@@ -74,7 +75,7 @@ pub(crate) async fn run(
     };
     let Channel { stream, facts } = match opened.unwrap_or_else(late) {
         Ok(channel) => channel,
-        Err(error) => return report::refused(peer, &error),
+        Err(error) => return report::refused(shared.metrics.as_deref(), peer, &error),
     };
     let (reader, writer) = tokio::io::split(stream);
     let mut connection = Connection {
@@ -90,14 +91,21 @@ pub(crate) async fn run(
         shutdown,
     };
     match connection.admit(&port.admission, deadline).await {
-        Ok(Some((user, permit))) => {
+        Ok(Some((user, open))) => {
             drop(handshake);
             connection.requests(&Arc::new(user)).await;
-            drop(permit);
+            drop(open);
         }
         Ok(None) => {}
-        Err(error) => report::refused(peer, &error),
+        Err(error) => report::refused(shared.metrics.as_deref(), peer, &error),
     }
+}
+
+/// Counts one more open connection until it is dropped.
+#[derive(Debug)]
+struct Open {
+    _permit: OwnedSemaphorePermit,
+    _counted: Option<Held>,
 }
 
 /// A connection whose channel is open.
@@ -120,8 +128,8 @@ struct Connection<'a, S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
-    /// Lets the client log in until `deadline`. Returns the user and the permit of an open
-    /// connection; `None` if the client was rejected.
+    /// Lets the client log in until `deadline`. Returns the user, and what an open connection holds;
+    /// `None` if the client was rejected.
     ///
     /// # Errors
     /// The time is over.
@@ -129,7 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         &mut self,
         admission: &Admission,
         deadline: Deadline,
-    ) -> Result<Option<(User, OwnedSemaphorePermit)>, ChannelError> {
+    ) -> Result<Option<(User, Open)>, ChannelError> {
         let Ok(admitted) = timeout_at(deadline, self.hello(admission)).await else {
             let late = match self.claimed_name.as_str() {
                 "" => "no Hello in time".to_owned(),
@@ -143,14 +151,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 if let Stop::Fault(fault) = &stop {
                     self.reject(fault).await;
                 }
-                report::rejected(&self.facts, &self.claimed_name, &stop);
+                report::rejected(
+                    self.shared.metrics.as_deref(),
+                    &self.facts,
+                    &self.claimed_name,
+                    &stop,
+                );
                 Ok(None)
             }
         }
     }
 
-    /// Reads Hello and answers it. Returns the user and the permit of an open connection.
-    async fn hello(&mut self, admission: &Admission) -> Result<(User, OwnedSemaphorePermit), Stop> {
+    /// Reads Hello and answers it. Returns the user, and what an open connection holds.
+    async fn hello(&mut self, admission: &Admission) -> Result<(User, Open), Stop> {
         let frame = tokio::select! {
             biased;
             () = self.shutdown.begun() => return Err(Fault::ShuttingDown.into()),
@@ -194,8 +207,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         };
         self.writer.send(Kind::Welcome, &welcome).await?;
         self.reader.set_body_bytes_max(CONTROL_BYTES_MAX);
-        report::connected(&self.facts, &user, &hello.client, hello.level);
-        Ok((user, permit))
+        let metrics = self.shared.metrics.as_deref();
+        let counted = report::connected(metrics, &self.facts, &user, &hello.client, hello.level);
+        Ok((user, Open { _permit: permit, _counted: counted }))
     }
 
     /// Answers requests until either side ends the connection.
@@ -248,6 +262,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let mut account = RequestAccount::default();
         self.writer.take_counts();
         self.shared.activity.request();
+        let metrics = self.shared.metrics.as_deref();
+        let _active = metrics.map(Metrics::begun);
 
         let time_limit = TimeLimit::new(self.shared.limits.query_time);
         let answer = Answer {
@@ -282,7 +298,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let (bytes_sent, waited) = self.writer.take_counts();
         account.statistics.bytes_sent = bytes_sent;
         account.statistics.send_micros = micros(waited);
-        report::answered(&self.facts, user, kind, &account, started.elapsed(), &result);
+        let elapsed = started.elapsed();
+        report::answered(metrics, &self.facts, user, kind, &account, elapsed, &result);
         goes_on
     }
 

@@ -70,6 +70,9 @@ pub enum Error {
         /// The error of the operating system.
         source: std::io::Error,
     },
+    /// The metrics cannot be made.
+    #[error("metrics: {0}")]
+    Metrics(String),
 }
 
 /// The fault of a PEM file.

@@ -252,6 +252,16 @@ pub(crate) enum Stop {
     Gone(std::io::Error),
 }
 
+impl Stop {
+    /// Returns the name of the status, for the log and for counters.
+    pub(crate) fn status(&self) -> &'static str {
+        match self {
+            Self::Fault(fault) => fault.status().as_str_name(),
+            Self::Gone(_) => "GONE",
+        }
+    }
+}
+
 impl<F: Into<Fault>> From<F> for Stop {
     fn from(fault: F) -> Self {
         Self::Fault(fault.into())

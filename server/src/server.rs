@@ -18,6 +18,7 @@ use tracing::{info, warn};
 use crate::config::{Config, Listener};
 use crate::connection::{self, Port};
 use crate::error::Error;
+use crate::monitor::{self, Monitor};
 use crate::shared::{Activity, Shared};
 use crate::shutdown::{Shutdown, shutdown as new_shutdown};
 
@@ -31,13 +32,22 @@ pub async fn serve(listeners: Vec<Listener>, config: Config, shutdown: impl Futu
 /// A server whose activity can be observed.
 #[derive(Debug)]
 pub struct Server {
-    shared: Arc<Shared>,
+    shared: Shared,
+    monitor: Option<Monitor>,
 }
 
 impl Server {
     /// Makes a server that does not serve yet.
     pub fn new(config: Config) -> Self {
-        Self { shared: Arc::new(Shared::new(config)) }
+        Self { shared: Shared::new(config), monitor: None }
+    }
+
+    /// Lets monitors read the metrics of the server, and ask whether it takes requests.
+    #[must_use]
+    pub fn with_monitor(mut self, monitor: Monitor) -> Self {
+        self.shared.metrics = Some(Arc::clone(&monitor.metrics));
+        self.monitor = Some(monitor);
+        self
     }
 
     /// Checks that the columns and row filters of the grants fit all files that the grants match.
@@ -57,9 +67,16 @@ impl Server {
     /// Serves as [`serve`](serve()) does.
     pub async fn serve(self, listeners: Vec<Listener>, shutdown: impl Future<Output = ()>) {
         let (trigger, told) = new_shutdown();
+        let shared = Arc::new(self.shared);
+        let mut monitored = JoinSet::new();
+        if let Some(monitor) = self.monitor {
+            let encrypted = listeners.iter().filter_map(|l| Some((l.address(), l.reloader()?)));
+            let (shared, told) = (Arc::clone(&shared), told.clone());
+            monitored.spawn(monitor::answer_all(monitor, shared, encrypted.collect(), told));
+        }
         let mut accepting = JoinSet::new();
         for listener in listeners {
-            let shared = Arc::clone(&self.shared);
+            let shared = Arc::clone(&shared);
             accepting.spawn(accept_all(shared, listener, told.clone()));
         }
         let mut shutdown = pin!(shutdown);
@@ -68,6 +85,9 @@ impl Server {
                 () = &mut shutdown => break,
                 Some(ended) = accepting.join_next() => {
                     report_panic("a listener", ended);
+                }
+                Some(ended) = monitored.join_next() => {
+                    report_panic("the port for monitors", ended);
                 }
             }
         }
@@ -78,7 +98,7 @@ impl Server {
                 report_panic("a listener", ended);
             }
         };
-        let grace = self.shared.limits.grace_time;
+        let grace = shared.limits.grace_time;
         if timeout(grace, ending).await.is_err() {
             warn!(grace_seconds = grace.as_secs(), "answers under way are cut off");
         }

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::link::CompressionChoice;
+use crate::metrics::Metrics;
 
 /// The counters of a server. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) activity: Activity,
     /// The way in which clients become users, if their listener does not set one.
     pub(crate) admission: Admission,
+    /// The metrics, if somebody may read them.
+    pub(crate) metrics: Option<Arc<Metrics>>,
     /// The memory of all Selects together for groups and sorted records.
     memory: Arc<MemoryBudget>,
     spill: Option<Arc<SpillDirectory>>,
@@ -116,6 +119,7 @@ impl Shared {
             statements: Arc::new(Statements::new()),
             jobs: Jobs::new(),
             activity,
+            metrics: None,
             handshakes: Arc::new(Semaphore::new(
                 limits.handshakes_max.get().min(Semaphore::MAX_PERMITS),
             )),
@@ -142,6 +146,11 @@ impl Shared {
             cancel: cancel.clone(),
             ..ScanOptions::default()
         }
+    }
+
+    /// Returns the memory of all Selects together for groups and sorted records.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory.bytes()
     }
 
     /// Waits for the permit of one more connection that has not said Hello.

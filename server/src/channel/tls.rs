@@ -161,6 +161,11 @@ impl Reloader {
     pub fn notices(&self) -> Vec<Notice> {
         self.0.loaded().dates.notices(self.0.options.clock.date())
     }
+
+    /// Returns when the first certificate of the listener's own chain ends, in Unix time.
+    pub(crate) fn first_end(&self) -> Option<i64> {
+        self.0.loaded().dates.first_end()
+    }
 }
 
 impl Loaded {

@@ -7,6 +7,7 @@ mod access;
 mod reach;
 
 use std::fmt::{self, Display, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -46,6 +47,9 @@ pub(crate) fn run(args: CheckArgs) -> Result<(), super::error::Error> {
     let mut sheet = Sheet::default();
     for listener in &settings.listeners {
         sheet.listener(listener);
+    }
+    if let Some(address) = settings.metrics {
+        sheet.monitor(address);
     }
     sheet.files(&settings);
     super::output::print(sheet.text.as_bytes())?;
@@ -101,6 +105,13 @@ impl Sheet {
                 ));
                 self.certificate(tls);
             }
+        }
+    }
+
+    fn monitor(&mut self, address: SocketAddr) {
+        self.line(format_args!("metrics {address}: in the clear, without log-in"));
+        if !address.ip().is_loopback() {
+            self.warn(format_args!("metrics {address}: everybody on the network may read them"));
         }
     }
 

@@ -1,6 +1,6 @@
 //! The options of `siftd serve`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -68,6 +68,13 @@ pub(crate) struct ServeArgs {
     /// How the log is written [default: text]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
+
+    /// Tell monitors the metrics at this address, in the clear, as 127.0.0.1:7332
+    ///
+    /// There are /metrics for Prometheus, /live, and /ready, which is 503 during the shutdown.
+    /// Nobody logs in. By default there is no such port.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) metrics: Option<SocketAddr>,
 
     /// The compression of answers [default: auto]
     ///

@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     /// The folder for indexes, and for records that do not fit into memory.
     pub(crate) state: PathBuf,
     pub(crate) log_format: LogFormat,
+    /// The address of the port for monitors.
+    pub(crate) metrics: Option<SocketAddr>,
     pub(crate) compression: CompressionChoice,
     pub(crate) compress_protected: bool,
 }
@@ -66,6 +68,7 @@ struct FileSettings {
     data: Option<PathBuf>,
     state: Option<PathBuf>,
     log_format: Option<LogFormat>,
+    metrics: Option<SocketAddr>,
     compression: Option<CompressionName>,
     #[serde(default)]
     compress_protected: bool,
@@ -217,6 +220,7 @@ fn merge(
         access,
         state,
         log_format,
+        metrics: args.metrics.or(file.metrics),
         compression: compression.into(),
         compress_protected: file.compress_protected,
     })

@@ -1,4 +1,4 @@
-//! The log: one line for each connection and one for each request.
+//! The log and the metrics: each connection and each request is one line, and is counted.
 
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
@@ -13,6 +13,7 @@ use super::account::{RequestAccount, micros};
 use crate::access::user::User;
 use crate::channel::{ChannelError, Facts};
 use crate::fault::{Fault, Stop};
+use crate::metrics::{Ended, Held, Metrics};
 
 /// The maximal length of a name in the log that nobody has verified.
 const UNVERIFIED_CHARS_MAX: usize = 100;
@@ -22,8 +23,15 @@ pub(crate) fn abridged(name: &str) -> String {
     name.chars().take(UNVERIFIED_CHARS_MAX).collect()
 }
 
-/// Logs a connection after its Hello. `asked` is the level that the client asks for in the Hello.
-pub(crate) fn connected(facts: &Facts, user: &User, client: &str, asked: u32) {
+/// Logs a connection after its Hello. `asked` is the level that the client asks for in the Hello. The
+/// connection counts as open until the result is dropped.
+pub(crate) fn connected(
+    metrics: Option<&Metrics>,
+    facts: &Facts,
+    user: &User,
+    client: &str,
+    asked: u32,
+) -> Option<Held> {
     let client = abridged(client);
     info!(
         peer = %facts.peer,
@@ -39,6 +47,10 @@ pub(crate) fn connected(facts: &Facts, user: &User, client: &str, asked: u32) {
         client,
         "connection"
     );
+    metrics.map(|metrics| {
+        let (protocol, key_exchange) = (facts.protocol(), facts.key_exchange());
+        metrics.connected(facts.level_met(), &protocol, facts.cipher(), key_exchange)
+    })
 }
 
 /// The names in a certificate, which both forms of the log show as a JSON list.
@@ -52,7 +64,10 @@ impl fmt::Debug for List<'_> {
 }
 
 /// Logs a connection that did not become a channel.
-pub(crate) fn refused(peer: SocketAddr, error: &ChannelError) {
+pub(crate) fn refused(metrics: Option<&Metrics>, peer: SocketAddr, error: &ChannelError) {
+    if let Some(metrics) = metrics {
+        metrics.refused(error.reason());
+    }
     let reason = error.to_string();
     match error {
         // probably a monitor that checks whether the port is open
@@ -62,12 +77,15 @@ pub(crate) fn refused(peer: SocketAddr, error: &ChannelError) {
 }
 
 /// Logs a channel whose Hello was refused. `user` is the name in the Hello.
-pub(crate) fn rejected(facts: &Facts, user: &str, stop: &Stop) {
+pub(crate) fn rejected(metrics: Option<&Metrics>, facts: &Facts, user: &str, stop: &Stop) {
+    if let Some(metrics) = metrics {
+        metrics.refused(&stop.status().to_ascii_lowercase());
+    }
     let peer = facts.peer;
     let user = abridged(user);
     match stop {
         Stop::Fault(fault) => {
-            let (status, reason) = (fault.status().as_str_name(), fault.to_string());
+            let (status, reason) = (stop.status(), fault.to_string());
             let (names, serial) = (List(&facts.peer_names), &facts.peer_serial[..]);
             warn!(%peer, user, ?names, serial, status, reason, "connection refused");
         }
@@ -86,6 +104,7 @@ pub(crate) fn ended(facts: &Facts, reason: &dyn Display) {
 
 /// Logs a request and its result.
 pub(crate) fn answered(
+    metrics: Option<&Metrics>,
     facts: &Facts,
     user: &User,
     kind: Kind,
@@ -93,16 +112,20 @@ pub(crate) fn answered(
     elapsed: Duration,
     result: &Result<(), Stop>,
 ) {
-    let (status, reason) = match result {
-        Ok(()) => ("OK", String::new()),
-        Err(Stop::Fault(fault)) => (fault.status().as_str_name(), fault.to_failure().message),
-        Err(Stop::Gone(error)) => ("GONE", error.to_string()),
+    let status = result.as_ref().map_or_else(Stop::status, |()| "OK");
+    let reason = match result {
+        Ok(()) => String::new(),
+        Err(Stop::Fault(fault)) => fault.to_failure().message,
+        Err(Stop::Gone(error)) => error.to_string(),
     };
     let statistics = &account.statistics;
     // a figure that the request does not have is not in the line
     let some = |bytes: u64| (bytes > 0).then_some(bytes);
     let records_selected = statistics.records_scanned.map(|_| statistics.records_selected);
     let bytes_saved = account.bytes_saved(kind).filter(|_| result.is_ok());
+    if let Some(metrics) = metrics {
+        metrics.ended(Ended { kind, status, elapsed, statistics, bytes_saved });
+    }
     info!(
         peer = %facts.peer,
         user = user.name,

@@ -47,19 +47,21 @@ fn warnings_fail_only_a_strict_check() {
     fs::set_permissions(fixture.certificate(), fs::Permissions::from_mode(0o644)).unwrap();
     let text = fs::read_to_string(fixture.outside("siftd.toml")).unwrap();
     let text = text.replace("encrypt = false", "encrypt = false\nlisten = '0.0.0.0'");
+    let text = format!("metrics = '0.0.0.0:7332'\n{text}");
     fs::write(fixture.outside("siftd.toml"), text).unwrap();
     let (code, text) = check(&fixture, &[]);
     assert_eq!(code, Some(0), "{text}");
     for warning in [
         "warning: listener 0.0.0.0:7331: plain channels on a network",
         "siftd.pem: its private key is open to others (mode 0644)",
+        "warning: metrics 0.0.0.0:7332: everybody on the network may read them",
         "warning: protect 1: its globs match no file",
     ] {
         assert!(text.contains(warning), "{warning}: {text}");
     }
     let (code, text) = check(&fixture, &["--strict"]);
     assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("siftd: 3 warnings, and --strict"), "{text}");
+    assert!(text.contains("siftd: 4 warnings, and --strict"), "{text}");
 }
 
 #[test]

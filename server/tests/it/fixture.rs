@@ -21,7 +21,7 @@ use rustls::pki_types::pem::PemObject;
 use sift_proto::level::Level;
 use sift_server::{
     Access, Account, Activity, Admission, CompressionChoice, Config, DataRoot, Grant, Keyring,
-    Limits, Listener, PasswordHash, Reloader, Server, TlsOptions, Users, UsersFile,
+    Limits, Listener, Monitor, PasswordHash, Reloader, Server, TlsOptions, Users, UsersFile,
 };
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -54,6 +54,8 @@ pub(crate) struct Fixture {
     /// The compression of servers that are started later, also of protected files.
     pub(crate) compression: CompressionChoice,
     pub(crate) compress_protected: bool,
+    /// True if servers that are started later have a port for monitors.
+    pub(crate) is_monitored: bool,
 }
 
 impl Fixture {
@@ -79,6 +81,7 @@ impl Fixture {
             keyring: Keyring::default(),
             compression: CompressionChoice::default(),
             compress_protected: false,
+            is_monitored: false,
         }
     }
 
@@ -231,7 +234,13 @@ impl Fixture {
             compress_protected,
             ..Config::new(data, access)
         };
-        let server = Server::new(config);
+        let mut server = Server::new(config);
+        let mut monitor = None;
+        if self.is_monitored {
+            let port = Monitor::bind(any).await.unwrap();
+            monitor = Some(port.address());
+            server = server.with_monitor(port);
+        }
         let activity = server.activity();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server.serve(vec![plain, tls], async {
@@ -241,6 +250,7 @@ impl Fixture {
             fixture: Arc::new(self),
             plain: plain_address,
             tls: tls_address,
+            monitor,
             reloader,
             activity,
             stop: Some(stop),
@@ -254,6 +264,8 @@ pub(crate) struct Served {
     pub(crate) fixture: Arc<Fixture>,
     pub(crate) plain: SocketAddr,
     pub(crate) tls: SocketAddr,
+    /// The port for monitors, if there is one.
+    pub(crate) monitor: Option<SocketAddr>,
     /// Reads the files of the encrypted port again.
     pub(crate) reloader: Reloader,
     pub(crate) activity: Activity,

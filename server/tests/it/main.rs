@@ -55,6 +55,8 @@ mod links;
 mod login;
 /// Every level of the server times every level of the client.
 mod matrix;
+/// The port for monitors: its figures, and monitors that do not behave.
+mod monitor;
 /// Narrow columns and compression: the same records, fewer bytes, and never for protected data.
 mod narrow;
 /// Selects over many files.

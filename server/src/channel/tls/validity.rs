@@ -66,6 +66,12 @@ impl Dates {
         Ok(all)
     }
 
+    /// Returns when the first certificate of the listener's own chain ends, in Unix time.
+    pub(super) fn first_end(&self) -> Option<i64> {
+        let own = self.dates.iter().filter(|dated| dated.role == Role::Own);
+        own.map(|dated| dated.end.timestamp()).min()
+    }
+
     fn certificates(&mut self, path: &Path, role: Role, chain: &[CertificateDer<'_>]) {
         for certificate in chain.iter().filter_map(|der| Certificate::parse(der).ok()) {
             self.dates.push(Dated {
