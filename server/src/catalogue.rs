@@ -89,10 +89,10 @@ impl DataRoot {
 /// The files below a data root.
 #[derive(Debug)]
 pub(crate) struct Catalogue {
-    root: DataRoot,
+    root: Arc<DataRoot>,
     limits: Limits,
     protection: Protection,
-    indexes: Option<IndexFolder>,
+    indexes: Option<Arc<IndexFolder>>,
     /// True if the indexes are on this machine, so that a stat does not wait.
     indexes_are_local: bool,
     keyring: Keyring,
@@ -136,7 +136,7 @@ impl Catalogue {
     ) -> Self {
         let sources_max = limits.sources_max;
         Self {
-            root,
+            root: Arc::new(root),
             limits,
             protection,
             indexes: None,
@@ -154,12 +154,29 @@ impl Catalogue {
         let folder = indexes.as_ref().and_then(|indexes| indexes.path().parent());
         let indexes_are_local =
             folder.is_none_or(|path| File::open(path).is_ok_and(|f| is_local(&f)));
-        Self { indexes, indexes_are_local, ..self }
+        Self { indexes: indexes.map(Arc::new), indexes_are_local, ..self }
     }
 
     /// Sets the keys of encrypted files.
     pub(crate) fn with_keys(self, keyring: Keyring) -> Self {
         Self { keyring, ..self }
+    }
+
+    /// Returns a catalogue of the same files with other protection and keys. No file is open in it.
+    pub(crate) fn with_rules(&self, protection: Protection, keyring: Keyring) -> Self {
+        let sources_max = self.limits.sources_max;
+        Self {
+            root: Arc::clone(&self.root),
+            limits: self.limits.clone(),
+            protection,
+            indexes: self.indexes.clone(),
+            indexes_are_local: self.indexes_are_local,
+            keyring,
+            sources: Cache::new(sources_max),
+            open_locks: OpenLocks::default(),
+            descriptors: Cache::new(sources_max),
+            files_opened: Arc::clone(&self.files_opened),
+        }
     }
 
     /// Opens a file to send all of its bytes.

@@ -12,6 +12,7 @@ pub(crate) mod output;
 mod panics;
 mod passphrase;
 mod query;
+mod reload;
 mod serve_args;
 mod settings;
 mod signals;
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 
 use clap::CommandFactory;
 use sift_server::{
-    Access, Admission, Config, DataRoot, Listener, Monitor, Server, UsersFile, entropy,
+    Access, Admission, Config, DataRoot, Grant, Listener, Monitor, Server, UsersFile, entropy,
 };
 use tracing::{error, info, warn};
 
@@ -31,16 +32,18 @@ use args::Command;
 use error::Error;
 use output::print;
 use passphrase::Opener;
+use reload::{Running, Started};
+use serve_args::ServeArgs;
 use settings::{AccessSettings, Channels, ListenerSettings, Settings};
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     match args.command {
         Command::Serve(args) => {
             entropy::draw()?;
-            let settings = Settings::new(args)?;
+            let settings = Settings::new(args.clone())?;
             log::start(settings.log_format)?;
             panics::log();
-            sift_server::runtime()?.block_on(serve_until_signal(settings))
+            sift_server::runtime()?.block_on(serve_until_signal(args, settings))
         }
         Command::Cert(command) => {
             entropy::draw()?;
@@ -59,7 +62,8 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     }
 }
 
-async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
+async fn serve_until_signal(args: ServeArgs, settings: Settings) -> Result<(), Error> {
+    let started = Started::new(&settings);
     let Settings { data, listeners, limits, protection, keyring, access, state, .. } = settings;
     let Settings { metrics, compression, compress_protected, .. } = settings;
     let data = DataRoot::open(&data)?;
@@ -87,7 +91,6 @@ async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
     }
     let reloaders: Vec<_> = open.iter().filter_map(Listener::reloader).collect();
     notices::tell_daily(reloaders.clone());
-    signals::reload_at(hangup, reloaders);
     let mut server = Server::new(Config {
         data,
         access,
@@ -103,6 +106,8 @@ async fn serve_until_signal(settings: Settings) -> Result<(), Error> {
         server = server.with_monitor(monitor);
     }
     server.check_grants()?;
+    let rules = server.rules_reloader();
+    signals::reload_at(hangup, Running { args, started, certificates: reloaders, rules });
     server.serve(open, shutdown).await;
     Ok(())
 }
@@ -119,19 +124,26 @@ fn opened(settings: AccessSettings, listeners: &[ListenerSettings]) -> Result<Ac
     {
         return Err(settings::Error::NoUsers.into());
     }
-    if grants.as_ref().is_some_and(Vec::is_empty) {
+    warn_of_grants(grants.as_deref(), users.as_ref(), listeners);
+    Ok(Access { admission: Admission::LogIn, users, grants })
+}
+
+/// Warns about what is probably forgotten in the grants.
+fn warn_of_grants(
+    grants: Option<&[Grant]>,
+    users: Option<&UsersFile>,
+    listeners: &[ListenerSettings],
+) {
+    if grants.is_some_and(<[_]>::is_empty) {
         warn!("nobody may read anything: there is no [[grant]] in the configuration");
     }
-    for grant in grants.iter().flatten() {
-        for name in grant.users() {
-            let known = users.as_ref().is_some_and(|file| file.users().contains(name));
-            let everybody = Admission::Everybody(name.clone());
-            if !known && listeners.iter().all(|listener| listener.admission != everybody) {
-                warn!(user = name, "a grant is for a user who is not there");
-            }
+    for name in grants.into_iter().flatten().flat_map(Grant::users) {
+        let known = users.is_some_and(|file| file.users().contains(name));
+        let everybody = Admission::Everybody(name.clone());
+        if !known && listeners.iter().all(|listener| listener.admission != everybody) {
+            warn!(user = name, "a grant is for a user who is not there");
         }
     }
-    Ok(Access { admission: Admission::LogIn, users, grants })
 }
 
 /// Logs a listener, with warnings about its security.

@@ -29,7 +29,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant as Deadline, timeout_at};
 
 use crate::access::Admission;
-use crate::access::login::Credentials;
+use crate::access::login::{Credentials, Identified};
 use crate::access::user::User;
 use crate::channel::{self, Channel, ChannelError, Facts, Security};
 use crate::fault::{Fault, Stop};
@@ -93,7 +93,7 @@ pub(crate) async fn run(
     match connection.admit(&port.admission, deadline).await {
         Ok(Some((user, open))) => {
             drop(handshake);
-            connection.requests(&Arc::new(user)).await;
+            connection.requests(user).await;
             drop(open);
         }
         Ok(None) => {}
@@ -137,7 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         &mut self,
         admission: &Admission,
         deadline: Deadline,
-    ) -> Result<Option<(User, Open)>, ChannelError> {
+    ) -> Result<Option<(Identified, Open)>, ChannelError> {
         let Ok(admitted) = timeout_at(deadline, self.hello(admission)).await else {
             let late = match self.claimed_name.as_str() {
                 "" => "no Hello in time".to_owned(),
@@ -163,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     /// Reads Hello and answers it. Returns the user, and what an open connection holds.
-    async fn hello(&mut self, admission: &Admission) -> Result<(User, Open), Stop> {
+    async fn hello(&mut self, admission: &Admission) -> Result<(Identified, Open), Stop> {
         let frame = tokio::select! {
             biased;
             () = self.shutdown.begun() => return Err(Fault::ShuttingDown.into()),
@@ -208,12 +208,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         self.writer.send(Kind::Welcome, &welcome).await?;
         self.reader.set_body_bytes_max(CONTROL_BYTES_MAX);
         let metrics = self.shared.metrics.as_deref();
-        let counted = report::connected(metrics, &self.facts, &user, &hello.client, hello.level);
+        let counted =
+            report::connected(metrics, &self.facts, &user.user, &hello.client, hello.level);
         Ok((user, Open { _permit: permit, _counted: counted }))
     }
 
     /// Answers requests until either side ends the connection.
-    async fn requests(&mut self, user: &Arc<User>) {
+    async fn requests(&mut self, mut user: Identified) {
         loop {
             let request = match self.request().await {
                 Ok(Some(request)) => request,
@@ -228,7 +229,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                     break;
                 }
             };
-            if !self.answer(request, user).await {
+            if let Err(denied) = self.shared.login.again(&mut user, &self.facts).await {
+                let fault = Fault::from(denied);
+                self.reject(&fault).await;
+                report::denied(&self.facts, &fault);
+                break;
+            }
+            if !self.answer(request, &user.user).await {
                 break;
             }
         }
@@ -268,6 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let time_limit = TimeLimit::new(self.shared.limits.query_time);
         let answer = Answer {
             shared: self.shared,
+            rules: self.shared.rules(),
             facts: &self.facts,
             user,
             writer: &mut self.writer,

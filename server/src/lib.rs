@@ -61,6 +61,6 @@ pub use local::{LocalError, LocalKeys, LocalQuery, open_local};
 pub use monitor::Monitor;
 pub use replace::replaceable;
 pub use server::{Server, serve};
-pub use shared::Activity;
+pub use shared::{Activity, RulesReloader};
 pub use sift_proto::owner::{CertificateName, NameFault};
 pub use sift_select::Requirement;

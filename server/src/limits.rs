@@ -16,7 +16,7 @@ macro_rules! limits {
         $field:ident $(as $key:literal)?: $Type:ty = $default:expr $(, at most $bound:expr)?;
     )+) => {
         /// The limits of a server.
-        #[derive(Clone, Debug, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub struct Limits {
             $(

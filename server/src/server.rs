@@ -19,7 +19,7 @@ use crate::config::{Config, Listener};
 use crate::connection::{self, Port};
 use crate::error::Error;
 use crate::monitor::{self, Monitor};
-use crate::shared::{Activity, Shared};
+use crate::shared::{Activity, Rules, RulesReloader, Shared};
 use crate::shutdown::{Shutdown, shutdown as new_shutdown};
 
 /// Serves until `shutdown` is ready. Then it waits for answers under way, at most for the grace
@@ -56,7 +56,13 @@ impl Server {
     /// # Errors
     /// `GrantUnfit`.
     pub fn check_grants(&self) -> Result<(), Error> {
-        self.shared.catalogue.check_grants(&self.shared.grants)
+        let Rules { catalogue, grants } = self.shared.rules();
+        catalogue.check_grants(&grants)
+    }
+
+    /// Returns a handle that replaces the rules of the server while it serves.
+    pub fn rules_reloader(&self) -> RulesReloader {
+        self.shared.reloader()
     }
 
     /// Returns a handle to the counters of the server.

@@ -1,18 +1,21 @@
 //! The state that all connections of a server share: files, users, grants, limits and counters.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use sift_select::{Cancel, IndexFolder, MemoryBudget, ScanOptions, SpillDirectory};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::access::grant::Grants;
+use crate::access::grant::{Grant, Grants};
 use crate::access::login::Login;
+use crate::access::protect::Protection;
 use crate::access::{Access, Admission};
 use crate::blocking::Jobs;
 use crate::catalogue::Catalogue;
+use crate::catalogue::keyring::Keyring;
 use crate::catalogue::statements::Statements;
 use crate::config::Config;
+use crate::error::Error;
 use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::link::CompressionChoice;
@@ -30,11 +33,10 @@ pub struct Activity {
 /// The state that all connections share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) catalogue: Arc<Catalogue>,
+    rules: RulesReloader,
     pub(crate) statements: Arc<Statements>,
     pub(crate) jobs: Jobs,
     pub(crate) login: Login,
-    pub(crate) grants: Arc<Grants>,
     pub(crate) limits: Limits,
     pub(crate) compression: CompressionChoice,
     pub(crate) compress_protected: bool,
@@ -50,6 +52,42 @@ pub(crate) struct Shared {
     handshakes: Arc<Semaphore>,
     /// One permit for each connection after that.
     connections: Arc<Semaphore>,
+}
+
+/// What a request may read: the files with their protection and keys, and the grants.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) grants: Arc<Grants>,
+}
+
+/// Replaces the grants, the protection and the keys of a server that serves.
+#[derive(Clone, Debug)]
+pub struct RulesReloader(Arc<RwLock<Rules>>);
+
+impl RulesReloader {
+    fn current(&self) -> Rules {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Checks the grants as [`Server::check_grants`](crate::Server::check_grants) does, and lets new
+    /// requests be judged by all three. Requests under way go on by the earlier ones. Blocks on the
+    /// file system.
+    ///
+    /// # Errors
+    /// `GrantUnfit`; then nothing has changed.
+    pub fn reload(
+        &self,
+        grants: Option<Vec<Grant>>,
+        protection: Protection,
+        keyring: Keyring,
+    ) -> Result<(), Error> {
+        let catalogue = Arc::new(self.current().catalogue.with_rules(protection, keyring));
+        let grants = Arc::new(Grants::new(grants));
+        catalogue.check_grants(&grants)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Rules { catalogue, grants };
+        Ok(())
+    }
 }
 
 impl Activity {
@@ -109,13 +147,15 @@ impl Shared {
         let memory = MemoryBudget::new("memory_bytes_max", limits.memory_bytes_max.get());
         Self {
             login: Login::new(users, &limits),
-            grants: Arc::new(Grants::new(grants)),
             admission,
-            catalogue: Arc::new(
-                Catalogue::new(data, limits.clone(), protection, files_opened)
-                    .with_indexes(indexes)
-                    .with_keys(keyring),
-            ),
+            rules: RulesReloader(Arc::new(RwLock::new(Rules {
+                catalogue: Arc::new(
+                    Catalogue::new(data, limits.clone(), protection, files_opened)
+                        .with_indexes(indexes)
+                        .with_keys(keyring),
+                ),
+                grants: Arc::new(Grants::new(grants)),
+            }))),
             statements: Arc::new(Statements::new()),
             jobs: Jobs::new(),
             activity,
@@ -132,6 +172,16 @@ impl Shared {
             compression,
             compress_protected,
         }
+    }
+
+    /// Returns the rules of this moment. A request keeps those that it began with.
+    pub(crate) fn rules(&self) -> Rules {
+        self.rules.current()
+    }
+
+    /// Returns the handle that replaces the rules.
+    pub(crate) fn reloader(&self) -> RulesReloader {
+        self.rules.clone()
     }
 
     /// Returns the options for the scan of one Select, which `cancel` stops.

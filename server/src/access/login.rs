@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::Admission;
 use super::attempts::Attempts;
 use super::password::{PASSWORD_BYTES_MAX, PasswordHash};
-use super::user::{Account, User, UsersFile, check_name};
+use super::user::{Account, User, Users, UsersFile, check_name};
 use crate::blocking::{Panicked, blocking};
 use crate::channel::Facts;
 use crate::limits::Limits;
@@ -25,6 +25,23 @@ pub(crate) struct Login {
     users: Option<Arc<UsersFile>>,
     attempts: Mutex<Attempts>,
     checks: Arc<Semaphore>,
+}
+
+/// The user of a connection, and how the server knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Identified {
+    pub(crate) user: Arc<User>,
+    proof: Proof,
+    /// The users when the server looked last.
+    users: Option<Arc<Users>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Proof {
+    /// Every client of the port is the user.
+    Port,
+    Certificate,
+    Password,
 }
 
 /// The user name and the password of a Hello.
@@ -48,6 +65,8 @@ pub(crate) enum Denied {
     Limited { seconds: u64 },
     #[error("every client of this port is user `{0}`, without log-in; connect without a user name")]
     NoLogin(String),
+    #[error("user `{0}` was removed")]
+    Removed(String),
     #[error(transparent)]
     Panicked(#[from] Panicked),
 }
@@ -82,20 +101,59 @@ impl Login {
         admission: &Admission,
         facts: &Facts,
         credentials: Credentials,
-    ) -> Result<User, Denied> {
-        match admission {
+    ) -> Result<Identified, Denied> {
+        let (user, proof) = match admission {
             Admission::Everybody(name) => {
                 // a client that asks for another user must not silently become this user
                 if !credentials.user.is_empty() && credentials.user != *name {
                     return Err(Denied::NoLogin(name.clone()));
                 }
-                self.everybody(name.clone()).await
+                (self.everybody(name.clone()).await?, Proof::Port)
             }
             Admission::LogIn if credentials.password.is_empty() => {
-                self.by_certificate(facts, credentials.user).await
+                (self.by_certificate(facts, credentials.user).await?, Proof::Certificate)
             }
-            Admission::LogIn => self.by_password(facts, credentials).await,
+            Admission::LogIn => (self.by_password(facts, credentials).await?, Proof::Password),
+        };
+        Ok(Identified { user: Arc::new(user), proof, users: None })
+    }
+
+    /// Looks up again who a client is: the groups may have changed, and the user may have been
+    /// removed. A password is not asked for again.
+    ///
+    /// # Errors
+    /// `Removed`, also if the user has no such certificate or no password any more.
+    pub(crate) async fn again(&self, known: &mut Identified, facts: &Facts) -> Result<(), Denied> {
+        let Some(file) = &self.users else { return Ok(()) };
+        let users = match file.is_local() {
+            // a stat of a file of this machine takes less time than another thread
+            true => file.users(),
+            false => {
+                let file = Arc::clone(file);
+                blocking(move || Ok::<_, Denied>(file.users())).await?
+            }
+        };
+        if known.users.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, &users)) {
+            return Ok(());
         }
+        let name = &known.user.name;
+        let account = match known.proof {
+            Proof::Port => users.find(name),
+            Proof::Password => users.find(name).filter(|account| account.password.is_some()),
+            Proof::Certificate => {
+                let mut found = users.by_certificate(&facts.peer_names);
+                found.find(|(found, _)| found == name).map(|(_, account)| account)
+            }
+        };
+        if account.is_none() && !matches!(known.proof, Proof::Port) {
+            return Err(Denied::Removed(name.clone()));
+        }
+        let groups = account.map(|account| &account.groups[..]).unwrap_or_default();
+        if groups != known.user.groups {
+            known.user = Arc::new(User { name: name.clone(), groups: groups.to_vec() });
+        }
+        known.users = Some(users);
+        Ok(())
     }
 
     /// Returns the user that every client is. Its groups are in the users file, if there is one.

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sift_proto::owner::{CertificateName, NameFault, OwnerName};
-use sift_select::{Identity, Look};
+use sift_select::{Identity, Look, is_local};
 
 use super::password::{PasswordFault, PasswordHash};
 use crate::replace::replaceable;
@@ -288,6 +288,8 @@ pub fn check_name(name: &str) -> Result<(), UsersFault> {
 #[derive(Debug)]
 pub struct UsersFile {
     path: PathBuf,
+    /// True if a stat of it does not wait for another machine.
+    is_local: bool,
     state: Mutex<(Look, Arc<Users>)>,
 }
 
@@ -298,7 +300,8 @@ impl UsersFile {
     /// The same faults as of [`Users::read`].
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, UsersFault> {
         let path = path.into();
-        Ok(Self { state: Mutex::new(load(&path)?), path })
+        let is_local = is_local(&File::open(&path)?);
+        Ok(Self { state: Mutex::new(load(&path)?), is_local, path })
     }
 
     /// Returns the users that are in the file now. Blocks on the file system.
@@ -320,6 +323,10 @@ impl UsersFile {
             }
         }
         Arc::clone(&state.1)
+    }
+
+    pub(crate) fn is_local(&self) -> bool {
+        self.is_local
     }
 
     /// Returns the path of the file.

@@ -29,7 +29,8 @@ pub(crate) enum Command {
     ///
     /// At the first signal, answers under way are finished and new requests are refused; the second
     /// signal ends the server at once. At SIGHUP it reads its certificates, their keys, the
-    /// authorities of clients and their revocation lists again. The log goes to standard error.
+    /// authorities of clients and their revocation lists again, and from the configuration the
+    /// grants, the protection and the keys of Parquet files. The log goes to standard error.
     /// SIFT_LOG sets its level: off, error, warn, info (the default), debug or trace, also for a
     /// part of the program, as in `info,sift_server=debug`.
     Serve(ServeArgs),

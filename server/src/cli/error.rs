@@ -40,6 +40,8 @@ pub(crate) enum Error {
          for a part of the program, as in `info,sift_server=debug`"
     )]
     Log { got: String },
+    #[error("`{key}` has changed, and it counts at the next start only: restart the server")]
+    NeedsStart { key: &'static str },
     #[error(transparent)]
     Password(#[from] PasswordFault),
     #[error("the two passwords differ")]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use sift_proto::level::{Level, LevelError};
 use sift_server::{CompressionChoice, LEVELS, Limits};
 
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ServeArgs {
     /// The folder with the data files; no request leads out of it
     #[arg(long, value_name = "DIR")]

@@ -48,14 +48,14 @@ pub(crate) struct Settings {
     pub(crate) compress_protected: bool,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ListenerSettings {
     pub(crate) address: SocketAddr,
     pub(crate) channels: Channels,
     pub(crate) admission: Admission,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Channels {
     Plain,
     Encrypted(TlsOptions),

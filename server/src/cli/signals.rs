@@ -1,12 +1,11 @@
-//! The signals that end the server, and the one that has it read its certificates again.
+//! The signals that end the server, and the one that has it read its configuration again.
 
 use std::io;
 
-use sift_server::Reloader;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{error, info, warn};
+use tracing::warn;
 
-use super::notices;
+use super::reload::Running;
 
 /// Returns a future that is ready at the first SIGINT or SIGTERM. The second signal ends the
 /// process at once.
@@ -34,31 +33,14 @@ pub(super) fn hangup() -> io::Result<Signal> {
     signal(SignalKind::hangup())
 }
 
-/// Reads certificates and revocation lists again at each SIGHUP. If the new files cannot be used,
-/// the earlier ones stay in use.
-pub(super) fn reload_at(mut hangup: Signal, reloaders: Vec<Reloader>) {
+/// Reloads at each SIGHUP.
+pub(super) fn reload_at(mut hangup: Signal, running: Running) {
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            // opening a key with a passphrase takes time
-            tokio::task::block_in_place(|| reload(&reloaders));
+            // it reads files, and opening a key with a passphrase takes time
+            tokio::task::block_in_place(|| running.reload());
         }
     });
-}
-
-fn reload(reloaders: &[Reloader]) {
-    for reloader in reloaders {
-        let certificate = reloader.certificate().display();
-        match reloader.reload() {
-            Ok(()) => info!(%certificate, "certificate reloaded"),
-            Err(error) => {
-                error!(%certificate, %error, "certificate not reloaded, the one before goes on");
-            }
-        }
-    }
-    notices::tell(reloaders);
-    if reloaders.is_empty() {
-        info!("SIGHUP: no listener has a certificate to reload");
-    }
 }
 
 async fn either(interrupt: &mut Signal, terminate: &mut Signal) {

@@ -35,7 +35,7 @@ use crate::fault::{Fault, Stop};
 use crate::link::{Link, Sent};
 use crate::pool;
 use crate::schedule::Batches;
-use crate::shared::Shared;
+use crate::shared::{Rules, Shared};
 
 /// The maximal size of a text and its parameters for planning on the connection's thread. Planning
 /// them is brief if the text has been parsed before and the file is open.
@@ -44,6 +44,8 @@ const BRIEF_BYTES_MAX: usize = 4 << 10;
 /// The state that an answer needs.
 pub(crate) struct Answer<'a, W> {
     pub(crate) shared: &'a Shared,
+    /// The rules at the begin of the request.
+    pub(crate) rules: Rules,
     pub(crate) facts: &'a Facts,
     pub(crate) user: &'a Arc<User>,
     pub(crate) writer: &'a mut Writer<W>,
@@ -233,7 +235,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let length = if bytes <= BRIEF_BYTES_MAX { Length::Brief } else { Length::Unknown };
         let parameters = parameter::from_message(values)?;
         let caller = self.caller();
-        let catalogue = Arc::clone(&self.shared.catalogue);
+        let catalogue = Arc::clone(&self.rules.catalogue);
         let statements = Arc::clone(&self.shared.statements);
         let cancel = self.time_limit.cancel().clone();
         let file = Arc::new(OnceLock::new());
@@ -263,7 +265,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     async fn fetch(&mut self, request: FetchRequest) -> Result<(), Stop> {
         self.account.file.clone_from(&request.file);
-        let catalogue = Arc::clone(&self.shared.catalogue);
+        let catalogue = Arc::clone(&self.rules.catalogue);
         let caller = self.caller();
         let compress_protected = self.shared.compress_protected;
         let Self { writer, interrupt, link, .. } = self;
@@ -276,7 +278,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     async fn list(&mut self, request: ListRequest) -> Result<(), Stop> {
         self.account.file.clone_from(&request.pattern);
-        let catalogue = Arc::clone(&self.shared.catalogue);
+        let catalogue = Arc::clone(&self.rules.catalogue);
         let caller = self.caller();
         let cancel = self.time_limit.cancel().clone();
         let list = blocking(move || cancel.during(|| catalogue.list(&request.pattern, &caller)));
@@ -286,7 +288,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     async fn describe(&mut self, request: DescribeRequest) -> Result<(), Stop> {
         self.account.file.clone_from(&request.file);
-        let catalogue = Arc::clone(&self.shared.catalogue);
+        let catalogue = Arc::clone(&self.rules.catalogue);
         let caller = self.caller();
         let cancel = self.time_limit.cancel().clone();
         let described =
@@ -334,7 +336,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     fn caller(&self) -> Caller {
         Caller {
             user: Arc::clone(self.user),
-            grants: Arc::clone(&self.shared.grants),
+            grants: Arc::clone(&self.rules.grants),
             transport: Transport::of(self.facts),
         }
     }

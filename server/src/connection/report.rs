@@ -96,6 +96,12 @@ pub(crate) fn rejected(metrics: Option<&Metrics>, facts: &Facts, user: &str, sto
     }
 }
 
+/// Logs a connection whose user may not go on.
+pub(crate) fn denied(facts: &Facts, fault: &Fault) {
+    let reason = fault.to_string();
+    warn!(peer = %facts.peer, reason, "connection ended");
+}
+
 /// Logs a connection that the client did not end itself.
 pub(crate) fn ended(facts: &Facts, reason: &dyn Display) {
     let reason = reason.to_string();

@@ -21,7 +21,8 @@ use rustls::pki_types::pem::PemObject;
 use sift_proto::level::Level;
 use sift_server::{
     Access, Account, Activity, Admission, CompressionChoice, Config, DataRoot, Grant, Keyring,
-    Limits, Listener, Monitor, PasswordHash, Reloader, Server, TlsOptions, Users, UsersFile,
+    Limits, Listener, Monitor, PasswordHash, Reloader, RulesReloader, Server, TlsOptions, Users,
+    UsersFile,
 };
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -241,7 +242,7 @@ impl Fixture {
             monitor = Some(port.address());
             server = server.with_monitor(port);
         }
-        let activity = server.activity();
+        let (activity, rules) = (server.activity(), server.rules_reloader());
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(server.serve(vec![plain, tls], async {
             let _ = stopped.await;
@@ -252,6 +253,7 @@ impl Fixture {
             tls: tls_address,
             monitor,
             reloader,
+            rules,
             activity,
             stop: Some(stop),
             serving,
@@ -268,6 +270,8 @@ pub(crate) struct Served {
     pub(crate) monitor: Option<SocketAddr>,
     /// Reads the files of the encrypted port again.
     pub(crate) reloader: Reloader,
+    /// Replaces the grants, the protection and the keys.
+    pub(crate) rules: RulesReloader,
     pub(crate) activity: Activity,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,

@@ -153,7 +153,9 @@ async fn a_user_who_is_removed_does_not_come_back() {
     users.remove("bob").unwrap();
     users.write(&path).unwrap();
     assert_eq!(refused(&served, login("bob")).await, bad());
-    assert_eq!(who(&mut open).await, "bob");
+    let (status, _) = open.refused(Kind::Channel, &ChannelRequest {}).await;
+    assert_eq!(status, Status::LoginRejected);
+    open.closed().await;
     peer::user(&served, "ann").await;
 }
 

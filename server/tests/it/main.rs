@@ -67,6 +67,8 @@ mod peers;
 mod protection;
 /// `siftd query`: the same scan without a server and without protection.
 mod query;
+/// Grants, protection and users that change while the server serves.
+mod reload;
 /// Files and folders that are renamed while they are requested.
 mod renames;
 /// The answer to each kind of request.

@@ -208,6 +208,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     }
 
     pub(crate) async fn selected(&mut self) -> Selected {
+        self.outcome().await.unwrap_or_else(|failure| panic!("{failure:?}"))
+    }
+
+    /// Reads the whole answer, or the failure that ends it.
+    pub(crate) async fn outcome(&mut self) -> Result<Selected, (Status, String)> {
         let mut stream = Vec::new();
         loop {
             let frame = self.next().await.expect("a frame");
@@ -219,9 +224,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
                     let schema = reader.schema();
                     let batches: Vec<_> = reader.map(Result::unwrap).collect();
                     let batch = concat_batches(&schema, &batches).unwrap();
-                    return Selected { batch, statistics: finished.statistics.unwrap() };
+                    return Ok(Selected { batch, statistics: finished.statistics.unwrap() });
                 }
-                Kind::Failure => panic!("{:?}", Failure::decode(&frame.body[..]).unwrap()),
+                Kind::Failure => {
+                    let failure = Failure::decode(&frame.body[..]).unwrap();
+                    return Err((failure.status(), failure.message));
+                }
                 other => panic!("{other} in an answer"),
             }
         }
