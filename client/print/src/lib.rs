@@ -1,4 +1,4 @@
-//! Arrow records as text: a table for people, CSV, or JSON Lines.
+//! Arrow records as text: for people, as CSV, JSON or Markdown.
 //!
 //! `sift` and `siftd query` print records with this crate. It does no I/O of its own: a [`Printer`]
 //! writes each batch to the writer that the caller gives it, and keeps at most one page of a table.
@@ -21,8 +21,10 @@
 
 mod csv;
 mod json_lines;
+mod markdown;
 mod table;
 mod terminal;
+mod vertical;
 
 use std::io::{self, Write};
 
@@ -46,6 +48,12 @@ pub enum Form {
     Csv,
     /// One JSON object a line. Decimals are exact numbers, dates are texts, NULL is `null`.
     JsonLines,
+    /// One JSON array of the same objects.
+    Json,
+    /// A table of GitHub's Markdown, with values as in [`Table`](Self::Table).
+    Markdown,
+    /// Each record as lines of a name and a value, with values as in [`Table`](Self::Table).
+    Vertical,
 }
 
 /// An error of printing.
@@ -60,7 +68,7 @@ pub enum Error {
     Value(ArrowError),
     /// Two columns have one name, and a JSON object must not have two members of one name.
     #[error(
-        "JSON Lines: two columns have the name `{0}`, and the members of an object need different names; \
+        "JSON: two columns have the name `{0}`, and the members of an object need different names; \
          rename one (… AS name), or print another format"
     )]
     DuplicateName(String),
@@ -92,13 +100,16 @@ enum Kind {
     Table(table::Table),
     Csv(csv::Csv),
     JsonLines,
+    Json(json_lines::JsonArray),
+    Markdown,
+    Vertical(vertical::Vertical),
 }
 
 impl Printer {
-    /// Begins to print records of a schema. CSV begins with its header.
+    /// Begins to print records of a schema. CSV and Markdown begin with their header.
     ///
     /// # Errors
-    /// [`Error::DuplicateName`] for JSON Lines, and the errors of the writer.
+    /// [`Error::DuplicateName`] for JSON and JSON Lines, and the errors of the writer.
     pub fn begin(form: Form, schema: &SchemaRef, out: &mut impl Write) -> Result<Self> {
         Ok(Self(match form {
             Form::Table => Kind::Table(table::Table::new(schema)),
@@ -107,6 +118,15 @@ impl Printer {
                 json_lines::check(schema)?;
                 Kind::JsonLines
             }
+            Form::Json => {
+                json_lines::check(schema)?;
+                Kind::Json(json_lines::JsonArray::default())
+            }
+            Form::Markdown => {
+                markdown::begin(schema, out)?;
+                Kind::Markdown
+            }
+            Form::Vertical => Kind::Vertical(vertical::Vertical::new(schema)),
         }))
     }
 
@@ -119,17 +139,22 @@ impl Printer {
             Kind::Table(table) => table.batch(batch, out),
             Kind::Csv(csv) => csv.batch(batch, out),
             Kind::JsonLines => json_lines::batch(batch, out),
+            Kind::Json(array) => array.batch(batch, out),
+            Kind::Markdown => markdown::batch(batch, out),
+            Kind::Vertical(vertical) => vertical.batch(batch, out),
         }
     }
 
-    /// Prints the rest: the last page of a table, and the number of its records.
+    /// Prints the rest: the last page of a table, the number of its records, the end of an array.
     ///
     /// # Errors
     /// The errors of the writer.
     pub fn finish(self, out: &mut impl Write) -> Result<()> {
         match self.0 {
             Kind::Table(table) => table.finish(out),
-            Kind::Csv(_) | Kind::JsonLines => Ok(()),
+            Kind::Json(array) => array.finish(out),
+            Kind::Vertical(vertical) => vertical.finish(out),
+            Kind::Csv(_) | Kind::JsonLines | Kind::Markdown => Ok(()),
         }
     }
 }

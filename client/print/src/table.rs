@@ -4,7 +4,7 @@
 
 use std::io::Write;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::util::display::ArrayFormatter;
 use comfy_table::{
@@ -36,15 +36,11 @@ impl Table {
     }
 
     pub(crate) fn batch(&mut self, batch: &RecordBatch, out: &mut impl Write) -> Result<()> {
-        let formatters = batch
-            .columns()
-            .iter()
-            .map(|array| Ok((array, ArrayFormatter::try_new(array, &VALUES)?)))
-            .collect::<Result<Vec<_>>>()?;
+        let values = Values::new(batch)?;
         for row in 0..batch.num_rows() {
             let mut cells = Row::new();
-            for (array, formatter) in &formatters {
-                cells.add_cell(Cell::new(value(array, formatter, row)?));
+            for value in values.row(row) {
+                cells.add_cell(Cell::new(value?));
             }
             self.page.push(cells);
             if self.page.len() == PAGE_RECORDS {
@@ -59,8 +55,7 @@ impl Table {
         if !self.page.is_empty() || self.widths.is_none() {
             self.print_page(out)?;
         }
-        let s = if self.records == 1 { "" } else { "s" };
-        Ok(writeln!(out, "({} row{s})", self.records)?)
+        count(self.records, out)
     }
 
     fn print_page(&mut self, out: &mut impl Write) -> Result<()> {
@@ -78,6 +73,29 @@ impl Table {
         self.widths.get_or_insert_with(|| table.column_max_content_widths());
         Ok(())
     }
+}
+
+/// The values of a batch as texts for people.
+pub(crate) struct Values<'b>(Vec<(&'b dyn Array, ArrayFormatter<'b>)>);
+
+impl<'b> Values<'b> {
+    /// # Errors
+    /// Arrow cannot format a column.
+    pub(crate) fn new(batch: &'b RecordBatch) -> Result<Self> {
+        let formatter =
+            |array: &'b ArrayRef| Ok((array.as_ref(), ArrayFormatter::try_new(array, &VALUES)?));
+        Ok(Self(batch.columns().iter().map(formatter).collect::<Result<_>>()?))
+    }
+
+    pub(crate) fn row(&self, row: usize) -> impl Iterator<Item = Result<String>> {
+        self.0.iter().map(move |(array, formatter)| value(*array, formatter, row))
+    }
+}
+
+/// Writes the number of records below them.
+pub(crate) fn count(records: u64, out: &mut impl Write) -> Result<()> {
+    let s = if records == 1 { "" } else { "s" };
+    Ok(writeln!(out, "({records} row{s})")?)
 }
 
 /// Aligns numbers to the right, and gives every column its width on the first page.

@@ -54,6 +54,45 @@ x\\ny     3
 (4 rows)
 ";
     assert_eq!(printed(Form::Table, &batch), table);
+    assert_eq!(
+        printed(Form::Json, &batch),
+        "[{\"text\":\"a,\\\"b\",\"n\":1},\n{\"text\":\"\",\"n\":-20},\n\
+         {\"text\":null,\"n\":null},\n{\"text\":\"x\\ny\",\"n\":3}]\n"
+    );
+    assert_eq!(
+        printed(Form::Markdown, &batch),
+        "| text | n |\n| --- | ---: |\n| a,\"b | 1 |\n|  | -20 |\n| NULL | NULL |\n| x\\\\ny | 3 |\n"
+    );
+    assert_eq!(
+        printed(Form::Vertical, &batch),
+        "─ record 1 ─\ntext │ a,\"b\nn    │ 1\n─ record 2 ─\ntext │\nn    │ -20\n\
+         ─ record 3 ─\ntext │ NULL\nn    │ NULL\n─ record 4 ─\ntext │ x\\ny\nn    │ 3\n(4 rows)\n"
+    );
+}
+
+#[test]
+fn no_records_are_an_answer_too() {
+    let none = records([("a", texts(&[])), ("b", numbers(&[]))]);
+    for (form, expected) in [
+        (Form::Csv, "a,b\n"),
+        (Form::JsonLines, ""),
+        (Form::Json, "[]\n"),
+        (Form::Markdown, "| a | b |\n| --- | ---: |\n"),
+        (Form::Vertical, "(0 rows)\n"),
+    ] {
+        assert_eq!(printed(form, &none), expected);
+    }
+}
+
+#[test]
+fn values_do_not_become_markdown_or_steer_a_terminal() {
+    let batch = records([("a|b", texts(&[Some("<b>|*_`\\ [x](y) & ~~\u{1b}[2J\r")]))]);
+    assert_eq!(
+        printed(Form::Markdown, &batch),
+        "| a\\|b |\n| --- |\n| &lt;b>\\|\\*\\_\\`\\\\ \\[x\\](y) &amp; \\~\\~\\\\u{1b}\\[2J\\\\r |\n"
+    );
+    let wide = records([("名前", texts(&[Some("東京\n")])), ("n", numbers(&[Some(1)]))]);
+    assert_eq!(printed(Form::Vertical, &wide), "─ record 1 ─\n名前 │ 東京\\n\nn    │ 1\n(1 row)\n");
 }
 
 #[test]

@@ -210,6 +210,12 @@ pub(super) enum Format {
     Csv,
     /// One JSON object a line; decimals are exact numbers, dates are texts
     Jsonl,
+    /// One JSON array of the same objects
+    Json,
+    /// A table of GitHub's Markdown
+    Markdown,
+    /// Each record as lines of a name and a value
+    Vertical,
     /// Arrow IPC stream
     Arrow,
 }

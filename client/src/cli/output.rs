@@ -79,6 +79,9 @@ impl Opened {
             Format::Table => Form::Table,
             Format::Csv => Form::Csv,
             Format::Jsonl => Form::JsonLines,
+            Format::Json => Form::Json,
+            Format::Markdown => Form::Markdown,
+            Format::Vertical => Form::Vertical,
             Format::Arrow => {
                 let writer = Box::new(StreamWriter::try_new(Vec::new(), schema)?);
                 return Ok(Records { writer: Writer::Arrow(writer), sink });

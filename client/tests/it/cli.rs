@@ -106,7 +106,7 @@ fn two_columns_of_one_name_are_no_json() {
             peer.gone().await;
         })
         .await;
-        let message = "sift: JSON Lines: two columns have the name `n`, and the members of an object \
+        let message = "sift: JSON: two columns have the name `n`, and the members of an object \
                        need different names; rename one (… AS name), or print another format\n";
         check(&plain(&fake, &["select", "SELECT", "-f", "jsonl"]), 2, "", message);
         check(&plain(&fake, &["select", "SELECT", "-f", "csv"]), 0, "n,n\n1,1\n", "");

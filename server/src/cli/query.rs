@@ -37,6 +37,12 @@ pub(super) enum Format {
     Csv,
     /// One JSON object for each line; decimals are exact numbers, dates are texts
     Jsonl,
+    /// One JSON array of the same objects
+    Json,
+    /// A table of GitHub's Markdown
+    Markdown,
+    /// Each record as lines of a name and a value
+    Vertical,
 }
 
 impl From<Format> for Form {
@@ -45,6 +51,9 @@ impl From<Format> for Form {
             Format::Table => Self::Table,
             Format::Csv => Self::Csv,
             Format::Jsonl => Self::JsonLines,
+            Format::Json => Self::Json,
+            Format::Markdown => Self::Markdown,
+            Format::Vertical => Self::Vertical,
         }
     }
 }
