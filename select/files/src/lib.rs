@@ -19,6 +19,7 @@ pub mod csv;
 mod damage;
 pub mod data_file;
 pub mod descriptor;
+mod digits;
 mod error;
 mod excerpt;
 pub mod feed;

@@ -12,6 +12,7 @@ use arrow::datatypes::{
 };
 
 use super::{ByteOrder, FixedBlock, FixedField, NullWhen, Storage, encoding, number};
+use crate::digits;
 use crate::excerpt::Excerpt;
 use crate::problem::Problem;
 use crate::record::Rows;
@@ -78,8 +79,8 @@ impl<'a, R: ExactSizeIterator<Item = usize> + Clone> FixedCells<'a, R> {
             Storage::Float { order } => self.float(order),
             Storage::HexFloat { order } => self
                 .primitive::<Float64Type>(|window| Some(number::hex_float(window, length, order))),
-            _ if self.field.encoding.is_ebcdic() => self.characters::<{ number::EBCDIC }>(),
-            _ => self.characters::<{ number::ASCII }>(),
+            _ if self.field.encoding.is_ebcdic() => self.characters::<{ digits::EBCDIC }>(),
+            _ => self.characters::<{ digits::ASCII }>(),
         }
     }
 

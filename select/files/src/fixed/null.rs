@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::storage::{Sign, Storage};
 use super::{Encoding, FixedField, number};
+use crate::digits;
 
 /// A constant that makes a field NULL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +76,8 @@ fn is_zero(bytes: &[u8], field: &FixedField) -> bool {
 
 fn is_zoned_zero(bytes: &[u8], sign: Sign, encoding: Encoding) -> bool {
     let value = match encoding.is_ebcdic() {
-        true => number::zoned_wide::<{ number::EBCDIC }>(bytes, bytes.len(), sign),
-        false => number::zoned_wide::<{ number::ASCII }>(bytes, bytes.len(), sign),
+        true => number::zoned_wide::<{ digits::EBCDIC }>(bytes, bytes.len(), sign),
+        false => number::zoned_wide::<{ digits::ASCII }>(bytes, bytes.len(), sign),
     };
     value == Some(0)
 }

@@ -3,18 +3,10 @@
 //!
 //! A `window` starts at the field and goes on to the end of the block's memory, so that eight bytes
 //! can be loaded even where the field is shorter; it is never shorter than the field.
-//!
-//! The eight digits at once are the well-known multiplication of Johnny Lee and Daniel Lemire
-//! ("Quickly parsing eight digits", 2018), with each byte checked to be a digit before.
 
 use super::storage::{ByteOrder, Place, Sign, SignKind};
 use crate::calendar::days_since_epoch;
-
-/// Eight zeros as characters: what the functions over characters are generic in.
-pub(super) const ASCII: u64 = 0x3030_3030_3030_3030;
-
-/// The zone bits of EBCDIC digits, for [`ASCII`]'s purpose.
-pub(super) const EBCDIC: u64 = 0xF0F0_F0F0_F0F0_F0F0;
+use crate::digits::{EBCDIC, eight_digits, unzone};
 
 /// The first eight bytes; after the window's end they are 0.
 #[inline]
@@ -30,25 +22,6 @@ fn load_short(window: &[u8]) -> [u8; 8] {
     let mut bytes = [0; 8];
     bytes[..window.len()].copy_from_slice(window);
     bytes
-}
-
-/// Each byte, digits all, as its number.
-#[inline]
-fn unzone<const ZEROS: u64>(text: u64) -> Option<u64> {
-    let digits = text ^ ZEROS;
-    // a number above 9 carries into the upper half of its byte when 6 is added
-    let other = (digits | digits.wrapping_add(0x0606_0606_0606_0606)) & 0xF0F0_F0F0_F0F0_F0F0;
-    (other == 0).then_some(digits)
-}
-
-/// Eight decimal digits, the first in the lowest byte.
-#[inline]
-fn eight_digits<const ZEROS: u64>(text: u64) -> Option<u64> {
-    let digits = unzone::<ZEROS>(text)?;
-    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
-    let upper = (pairs & 0x0000_00FF_0000_00FF).wrapping_mul(100 + (1_000_000 << 32));
-    let lower = ((pairs >> 16) & 0x0000_00FF_0000_00FF).wrapping_mul(1 + (10_000 << 32));
-    Some(upper.wrapping_add(lower) >> 32)
 }
 
 /// The first `length % 8` digits, zeros put before them.

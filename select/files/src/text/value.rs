@@ -4,6 +4,7 @@
 //! nobody has, it has to be plain (`is_plain_number`).
 
 use crate::calendar::days_since_epoch;
+use crate::digits::{ASCII, eight_digits, last_eight, pairs};
 
 #[inline]
 pub(crate) fn boolean(text: &[u8]) -> Option<bool> {
@@ -46,56 +47,105 @@ fn signed(text: &[u8]) -> (&[u8], bool) {
     }
 }
 
-#[inline]
-fn digit(byte: u8) -> Option<u8> {
-    let digit = byte.wrapping_sub(b'0');
-    (digit < 10).then_some(digit)
-}
-
 /// A number of at most 18 digits.
 #[inline]
 fn digits(text: &[u8]) -> Option<i64> {
-    let mut value = 0;
-    for &byte in text {
-        value = value * 10 + i64::from(digit(byte)?);
+    let (head, eights) = text.as_rchunks::<8>();
+    let mut value = eight_digits::<ASCII>(last_eight(head))?;
+    for eight in eights {
+        let eight = eight_digits::<ASCII>(u64::from_le_bytes(*eight))?;
+        value = value.wrapping_mul(100_000_000).wrapping_add(eight);
     }
-    Some(value)
+    Some(value.cast_signed())
 }
 
 #[inline]
 pub(crate) fn int64(text: &[u8]) -> Option<i64> {
     let (magnitude, negative) = signed(text);
-    match magnitude.len() {
+    let value = match magnitude.len() {
         0 => None,
-        1..=18 => digits(magnitude).map(|value| if negative { -value } else { value }),
-        _ => i64::try_from(decimal(text, 38, 0)?).ok(),
-    }
+        1..=8 => eight_digits::<ASCII>(last_eight(magnitude)).map(u64::cast_signed),
+        9..=18 => digits(magnitude),
+        _ => return i64::try_from(decimal(text, 38, 0)?).ok(),
+    };
+    value.map(|value| if negative { -value } else { value })
 }
 
+/// The powers of ten that 128 bits hold.
+const POWERS: [i128; DIGITS_MAX + 1] = {
+    let mut powers = [1; DIGITS_MAX + 1];
+    let mut exponent = 1;
+    while exponent <= DIGITS_MAX {
+        powers[exponent] = powers[exponent - 1] * 10;
+        exponent += 1;
+    }
+    powers
+};
+
 /// `12.34` times 10 to the power of `scale`.
+#[inline]
 pub(crate) fn decimal(text: &[u8], precision: u8, scale: u8) -> Option<i128> {
     let (magnitude, negative) = signed(text);
+    let value = match short_decimal(magnitude, scale) {
+        Some(value) => value,
+        None => long_decimal(magnitude, scale)?,
+    };
+    if value >= *POWERS.get(usize::from(precision))? {
+        return None;
+    }
+    Some(if negative { -value } else { value })
+}
+
+/// A decimal of at most eight characters, if it is one and fits 64 bits.
+#[inline(always)]
+fn short_decimal(magnitude: &[u8], scale: u8) -> Option<i128> {
+    if !(1..=8).contains(&magnitude.len()) || magnitude == b"." {
+        return None;
+    }
+    let word = last_eight(magnitude);
+    // the lowest bit that is set is that of the first point; those above it may be wrong
+    let points = word ^ 0x2E2E_2E2E_2E2E_2E2E;
+    let points = points.wrapping_sub(0x0101_0101_0101_0101) & !points & 0x8080_8080_8080_8080;
+    let place = points.trailing_zeros() / 8;
+    let (digits, missing) = match place {
+        8 => (word, u32::from(scale)),
+        _ => {
+            // the digits before the point move up to its place
+            let after = u64::MAX << 8 << (8 * place);
+            let digits = word & after | word << 8 & !after | ASCII & 0xFF;
+            (digits, (u32::from(scale) + place).checked_sub(7)?)
+        }
+    };
+    let value = eight_digits::<ASCII>(digits)?;
+    // 8 digits and 10 zeros fit 64 bits
+    (missing <= 10).then(|| i128::from(value.wrapping_mul(10_u64.pow(missing))))
+}
+
+/// A decimal of any length.
+fn long_decimal(magnitude: &[u8], scale: u8) -> Option<i128> {
     let point = memchr::memchr(b'.', magnitude).unwrap_or(magnitude.len());
     let (whole, fraction) = magnitude.split_at(point);
     let fraction = fraction.get(1..).unwrap_or_default();
     if whole.is_empty() && fraction.is_empty() || fraction.len() > usize::from(scale) {
         return None;
     }
-    let missing = u32::from(scale) - u32::try_from(fraction.len()).ok()?;
-    let value = if whole.len() + usize::from(scale) <= 18 {
-        let value = digits(whole)? * 10_i64.pow(u32::from(scale) - missing) + digits(fraction)?;
-        i128::from(value * 10_i64.pow(missing))
-    } else {
-        let mut value = 0_i128;
-        for &byte in whole.iter().chain(fraction) {
-            value = value.checked_mul(10)?.checked_add(i128::from(digit(byte)?))?;
-        }
-        value.checked_mul(10_i128.checked_pow(missing)?)?
-    };
-    if value >= 10_i128.pow(u32::from(precision)) {
-        return None;
+    let missing = usize::from(scale) - fraction.len();
+    if whole.len() + usize::from(scale) <= 18 {
+        let power = |exponent: usize| i64::try_from(*POWERS.get(exponent)?).ok();
+        let value = digits(whole)? * power(fraction.len())? + digits(fraction)?;
+        return Some(i128::from(value * power(missing)?));
     }
-    Some(if negative { -value } else { value })
+    let mut value = 0_i128;
+    for &byte in whole.iter().chain(fraction) {
+        value = value.checked_mul(10)?.checked_add(i128::from(digit(byte)?))?;
+    }
+    value.checked_mul(*POWERS.get(missing)?)
+}
+
+#[inline]
+fn digit(byte: u8) -> Option<u8> {
+    let digit = byte.wrapping_sub(b'0');
+    (digit < 10).then_some(digit)
 }
 
 /// A float in digits, or `NaN`, `inf` or `infinity` in any case. One that a float has no room for
@@ -111,21 +161,23 @@ pub(crate) fn float64(text: &[u8]) -> Option<f64> {
     has_room.then_some(value)
 }
 
-#[inline]
-fn pair(text: [u8; 2]) -> Option<u8> {
-    Some(digit(text[0])? * 10 + digit(text[1])?)
-}
-
 /// Days since 1970-01-01 of YYYY-MM-DD.
 #[inline]
 pub fn date(text: &[u8]) -> Option<i32> {
-    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text.first_chunk::<10>()? else {
-        return None;
-    };
-    if text.len() > 10 {
+    let text: &[u8; 10] = text.try_into().ok()?;
+    let (first, last) = (word(text.first_chunk()?), word(text.last_chunk()?));
+    if first & 0xFF00_00FF_0000_0000 != 0x2D00_002D_0000_0000 {
         return None;
     }
-    days_since_epoch(pair([y1, y2])?, pair([y3, y4])?, pair([m1, m2])?, pair([d1, d2])?)
+    // YYYY-MM- and YY-MM-DD become YYYYMMDD
+    let digits = first & 0xFFFF_FFFF | (last >> 24 & 0xFFFF) << 32 | last & 0xFFFF << 48;
+    let [century, _, year, _, month, _, day, _] = pairs::<ASCII>(digits)?;
+    days_since_epoch(century, year, month, day)
+}
+
+#[inline(always)]
+fn word(text: &[u8; 8]) -> u64 {
+    u64::from_le_bytes(*text)
 }
 
 /// Microseconds since 1970-01-01T00:00:00 of `YYYY-MM-DD[T ]HH:MM:SS[.ffffff][Z]`.
@@ -137,7 +189,8 @@ pub(crate) fn timestamp(text: &[u8]) -> Option<i64> {
     else {
         return None;
     };
-    let (hour, minute, second) = (pair([h1, h2])?, pair([m1, m2])?, pair([s1, s2])?);
+    let time = [h1, h2, m1, m2, s1, s2, b'0', b'0'];
+    let [hour, _, minute, _, second, ..] = pairs::<ASCII>(word(&time))?;
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
@@ -153,3 +206,6 @@ pub(crate) fn timestamp(text: &[u8]) -> Option<i64> {
     let seconds = minutes * 60 + i64::from(second);
     Some(seconds * 1_000_000 + micros)
 }
+
+#[cfg(test)]
+mod tests;
