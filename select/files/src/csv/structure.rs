@@ -6,20 +6,48 @@
 //! positions. Whether every quote and every carriage return stands where the strict rule allows one
 //! is decided on the same masks, so a field that nobody asks for is checked as well.
 
-use wide::u8x16;
+use fearless_simd::{Level, Simd, SimdBase, SimdMask, dispatch, u8x64};
 
 /// The ends of the fields and records of some bytes. Reused from block to block.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Structure {
+    /// The vectors to use.
+    level: Level,
     fields: Positions,
     records: Positions,
     misplaced: Option<u32>,
     inside: bool,
 }
 
+/// The widest vectors that the processor has and that pay.
+pub(super) fn level() -> Level {
+    let level = Level::new();
+    // AVX-512 compares into mask registers, where the steps of `prefix_xor` are slow
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    let level = level.as_avx2().map_or(level, Level::Avx2);
+    level
+}
+
+impl Default for Structure {
+    fn default() -> Self {
+        Self::at(level())
+    }
+}
+
 impl Structure {
+    pub(super) fn at(level: Level) -> Self {
+        let (fields, records) = (Positions::default(), Positions::default());
+        Self { level, fields, records, misplaced: None, inside: false }
+    }
+
     /// Looks through `bytes`, which start with a record.
     pub fn scan(&mut self, bytes: &[u8], delimiter: u8) {
+        dispatch!(self.level, simd => self.pass(simd, bytes, delimiter));
+    }
+
+    /// Looks through `bytes` with the instructions of a level: all that it calls is inlined.
+    #[inline(always)]
+    fn pass<S: Simd>(&mut self, simd: S, bytes: &[u8], delimiter: u8) {
         self.fields.used = 0;
         self.records.used = 0;
         self.misplaced = None;
@@ -27,7 +55,7 @@ impl Structure {
         let (words, rest) = bytes.as_chunks::<64>();
         let mut base = 0;
         for word in words {
-            if self.word(&mut pass, base, Masks::of(word, delimiter)) {
+            if self.word(&mut pass, base, Masks::of(simd, word, delimiter)) {
                 return;
             }
             base += 64;
@@ -35,7 +63,7 @@ impl Structure {
         if !rest.is_empty() {
             let mut word = [0; 64];
             word[..rest.len()].copy_from_slice(rest);
-            let masks = Masks::of(&word, delimiter).within((1 << rest.len()) - 1);
+            let masks = Masks::of(simd, &word, delimiter).within((1 << rest.len()) - 1);
             if self.word(&mut pass, base, masks) {
                 return;
             }
@@ -77,6 +105,7 @@ impl Structure {
         self.quoted_word(pass, base, masks)
     }
 
+    #[inline(always)]
     fn quoted_word(&mut self, pass: &mut Pass, base: u32, masks: Masks) -> bool {
         // an opening quote is inside, a closing one is not
         let inside = prefix_xor(masks.quotes) ^ pass.inside;
@@ -139,18 +168,9 @@ struct Masks {
 
 impl Masks {
     #[inline(always)]
-    fn of(word: &[u8; 64], delimiter: u8) -> Self {
-        let lanes = |at: usize| {
-            let mut lane = [0; 16];
-            lane.copy_from_slice(&word[at..at + 16]);
-            u8x16::new(lane)
-        };
-        let lanes = [lanes(0), lanes(16), lanes(32), lanes(48)];
-        let mask = |byte: u8| {
-            let byte = u8x16::splat(byte);
-            let [a, b, c, d] = lanes.map(|lane| u64::from(lane.simd_eq(byte).to_bitmask()));
-            a | b << 16 | c << 32 | d << 48
-        };
+    fn of<S: Simd>(simd: S, word: &[u8; 64], delimiter: u8) -> Self {
+        let word = u8x64::from_slice(simd, word);
+        let mask = |byte: u8| word.simd_eq(u8x64::splat(simd, byte)).to_bitmask();
         Self {
             quotes: mask(b'"'),
             delimiters: mask(delimiter),
@@ -205,22 +225,19 @@ impl Positions {
         self.slots.resize(2 * self.slots.len() + 1024, 0);
     }
 
-    /// Adds the positions of many bits. It writes eight at a time, also where there are fewer: a
+    /// Adds the positions of many bits: those of eight bits are looked up and written at once. A
     /// loop of exactly as many would be mispredicted at almost every word.
     #[inline(always)]
-    fn push(&mut self, base: u32, mut bits: u64) {
-        let count = bits.count_ones() as usize;
+    fn push(&mut self, base: u32, bits: u64) {
         let Some(slots) = self.word() else { return };
-        for eight in slots.as_chunks_mut::<8>().0 {
-            for slot in eight {
-                *slot = base + bits.trailing_zeros();
-                bits &= bits.wrapping_sub(1);
-            }
-            if bits == 0 {
-                break;
-            }
+        let (mut used, mut base) = (0, base);
+        for bits in bits.to_le_bytes() {
+            let Some(eight) = slots[used..].first_chunk_mut::<8>() else { return };
+            *eight = BITS[usize::from(bits)].map(|bit| base + bit);
+            used += usize::from(COUNTS[usize::from(bits)]);
+            base += 8;
         }
-        self.used += count;
+        self.used += used;
     }
 
     /// Adds the positions of bits of which there is mostly one or none.
@@ -238,3 +255,32 @@ impl Positions {
         self.used += count;
     }
 }
+
+/// The number of bits that are set. The instruction for it is not in the baseline of x86-64.
+static COUNTS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut bits = 1;
+    while bits < 256 {
+        table[bits] = table[bits / 2] + if bits % 2 == 1 { 1 } else { 0 };
+        bits += 1;
+    }
+    table
+};
+
+/// For each eight bits the places of those that are set, then zeros.
+static BITS: [[u32; 8]; 256] = {
+    let mut table = [[0; 8]; 256];
+    let mut bits = 0;
+    while bits < 256 {
+        let (mut bit, mut count) = (0, 0);
+        while bit < 8 {
+            if bits >> bit & 1 == 1 {
+                table[bits][count] = bit;
+                count += 1;
+            }
+            bit += 1;
+        }
+        bits += 1;
+    }
+    table
+};

@@ -2,8 +2,10 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use arrow::array::{Array, AsArray};
+use fearless_simd::Level;
 
 use super::cursor::{Scratch, TurnCursor};
+use super::structure::level;
 use super::*;
 use crate::record::RECORD_BYTES_MAX;
 use crate::record::Rows;
@@ -33,8 +35,14 @@ fn layout(fields: usize) -> CsvLayout {
 
 /// Reads `text` in turns of `morsel` bytes and blocks of about `block` bytes.
 fn read(layout: &CsvLayout, text: &[u8], morsel: usize, block: usize) -> Read {
+    read_at(level(), layout, text, morsel, block)
+}
+
+/// Reads as `read` does, with the vectors of a level.
+fn read_at(level: Level, layout: &CsvLayout, text: &[u8], morsel: usize, block: usize) -> Read {
     let mut cursor = TurnCursor::default();
     let (mut bytes, mut scratch) = (Vec::new(), Scratch::default());
+    scratch.structure = Structure::at(level);
     let mut all = Read { records: Vec::new(), fault: None };
     let mut start = 0;
     while start < text.len() && !cursor.ended && all.fault.is_none() {
@@ -178,12 +186,54 @@ fn any_bytes_in_any_morsels_are_what_the_rules_say() {
         let layout = layout(fields);
         for morsel in (1..length + 2).step_by(if length < 50 { 1 } else { 7 }) {
             let block = random.usize(1..length + 2);
-            let found = read(&layout, &text, morsel, block);
+            let level = [level(), Level::baseline()][morsel % 2];
+            let found = read_at(level, &layout, &text, morsel, block);
             let what = format!(
                 "round {round}, {fields} fields, morsel {morsel}, block {block}: {:?}",
                 String::from_utf8_lossy(&text)
             );
             assert_same(&found, &expected, &what);
+        }
+    }
+}
+
+/// What is special stands at each place of a word, and across the border of two.
+#[test]
+fn every_place_in_a_word_is_the_same() {
+    let texts: [&[u8]; 9] = [
+        b"a,\"b,\nc\",d\r\ne,\"\"\"\",\n",
+        b",,\r\r\n,,\n",
+        b"\"\"\"\"\"\",\"\",\"\"\r\n",
+        b"a,b,c\rd,e\n",
+        b"a,\"b\" ,c\n",
+        b"a,b\"c\",d\n",
+        b"a,\"b\"\rc,d\n",
+        b"a,\"b,c\n",
+        "\u{fc}\u{65e5},\u{80},\u{10ffff}\n".as_bytes(),
+    ];
+    let layout = layout(3);
+    for text in texts {
+        for before in 0..140 {
+            let text = [&b"x".repeat(before), b",,\n".as_slice(), text, b"1,2,3"].concat();
+            let expected = reference(&text, 3);
+            for level in [level(), Level::baseline()] {
+                let found = read_at(level, &layout, &text, 1 << 20, 1 << 20);
+                assert_same(&found, &expected, &String::from_utf8_lossy(&text));
+            }
+        }
+    }
+}
+
+/// A word may be full of field ends, and of record ends.
+#[test]
+fn words_of_nothing_but_ends_are_whole() {
+    for fields in [1, 2, 64, 200] {
+        let record = [vec![b','; fields - 1], b"\n".to_vec()].concat();
+        let text = [b"x".as_slice(), &record.repeat(1000 / fields + 2)].concat();
+        let expected = reference(&text, fields);
+        for level in [level(), Level::baseline()] {
+            let found = read_at(level, &layout(fields), &text, 1 << 20, 1 << 20);
+            assert_same(&found, &expected, "ends alone");
         }
     }
 }
