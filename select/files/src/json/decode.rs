@@ -2,7 +2,7 @@
 
 use arrow::array::ArrayRef;
 
-use super::syntax::{Cursor, DEPTH_MAX, unescaped};
+use super::syntax::{Cursor, DEPTH_MAX, PlainNumber, unescaped};
 use super::{JsonBlock, JsonField, number};
 use crate::block::Block;
 use crate::field_type::FieldType;
@@ -97,13 +97,21 @@ pub(super) fn cell<'s>(
             (is_string || field.declared).then(|| string(block.bytes, place, scratch))
         }
         (Some(b't' | b'f'), FieldType::Boolean) => Some(raw(block.bytes, place)),
-        (Some(b'-' | b'0'..=b'9'), FieldType::Int64) => number::exact(digits(value), 0, scratch),
-        (Some(b'-' | b'0'..=b'9'), FieldType::Decimal { scale, .. }) => {
-            number::exact(digits(value), scale, scratch)
-        }
-        (Some(b'-' | b'0'..=b'9'), FieldType::Float64) => {
-            Some(digits(value)).filter(|number| number::is_finite(number))
-        }
+        (Some(b'-' | b'0'..=b'9'), kind) => match (kind, PlainNumber::of(value)) {
+            (FieldType::Int64, Some(PlainNumber { length, fraction: 0 }))
+            | (FieldType::Float64, Some(PlainNumber { length, .. })) => value.get(..length),
+            (FieldType::Decimal { scale, .. }, Some(PlainNumber { length, fraction }))
+                if fraction <= usize::from(scale) =>
+            {
+                value.get(..length)
+            }
+            (FieldType::Int64, _) => number::exact(digits(value), 0, scratch),
+            (FieldType::Decimal { scale, .. }, _) => number::exact(digits(value), scale, scratch),
+            (FieldType::Float64, None) => {
+                Some(digits(value)).filter(|number| number::is_finite(number))
+            }
+            _ => None,
+        },
         _ => None,
     };
     text.map_or(Cell::Misfit, Cell::Text)

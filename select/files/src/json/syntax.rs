@@ -3,7 +3,7 @@
 //! A line feed is not a space here: it ends the record, wherever it stands. All that is looked at is
 //! checked. Whether text is UTF-8 is not: that is told of the whole record before.
 
-use wide::u8x16;
+use fearless_simd::{Level, Simd, SimdBase, SimdMask, dispatch, u8x16};
 
 /// How deep arrays and objects may be in one another.
 pub(super) const DEPTH_MAX: usize = 64;
@@ -34,6 +34,12 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub(super) fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
+    }
+
+    /// All that comes next.
+    #[inline(always)]
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.text.get(self.at..).unwrap_or_default()
     }
 
     /// The byte after spaces, which are passed.
@@ -187,6 +193,16 @@ impl<'a> Cursor<'a> {
 
     #[inline(always)]
     fn number(&mut self) -> Result<()> {
+        match PlainNumber::of(self.rest()) {
+            Some(number) => {
+                self.at += number.length;
+                Ok(())
+            }
+            None => self.any_number(),
+        }
+    }
+
+    fn any_number(&mut self) -> Result<()> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -208,7 +224,6 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    #[inline(always)]
     fn digits(&mut self) -> Result<()> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.peek() {
@@ -218,17 +233,47 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// The lengths of a number without an exponent, and of its digits after the point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PlainNumber {
+    pub(super) length: usize,
+    pub(super) fraction: usize,
+}
+
+impl PlainNumber {
+    /// The number that `text` starts with, if it is a plain one and ends within 16 bytes, with what
+    /// follows it. No branch depends on the number of digits.
+    #[inline(always)]
+    pub(super) fn of(text: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 16] = text.first_chunk()?;
+        let others = dispatch!(Level::baseline(), simd => others(simd, bytes));
+        let sign = usize::from(bytes[0] == b'-');
+        let whole = (others >> sign).trailing_zeros() as usize;
+        let point = sign + whole;
+        if whole == 0 || whole > 1 && bytes[sign] == b'0' {
+            return None;
+        }
+        let (length, fraction) = match bytes.get(point)? {
+            b'.' => {
+                let fraction = (others >> (point + 1)).trailing_zeros() as usize;
+                (point + 1 + fraction, fraction)
+            }
+            _ => (point, 0),
+        };
+        let is_whole = length == point || fraction > 0;
+        let ends = !matches!(bytes.get(length)?, b'e' | b'E');
+        (is_whole && ends).then_some(Self { length, fraction })
+    }
+}
+
 /// The tokens that may follow a member of an object.
 pub(super) const OBJECT_GOES_ON: &str = "expected `,` or `}`";
 
 /// Returns the position of the first quote, backslash or control character from `at` on.
 #[inline(always)]
 fn plain_end(text: &[u8], mut at: usize) -> usize {
-    while let Some(lanes) = text.get(at..).and_then(<[u8]>::first_chunk) {
-        let lanes = u8x16::new(*lanes);
-        let control = lanes.min(u8x16::splat(0x1F)).simd_eq(lanes);
-        let quote = lanes.simd_eq(u8x16::splat(b'"'));
-        let special = (control | quote | lanes.simd_eq(u8x16::splat(b'\\'))).to_bitmask();
+    while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        let special = dispatch!(Level::baseline(), simd => special(simd, bytes));
         if special != 0 {
             return at + special.trailing_zeros() as usize;
         }
@@ -237,6 +282,22 @@ fn plain_end(text: &[u8], mut at: usize) -> usize {
     let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1F);
     let rest = text.get(at..).unwrap_or_default();
     at + rest.iter().position(is_special).unwrap_or(rest.len())
+}
+
+/// The bytes that are a quote, a backslash or a control character: bit `i` is about byte `i`.
+#[inline(always)]
+fn special<S: Simd>(simd: S, bytes: &[u8; 16]) -> u64 {
+    let bytes = u8x16::from_slice(simd, bytes);
+    let control = bytes.min(u8x16::splat(simd, 0x1F)).simd_eq(bytes);
+    let quote = bytes.simd_eq(u8x16::splat(simd, b'"'));
+    (control | quote | bytes.simd_eq(u8x16::splat(simd, b'\\'))).to_bitmask()
+}
+
+/// The bytes that are not digits, and all bits after them.
+#[inline(always)]
+fn others<S: Simd>(simd: S, bytes: &[u8; 16]) -> u64 {
+    let digits = u8x16::from_slice(simd, bytes) - u8x16::splat(simd, b'0');
+    !digits.min(u8x16::splat(simd, 9)).simd_eq(digits).to_bitmask()
 }
 
 /// The character of the escape that `text` starts with, and its length.

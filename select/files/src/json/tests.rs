@@ -1,6 +1,7 @@
 use std::ops::ControlFlow;
 
 use arrow::array::{Array, AsArray};
+use arrow::datatypes::{Decimal128Type, Float64Type, Int64Type};
 use fastrand::Rng;
 use serde_json::Value;
 
@@ -8,7 +9,7 @@ use super::block::Scratch;
 use super::lines::take;
 use super::*;
 use crate::block::Block;
-use crate::record::Rows;
+use crate::record::{Rows, TurnBytes};
 
 /// The texts of the columns of each record, and the fault after them: its record, byte and text.
 #[derive(Clone, Debug, PartialEq)]
@@ -209,6 +210,106 @@ fn mutate(text: &mut Vec<u8>, start: usize, random: &mut Rng) {
     }
 }
 
+/// A number as the grammar has it, or a byte beside it.
+fn random_number(random: &mut Rng) -> String {
+    let digits = |random: &mut Rng, length_max: usize| -> String {
+        (0..random.usize(1..=length_max)).map(|_| random.digit(10)).collect()
+    };
+    let mut number = if random.u8(0..3) == 0 { "-".to_owned() } else { String::new() };
+    match random.u8(0..4) {
+        0 => number.push('0'),
+        _ => {
+            number.push(char::from(random.u8(b'1'..=b'9')));
+            number.push_str(&digits(random, 15)[1..]);
+        }
+    }
+    if random.bool() {
+        number.push('.');
+        number.push_str(&digits(random, 4));
+    }
+    if random.u8(0..6) == 0 {
+        number.push_str(["e", "E", "e+", "E-"][random.usize(..4)]);
+        number.push(random.digit(4));
+    }
+    if random.u8(0..6) == 0 {
+        let at = random.usize(..=number.len());
+        number.insert(at, *random.choice(&['0', '.', '-', '/', ':', ' ']).unwrap());
+    }
+    number
+}
+
+/// The number times 10 to the power of `scale`, if that is an integer of at most `precision` digits.
+fn unscaled(number: &str, precision: u8, scale: u8) -> Option<i128> {
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits: i128 = format!("{whole}{fraction}").parse().unwrap();
+    let places = i32::from(scale) - i32::try_from(fraction.len()).unwrap();
+    let shift = exponent.parse::<i32>().unwrap() + places;
+    if digits == 0 {
+        return Some(0);
+    }
+    let power = 10_i128.checked_pow(shift.unsigned_abs())?;
+    let value = match shift < 0 {
+        true => (digits % power == 0).then_some(digits / power)?,
+        false => digits.checked_mul(power)?,
+    };
+    (value.abs() < 10_i128.pow(precision.into())).then_some(value)
+}
+
+/// Numbers of every length and form, with as little after them as there may be and with more:
+/// serde_json accepts the same, and each has the value that its digits say.
+#[test]
+fn numbers_are_what_their_characters_say() {
+    let kinds = [
+        FieldType::Int64,
+        FieldType::Decimal { precision: 12, scale: 2 },
+        FieldType::Decimal { precision: 38, scale: 20 },
+        FieldType::Float64,
+    ];
+    let layouts = kinds.map(|kind| layout(b"{\"a\":0,\"b\":\"\"}", &[("a", kind)]));
+    let mut random = Rng::with_seed(12);
+    let mut values = [0; 4];
+    for _ in 0..30_000 {
+        let number = random_number(&mut random);
+        let after = ["}\n", " }\n", ",\"b\":\"of some length\"}\n"][random.usize(..3)];
+        let text = format!("{{\"a\":{number}{after}");
+        let is_json = serde_json::from_str::<Value>(&text).is_ok();
+        for ((kind, layout), values) in kinds.iter().zip(&layouts).zip(&mut values) {
+            let mut column = None;
+            let piece = TurnBytes { start: 0, whole: text.len(), used: text.len() };
+            let mut scratch = Scratch::default();
+            layout.blocks(&piece, text.as_bytes(), 1 << 20, &mut scratch, &mut |block| {
+                assert_eq!(block.fault().is_none(), is_json, "{text}");
+                column = block.decode_column(0, Rows::All).ok();
+                ControlFlow::Continue(())
+            });
+            if !is_json {
+                continue;
+            }
+            let number = number.trim();
+            let (found, expected) = match *kind {
+                FieldType::Int64 => (
+                    column.map(|column| column.as_primitive::<Int64Type>().value(0).into()),
+                    unscaled(number, 38, 0).filter(|value| i64::try_from(*value).is_ok()),
+                ),
+                FieldType::Decimal { precision, scale } => (
+                    column.map(|column| column.as_primitive::<Decimal128Type>().value(0)),
+                    unscaled(number, precision, scale),
+                ),
+                _ => (
+                    column.map(|column| {
+                        column.as_primitive::<Float64Type>().value(0).to_bits().into()
+                    }),
+                    number.parse().ok().map(|value: f64| value.to_bits().into()),
+                ),
+            };
+            assert_eq!(found, expected, "{text} as {kind}");
+            *values += usize::from(found.is_some());
+        }
+    }
+    assert!(values.iter().all(|values| *values > 5_000), "{values:?}");
+}
+
 #[test]
 fn a_record_is_bounded() {
     let longest = format!("{{\"a\":\"{}\"}}", "x".repeat(RECORD_BYTES_MAX - 8));
@@ -235,7 +336,7 @@ fn many_members_make_small_blocks() {
     let layout = layout(&text, &[("m1", FieldType::Json)]);
     let (mut records, mut blocks) = (0, 0);
     let mut scratch = Scratch::default();
-    let piece = crate::record::TurnBytes { start: 0, whole: text.len(), used: text.len() };
+    let piece = TurnBytes { start: 0, whole: text.len(), used: text.len() };
     layout.blocks(&piece, &text, 1 << 20, &mut scratch, &mut |block| {
         records += block.records();
         blocks += 1;
