@@ -20,20 +20,21 @@ pub enum BreakEven {
 impl BreakEven {
     /// Computes it from cells that differ only by their selectivity. Cells without a selectivity
     /// are left out; at least two are needed. Between two selectivities the lead is interpolated.
+    /// `None` if the lead changes in another way than once from the selected records to the file.
     pub fn of<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> Option<Self> {
         let mut leads: Vec<(f64, f64)> = cells.into_iter().filter_map(lead).collect();
         leads.sort_by(|left, right| left.0.total_cmp(&right.0));
         if leads.len() < 2 {
             return None;
         }
-        for pair in leads.windows(2) {
-            let [(low, before), (high, after)] = [pair[0], pair[1]];
-            if before > 0.0 && after <= 0.0 {
-                return Some(Self::At(low + (high - low) * before / (before - after)));
-            }
+        let ahead = leads.iter().take_while(|(_, lead)| *lead > 0.0).count();
+        if leads.iter().skip(ahead).any(|(_, lead)| *lead > 0.0) {
+            return None;
         }
-        let always = leads.iter().all(|(_, lead)| *lead > 0.0);
-        Some(if always { Self::Selected } else { Self::WholeFile })
+        let Some((high, after)) = leads.get(ahead) else { return Some(Self::Selected) };
+        let last_ahead = ahead.checked_sub(1).and_then(|index| leads.get(index));
+        let Some((low, before)) = last_ahead else { return Some(Self::WholeFile) };
+        Some(Self::At(low + (high - low) * before / (before - after)))
     }
 }
 
@@ -90,5 +91,7 @@ mod tests {
         let behind = [cell(0.01, 1.0, 1.1), cell(1.0, 1.0, 1.9)];
         assert_eq!(BreakEven::of(&behind), Some(BreakEven::WholeFile));
         assert_eq!(BreakEven::of(&ahead[..1]), None);
+        let later_ahead = [cell(0.01, 1.0, 1.1), cell(1.0, 1.0, 0.9)];
+        assert_eq!(BreakEven::of(&later_ahead), None);
     }
 }
