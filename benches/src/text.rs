@@ -188,7 +188,7 @@ pub fn seconds(seconds: f64) -> String {
     if seconds < 1e-3 {
         return format!("{} µs", three_digits(seconds * 1e6));
     }
-    if seconds < 1.0 {
+    if seconds < 0.9995 {
         return format!("{} ms", three_digits(seconds * 1e3));
     }
     format!("{} s", three_digits(seconds))
@@ -258,6 +258,7 @@ mod tests {
         assert_eq!(bytes(1_500), "1.50 kB");
         assert_eq!(seconds(0.0661), "66.1 ms");
         assert_eq!(seconds(2.345), "2.35 s");
+        assert_eq!(seconds(0.9996), "1.00 s");
         assert_eq!(rate(960_194_400, 0.066), "14.5 GB/s");
         assert_eq!(count(6_001_215), "6 001 215");
         assert_eq!(count(12), "12");
