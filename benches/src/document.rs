@@ -67,6 +67,9 @@ pub struct Sample {
 pub struct Cell {
     /// The task of every arm, for people.
     pub title: String,
+    /// The path of the file below the data root of the server, if there is one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub file: String,
     /// The format of the file.
     pub format: String,
     /// The length of the file.
@@ -90,6 +93,13 @@ pub struct Cell {
     pub series: Vec<Series>,
 }
 
+impl Cell {
+    /// Returns the path of the file, or its format in documents that do not have the path.
+    pub fn file_or_format(&self) -> &str {
+        if self.file.is_empty() { &self.format } else { &self.file }
+    }
+}
+
 /// The description of a channel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Channel {
@@ -102,29 +112,45 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Returns the level and the suite: `level 3, TLS_AES_256_GCM_SHA384`, `no encryption`.
+    /// Returns the level and the suite: `level 3 (TLS_AES_256_GCM_SHA384)`, `no encryption`.
     pub fn name(&self) -> String {
         match self.cipher.split(' ').next() {
-            Some(suite) if !suite.is_empty() => format!("level {}, {suite}", self.level),
-            _ if self.level == "plain" => "no encryption".to_owned(),
+            Some(suite) if !suite.is_empty() => format!("level {} ({suite})", self.level),
+            _ if self.is_plain() => "no encryption".to_owned(),
             _ => format!("level {}", self.level),
         }
     }
+
+    /// Returns whether nothing is encrypted.
+    pub fn is_plain(&self) -> bool {
+        self.level == "plain"
+    }
 }
 
-/// Groups the cells that have the same channel, format, link and length of the file, in
-/// the order of their first cells.
+/// Groups the cells that have the same channel, link and file, in the order of their first cells.
 pub fn by_question<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> Vec<Vec<&'a Cell>> {
+    grouped(cells, |left, right| {
+        left.channel == right.channel && left.link == right.link && is_same_file(left, right)
+    })
+}
+
+/// Groups the cells that have the same file, in the order of their first cells.
+pub fn by_file<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> Vec<Vec<&'a Cell>> {
+    grouped(cells, is_same_file)
+}
+
+fn is_same_file(left: &Cell, right: &Cell) -> bool {
+    left.file == right.file && left.format == right.format && left.file_bytes == right.file_bytes
+}
+
+fn grouped<'a>(
+    cells: impl IntoIterator<Item = &'a Cell>,
+    is_same: impl Fn(&Cell, &Cell) -> bool,
+) -> Vec<Vec<&'a Cell>> {
     let mut groups: Vec<Vec<&Cell>> = Vec::new();
     for cell in cells {
-        let same = |group: &&mut Vec<&Cell>| {
-            group.first().is_some_and(|first| {
-                first.channel == cell.channel
-                    && first.format == cell.format
-                    && first.link == cell.link
-                    && first.file_bytes == cell.file_bytes
-            })
-        };
+        let same =
+            |group: &&mut Vec<&Cell>| group.first().is_some_and(|first| is_same(first, cell));
         match groups.iter_mut().find(same) {
             Some(group) => group.push(cell),
             None => groups.push(vec![cell]),

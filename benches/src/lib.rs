@@ -19,6 +19,7 @@ pub mod question;
 pub mod report;
 pub mod rival;
 pub mod server;
+pub mod shell;
 pub mod suites;
 pub mod text;
 

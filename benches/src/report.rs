@@ -1,30 +1,55 @@
 //! The contents of a report: sections of text, tables and charts, in no output format.
 
+mod bytes;
 pub mod chart;
 mod cpu;
+mod headline;
 pub mod html;
 mod load;
 pub mod markdown;
+mod words;
 
 use crate::break_even::BreakEven;
 use crate::command::compare::{SELECTED, SELECTED_FLOOR, WHOLE_FILE, WHOLE_FILE_FLOOR};
 use crate::document::{Cell, Channel, Document, Load, by_question};
 use crate::machine::Setting;
 use crate::measure::{Run, Series, Spread};
-use crate::text;
-use chart::{Chart, Line, Lines};
+use crate::{shell, text};
+use chart::{Chart, Line, Lines, Unit};
 
 /// A part of a report.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Section {
-    /// The heading.
+    /// The heading; empty in the first section, which has the result.
     pub title: String,
-    /// The sentences below the heading.
+    /// The sentences below the heading. Backquotes mark code.
     pub paragraphs: Vec<String>,
-    /// The cells of a table, the header first. The first column is text, the others are figures.
-    pub table: Vec<Vec<String>>,
     /// A chart.
     pub chart: Option<Chart>,
+    /// The words for the name of the chart's file.
+    pub picture: String,
+    /// The sentences below the chart.
+    pub notes: Vec<String>,
+    /// The cells of a table, the header first. The first column is text, the others are figures.
+    pub table: Vec<Vec<String>>,
+    /// A command for a shell.
+    pub command: String,
+}
+
+impl Section {
+    /// Removes the columns of the table that have nothing below their header.
+    fn remove_empty_columns(&mut self) {
+        let Some((header, rows)) = self.table.split_first() else { return };
+        let is_kept = |column: usize| {
+            column == 0
+                || rows.iter().any(|row| row.get(column).is_some_and(|cell| !cell.is_empty()))
+        };
+        let kept: Vec<bool> = (0..header.len()).map(is_kept).collect();
+        for row in &mut self.table {
+            let mut kept = kept.iter();
+            row.retain(|_| kept.next().copied().unwrap_or(true));
+        }
+    }
 }
 
 /// Makes a report of `documents`.
@@ -33,7 +58,9 @@ pub fn sections(documents: &[Document]) -> Vec<Section> {
     let (compared, floors): (Vec<&Cell>, Vec<&Cell>) =
         cells.into_iter().partition(|cell| arm(cell, SELECTED).is_some());
     let loads: Vec<&Load> = documents.iter().flat_map(|document| &document.loads).collect();
-    let mut sections = comparisons(&compared);
+    let mut sections: Vec<Section> = headline::section(&compared).into_iter().collect();
+    sections.extend(bytes::sections(&compared));
+    sections.extend(comparisons(&compared));
     sections.extend(cpu::sections(&compared));
     sections.extend(beside_rivals(&compared));
     if !floors.is_empty() {
@@ -41,20 +68,52 @@ pub fn sections(documents: &[Document]) -> Vec<Section> {
     }
     sections.extend(load::sections(&loads));
     sections.extend(documents.iter().map(|document| setting(&document.setting)));
+    sections.iter_mut().for_each(Section::remove_empty_columns);
+    show_once(&mut sections);
     sections
 }
 
-/// Makes one section for each channel, format and link.
+/// Removes charts that an earlier section has.
+fn show_once(sections: &mut [Section]) {
+    for index in 0..sections.len() {
+        let (earlier, later) = sections.split_at_mut(index);
+        let Some(section) = later.first_mut() else { continue };
+        if earlier.iter().any(|earlier| earlier.chart == section.chart) {
+            section.chart = None;
+        }
+    }
+}
+
+/// Makes one section for each channel, link and file.
 fn comparisons(cells: &[&Cell]) -> Vec<Section> {
     by_question(cells.iter().copied()).iter().filter_map(|group| compared(group)).collect()
+}
+
+/// Returns the file, the channel and the link of a section: `lineitem.dat (fixed), level 3
+/// (TLS_AES_256_GCM_SHA384), loopback`.
+fn about(cell: &Cell) -> String {
+    let channel = cell.channel.as_ref().map(Channel::name).unwrap_or_default();
+    let parts = [words::file(cell), channel, words::link(&cell.link)];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(", ")
+}
+
+/// Returns the words for the name of a picture about a file, a level and a link.
+fn picture(what: &str, cell: &Cell) -> String {
+    let level = cell.channel.as_ref().map_or("", |channel| &channel.level);
+    let kind = if level == "plain" { "" } else { "level" };
+    format!("{what} {} {kind} {level} {}", cell.file_or_format(), cell.link)
 }
 
 fn compared(cells: &[&Cell]) -> Option<Section> {
     let first = cells.first()?;
     let channel = first.channel.clone().unwrap_or_default();
-    let Cell { format, link, .. } = first;
-    let title = format!("Whole file or selected records: {format}, {}, {link}", channel.name());
-    let mut section = Section { title, ..Section::default() };
+    let about = about(first);
+    let mut section = Section {
+        title: format!("Whole file or selected records: {about}"),
+        picture: picture("seconds", first),
+        ..Section::default()
+    };
     let bytes = text::bytes(first.file_bytes);
     section.paragraphs.push(match &channel.cipher[..] {
         "" => format!("A file of {bytes}."),
@@ -69,18 +128,19 @@ fn compared(cells: &[&Cell]) -> Option<Section> {
         "selected records",
         "times faster",
         "first record, whole",
-        "selected",
+        "first record, selected",
         "the file's bytes alone",
-        "the answer's",
-        "encrypted, whole",
-        "selected",
+        "the answer's bytes alone",
+        if channel.is_plain() { "sent, whole" } else { "encrypted, whole" },
+        if channel.is_plain() { "sent, selected" } else { "encrypted, selected" },
         "CPU of both ends, whole",
-        "selected",
+        "CPU of both ends, selected",
         "server memory",
     ];
     section.table.push(header.map(String::from).into());
     section.table.extend(cells.iter().filter_map(|cell| comparison(cell)));
-    section.chart = selectivity_chart(cells);
+    let chart = || headline::pairs(cells.iter().copied());
+    section.chart = Some(selectivity_chart(cells).unwrap_or_else(chart));
     Some(section)
 }
 
@@ -134,8 +194,7 @@ fn beside_rivals(cells: &[&Cell]) -> Option<Section> {
         let Some(ours) = arm(cell, SELECTED).and_then(|ours| Spread::seconds(&ours.runs)) else {
             continue;
         };
-        let channel = cell.channel.as_ref().map(Channel::name).unwrap_or_default();
-        let mut row = vec![format!("{}, {}, {channel}, {}", cell.title, cell.format, cell.link)];
+        let mut row = vec![format!("{}, {}", cell.title, about(cell))];
         row.extend(names.iter().map(|name| {
             let time = arm(cell, name).and_then(|series| Spread::seconds(&series.runs));
             time.map_or_else(String::new, |time| match *name {
@@ -161,7 +220,8 @@ fn selectivity_chart(cells: &[&Cell]) -> Option<Chart> {
             .filter(|(x, y)| *x > 0.0 && *y > 0.0)
             .collect();
         points.sort_by(|left, right| left.0.total_cmp(&right.0));
-        Line { name: name.to_owned(), points }
+        let is_dashed = name == WHOLE_FILE_FLOOR || name == SELECTED_FLOOR;
+        Line { name: name.to_owned(), points, is_dashed }
     };
     let lines = [WHOLE_FILE, SELECTED, WHOLE_FILE_FLOOR, SELECTED_FLOOR].map(line);
     let (lines, rest): (Vec<Line>, Vec<Line>) =
@@ -169,11 +229,18 @@ fn selectivity_chart(cells: &[&Cell]) -> Option<Chart> {
     let enough = rest.iter().all(|line| line.name != WHOLE_FILE && line.name != SELECTED);
     enough.then(|| {
         let mark = match BreakEven::of(cells.iter().copied()) {
-            Some(BreakEven::At(share)) => Some(share * 100.0),
+            Some(BreakEven::At(share)) => {
+                Some((share * 100.0, format!("break-even at {}", words::percent(share))))
+            }
             _ => None,
         };
-        let x_label = "records selected, %".to_owned();
-        Chart::Lines(Lines { x_label, y_label: "seconds".to_owned(), lines, mark })
+        Chart::Lines(Lines {
+            x_label: "records selected, %".to_owned(),
+            y_label: "seconds".to_owned(),
+            unit: Unit::Seconds,
+            lines,
+            mark,
+        })
     })
 }
 
@@ -206,18 +273,16 @@ fn beside_floors(cells: &[&Cell]) -> Section {
 fn setting(setting: &Setting) -> Section {
     Section {
         title: format!("Measured {}", setting.started),
-        paragraphs: vec![
-            format!(
-                "{}, {} threads, {} of memory, Linux {}; Sift {} at {}.",
-                setting.processor,
-                setting.threads,
-                text::bytes(setting.memory_bytes),
-                setting.kernel,
-                setting.version,
-                if setting.commit.is_empty() { "no commit" } else { &setting.commit }
-            ),
-            format!("`{}`", setting.command.join(" ")),
-        ],
+        paragraphs: vec![format!(
+            "{}, {} threads, {} of memory, Linux {}; Sift {} at {}.",
+            setting.processor,
+            setting.threads,
+            text::bytes(setting.memory_bytes),
+            setting.kernel,
+            setting.version,
+            if setting.commit.is_empty() { "no commit" } else { &setting.commit }
+        )],
+        command: shell::quote(&setting.command),
         ..Section::default()
     }
 }

@@ -264,6 +264,7 @@ impl Pair<'_> {
         let share = runs.find_map(|run| share(run.records?, run.records_seen?));
         Ok(Cell {
             title: title.to_owned(),
+            file: question.file.clone(),
             format: described.format,
             file_bytes: described.bytes.ok_or("all records of the file have to be granted")?,
             handshakes: None,

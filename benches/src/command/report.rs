@@ -8,8 +8,8 @@ use crate::Result;
 use crate::document::{Document, VERSION};
 use crate::report::{Section, html, markdown, sections};
 
-/// Reads `documents` and writes `report.html`, `report.md` and `chart-N.svg` into `folder`. Returns
-/// the written files.
+/// Reads `documents` and writes `report.html`, `report.md` and an SVG file for each chart into
+/// `folder`. Returns the written files.
 ///
 /// # Errors
 /// A fault in a document, or an error of the operating system.
@@ -21,14 +21,29 @@ pub fn run(documents: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>> {
         (folder.join("report.html"), html::render(&sections)),
         (folder.join("report.md"), markdown::render(&sections)),
     ];
-    let charts = sections.iter().filter_map(|Section { chart, .. }| chart.as_ref());
-    files.extend(charts.enumerate().map(|(index, chart)| {
-        (folder.join(format!("chart-{}.svg", index + 1)), chart.to_picture())
-    }));
+    for Section { chart, picture, .. } in &sections {
+        let Some(chart) = chart else { continue };
+        let name = file_name(picture);
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        let mut names = std::iter::once(name.clone()).chain(numbered);
+        let paths = names.by_ref().map(|name| folder.join(name + ".svg"));
+        let is_free = |path: &PathBuf| files.iter().all(|(other, _)| other != path);
+        let path = paths.take(sections.len()).find(is_free);
+        files.extend(path.map(|path| (path, chart.to_picture())));
+    }
     for (path, text) in &files {
         fs::write(path, text)?;
     }
     Ok(files.into_iter().map(|(path, _)| path).collect())
+}
+
+/// Returns the name of a file from words: small letters and digits with hyphens between them.
+fn file_name(words: &str) -> String {
+    const CHARACTERS_MAX: usize = 100;
+    let is_part = |character: char| character.is_ascii_alphanumeric();
+    let parts = words.split(|character| !is_part(character)).filter(|part| !part.is_empty());
+    let name = parts.collect::<Vec<_>>().join("-").to_ascii_lowercase();
+    name.chars().take(CHARACTERS_MAX).collect()
 }
 
 fn read(path: &Path) -> Result<Document> {

@@ -2,7 +2,7 @@
 //! without encryption.
 
 use super::chart::{Bar, Bars, Chart};
-use super::{Section, arm};
+use super::{Section, about, arm, picture};
 use crate::command::compare::{SELECTED, WHOLE_FILE};
 use crate::document::{Cell, Channel, by_question};
 use crate::measure::{Run, Series, Spread};
@@ -16,7 +16,7 @@ pub(super) fn sections(cells: &[&Cell]) -> Vec<Section> {
 
 fn section(group: &[&Cell], all: &[&Cell]) -> Option<Section> {
     let first = group.first()?;
-    let channel = first.channel.as_ref().filter(|channel| !channel.cipher.is_empty())?;
+    first.channel.as_ref().filter(|channel| !channel.cipher.is_empty())?;
     let mut bars = Vec::new();
     for cell in group {
         let Some(clear) = all.iter().find(|other| is_in_the_clear(cell, other)) else { continue };
@@ -35,7 +35,8 @@ fn section(group: &[&Cell], all: &[&Cell]) -> Option<Section> {
         "client, decrypting",
     ];
     let mut section = Section {
-        title: format!("CPU time: {}, {}, {}", first.format, channel.name(), first.link),
+        title: format!("CPU time: {}", about(first)),
+        picture: picture("CPU", first),
         ..Section::default()
     };
     section.paragraphs.push(
@@ -55,8 +56,10 @@ fn section(group: &[&Cell], all: &[&Cell]) -> Option<Section> {
 }
 
 fn is_in_the_clear(cell: &Cell, other: &Cell) -> bool {
-    let question =
-        |cell: &Cell| (cell.title.clone(), cell.format.clone(), cell.link.clone(), cell.file_bytes);
+    let question = |cell: &Cell| {
+        let Cell { title, file, format, link, .. } = cell;
+        (title.clone(), file.clone(), format.clone(), link.clone(), cell.file_bytes)
+    };
     let plain = |channel: &Channel| channel.cipher.is_empty();
     other.channel.as_ref().is_some_and(plain) && question(cell) == question(other)
 }

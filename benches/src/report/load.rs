@@ -1,7 +1,7 @@
 //! The sections about loads: rates and latencies over the number of sessions or over the rate.
 
 use super::Section;
-use super::chart::{Chart, Line, Lines};
+use super::chart::{Chart, Line, Lines, Unit};
 use crate::document::Load;
 use crate::load::Connections;
 use crate::text;
@@ -25,7 +25,8 @@ fn section(loads: &[&Load]) -> Section {
         Some(Connections::Resumed) => ", a resumed session for each request",
         Some(Connections::Kept) | None => "",
     };
-    let mut section = Section { title: format!("Under load{kind}"), ..Section::default() };
+    let title = format!("Under load{kind}");
+    let mut section = Section { picture: title.clone(), title, ..Section::default() };
     let header = [
         "sessions",
         "of",
@@ -87,13 +88,15 @@ fn latencies(loads: &[&Load]) -> Option<Chart> {
         points.sort_by(|left, right| left.0.total_cmp(&right.0));
         points.dedup_by(|left, right| left.0 == right.0);
         if points.len() >= 2 {
-            lines.push(Line { name: format!("{arm}, p{percentile}"), points });
+            let name = format!("{arm}, p{percentile}");
+            lines.push(Line { name, points, is_dashed: percentile == "99" });
         }
     }
     let is_open = loads.iter().any(|load| load.outcome.rate_intended.is_some());
     let x_label = if is_open { "requests a second" } else { "sessions" }.to_owned();
     let y_label = "latency".to_owned();
-    (!lines.is_empty()).then_some(Chart::Lines(Lines { x_label, y_label, lines, mark: None }))
+    let chart = Lines { x_label, y_label, unit: Unit::Seconds, lines, mark: None };
+    (!chart.lines.is_empty()).then_some(Chart::Lines(chart))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a number of sessions")]

@@ -31,6 +31,7 @@ fn both_arms_are_in_the_document_with_what_they_took() {
             panic!("five arms: {cell:?}")
         };
         assert_eq!(whole_floor.runs[0].bytes_sent, Some(cell.file_bytes), "{cell:?}");
+        assert!(cell.file.starts_with("lineitem."), "{cell:?}");
         assert!(selected_floor.runs[0].bytes_sent > Some(0), "{cell:?}");
         assert_eq!((rival.arm.as_str(), rival.runs[1].seconds), ("a rival", 0.5));
         assert_eq!((whole.runs.len(), selected.runs.len()), (2, 2));
@@ -107,7 +108,7 @@ fn each_suite_of_a_level_has_a_channel_of_its_own() {
         "ECDHE-ECDSA-CHACHA20-POLY1305",
     ];
     assert_eq!(suites, expected);
-    assert!(out.contains("level 3, ECDHE-ECDSA-CHACHA20-POLY1305, link"), "{out}");
+    assert!(out.contains("level 3 (ECDHE-ECDSA-CHACHA20-POLY1305), link"), "{out}");
     // each has its bare loop next to it
     assert!(document.cells.iter().all(|cell| cell.series.len() == 4));
     let named = "--suites=TLS_AES_128_GCM_SHA256";
@@ -159,6 +160,6 @@ fn a_server_that_runs_already_is_compared_on_a_file_of_its_own() {
     let output = run(env!("CARGO_BIN_EXE_sift-bench"), folder.path(), &arguments);
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{out}{err}");
-    assert!(out.contains("of the records; level 3, TLS_AES_256_GCM_SHA384, link"), "{out}");
+    assert!(out.contains("of the records; level 3 (TLS_AES_256_GCM_SHA384), link"), "{out}");
     assert_eq!(kept.interrupt(), Some(130));
 }
