@@ -9,6 +9,7 @@ use rcgen::{
 };
 
 use crate::Result;
+use crate::link;
 
 /// The files of an authority and of the server certificate that it signed.
 #[derive(Clone, Debug)]
@@ -20,7 +21,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Makes both files in `folder`: P-256 keys, valid for `localhost` and the loopback addresses.
+    /// Makes both files in `folder`: P-256 keys, valid for `localhost`, the loopback addresses and that of shaped links.
     ///
     /// # Errors
     /// An error of the operating system about the files.
@@ -33,7 +34,8 @@ impl Authority {
         let root = params.self_signed(&key)?;
         let issuer = Issuer::new(params, key);
 
-        let names = ["localhost", "127.0.0.1", "::1"].map(String::from);
+        let names =
+            ["localhost", "127.0.0.1", "::1", &link::SHAPED_ADDRESS.to_string()].map(String::from);
         let mut params = CertificateParams::new(names)?;
         params.distinguished_name.push(DnType::CommonName, "localhost");
         params.use_authority_key_identifier_extension = true;

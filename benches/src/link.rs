@@ -6,6 +6,7 @@
 //! Linux, the right to make a namespace (root), and the programs unshare, ip and tc.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::process::{Command, ExitCode, Stdio};
 use std::str::FromStr;
 
@@ -22,6 +23,12 @@ pub struct Link {
 
 /// The variable in the environment of a program that is already inside.
 const INSIDE: &str = "SIFT_BENCH_INSIDE";
+
+/// Its value on a shaped link.
+const SHAPED: &str = "shaped";
+
+/// The address of servers on a shaped link, one of RFC 5737 for examples.
+pub(crate) const SHAPED_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 impl FromStr for Link {
     type Err = String;
@@ -58,6 +65,15 @@ pub fn is_inside() -> bool {
     std::env::var_os(INSIDE).is_some()
 }
 
+/// Returns the address at which servers listen. On a shaped link it is not one of loopback, for whose
+/// clients Sift does not compress.
+pub fn address() -> Ipv4Addr {
+    match std::env::var_os(INSIDE).is_some_and(|value| value == SHAPED) {
+        true => SHAPED_ADDRESS,
+        false => Ipv4Addr::LOCALHOST,
+    }
+}
+
 /// Runs this program again inside of `link` and returns its exit code. Returns `None` if it is
 /// already inside, or if a namespace is not needed and cannot be made.
 ///
@@ -79,7 +95,8 @@ pub fn enter(link: &Link) -> Result<Option<ExitCode>> {
     }
     let arguments = std::env::args_os().skip(1);
     let mut again = Command::new("unshare");
-    again.arg("--net").arg("--").arg(std::env::current_exe()?).args(arguments).env(INSIDE, "1");
+    again.arg("--net").arg("--").arg(std::env::current_exe()?).args(arguments);
+    again.env(INSIDE, if link.rate.is_some() { SHAPED } else { "1" });
     let status = again.status()?;
     Ok(Some(
         status
@@ -97,6 +114,7 @@ fn namespace_is_possible() -> bool {
 
 fn shape(link: &Link) -> Result<()> {
     let Some(rate) = &link.rate else { return Ok(()) };
+    run("ip", &["address", "add", &SHAPED_ADDRESS.to_string(), "dev", "lo"])?;
     let add = ["qdisc", "add", "dev", "lo", "root"];
     match &link.round_trip {
         // both directions use loopback, so each is delayed by half

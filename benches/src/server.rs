@@ -6,7 +6,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitCode, Stdio};
@@ -18,6 +18,7 @@ use tokio::io::AsyncReadExt as _;
 
 use crate::Result;
 use crate::authority::Authority;
+use crate::link;
 use crate::machine::Process;
 
 /// The first argument of a server that was started by [`Server::start`].
@@ -134,7 +135,7 @@ fn run(arguments: &[OsString]) -> Result<()> {
     runtime.block_on(async {
         let mut listeners = Vec::new();
         for channel in channels {
-            let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            let any_port = SocketAddr::from((link::address(), 0));
             listeners.push(match channel.to_string_lossy().parse()? {
                 Security::Plain => Listener::plain(any_port).await?,
                 Security::Encrypted(level) => {

@@ -87,7 +87,7 @@ pub(crate) async fn run(
         encoder: None,
         schemas: 0,
         narrow: false,
-        link: Link::new(shared.compression, &[]),
+        link: Link::new(shared.compression, &[], true),
         shutdown,
     };
     match connection.admit(&port.admission, deadline).await {
@@ -196,7 +196,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let features = known.into_iter().filter(|known| hello.features.iter().any(|f| f == known));
         let features: Vec<String> = features.map(ToOwned::to_owned).collect();
         self.narrow = features.iter().any(|feature| feature == feature::NARROW);
-        self.link = Link::new(self.shared.compression, &features);
+        let is_loopback = self.facts.peer.ip().to_canonical().is_loopback();
+        self.link = Link::new(self.shared.compression, &features, is_loopback);
         let welcome = Welcome {
             version: PROTOCOL_VERSION,
             server: concat!("siftd ", env!("CARGO_PKG_VERSION")).to_owned(),

@@ -96,8 +96,10 @@ struct Window {
 }
 
 impl Link {
-    /// Makes the state of a new connection to a client with these features.
-    pub(crate) fn new(choice: CompressionChoice, features: &[String]) -> Self {
+    /// Makes the state of a new connection to a client with these features. On loopback nothing is
+    /// compressed unless somebody asks for it: a client that waits for a processor looks like a slow
+    /// link, and compression would take the processor from it.
+    pub(crate) fn new(choice: CompressionChoice, features: &[String], is_loopback: bool) -> Self {
         let has = |name: &str| features.iter().any(|feature| feature == name);
         let knows = |compression: Option<Compression>| match compression {
             None => true,
@@ -106,6 +108,7 @@ impl Link {
         };
         let always = |compression| vec![(Some(compression), u64::MAX)];
         let mut steps = match choice {
+            CompressionChoice::Auto if is_loopback && !has(feature::COMPRESS) => Vec::new(),
             CompressionChoice::Auto => STEPS.to_vec(),
             CompressionChoice::Never => Vec::new(),
             CompressionChoice::Lz4 => always(Compression::Lz4),
@@ -187,7 +190,7 @@ mod tests {
 
     fn link(choice: CompressionChoice, features: &[&str]) -> Link {
         let features: Vec<_> = features.iter().map(ToString::to_string).collect();
-        Link::new(choice, &features)
+        Link::new(choice, &features, false)
     }
 
     /// Sends over a link of this speed what a server makes at that speed, for so many windows.
@@ -242,6 +245,20 @@ mod tests {
         let used = run(&mut slow, 4000.0, 500.0, 0.5, 40);
         assert_eq!(used[0], ZSTD_3);
         assert_eq!(used[39], None);
+    }
+
+    #[test]
+    fn loopback_gets_none_unless_somebody_asks() {
+        let link = |choice, features: &[&str]| {
+            let features: Vec<_> = features.iter().map(ToString::to_string).collect();
+            Link::new(choice, &features, true)
+        };
+        let mut auto = link(CompressionChoice::Auto, ALL);
+        assert_eq!(run(&mut auto, 12.0, 600.0, 0.5, 9), [None; 9]);
+        let asked = [ALL, &[feature::COMPRESS]].concat();
+        assert_eq!(link(CompressionChoice::Auto, &asked).compression(), LZ4);
+        assert_eq!(link(CompressionChoice::Zstd, ALL).compression(), ZSTD_1);
+        assert_eq!(link(CompressionChoice::Never, &asked).compression(), None);
     }
 
     #[test]
