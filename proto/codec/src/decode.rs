@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, PrimitiveArray, StringArray, new_null_array,
+    ArrayRef, BinaryArray, BooleanArray, DictionaryArray, PrimitiveArray, StringArray,
+    new_null_array,
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use arrow::datatypes::{
@@ -61,6 +62,36 @@ impl Budget {
 /// # Errors
 /// `Malformed`, `Records`, `Bytes`, `Type`, `Values`.
 pub fn decode(bytes: &[u8], schema: &SchemaRef) -> Result<RecordBatch, DecodeError> {
+    let types = schema.fields().iter().map(|field| field.data_type());
+    let (records, columns) = sections(bytes, types, Repeated::Expanded)?;
+    let options = RecordBatchOptions::new().with_row_count(Some(records));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+        .map_err(DecodeError::Values)
+}
+
+/// Reads the only column of a batch. Texts that were written by a dictionary are a
+/// `Dictionary(Int32, Utf8)`. The memory of the result is bounded by [`BATCH_BYTES_MAX`].
+///
+/// # Errors
+/// `Malformed`, `Records`, `Bytes`, `Type`, `Values`.
+pub fn decode_column(bytes: &[u8], data_type: &DataType) -> Result<ArrayRef, DecodeError> {
+    let (_, columns) = sections(bytes, std::iter::once(data_type), Repeated::Coded)?;
+    columns.into_iter().next().map_or_else(|| malformed("the column"), Ok)
+}
+
+/// The form of decoded texts that were written by a dictionary.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repeated {
+    Expanded,
+    Coded,
+}
+
+/// Reads the number of records and a column of each type.
+fn sections<'t>(
+    bytes: &[u8],
+    types: impl Iterator<Item = &'t DataType>,
+    repeated: Repeated,
+) -> Result<(usize, Vec<ArrayRef>), DecodeError> {
     let mut reader = Reader::new(bytes);
     let Some(records) = varint::read_usize(&mut reader) else {
         return malformed("the number of records");
@@ -69,20 +100,17 @@ pub fn decode(bytes: &[u8], schema: &SchemaRef) -> Result<RecordBatch, DecodeErr
         return Err(DecodeError::Records);
     }
     let mut budget = Budget(BATCH_BYTES_MAX);
-    let section = |field: &Arc<arrow::datatypes::Field>| {
-        section(field.data_type(), records, &mut reader, &mut budget)
-    };
-    let columns = schema.fields().iter().map(section).collect::<Result<Vec<_>, _>>()?;
+    let section = |data_type| section(data_type, repeated, records, &mut reader, &mut budget);
+    let columns = types.map(section).collect::<Result<Vec<_>, _>>()?;
     if !reader.is_empty() {
         return malformed("bytes after the last column");
     }
-    let options = RecordBatchOptions::new().with_row_count(Some(records));
-    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
-        .map_err(DecodeError::Values)
+    Ok((records, columns))
 }
 
 fn section(
     data_type: &DataType,
+    repeated: Repeated,
     count: usize,
     reader: &mut Reader<'_>,
     budget: &mut Budget,
@@ -113,6 +141,13 @@ fn section(
             }
             budget.take(count.div_ceil(8), 1)?;
             Ok(Arc::new(BooleanArray::new(bits(count, reader)?, nulls)))
+        }
+        DataType::Utf8 if form == Form::Dictionary && repeated == Repeated::Coded => {
+            let (codes, (offsets, bytes)) = text::decode_codes(count, reader, budget)?;
+            let texts = StringArray::try_new(offsets, bytes, None).map_err(DecodeError::Values)?;
+            let codes = PrimitiveArray::<Int32Type>::try_new(codes.into(), nulls);
+            let coded = codes.and_then(|codes| DictionaryArray::try_new(codes, Arc::new(texts)));
+            Ok(Arc::new(coded.map_err(DecodeError::Values)?))
         }
         DataType::Utf8 => {
             let (offsets, bytes) = text::decode(form, count, reader, budget)?;

@@ -3,7 +3,8 @@
 //! [`encode`] writes each column of a batch in the narrowest form that costs about as much as
 //! copying it: integers, decimals, dates and times as differences from their minimum, texts with
 //! narrow lengths, and columns of few values by a dictionary. [`decode`] makes the batch again, in
-//! the types of its schema.
+//! the types of its schema. [`decode_column`] makes a single column, and keeps a dictionary of
+//! texts.
 //!
 //! A decoder trusts nothing: all bytes may be an attacker's. A batch takes at most
 //! [`BATCH_BYTES_MAX`] bytes of memory, and the decoder knows how many before it allocates them.
@@ -43,7 +44,7 @@ mod reader;
 mod text;
 mod varint;
 
-pub use decode::{DecodeError, decode};
+pub use decode::{DecodeError, decode, decode_column};
 pub use encode::{EncodeError, arrow_bytes, encode};
 
 /// The maximal memory of a decoded batch, in bytes, without the metadata of its arrays: 16 MiB.

@@ -225,6 +225,24 @@ fn decode_dictionary(
     Ok((offsets, bytes.into()))
 }
 
+/// Reads the texts of a dictionary, and the code of each record.
+pub(crate) fn decode_codes(
+    count: usize,
+    reader: &mut Reader<'_>,
+    budget: &mut Budget,
+) -> Result<(Vec<i32>, Decoded), DecodeError> {
+    let values = dictionary::read_count(reader)?;
+    budget.take(values, size_of::<i32>())?;
+    let lengths = decode_lengths(values, reader)?;
+    let offsets = offsets(lengths.into_iter(), values, 0, budget)?;
+    let total = offsets.last().map_or(0, |&total| total.cast_unsigned()) as usize;
+    let Some(bytes) = reader.bytes(total) else { return cut_off() };
+    budget.take(count, size_of::<i32>())?;
+    let codes = CodesRead::read(values, count, reader)?;
+    let codes = codes.map(|code| i32::try_from(code).unwrap_or(i32::MAX));
+    Ok((codes, (offsets, Buffer::from(bytes))))
+}
+
 /// Returns the offsets of texts, each `more` bytes longer than its length says.
 fn offsets(
     lengths: impl Iterator<Item = u32>,
