@@ -124,6 +124,10 @@ fn describe_access(path: &AccessPath, plan: &BoundPlan, f: &mut Formatter<'_>) -
         return Ok(());
     }
     writeln!(f, "  reads {} of {} zones", path.zones_read, path.zones)?;
+    if let Some(choice) = path.copies.iter().flatten().next() {
+        let columns = names(plan.source(), choice.columns.iter().copied());
+        writeln!(f, "  reads column copies: {columns}")?;
+    }
     for (conjunct, records) in plan.conjuncts.iter().zip(&path.pruned_by) {
         if *records > 0 {
             writeln!(f, "  prunes {records} records: {}", conjunct.text)?;

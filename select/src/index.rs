@@ -8,16 +8,23 @@
 
 mod bounds;
 mod build;
+mod copy;
+mod copy_build;
 mod folder;
 mod key;
 mod key_build;
+mod pages;
 mod store;
+
+use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::Array;
 use arrow::datatypes::Schema;
 
 use crate::{Error, ErrorKind, Result};
-use key::PageFile;
+use copy::ColumnCopy;
+use pages::PageFile;
 use sift_files::data_file::DataFile;
 use sift_files::io::extent::Extent;
 use sift_files::io::identity::Identity;
@@ -26,13 +33,14 @@ use sift_files::statistics::{ColumnStatistics, PruningStatistics};
 
 pub(crate) use bounds::text_after;
 pub use build::BuildOptions;
+pub(crate) use copy::CopyAccess;
 pub use folder::{IndexContents, IndexFolder, IndexedFile};
 pub(crate) use key::{
     AT_ONCE_MAX, End, Entries, Entry, Key, KeyEncoder, KeyRange, LookupError, after,
 };
 pub(crate) use store::{decode_body, decode_page, encode_page};
 
-/// The zone map and the keys of one file.
+/// The zone map, the keys and the copied columns of one file.
 #[derive(Clone, Debug)]
 pub struct Index {
     /// The identity of the file.
@@ -51,6 +59,9 @@ pub struct Index {
     /// The checksum of the last bytes of the file.
     end_checksum: u32,
     keys: Vec<Key>,
+    copies: Vec<ColumnCopy>,
+    /// The file with the pages of keys and copies.
+    pages: Option<Arc<PageFile>>,
 }
 
 impl Index {
@@ -84,9 +95,9 @@ impl Index {
         &self.keys
     }
 
-    /// Returns the file with the pages of all keys.
-    fn pages(&self) -> Option<&PageFile> {
-        self.keys.first().map(|key| &*key.file)
+    /// Returns the names of the columns that it has copies of.
+    pub fn copied_columns(&self) -> impl Iterator<Item = &str> {
+        self.copies.iter().map(|copy| copy.name.as_str())
     }
 
     /// Returns the bytes of all zones.
@@ -103,6 +114,26 @@ impl Index {
             records_before += records;
             (*records, Extent { first_record, records: Some(*records), bytes: *start..end })
         })
+    }
+
+    /// Returns the zones that an extent consists of, by number; `None` if they are not whole.
+    fn zones_of(&self, extent: &Extent) -> Option<impl Iterator<Item = (usize, Extent)>> {
+        let Range { start, end } = extent.bytes;
+        let first = self.starts.binary_search(&start).ok()?;
+        let last = match end == self.identity.bytes {
+            true => self.starts.len(),
+            false => self.starts.binary_search(&end).ok()?,
+        };
+        let mut first_record = extent.first_record;
+        let zones = self.starts.get(first..last)?.iter().enumerate();
+        Some(zones.zip(self.records.get(first..last)?).map(move |((place, start), records)| {
+            let zone = first + place;
+            let end = self.starts.get(zone + 1).copied().unwrap_or(self.identity.bytes);
+            let bytes = *start..end;
+            let extent = Extent { first_record, records: Some(*records), bytes };
+            first_record += records;
+            (zone, extent)
+        }))
     }
 
     /// Returns whether the index belongs to this file as it is now or, if records are only ever
@@ -158,7 +189,9 @@ impl Index {
                     })
             });
         let has_keys = self.keys.iter().all(|key| key.is_consistent(self.record_count()));
-        has_places && has_columns && has_keys
+        let bytes = self.pages.as_ref().map_or(0, |pages| pages.bytes);
+        let has_copies = self.copies.iter().all(|copy| copy.is_consistent(zones, bytes));
+        has_places && has_columns && has_keys && has_copies
     }
 }
 

@@ -157,11 +157,7 @@ impl Plan {
     /// Returns the columns of the source that it uses in any way, in ascending order, including
     /// those of the view's row filter.
     pub fn columns(&self) -> Vec<usize> {
-        let of_rows = self.0.rows.columns.iter();
-        let of_view = self.0.view.row_filter().into_iter().flat_map(|filter| &filter.columns);
-        let all: BTreeSet<usize> =
-            self.0.filter_columns().chain(of_rows.chain(of_view).copied()).collect();
-        all.into_iter().collect()
+        self.0.columns()
     }
 
     pub(crate) fn bound(&self) -> &BoundPlan {
@@ -188,6 +184,15 @@ impl BoundPlan {
         bytes <= BRIEF_BYTES_MAX
             && records <= BRIEF_RECORDS_MAX
             && records.saturating_mul(self.record_bytes as u64) <= BRIEF_OUTPUT_BYTES_MAX
+    }
+
+    /// Does the same as [`Plan::columns`].
+    pub(crate) fn columns(&self) -> Vec<usize> {
+        let of_rows = self.rows.columns.iter();
+        let of_view = self.view.row_filter().into_iter().flat_map(|filter| &filter.columns);
+        let all: BTreeSet<usize> =
+            self.filter_columns().chain(of_rows.chain(of_view).copied()).collect();
+        all.into_iter().collect()
     }
 
     /// Returns the columns that WHERE reads; a column may occur several times.

@@ -28,7 +28,7 @@ use morsel::{Done, Morsel, Outcome, Read, ReadOutcome, Work};
 use sift_files::cancel::{Cancel, Stopped, check_wanted};
 use sift_files::feed::Feed;
 use sift_files::turns::Origin;
-use walk::Walk;
+use walk::{Reads, Walk};
 
 /// The options of a scan: how it divides its work, and what it may take.
 #[derive(Clone, Debug)]
@@ -155,9 +155,10 @@ impl Scan {
         let records_pruned = if path.walk.is_some() { 0 } else { path.records_pruned() };
         let statistics = ScanStatistics { records_pruned, ..ScanStatistics::default() };
         let offset_left = bound.offset - path.skipped;
-        let (walk, extents) = Walk::of(&plan, path, &options);
+        let (walk, Reads { extents, copies }) = Walk::of(&plan, path, &options);
         let records: Option<u64> = extents.iter().flatten().map(|extent| extent.records).sum();
-        let feed = Arc::new(Feed::of_extents(&plan.source().files(), extents, morsel_bytes));
+        let files = plan.source().files();
+        let feed = Arc::new(Feed::of_extents(&files, extents, &copies, morsel_bytes));
         // it is not known how far a walk goes
         let is_brief =
             walk.is_none() && feed.bytes_max().is_some_and(|bytes| bound.is_brief(bytes, records));

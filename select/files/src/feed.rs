@@ -8,13 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::block::Block;
+use crate::copies::{ColumnCopies, CopyTurns};
 use crate::data_file::DataFile;
 use crate::io::extent::{Extent, Gathered, Sweep};
 use crate::io::waiting::Waiting;
-use crate::turns::{Buffers, GatheredTurns, Numbered, Origin, Turn, Turns};
-
-/// The most bytes of a turn: a turn of CSV is in memory as a whole.
-const MORSEL_BYTES_MAX: usize = 64 << 20;
+use crate::turns::{Buffers, GatheredTurns, MORSEL_BYTES_MAX, Numbered, Origin, Turn, Turns};
 
 /// Hands out a source in turns; shared by the threads of one scan.
 #[derive(Debug)]
@@ -42,6 +40,8 @@ struct SweepFeed {
 enum SweepOrigin {
     /// A run; this many records of the file come before it.
     Run(u64),
+    /// Turns before which this many records of the file come.
+    Turns(Vec<u64>),
     /// One [`Gathered`] each turn.
     Gathered(Vec<Gathered>),
 }
@@ -62,20 +62,33 @@ impl Feed {
     /// Hands out some files, each from the start to the end; see [`Feed::of_extents`].
     pub fn new(files: &[Arc<DataFile>], morsel_bytes: usize) -> Self {
         let all = files.iter().map(|file| vec![file.all()]).collect();
-        Self::of_extents(files, all, morsel_bytes)
+        Self::of_extents(files, all, &[], morsel_bytes)
     }
 
     /// Hands out the extents of each file, which come in order. A turn reads about `morsel_bytes`,
     /// at most 64 MiB and at least one record of a fixed-length file. A turn of a CSV file may have
     /// no records, if one record goes through all of it.
+    ///
+    /// The zones at the start of the extents of a file are read from its `copies`, if it has any.
     pub fn of_extents(
         files: &[Arc<DataFile>],
         extents: Vec<Vec<Extent>>,
+        copies: &[Option<Arc<dyn ColumnCopies>>],
         morsel_bytes: usize,
     ) -> Self {
         let morsel_bytes = morsel_bytes.clamp(1, MORSEL_BYTES_MAX);
         let mut sweeps = Vec::new();
-        for (index, (file, extents)) in files.iter().zip(extents).enumerate() {
+        for (index, (file, mut extents)) in files.iter().zip(extents).enumerate() {
+            if let Some(Some(copies)) = copies.get(index) {
+                let zones = extents.iter().map_while(|extent| copies.zones(extent));
+                let zones: Vec<_> = zones.collect();
+                extents.drain(..zones.len());
+                let (file, copies) = (Arc::clone(file), Arc::clone(copies));
+                let turns = CopyTurns::new(file, copies, zones.concat(), morsel_bytes);
+                let origin = SweepOrigin::Turns(turns.firsts());
+                let turns = Box::new(Numbered::new(turns));
+                sweeps.push(SweepFeed { file: index, origin, turns });
+            }
             for sweep in Sweep::of(extents, file.gathering().as_ref()) {
                 let raw = file.raw().clone();
                 let (origin, turns): (_, Box<dyn Turns>) = match sweep {
@@ -148,6 +161,10 @@ impl SweepFeed {
         match &self.origin {
             SweepOrigin::Run(first) => {
                 (turn == 0).then_some(Origin { file, records_before: *first, gathered: None })
+            }
+            SweepOrigin::Turns(firsts) => {
+                let records_before = *firsts.get(usize::try_from(turn).ok()?)?;
+                Some(Origin { file, records_before, gathered: None })
             }
             SweepOrigin::Gathered(gathered) => {
                 let gathered = gathered.get(usize::try_from(turn).ok()?).cloned();

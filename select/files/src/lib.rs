@@ -14,6 +14,7 @@ pub mod block;
 pub mod calendar;
 pub mod cancel;
 mod columnar;
+pub mod copies;
 pub mod copybook;
 pub mod csv;
 mod damage;

@@ -22,6 +22,9 @@ pub(crate) use stream::{StreamTurns, TextRecords};
 /// between the read, the predicate and the other columns.
 pub(crate) const BLOCK_BYTES: usize = 768 << 10;
 
+/// The most bytes of a turn: a turn of CSV is in memory as a whole.
+pub(crate) const MORSEL_BYTES_MAX: usize = 64 << 20;
+
 /// The turns of a sweep, as its format makes them. Threads share them.
 pub(crate) trait Turns: fmt::Debug + Send + Sync {
     /// Returns the number of turns, once it is known.

@@ -8,7 +8,8 @@ use arrow::array::{Array, ArrayRef, UInt64Array};
 use arrow::datatypes::DataType;
 
 use super::bounds::{Bounds, to_array};
-use super::{Index, changed_while_read, end_checksum, key_build};
+use super::pages::PageWriter;
+use super::{Index, changed_while_read, copy, copy_build, end_checksum, key_build};
 use crate::budget::MemoryBudget;
 use crate::gather::sort::SpillDirectory;
 use crate::{Error, ErrorKind, Result};
@@ -30,18 +31,24 @@ pub struct BuildOptions<'a> {
     pub memory: Arc<MemoryBudget>,
     /// The folder for sorting keys that outgrow the memory; without it that is an error.
     pub spill: Option<Arc<SpillDirectory>>,
-    /// Called with the bytes of each morsel that was read. The file is read once, and once more for
-    /// each of its keys.
+    /// The names of the columns to copy.
+    pub columns: &'a [String],
+    /// Called with the reason why a column is not copied: some record has no value of its type.
+    pub uncopied: &'a dyn Fn(Error),
+    /// Called with the bytes of each morsel that was read. The file is read once, once more for
+    /// each of its keys, and once more if columns are copied.
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
 
 impl Default for BuildOptions<'_> {
-    /// Returns zones of a megabyte, 256 MiB of memory and no spill folder.
+    /// Returns zones of a megabyte, 256 MiB of memory, no spill folder and no columns to copy.
     fn default() -> Self {
         Self {
             zone_bytes: 1 << 20,
             memory: Arc::new(MemoryBudget::new("BuildOptions::memory", 256 << 20)),
             spill: None,
+            columns: &[],
+            uncopied: &|_| {},
             progress: &|_| {},
         }
     }
@@ -51,6 +58,13 @@ impl fmt::Debug for BuildOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BuildOptions").field("zone_bytes", &self.zone_bytes).finish_non_exhaustive()
     }
+}
+
+/// The size of a zone, about.
+#[derive(Clone, Copy)]
+struct ZoneSize {
+    bytes: u64,
+    records_max: usize,
 }
 
 /// The statistics of one zone.
@@ -77,22 +91,27 @@ struct TurnZones {
 }
 
 impl Index {
-    /// Reads all records of a file on the current rayon pool, divides them into zones, and sorts
-    /// them by the keys that its descriptor declares.
+    /// Reads all records of a file on the current rayon pool, divides them into zones, copies
+    /// columns, and sorts the records by the keys that its descriptor declares.
     ///
     /// # Errors
-    /// `Unsupported` for formats that have no index; `Record` if records cannot be delimited, a
-    /// record has no value of a key's column, or two records have the same unique key;
-    /// `LimitExceeded` if a key outgrows memory or a value is too long for a key; `FileChanged`,
-    /// `Io`.
+    /// `Unsupported` for formats that have no index; `UnknownColumn` for a column to copy; `Record`
+    /// if records cannot be delimited, a record has no value of a key's column, or two records have
+    /// the same unique key; `LimitExceeded` if a key outgrows memory or a value is too long for a
+    /// key; `FileChanged`, `Io`.
     pub(crate) fn build(file: &Arc<DataFile>, options: &BuildOptions<'_>) -> Result<Self> {
         let name = file.name();
         let Some(layout) = file.fingerprint() else {
             let message = format!("{name}: {} files have no index", file.format());
             return Err(Error::new(ErrorKind::Unsupported, message));
         };
+        let copied = copy_build::columns(file, options.columns)?;
         file.raw().write_back()?;
-        let zones = zones(file, options.zone_bytes, options.progress)?;
+        let size = ZoneSize {
+            bytes: options.zone_bytes,
+            records_max: if copied.is_empty() { usize::MAX } else { copy::ZONE_RECORDS_MAX },
+        };
+        let zones = zones(file, size, options.progress)?;
         let fields = file.schema.fields().iter().enumerate();
         let columns = fields.map(|(column, field)| {
             column_statistics(&zones, column, field.data_type()).ok_or_else(|| {
@@ -110,8 +129,21 @@ impl Index {
             records: zones.iter().map(|zone| zone.records).collect(),
             end_checksum: end_checksum(file, file.identity().bytes)?,
             keys: Vec::new(),
+            copies: Vec::new(),
+            pages: None,
         };
-        index.keys = key_build::keys(file, &index, options)?;
+        if !copied.is_empty() || !file.keys.is_empty() {
+            let unwritten = |error| {
+                let message = format!("{name}: the index cannot be written: {error}");
+                Error::new(ErrorKind::Io, message)
+            };
+            let mut writer = PageWriter::new(options.spill.as_deref()).map_err(unwritten)?;
+            index.copies = copy_build::copies(file, &index, &copied, options, &mut writer)?;
+            let keys = key_build::keys(file, &index, options, &mut writer)?;
+            let pages = Arc::new(writer.finish().map_err(unwritten)?);
+            index.keys = keys.into_iter().map(|key| key.with_pages(&pages)).collect();
+            index.pages = Some(pages);
+        }
         if file.changed()? {
             return Err(changed_while_read(name));
         }
@@ -138,7 +170,7 @@ fn column_statistics(
 /// Returns all zones of the file, in order.
 fn zones(
     file: &Arc<DataFile>,
-    zone_bytes: u64,
+    size: ZoneSize,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<Zone>> {
     let feed = Feed::new(&[Arc::clone(file)], MORSEL_BYTES);
@@ -148,7 +180,7 @@ fn zones(
         loop {
             let (mut zones, mut fault) = (Vec::new(), None);
             let turn = feed.next(Waiting::Allowed, &mut |_, block| {
-                add_zones(block, columns, zone_bytes, &mut zones);
+                add_zones(block, columns, size, &mut zones);
                 fault = block.fault().cloned();
                 if fault.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
@@ -182,7 +214,7 @@ fn zones(
     Ok(zones)
 }
 
-fn add_zones(block: &dyn Block, columns: usize, zone_bytes: u64, zones: &mut Vec<Zone>) {
+fn add_zones(block: &dyn Block, columns: usize, size: ZoneSize, zones: &mut Vec<Zone>) {
     let columns: Vec<Option<ArrayRef>> = (0..columns)
         .map(|column| {
             block.decode(&[column], Rows::All).ok().and_then(|arrays| arrays.into_iter().next())
@@ -190,7 +222,7 @@ fn add_zones(block: &dyn Block, columns: usize, zone_bytes: u64, zones: &mut Vec
         .collect();
     let mut first = 0;
     while first < block.records() {
-        let records = zone_records(block, first, zone_bytes);
+        let records = zone_records(block, first, size);
         let known = |column: &Option<ArrayRef>| {
             let values = column.as_ref()?.slice(first, records.len());
             Some(ZoneColumn { bounds: Bounds::of(&values), nulls: values.null_count() as u64 })
@@ -204,10 +236,12 @@ fn add_zones(block: &dyn Block, columns: usize, zone_bytes: u64, zones: &mut Vec
     }
 }
 
-/// Returns the records of the zone that starts with `first`: those that start within its bytes.
-fn zone_records(block: &dyn Block, first: usize, zone_bytes: u64) -> Range<usize> {
-    let end = byte_of(block, first).saturating_add(zone_bytes);
-    let (mut low, mut high) = (first + 1, block.records());
+/// Returns the records of the zone that starts with `first`: those that start within its bytes, as
+/// far as they are not too many.
+fn zone_records(block: &dyn Block, first: usize, size: ZoneSize) -> Range<usize> {
+    let end = byte_of(block, first).saturating_add(size.bytes);
+    let (mut low, mut high) =
+        (first + 1, block.records().min(first.saturating_add(size.records_max)));
     while low < high {
         let middle = low + (high - low) / 2;
         if byte_of(block, middle) < end { low = middle + 1 } else { high = middle }

@@ -9,7 +9,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::key::PageFile;
+use super::pages::PageFile;
 use super::store::Stored;
 use super::{Index, store};
 use crate::{Error, ErrorKind, Result};
@@ -53,6 +53,8 @@ pub struct IndexContents {
     pub records: u64,
     /// The names of its keys.
     pub keys: Vec<String>,
+    /// The names of the columns that it has copies of.
+    pub copied_columns: Vec<String>,
 }
 
 impl IndexFolder {
@@ -95,7 +97,8 @@ impl IndexFolder {
         let bytes = store::encode(index).map_err(|why| {
             Error::new(ErrorKind::LimitExceeded, format!("index {}: {why}", path.display()))
         })?;
-        self.write(&path, &bytes, index.pages()).map_err(|error| unusable(&path, &error))?;
+        self.write(&path, &bytes, index.pages.as_deref())
+            .map_err(|error| unusable(&path, &error))?;
         Ok(path)
     }
 

@@ -6,8 +6,6 @@
 //! bytes are in the order of the file. The directory of the pages is in memory, so a page is found
 //! without reading another. Columns are ordered as by ORDER BY: NULL is above all values.
 
-use std::fs::File;
-use std::io::ErrorKind;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,10 +14,11 @@ use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::Schema;
 use arrow::row::{RowConverter, Rows, SortField};
 
+use super::pages::{PageFile, PagePlace};
 use super::store;
 use crate::expr::numeric;
 use sift_files::io::extent::Extent;
-use sift_files::io::waiting::{Waiting, WouldBlock, read_exact_at};
+use sift_files::io::waiting::{Waiting, WouldBlock};
 use sift_files::key_spec::{KeyColumn, KeySpec, is_ordered};
 
 /// The longest encoding of a record's columns. A record with a longer one has no key.
@@ -52,20 +51,8 @@ pub(super) struct Directory {
 pub(super) struct Page {
     /// The encoded columns of its first entry.
     pub(super) first: Vec<u8>,
-    /// Its position, counted from the first page of the file.
-    pub(super) bytes: Range<u64>,
-    pub(super) checksum: u32,
+    pub(super) place: PagePlace,
     pub(super) entries: u64,
-}
-
-/// The file of the pages.
-#[derive(Debug)]
-pub(crate) struct PageFile {
-    pub(super) file: File,
-    /// The position of the first page.
-    pub(super) start: u64,
-    /// Bytes of all pages.
-    pub(super) bytes: u64,
 }
 
 /// A record and its encoded columns.
@@ -233,12 +220,7 @@ impl Key {
         let entries = pages.iter().try_fold(0_u64, |sum, page| sum.checked_add(page.entries));
         entries == Some(records)
             && pages.is_sorted_by(|a, b| a.first <= b.first)
-            && pages.iter().all(|page| {
-                let bytes = page.bytes.clone();
-                bytes.start <= bytes.end
-                    && bytes.end <= self.file.bytes
-                    && bytes.end - bytes.start <= store::PAGE_BYTES_MAX as u64
-            })
+            && pages.iter().all(|page| page.place.is_within(self.file.bytes, store::PAGE_BYTES_MAX))
     }
 
     /// Calls `each` for the entries of a page that are in `range`.
@@ -249,19 +231,7 @@ impl Key {
         waiting: Waiting,
         each: &mut EachEntry<'_>,
     ) -> Result<(), LookupError> {
-        let Range { start, end } = page.bytes;
-        let mut bytes =
-            vec![0; usize::try_from(end - start).map_err(|_too_long| LookupError::Unusable)?];
-        let at = self.file.start + start;
-        read_exact_at(&self.file.file, &mut bytes, at, waiting).map_err(|error| {
-            match error.kind() {
-                ErrorKind::WouldBlock => LookupError::WouldBlock,
-                _ => LookupError::Unusable,
-            }
-        })?;
-        if store::checksum(&bytes) != page.checksum {
-            return Err(LookupError::Unusable);
-        }
+        let bytes = self.file.read(&page.place, waiting)?.ok_or(LookupError::Unusable)?;
         let entries = store::decode_page(&bytes, range, each);
         if entries == Some(page.entries) { Ok(()) } else { Err(LookupError::Unusable) }
     }
@@ -413,8 +383,8 @@ mod tests {
     fn pages_are_found_by_keys_of_any_length() {
         let keys: [&[u8]; 8] =
             [b"", b"\0", b"a", b"aaaaaaaa", b"aaaaaaaa", b"aaaaaaaaa", b"aaaaaaaab", b"\xff\xff"];
-        let page =
-            |first: &&[u8]| Page { first: first.to_vec(), bytes: 0..0, checksum: 0, entries: 1 };
+        let place = PagePlace { bytes: 0..0, checksum: 0 };
+        let page = |first: &&[u8]| Page { first: first.to_vec(), place: place.clone(), entries: 1 };
         let directory = Directory::new(keys.iter().map(page).collect());
         for key in
             keys.into_iter().chain([&b"\0\0"[..], b"aaaaaaa", b"aaaaaaaa\0", b"b", b"\xff\xff\xff"])

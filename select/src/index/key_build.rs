@@ -1,7 +1,5 @@
 //! Builds the keys of an index: reads their columns, sorts the records, and writes pages.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::ops::{ControlFlow, RangeInclusive};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +7,8 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt64Arra
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, UInt64Type};
 
 use super::build::{BuildOptions, MORSEL_BYTES};
-use super::key::{Directory, Entry, KEY_BYTES_MAX, Key, KeyEncoder, Page, PageFile};
+use super::key::{Directory, Entry, KEY_BYTES_MAX, Key, KeyEncoder, Page};
+use super::pages::{PageFile, PageWriter};
 use super::{Index, changed_while_read, store};
 use crate::gather::sort::{MergeError, SortedMerge, Sorter};
 use crate::gather::sort_order::{SortKey, SortOrder};
@@ -31,40 +30,39 @@ const PAGES: u64 = 32 << 10;
 /// Bytes of the entries of a page, about.
 const PAGE_BYTES: usize = store::PAGE_BYTES_MAX / 4;
 
+/// A key whose pages are not in their file yet.
+pub(super) struct BuiltKey {
+    spec: KeySpec,
+    encoder: KeyEncoder,
+    pages: Vec<Page>,
+}
+
+impl BuiltKey {
+    pub(super) fn with_pages(self, file: &Arc<PageFile>) -> Key {
+        let Self { spec, encoder, pages } = self;
+        let (directory, file) = (Directory::new(pages), Arc::clone(file));
+        Key { spec, encoder: Arc::new(encoder), directory, file }
+    }
+}
+
 /// Builds the keys that the file declares, for the records of `index`.
 pub(super) fn keys(
     file: &Arc<DataFile>,
     index: &Index,
     options: &BuildOptions<'_>,
-) -> Result<Vec<Key>> {
-    let specs = &file.keys;
-    if specs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let pages_file = match &options.spill {
-        Some(spill) => tempfile::tempfile_in(spill.path()),
-        None => tempfile::tempfile(),
-    };
-    let pages_file = pages_file.map_err(|error| unwritten(file, &error))?;
+    writer: &mut PageWriter,
+) -> Result<Vec<BuiltKey>> {
     let entries_max =
         (index.record_count() / PAGES).clamp(*PAGE_ENTRIES.start(), *PAGE_ENTRIES.end());
-    let mut pages = PageWriter { file: BufWriter::new(pages_file), bytes: 0, entries_max };
-    let built = specs.iter().map(|spec| {
+    let built = file.keys.iter().map(|spec| {
         let encoder = KeyEncoder::new(&spec.columns, &file.schema);
         let encoder = encoder.ok_or_else(|| unencodable(file, spec))?;
         let sorted = sorted(file, spec, index, options)?;
-        let pages = self::pages(file, spec, &encoder, sorted, &mut pages)?;
-        Ok((spec.clone(), Arc::new(encoder), pages))
+        let mut writer = EntryWriter { pages: &mut *writer, entries_max };
+        let pages = pages(file, spec, &encoder, sorted, &mut writer)?;
+        Ok(BuiltKey { spec: spec.clone(), encoder, pages })
     });
-    let built = built.collect::<Result<Vec<_>>>()?;
-    let bytes = pages.bytes;
-    let pages_file = pages.file.into_inner().map_err(|error| unwritten(file, error.error()))?;
-    let pages_file = Arc::new(PageFile { file: pages_file, start: 0, bytes });
-    let keys = built.into_iter().map(|(spec, encoder, pages)| {
-        let file = Arc::clone(&pages_file);
-        Key { spec, encoder, directory: Directory::new(pages), file }
-    });
-    Ok(keys.collect())
+    built.collect()
 }
 
 /// Sorts all records in the order of the key. Each row has the key's columns, the number of the
@@ -174,7 +172,7 @@ fn pages(
     spec: &KeySpec,
     encoder: &KeyEncoder,
     mut sorted: SortedMerge,
-    writer: &mut PageWriter,
+    writer: &mut EntryWriter<'_>,
 ) -> Result<Vec<Page>> {
     let (mut pages, mut page): (Vec<Page>, Vec<Entry>) = (Vec::new(), Vec::new());
     let (mut page_bytes, mut last): (usize, Option<(Vec<u8>, u64)>) = (0, None);
@@ -219,26 +217,19 @@ fn has_null(columns: &[ArrayRef], row: usize) -> bool {
     columns.iter().any(|column| column.is_null(row))
 }
 
-/// Writes pages one after the other.
-struct PageWriter {
-    file: BufWriter<File>,
-    bytes: u64,
+/// Writes the pages of a key.
+struct EntryWriter<'a> {
+    pages: &'a mut PageWriter,
     /// The most entries of a page.
     entries_max: u64,
 }
 
-impl PageWriter {
+impl EntryWriter<'_> {
     fn write(&mut self, file: &DataFile, entries: &[Entry]) -> Result<Page> {
         let bytes = store::encode_page(entries).map_err(|why| unwritten(file, &why))?;
-        self.file.write_all(&bytes).map_err(|error| unwritten(file, &error))?;
-        let start = self.bytes;
-        self.bytes += bytes.len() as u64;
-        Ok(Page {
-            first: entries.first().map(|entry| entry.key.clone()).unwrap_or_default(),
-            bytes: start..self.bytes,
-            checksum: store::checksum(&bytes),
-            entries: entries.len() as u64,
-        })
+        let place = self.pages.write(&bytes).map_err(|error| unwritten(file, &error))?;
+        let first = entries.first().map(|entry| entry.key.clone()).unwrap_or_default();
+        Ok(Page { first, place, entries: entries.len() as u64 })
     }
 }
 

@@ -1,9 +1,9 @@
 //! Encodes an index as bytes and decodes it. Only this file uses bincode.
 //!
 //! The bytes are magic number, version, length and CRC-32 of the body, the body, and the pages of
-//! the keys. The positions and checksums of the pages are in the body. The checksums detect damage,
-//! not attacks: a user who can write to the folder of the indexes can make answers wrong, but no
-//! bytes cause more than an error. Decoding takes at most [`EXPANSION`] times the memory of the
+//! copies and keys. The positions and checksums of the pages are in the body. The checksums detect
+//! damage, not attacks: a user who can write to the folder of the indexes can make answers wrong,
+//! but no bytes cause more than an error. Decoding takes at most [`EXPANSION`] times the memory of the
 //! bytes that are there, rounded up to the next of three bounds, and the counts are checked against
 //! one another.
 
@@ -18,9 +18,9 @@ use bincode::{Decode, Encode};
 use flate2::Crc;
 
 use super::bounds::Bound;
-use super::key::{
-    Directory, EachEntry, Entry, KEY_BYTES_MAX, Key, KeyEncoder, KeyRange, Page, PageFile,
-};
+use super::copy::ColumnCopy;
+use super::key::{Directory, EachEntry, Entry, KEY_BYTES_MAX, Key, KeyEncoder, KeyRange, Page};
+use super::pages::{PageFile, PagePlace};
 use super::{Index, IndexContents, bounds};
 use sift_files::io::cursor::{ByteCursor, Truncated};
 use sift_files::io::identity::Identity;
@@ -30,7 +30,9 @@ use sift_files::statistics::ColumnStatistics;
 const MAGIC: &[u8; 8] = b"siftidx\0";
 
 /// The version is raised whenever an older reader would misread the body or the meaning of zones.
-const VERSION: u32 = 4;
+///
+/// The pages of copies are in the form of `sift-codec`, so it is raised with that form, too.
+const VERSION: u32 = 5;
 
 /// A larger index is not written, because it would be read whenever its file is opened.
 pub(super) const INDEX_BYTES_MAX: usize = 64 << 20;
@@ -70,6 +72,7 @@ struct StoredIndex {
     end_checksum: u32,
     key_encoding: String,
     keys: Vec<StoredKey>,
+    copies: Vec<StoredCopy>,
 }
 
 /// The statistics of a column: one value for each zone.
@@ -93,10 +96,25 @@ struct StoredKey {
 #[derive(Encode, Decode)]
 struct StoredPage {
     first: Vec<u8>,
+    place: StoredPlace,
+    entries: u64,
+}
+
+#[derive(Encode, Decode)]
+struct StoredPlace {
     start: u64,
     end: u64,
     checksum: u32,
-    entries: u64,
+}
+
+/// The copy of a column.
+#[derive(Encode, Decode)]
+struct StoredCopy {
+    /// Its index in the schema, and its name.
+    column: u32,
+    name: String,
+    /// One for each zone.
+    pages: Vec<StoredPlace>,
 }
 
 /// The entries of a page, as columns from which single values can be read.
@@ -345,8 +363,9 @@ impl Stored {
 
     /// Returns the bytes of all pages.
     fn pages_end(&self) -> u64 {
-        let pages = self.index.keys.iter().flat_map(|key| &key.pages);
-        pages.map(|page| page.end).max().unwrap_or(0)
+        let of_keys = self.index.keys.iter().flat_map(|key| &key.pages).map(|page| &page.place);
+        let of_copies = self.index.copies.iter().flat_map(|copy| &copy.pages);
+        of_keys.chain(of_copies).map(|place| place.end).max().unwrap_or(0)
     }
 
     /// Returns the description of the index.
@@ -357,6 +376,7 @@ impl Stored {
             zones: self.index.starts.len(),
             records: self.index.records.iter().fold(0, |sum, n| sum.saturating_add(*n)),
             keys: self.index.keys.iter().map(|key| key.name.clone()).collect(),
+            copied_columns: self.index.copies.iter().map(|copy| copy.name.clone()).collect(),
         }
     }
 
@@ -365,8 +385,9 @@ impl Stored {
     pub(crate) fn index(self, schema: &Schema) -> Option<Index> {
         let (identity, is_settled) = (self.identity(), self.index.is_settled);
         let is_encoded_so = self.index.key_encoding == KEY_ENCODING;
-        let StoredIndex { name, layout, starts, records, columns, end_checksum, keys, .. } =
-            self.index;
+        let StoredIndex {
+            name, layout, starts, records, columns, end_checksum, keys, copies, ..
+        } = self.index;
         if columns.len() != schema.fields().len() {
             return None;
         }
@@ -380,9 +401,13 @@ impl Stored {
             })
         });
         let columns = columns.collect::<Option<Vec<_>>>()?;
-        let keys = match self.pages {
+        let copies = match self.pages {
+            Some(_) => copies.into_iter().map(|copy| copy.of(schema)).collect::<Option<_>>()?,
+            None => Vec::new(),
+        };
+        let keys = match &self.pages {
             Some(file) if is_encoded_so => {
-                let keys = keys.into_iter().map(|key| key.with_pages(&file, schema));
+                let keys = keys.into_iter().map(|key| key.with_pages(file, schema));
                 keys.collect::<Option<_>>()?
             }
             _ => Vec::new(),
@@ -397,6 +422,8 @@ impl Stored {
             columns,
             end_checksum,
             keys,
+            copies,
+            pages: self.pages,
         };
         index.is_consistent(schema).then_some(index)
     }
@@ -433,6 +460,7 @@ impl From<&Index> for StoredIndex {
             end_checksum: index.end_checksum,
             key_encoding: KEY_ENCODING.to_owned(),
             keys: index.keys.iter().map(StoredKey::from).collect(),
+            copies: index.copies.iter().map(StoredCopy::from).collect(),
         }
     }
 }
@@ -445,9 +473,7 @@ impl From<&Key> for StoredKey {
         });
         let pages = key.directory.pages().iter().map(|page| StoredPage {
             first: page.first.clone(),
-            start: page.bytes.start,
-            end: page.bytes.end,
-            checksum: page.checksum,
+            place: StoredPlace::from(&page.place),
             entries: page.entries,
         });
         Self {
@@ -469,8 +495,7 @@ impl StoredKey {
         let encoder = Arc::new(KeyEncoder::new(&columns, schema)?);
         let pages = self.pages.into_iter().map(|page| Page {
             first: page.first,
-            bytes: page.start..page.end,
-            checksum: page.checksum,
+            place: page.place.into(),
             entries: page.entries,
         });
         Some(Key {
@@ -479,6 +504,39 @@ impl StoredKey {
             directory: Directory::new(pages.collect()),
             file: Arc::clone(file),
         })
+    }
+}
+
+impl From<&ColumnCopy> for StoredCopy {
+    fn from(copy: &ColumnCopy) -> Self {
+        Self {
+            // a file has fewer columns than that
+            column: u32::try_from(copy.column).unwrap_or(u32::MAX),
+            name: copy.name.clone(),
+            pages: copy.pages.iter().map(StoredPlace::from).collect(),
+        }
+    }
+}
+
+impl StoredCopy {
+    /// Makes the copy; `None` if a file with these columns cannot have it.
+    fn of(self, schema: &Schema) -> Option<ColumnCopy> {
+        let column = self.column as usize;
+        let field = schema.fields().get(column)?;
+        let pages = self.pages.into_iter().map(PagePlace::from).collect();
+        (*field.name() == self.name).then(|| ColumnCopy::new(column, field, pages))
+    }
+}
+
+impl From<&PagePlace> for StoredPlace {
+    fn from(PagePlace { bytes, checksum }: &PagePlace) -> Self {
+        Self { start: bytes.start, end: bytes.end, checksum: *checksum }
+    }
+}
+
+impl From<StoredPlace> for PagePlace {
+    fn from(StoredPlace { start, end, checksum }: StoredPlace) -> Self {
+        Self { bytes: start..end, checksum }
     }
 }
 

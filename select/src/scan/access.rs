@@ -5,11 +5,15 @@
 //! neither a count nor the time of an answer may reveal anything about hidden records. If a key of
 //! the index finds the wanted records, and reading them one by one costs less than the remaining
 //! zones, only these records are read. If WHERE decides which of its records are wanted, the path
-//! begins with a walk along the key. Records after those of the index are always read.
+//! begins with a walk along the key. If zones are left, copies of the columns may be read
+//! instead of their bytes. Records after those of the index are always read.
 
+mod copy_choice;
 mod key_access;
 mod key_walk;
 mod search;
+
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, UInt64Array};
 use arrow::buffer::BooleanBuffer;
@@ -19,8 +23,10 @@ use crate::expr::eval;
 use crate::index::Index;
 use crate::plan::BoundPlan;
 use crate::source::Part;
+use copy_choice::CopyChoice;
 pub(crate) use key_access::KeyAccess;
 pub(crate) use key_walk::{KeyWalk, WalkStep};
+use sift_files::copies::ColumnCopies;
 use sift_files::io::extent::Extent;
 use sift_files::io::waiting::WouldBlock;
 use sift_files::statistics::{ColumnStatistics, Containers, FileStatistics, PruningStatistics};
@@ -45,6 +51,8 @@ pub(crate) struct AccessPath {
     pub(crate) zones_read: usize,
     /// The keys that are used instead of zones.
     pub(crate) key_accesses: Vec<KeyAccess>,
+    /// By file, the copies that are read instead of zones.
+    pub(crate) copies: Vec<Option<CopyChoice>>,
     /// The walk along a key that is begun first, and its first records.
     pub(crate) walk: Option<(KeyWalk, Vec<Extent>)>,
 }
@@ -72,6 +80,7 @@ impl AccessPath {
             zones: 0,
             zones_read: 0,
             key_accesses: Vec::new(),
+            copies: Vec::new(),
             walk: None,
         }
     }
@@ -88,16 +97,14 @@ impl AccessPath {
         let mut path = Self { extents: Vec::with_capacity(all.extents.len()), ..all };
         let mut offset = Offset::of(plan);
         for (part, all) in parts.iter().zip(all.extents) {
+            let mut copies = None;
             let extents = match &part.index {
                 Some(index) => {
                     let statistics = PartStatistics { of_file: &**index, part };
-                    let mut extents = path.prune_by_index(
-                        plan,
-                        &statistics,
-                        &mut offset,
-                        morsel_bytes,
-                        apart_bytes,
-                    )?;
+                    let request =
+                        Request { plan, statistics: &statistics, morsel_bytes, apart_bytes };
+                    let mut extents;
+                    (extents, copies) = path.prune_by_index(&request, &mut offset)?;
                     if let Some(appended) = index.appended(&part.file) {
                         // its records come before those of the next file
                         offset.end();
@@ -117,6 +124,7 @@ impl AccessPath {
                 }
             };
             path.extents.push(extents);
+            path.copies.push(copies);
         }
         if let [part] = parts.as_slice()
             && let Some(index) = &part.index
@@ -125,6 +133,12 @@ impl AccessPath {
             path.walk = KeyWalk::of(plan, &statistics, &path, apart_bytes)?;
         }
         Ok(path)
+    }
+
+    /// Returns the copies that a feed reads, by file.
+    pub(crate) fn feed_copies(&self) -> Vec<Option<Arc<dyn ColumnCopies>>> {
+        let copies = self.copies.iter().map(Option::as_ref);
+        copies.map(|choice| choice.map(|choice| Arc::clone(&choice.copies))).collect()
     }
 
     /// Returns the number of records that are not read.
@@ -174,50 +188,59 @@ impl AccessPath {
         containers.retained(&|container| excluded_by.get(container).is_some_and(Option::is_none))
     }
 
-    /// Prunes by a key if it excludes more than the zone map does, otherwise by the zone map.
+    /// Prunes by a key if it excludes more than the zone map does, otherwise by the zone map. Also
+    /// returns the copies that are read instead of the zones.
     fn prune_by_index(
         &mut self,
-        plan: &BoundPlan,
-        statistics: &PartStatistics<'_, Index>,
+        request: &Request<'_>,
         offset: &mut Offset,
-        morsel_bytes: usize,
-        apart_bytes: u64,
-    ) -> Result<Vec<Extent>, WouldBlock> {
-        let little = LITTLE_BYTES.min(statistics.of_file.zone_bytes());
+    ) -> Result<(Vec<Extent>, Option<CopyChoice>), WouldBlock> {
+        let Request { plan, statistics, morsel_bytes, apart_bytes } = *request;
+        let index = statistics.of_file;
+        let little = LITTLE_BYTES.min(index.zone_bytes());
         // the zone map is not evaluated if a key leaves less than one zone to be read
-        let by_key = self.prune_by_key(plan, statistics, little, apart_bytes)?;
+        let by_key = self.prune_by_key(request, little)?;
         if let Some(extents) = by_key {
             offset.end();
-            return Ok(extents);
+            return Ok((extents, None));
         }
-        if statistics.of_file.zone_count() > ZONES_AT_ONCE_MAX {
+        if index.zone_count() > ZONES_AT_ONCE_MAX {
             plan.source().waiting().check()?;
         }
         let excluded_by = prune::first_excluding(&plan.conjuncts, statistics);
-        let zones =
-            statistics.of_file.zones().zip(&excluded_by).filter(|(_, conjunct)| conjunct.is_none());
-        let bytes = zones.map(|((_, extent), _)| extent.byte_len()).sum();
-        let by_key = match bytes > little {
-            true => self.prune_by_key(plan, statistics, bytes, apart_bytes)?,
+        let zones: Vec<(usize, Extent)> = index
+            .zones()
+            .map(|(_, extent)| extent)
+            .enumerate()
+            .filter(|(zone, _)| excluded_by[*zone].is_none())
+            .collect();
+        let left = zones.iter().map(|(zone, extent)| (*zone, extent));
+        let copies = CopyChoice::of(plan, statistics.part, left, morsel_bytes, apart_bytes);
+        let bytes = zones.iter().map(|(_, extent)| extent.byte_len()).sum();
+        let cost = copies.as_ref().map_or(bytes, |copies| copies.cost);
+        let by_key = match cost > little {
+            true => self.prune_by_key(request, cost)?,
             false => None,
         };
-        Ok(match by_key {
-            Some(extents) => {
-                offset.end();
-                extents
-            }
-            None => self.extents_of_zones(plan, statistics, &excluded_by, offset, morsel_bytes),
-        })
+        if let Some(extents) = by_key {
+            offset.end();
+            return Ok((extents, None));
+        }
+        let bytes_max = match (&copies, statistics.part.file.record_bytes()) {
+            (None, None) => morsel_bytes as u64,
+            // they are divided into turns without reading them
+            _ => u64::MAX,
+        };
+        Ok((self.extents_of_zones(plan, statistics, &excluded_by, offset, bytes_max), copies))
     }
 
     /// Prunes by a key, if that costs less than reading `bytes_max`.
     fn prune_by_key(
         &mut self,
-        plan: &BoundPlan,
-        statistics: &PartStatistics<'_, Index>,
+        request: &Request<'_>,
         bytes_max: u64,
-        apart_bytes: u64,
     ) -> Result<Option<Vec<Extent>>, WouldBlock> {
+        let Request { plan, statistics, apart_bytes, .. } = *request;
         let found = KeyAccess::of(plan, statistics.of_file, statistics, bytes_max, apart_bytes)?;
         Ok(found.map(|(key_access, extents)| {
             self.key_accesses.push(key_access);
@@ -225,21 +248,18 @@ impl AccessPath {
         }))
     }
 
-    /// Returns the extents that the zone map and OFFSET leave.
+    /// Returns the extents that the zone map and OFFSET leave. Neighbouring zones are joined up to
+    /// `bytes_max`.
     fn extents_of_zones(
         &mut self,
         plan: &BoundPlan,
         statistics: &PartStatistics<'_, Index>,
         excluded_by: &[Option<usize>],
         offset: &mut Offset,
-        morsel_bytes: usize,
+        bytes_max: u64,
     ) -> Vec<Extent> {
-        let PartStatistics { of_file: index, part } = statistics;
+        let index = statistics.of_file;
         let computes = statistics.decodes(&plan.rows.columns);
-        let bytes_max = match part.file.record_bytes() {
-            Some(_) => u64::MAX,
-            None => morsel_bytes as u64,
-        };
         self.zones += excluded_by.len();
         let mut extents: Vec<Extent> = Vec::new();
         for (zone, (records, extent)) in index.zones().enumerate() {
@@ -264,6 +284,14 @@ impl AccessPath {
         }
         extents
     }
+}
+
+/// What an index is asked for.
+struct Request<'a> {
+    plan: &'a BoundPlan,
+    statistics: &'a PartStatistics<'a, Index>,
+    morsel_bytes: usize,
+    apart_bytes: u64,
 }
 
 /// Returns whether there are statistics of a file.

@@ -11,10 +11,29 @@ use super::final_stage::Sink;
 use super::{Scan, ScanOptions, State};
 use crate::Result;
 use crate::plan::Plan;
+use sift_files::copies::ColumnCopies;
 use sift_files::feed::Feed;
 use sift_files::io::extent::Extent;
 use sift_files::io::waiting::Waiting;
 use sift_files::turns::Origin;
+
+/// The extents that a feed reads, and the copies that it reads instead, by file.
+#[derive(Debug, Default)]
+pub(super) struct Reads {
+    pub(super) extents: Vec<Vec<Extent>>,
+    pub(super) copies: Vec<Option<Arc<dyn ColumnCopies>>>,
+}
+
+impl Reads {
+    fn of(path: AccessPath) -> Self {
+        Self { copies: path.feed_copies(), extents: path.extents }
+    }
+
+    /// Returns these records of the only file.
+    fn records(extents: Vec<Extent>) -> Self {
+        Self { extents: vec![extents], copies: Vec::new() }
+    }
+}
 
 /// The walk of a scan.
 #[derive(Debug)]
@@ -34,10 +53,10 @@ impl Walk {
         plan: &Plan,
         mut path: AccessPath,
         options: &ScanOptions,
-    ) -> (Option<Box<Self>>, Vec<Vec<Extent>>) {
-        let Some((keys, first)) = path.walk.take() else { return (None, path.extents) };
+    ) -> (Option<Box<Self>>, Reads) {
+        let Some((keys, first)) = path.walk.take() else { return (None, Reads::of(path)) };
         let (plan, options) = (plan.clone(), options.clone());
-        (Some(Box::new(Self { plan, keys, passed: 0, path, options })), vec![first])
+        (Some(Box::new(Self { plan, keys, passed: 0, path, options })), Reads::records(first))
     }
 
     /// Returns the number of records that are not read when the walk is complete.
@@ -63,16 +82,16 @@ impl Walk {
 
 impl Scan {
     /// Goes on with the next part of a scan that walks a key.
-    pub(super) fn walk_on(&mut self, mut walk: Box<Walk>, step: Result<WalkStep>) {
-        let extents = match step {
+    pub(super) fn walk_on(&mut self, walk: Box<Walk>, step: Result<WalkStep>) {
+        let Reads { extents, copies } = match step {
             Err(error) => return self.end(Err(error)),
             Ok(WalkStep::Read(extents)) => {
                 self.walk = Some(walk);
-                vec![extents]
+                Reads::records(extents)
             }
             Ok(WalkStep::Complete(appended)) => {
                 self.statistics.records_pruned = walk.pruned();
-                vec![appended]
+                Reads::records(appended)
             }
             Ok(WalkStep::Scan) => match Sink::new(&self.plan, &walk.options) {
                 Err(error) => return self.end(Err(error)),
@@ -82,12 +101,12 @@ impl Scan {
                     self.origin = Origin::default();
                     self.statistics.records_scanned = 0;
                     self.statistics.records_pruned = walk.path.records_pruned();
-                    std::mem::take(&mut walk.path.extents)
+                    Reads::of(walk.path)
                 }
             },
         };
-        self.feed =
-            Arc::new(Feed::of_extents(&self.plan.source().files(), extents, self.morsel_bytes));
+        let files = self.plan.source().files();
+        self.feed = Arc::new(Feed::of_extents(&files, extents, &copies, self.morsel_bytes));
         self.turns_before = self.turns.len() as u64;
         (self.started, self.absorbed) = (0, 0);
         self.state = State::Scanning;

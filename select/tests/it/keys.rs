@@ -92,12 +92,12 @@ impl Orders {
         self.open().build_index(&BuildOptions { zone_bytes: 4000, ..BuildOptions::default() })
     }
 
-    fn indexes(&self) -> IndexFolder {
+    pub(crate) fn indexes(&self) -> IndexFolder {
         IndexFolder::new(self.folder.path())
     }
 
     /// Opens the file with the index in its folder.
-    fn indexed(&self) -> Option<Arc<Source>> {
+    pub(crate) fn indexed(&self) -> Option<Arc<Source>> {
         let source = self.open();
         let index = source.find_index(&self.indexes()).expect("a good index")?;
         Some(Arc::new(source.with_index(index)))

@@ -16,6 +16,8 @@ mod changes;
 mod column_files;
 /// Text that is compressed, whole and damaged.
 mod compressed;
+/// Copies of columns in an index.
+mod copies;
 /// Files of a COBOL compiler.
 mod copybook;
 /// Texts that a Parquet file has in dictionaries, against the same texts without them.

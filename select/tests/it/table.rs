@@ -119,24 +119,35 @@ impl Table {
     }
 
     /// Opens the table as [`open`](Self::open) does. If the format has an index, it is also opened
-    /// with an index of tiny zones, and with one that has keys too.
+    /// with an index of tiny zones, with one that has copies of all columns, and with one that has
+    /// keys.
     pub(crate) fn open_each(&self, folder: &Path, format: Format) -> Vec<Arc<Source>> {
         let plain = self.open(folder, format);
-        let Some(zoned) = self.indexed(folder, &plain) else { return vec![plain] };
+        let options = BuildOptions { zone_bytes: 100, ..BuildOptions::default() };
+        let Some(zoned) = self.indexed(folder, &plain, &options) else { return vec![plain] };
+        let columns: Vec<String> = self.columns.iter().map(|c| c.name.to_owned()).collect();
+        let copying =
+            BuildOptions { zone_bytes: 250, columns: &columns, ..BuildOptions::default() };
+        let copied = self.indexed(folder, &plain, &copying).expect("an index with copies");
         let keyed = self.open_with(folder, format, &self.keys());
-        let keyed = self.indexed(folder, &keyed).expect("an index with keys");
-        vec![plain, zoned, keyed]
+        let keyed = self.indexed(folder, &keyed, &options).expect("an index with keys");
+        vec![plain, zoned, copied, keyed]
     }
 
     /// Returns the source with an index that was saved and found; `None` if the format has none.
-    fn indexed(&self, folder: &Path, source: &Source) -> Option<Arc<Source>> {
-        let options = BuildOptions { zone_bytes: 100, ..BuildOptions::default() };
-        match source.build_index(&options) {
+    pub(crate) fn indexed(
+        &self,
+        folder: &Path,
+        source: &Source,
+        options: &BuildOptions<'_>,
+    ) -> Option<Arc<Source>> {
+        match source.build_index(options) {
             Ok(index) => {
                 let indexes = IndexFolder::new(folder);
                 indexes.save(&index).expect("save the index");
                 let index = source.find_index(&indexes).expect("a good index").expect("an index");
                 assert_eq!(index.key_specs().count(), source.key_specs().len());
+                assert!(index.copied_columns().eq(options.columns), "{:?}", options.columns);
                 Some(Arc::new(source.with_index(index)))
             }
             Err(error) if error.kind() == ErrorKind::Unsupported => None,

@@ -33,6 +33,8 @@ pub(crate) enum Error {
     Checked(usize),
     #[error("{warnings}, and --strict", warnings = counted(*.0, "warning"))]
     Strict(usize),
+    #[error("{columns} not copied; the lines above say why", columns = counted(*.0, "column"))]
+    Uncopied(usize),
     #[error("users {}: {fault}", path.display())]
     Users { path: PathBuf, fault: UsersFault },
     #[error(
@@ -65,10 +67,10 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// Returns 1 for warnings with --strict, and 2 for an error.
+    /// Returns 1 for warnings with --strict and columns that are not copied, and 2 for an error.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Strict(_) => 1,
+            Self::Strict(_) | Self::Uncopied(_) => 1,
             _ => 2,
         }
     }

@@ -1,5 +1,6 @@
 //! `siftd index`: its command line and its output.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use sift_select::{
 use sift_server::{LocalKeys, open_local};
 
 use super::error::Error;
-use super::output::print;
+use super::output::{print, shown};
 use super::settings;
 
 /// The size of a zone: bytes of a file that are read or skipped together.
@@ -36,13 +37,30 @@ pub(crate) enum IndexCommand {
     /// stays valid for the records from which it was built, and later ones are read. An index
     /// contains values of the file, of protected columns too. Only its owner can read it, who has
     /// to be the user of the server.
-    Build(FilesArgs),
+    ///
+    /// With --columns, the index also has copies of these columns. A Select that needs no others
+    /// reads the copies instead of the records, if they are smaller. A column is copied only if
+    /// every record has a value of its type or NULL. The new index takes the place of the old one,
+    /// so building without --columns drops the copies.
+    Build(BuildArgs),
     /// List all indexes
     List(StateArgs),
     /// Show whether files have an index
     Show(FilesArgs),
     /// Remove the indexes of files
     Drop(FilesArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// Copy these columns
+    ///
+    /// The names are separated by commas, or the option is repeated.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    columns: Vec<String>,
+
+    #[command(flatten)]
+    files: FilesArgs,
 }
 
 #[derive(Debug, Args)]
@@ -93,13 +111,18 @@ impl StateArgs {
 
 pub(crate) fn run(command: IndexCommand) -> Result<(), Error> {
     match command {
-        IndexCommand::Build(FilesArgs { files, state }) => {
+        IndexCommand::Build(BuildArgs { columns, files: FilesArgs { files, state } }) => {
             let local = state.local_keys()?;
             let state = state.path()?;
             let indexes = IndexFolder::new(&state);
             // an administrator waits for it, and sees the progress
             let spill = Arc::new(SpillDirectory::new(state, "--state", u64::MAX));
-            each(&files, |file| build(file, &local, &indexes, &spill))
+            let uncopied = Cell::new(0);
+            each(&files, |file| build(file, &columns, &local, &indexes, &spill, &uncopied))?;
+            match uncopied.get() {
+                0 => Ok(()),
+                columns => Err(Error::Uncopied(columns)),
+            }
         }
         IndexCommand::Show(FilesArgs { files, state }) => {
             let local = state.local_keys()?;
@@ -129,23 +152,33 @@ fn each(files: &[PathBuf], act: impl Fn(&Path) -> Result<String, Error>) -> Resu
     Ok(())
 }
 
+/// Builds the index of a file, and counts the columns that cannot be copied.
 fn build(
     file: &Path,
+    columns: &[String],
     local: &LocalKeys,
     indexes: &IndexFolder,
     spill: &Arc<SpillDirectory>,
+    uncopied: &Cell<usize>,
 ) -> Result<String, Error> {
     let started = Instant::now();
     let source = open_local(file, local)?;
     if !source.is_settled() && !source.is_append_only() {
         return Err(Error::JustChanged(file.to_owned()));
     }
-    // once for the zones, and once for each key
-    let passes = 1 + source.key_specs().len() as u64;
+    // once for the zones, once for the copies, and once for each key
+    let passes = 1 + u64::from(!columns.is_empty()) + source.key_specs().len() as u64;
     let progress = Progress::new(file, source.bytes().saturating_mul(passes));
     let options = BuildOptions {
         zone_bytes: ZONE_BYTES,
         spill: Some(Arc::clone(spill)),
+        columns,
+        uncopied: &|error| {
+            progress.finish();
+            // the build goes on, whether anybody reads this or not
+            let _ = writeln!(io::stderr(), "siftd: {}", shown(&error.to_string()));
+            uncopied.set(uncopied.get() + 1);
+        },
         progress: &|bytes| progress.add(bytes),
         ..BuildOptions::default()
     };
@@ -155,8 +188,8 @@ fn build(
     indexes.save(&index)?;
     let seconds = started.elapsed().as_secs_f64();
     let (records, zones) = (index.record_count(), index.zone_count());
-    let keys = keys(index.key_specs().map(|key| key.name.as_str()));
-    Ok(format!("{}: {records} records in {zones} zones{keys}, {seconds:.1} s\n", file.display()))
+    let parts = parts(index.key_specs().map(|key| key.name.as_str()), index.copied_columns());
+    Ok(format!("{}: {records} records in {zones} zones{parts}, {seconds:.1} s\n", file.display()))
 }
 
 fn show(file: &Path, local: &LocalKeys, indexes: &IndexFolder) -> Result<String, Error> {
@@ -164,8 +197,9 @@ fn show(file: &Path, local: &LocalKeys, indexes: &IndexFolder) -> Result<String,
     let what = match source.find_index(indexes) {
         Ok(None) => "no index, or one of the file as it was".to_owned(),
         Ok(Some(index)) => {
-            let keys = keys(index.key_specs().map(|key| key.name.as_str()));
-            format!("{} records in {} zones{keys}", index.record_count(), index.zone_count())
+            let keys = index.key_specs().map(|key| key.name.as_str());
+            let parts = parts(keys, index.copied_columns());
+            format!("{} records in {} zones{parts}", index.record_count(), index.zone_count())
         }
         Err(error) => error.to_string(),
     };
@@ -195,7 +229,10 @@ fn listed(indexed: &IndexedFile) -> String {
         changed.format("%Y-%m-%d %H:%M:%S"),
         contents.records,
         contents.zones,
-        keys(contents.keys.iter().map(String::as_str)),
+        parts(
+            contents.keys.iter().map(String::as_str),
+            contents.copied_columns.iter().map(String::as_str)
+        ),
         since(contents)
     );
     line
@@ -215,13 +252,23 @@ fn since(contents: &IndexContents) -> &'static str {
     }
 }
 
-/// Returns the names of keys, to add to a line about an index; empty without keys.
-fn keys<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-    match names.as_slice() {
+/// Returns the names of keys and copied columns, to add to a line about an index.
+fn parts<'a>(
+    keys: impl Iterator<Item = &'a str>,
+    columns: impl Iterator<Item = &'a str>,
+) -> String {
+    let quoted = |name: &str| format!("`{name}`");
+    let keys: Vec<String> = keys.map(quoted).collect();
+    let columns: Vec<String> = columns.map(quoted).collect();
+    let keys = match keys.as_slice() {
         [] => String::new(),
         [name] => format!(", key {name}"),
         names => format!(", keys {}", names.join(", ")),
+    };
+    match columns.as_slice() {
+        [] => keys,
+        [name] => format!("{keys}, copy of {name}"),
+        names => format!("{keys}, copies of {}", names.join(", ")),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use sift_proto::frame::Kind;
-use sift_proto::message::{ExplainRequest, Explanation};
+use sift_proto::message::{ExplainRequest, Explanation, Status};
 use sift_server::Grant;
 
 use crate::fixture::{Fixture, Served, binary, write_unseen};
@@ -163,6 +163,66 @@ async fn a_key_finds_records_and_the_ends_of_an_order() {
     let last = "SELECT n FROM 'sales/numbers.dat' ORDER BY n DESC LIMIT 3";
     let answer = peer.select(&sql(last)).await;
     assert_eq!(answer.statistics.records_scanned(), 3);
+}
+
+#[test]
+fn columns_are_copied_until_an_index_is_built_without() {
+    let fixture = with_numbers();
+    let (code, text, errors) = index(&fixture, &["build", "--columns", "n", FILE]);
+    assert_eq!(code, Some(0), "{errors}");
+    let copies = " records in 7 zones, copy of `n`";
+    assert!(text.contains(&format!("{copies}, ")), "{text}");
+    assert!(index(&fixture, &["list"]).1.ends_with(&format!("{copies}\n")));
+    assert!(index(&fixture, &["show", FILE]).1.ends_with(&format!("{copies}\n")));
+    let (code, _, errors) = index(&fixture, &["build", "--columns", "n,m", FILE]);
+    assert_eq!(code, Some(2), "{errors}");
+    assert!(errors.contains("numbers.dat: unknown column `m`"), "{errors}");
+    built(&fixture);
+    assert!(index(&fixture, &["list"]).1.ends_with(" records in 4 zones\n"));
+
+    fixture.write("odd.csv", "a,b\n1,2\n3,x\n");
+    fixture.write("odd.csv.toml", "[[field]]\nname = \"b\"\ntype = \"int64\"\n");
+    let (code, text, errors) = index(&fixture, &["build", "--columns", "a,b", "odd.csv"]);
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(text.starts_with("odd.csv: 2 records in 1 zones, copy of `a`, "), "{text}");
+    let fault = "siftd: odd.csv: record 2 (byte 8), field `b`: 'x' is not int64";
+    assert!(errors.starts_with(fault), "{errors}");
+    let end = "a copy of `b` needs a value of every record\n\
+               siftd: 1 column not copied; the lines above say why\n";
+    assert!(errors.ends_with(end), "{errors}");
+}
+
+#[tokio::test]
+async fn copies_of_columns_are_read_instead_of_the_file() {
+    let served = with_numbers().serve().await;
+    let (code, _, errors) = index(&served.fixture, &["build", "--columns", "n", FILE]);
+    assert_eq!(code, Some(0), "{errors}");
+    let mut peer = peer::plain(&served).await;
+    let text = "SELECT sum(n) FROM 'sales/numbers.dat' WHERE n % 3 = 0";
+    let told = explain(&mut peer, text, true).await;
+    assert!(told.contains("\n  reads 7 of 7 zones\n  reads column copies: n\n"), "{told}");
+    assert!(told.contains("\nran: 300000 records scanned, 100000 selected\n"), "{told}");
+    let answer = peer.select(&sql(text)).await;
+    assert_eq!(answer.statistics.records_selected, 100_000);
+    let bytes = answer.statistics.bytes_scanned();
+    assert!((200_000..700_000).contains(&bytes), "{bytes}");
+}
+
+#[tokio::test]
+async fn a_protected_column_needs_its_channel_for_a_copy_too() {
+    let fixture = with_numbers();
+    let descriptor = fixture.data().join(format!("{FILE}.toml"));
+    let declared = fs::read_to_string(&descriptor).unwrap() + "network_encrypt = true\n";
+    fs::write(descriptor, declared).unwrap();
+    let (code, _, errors) = index(&fixture, &["build", "--columns", "n", FILE]);
+    assert_eq!(code, Some(0), "{errors}");
+    let served = fixture.serve().await;
+    let select = sql("SELECT sum(n) FROM 'sales/numbers.dat' WHERE n % 3 = 0");
+    let (status, _) = peer::plain(&served).await.select_refused(&select).await;
+    assert_eq!(status, Status::NetworkEncryptRequired);
+    let answer = peer::tls(&served).await.select(&select).await;
+    assert_eq!(answer.statistics.records_selected, 100_000);
+    assert!(answer.statistics.bytes_scanned() < 700_000, "{:?}", answer.statistics);
 }
 
 #[tokio::test]

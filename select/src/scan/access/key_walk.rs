@@ -77,7 +77,10 @@ impl KeyWalk {
         let Some((key, ordered)) = walkable(plan, index, statistics) else { return Ok(None) };
         // appended records are read in any case
         let indexed = extents.partition_point(|all| all.first_record < index.record_count());
-        let bytes_max = cost(extents.get(..indexed).unwrap_or_default(), apart_bytes);
+        let bytes_max = match path.copies.first() {
+            Some(Some(copies)) => copies.cost,
+            _ => cost(extents.get(..indexed).unwrap_or_default(), apart_bytes),
+        };
         let rest = Some(ordered);
         let mut walk = Self { key, rest, apart_bytes, bytes_max, bytes: 0, records: 0 };
         Ok(match walk.next(plan, 0, plan.source().waiting())? {
