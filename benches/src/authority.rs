@@ -21,7 +21,8 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Makes both files in `folder`: P-256 keys, valid for `localhost`, the loopback addresses and that of shaped links.
+    /// Makes both files in `folder`: P-256 keys, valid for `localhost`, the loopback addresses and
+    /// that of shaped links.
     ///
     /// # Errors
     /// An error of the operating system about the files.

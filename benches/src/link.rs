@@ -65,8 +65,8 @@ pub fn is_inside() -> bool {
     std::env::var_os(INSIDE).is_some()
 }
 
-/// Returns the address at which servers listen. On a shaped link it is not one of loopback, for whose
-/// clients Sift does not compress.
+/// Returns the address at which servers listen. On a shaped link it is not one of loopback, for
+/// whose clients Sift does not compress.
 pub fn address() -> Ipv4Addr {
     match std::env::var_os(INSIDE).is_some_and(|value| value == SHAPED) {
         true => SHAPED_ADDRESS,

@@ -1,5 +1,5 @@
-//! The metrics of a server, by the [conventions of Prometheus]. No label has the name of a user or of
-//! a file.
+//! The metrics of a server, by the [conventions of Prometheus]. No label has the name of a user or
+//! of a file.
 //!
 //! [conventions of Prometheus]: https://prometheus.io/docs/practices/naming/
 

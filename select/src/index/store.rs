@@ -3,9 +3,9 @@
 //! The bytes are magic number, version, length and CRC-32 of the body, the body, and the pages of
 //! copies and keys. The positions and checksums of the pages are in the body. The checksums detect
 //! damage, not attacks: a user who can write to the folder of the indexes can make answers wrong,
-//! but no bytes cause more than an error. Decoding takes at most [`EXPANSION`] times the memory of the
-//! bytes that are there, rounded up to the next of three bounds, and the counts are checked against
-//! one another.
+//! but no bytes cause more than an error. Decoding takes at most [`EXPANSION`] times the memory of
+//! the bytes that are there, rounded up to the next of three bounds, and the counts are checked
+//! against one another.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -297,8 +297,8 @@ fn errors_have_no_bytes_where_columns_are_hidden() {
     }
 }
 
-/// Types are inferred past the part that was read when the file was opened, so damage in the rest is
-/// found by the view.
+/// Types are inferred past the part that was read when the file was opened, so damage in the rest
+/// is found by the view.
 #[test]
 fn damage_that_inference_finds_is_told_as_far_as_the_view_shows() {
     let records = (0..6000).map(|id| format!("{id},ann,{:x}\n", fastrand::u128(..)));

@@ -23,8 +23,8 @@ pub(crate) fn abridged(name: &str) -> String {
     name.chars().take(UNVERIFIED_CHARS_MAX).collect()
 }
 
-/// Logs a connection after its Hello. `asked` is the level that the client asks for in the Hello. The
-/// connection counts as open until the result is dropped.
+/// Logs a connection after its Hello. `asked` is the level that the client asks for in the Hello.
+/// The connection counts as open until the result is dropped.
 pub(crate) fn connected(
     metrics: Option<&Metrics>,
     facts: &Facts,
