@@ -71,6 +71,14 @@ x\\ny     3
 }
 
 #[test]
+fn a_long_name_does_not_make_every_line_long() {
+    let long = "x".repeat(1 << 16);
+    let batch = records([(&long, numbers(&[Some(1)])), ("n", numbers(&[Some(2)]))]);
+    let printed = printed(Form::Vertical, &batch);
+    assert!(printed.contains(&format!("{long} │ 1\nn{} │ 2\n", " ".repeat(79))), "{printed}");
+}
+
+#[test]
 fn no_records_are_an_answer_too() {
     let none = records([("a", texts(&[])), ("b", numbers(&[]))]);
     for (form, expected) in [

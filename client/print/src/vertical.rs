@@ -8,6 +8,10 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{Result, printable, table};
 
+/// The maximal width of the names; longer ones move their value, so that no name makes every line
+/// long.
+const WIDTH_MAX: usize = 80;
+
 /// The records so far, and the names as they are printed.
 pub(crate) struct Vertical {
     names: Vec<String>,
@@ -19,7 +23,7 @@ impl Vertical {
     pub(crate) fn new(schema: &Schema) -> Self {
         let names = schema.fields().iter().map(|field| printable(field.name(), &[]).into_owned());
         let names: Vec<String> = names.collect();
-        let width = names.iter().map(|name| name.width()).max().unwrap_or(0);
+        let width = names.iter().map(|name| name.width()).max().unwrap_or(0).min(WIDTH_MAX);
         Self { names, width, records: 0 }
     }
 
@@ -29,7 +33,7 @@ impl Vertical {
             self.records += 1;
             writeln!(out, "─ record {} ─", self.records)?;
             for (name, value) in self.names.iter().zip(values.row(row)) {
-                let blanks = " ".repeat(self.width - name.width());
+                let blanks = " ".repeat(self.width.saturating_sub(name.width()));
                 let line = format!("{name}{blanks} │ {}", value?);
                 writeln!(out, "{}", line.trim_end())?;
             }
