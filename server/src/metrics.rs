@@ -48,6 +48,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) status: &'a str,
     pub(crate) elapsed: Duration,
     pub(crate) statistics: &'a Statistics,
+    /// The bytes that are stored in the file, or in its fetched part.
+    pub(crate) bytes_stored: Option<u64>,
     /// The bytes of a complete answer that were saved.
     pub(crate) bytes_saved: Option<i64>,
 }
@@ -121,7 +123,7 @@ impl Metrics {
             selected_records: to.counter("sift_selected_records_total", "Records selected.")?,
             file_bytes: to.counter(
                 "sift_file_bytes_total",
-                "Bytes of the files that Selects were about: what clients would have fetched.",
+                "Bytes stored in the files that Selects were about, and in fetched parts of files.",
             )?,
             scanned_bytes: to.counter("sift_scanned_bytes_total", "Bytes read of files.")?,
             arrow_bytes: to.counter("sift_arrow_bytes_total", "Bytes of records in memory.")?,
@@ -174,7 +176,7 @@ impl Metrics {
     }
 
     pub(crate) fn ended(&self, request: Ended<'_>) {
-        let Ended { kind, status, elapsed, statistics, bytes_saved } = request;
+        let Ended { kind, status, elapsed, statistics, bytes_stored, bytes_saved } = request;
         let kind = kind.to_string();
         self.requests.with_label_values(&[&kind, status]).inc();
         self.seconds.with_label_values(&[&kind]).observe(elapsed.as_secs_f64());
@@ -189,7 +191,7 @@ impl Metrics {
         }
         self.scanned_records.inc_by(statistics.records_scanned.unwrap_or(0));
         self.selected_records.inc_by(statistics.records_selected);
-        self.file_bytes.inc_by(statistics.file_bytes.unwrap_or(0));
+        self.file_bytes.inc_by(bytes_stored.unwrap_or(0));
         self.scanned_bytes.inc_by(statistics.bytes_scanned.unwrap_or(0));
         self.arrow_bytes.inc_by(statistics.arrow_bytes);
         self.narrow_bytes.inc_by(statistics.narrow_bytes);

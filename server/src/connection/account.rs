@@ -29,16 +29,19 @@ impl RequestAccount {
         self.records_undecided = scan.records_undecided;
     }
 
-    /// Returns how many bytes fewer were sent than are stored: in the file, or in the fetched part
-    /// of it. More bytes give a negative number.
+    /// Returns the bytes that are stored: in the file of a Select, or in the fetched part of a file.
+    pub(crate) fn bytes_stored(&self, kind: Kind) -> Option<u64> {
+        match kind {
+            Kind::Select => self.statistics.file_bytes,
+            Kind::Fetch => Some(self.statistics.narrow_bytes),
+            _ => None,
+        }
+    }
+
+    /// Returns how many bytes fewer were sent than are stored. More bytes give a negative number.
     pub(crate) fn bytes_saved(&self, kind: Kind) -> Option<i64> {
-        let Statistics { file_bytes, narrow_bytes, bytes_sent, .. } = self.statistics;
-        let stored = match kind {
-            Kind::Select => file_bytes?,
-            Kind::Fetch => narrow_bytes,
-            _ => return None,
-        };
-        Some(stored.cast_signed().wrapping_sub(bytes_sent.cast_signed()))
+        let stored = self.bytes_stored(kind)?.cast_signed();
+        Some(stored.wrapping_sub(self.statistics.bytes_sent.cast_signed()))
     }
 
     /// Returns the statistics that the client may see.

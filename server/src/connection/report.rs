@@ -130,7 +130,8 @@ pub(crate) fn answered(
     let records_selected = statistics.records_scanned.map(|_| statistics.records_selected);
     let bytes_saved = account.bytes_saved(kind).filter(|_| result.is_ok());
     if let Some(metrics) = metrics {
-        metrics.ended(Ended { kind, status, elapsed, statistics, bytes_saved });
+        let bytes_stored = account.bytes_stored(kind);
+        metrics.ended(Ended { kind, status, elapsed, statistics, bytes_stored, bytes_saved });
     }
     info!(
         peer = %facts.peer,
