@@ -36,12 +36,13 @@ pub(crate) struct Identified {
     users: Option<Arc<Users>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Proof {
     /// Every client of the port is the user.
     Port,
     Certificate,
-    Password,
+    /// The password, as its hash was when it was right.
+    Password(PasswordHash),
 }
 
 /// The user name and the password of a Hello.
@@ -65,7 +66,7 @@ pub(crate) enum Denied {
     Limited { seconds: u64 },
     #[error("every client of this port is user `{0}`, without log-in; connect without a user name")]
     NoLogin(String),
-    #[error("user `{0}` was removed")]
+    #[error("user `{0}` was removed, or has another password or certificate; log in again")]
     Removed(String),
     #[error(transparent)]
     Panicked(#[from] Panicked),
@@ -113,16 +114,19 @@ impl Login {
             Admission::LogIn if credentials.password.is_empty() => {
                 (self.by_certificate(facts, credentials.user).await?, Proof::Certificate)
             }
-            Admission::LogIn => (self.by_password(facts, credentials).await?, Proof::Password),
+            Admission::LogIn => {
+                let (user, hash) = self.by_password(facts, credentials).await?;
+                (user, Proof::Password(hash))
+            }
         };
         Ok(Identified { user: Arc::new(user), proof, users: None })
     }
 
     /// Looks up again who a client is: the groups may have changed, and the user may have been
-    /// removed. A password is not asked for again.
+    /// removed.
     ///
     /// # Errors
-    /// `Removed`, also if the user has no such certificate or no password any more.
+    /// `Removed`, also if the user no longer has that certificate or password.
     pub(crate) async fn again(&self, known: &mut Identified, facts: &Facts) -> Result<(), Denied> {
         let Some(file) = &self.users else { return Ok(()) };
         let users = match file.is_local() {
@@ -137,9 +141,11 @@ impl Login {
             return Ok(());
         }
         let name = &known.user.name;
-        let account = match known.proof {
+        let account = match &known.proof {
             Proof::Port => users.find(name),
-            Proof::Password => users.find(name).filter(|account| account.password.is_some()),
+            Proof::Password(hash) => {
+                users.find(name).filter(|account| account.password.as_ref() == Some(hash))
+            }
             Proof::Certificate => {
                 let mut found = users.by_certificate(&facts.peer_names);
                 found.find(|(found, _)| found == name).map(|(_, account)| account)
@@ -186,7 +192,12 @@ impl Login {
         .await
     }
 
-    async fn by_password(&self, facts: &Facts, credentials: Credentials) -> Result<User, Denied> {
+    /// Returns the user with the hash of the password.
+    async fn by_password(
+        &self,
+        facts: &Facts,
+        credentials: Credentials,
+    ) -> Result<(User, PasswordHash), Denied> {
         let users = self.users.clone().ok_or(Denied::Rejected)?;
         if !facts.is_encrypted() {
             return Err(Denied::PasswordInTheClear);
@@ -211,9 +222,10 @@ impl Login {
             let account = users.find(&claimed_name);
             let hash = account.and_then(|account| account.password.clone());
             let known = hash.is_some();
-            let right = hash.unwrap_or_else(PasswordHash::dummy).verify(&password);
+            let hash = hash.unwrap_or_else(PasswordHash::dummy);
+            let right = hash.verify(&password);
             match account {
-                Some(account) if known && right => Ok(user(&claimed_name, account)),
+                Some(account) if known && right => Ok((user(&claimed_name, account), hash)),
                 _ => Err(Denied::Rejected),
             }
         })
