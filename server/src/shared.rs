@@ -54,7 +54,7 @@ pub(crate) struct Shared {
     connections: Arc<Semaphore>,
 }
 
-/// What a request may read: the files with their protection and keys, and the grants.
+/// The rules by which a request is judged: the files with their protection and keys, and the grants.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) catalogue: Arc<Catalogue>,

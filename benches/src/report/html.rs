@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Section;
 use super::chart::escape;
 
-/// What is wider than the page scrolls in a box of its own, and is shrunk to the paper in print.
+/// Wide parts scroll in a box of their own, and are shrunk to the paper in print.
 const STYLE: &str = "
 :root { color-scheme: light dark; --line: #8886; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 0 auto; padding: 1rem;

@@ -286,7 +286,7 @@ impl AccessPath {
     }
 }
 
-/// What an index is asked for.
+/// A question to an index: which records may a plan need?
 struct Request<'a> {
     plan: &'a BoundPlan,
     statistics: &'a PartStatistics<'a, Index>,

@@ -1,4 +1,4 @@
-//! What a server reads again at SIGHUP: its certificates, and from siftd.toml the grants, the
+//! SIGHUP lets a server read again: its certificates, and from siftd.toml the grants, the
 //! protection and the keys of encrypted Parquet files.
 
 use std::net::SocketAddr;
@@ -99,8 +99,10 @@ impl Running {
         let Settings { access, listeners, protection, keyring, .. } = settings;
         let AccessSettings { users, grants } = access;
         self.rules.reload(grants.clone(), protection, keyring)?;
-        let users = users.and_then(|path| UsersFile::open(path).ok());
-        warn_of_grants(grants.as_deref(), users.as_ref(), &listeners);
+        match users.map(UsersFile::open).transpose() {
+            Ok(users) => warn_of_grants(grants.as_deref(), users.as_ref(), &listeners),
+            Err(error) => warn!(%error, "users file does not read; those known before hold"),
+        }
         if self.started.others != fresh.others {
             warn!("other keys than grants, protection and Parquet keys count at the next start");
         }

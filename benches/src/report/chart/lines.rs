@@ -37,7 +37,7 @@ pub struct Line {
     pub name: String,
     /// The points from left to right.
     pub points: Vec<(f64, f64)>,
-    /// Whether the line is dashed.
+    /// True if the line is dashed.
     pub is_dashed: bool,
 }
 

@@ -197,7 +197,7 @@ fn any_bytes_in_any_morsels_are_what_the_rules_say() {
     }
 }
 
-/// What is special stands at each place of a word, and across the border of two.
+/// Special characters stand at each place of a word, and across the border of two.
 #[test]
 fn every_place_in_a_word_is_the_same() {
     let texts: [&[u8]; 9] = [

@@ -238,7 +238,8 @@ fn random_number(random: &mut Rng) -> String {
     number
 }
 
-/// The number times 10 to the power of `scale`, if that is an integer of at most `precision` digits.
+/// Returns the number times 10 to the power of `scale`, if that is an integer of at most `precision`
+/// digits.
 fn unscaled(number: &str, precision: u8, scale: u8) -> Option<i128> {
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
