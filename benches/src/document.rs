@@ -26,6 +26,33 @@ pub struct Document {
     /// The loads on a server.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub loads: Vec<Load>,
+    /// The light Selects beside heavy ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crowds: Vec<Crowd>,
+}
+
+/// Many heavy Selects of one user, and the light ones of another user beside them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Crowd {
+    /// The kind of the heavy Selects, for people.
+    pub kind: String,
+    /// The number of heavy Selects at once.
+    pub selects: usize,
+    /// The seconds that so many heavy Selects take together, without others.
+    pub seconds: f64,
+    /// Each light Select beside them.
+    pub light: Vec<Fairness>,
+}
+
+/// A light Select, alone and beside heavy ones.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fairness {
+    /// The Select, for people.
+    pub select: String,
+    /// The result without others.
+    pub alone: Outcome,
+    /// The result beside the heavy ones.
+    pub beside: Outcome,
 }
 
 /// The name of our own arm of a load.
@@ -162,7 +189,13 @@ fn grouped<'a>(
 impl Document {
     /// Makes a document about this machine, now, without measurements.
     pub fn start() -> Self {
-        Self { sift_bench: VERSION, setting: Setting::here(), cells: Vec::new(), loads: Vec::new() }
+        Self {
+            sift_bench: VERSION,
+            setting: Setting::here(),
+            cells: Vec::new(),
+            loads: Vec::new(),
+            crowds: Vec::new(),
+        }
     }
 
     /// Writes the document to `path` with [`OutputFile`].

@@ -13,7 +13,7 @@ use std::process::{Child, ExitCode, Stdio};
 use std::str::FromStr;
 
 use sift_proto::level::Level;
-use sift_server::{Access, Config, DataRoot, LEVELS, Listener, serve};
+use sift_server::{Access, Admission, Config, DataRoot, LEVELS, Listener, serve};
 use tokio::io::AsyncReadExt as _;
 
 use crate::Result;
@@ -64,8 +64,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves the files below `data` on a free loopback port for each of `channels`, and waits
-    /// until it listens. `state` is the folder of the indexes, if there are some.
+    /// Serves the files below `data` on a free loopback port for each of `channels`, each port for a
+    /// user of its own, and waits until it listens. `state` is the folder of the indexes, if there are some.
     ///
     /// # Errors
     /// A process that did not start, or ended too early. Its standard error says why.
@@ -134,14 +134,15 @@ fn run(arguments: &[OsString]) -> Result<()> {
         .build()?;
     runtime.block_on(async {
         let mut listeners = Vec::new();
-        for channel in channels {
+        for (number, channel) in channels.iter().enumerate() {
             let any_port = SocketAddr::from((link::address(), 0));
-            listeners.push(match channel.to_string_lossy().parse()? {
+            let listener = match channel.to_string_lossy().parse()? {
                 Security::Plain => Listener::plain(any_port).await?,
                 Security::Encrypted(level) => {
                     Listener::encrypted(any_port, Path::new(certificate), level).await?
                 }
-            });
+            };
+            listeners.push(listener.admit(Admission::Everybody(format!("user {number}"))));
         }
         let mut output = io::stdout().lock();
         for listener in &listeners {

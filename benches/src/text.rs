@@ -6,8 +6,8 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 
 use crate::break_even::BreakEven;
-use crate::document::{Cell, Channel, Load, by_question};
-use crate::load::Handshakes;
+use crate::document::{Cell, Channel, Crowd, Fairness, Load, by_question};
+use crate::load::{Handshakes, Outcome};
 use crate::measure::{Run, Spread};
 
 /// Returns a cell as a small table: the time of each arm with its spread, its rate over the file,
@@ -92,6 +92,36 @@ pub fn break_evens(cells: &[Cell]) -> String {
         let channel = cell.channel.as_ref().map(Channel::name).unwrap_or_default();
         let _ = writeln!(text, "{channel}, {}, link {}: {found}", cell.format, cell.link);
     }
+    text
+}
+
+/// Returns the light Selects beside one crowd of heavy ones as a small table.
+pub fn crowd(crowd: &Crowd) -> String {
+    let Crowd { kind, selects, seconds: together, light } = crowd;
+    let mut text = format!("{selects} {kind}, {} together\n", seconds(*together));
+    let mut table = table(["", "alone p50", "p99", "beside p50", "p99", "times p50", "p99"]);
+    for Fairness { select, alone, beside } in light {
+        let at = |outcome: &Outcome, percentile| {
+            #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+            let shown = |micros: u64| micros as f64 / 1e6;
+            outcome.percentile(percentile).filter(|_| outcome.answers > 0).map(shown)
+        };
+        let shown = |outcome, percentile| at(outcome, percentile).map_or("none".into(), seconds);
+        let times = |percentile| {
+            let times = at(beside, percentile).zip(at(alone, percentile));
+            times.map_or_else(String::new, |(beside, alone)| three_digits(beside / alone))
+        };
+        table.add_row([
+            select.clone(),
+            shown(alone, "50"),
+            shown(alone, "99"),
+            shown(beside, "50"),
+            shown(beside, "99"),
+            times("50"),
+            times("99"),
+        ]);
+    }
+    let _ = writeln!(text, "{table}");
     text
 }
 

@@ -35,6 +35,7 @@ use crate::channel::{self, Channel, ChannelError, Facts, Security};
 use crate::fault::{Fault, Stop};
 use crate::link::Link;
 use crate::metrics::{Held, Metrics};
+use crate::quota::Quota;
 use crate::shared::Shared;
 use crate::shutdown::Shutdown;
 use account::{RequestAccount, micros};
@@ -216,6 +217,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
     /// Answers requests until either side ends the connection.
     async fn requests(&mut self, mut user: Identified) {
+        let max = self.shared.limits.queries_per_user_max.get();
+        let quota = self.shared.quotas.of(&user.user.name, max);
         loop {
             let request = match self.request().await {
                 Ok(Some(request)) => request,
@@ -236,7 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 report::denied(&self.facts, &fault);
                 break;
             }
-            if !self.answer(request, &user.user).await {
+            if !self.answer(request, &user.user, &quota).await {
                 break;
             }
         }
@@ -263,7 +266,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     /// Answers one request. Returns `false` if the connection ends with it.
-    async fn answer(&mut self, request: Frame, user: &Arc<User>) -> bool {
+    async fn answer(&mut self, request: Frame, user: &Arc<User>, quota: &Quota) -> bool {
         let started = Instant::now();
         let kind = request.kind;
         let interrupt = Interrupt::default();
@@ -279,6 +282,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             rules: self.shared.rules(),
             facts: &self.facts,
             user,
+            quota,
             writer: &mut self.writer,
             encoder: &mut self.encoder,
             schemas: &mut self.schemas,
@@ -286,6 +290,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             link: &mut self.link,
             interrupt: &interrupt,
             account: &mut account,
+            share: Arc::new(self.shared.pool.share(&user.name)),
             time_limit,
             started,
             batches: None,

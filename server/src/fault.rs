@@ -31,6 +31,11 @@ pub(crate) enum Fault {
     LevelUnknown(#[from] LevelError),
     #[error("the server is busy: {0} connections are open, its limit; try again later")]
     Busy(usize),
+    #[error(
+        "{requests} requests of your user are being answered, the limit `queries_per_user_max`, and \
+         this one has waited for {seconds} seconds; try again later"
+    )]
+    Queued { requests: usize, seconds: u64 },
     #[error("no request within {0} seconds")]
     Idle(u64),
     #[error("the server is shutting down")]
@@ -116,7 +121,7 @@ impl Fault {
             }
             Self::Version(_) => Status::VersionUnsupported,
             Self::LevelNotMet { .. } | Self::LevelUnknown(_) => Status::LevelNotMet,
-            Self::Busy(_) => Status::ServerBusy,
+            Self::Busy(_) | Self::Queued { .. } => Status::ServerBusy,
             Self::Idle(_) => Status::IdleTimeout,
             Self::ShuttingDown => Status::ShuttingDown,
             Self::Select(error) => select_status(error.kind()),
@@ -153,7 +158,7 @@ impl Fault {
     /// Returns whether the connection ends with the fault, because later frames could not be
     /// understood.
     pub(crate) fn is_fatal(&self) -> bool {
-        matches!(
+        let ends = matches!(
             self.status(),
             Status::ProtocolViolation
                 | Status::VersionUnsupported
@@ -162,7 +167,8 @@ impl Fault {
                 | Status::IdleTimeout
                 | Status::ShuttingDown
                 | Status::LoginRejected
-        )
+        );
+        ends && !matches!(self, Self::Queued { .. })
     }
 
     pub(crate) fn to_failure(&self) -> Failure {

@@ -35,6 +35,7 @@ mod local;
 mod metrics;
 mod monitor;
 mod pool;
+mod quota;
 mod replace;
 mod schedule;
 mod server;

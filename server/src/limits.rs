@@ -107,6 +107,14 @@ limits! {
     /// Select ends with `LIMIT_EXCEEDED`.
     query_time as "query_seconds_max": Duration = 600;
 
+    /// Requests of one user that are answered at once: Selects, fetches, lists, descriptions. More
+    /// wait in the order in which they come, for `queue_seconds_max`.
+    queries_per_user_max: NonZeroUsize = 128, at most 1 << 20;
+
+    /// The time for which a request waits until others of its user have ended. Then it ends with
+    /// `SERVER_BUSY`.
+    queue_time as "queue_seconds_max": Duration = 60;
+
     /// The time for answers under way when the server shuts down. Then they are cut off.
     grace_time as "grace_seconds": Duration = 30;
 

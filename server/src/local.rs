@@ -19,6 +19,7 @@ use crate::catalogue::{Catalogue, DataRoot, FileName, NamePattern};
 use crate::error::Error;
 use crate::fault::Fault;
 use crate::limits::Limits;
+use crate::pool::Pool;
 use crate::schedule::Batches;
 
 /// A running Select over local files.
@@ -80,7 +81,8 @@ impl LocalQuery {
     fn of(plan: Plan, options: ScanOptions) -> Result<Self, Fault> {
         let schema = Arc::clone(plan.schema());
         let run = Arc::new(AtomicU64::new(0));
-        let batches = Batches::begin(plan, options, run, Waiting::Allowed)?;
+        let share = Arc::new(Pool::default().share(""));
+        let batches = Batches::begin(plan, options, share, run, Waiting::Allowed)?;
         Ok(Self { schema, batches })
     }
 

@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::blocking::GivesUp;
 use crate::fault::Fault;
-use crate::pool;
+use crate::pool::Share;
 
 /// The maximal time of the first steps of a brief scan on the thread that planned it.
 const BRIEF_TIME: Duration = Duration::from_millis(5);
@@ -30,6 +30,7 @@ const BRIEF_TIME: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(crate) struct Batches {
     scan: Scan,
+    share: Arc<Share>,
     run: Arc<AtomicU64>,
     outcomes_max: usize,
     /// `None` until a morsel was submitted.
@@ -49,18 +50,20 @@ struct Outcomes {
 struct Panicked;
 
 impl Batches {
-    /// Starts the scan of `plan`, and runs its first morsels here if it is brief. `run` counts the
-    /// morsels that ran.
+    /// Starts the scan of `plan`, and runs its first morsels here if it is brief. Other morsels run
+    /// in its `share` of the threads. `run` counts the morsels that ran.
     ///
     /// # Errors
     /// `WouldBlock` if it may not wait, and would have to.
     pub(crate) fn begin(
         plan: Plan,
         options: ScanOptions,
+        share: Arc<Share>,
         run: Arc<AtomicU64>,
         waiting: Waiting,
     ) -> Result<Self, Fault> {
-        let mut batches = Self::new(plan.clone(), options.clone(), Arc::clone(&run));
+        let new = |plan, options| Self::new(plan, options, Arc::clone(&share), Arc::clone(&run));
+        let mut batches = new(plan.clone(), options.clone());
         let ahead = match batches.scan.is_brief() {
             true => briefly(BRIEF_TIME, || batches.run_alone(waiting)),
             // a scan that could not wait for its access path ends at once
@@ -72,15 +75,15 @@ impl Batches {
             Some(step) => batches.ahead = Some(step),
             // a thread that may wait does it without a time limit
             None if waiting == Waiting::Refused => return Err(WouldBlock.into()),
-            None => batches = Self::new(plan, options, run),
+            None => batches = new(plan, options),
         }
         Ok(batches)
     }
 
-    fn new(plan: Plan, options: ScanOptions, run: Arc<AtomicU64>) -> Self {
+    fn new(plan: Plan, options: ScanOptions, share: Arc<Share>, run: Arc<AtomicU64>) -> Self {
         let outcomes_max = options.morsels_in_flight_max.clamp(1, Semaphore::MAX_PERMITS);
         let scan = Scan::new(plan, options);
-        Self { scan, run, outcomes_max, outcomes: None, ahead: None }
+        Self { scan, share, run, outcomes_max, outcomes: None, ahead: None }
     }
 
     /// Runs morsels on this thread until there is a batch or the end.
@@ -131,7 +134,7 @@ impl Batches {
         });
         let sender = outcomes.sender.clone();
         let run = Arc::clone(&self.run);
-        pool::spawn(move || {
+        self.share.spawn(move || {
             // if the receiving end was dropped, nobody needs the outcome
             if sender.is_closed() {
                 return;

@@ -20,6 +20,8 @@ use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::link::CompressionChoice;
 use crate::metrics::Metrics;
+use crate::pool::Pool;
+use crate::quota::Quotas;
 
 /// The counters of a server. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +38,8 @@ pub(crate) struct Shared {
     rules: RulesReloader,
     pub(crate) statements: Arc<Statements>,
     pub(crate) jobs: Jobs,
+    /// The threads for the work of Selects.
+    pub(crate) pool: Pool,
     pub(crate) login: Login,
     pub(crate) limits: Limits,
     pub(crate) compression: CompressionChoice,
@@ -48,6 +52,8 @@ pub(crate) struct Shared {
     /// The memory of all Selects together for groups and sorted records.
     memory: Arc<MemoryBudget>,
     spill: Option<Arc<SpillDirectory>>,
+    /// The requests of each user that are answered at once.
+    pub(crate) quotas: Quotas,
     /// One permit for each connection whose Hello has not been answered.
     handshakes: Arc<Semaphore>,
     /// One permit for each connection after that.
@@ -158,6 +164,8 @@ impl Shared {
             }))),
             statements: Arc::new(Statements::new()),
             jobs: Jobs::new(),
+            pool: Pool::default(),
+            quotas: Quotas::default(),
             activity,
             metrics: None,
             handshakes: Arc::new(Semaphore::new(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use sift_benches::command::compare::{Generated, Own};
-use sift_benches::command::{compare, floors, generate, load, report};
+use sift_benches::command::{compare, fair, floors, generate, load, report};
 use sift_benches::document::{Cell, Document, SIFT};
 use sift_benches::lineitem::Format;
 use sift_benches::link::Link;
@@ -53,6 +53,10 @@ enum Command {
     ///
     /// Without --server it uses generated data and starts a server on loopback.
     Load(Box<Load>),
+    /// Measure light Selects alone, and beside many heavy ones of another user.
+    ///
+    /// It uses generated data and starts a server on loopback.
+    Fair(Fair),
     /// Make a page, a summary and charts from the JSON of other commands.
     ///
     /// The page opens with the result about one case: the question closest to 1 % of the records, at
@@ -75,6 +79,7 @@ impl Command {
             Self::Floors(Floors { json, .. }) => json.as_deref(),
             Self::Compare(chosen) => chosen.json.as_deref(),
             Self::Load(chosen) => chosen.json.as_deref(),
+            Self::Fair(chosen) => chosen.json.as_deref(),
         }
     }
 }
@@ -235,6 +240,27 @@ struct Load {
     json: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct Fair {
+    #[command(flatten)]
+    data: Data,
+    /// Channel: plain, or a security compliance level.
+    #[arg(long, default_value = "3")]
+    level: Security,
+    /// Numbers of heavy Selects at once; each is one step.
+    #[arg(long, value_delimiter = ',', default_value = "8,64")]
+    crowds: Vec<usize>,
+    /// Measured seconds of each light Select in each step.
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// Seconds of the heavy Selects before the light ones begin.
+    #[arg(long, default_value_t = 2.0)]
+    warm_up: f64,
+    /// Write every step to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
 fn main() -> ExitCode {
     if let Some(code) = run_as_server() {
         return code;
@@ -274,6 +300,20 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Compare(chosen) => run_compare(*chosen),
         Command::Load(chosen) => run_load(*chosen),
+        Command::Fair(chosen) => {
+            let options = fair::Options {
+                folder: chosen.data.data,
+                scale: chosen.data.scale,
+                security: chosen.level,
+                crowds: chosen.crowds,
+                measured: Duration::try_from_secs_f64(chosen.seconds)?,
+                warm_up: Duration::try_from_secs_f64(chosen.warm_up)?,
+            };
+            let document = fair::run(&options, |crowd| {
+                let _ = writeln!(io::stdout(), "{}", text::crowd(crowd));
+            })?;
+            keep(&document, chosen.json)
+        }
         Command::Report { documents, output } => {
             for path in report::run(&documents, &output)? {
                 writeln!(io::stdout(), "{}", path.display())?;

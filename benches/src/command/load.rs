@@ -180,7 +180,7 @@ fn rival_step(options: &Options, sessions: usize, rival: &mut Rival) -> Result<L
     })
 }
 
-async fn clients(
+pub(super) async fn clients(
     connections: Connections,
     connect: &ConnectOptions,
     sessions: usize,
@@ -207,7 +207,7 @@ fn connector(connect: &ConnectOptions, connections: Connections) -> Result<Arc<C
 }
 
 /// Opens connections, a bounded number at a time.
-async fn open(connector: &Arc<Connector>, count: usize) -> Result<Vec<Connection>> {
+pub(super) async fn open(connector: &Arc<Connector>, count: usize) -> Result<Vec<Connection>> {
     const AT_ONCE_MAX: usize = 32;
     let places = Arc::new(Semaphore::new(AT_ONCE_MAX));
     let mut opening = JoinSet::new();
@@ -252,7 +252,7 @@ async fn sample(process: Option<Process>, mut ended: watch::Receiver<bool>) -> V
 }
 
 /// A session over a real channel.
-struct Client {
+pub(super) struct Client {
     connector: Arc<Connector>,
     connection: Option<Connection>,
     connections: Connections,
@@ -261,7 +261,7 @@ struct Client {
 
 /// Counts the connections that all sessions open.
 #[derive(Default)]
-struct Opened {
+pub(super) struct Opened {
     full: AtomicU64,
     resumed: AtomicU64,
 }

@@ -33,7 +33,8 @@ use crate::catalogue::Planned;
 use crate::channel::Facts;
 use crate::fault::{Fault, Stop};
 use crate::link::{Link, Sent};
-use crate::pool;
+use crate::pool::{self, Share};
+use crate::quota::Quota;
 use crate::schedule::Batches;
 use crate::shared::{Rules, Shared};
 
@@ -48,6 +49,7 @@ pub(crate) struct Answer<'a, W> {
     pub(crate) rules: Rules,
     pub(crate) facts: &'a Facts,
     pub(crate) user: &'a Arc<User>,
+    pub(crate) quota: &'a Quota,
     pub(crate) writer: &'a mut Writer<W>,
     /// The encoder of the previous answer, because programs repeat their Selects.
     pub(crate) encoder: &'a mut Option<Encoder>,
@@ -58,6 +60,8 @@ pub(crate) struct Answer<'a, W> {
     pub(crate) link: &'a mut Link,
     pub(crate) interrupt: &'a Interrupt,
     pub(crate) account: &'a mut RequestAccount,
+    /// The share of the Select in the threads.
+    pub(crate) share: Arc<Share>,
     /// The time limit of the Select. Dropping it stops the work.
     pub(crate) time_limit: TimeLimit,
     pub(crate) started: Instant,
@@ -84,6 +88,10 @@ impl<W> Answer<'_, W> {
 impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     /// Sends the whole answer, with the end marker if its kind has one.
     pub(crate) async fn send(mut self, request: Frame) -> Result<(), Stop> {
+        let _place = match request.kind {
+            Kind::Channel => None,
+            _ => Some(self.interrupt.or(self.quota.place(&self.shared.limits)).await?),
+        };
         match request.kind {
             Kind::Select => self.select(decode(&request)?).await,
             Kind::Fetch => self.fetch(decode(&request)?).await,
@@ -145,7 +153,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     /// Sends the batches as narrow columns. Later ones are scanned and encoded while one is sent.
     async fn narrow_batches(&mut self, may_compress: bool) -> Result<(), Stop> {
-        let mut encoding = Encoding::default();
+        let mut encoding = Encoding::new(Arc::clone(&self.share));
         let mut is_complete = false;
         let (mut since, mut blocked_before) = (Instant::now(), self.writer.blocked());
         loop {
@@ -260,7 +268,11 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     fn scan(&self) -> impl Fn(Plan, Waiting) -> Result<Batches, Fault> + Send + 'static {
         let options = self.shared.scan_options(self.time_limit.cancel());
         let morsels = self.shared.activity.morsels();
-        move |plan, waiting| Batches::begin(plan, options.clone(), Arc::clone(&morsels), waiting)
+        let share = Arc::clone(&self.share);
+        move |plan, waiting| {
+            let (share, morsels) = (Arc::clone(&share), Arc::clone(&morsels));
+            Batches::begin(plan, options.clone(), share, morsels, waiting)
+        }
     }
 
     async fn fetch(&mut self, request: FetchRequest) -> Result<(), Stop> {

@@ -4,6 +4,7 @@
 //! batch is encoded at once, because a thread of the pool would cost more than the work.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use sift_codec::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, EncodeError, arrow_bytes};
@@ -12,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::wire::header;
 use crate::fault::Fault;
-use crate::pool;
+use crate::pool::{self, Share};
 use crate::schedule::{PANIC, guarded};
 
 /// The size of a batch up to which it is encoded on the connection's thread.
@@ -36,8 +37,9 @@ pub(crate) struct Encoded {
 }
 
 /// The batches that are being encoded, in the order of the answer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Encoding {
+    share: Arc<Share>,
     pending: VecDeque<Pending>,
 }
 
@@ -48,6 +50,11 @@ enum Pending {
 }
 
 impl Encoding {
+    /// Makes an encoder without batches. Large ones are encoded in its `share` of the threads.
+    pub(crate) fn new(share: Arc<Share>) -> Self {
+        Self { share, pending: VecDeque::new() }
+    }
+
     /// Returns whether another batch may be added: each thread of the pool has one, and one waits.
     pub(crate) fn has_room(&self) -> bool {
         self.pending.len() <= pool::threads()
@@ -64,7 +71,7 @@ impl Encoding {
             Pending::Done(encoded(&batch, compression))
         } else {
             let (sender, receiver) = oneshot::channel();
-            pool::spawn(move || {
+            self.share.spawn(move || {
                 // if the receiving end was dropped, nobody needs the frames
                 if !sender.is_closed() {
                     let frames = guarded(|| encoded(&batch, compression));
@@ -142,13 +149,12 @@ fn too_large(got: usize, max: usize) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{Int64Array, StringArray};
     use arrow::compute::concat_batches;
     use sift_proto::frame::{decompress, decompressed_bytes};
 
     use super::*;
+    use crate::pool::Pool;
 
     fn batch(rows: i64) -> RecordBatch {
         let noise = || fastrand::u64(..).to_string();
@@ -197,7 +203,7 @@ mod tests {
 
     #[tokio::test]
     async fn batches_leave_in_order() {
-        let mut encoding = Encoding::default();
+        let mut encoding = Encoding::new(Arc::new(Pool::default().share("")));
         let batches = [batch(5000), batch(3), batch(4000), batch(0)];
         for batch in &batches {
             encoding.push(batch.clone(), None);

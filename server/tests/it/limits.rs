@@ -101,6 +101,31 @@ async fn an_idle_connection_is_told_and_closed() {
 }
 
 #[tokio::test]
+async fn a_request_beyond_the_quota_of_its_user_waits_and_is_told() {
+    let limits = Limits {
+        queries_per_user_max: count(1),
+        queue_time: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let fixture = Fixture::with_files();
+    fixture.zeros("zeros.dat", 100 << 20);
+    let served = fixture.serve_with(Level::Three, limits).await;
+    let mut busy = peer::tls(&served).await;
+    busy.send(Kind::Fetch, &FetchRequest { file: "zeros.dat".into(), ..Default::default() }).await;
+    let _: FetchStart = busy.message(Kind::FetchStart).await;
+    let mut waiting = peer::tls(&served).await;
+    // needs no place
+    is_served(&mut waiting).await;
+    let select = || sql("SELECT city FROM 'cities.csv'");
+    let (status, text) = waiting.select_refused(&select()).await;
+    assert_eq!(status, Status::ServerBusy);
+    assert!(text.starts_with("1 requests of your user are being answered, the limit"), "{text}");
+    // the connection goes on, and a request that waits is answered when the other one has ended
+    drop(busy);
+    waiting.select(&select()).await;
+}
+
+#[tokio::test]
 async fn a_long_text_is_refused_and_the_bound_is_told_before() {
     let limits = Limits { sql_bytes_max: NonZeroU32::new(100).unwrap(), ..Limits::default() };
     let served = Fixture::with_files().serve_with(Level::Three, limits).await;

@@ -125,6 +125,10 @@ fn the_documents_tell_the_defaults() {
     let expected = [
         "query_seconds_max",
         "query_seconds_max",
+        "queries_per_user_max",
+        "queries_per_user_max",
+        "queue_seconds_max",
+        "queue_seconds_max",
         "sql_bytes_max",
         "pattern_files_max",
         "query_memory_bytes_max",
