@@ -29,7 +29,7 @@ const COLUMNS_MAX: usize = 16 << 10;
 
 /// Most bytes that the columns of a morsel's answer may take, about. It bounds the memory of a scan
 /// in which short records make a long answer.
-const MORSEL_OUTPUT_BYTES_MAX: usize = 16 << 20;
+pub(crate) const MORSEL_OUTPUT_BYTES_MAX: usize = 16 << 20;
 
 /// Most bytes and records that a brief scan reads, and most bytes that it makes of them.
 const BRIEF_BYTES_MAX: u64 = 64 << 10;

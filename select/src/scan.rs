@@ -19,7 +19,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::budget::MemoryBudget;
 use crate::gather::sort::SpillDirectory;
-use crate::plan::Plan;
+use crate::plan::{MORSEL_OUTPUT_BYTES_MAX, Plan};
 use crate::{ErrorKind, Result};
 use access::AccessPath;
 use batches::Batches;
@@ -116,6 +116,10 @@ pub struct Scan {
     absorbed: u64,
     /// Outcomes of later turns, which wait for an earlier one.
     early: BTreeMap<u64, ReadOutcome>,
+    /// The bytes of the largest outcome so far; before the first, as many as one may have.
+    outcome_bytes_max: usize,
+    /// The number of outcomes so far.
+    outcomes: u64,
     batches: Batches,
     sink: Arc<Sink>,
     /// The origin of the records of the next turn.
@@ -175,6 +179,8 @@ impl Scan {
             started: 0,
             absorbed: 0,
             early: BTreeMap::new(),
+            outcome_bytes_max: if bound.is_streamed() { MORSEL_OUTPUT_BYTES_MAX } else { 0 },
+            outcomes: 0,
             batches: Batches::new(plan.view()),
             sink: Arc::new(sink),
             origin: Origin::default(),
@@ -199,6 +205,29 @@ impl Scan {
     /// is never brief.
     pub fn is_brief(&self) -> bool {
         self.is_brief
+    }
+
+    /// Sets the most morsels in flight from now on, instead of the number of the options. With none,
+    /// no further one starts.
+    pub fn set_morsels_in_flight_max(&mut self, max: usize) {
+        self.morsels_in_flight_max = max as u64;
+    }
+
+    /// Returns whether morsels are in flight or batches wait, so that [`step`](Self::step) need not
+    /// start a morsel to go on.
+    pub fn holds_some(&self) -> bool {
+        let is_finishing = matches!(self.state, State::Walking(None) | State::Finishing(None));
+        is_finishing || self.started > self.absorbed || self.batches.ready() > 0
+    }
+
+    /// Returns about how much memory the batches take that wait in this scan, and those that the
+    /// morsels under way will make, if each makes as much as the largest so far.
+    pub fn memory_bytes(&self) -> usize {
+        let early: usize = self.early.values().map(ReadOutcome::memory_bytes).sum();
+        let running = (self.started - self.absorbed).saturating_sub(self.early.len() as u64);
+        let running = usize::try_from(running).unwrap_or(usize::MAX);
+        let coming = running.saturating_mul(self.outcome_bytes_max);
+        self.batches.memory_bytes().saturating_add(early).saturating_add(coming)
     }
 
     /// Returns what to do next.
@@ -259,6 +288,12 @@ impl Scan {
                     }
                     return;
                 };
+                // the first outcome replaces the guess
+                self.outcome_bytes_max = match self.outcomes {
+                    0 => outcome.memory_bytes(),
+                    _ => self.outcome_bytes_max.max(outcome.memory_bytes()),
+                };
+                self.outcomes += 1;
                 self.early.insert(turn, outcome);
                 while let Some(outcome) = self.early.remove(&self.absorbed) {
                     self.absorbed += 1;

@@ -36,6 +36,11 @@ pub(crate) enum Fault {
          this one has waited for {seconds} seconds; try again later"
     )]
     Queued { requests: usize, seconds: u64 },
+    #[error(
+        "answers that wait to be sent take all the memory there is for them, and this one has waited \
+         for {seconds} seconds; read answers faster, or try again later"
+    )]
+    MemoryFull { seconds: u64 },
     #[error("no request within {0} seconds")]
     Idle(u64),
     #[error("the server is shutting down")]
@@ -121,7 +126,7 @@ impl Fault {
             }
             Self::Version(_) => Status::VersionUnsupported,
             Self::LevelNotMet { .. } | Self::LevelUnknown(_) => Status::LevelNotMet,
-            Self::Busy(_) | Self::Queued { .. } => Status::ServerBusy,
+            Self::Busy(_) | Self::Queued { .. } | Self::MemoryFull { .. } => Status::ServerBusy,
             Self::Idle(_) => Status::IdleTimeout,
             Self::ShuttingDown => Status::ShuttingDown,
             Self::Select(error) => select_status(error.kind()),
@@ -168,7 +173,7 @@ impl Fault {
                 | Status::ShuttingDown
                 | Status::LoginRejected
         );
-        ends && !matches!(self, Self::Queued { .. })
+        ends && !matches!(self, Self::Queued { .. } | Self::MemoryFull { .. })
     }
 
     pub(crate) fn to_failure(&self) -> Failure {

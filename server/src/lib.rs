@@ -32,6 +32,7 @@ mod fault;
 mod limits;
 mod link;
 mod local;
+mod memory;
 mod metrics;
 mod monitor;
 mod pool;

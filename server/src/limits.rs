@@ -151,8 +151,10 @@ limits! {
     /// needs next to nothing.
     query_memory_bytes_max: NonZeroUsize = 256 << 20;
 
-    /// Memory for the groups and the sorted records of all Selects together.
-    memory_bytes_max: NonZeroUsize = 1 << 30;
+    /// Memory of the server, about; by default half of the machine's, and at most three quarters of
+    /// the limits of its control groups. Half of it is for groups and sorted records, a quarter for
+    /// records that wait to be sent. When that is full, Selects wait, for `queue_seconds_max`.
+    memory_bytes_max: NonZeroUsize = crate::memory::available::default_bytes_max();
 
     /// Disk for records that are sorted there, of all Selects together. If they need more, a Select
     /// ends with `LIMIT_EXCEEDED`.

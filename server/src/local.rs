@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -19,8 +20,9 @@ use crate::catalogue::{Catalogue, DataRoot, FileName, NamePattern};
 use crate::error::Error;
 use crate::fault::Fault;
 use crate::limits::Limits;
+use crate::memory::{AnswerMemory, UserMemory};
 use crate::pool::Pool;
-use crate::schedule::Batches;
+use crate::schedule::{Batches, Resources};
 
 /// A running Select over local files.
 #[derive(Debug)]
@@ -80,9 +82,13 @@ impl LocalQuery {
 
     fn of(plan: Plan, options: ScanOptions) -> Result<Self, Fault> {
         let schema = Arc::clone(plan.schema());
-        let run = Arc::new(AtomicU64::new(0));
-        let share = Arc::new(Pool::default().share(""));
-        let batches = Batches::begin(plan, options, share, run, Waiting::Allowed)?;
+        let resources = Resources {
+            share: Arc::new(Pool::new(usize::MAX).share("")),
+            memory: Arc::new(UserMemory::new(Arc::new(AnswerMemory::new(usize::MAX)))),
+            queue_time: Duration::MAX,
+            run: Arc::default(),
+        };
+        let batches = Batches::begin(plan, options, resources, Waiting::Allowed)?;
         Ok(Self { schema, batches })
     }
 
@@ -96,7 +102,7 @@ impl LocalQuery {
     /// # Errors
     /// The errors of a Select of a server.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, LocalError> {
-        Ok(self.batches.next().await?)
+        Ok(self.batches.next(0).await?)
     }
 }
 

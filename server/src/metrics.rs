@@ -15,6 +15,8 @@ use prometheus::{
 use sift_proto::frame::Kind;
 use sift_proto::message::Statistics;
 
+use crate::pool::LaneJobs;
+
 /// The upper bounds of the seconds that requests take.
 const SECONDS: [f64; 9] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0, 600.0];
 
@@ -37,7 +39,9 @@ pub(crate) struct Metrics {
     narrow_bytes: IntCounter,
     encrypted_bytes: IntCounter,
     saved_bytes: IntGauge,
-    memory_bytes: IntGauge,
+    memory_bytes: IntGaugeVec,
+    pool_jobs: IntGaugeVec,
+    queued: IntGauge,
     certificate_end: IntGaugeVec,
 }
 
@@ -47,6 +51,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) kind: Kind,
     pub(crate) status: &'a str,
     pub(crate) elapsed: Duration,
+    /// The wait for other requests of the user.
+    pub(crate) queue_time: Duration,
     pub(crate) statistics: &'a Statistics,
     /// The bytes that are stored in the file, or in its fetched part.
     pub(crate) bytes_stored: Option<u64>,
@@ -57,7 +63,11 @@ pub(crate) struct Ended<'a> {
 /// The values that are asked for when somebody reads the metrics.
 #[derive(Debug)]
 pub(crate) struct Now {
-    pub(crate) memory_bytes: usize,
+    /// The memory for groups and sorted records.
+    pub(crate) query_bytes: usize,
+    /// The memory of answers that wait to be sent.
+    pub(crate) answer_bytes: usize,
+    pub(crate) pool: [LaneJobs; 2],
     /// For each encrypted listener the first end of its certificates, in Unix time.
     pub(crate) certificate_ends: Vec<(SocketAddr, i64)>,
 }
@@ -114,8 +124,8 @@ impl Metrics {
             phases: to.with(CounterVec::new(
                 Opts::new(
                     "sift_phase_seconds_total",
-                    "Seconds of the phases of requests: plan, scan (of all threads together), and \
-                     send, the wait for clients.",
+                    "Seconds of the phases of requests: queue, the wait for others of the user; plan; \
+                     scan (of all threads together); and send, the wait for clients.",
                 ),
                 &["phase"],
             )?)?,
@@ -136,17 +146,25 @@ impl Metrics {
                 "Bytes that are stored less those that were sent, of all complete answers. It falls \
                  with an answer that is larger than its file.",
             )?,
-            memory_bytes: to.gauge(
-                "sift_query_memory_bytes",
-                "Memory of all Selects for groups and sorted records.",
+            memory_bytes: to.gauges(
+                "sift_memory_bytes",
+                "Memory of all Selects: query is for groups and sorted records, answer for records \
+                 that wait to be sent.",
+                "purpose",
             )?,
-            certificate_end: to.with(IntGaugeVec::new(
-                Opts::new(
-                    "sift_certificate_end_timestamp_seconds",
-                    "The time at which the first certificate of a listener's chain ends.",
-                ),
-                &["listener"],
+            pool_jobs: to.with(IntGaugeVec::new(
+                Opts::new("sift_pool_jobs", "Jobs of Selects, by their lane and state."),
+                &["lane", "state"],
             )?)?,
+            queued: to.gauge(
+                "sift_requests_queued",
+                "Requests that wait until others of their user have ended.",
+            )?,
+            certificate_end: to.gauges(
+                "sift_certificate_end_timestamp_seconds",
+                "The time at which the first certificate of a listener's chain ends.",
+                "listener",
+            )?,
             registry: to.0,
         })
     }
@@ -175,12 +193,19 @@ impl Metrics {
         Held::of(&self.active)
     }
 
+    /// Counts a request that waits for others until the result is dropped.
+    pub(crate) fn queued(&self) -> Held {
+        Held::of(&self.queued)
+    }
+
     pub(crate) fn ended(&self, request: Ended<'_>) {
-        let Ended { kind, status, elapsed, statistics, bytes_stored, bytes_saved } = request;
+        let Ended { kind, status, elapsed, queue_time, statistics, bytes_stored, bytes_saved } =
+            request;
         let kind = kind.to_string();
         self.requests.with_label_values(&[&kind, status]).inc();
         self.seconds.with_label_values(&[&kind]).observe(elapsed.as_secs_f64());
         let phases = [
+            ("queue", Some(u64::try_from(queue_time.as_micros()).unwrap_or(u64::MAX))),
             ("plan", statistics.plan_micros),
             ("scan", statistics.scan_micros),
             ("send", Some(statistics.send_micros)),
@@ -204,7 +229,14 @@ impl Metrics {
     /// # Errors
     /// The state of the process cannot be read.
     pub(crate) fn text(&self, now: Now) -> Result<String> {
-        self.memory_bytes.set(i64::try_from(now.memory_bytes).unwrap_or(i64::MAX));
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        for (purpose, bytes) in [("query", now.query_bytes), ("answer", now.answer_bytes)] {
+            self.memory_bytes.with_label_values(&[purpose]).set(gauge(bytes));
+        }
+        for LaneJobs { lane, waiting, running } in now.pool {
+            self.pool_jobs.with_label_values(&[lane, "waiting"]).set(gauge(waiting));
+            self.pool_jobs.with_label_values(&[lane, "running"]).set(gauge(running));
+        }
         for (listener, end) in now.certificate_ends {
             self.certificate_end.with_label_values(&[&listener.to_string()]).set(end);
         }
@@ -223,6 +255,10 @@ impl Registrar {
 
     fn gauge(&self, name: &str, help: &str) -> Result<IntGauge> {
         self.with(IntGauge::new(name, help)?)
+    }
+
+    fn gauges(&self, name: &str, help: &str, label: &str) -> Result<IntGaugeVec> {
+        self.with(IntGaugeVec::new(Opts::new(name, help), &[label])?)
     }
 
     fn counter(&self, name: &str, help: &str) -> Result<IntCounter> {

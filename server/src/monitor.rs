@@ -130,8 +130,12 @@ impl Observed {
     fn metrics(&self) -> Response<Full<Bytes>> {
         let ends = self.listeners.iter();
         let ends = ends.filter_map(|(address, reloader)| Some((*address, reloader.first_end()?)));
-        let now =
-            Now { memory_bytes: self.shared.memory_bytes(), certificate_ends: ends.collect() };
+        let now = Now {
+            query_bytes: self.shared.query_bytes(),
+            answer_bytes: self.shared.answer_bytes(),
+            pool: self.shared.pool.jobs(),
+            certificate_ends: ends.collect(),
+        };
         match self.metrics.text(now) {
             Ok(metrics) => text(StatusCode::OK, metrics),
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),

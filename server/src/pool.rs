@@ -36,7 +36,7 @@ pub(crate) fn threads() -> usize {
 type Job = Box<dyn FnOnce() + Send>;
 
 /// The queue in front of the threads. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Pool(Arc<Mutex<Queue>>);
 
 impl fmt::Debug for Pool {
@@ -52,6 +52,15 @@ pub(crate) struct Share {
     pool: Pool,
     user: Arc<str>,
     id: OnceLock<u64>,
+}
+
+/// The jobs of a lane.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LaneJobs {
+    /// The name of the lane.
+    pub(crate) lane: &'static str,
+    pub(crate) waiting: usize,
+    pub(crate) running: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,9 +95,28 @@ impl Lane {
 }
 
 impl Pool {
+    /// Makes a queue of which at most `running_max` jobs of each lane run at once.
+    pub(crate) fn new(running_max: usize) -> Self {
+        let running_max = running_max.clamp(1, threads());
+        Self(Arc::new(Mutex::new(Queue { running_max, ..Queue::default() })))
+    }
+
     /// Makes a share for a Select of the user of this name.
     pub(crate) fn share(&self, user: &str) -> Share {
         Share { pool: self.clone(), user: user.into(), id: OnceLock::new() }
+    }
+
+    /// Returns how many jobs wait and run in each lane.
+    pub(crate) fn jobs(&self) -> [LaneJobs; 2] {
+        let queue = self.queue();
+        [("short", Lane::Short), ("long", Lane::Long)].map(|(lane, kind)| {
+            let selects = queue.selects.values().filter(|select| select.lane == kind);
+            let running = match kind {
+                Lane::Short => queue.lanes.short.threads,
+                Lane::Long => queue.lanes.long.threads,
+            };
+            LaneJobs { lane, waiting: selects.map(|select| select.jobs.len()).sum(), running }
+        })
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -97,7 +125,7 @@ impl Pool {
 
     /// Starts a thread in each lane that has more jobs than threads which take them.
     fn start(&self, mut queue: MutexGuard<'_, Queue>) {
-        let starting = Lane::ALL.map(|lane| queue.lanes.of(lane).start().then_some(lane));
+        let starting = Lane::ALL.map(|lane| queue.start(lane).then_some(lane));
         drop(queue);
         for lane in starting.into_iter().flatten() {
             let pool = self.clone();
@@ -143,6 +171,8 @@ impl Drop for Share {
 #[derive(Default)]
 struct Queue {
     last_id: u64,
+    /// The most jobs of a lane that run at once.
+    running_max: usize,
     names: HashMap<Arc<str>, u64>,
     users: HashMap<u64, User>,
     selects: HashMap<u64, Select>,
@@ -179,15 +209,6 @@ struct Waiting {
     threads: usize,
 }
 
-impl Waiting {
-    /// Counts one more thread, if there is a job for it.
-    fn start(&mut self) -> bool {
-        let starts = !self.users.is_empty() && self.threads < threads();
-        self.threads += usize::from(starts);
-        starts
-    }
-}
-
 struct User {
     name: Arc<str>,
     /// The time of all jobs, and of the turns that passed while there was nothing to do.
@@ -221,6 +242,15 @@ impl Queue {
     fn new_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
+    }
+
+    /// Counts one more thread of a lane, if there is a job for it.
+    fn start(&mut self, lane: Lane) -> bool {
+        let running_max = self.running_max;
+        let waiting = self.lanes.of(lane);
+        let starts = !waiting.users.is_empty() && waiting.threads < running_max;
+        waiting.threads += usize::from(starts);
+        starts
     }
 
     /// Adds a Select, and returns its number.

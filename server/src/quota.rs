@@ -1,4 +1,5 @@
-//! The requests of one user that are answered at once. More wait, in the order in which they came.
+//! What the requests of one user may take: how many are answered at once, and the memory of their
+//! answers. More requests wait, in the order in which they came.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -8,55 +9,77 @@ use tokio::time::timeout;
 
 use crate::fault::Fault;
 use crate::limits::Limits;
+use crate::memory::{AnswerMemory, UserMemory};
 
 /// The quotas of the users who have connections.
-#[derive(Debug, Default)]
-pub(crate) struct Quotas(Mutex<HashMap<Arc<str>, Entry>>);
+#[derive(Debug)]
+pub(crate) struct Quotas {
+    memory: Arc<AnswerMemory>,
+    entries: Mutex<HashMap<Arc<str>, Entry>>,
+}
 
 #[derive(Debug)]
 struct Entry {
-    /// The places; all connections of the user hold them.
-    places: Weak<Semaphore>,
+    /// The quota; all connections of the user hold it.
+    quota: Weak<Parts>,
     /// The number of places, also of those that are taken.
     max: usize,
 }
 
-/// The places of one user for requests.
+/// What the requests of one user may take.
 #[derive(Clone, Debug)]
-pub(crate) struct Quota(Arc<Semaphore>);
+pub(crate) struct Quota(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    places: Arc<Semaphore>,
+    memory: Arc<UserMemory>,
+}
 
 impl Quotas {
+    /// Makes quotas of users who share `memory` for their answers.
+    pub(crate) fn new(memory: Arc<AnswerMemory>) -> Self {
+        Self { memory, entries: Mutex::default() }
+    }
+
     /// Returns the quota of a user. A `max` other than before applies to all connections of the
     /// user; places that are taken then are given up as they become free.
     pub(crate) fn of(&self, user: &str, max: usize) -> Quota {
         let max = max.min(Semaphore::MAX_PERMITS);
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = entries.get_mut(user)
-            && let Some(places) = entry.places.upgrade()
+            && let Some(parts) = entry.quota.upgrade()
         {
             match max.checked_sub(entry.max) {
                 Some(more) => {
-                    places.add_permits(more);
+                    parts.places.add_permits(more);
                     entry.max = max;
                 }
-                None => entry.max -= places.forget_permits(entry.max - max),
+                None => entry.max -= parts.places.forget_permits(entry.max - max),
             }
-            return Quota(places);
+            return Quota(parts);
         }
-        entries.retain(|_, entry| entry.places.strong_count() > 0);
+        entries.retain(|_, entry| entry.quota.strong_count() > 0);
         let places = Arc::new(Semaphore::new(max));
-        entries.insert(user.into(), Entry { places: Arc::downgrade(&places), max });
-        Quota(places)
+        let memory = Arc::new(UserMemory::new(Arc::clone(&self.memory)));
+        let parts = Arc::new(Parts { places, memory });
+        entries.insert(user.into(), Entry { quota: Arc::downgrade(&parts), max });
+        Quota(parts)
     }
 }
 
 impl Quota {
+    /// Returns the memory for the answers of the user.
+    pub(crate) fn memory(&self) -> &Arc<UserMemory> {
+        &self.0.memory
+    }
+
     /// Waits for a place. The place is free again when the result is dropped.
     ///
     /// # Errors
     /// `Queued` after the time to wait.
     pub(crate) async fn place(&self, limits: &Limits) -> Result<OwnedSemaphorePermit, Fault> {
-        let place = timeout(limits.queue_time, Arc::clone(&self.0).acquire_owned()).await;
+        let place = timeout(limits.queue_time, Arc::clone(&self.0.places).acquire_owned()).await;
         // nobody closes the semaphore
         place.ok().and_then(Result::ok).ok_or(Fault::Queued {
             requests: limits.queries_per_user_max.get(),
@@ -73,13 +96,17 @@ mod tests {
 
     use super::*;
 
+    fn quotas() -> Quotas {
+        Quotas::new(Arc::new(AnswerMemory::new(1 << 20)))
+    }
+
     fn limits() -> Limits {
         Limits { queue_time: Duration::from_millis(20), ..Limits::default() }
     }
 
     #[tokio::test]
     async fn a_request_beyond_the_quota_waits_and_another_user_does_not() {
-        let (quotas, limits) = (Quotas::default(), limits());
+        let (quotas, limits) = (quotas(), limits());
         let (one, again, other) = (quotas.of("one", 2), quotas.of("one", 2), quotas.of("other", 2));
         let first = one.place(&limits).await.unwrap();
         let _second = again.place(&limits).await.unwrap();
@@ -96,7 +123,7 @@ mod tests {
 
     #[tokio::test]
     async fn another_number_of_places_holds_for_all_connections() {
-        let (quotas, limits) = (Quotas::default(), limits());
+        let (quotas, limits) = (quotas(), limits());
         let one = quotas.of("one", 1);
         let held = one.place(&limits).await.unwrap();
         assert!(one.place(&limits).await.is_err());
@@ -112,10 +139,10 @@ mod tests {
 
     #[test]
     fn a_user_without_connections_is_forgotten() {
-        let quotas = Quotas::default();
+        let quotas = quotas();
         for user in 0..100 {
             quotas.of(&user.to_string(), 1);
         }
-        assert_eq!(quotas.0.lock().unwrap().len(), 1);
+        assert_eq!(quotas.entries.lock().unwrap().len(), 1);
     }
 }

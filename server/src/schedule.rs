@@ -2,7 +2,8 @@
 //!
 //! After its begin, only [`Batches::next`] asks a scan for its next step. It is called when the
 //! writer has taken the batch before. So a slow client holds its own outcomes, at most
-//! `morsels_in_flight_max` of them, and no thread. Dropping [`Batches`] drops the scan, which stops
+//! `morsels_in_flight_max` of them, and no thread. It holds fewer while it has read little, and
+//! while the memory for answers is short. Dropping [`Batches`] drops the scan, which stops
 //! its morsels wherever they run. A panic in a job becomes a [`Fault`]; the pool continues.
 //!
 //! A brief scan runs its first steps on the thread that planned it, because waking another thread
@@ -18,25 +19,43 @@ use sift_select::{
     Morsel, Outcome, Plan, Scan, ScanOptions, ScanStatistics, Step, Waiting, WouldBlock, briefly,
 };
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
 
 use crate::blocking::GivesUp;
 use crate::fault::Fault;
-use crate::pool::Share;
+use crate::memory::{AnswerBytes, Room, UserMemory};
+use crate::pool::{self, Share};
 
 /// The maximal time of the first steps of a brief scan on the thread that planned it.
 const BRIEF_TIME: Duration = Duration::from_millis(5);
+
+/// The most morsels and batches under way at first: an answer that nobody reads must not take more.
+const AHEAD_FIRST: usize = 2;
 
 /// The batches of one Select, in the order of the file.
 #[derive(Debug)]
 pub(crate) struct Batches {
     scan: Scan,
-    share: Arc<Share>,
-    run: Arc<AtomicU64>,
+    resources: Resources,
+    memory: AnswerBytes,
+    /// The most morsels and batches under way: few until the client has read some.
+    ahead_max: usize,
     outcomes_max: usize,
     /// `None` until a morsel was submitted.
     outcomes: Option<Outcomes>,
     /// The last step of the scan that nobody has taken yet.
     ahead: Option<Result<Step, Fault>>,
+}
+
+/// What a Select may use.
+#[derive(Clone, Debug)]
+pub(crate) struct Resources {
+    pub(crate) share: Arc<Share>,
+    pub(crate) memory: Arc<UserMemory>,
+    /// The maximal wait for memory.
+    pub(crate) queue_time: Duration,
+    /// Counts the morsels that ran.
+    pub(crate) run: Arc<AtomicU64>,
 }
 
 /// The channel on which outcomes come back from the pool.
@@ -51,19 +70,17 @@ struct Panicked;
 
 impl Batches {
     /// Starts the scan of `plan`, and runs its first morsels here if it is brief. Other morsels run
-    /// in its `share` of the threads. `run` counts the morsels that ran.
+    /// in the share of the Select.
     ///
     /// # Errors
     /// `WouldBlock` if it may not wait, and would have to.
     pub(crate) fn begin(
         plan: Plan,
         options: ScanOptions,
-        share: Arc<Share>,
-        run: Arc<AtomicU64>,
+        resources: Resources,
         waiting: Waiting,
     ) -> Result<Self, Fault> {
-        let new = |plan, options| Self::new(plan, options, Arc::clone(&share), Arc::clone(&run));
-        let mut batches = new(plan.clone(), options.clone());
+        let mut batches = Self::new(plan.clone(), options.clone(), resources.clone());
         let ahead = match batches.scan.is_brief() {
             true => briefly(BRIEF_TIME, || batches.run_alone(waiting)),
             // a scan that could not wait for its access path ends at once
@@ -75,15 +92,17 @@ impl Batches {
             Some(step) => batches.ahead = Some(step),
             // a thread that may wait does it without a time limit
             None if waiting == Waiting::Refused => return Err(WouldBlock.into()),
-            None => batches = new(plan, options),
+            None => batches = Self::new(plan, options, resources),
         }
         Ok(batches)
     }
 
-    fn new(plan: Plan, options: ScanOptions, share: Arc<Share>, run: Arc<AtomicU64>) -> Self {
+    fn new(plan: Plan, options: ScanOptions, resources: Resources) -> Self {
         let outcomes_max = options.morsels_in_flight_max.clamp(1, Semaphore::MAX_PERMITS);
         let scan = Scan::new(plan, options);
-        Self { scan, share, run, outcomes_max, outcomes: None, ahead: None }
+        let memory = AnswerBytes::new(Arc::clone(&resources.memory));
+        let ahead_max = AHEAD_FIRST;
+        Self { scan, resources, memory, ahead_max, outcomes_max, outcomes: None, ahead: None }
     }
 
     /// Runs morsels on this thread until there is a batch or the end.
@@ -91,7 +110,7 @@ impl Batches {
         loop {
             match self.step()? {
                 Step::Run(morsel) => {
-                    self.run.fetch_add(1, Ordering::Relaxed);
+                    self.resources.run.fetch_add(1, Ordering::Relaxed);
                     guarded(|| self.scan.accept(morsel.run_with(waiting)))?;
                 }
                 step => return Ok(step),
@@ -103,10 +122,32 @@ impl Batches {
         guarded(|| self.scan.step())?.map_err(Fault::Select)
     }
 
-    /// Returns the next batch, `None` at the end of the answer. Dropping the future loses nothing.
-    pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>, Fault> {
+    /// Returns whether [`next`](Self::next) has something to do before more of the `unsent` batches,
+    /// which were taken before, have been sent.
+    pub(crate) fn goes_on(&self, unsent: usize) -> bool {
+        self.scan.holds_some() || unsent == 0 || self.room(unsent) > 0
+    }
+
+    /// Notes that the client takes the batches.
+    pub(crate) fn sent(&mut self) {
+        self.ahead_max = self.ahead_max.saturating_add(1);
+    }
+
+    /// Returns the next batch, `None` at the end of the answer. Batches that were taken before may
+    /// be `unsent`. Dropping the future loses nothing.
+    pub(crate) async fn next(&mut self, unsent: usize) -> Result<Option<RecordBatch>, Fault> {
         loop {
-            let step = self.ahead.take().unwrap_or_else(|| self.step())?;
+            let step = match self.ahead.take() {
+                Some(step) => step?,
+                None => {
+                    if unsent == 0 && !self.scan.holds_some() {
+                        has_memory(&self.memory, self.resources.queue_time).await?;
+                    }
+                    self.scan.set_morsels_in_flight_max(self.room(unsent));
+                    self.step()?
+                }
+            };
+            self.memory.set(self.scan.memory_bytes());
             match step {
                 Step::Run(morsel) => self.submit(morsel),
                 Step::Batch(batch) => return Ok(Some(batch)),
@@ -122,6 +163,17 @@ impl Batches {
         }
     }
 
+    /// Returns how many morsels may be under way beside the batches that are not sent yet.
+    fn room(&self, unsent: usize) -> usize {
+        let room = match self.memory.room() {
+            Room::Many => self.ahead_max.min(self.outcomes_max + pool::threads()),
+            Room::One => 1,
+            // what has nothing else to do has waited for its memory
+            Room::None => usize::from(unsent == 0 && !self.scan.holds_some()),
+        };
+        room.saturating_sub(unsent).min(self.outcomes_max)
+    }
+
     pub(crate) fn statistics(&self) -> ScanStatistics {
         self.scan.statistics()
     }
@@ -133,8 +185,8 @@ impl Batches {
             Outcomes { sender, receiver }
         });
         let sender = outcomes.sender.clone();
-        let run = Arc::clone(&self.run);
-        self.share.spawn(move || {
+        let run = Arc::clone(&self.resources.run);
+        self.resources.share.spawn(move || {
             // if the receiving end was dropped, nobody needs the outcome
             if sender.is_closed() {
                 return;
@@ -145,6 +197,12 @@ impl Batches {
             let _ = sender.try_send(outcome);
         });
     }
+}
+
+/// Waits until there is memory for another morsel.
+async fn has_memory(memory: &AnswerBytes, queue_time: Duration) -> Result<(), Fault> {
+    let waited = timeout(queue_time, memory.has_room()).await;
+    waited.map_err(|_elapsed| Fault::MemoryFull { seconds: queue_time.as_secs() })
 }
 
 pub(crate) const PANIC: Fault = Fault::Internal("the scan panicked");

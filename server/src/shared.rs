@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::link::CompressionChoice;
+use crate::memory::AnswerMemory;
 use crate::metrics::Metrics;
 use crate::pool::Pool;
 use crate::quota::Quotas;
@@ -52,7 +53,9 @@ pub(crate) struct Shared {
     /// The memory of all Selects together for groups and sorted records.
     memory: Arc<MemoryBudget>,
     spill: Option<Arc<SpillDirectory>>,
-    /// The requests of each user that are answered at once.
+    /// The memory of all answers.
+    answers: Arc<AnswerMemory>,
+    /// What the requests of each user may take.
     pub(crate) quotas: Quotas,
     /// One permit for each connection whose Hello has not been answered.
     handshakes: Arc<Semaphore>,
@@ -130,6 +133,9 @@ impl Activity {
     }
 }
 
+/// The memory of a running morsel, about: what it reads, and its decoded columns.
+const JOB_BYTES: usize = 16 << 20;
+
 impl Shared {
     pub(crate) fn new(config: Config) -> Self {
         let Config {
@@ -150,7 +156,10 @@ impl Shared {
         let spill = state.map(|folder| {
             Arc::new(SpillDirectory::new(folder, "spill_bytes_max", spill_bytes_max))
         });
-        let memory = MemoryBudget::new("memory_bytes_max", limits.memory_bytes_max.get());
+        // the rest is for what runs and for what is kept open
+        let bytes_max = limits.memory_bytes_max.get();
+        let memory = MemoryBudget::new("memory_bytes_max", bytes_max / 2);
+        let answers = Arc::new(AnswerMemory::new(bytes_max / 4));
         Self {
             login: Login::new(users, &limits),
             admission,
@@ -164,8 +173,9 @@ impl Shared {
             }))),
             statements: Arc::new(Statements::new()),
             jobs: Jobs::new(),
-            pool: Pool::default(),
-            quotas: Quotas::default(),
+            pool: Pool::new(bytes_max / 8 / JOB_BYTES),
+            quotas: Quotas::new(Arc::clone(&answers)),
+            answers,
             activity,
             metrics: None,
             handshakes: Arc::new(Semaphore::new(
@@ -207,8 +217,13 @@ impl Shared {
     }
 
     /// Returns the memory of all Selects together for groups and sorted records.
-    pub(crate) fn memory_bytes(&self) -> usize {
+    pub(crate) fn query_bytes(&self) -> usize {
         self.memory.bytes()
+    }
+
+    /// Returns the memory of the answers that wait to be sent.
+    pub(crate) fn answer_bytes(&self) -> usize {
+        self.answers.bytes()
     }
 
     /// Waits for the permit of one more connection that has not said Hello.

@@ -37,6 +37,8 @@ pub(crate) struct Batches {
     /// The time when records last became ready; `None` before the first.
     last: Option<Instant>,
     cuts: bool,
+    /// The memory of the batches that were pushed. Parts of a batch hold all of its memory.
+    memory_bytes: usize,
 }
 
 impl Batches {
@@ -49,11 +51,13 @@ impl Batches {
             pending_bytes: 0,
             last: None,
             cuts: !view.is_whole(),
+            memory_bytes: 0,
         }
     }
 
     /// Takes the next records.
     pub(crate) fn push(&mut self, batch: RecordBatch) {
+        self.memory_bytes += batch.get_array_memory_size();
         if self.cuts {
             return self.cut(batch);
         }
@@ -104,7 +108,16 @@ impl Batches {
 
     /// Removes and returns the next ready batch.
     pub(crate) fn pop(&mut self) -> Option<RecordBatch> {
-        self.ready.pop_front()
+        let batch = self.ready.pop_front()?;
+        let left = self.memory_bytes.saturating_sub(batch.get_array_memory_size());
+        let holds_some = !self.ready.is_empty() || !self.pending.is_empty();
+        self.memory_bytes = if holds_some { left } else { 0 };
+        Some(batch)
+    }
+
+    /// Returns the memory of the batches that are here, about.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory_bytes
     }
 
     fn add(&mut self, batch: RecordBatch) {
@@ -245,6 +258,7 @@ mod tests {
             pending_bytes: 0,
             last: None,
             cuts: true,
+            memory_bytes: 0,
         };
         let (mut at, mut lengths) = (0, lengths.iter().cycle());
         while at < 20_000 {

@@ -93,6 +93,13 @@ pub(crate) struct ReadOutcome {
     pub(crate) time: Duration,
 }
 
+impl ReadOutcome {
+    /// Returns the memory of its batches.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.batches.iter().map(RecordBatch::get_array_memory_size).sum()
+    }
+}
+
 impl Morsel {
     /// Reads, filters and projects, looks up keys, or finishes gathered rows. It never panics and
     /// never waits for a peer.

@@ -5,6 +5,7 @@
 //! the name, before the file system is asked, and reported like a missing file.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use glob::{MatchOptions, Pattern};
 use sift_select::{Predicate, Source, View};
@@ -28,6 +29,8 @@ pub struct Grant {
     files: Vec<Glob>,
     columns: Option<Vec<String>>,
     filter: Option<Predicate>,
+    /// The time for the server's work on one Select; `None`: that of all users.
+    query_time: Option<Duration>,
     /// The two grants that this grant joins, if it is a joined one.
     parts: Option<[Arc<Self>; 2]>,
 }
@@ -83,16 +86,23 @@ impl Grant {
         }
         let files = files.iter().map(|glob| Glob::new(glob)).collect::<Result<_, _>>()?;
         let filter = filter.map(Predicate::parse).transpose().map_err(GrantFault::Filter)?;
-        Ok(Self { users, groups, files, columns, filter, parts: None })
+        Ok(Self { users, groups, files, columns, filter, query_time: None, parts: None })
+    }
+
+    /// Bounds the time for the server's work on one Select, if that of all users is not shorter.
+    #[must_use]
+    pub fn with_query_time(mut self, query_time: Option<Duration>) -> Self {
+        self.query_time = query_time;
+        self
     }
 
     /// Joins the grants for the two names of a file. The result covers the columns that both list,
-    /// and the records that both filters keep. Returns `None` if there is no such column.
+    /// and the records that both filters keep; the shorter time of both counts. Returns `None` if there is no such column.
     pub fn join(a: &Arc<Self>, b: &Arc<Self>) -> Option<Arc<Self>> {
-        if b.is_whole() || Arc::ptr_eq(a, b) {
+        if b.is_unrestricted() || Arc::ptr_eq(a, b) {
             return Some(Arc::clone(a));
         }
-        if a.is_whole() {
+        if a.is_unrestricted() {
             return Some(Arc::clone(b));
         }
         let columns = match (&a.columns, &b.columns) {
@@ -109,7 +119,8 @@ impl Grant {
             (None, None) => None,
         };
         let parts = Some([Arc::clone(a), Arc::clone(b)]);
-        Some(Arc::new(Self { columns, filter, parts, ..Self::default() }))
+        let query_time = a.query_time.into_iter().chain(b.query_time).min();
+        Some(Arc::new(Self { columns, filter, query_time, parts, ..Self::default() }))
     }
 
     /// Returns whether it is this grant, or joins the same two grants.
@@ -158,6 +169,15 @@ impl Grant {
 
     pub(crate) fn is_whole(&self) -> bool {
         self.has_all_columns() && self.has_all_records()
+    }
+
+    fn is_unrestricted(&self) -> bool {
+        self.is_whole() && self.query_time.is_none()
+    }
+
+    /// Returns the time for the server's work on one Select, if the grant bounds it.
+    pub(crate) fn query_time(&self) -> Option<Duration> {
+        self.query_time
     }
 
     /// Returns whether the user may name a column. Case makes no difference.

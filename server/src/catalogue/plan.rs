@@ -2,6 +2,7 @@
 //! touches.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sift_select::{FileSet, Plan, Select, Source, Value, View, Waiting, check_wanted};
 
@@ -20,6 +21,8 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
     /// True if the caller may not see all, or if what the plan reads is protected.
     pub(crate) is_protected: bool,
+    /// The time for the work, if the grant bounds it.
+    pub(crate) query_time: Option<Duration>,
 }
 
 impl Catalogue {
@@ -60,7 +63,7 @@ impl Catalogue {
         let plan = Plan::new(select, view, parameters).map_err(Fault::Select)?;
         protected.check_plan(&plan, transport)?;
         let is_protected = !plan.view().is_whole() || protected.protects(&plan);
-        Ok(Planned { plan, is_protected })
+        Ok(Planned { plan, is_protected, query_time: grant.query_time() })
     }
 
     /// Binds `select` to the files of a pattern. They need the same schema and the same grant of
@@ -135,7 +138,7 @@ impl Catalogue {
         }
         let is_protected =
             !plan.view().is_whole() || all_protected.iter().any(|file| file.protects(&plan));
-        Ok(Planned { plan, is_protected })
+        Ok(Planned { plan, is_protected, query_time: grant.query_time() })
     }
 
     /// Opens a file for a Select. Returns it with its protection and the caller's grant.

@@ -11,6 +11,8 @@ use sift_proto::message::Statistics;
 pub(crate) struct RequestAccount {
     pub(crate) file: String,
     pub(crate) statistics: Statistics,
+    /// The wait for other requests of the user.
+    pub(crate) queue_time: Duration,
     /// The records for which a row filter had no value.
     pub(crate) records_undecided: u64,
     /// Says that the client may not see the whole file. Then it does not learn how much work the

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arrow::record_batch::RecordBatch;
 use prost::Message;
@@ -16,6 +16,7 @@ use sift_proto::message::{
 };
 use sift_select::{Plan, ScanOptions, Waiting, explain};
 use tokio::io::AsyncWrite;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::account::{RequestAccount, micros};
 use super::encode::Encoder;
@@ -33,9 +34,11 @@ use crate::catalogue::Planned;
 use crate::channel::Facts;
 use crate::fault::{Fault, Stop};
 use crate::link::{Link, Sent};
+use crate::memory::AnswerBytes;
+use crate::metrics::Metrics;
 use crate::pool::{self, Share};
 use crate::quota::Quota;
-use crate::schedule::Batches;
+use crate::schedule::{Batches, Resources};
 use crate::shared::{Rules, Shared};
 
 /// The maximal size of a text and its parameters for planning on the connection's thread. Planning
@@ -90,7 +93,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     pub(crate) async fn send(mut self, request: Frame) -> Result<(), Stop> {
         let _place = match request.kind {
             Kind::Channel => None,
-            _ => Some(self.interrupt.or(self.quota.place(&self.shared.limits)).await?),
+            _ => Some(self.place().await?),
         };
         match request.kind {
             Kind::Select => self.select(decode(&request)?).await,
@@ -108,12 +111,21 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         }
     }
 
+    /// Waits until the user may have one more request.
+    async fn place(&mut self) -> Result<OwnedSemaphorePermit, Fault> {
+        let _queued = self.shared.metrics.as_deref().map(Metrics::queued);
+        let place = self.interrupt.or(self.quota.place(&self.shared.limits)).await;
+        self.account.queue_time = self.started.elapsed();
+        place
+    }
+
     async fn select(&mut self, request: SelectRequest) -> Result<(), Stop> {
         let scan = self.scan();
         let then =
             move |planned: Planned, waiting| Ok((scan(planned.plan.clone(), waiting)?, planned));
         let planned = self.plan(request.sql, request.parameters, then).await?;
-        let (batches, Planned { plan, is_protected }) = planned;
+        let (batches, Planned { plan, is_protected, query_time }) = planned;
+        self.shorten(query_time);
         self.batches = Some(batches);
         self.account.statistics.file_bytes = Some(plan.source().bytes());
         self.account.of_part = !plan.view().is_whole();
@@ -153,7 +165,8 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     /// Sends the batches as narrow columns. Later ones are scanned and encoded while one is sent.
     async fn narrow_batches(&mut self, may_compress: bool) -> Result<(), Stop> {
-        let mut encoding = Encoding::new(Arc::clone(&self.share));
+        let memory = AnswerBytes::new(Arc::clone(self.quota.memory()));
+        let mut encoding = Encoding::new(Arc::clone(&self.share), memory);
         let mut is_complete = false;
         let (mut since, mut blocked_before) = (Instant::now(), self.writer.blocked());
         loop {
@@ -188,6 +201,9 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
                         self.writer.send_whole(&frame).await?;
                         bytes += frame.len() as u64;
                     }
+                    if let Some(batches) = &mut self.batches {
+                        batches.sent();
+                    }
                     let (now, blocked) = (Instant::now(), self.writer.blocked());
                     self.link.sent(Sent {
                         compression,
@@ -207,7 +223,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         loop {
             let Some(batches) = &mut self.batches else { return Ok(()) };
             let next = {
-                let mut next = pin!(self.interrupt.or(batches.next()));
+                let mut next = pin!(self.interrupt.or(batches.next(0)));
                 match poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await {
                     Poll::Ready(next) => next,
                     Poll::Pending => {
@@ -224,6 +240,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
                 let parts = message.iter().map(|buffer| buffer.as_slice());
                 self.writer.send_parts(Kind::Batch, parts).await?;
             }
+            batches.sent();
         }
     }
 
@@ -264,15 +281,23 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         planned
     }
 
+    /// Shortens the time of the work to that of a grant.
+    fn shorten(&mut self, query_time: Option<Duration>) {
+        if let Some(max) = query_time {
+            self.time_limit.shorten(max);
+        }
+    }
+
     /// Returns a function that starts the scan of a plan. It may read an index.
     fn scan(&self) -> impl Fn(Plan, Waiting) -> Result<Batches, Fault> + Send + 'static {
         let options = self.shared.scan_options(self.time_limit.cancel());
-        let morsels = self.shared.activity.morsels();
-        let share = Arc::clone(&self.share);
-        move |plan, waiting| {
-            let (share, morsels) = (Arc::clone(&share), Arc::clone(&morsels));
-            Batches::begin(plan, options.clone(), share, morsels, waiting)
-        }
+        let resources = Resources {
+            share: Arc::clone(&self.share),
+            memory: Arc::clone(self.quota.memory()),
+            queue_time: self.shared.limits.queue_time,
+            run: self.shared.activity.morsels(),
+        };
+        move |plan, waiting| Batches::begin(plan, options.clone(), resources.clone(), waiting)
     }
 
     async fn fetch(&mut self, request: FetchRequest) -> Result<(), Stop> {
@@ -311,14 +336,15 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     async fn explain(&mut self, request: ExplainRequest) -> Result<(), Stop> {
         let scan = request.analyze.then(|| self.scan());
-        let then = move |Planned { plan, .. }: Planned, waiting| {
+        let then = move |Planned { plan, query_time, .. }: Planned, waiting| {
             let text = explain(&plan, &ScanOptions::default()).map_err(Fault::Select)?;
             let started = Instant::now();
             let batches = scan.as_ref().map(|scan| scan(plan.clone(), waiting));
-            Ok((text, batches.transpose()?.map(|batches| (started, batches)), plan))
+            Ok((text, batches.transpose()?.map(|batches| (started, batches)), plan, query_time))
         };
         let planned = self.plan(request.sql, request.parameters, then).await?;
-        let (mut text, scan, plan) = planned;
+        let (mut text, scan, plan, query_time) = planned;
+        self.shorten(query_time);
         if let Some((started, batches)) = scan {
             self.batches = Some(batches);
             text += &self.analyze(&plan, started).await?;
@@ -330,7 +356,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     async fn analyze(&mut self, plan: &Plan, started: Instant) -> Result<String, Fault> {
         self.account.statistics.file_bytes = Some(plan.source().bytes());
         let Some(batches) = &mut self.batches else { return Ok(String::new()) };
-        while self.time_limit.within(self.interrupt.or(batches.next())).await?.is_some() {}
+        while self.time_limit.within(self.interrupt.or(batches.next(0))).await?.is_some() {}
         Ok(plan.analysis(&batches.statistics(), pool::threads(), started.elapsed()))
     }
 
@@ -375,10 +401,11 @@ async fn next_ready(
     if is_complete && encoding.is_empty() {
         return Ok(Ready::End);
     }
-    let may_scan = !is_complete && encoding.has_room();
+    let unsent = encoding.len();
+    let may_scan = !is_complete && encoding.has_room() && batches.goes_on(unsent);
     tokio::select! {
         biased;
-        batch = batches.next(), if may_scan => Ok(batch?.map_or(Ready::Complete, Ready::Batch)),
+        batch = batches.next(unsent), if may_scan => Ok(batch?.map_or(Ready::Complete, Ready::Batch)),
         Some(encoded) = encoding.next() => Ok(Ready::Encoded(encoded?)),
         else => Ok(Ready::End),
     }

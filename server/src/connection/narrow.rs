@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::wire::header;
 use crate::fault::Fault;
+use crate::memory::AnswerBytes;
 use crate::pool::{self, Share};
 use crate::schedule::{PANIC, guarded};
 
@@ -40,7 +41,10 @@ pub(crate) struct Encoded {
 #[derive(Debug)]
 pub(crate) struct Encoding {
     share: Arc<Share>,
-    pending: VecDeque<Pending>,
+    pending: VecDeque<(usize, Pending)>,
+    /// The memory of the pending batches, which are counted with them.
+    memory: AnswerBytes,
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -50,9 +54,10 @@ enum Pending {
 }
 
 impl Encoding {
-    /// Makes an encoder without batches. Large ones are encoded in its `share` of the threads.
-    pub(crate) fn new(share: Arc<Share>) -> Self {
-        Self { share, pending: VecDeque::new() }
+    /// Makes an encoder without batches. Large ones are encoded in its `share` of the threads, and
+    /// count in its `memory`.
+    pub(crate) fn new(share: Arc<Share>, memory: AnswerBytes) -> Self {
+        Self { share, pending: VecDeque::new(), memory, bytes: 0 }
     }
 
     /// Returns whether another batch may be added: each thread of the pool has one, and one waits.
@@ -64,10 +69,16 @@ impl Encoding {
         self.pending.is_empty()
     }
 
+    /// Returns the number of batches that are not sent.
+    pub(crate) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
     /// Starts to encode the next batch.
     pub(crate) fn push(&mut self, batch: RecordBatch, compression: Option<Compression>) {
-        let bytes = arrow_bytes(&batch);
-        self.pending.push_back(if bytes <= SMALL_BYTES_MAX {
+        let bytes = batch.get_array_memory_size();
+        self.count(self.bytes + bytes);
+        let pending = if arrow_bytes(&batch) <= SMALL_BYTES_MAX {
             Pending::Done(encoded(&batch, compression))
         } else {
             let (sender, receiver) = oneshot::channel();
@@ -79,18 +90,25 @@ impl Encoding {
                 }
             });
             Pending::Running(receiver)
-        });
+        };
+        self.pending.push_back((bytes, pending));
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.bytes = bytes;
+        self.memory.set(bytes);
     }
 
     /// Waits for the frames of the first batch; `None` if there is none. Dropping the future loses
     /// nothing.
     pub(crate) async fn next(&mut self) -> Option<Result<Encoded, Fault>> {
-        if let Pending::Running(receiver) = self.pending.front_mut()? {
-            let done = receiver.await.unwrap_or(Err(PANIC));
-            self.pending.pop_front();
-            return Some(done);
+        let (_, first) = self.pending.front_mut()?;
+        if let Pending::Running(receiver) = first {
+            *first = Pending::Done(receiver.await.unwrap_or(Err(PANIC)));
         }
-        match self.pending.pop_front()? {
+        let (bytes, pending) = self.pending.pop_front()?;
+        self.count(self.bytes - bytes);
+        match pending {
             Pending::Done(done) => Some(done),
             Pending::Running(_) => Some(Err(PANIC)),
         }
@@ -154,6 +172,7 @@ mod tests {
     use sift_proto::frame::{decompress, decompressed_bytes};
 
     use super::*;
+    use crate::memory::{AnswerMemory, UserMemory};
     use crate::pool::Pool;
 
     fn batch(rows: i64) -> RecordBatch {
@@ -203,7 +222,9 @@ mod tests {
 
     #[tokio::test]
     async fn batches_leave_in_order() {
-        let mut encoding = Encoding::new(Arc::new(Pool::default().share("")));
+        let memory = Arc::new(UserMemory::new(Arc::new(AnswerMemory::new(1 << 30))));
+        let mut encoding =
+            Encoding::new(Arc::new(Pool::new(usize::MAX).share("")), AnswerBytes::new(memory));
         let batches = [batch(5000), batch(3), batch(4000), batch(0)];
         for batch in &batches {
             encoding.push(batch.clone(), None);

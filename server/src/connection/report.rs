@@ -108,6 +108,9 @@ pub(crate) fn ended(facts: &Facts, reason: &dyn Display) {
     debug!(peer = %facts.peer, reason, "connection ended");
 }
 
+/// The wait for other requests from which on the log tells it.
+const WAIT_MIN: Duration = Duration::from_millis(1);
+
 /// Logs a request and its result.
 pub(crate) fn answered(
     metrics: Option<&Metrics>,
@@ -131,7 +134,16 @@ pub(crate) fn answered(
     let bytes_saved = account.bytes_saved(kind).filter(|_| result.is_ok());
     if let Some(metrics) = metrics {
         let bytes_stored = account.bytes_stored(kind);
-        metrics.ended(Ended { kind, status, elapsed, statistics, bytes_stored, bytes_saved });
+        let queue_time = account.queue_time;
+        metrics.ended(Ended {
+            kind,
+            status,
+            elapsed,
+            queue_time,
+            statistics,
+            bytes_stored,
+            bytes_saved,
+        });
     }
     info!(
         peer = %facts.peer,
@@ -148,6 +160,7 @@ pub(crate) fn answered(
         narrow_bytes = some(statistics.narrow_bytes),
         bytes_sent = statistics.bytes_sent,
         bytes_saved,
+        queue_micros = (account.queue_time >= WAIT_MIN).then(|| micros(account.queue_time)),
         plan_micros = statistics.plan_micros,
         scan_micros = statistics.scan_micros,
         send_micros = statistics.send_micros,

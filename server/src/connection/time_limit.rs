@@ -25,6 +25,12 @@ impl TimeLimit {
         Self { max, left: max, cancel: Cancel::default() }
     }
 
+    /// Lets the work take `max` altogether, if that is shorter.
+    pub(crate) fn shorten(&mut self, max: Duration) {
+        self.left = self.left.saturating_sub(self.max.saturating_sub(max));
+        self.max = self.max.min(max);
+    }
+
     /// Returns the flag that stops the work.
     pub(crate) fn cancel(&self) -> &Cancel {
         &self.cancel
@@ -68,7 +74,13 @@ mod tests {
         assert!(limit.cancel().is_raised());
         // a result that is already there needs no time
         assert_eq!(limit.within(ready(Ok(7))).await.unwrap(), 7);
-        let limit = TimeLimit::new(Duration::MAX);
+        let mut limit = TimeLimit::new(Duration::from_secs(60));
+        limit.shorten(Duration::from_secs(90));
+        assert_eq!((limit.max, limit.left), (Duration::from_secs(60), Duration::from_secs(60)));
+        limit.left = Duration::from_secs(50);
+        limit.shorten(Duration::from_secs(20));
+        // ten seconds are over
+        assert_eq!((limit.max, limit.left), (Duration::from_secs(20), Duration::from_secs(10)));
         let cancel = limit.cancel().clone();
         assert!(!cancel.is_raised());
         drop(limit);

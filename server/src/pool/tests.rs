@@ -208,7 +208,7 @@ fn every_set_is_right_after_random_steps() {
 
 #[test]
 fn jobs_run_on_few_threads_and_a_panic_stops_none_of_them() {
-    let pool = Pool::default();
+    let pool = Pool::new(usize::MAX);
     let (sender, receiver) = mpsc::channel();
     let running = Arc::new(AtomicUsize::new(0));
     let shares: Vec<Share> = (0..8).map(|user| pool.share(&user.to_string())).collect();
@@ -230,7 +230,7 @@ fn jobs_run_on_few_threads_and_a_panic_stops_none_of_them() {
 
 #[test]
 fn jobs_of_a_dropped_share_never_begin() {
-    let pool = Pool::default();
+    let pool = Pool::new(usize::MAX);
     let (sender, receiver) = mpsc::channel();
     let (busy, other) = (pool.share("busy"), pool.share("other"));
     let gate = Arc::new(std::sync::Barrier::new(threads() + 1));

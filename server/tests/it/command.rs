@@ -127,13 +127,19 @@ impl Running {
 
     /// With a configuration file; the rest of it is `listeners`.
     pub(crate) fn configured(fixture: &Fixture, listeners: &str) -> Self {
+        Self::with_threads(fixture, listeners, 2)
+    }
+
+    /// With a configuration file, and so many threads for scans.
+    pub(crate) fn with_threads(fixture: &Fixture, listeners: &str, threads: usize) -> Self {
         let folder = fixture.outside("config/sift");
         std::fs::create_dir_all(&folder).unwrap();
         let text = format!(
             "data = '../../data'\nlog_format = 'json'\nsecure = false\ndefault_user = 'any'\n{listeners}"
         );
         std::fs::write(folder.join("siftd.toml"), text).unwrap();
-        Self::of(&mut siftd(fixture, &["serve"]))
+        let threads = threads.to_string();
+        Self::of(siftd(fixture, &["serve"]).env("RAYON_NUM_THREADS", threads))
     }
 
     /// The next line of the log with this message.

@@ -8,23 +8,27 @@ use sift_proto::level::Level;
 use sift_proto::message::{
     Cancel, ChannelReport, ChannelRequest, ExplainRequest, SelectRequest, Status,
 };
-use sift_server::Limits;
+use sift_server::{Grant, Limits};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use crate::fixture::{Fixture, PATIENCE, Served};
 use crate::peer::{self, Peer, sql};
 
-/// Serves a file with many records, each with a text of one mebibyte and a pattern that almost
+/// With a file with many records, each with a text of one mebibyte and a pattern that almost
 /// matches everywhere in it, and a small file.
-async fn hard(limits: Limits) -> Served {
+fn hard_files() -> Fixture {
     let fixture = Fixture::with_files();
     let near_miss = format!("%{}_b%", "a".repeat(128 << 10));
     let record = format!("{{\"t\":\"{}\",\"p\":\"{near_miss}\"}}\n", "a".repeat(1 << 20));
     fixture.write("hard.jsonl", record.repeat(40));
     fixture.write("small.csv", format!("t\n{}\n", "a".repeat(60_000)));
     fixture.numbers("many.dat", 0..200_000);
-    fixture.serve_with(Level::Three, limits).await
+    fixture
+}
+
+async fn hard(limits: Limits) -> Served {
+    hard_files().serve_with(Level::Three, limits).await
 }
 
 const MATCHED: &str = "SELECT count(*) FROM 'hard.jsonl' WHERE t LIKE p";
@@ -92,6 +96,25 @@ async fn a_select_has_so_much_time() {
     let (status, message) = peer.refused(Kind::Explain, &explain).await;
     assert_eq!((status, &message[..]), (Status::LimitExceeded, expected));
     is_free(&mut peer).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grant_gives_less_time() {
+    let fixture = hard_files();
+    let users = fixture.users(&[("ann", &[]), ("bob", &[])]);
+    let grant = |user: &str| {
+        Grant::new(vec![user.to_owned()], Vec::new(), &["**".to_owned()], None, None).unwrap()
+    };
+    let short = grant("ann").with_query_time(Some(Duration::from_secs(1)));
+    let served = fixture.serve_users(users, vec![short, grant("bob")]).await;
+    let mut ann = peer::user(&served, "ann").await;
+    let (status, message) = ann.select_refused(&sql(MATCHED)).await;
+    assert_eq!(status, Status::LimitExceeded);
+    assert!(message.starts_with("the server worked on this for 1 seconds, its limit"), "{message}");
+    let mut bob = peer::user(&served, "bob").await;
+    bob.send(Kind::Select, &sql(MATCHED)).await;
+    let answer = timeout(Duration::from_secs(2), bob.outcome()).await;
+    assert!(answer.is_err(), "it takes longer");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -55,6 +55,7 @@ mod links;
 mod login;
 /// Every level of the server times every level of the client.
 mod matrix;
+mod memory;
 /// The port for monitors: its figures, and monitors that do not behave.
 mod monitor;
 /// Narrow columns and compression: the same records, fewer bytes, and never for protected data.

@@ -3,7 +3,9 @@
 //! By default users log in. Without log-in all clients are one user. Only a server without any
 //! log-in and without any grant lets everybody read everything.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use sift_server::{Admission, Grant};
@@ -32,6 +34,7 @@ pub(super) struct GrantRule {
     files: Vec<String>,
     columns: Option<Vec<String>>,
     filter: Option<String>,
+    query_seconds_max: Option<NonZeroU32>,
 }
 
 /// The keys `secure` and `default_user`, of a listener or of the whole file.
@@ -92,9 +95,11 @@ pub(super) fn checked<'a>(
         return Err(value(ValueFault::NoDefaultUser { number }));
     }
     let grants = rules.into_iter().zip(1..).map(|(rule, number)| {
-        let GrantRule { users, groups, files, columns, filter } = rule;
-        Grant::new(users, groups, &files, columns, filter.as_deref())
-            .map_err(|error| value(ValueFault::Grant { number, error }))
+        let GrantRule { users, groups, files, columns, filter, query_seconds_max } = rule;
+        let query_time = query_seconds_max.map(|seconds| Duration::from_secs(seconds.get().into()));
+        let grant = Grant::new(users, groups, &files, columns, filter.as_deref());
+        let grant = grant.map_err(|error| value(ValueFault::Grant { number, error }))?;
+        Ok(grant.with_query_time(query_time))
     });
     let grants = grants.collect::<Result<Vec<_>, _>>()?;
     Ok(AccessSettings { users, grants: (!is_open).then_some(grants) })

@@ -49,9 +49,9 @@ fn the_example_tells_the_defaults() {
     }
     assert!(!all.contains("# idle_seconds"));
     let told = settings(ServeArgs::default(), &all).unwrap();
-    // the only one that depends on the machine
-    let morsels_in_flight_max = told.limits.morsels_in_flight_max;
-    let expected = Limits { morsels_in_flight_max, ..Limits::default() };
+    // those that depend on the machine
+    let Limits { morsels_in_flight_max, memory_bytes_max, .. } = told.limits;
+    let expected = Limits { morsels_in_flight_max, memory_bytes_max, ..Limits::default() };
     assert_eq!(format!("{:?}", told.limits), format!("{expected:?}"));
     assert_eq!(told.log_format, LogFormat::default());
     // clients are asked for a certificate only where their authorities are named
@@ -75,8 +75,12 @@ fn example(limit: &Limit) -> String {
         text += word;
         columns += 1 + word.len();
     }
-    // the only default that depends on the machine: eight threads are shown
-    let default = if limit.key == "morsels_in_flight_max" { 16 } else { limit.default };
+    // what depends on the machine is shown for one with eight threads and 16 GiB
+    let default = match limit.key {
+        "morsels_in_flight_max" => 16,
+        "memory_bytes_max" => 8 << 30,
+        _ => limit.default,
+    };
     format!("{text}\n# {} = {default}\n", limit.key)
 }
 
