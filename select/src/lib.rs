@@ -16,8 +16,8 @@
 //! use sift_select::{Plan, Scan, ScanOptions, Select, Source};
 //!
 //! let select = Select::parse("SELECT city, pop FROM 'cities.csv' WHERE pop > $1")?;
-//! let file = File::open(select.from())?;
-//! let source = Arc::new(Source::open(select.from(), file, None)?);
+//! let name = select.from().unwrap_or_default();
+//! let source = Arc::new(Source::open(name, File::open(name)?, None)?);
 //! let plan = Plan::new(&select, source, &[1_000_000_i64.into()])?;
 //! for batch in Scan::new(plan, ScanOptions::default()).collect()? {
 //!     println!("{} records", batch.num_rows());

@@ -69,18 +69,22 @@ impl Source {
         descriptor: Option<Descriptor>,
         keys: &ParquetKeys,
     ) -> Result<Self> {
-        let file = Arc::new(DataFile::open(name, file, descriptor, keys)?);
-        let schema = Arc::new(file.schema.clone());
-        let parts =
-            vec![Part { file, constants: Arc::default(), index: None, views: Arc::default() }];
-        Ok(Self {
-            name: name.to_owned(),
-            schema,
-            parts,
-            files: 1,
-            has_path: false,
-            waiting: Waiting::Allowed,
-        })
+        Ok(Self::of_file(DataFile::open(name, file, descriptor, keys)?))
+    }
+
+    /// Returns the source of a Select without FROM: one record without columns.
+    ///
+    /// # Errors
+    /// `Io`
+    pub fn of_nothing() -> Result<Self> {
+        Ok(Self::of_file(DataFile::of_nothing()?))
+    }
+
+    fn of_file(file: DataFile) -> Self {
+        let (name, schema) = (file.name().to_owned(), Arc::new(file.schema.clone()));
+        let (file, constants) = (Arc::new(file), Arc::default());
+        let parts = vec![Part { file, constants, index: None, views: Arc::default() }];
+        Self { name, schema, parts, files: 1, has_path: false, waiting: Waiting::Allowed }
     }
 
     /// Returns the source with an index, so that a scan can skip the zones that WHERE excludes. An

@@ -70,9 +70,9 @@ impl Select {
         lower_query(*query, &positions).map(|syntax| Self(Arc::new(syntax)))
     }
 
-    /// Returns the file of FROM, as written.
-    pub fn from(&self) -> &str {
-        &self.0.from.text
+    /// Returns the file of FROM, as written; `None` if there is no FROM.
+    pub fn from(&self) -> Option<&str> {
+        self.0.from.as_ref().map(|name| name.text.as_str())
     }
 
     pub(crate) fn syntax(&self) -> &SelectSyntax {
@@ -105,7 +105,12 @@ impl Predicate {
         }
         let expr = parser.parse_expr().map_err(|error| syntax_error(error, &positions))?;
         end(&parser, "expression")?;
-        lower(&expr).map(|syntax| Self(Arc::new(syntax)))
+        let syntax = lower(&expr)?;
+        if let Some(clock) = syntax.clock() {
+            let message = "what a rule shows may not depend on the time";
+            return Err(clock.at.error(ErrorKind::Unsupported, message));
+        }
+        Ok(Self(Arc::new(syntax)))
     }
 
     /// Returns the predicate that is true if both are true.

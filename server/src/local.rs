@@ -62,7 +62,11 @@ impl LocalQuery {
         keys: &LocalKeys,
     ) -> Result<Self, LocalError> {
         let select = Select::parse(sql).map_err(Fault::Select)?;
-        let from = select.from();
+        let Some(from) = select.from() else {
+            let source = Arc::new(Source::of_nothing().map_err(Fault::Select)?);
+            let plan = Plan::new(&select, source, parameters).map_err(Fault::Select)?;
+            return Ok(Self::of(plan, options)?);
+        };
         let LocalFiles { catalogue, name, transport } = match fs::symlink_metadata(from) {
             Err(_) if NamePattern::is_one(from) => LocalFiles::of_pattern(from, keys)?,
             metadata => {
@@ -76,7 +80,8 @@ impl LocalQuery {
         };
         let catalogue = catalogue.with_indexes(indexes);
         let caller = Caller::unrestricted(transport);
-        let planned = catalogue.plan(&name, &select, parameters, &caller, Waiting::Allowed)?;
+        let planned =
+            catalogue.plan(Some(&name), &select, parameters, &caller, Waiting::Allowed)?;
         Ok(Self::of(planned.plan, options)?)
     }
 

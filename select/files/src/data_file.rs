@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
+use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::descriptor::{DeclaredLayout, Descriptor};
 use crate::error::Unsupported;
@@ -14,6 +15,7 @@ use crate::io::extent::Extent;
 use crate::io::identity::{Identity, Look};
 use crate::io::raw_file::RawFile;
 use crate::key_spec::{KeyColumn, KeySpec, is_ordered};
+use crate::nothing::OneRecord;
 use crate::parquet::ParquetKeys;
 use crate::problem::descriptor::DescriptorProblem;
 use crate::sample::Sample;
@@ -76,6 +78,28 @@ impl DataFile {
             return Err(Error::descriptor(descriptor, DescriptorProblem::CompressedKey));
         }
         Ok(Self { file, format, has_records, schema, keys, append_only, of_view: false })
+    }
+
+    /// Returns what a Select without FROM reads: a file in memory that counts as one record without
+    /// columns.
+    ///
+    /// # Errors
+    /// `Io`
+    pub fn of_nothing() -> Result<Self> {
+        let name = "SELECT";
+        let file = memfd_create(name, MemfdFlags::CLOEXEC).map(File::from).map_err(Into::into);
+        let looked = file.and_then(|file| Ok((Look::new(&file)?, file)));
+        let (look, file) = looked.map_err(|error| Error::io(name, error))?;
+        Ok(Self {
+            file: RawFile::new(name, file, look),
+            format: Arc::new(OneRecord),
+            has_records: true,
+            schema: Schema::empty(),
+            keys: Vec::new(),
+            // nobody else has the file, so it need not have a name and does not change
+            append_only: true,
+            of_view: false,
+        })
     }
 
     /// Returns an empty sample of records, from which a view can determine the types; `None` if the

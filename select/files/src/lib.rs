@@ -33,6 +33,7 @@ mod ipc;
 mod json;
 pub mod key_spec;
 pub mod nesting;
+mod nothing;
 pub mod parquet;
 mod problem;
 pub mod property;

@@ -9,6 +9,8 @@ mod coerce;
 mod forms;
 mod operators;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use arrow::datatypes::{DataType, Field};
 
 use crate::alike::alike;
@@ -16,11 +18,12 @@ use crate::expr::pattern::Pattern;
 use crate::expr::{Expr, ExprKind, Item, functions};
 use crate::gather::aggregate::Aggregate;
 use crate::sql::syntax;
-use crate::sql::syntax::{Name, Position};
+use crate::sql::syntax::{CURRENT_DATE, Name, Position};
 use crate::value::Value;
 use crate::{Error, ErrorKind, Result};
 use coerce::{coerce, fold, literal, unify};
 use operators::{arithmetic, between, compare, in_list, matching, negate, plus};
+use sift_files::calendar::DAY_MICROS;
 use sift_files::cancel::spend;
 use sift_files::io::waiting::Waiting;
 use sift_files::{nesting, types};
@@ -51,6 +54,8 @@ pub(crate) struct Binder<'a> {
     waiting: Waiting,
     /// True for each parameter that the text has used.
     used: Vec<bool>,
+    /// The microseconds since 1970-01-01, when the text first asked for them.
+    now: Option<i64>,
     /// The expressions that the Select groups by.
     pub(crate) keys: Vec<Item>,
     /// The aggregates of the Select so far.
@@ -77,7 +82,7 @@ impl<'a> Binder<'a> {
     ) -> Self {
         let used = vec![false; parameters.len()];
         let (keys, aggregates) = (Vec::new(), Vec::new());
-        Self { columns, qualifiers, parameters, waiting, used, keys, aggregates }
+        Self { columns, qualifiers, parameters, waiting, used, now: None, keys, aggregates }
     }
 
     /// Returns the number of the first parameter that no expression has used, from 1.
@@ -112,6 +117,7 @@ impl<'a> Binder<'a> {
                 return Ok(column);
             }
             Syntax::Literal(value) => return literal(value.clone(), at),
+            Syntax::Clock(name) => return literal(self.clock(name), at),
             Syntax::Parameter(number) => return self.parameter(*number, at),
             Syntax::Not(operand) => {
                 let operand = self.boolean(operand, "NOT", scope)?;
@@ -176,6 +182,18 @@ impl<'a> Binder<'a> {
             Syntax::Aggregate(aggregate) => return self.aggregate(aggregate, at, scope),
         };
         Ok(fold(bound))
+    }
+
+    /// Returns the time of the Select in UTC, or its date.
+    fn clock(&mut self, name: &str) -> Value {
+        let now = *self.now.get_or_insert_with(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+        });
+        match name {
+            CURRENT_DATE => Value::Date(i32::try_from(now / DAY_MICROS).unwrap_or(i32::MAX)),
+            _ => Value::Timestamp(now),
+        }
     }
 
     /// Binds a boolean expression; `place` is the construct that needs it, for errors.

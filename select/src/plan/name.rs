@@ -26,6 +26,7 @@ fn find(expr: &Expr) -> Option<Found<'_>> {
         ExprKind::Call { name, .. } if name.starts_with(|c: char| c.is_ascii_alphabetic()) => {
             strong(name)
         }
+        ExprKind::Clock(name) => strong(name),
         ExprKind::Aggregate(aggregate) => strong(aggregate.function.name()),
         ExprKind::Cast { operand, to } => {
             find(operand).filter(|found| found.is_strong).or_else(|| weak(type_name(to)))

@@ -157,13 +157,16 @@ fn lower_select(select: ast::Select, positions: &Positions) -> Result<SelectSynt
     if from.len() > 1 {
         return unsupported(positions.from, "a second file (a join)");
     }
-    let Some(table) = from.pop() else {
-        return Err(here.error(ErrorKind::Unsupported, "there is no FROM; expected FROM 'file'"));
-    };
-    let (from, alias) = lower_table(table, positions.from)?;
+    let table = from.pop().map(|table| lower_table(table, positions.from)).transpose()?;
+    let (from, alias) = table.map_or((None, None), |(from, alias)| (Some(from), alias));
     let projection = projection.iter().map(lower_item).collect::<Result<Vec<_>>>()?;
     if projection.is_empty() {
         return Err(here.error(ErrorKind::Syntax, "nothing is selected; expected columns or *"));
+    }
+    if let Some(Item::All(at)) = projection.iter().find(|item| matches!(item, Item::All(_)))
+        && from.is_none()
+    {
+        return Err(at.error(ErrorKind::Syntax, "* without FROM; expected FROM 'file'"));
     }
     let filter = selection.as_ref().map(lower).transpose()?;
     Ok(SelectSyntax {

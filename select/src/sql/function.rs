@@ -4,21 +4,25 @@ use sqlparser::ast;
 
 use super::expr::lower_at;
 use super::position::{START, at, refuse, start, unsupported};
-use super::syntax::{Aggregate, AggregateFunction, Expr, ExprKind};
+use super::syntax::{Aggregate, AggregateFunction, CURRENT_DATE, Expr, ExprKind};
 use crate::value::Value;
 use crate::{ErrorKind, Result};
 
-/// Functions whose value depends on the time or the user of the call.
-const NOT_IMMUTABLE: &[&str] = &[
+/// Functions whose value is the date of the Select, or its time.
+const CLOCKS: &[&str] = &[
+    CURRENT_DATE,
     "now",
-    "current_date",
-    "current_time",
     "current_timestamp",
-    "localtime",
     "localtimestamp",
-    "clock_timestamp",
     "statement_timestamp",
     "transaction_timestamp",
+];
+
+/// Functions whose value depends on the time or the user of the call.
+const NOT_IMMUTABLE: &[&str] = &[
+    "current_time",
+    "localtime",
+    "clock_timestamp",
     "timeofday",
     "random",
     "current_user",
@@ -44,7 +48,8 @@ pub(super) fn lower_function(function: &ast::Function, depth: usize) -> Result<E
     let name = ident.value.to_ascii_lowercase();
     if NOT_IMMUTABLE.contains(&name.as_str()) {
         let message = format!(
-            "{name} is not supported: an answer depends on the file only; send the value as a parameter"
+            "{name} is not supported: an answer depends on the file and the time of the Select only; \
+             send the value as a parameter"
         );
         return Err(here.error(ErrorKind::Unsupported, message));
     }
@@ -53,6 +58,13 @@ pub(super) fn lower_function(function: &ast::Function, depth: usize) -> Result<E
     refuse(here, null_treatment, "IGNORE or RESPECT NULLS")?;
     refuse(here, over, "OVER (a window)")?;
     refuse(here, within_group, "WITHIN GROUP")?;
+    if let Some(clock) = CLOCKS.iter().find(|clock| **clock == name) {
+        let has_arguments =
+            matches!(args, ast::FunctionArguments::List(list) if !list.args.is_empty());
+        refuse(here, has_arguments, &format!("{name} with arguments"))?;
+        refuse(here, filter, &format!("FILTER of {name}"))?;
+        return Ok(Expr { at: here, kind: ExprKind::Clock(clock) });
+    }
     let ast::FunctionArguments::List(list) = args else {
         return unsupported(here, format!("{name} without a list of arguments"));
     };

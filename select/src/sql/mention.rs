@@ -37,7 +37,7 @@ impl Select {
             limit,
             offset,
         } = self.syntax();
-        let tables = [Some(from), alias.as_ref()].into_iter().flatten().cloned().collect();
+        let tables = from.iter().chain(alias).cloned().collect();
         let mut mentions = Mentions { tables, ..Mentions::default() };
         for item in projection {
             match item {

@@ -49,12 +49,15 @@ impl Name {
     }
 }
 
-/// One SELECT over one file.
+/// The function whose value is the date of the Select.
+pub(crate) const CURRENT_DATE: &str = "current_date";
+
+/// One SELECT over one file, or over none.
 #[derive(Clone, Debug)]
 pub(crate) struct SelectSyntax {
     pub(crate) distinct: Distinct,
     pub(crate) projection: Vec<Item>,
-    pub(crate) from: Name,
+    pub(crate) from: Option<Name>,
     /// Name that columns may be qualified with.
     pub(crate) alias: Option<Name>,
     pub(crate) filter: Option<Expr>,
@@ -68,7 +71,7 @@ pub(crate) struct SelectSyntax {
 impl SelectSyntax {
     /// Returns the names that may qualify a column: that of the file, and its alias.
     pub(crate) fn qualifiers(&self) -> Vec<&Name> {
-        [Some(&self.from), self.alias.as_ref()].into_iter().flatten().collect()
+        self.from.iter().chain(&self.alias).collect()
     }
 }
 
@@ -181,6 +184,8 @@ pub(crate) enum ExprKind {
         operand: Box<Expr>,
         to: CastTarget,
     },
+    /// The time of the Select, or its date, by the name of the function.
+    Clock(&'static str),
     /// A function, or an operator that is one, by its name in lower case.
     Call {
         name: String,
@@ -196,12 +201,21 @@ pub(crate) enum ExprKind {
 }
 
 impl Expr {
+    /// Returns the first part whose value is the time of the Select.
+    pub(crate) fn clock(&self) -> Option<&Self> {
+        match self.kind {
+            ExprKind::Clock(_) => Some(self),
+            _ => self.children().into_iter().find_map(Self::clock),
+        }
+    }
+
     /// Returns the direct operands of the expression.
     pub(crate) fn children(&self) -> Vec<&Self> {
         match &self.kind {
             ExprKind::Column { .. }
             | ExprKind::Literal(_)
             | ExprKind::Parameter(_)
+            | ExprKind::Clock(_)
             | ExprKind::NoAggregate { .. } => Vec::new(),
             ExprKind::Not(operand)
             | ExprKind::Negate(operand)

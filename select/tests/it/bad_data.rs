@@ -537,7 +537,6 @@ fn texts_that_are_no_text() {
         ";",
         "\0",
         "SELECT",
-        "SELECT a",
         "SELECT a FROM",
         "SELECT 'a",
         "SELECT \"a",

@@ -71,3 +71,4 @@ mod table;
 mod tables;
 /// Selects of a reader who may not see everything.
 mod view;
+mod without_from;

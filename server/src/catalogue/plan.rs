@@ -26,22 +26,39 @@ pub(crate) struct Planned {
 }
 
 impl Catalogue {
-    /// Binds `select` to the file with the name `from`, or to the files that match it as a pattern.
-    /// Without the permission to wait, only a cached file can be bound to.
+    /// Binds `select` to the file with the name `from`, or to the files that match it as a pattern,
+    /// or to no file; a file with the name of a pattern comes first. Without the permission to wait, only a cached file can be bound to.
     pub(crate) fn plan(
         &self,
-        from: &str,
+        from: Option<&str>,
         select: &Select,
         parameters: &[Value],
         caller: &Caller,
         waiting: Waiting,
     ) -> Result<Planned, Fault> {
         match from {
-            pattern if NamePattern::is_one(pattern) => {
-                waiting.check()?;
-                self.plan_of_files(pattern, select, parameters, caller)
+            None => {
+                let source = Source::of_nothing().map_err(Fault::Select)?.with_waiting(waiting);
+                let plan =
+                    Plan::new(select, Arc::new(source), parameters).map_err(Fault::Select)?;
+                Ok(Planned { plan, is_protected: false, query_time: None })
             }
-            name => self.plan_of_file(&FileName::parse(name)?, select, parameters, caller, waiting),
+            Some(pattern) if NamePattern::is_one(pattern) => {
+                waiting.check()?;
+                let name = FileName::parse(pattern);
+                // a file may have this name
+                match name
+                    .and_then(|name| self.plan_of_file(&name, select, parameters, caller, waiting))
+                {
+                    Err(Fault::UnknownFile(_) | Fault::FileName { .. }) => {
+                        self.plan_of_files(pattern, select, parameters, caller)
+                    }
+                    planned => planned,
+                }
+            }
+            Some(name) => {
+                self.plan_of_file(&FileName::parse(name)?, select, parameters, caller, waiting)
+            }
         }
     }
 

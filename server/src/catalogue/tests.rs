@@ -19,10 +19,11 @@ fn nothing_is_looked_for_at_once() {
     let caller = Caller::unrestricted(Transport::Local);
     let select = Select::parse("SELECT a FROM t").unwrap();
     for from in ["a.csv", "*.csv", "*.none"] {
-        let fault = catalogue.plan(from, &select, &[], &caller, Waiting::Refused).unwrap_err();
+        let fault =
+            catalogue.plan(Some(from), &select, &[], &caller, Waiting::Refused).unwrap_err();
         assert!(fault.would_block(), "{from}: {fault}");
     }
-    catalogue.plan("*.csv", &select, &[], &caller, Waiting::Allowed).unwrap();
+    catalogue.plan(Some("*.csv"), &select, &[], &caller, Waiting::Allowed).unwrap();
 }
 
 #[test]

@@ -268,8 +268,9 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let planned = self.shared.jobs.run(length, move |waiting| {
             cancel.during(|| {
                 let select = statements.parsed(&sql, waiting)?;
-                let file = named.get_or_init(|| select.from().to_owned());
-                then(catalogue.plan(file, &select, &parameters, &caller, waiting)?, waiting)
+                let from = select.from();
+                named.get_or_init(|| from.unwrap_or_default().to_owned());
+                then(catalogue.plan(from, &select, &parameters, &caller, waiting)?, waiting)
             })
         });
         let planned = self.time_limit.within(self.interrupt.or(planned)).await;

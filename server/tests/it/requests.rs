@@ -149,3 +149,27 @@ async fn records_without_columns_are_answered() {
         assert_eq!((batch.num_columns(), batch.num_rows()), (0, records), "{from}");
     }
 }
+
+#[tokio::test]
+async fn a_select_without_from_has_one_record() {
+    let served = Fixture::new().serve().await;
+    let mut peer = peer::tls(&served).await;
+    let batch = peer.select(&sql("SELECT 1 AS one, current_date IS NULL AS none")).await.batch;
+    assert_eq!((batch.num_columns(), batch.num_rows()), (2, 1));
+    assert_eq!(batch.schema().field(0).name(), "one");
+}
+
+#[tokio::test]
+async fn a_file_with_the_name_of_a_pattern_comes_first() {
+    let fixture = Fixture::new();
+    fixture.write("a[1].csv", "n\n1\n");
+    fixture.write("a1.csv", "n\n2\n3\n");
+    fixture.write("b*.csv", "n\n4\n");
+    fixture.write("bc.csv", "n\n5\n");
+    let served = fixture.serve().await;
+    let mut peer = peer::tls(&served).await;
+    for (from, records) in [("a[1].csv", 1), ("a[12].csv", 2), ("b*.csv", 1), ("b?.csv", 2)] {
+        let batch = peer.select(&sql(format!("SELECT n FROM '{from}'"))).await.batch;
+        assert_eq!(batch.num_rows(), records, "{from}");
+    }
+}

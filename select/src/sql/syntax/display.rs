@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Aggregate, Expr, ExprKind, Name, PatternLanguage};
+use super::{Aggregate, CURRENT_DATE, Expr, ExprKind, Name, PatternLanguage};
 use crate::value::{Value, scalar};
 
 impl Display for Name {
@@ -15,6 +15,11 @@ impl Display for Expr {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let not = |negated: &bool| if *negated { "NOT " } else { "" };
         match &self.kind {
+            // those with two words have no parentheses
+            ExprKind::Clock(name @ (CURRENT_DATE | "current_timestamp" | "localtimestamp")) => {
+                f.write_str(name)
+            }
+            ExprKind::Clock(name) => write!(f, "{name}()"),
             ExprKind::Column { name, .. } => write!(f, "{name}"),
             ExprKind::Literal(value) => literal(value, f),
             ExprKind::Parameter(number) => write!(f, "${number}"),
