@@ -148,7 +148,7 @@ impl Display for OutputRows {
             writeln!(f, "distinct: all columns")?;
         }
         let items = texts(&self.items[..self.visible]);
-        let Some(Grouping { keys, aggregates, clause, .. }) = &self.grouping else {
+        let Some(Grouping { keys, aggregates, clause, .. }) = self.grouping.as_deref() else {
             return writeln!(f, "project: {items}");
         };
         if *clause == "DISTINCT" {

@@ -46,7 +46,7 @@ mod value;
 pub use budget::MemoryBudget;
 pub use error::{Error, ErrorKind, Result};
 pub use explain::explain;
-pub use gather::sort::SpillDirectory;
+pub use gather::spill::SpillDirectory;
 pub use index::{BuildOptions, Index, IndexContents, IndexFolder, IndexedFile};
 pub use plan::Plan;
 pub use plan::file_set::FileSet;

@@ -31,6 +31,10 @@ const COLUMNS_MAX: usize = 16 << 10;
 /// in which short records make a long answer.
 pub(crate) const MORSEL_OUTPUT_BYTES_MAX: usize = 16 << 20;
 
+/// A morsel that looks its records up in hash tables has this part of the bytes of others, as a
+/// record takes several times as long.
+const HASHED_BYTES: usize = 4;
+
 /// Most bytes and records that a brief scan reads, and most bytes that it makes of them.
 const BRIEF_BYTES_MAX: u64 = 64 << 10;
 const BRIEF_RECORDS_MAX: u64 = 1 << 10;
@@ -80,7 +84,7 @@ pub(crate) struct OutputRows {
     /// True for `*` in a view that does not name its columns: records may have no other members.
     pub(crate) has_all: bool,
     /// The groups, if a row is a group and not a record.
-    pub(crate) grouping: Option<Grouping>,
+    pub(crate) grouping: Option<Arc<Grouping>>,
     /// The condition for a group to become a row.
     pub(crate) having: Option<Item>,
     /// The columns of a row, computed from the columns of the source, or from those of the group:
@@ -171,8 +175,10 @@ impl BoundPlan {
     }
 
     /// Returns the bytes of a morsel: `wanted`, or fewer if their answer would take too much
-    /// memory.
+    /// memory, or if hash tables make each record expensive.
     pub(crate) fn morsel_bytes(&self, wanted: usize) -> usize {
+        let is_hashed = self.rows.grouping.as_ref().is_some_and(|grouping| grouping.is_hashed());
+        let wanted = if is_hashed { (wanted / HASHED_BYTES).max(1) } else { wanted };
         let records = MORSEL_OUTPUT_BYTES_MAX / self.record_bytes.max(1);
         wanted.min(records.saturating_mul(self.source().record_bytes_min()))
     }

@@ -10,7 +10,7 @@ pub(crate) mod selection;
 pub(crate) mod visible_types;
 pub(crate) mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -18,12 +18,13 @@ use std::time::Duration;
 use arrow::record_batch::RecordBatch;
 
 use crate::budget::MemoryBudget;
-use crate::gather::sort::SpillDirectory;
+use crate::gather::pace::Progress;
+use crate::gather::spill::SpillDirectory;
 use crate::plan::{MORSEL_OUTPUT_BYTES_MAX, Plan};
 use crate::{ErrorKind, Result};
 use access::AccessPath;
 use batches::Batches;
-use final_stage::{FinalStage, Sink};
+use final_stage::{FinalStage, GatherJob, Sink};
 use morsel::{Done, Morsel, Outcome, Read, ReadOutcome, Work};
 use sift_files::cancel::{Cancel, Stopped, check_wanted};
 use sift_files::feed::Feed;
@@ -40,9 +41,12 @@ pub struct ScanOptions {
     pub morsels_in_flight_max: usize,
     /// Memory for groups, distinct values and rows to be sorted; default 256 MiB.
     pub memory: Arc<MemoryBudget>,
-    /// The folder for sorting rows that outgrow the memory; without it, the default, that is an
+    /// The folder for groups and rows that outgrow the memory; without it, the default, that is an
     /// error.
     pub spill: Option<Arc<SpillDirectory>>,
+    /// The time after which a morsel that works on groups or sorted rows lets other work run;
+    /// default 4 ms. The answer is the same.
+    pub step_time: Duration,
     /// True, the default, if records that an index excludes are not read. The answer is the same.
     pub pruning: bool,
     /// The cost of a seek, in bytes of sequential reading; default 16 KiB. A key is used if reading
@@ -60,6 +64,7 @@ impl Default for ScanOptions {
             morsels_in_flight_max: 2 * rayon::current_num_threads(),
             memory: Arc::new(MemoryBudget::new("ScanOptions::memory", 256 << 20)),
             spill: None,
+            step_time: Duration::from_millis(4),
             pruning: true,
             apart_bytes: 16 << 10,
             cancel: Cancel::default(),
@@ -122,6 +127,9 @@ pub struct Scan {
     outcomes: u64,
     batches: Batches,
     sink: Arc<Sink>,
+    /// The jobs on gathered rows between two of their steps, and the number of those that run.
+    jobs: VecDeque<Box<GatherJob>>,
+    jobs_running: usize,
     /// The origin of the records of the next turn.
     origin: Origin,
     /// The origin of the records of each turn, if rows are sorted.
@@ -168,7 +176,7 @@ impl Scan {
             walk.is_none() && feed.bytes_max().is_some_and(|bytes| bound.is_brief(bytes, records));
         let (sink, failure) = match Sink::new(&plan, &options) {
             Ok(sink) => (sink, blocked),
-            Err(error) => (Sink { groups: None, sorter: None }, Some(error)),
+            Err(error) => (Sink::none(), Some(error)),
         };
         let mut scan = Self {
             feed,
@@ -183,6 +191,8 @@ impl Scan {
             outcomes: 0,
             batches: Batches::new(plan.view()),
             sink: Arc::new(sink),
+            jobs: VecDeque::new(),
+            jobs_running: 0,
             origin: Origin::default(),
             turns: Vec::new(),
             offset_left,
@@ -217,7 +227,8 @@ impl Scan {
     /// start a morsel to go on.
     pub fn holds_some(&self) -> bool {
         let is_finishing = matches!(self.state, State::Walking(None) | State::Finishing(None));
-        is_finishing || self.started > self.absorbed || self.batches.ready() > 0
+        let is_gathering = is_finishing || self.jobs_running > 0;
+        is_gathering || self.started > self.absorbed || self.batches.ready() > 0
     }
 
     /// Returns about how much memory the batches take that wait in this scan, and those that the
@@ -237,11 +248,16 @@ impl Scan {
     /// batches that precede the error in the order of the file.
     pub fn step(&mut self) -> Result<Step> {
         self.end_if_cancelled();
-        let held = self.started - self.absorbed + self.batches.ready() as u64;
+        let held = self.started - self.absorbed + (self.jobs_running + self.batches.ready()) as u64;
         let has_room = held < self.morsels_in_flight_max;
         let has_turns = self.feed.turns().is_none_or(|turns| self.started < turns);
+        if has_room && let Some(job) = self.next_job() {
+            self.jobs_running += 1;
+            return Ok(self.run(Work::Gather(job, Arc::clone(&self.sink))));
+        }
+        let has_memory = self.jobs_running < self.sink.jobs_max();
         match &mut self.state {
-            State::Scanning if has_turns && has_room => {
+            State::Scanning if has_turns && has_room && has_memory => {
                 self.started += 1;
                 return Ok(self.run(Work::Read(Read {
                     plan: self.plan.clone(),
@@ -308,20 +324,31 @@ impl Scan {
                     self.walk_on(walk, step);
                 }
             }
+            Done::Gather { job, result, time } => {
+                self.statistics.scan_time += time;
+                self.jobs_running -= 1;
+                match result {
+                    _ if !self.is_reading() => {}
+                    Ok(true) => self.end_when_complete(),
+                    Ok(false) => self.jobs.push_back(job),
+                    Err(error) => self.end(Err(error)),
+                }
+            }
             Done::Finish { final_stage, result, time } => {
                 self.statistics.scan_time += time;
                 if !matches!(self.state, State::Finishing(_)) {
                     return;
                 }
                 match result {
-                    Ok(Some(batch)) => {
+                    Ok(Progress::Ready(batch)) => {
                         self.append(&batch);
                         match self.limit_left {
                             0 => self.end(Ok(())),
                             _ => self.state = State::Finishing(Some(final_stage)),
                         }
                     }
-                    Ok(None) => self.end(Ok(())),
+                    Ok(Progress::Yielded) => self.state = State::Finishing(Some(final_stage)),
+                    Ok(Progress::Done) => self.end(Ok(())),
                     Err(error) => self.end(Err(error)),
                 }
             }
@@ -437,6 +464,9 @@ impl Scan {
             }
             return;
         }
+        if self.jobs_running > 0 || !self.jobs.is_empty() || self.sink.has_job() {
+            return;
+        }
         match self.unchanged() {
             Err(error) => self.end(Err(error)),
             Ok(()) if self.plan.bound().is_streamed() || self.limit_left == 0 => self.end(Ok(())),
@@ -445,6 +475,28 @@ impl Scan {
                 let turns = std::mem::take(&mut self.turns);
                 let final_stage = FinalStage::new(plan, sink, turns);
                 self.state = State::Finishing(Some(Box::new(final_stage)));
+            }
+        }
+    }
+
+    /// Returns whether records are read, or the jobs that they made are done.
+    fn is_reading(&self) -> bool {
+        matches!(self.state, State::Scanning | State::Walking(_))
+    }
+
+    /// Returns a job whose next step may run. If there is none because of an error, the scan ends.
+    fn next_job(&mut self) -> Option<Box<GatherJob>> {
+        if !self.is_reading() {
+            return None;
+        }
+        if let Some(job) = self.jobs.pop_front() {
+            return Some(job);
+        }
+        match self.sink.job() {
+            Ok(job) => job.map(Box::new),
+            Err(error) => {
+                self.end(Err(error));
+                None
             }
         }
     }

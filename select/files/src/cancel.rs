@@ -9,7 +9,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::{Error, ErrorKind};
@@ -25,6 +25,9 @@ pub struct Cancel(Arc<Flag>);
 struct Flag {
     is_raised: AtomicBool,
     parent: Option<Cancel>,
+    /// For tests: how often work looked at the flag, and the number of looks that raises it.
+    looks: AtomicUsize,
+    looks_max: Option<usize>,
 }
 
 impl Cancel {
@@ -35,15 +38,37 @@ impl Cancel {
 
     /// Returns whether this flag, or a flag that it is a [child](Self::child) of, was raised.
     pub fn is_raised(&self) -> bool {
-        let Flag { is_raised, parent } = &*self.0;
+        let Flag { is_raised, parent, .. } = &*self.0;
         is_raised.load(Ordering::Relaxed) || parent.as_ref().is_some_and(Self::is_raised)
+    }
+
+    /// Makes a flag that raises itself when work has looked at it so often.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn after(looks: usize) -> Self {
+        Self(Arc::new(Flag { looks_max: Some(looks), ..Flag::default() }))
+    }
+
+    /// Returns how often work has looked at the flag.
+    #[doc(hidden)]
+    pub fn looks(&self) -> usize {
+        self.0.looks.load(Ordering::Relaxed)
+    }
+
+    /// Counts a look of work at the flag.
+    fn look(&self) -> bool {
+        let Flag { parent, looks, looks_max, .. } = &*self.0;
+        if looks_max.is_some_and(|max| looks.fetch_add(1, Ordering::Relaxed) >= max) {
+            self.raise();
+        }
+        parent.as_ref().is_some_and(Self::look) | self.is_raised()
     }
 
     /// Returns a flag for a part of the work. It is raised with this flag, and can also be raised
     /// alone.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self(Arc::new(Flag { is_raised: AtomicBool::new(false), parent: Some(self.clone()) }))
+        Self(Arc::new(Flag { parent: Some(self.clone()), ..Flag::default() }))
     }
 
     /// Does work that this flag can stop. After the flag is raised, the result is wrong.
@@ -129,7 +154,7 @@ pub fn check_wanted() -> Result<(), Stopped> {
             return Err(Stopped);
         }
     }
-    if CANCEL.with_borrow(|cancel| cancel.as_ref().is_some_and(Cancel::is_raised)) {
+    if CANCEL.with_borrow(|cancel| cancel.as_ref().is_some_and(Cancel::look)) {
         return Err(Stopped);
     }
     UNSEEN.set(0);

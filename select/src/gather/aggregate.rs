@@ -3,16 +3,17 @@
 //! An aggregate has the same value however the file is divided: integers and decimals are added in
 //! more bits than any of them has, floats in an [`exact_sum`].
 
-mod distinct;
+pub(crate) mod distinct;
 mod exact_sum;
 mod min_max;
 mod sum;
 
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, Int64Array, PrimitiveArray};
-use arrow::datatypes::DataType;
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Int64Array, PrimitiveArray};
+use arrow::datatypes::{DataType, Int64Type};
 
 use crate::expr::problem::Problem;
 use crate::expr::{Expr, ExprKind};
@@ -80,17 +81,23 @@ impl Aggregate {
 
     /// Returns the state before the first record, without groups.
     pub(crate) fn start(&self) -> Result<GroupsAccumulator, Problem> {
-        let state = self.start_of_all();
-        match &self.argument {
-            // the minimum of some values is the minimum of the distinct ones
-            Some(argument) if self.distinct && !matches!(state, GroupsAccumulator::MinMax(_)) => {
-                Ok(GroupsAccumulator::Distinct(Box::new(DistinctValues::new(&argument.data_type)?)))
-            }
-            _ => Ok(state),
-        }
+        let all = self.start_of_all();
+        Ok(match self.distinct_type() {
+            Some(of) => GroupsAccumulator::Distinct(Box::new(DistinctValues::new(of, all)?)),
+            None => all,
+        })
     }
 
-    fn start_of_all(&self) -> GroupsAccumulator {
+    /// Returns the type of the distinct values of its state, if it has some.
+    pub(crate) fn distinct_type(&self) -> Option<&DataType> {
+        // the minimum of some values is the minimum of the distinct ones
+        let is_min_max = matches!(self.function, AggregateFunction::Min | AggregateFunction::Max);
+        let argument = self.argument.as_ref().filter(|_| self.distinct && !is_min_max)?;
+        Some(&argument.data_type)
+    }
+
+    /// Returns the state of the same aggregate without DISTINCT.
+    pub(crate) fn start_of_all(&self) -> GroupsAccumulator {
         let of = self.argument.as_ref().map_or(&DataType::Null, |argument| &argument.data_type);
         match self.function {
             AggregateFunction::Count => GroupsAccumulator::Count(Vec::new()),
@@ -116,23 +123,29 @@ impl Aggregate {
             && self.filter == other.filter
     }
 
-    /// Returns the value of each group.
-    pub(crate) fn finish(&self, state: &GroupsAccumulator) -> Result<ArrayRef, Problem> {
+    /// Returns the values of some groups. Distinct values have to be
+    /// [added](DistinctValues::add_up) before.
+    pub(crate) fn finish(
+        &self,
+        state: &GroupsAccumulator,
+        groups: &[u32],
+    ) -> Result<ArrayRef, Problem> {
         Ok(match state {
-            GroupsAccumulator::Count(counts) => Arc::new(Int64Array::from(counts.clone())),
-            GroupsAccumulator::MinMax(min_max) => min_max.finish(&self.data_type)?,
+            GroupsAccumulator::Count(counts) => {
+                let counts = groups.iter().map(|group| counts[*group as usize]);
+                Arc::new(Int64Array::from_iter_values(counts))
+            }
+            GroupsAccumulator::MinMax(min_max) => min_max.finish(&self.data_type, groups)?,
             GroupsAccumulator::Sum { sums, counts } => {
                 let scale = self.argument.as_ref().and_then(|a| exact_scale(&a.data_type));
                 match self.function {
-                    AggregateFunction::Avg => sums.averages(counts, scale, &self.data_type)?,
-                    _ => sums.sums(counts, &self.data_type)?,
+                    AggregateFunction::Avg => {
+                        sums.averages(counts, groups, scale, &self.data_type)?
+                    }
+                    _ => sums.sums(counts, groups, &self.data_type)?,
                 }
             }
-            GroupsAccumulator::Distinct(distinct) => {
-                let mut all = self.start_of_all();
-                distinct.update(&mut all)?;
-                self.finish(&all)?
-            }
+            GroupsAccumulator::Distinct(distinct) => self.finish(distinct.all(), groups)?,
         })
     }
 }
@@ -306,20 +319,59 @@ impl GroupsAccumulator {
         Ok(())
     }
 
-    /// Adds another state; its group `i` is the group `groups[i]` here.
-    pub(crate) fn merge(&mut self, other: Self, groups: &[u32]) -> Result<(), Problem> {
-        match (self, other) {
-            (Self::Count(counts), Self::Count(more)) => add_counts(counts, &more, groups),
-            (Self::Sum { sums, counts }, Self::Sum { sums: more, counts: records }) => {
-                sums.merge(more, groups);
-                add_counts(counts, &records, groups);
+    /// Returns the state of some groups as columns, for [`absorb`](Self::absorb). Distinct values
+    /// that were not added up are not among them.
+    pub(crate) fn columns(&self, groups: Range<usize>) -> Vec<ArrayRef> {
+        let counts = |counts: &[i64]| -> ArrayRef {
+            Arc::new(Int64Array::from_iter_values(counts[groups.clone()].iter().copied()))
+        };
+        match self {
+            Self::Count(all) => vec![counts(all)],
+            Self::Sum { sums, counts: all } => {
+                let mut columns = sums.columns(groups.clone());
+                columns.push(counts(all));
+                columns
             }
-            (Self::MinMax(min_max), Self::MinMax(more)) => min_max.merge(more, groups),
-            (Self::Distinct(distinct), Self::Distinct(more)) => distinct.merge(&more, groups)?,
-            // states of one aggregate are of one kind
-            _ => {}
+            Self::MinMax(min_max) => vec![min_max.column(groups)],
+            Self::Distinct(distinct) => distinct.all().columns(groups),
+        }
+    }
+
+    /// Adds the state of other groups, and takes as many columns as these are; `groups` are the
+    /// groups here that they are added to.
+    pub(crate) fn absorb(
+        &mut self,
+        columns: &mut dyn Iterator<Item = &ArrayRef>,
+        groups: &[u32],
+    ) -> Result<(), Problem> {
+        if let Self::Distinct(distinct) = self {
+            return distinct.absorb(columns, groups);
+        }
+        let mut next = || columns.next().ok_or_else(|| Problem("a missing state".to_owned()));
+        match self {
+            Self::Count(counts) => add_counts(counts, next()?, groups),
+            Self::Sum { sums, counts } => {
+                match sums {
+                    Sums::Exact(sums) => sum::absorb_exact(sums, next()?, next()?, groups),
+                    Sums::Float { sums, many } => {
+                        sum::absorb_floats(sums, many, next()?, groups)?;
+                    }
+                }
+                add_counts(counts, next()?, groups);
+            }
+            Self::MinMax(min_max) => min_max.update(GroupIndices::Of(groups), next()?)?,
+            Self::Distinct(_) => {}
         }
         Ok(())
+    }
+
+    /// Adds up distinct values that come after the first `done` ones, `at_once` at most; returns
+    /// their number.
+    pub(crate) fn add_up(&mut self, done: usize, at_once: usize) -> Result<usize, Problem> {
+        let Self::Distinct(distinct) = self else { return Ok(0) };
+        let values = done..distinct.len().min(done + at_once);
+        distinct.add_up(values.clone())?;
+        Ok(values.len())
     }
 
     /// Returns the bytes of memory that it takes, about.
@@ -333,6 +385,7 @@ impl GroupsAccumulator {
     }
 }
 
-fn add_counts(counts: &mut [i64], more: &[i64], groups: &[u32]) {
+fn add_counts(counts: &mut [i64], more: &ArrayRef, groups: &[u32]) {
+    let more = more.as_primitive::<Int64Type>().values();
     groups.iter().zip(more).for_each(|(group, more)| counts[*group as usize] += more);
 }

@@ -22,7 +22,11 @@ use rows::RowKeys;
 
 /// The keys seen so far.
 #[derive(Debug)]
-pub(crate) struct KeyTable(Box<dyn KeyStore>);
+pub(crate) struct KeyTable {
+    store: Box<dyn KeyStore>,
+    /// The number of values of a key.
+    width: usize,
+}
 
 /// Keys of one representation.
 trait KeyStore: fmt::Debug + Send {
@@ -39,18 +43,25 @@ impl KeyTable {
     /// Makes an empty table for keys with values of these types.
     pub(crate) fn new(types: impl IntoIterator<Item = DataType>) -> Result<Self, ArrowError> {
         let types: Vec<DataType> = types.into_iter().collect();
-        Ok(Self(match packed::words_of(&types) {
+        let width = types.len();
+        let store: Box<dyn KeyStore> = match packed::words_of(&types) {
             Some(1) => Box::new(PackedKeys::<1>::new(types)),
             Some(2) => Box::new(PackedKeys::<2>::new(types)),
             Some(3) => Box::new(PackedKeys::<3>::new(types)),
             Some(4) => Box::new(PackedKeys::<4>::new(types)),
             _ => Box::new(RowKeys::new(types)?),
-        }))
+        };
+        Ok(Self { store, width })
+    }
+
+    /// Returns the number of values of a key.
+    pub(crate) fn width(&self) -> usize {
+        self.width
     }
 
     /// Returns the number of keys.
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.store.len()
     }
 
     /// Adds to `numbers` the number of each row's key; a key that was not there gets the next one.
@@ -63,31 +74,45 @@ impl KeyTable {
         numbers: &mut Vec<u32>,
     ) -> Result<(), ArrowError> {
         let columns: Vec<_> = columns.into_iter().map(numeric::comparable).collect();
-        self.0.intern(&columns, numbers)
-    }
-
-    /// Returns the numbers of all keys.
-    pub(crate) fn numbers(&self) -> Vec<u32> {
-        (0..self.len()).filter_map(|number| u32::try_from(number).ok()).collect()
+        self.store.intern(&columns, numbers)
     }
 
     /// Returns the values of some keys, one array for each column.
     pub(crate) fn columns(&self, keys: &[u32]) -> Result<Vec<ArrayRef>, ArrowError> {
-        self.0.columns(keys)
+        self.store.columns(keys)
     }
 
     /// Returns the bytes of memory that its keys take, about.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.0.memory_bytes()
+        self.store.memory_bytes()
     }
 }
 
-/// A hash table of the numbers of keys.
+/// A hash table of the numbers of keys. It is divided into shards of different sizes, which double
+/// one after the other, so that no key has to wait until all others were moved.
 #[derive(Debug, Default)]
 struct Slots {
-    table: HashTable<Slot>,
+    shards: [HashTable<Slot>; SHARDS],
     hasher: RandomState,
 }
+
+const SHARDS: usize = 32;
+
+/// The shard of each highest byte of a hash: the largest shard has twice as many as the smallest
+/// one, and the sizes between are spread evenly over this doubling.
+const SHARD_OF: [u8; 256] = {
+    // 2 to the power of 1/32
+    let ratio = 1.021_897_148_654_116_6;
+    let (mut shards, mut byte, mut shard, mut next) = ([0; 256], 0, 0, ratio);
+    while byte < shards.len() {
+        while 1.0 + byte as f64 / 256.0 >= next {
+            (shard, next) = (shard + 1, next * ratio);
+        }
+        shards[byte] = shard;
+        byte += 1;
+    }
+    shards
+};
 
 /// A key's number and half of its hash, which distinguishes most keys without comparing them and is
 /// enough to move slots.
@@ -116,7 +141,8 @@ impl Slots {
     ) -> Result<u32, ArrowError> {
         let hash = (hash >> 32) as u32;
         let is_same = |slot: &Slot| slot.hash == hash && is_same(slot.number as usize);
-        match self.table.entry(Slot::spread(hash), is_same, |slot| Slot::spread(slot.hash)) {
+        let shard = &mut self.shards[usize::from(SHARD_OF[(hash >> 24) as usize]) % SHARDS];
+        match shard.entry(Slot::spread(hash), is_same, |slot| Slot::spread(slot.hash)) {
             Entry::Occupied(slot) => Ok(slot.get().number),
             Entry::Vacant(vacant) => {
                 let number = u32::try_from(next).map_err(|_too_many| {
@@ -129,7 +155,7 @@ impl Slots {
     }
 
     fn memory_bytes(&self) -> usize {
-        self.table.allocation_size()
+        self.shards.iter().map(HashTable::allocation_size).sum()
     }
 }
 

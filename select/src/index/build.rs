@@ -11,7 +11,7 @@ use super::bounds::{Bounds, to_array};
 use super::pages::PageWriter;
 use super::{Index, changed_while_read, copy, copy_build, end_checksum, key_build};
 use crate::budget::MemoryBudget;
-use crate::gather::sort::SpillDirectory;
+use crate::gather::spill::SpillDirectory;
 use crate::{Error, ErrorKind, Result};
 use sift_files::block::Block;
 use sift_files::data_file::DataFile;

@@ -10,7 +10,8 @@ use super::build::{BuildOptions, MORSEL_BYTES};
 use super::key::{Directory, Entry, KEY_BYTES_MAX, Key, KeyEncoder, Page};
 use super::pages::{PageFile, PageWriter};
 use super::{Index, changed_while_read, store};
-use crate::gather::sort::{MergeError, SortedMerge, Sorter};
+use crate::gather::pace::{Pace, Progress};
+use crate::gather::sort::{MergeError, SortedRows, Sorter};
 use crate::gather::sort_order::{SortKey, SortOrder};
 use crate::{Error, ErrorKind, Result};
 use sift_files::block::Block;
@@ -72,10 +73,11 @@ fn sorted(
     spec: &KeySpec,
     index: &Index,
     options: &BuildOptions<'_>,
-) -> Result<SortedMerge> {
+) -> Result<SortedRows> {
     let order = Arc::new(order(file, spec));
     let sorter = Sorter::new(Arc::clone(&order), &options.memory, options.spill.clone())
         .map_err(|problem| problem.to_error(file.name()))?;
+    let sorter = Arc::new(sorter);
     let columns: Vec<usize> = spec.columns.iter().map(|column| column.column).collect();
     let feed = Feed::new(&[Arc::clone(file)], MORSEL_BYTES);
     let failures = Mutex::new(Vec::new());
@@ -84,7 +86,7 @@ fn sorted(
             let mut failure = None;
             let turn = feed.next(Waiting::Allowed, &mut |_, block| {
                 let pushed = rows(file, spec, &columns, index, &order, block)
-                    .and_then(|batch| sorter.push(batch, Waiting::Allowed));
+                    .and_then(|batch| push(&sorter, batch));
                 match pushed {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(error) => {
@@ -105,8 +107,17 @@ fn sorted(
     let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
     match failures.into_iter().min_by_key(|(turn, _)| *turn) {
         Some((_, error)) => Err(error),
-        None => sorter.merge(0, Waiting::Allowed),
+        None => Ok(SortedRows::new(sorter, 0)),
     }
+}
+
+/// Adds rows to a sorter. This thread sorts the buffers that are full.
+fn push(sorter: &Arc<Sorter>, batch: RecordBatch) -> Result<()> {
+    sorter.push(batch);
+    while let Some(mut job) = sorter.job() {
+        while !job.step(&Pace::unlimited(), Waiting::Allowed)? {}
+    }
+    Ok(())
 }
 
 /// Returns the order of the key, over its columns, the number of the record, its bytes and
@@ -171,12 +182,15 @@ fn pages(
     file: &DataFile,
     spec: &KeySpec,
     encoder: &KeyEncoder,
-    mut sorted: SortedMerge,
+    mut sorted: SortedRows,
     writer: &mut EntryWriter<'_>,
 ) -> Result<Vec<Page>> {
     let (mut pages, mut page): (Vec<Page>, Vec<Entry>) = (Vec::new(), Vec::new());
     let (mut page_bytes, mut last): (usize, Option<(Vec<u8>, u64)>) = (0, None);
-    while let Some(batch) = sorted.next().map_err(MergeError::without_rows)? {
+    let (pace, waiting) = (Pace::unlimited(), Waiting::Allowed);
+    while let Progress::Ready(batch) =
+        sorted.next(&pace, waiting).map_err(MergeError::without_rows)?
+    {
         let (columns, places) = batch.columns().split_at(spec.columns.len());
         let [records, lengths, starts] = places else { return Err(unencodable(file, spec)) };
         let records = records.as_primitive::<Int64Type>();

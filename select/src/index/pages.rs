@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::ops::Range;
 
 use super::store;
-use crate::gather::sort::SpillDirectory;
+use crate::gather::spill::SpillDirectory;
 use sift_files::io::waiting::{Waiting, WouldBlock, read_exact_at};
 
 /// The position of a page, and what its bytes have to be.

@@ -86,7 +86,7 @@ pub(super) fn rows(
     let mut rows = OutputRows {
         columns: Vec::new(),
         has_all,
-        grouping,
+        grouping: grouping.map(Arc::new),
         having,
         items,
         visible,

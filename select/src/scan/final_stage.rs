@@ -4,19 +4,19 @@
 //! answer from it, one batch for each call.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array};
-use arrow::compute::{filter, filter_record_batch};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow::compute::filter;
 
 use super::ScanOptions;
 use super::failure::Failure;
-use crate::budget::Reservation;
 use crate::expr::eval::Input;
 use crate::expr::problem::Problem;
 use crate::expr::{Item, eval};
-use crate::gather::group::{GroupError, GroupTables};
-use crate::gather::key_table::KeyTable;
-use crate::gather::sort::{MergeError, SORTED_ROWS_MAX, SortedMerge, Sorter};
+use crate::gather::group::{FlushJob, GroupRows, GroupTable, GroupTables, Grouping};
+use crate::gather::pace::{Pace, Progress};
+use crate::gather::sort::{JOBS_MAX, MergeError, SORTED_ROWS_MAX, SortJob, SortedRows, Sorter};
 use crate::plan::Plan;
 use crate::{Error, Result};
 use sift_files::cancel::spend;
@@ -26,20 +26,85 @@ use sift_files::turns::Origin;
 /// The groups and the sorter that the morsels of a scan fill.
 #[derive(Debug)]
 pub(crate) struct Sink {
-    pub(crate) groups: Option<GroupTables>,
-    pub(crate) sorter: Option<Sorter>,
+    pub(crate) groups: Option<Arc<GroupTables>>,
+    /// The distinct rows that are made of groups, if only the first of equal rows is returned.
+    distinct: Option<Arc<GroupTables>>,
+    pub(crate) sorter: Option<Arc<Sorter>>,
+    step_time: Duration,
+}
+
+/// Work on gathered rows that outgrow memory; any thread can do its next step.
+#[derive(Debug)]
+pub(crate) enum GatherJob {
+    Flush(FlushJob),
+    Sort(SortJob),
+}
+
+impl GatherJob {
+    /// Works until the step is over; returns true at the end.
+    pub(crate) fn step(&mut self, pace: &Pace, waiting: Waiting) -> Result<bool> {
+        match self {
+            Self::Flush(job) => job.step(pace, waiting),
+            Self::Sort(job) => job.step(pace, waiting),
+        }
+    }
 }
 
 impl Sink {
+    /// Makes the sink of a scan that gathers nothing.
+    pub(crate) fn none() -> Self {
+        Self { groups: None, distinct: None, sorter: None, step_time: Duration::ZERO }
+    }
+
     pub(crate) fn new(plan: &Plan, options: &ScanOptions) -> Result<Self> {
-        let order = plan.bound().rows.order.as_ref();
-        let sorter = order
+        let (rows, source) = (&plan.bound().rows, plan.source().name());
+        let sorter = rows
+            .order
+            .as_ref()
             .map(|order| Sorter::new(Arc::clone(order), &options.memory, options.spill.clone()));
-        let sorter =
-            sorter.transpose().map_err(|problem| problem.to_error(plan.source().name()))?;
-        let grouping = plan.bound().rows.grouping.as_ref();
-        let groups = grouping.map(|_| GroupTables::new(Arc::clone(&options.memory)));
-        Ok(Self { groups, sorter })
+        let sorter = sorter.transpose().map_err(|problem| problem.to_error(source))?;
+        let tables = |grouping: Arc<Grouping>| {
+            Arc::new(GroupTables::new(grouping, source, &options.memory, options.spill.clone()))
+        };
+        let items = &rows.items[..rows.visible];
+        let distinct = || Arc::new(Grouping::new(items.to_vec(), Vec::new(), "DISTINCT"));
+        Ok(Self {
+            groups: rows.grouping.clone().map(tables),
+            distinct: rows.distinct.then(|| tables(distinct())),
+            sorter: sorter.map(Arc::new),
+            step_time: options.step_time,
+        })
+    }
+
+    /// Returns the time limit of the next step of a job.
+    pub(crate) fn pace(&self) -> Pace {
+        Pace::new(self.step_time)
+    }
+
+    /// Returns the most jobs at a time: with as many, no more records are read.
+    pub(crate) fn jobs_max(&self) -> usize {
+        // a table of groups may have all memory, and a buffer of the sorter only a part
+        if self.groups.is_some() { 1 } else { JOBS_MAX }
+    }
+
+    /// Returns whether there is a job that nobody does.
+    pub(crate) fn has_job(&self) -> bool {
+        let tables = [&self.groups, &self.distinct];
+        tables.into_iter().flatten().any(|tables| tables.has_job())
+            || self.sorter.as_ref().is_some_and(|sorter| sorter.has_job())
+    }
+
+    /// Returns a job that nobody does.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn job(&self) -> Result<Option<GatherJob>> {
+        for tables in [&self.groups, &self.distinct].into_iter().flatten() {
+            if let Some(job) = tables.job()? {
+                return Ok(Some(GatherJob::Flush(job)));
+            }
+        }
+        Ok(self.sorter.as_ref().and_then(Sorter::job).map(GatherJob::Sort))
     }
 }
 
@@ -49,6 +114,10 @@ pub(crate) struct FinalStage {
     plan: Plan,
     sink: Arc<Sink>,
     stage: Stage,
+    /// A job that comes before the next rows.
+    job: Option<GatherJob>,
+    /// The error that comes after the distinct rows.
+    failed: Option<Error>,
     /// The origin of the records of each turn.
     turns: Vec<Origin>,
 }
@@ -56,82 +125,165 @@ pub(crate) struct FinalStage {
 #[derive(Debug)]
 enum Stage {
     Gathered,
-    Groups(Box<Groups>),
-    Sorted(Box<SortedMerge>),
+    Groups(Groups),
+    Distinct(GroupRows, u64),
+    Sorted(SortedRows),
     Done,
 }
 
-/// The groups: one value of each key and each aggregate for every group.
+/// The groups while they become rows.
 #[derive(Debug)]
 struct Groups {
-    columns: Vec<ArrayRef>,
-    /// The number of groups, and how many of them have become rows.
-    count: usize,
-    done: usize,
-    /// The distinct rows so far, if only the first of equal rows is returned.
-    seen: Option<KeyTable>,
-    /// The memory of the groups, reserved until the end.
-    _reservation: Reservation,
+    rows: GroupRows,
+    /// The number of groups so far.
+    done: u64,
+    /// The distinct rows so far, and the number of the rows that they are among.
+    distinct: Option<GroupTable>,
+    distinct_rows: u64,
 }
 
 impl FinalStage {
     /// Makes the last stage of a scan that has read every record.
     pub(crate) fn new(plan: Plan, sink: Arc<Sink>, turns: Vec<Origin>) -> Self {
-        Self { plan, sink, stage: Stage::Gathered, turns }
+        Self { plan, sink, stage: Stage::Gathered, job: None, failed: None, turns }
     }
 
-    /// Returns the next batch of the answer; `None` at its end.
+    /// Returns the next batch of the answer.
     ///
     /// # Errors
     /// `Computation`, `LimitExceeded`, `Io`, and `Record` for a row of the answer that has no
     /// values.
-    pub(crate) fn next(&mut self, waiting: Waiting) -> Result<Option<RecordBatch>> {
+    pub(crate) fn next(&mut self, waiting: Waiting) -> Result<Progress<RecordBatch>> {
+        let pace = self.sink.pace();
         loop {
             spend(SORTED_ROWS_MAX)?;
-            self.stage = match std::mem::replace(&mut self.stage, Stage::Done) {
-                Stage::Gathered => match self.groups()? {
-                    Some(groups) => Stage::Groups(Box::new(groups)),
-                    None => self.sorted(waiting)?,
-                },
-                Stage::Groups(groups) if groups.done == groups.count => self.sorted(waiting)?,
-                Stage::Groups(mut groups) => {
-                    let rows = groups.next(&self.plan).map_err(|problem| self.error(&problem))?;
-                    self.stage = Stage::Groups(groups);
-                    match &self.sink.sorter {
-                        Some(sorter) => sorter.push(rows, waiting)?,
-                        None if rows.num_rows() > 0 => return self.visible(&rows).map(Some),
-                        None => {}
+            match &mut self.job {
+                Some(job) => {
+                    if job.step(&pace, waiting)? {
+                        self.job = self.sink.job()?;
                     }
-                    continue;
                 }
-                Stage::Sorted(mut merge) => {
-                    let Some(batch) = merge.next().map_err(|error| self.failed(error))? else {
-                        return Ok(None);
-                    };
-                    self.stage = Stage::Sorted(merge);
-                    return self.visible(&batch).map(Some);
+                None => {
+                    let stage = std::mem::replace(&mut self.stage, Stage::Done);
+                    if let Some(rows) = self.advance(stage, &pace, waiting)? {
+                        return self.visible(&rows).map(Progress::Ready);
+                    }
+                    if matches!(self.stage, Stage::Done) {
+                        return Ok(Progress::Done);
+                    }
                 }
-                Stage::Done => return Ok(None),
-            };
+            }
+            if pace.is_over() {
+                return Ok(Progress::Yielded);
+            }
         }
     }
 
-    fn groups(&self) -> Result<Option<Groups>> {
-        let rows = &self.plan.bound().rows;
-        let (Some(tables), Some(grouping)) = (&self.sink.groups, &rows.grouping) else {
-            return Ok(None);
+    /// Works until the step is over, and stores the next stage. Returns rows of the answer.
+    fn advance(
+        &mut self,
+        stage: Stage,
+        pace: &Pace,
+        waiting: Waiting,
+    ) -> Result<Option<RecordBatch>> {
+        let (stage, rows) = match stage {
+            Stage::Gathered => match &self.sink.groups {
+                Some(tables) => {
+                    let rows = GroupRows::new(Arc::clone(tables));
+                    (
+                        Stage::Groups(Groups { rows, done: 0, distinct: None, distinct_rows: 0 }),
+                        None,
+                    )
+                }
+                None => (self.sorted(), None),
+            },
+            Stage::Groups(mut groups) => match groups.rows.next(pace, waiting)? {
+                Progress::Ready(batch) => match groups.next(&self.plan, &batch) {
+                    Ok(rows) => {
+                        let rows = self.take_groups(&mut groups, rows)?;
+                        (Stage::Groups(groups), rows)
+                    }
+                    Err(problem) => {
+                        let error = self.error(&problem);
+                        if self.sink.distinct.is_none() {
+                            return Err(error);
+                        }
+                        self.failed = Some(error);
+                        (self.distinct(groups), None)
+                    }
+                },
+                Progress::Yielded => (Stage::Groups(groups), None),
+                Progress::Done => (self.distinct(groups), None),
+            },
+            Stage::Distinct(mut distinct, done) => match distinct.next(pace, waiting)? {
+                Progress::Ready(batch) => {
+                    let columns = batch.columns()[..self.plan.bound().rows.visible].to_vec();
+                    let rows = rows_of(&self.plan, columns, batch.num_rows(), done);
+                    let rows = rows.map_err(|problem| self.error(&problem))?;
+                    let done = done + rows.num_rows() as u64;
+                    (Stage::Distinct(distinct, done), self.sort_or_return(rows)?)
+                }
+                Progress::Yielded => (Stage::Distinct(distinct, done), None),
+                Progress::Done => match self.failed.take() {
+                    Some(error) => return Err(error),
+                    None => (self.sorted(), None),
+                },
+            },
+            Stage::Sorted(mut sorted) => {
+                match sorted.next(pace, waiting).map_err(|error| self.failed(error))? {
+                    Progress::Ready(rows) => (Stage::Sorted(sorted), Some(rows)),
+                    Progress::Yielded => (Stage::Sorted(sorted), None),
+                    Progress::Done => (Stage::Done, None),
+                }
+            }
+            Stage::Done => (Stage::Done, None),
         };
-        let table = tables.merge(grouping).map_err(|error| match error {
-            GroupError::Problem(problem) => self.error(&problem),
-            GroupError::Memory(error) => error,
-        })?;
-        let count = table.len();
-        let (columns, reservation) =
-            table.finish(grouping).map_err(|problem| self.error(&problem))?;
-        let types = rows.items[..rows.visible].iter().map(|item| item.expr.data_type.clone());
-        let seen = rows.distinct.then(|| KeyTable::new(types)).transpose();
-        let seen = seen.map_err(|error| self.error(&error.into()))?;
-        Ok(Some(Groups { columns, count, done: 0, seen, _reservation: reservation }))
+        self.stage = stage;
+        Ok(rows)
+    }
+
+    /// Takes rows that were made of groups, and returns those that are in the answer now.
+    fn take_groups(
+        &mut self,
+        groups: &mut Groups,
+        rows: RecordBatch,
+    ) -> Result<Option<RecordBatch>> {
+        let Some(tables) = &self.sink.distinct else { return self.sort_or_return(rows) };
+        let table = match groups.distinct.take() {
+            Some(table) => table,
+            None => tables.take()?,
+        };
+        let keys = rows.columns()[..self.plan.bound().rows.visible].to_vec();
+        let start = groups.distinct_rows;
+        groups.distinct_rows += rows.num_rows() as u64;
+        let position = |row| start + row as u64;
+        groups.distinct = tables.update(table, rows.num_rows(), keys, &[], position)?;
+        self.job = self.sink.job()?;
+        Ok(None)
+    }
+
+    fn sort_or_return(&mut self, rows: RecordBatch) -> Result<Option<RecordBatch>> {
+        if rows.num_rows() == 0 {
+            return Ok(None);
+        }
+        let Some(sorter) = &self.sink.sorter else { return Ok(Some(rows)) };
+        sorter.push(rows);
+        self.job = self.sink.job()?;
+        Ok(None)
+    }
+
+    /// Returns the stage after all groups have become rows.
+    fn distinct(&self, groups: Groups) -> Stage {
+        let Some(tables) = &self.sink.distinct else { return self.sorted() };
+        if let Some(table) = groups.distinct {
+            tables.give_back(table);
+        }
+        Stage::Distinct(GroupRows::new(Arc::clone(tables)), 0)
+    }
+
+    fn sorted(&self) -> Stage {
+        let Some(sorter) = &self.sink.sorter else { return Stage::Done };
+        Stage::Sorted(SortedRows::new(Arc::clone(sorter), self.plan.bound().offset))
     }
 
     /// Returns the error of a merge. The upper half of a position is the number of its turn.
@@ -144,11 +296,6 @@ impl FinalStage {
             }
             MergeError::Other(error) => error,
         }
-    }
-
-    fn sorted(&self, waiting: Waiting) -> Result<Stage> {
-        let Some(sorter) = &self.sink.sorter else { return Ok(Stage::Done) };
-        Ok(Stage::Sorted(Box::new(sorter.merge(self.plan.bound().offset, waiting)?)))
     }
 
     /// Returns a batch of all items as a batch of the answer.
@@ -165,64 +312,47 @@ impl FinalStage {
 }
 
 impl Groups {
-    /// Returns the next rows: all items, and their positions if they are to be sorted.
-    fn next(&mut self, plan: &Plan) -> Result<RecordBatch, Problem> {
-        let bound = plan.bound();
-        let start = self.done;
-        let rows = SORTED_ROWS_MAX.min(self.count - start);
-        self.done += rows;
-        let columns: Vec<Option<ArrayRef>> =
-            self.columns.iter().map(|column| Some(column.slice(start, rows))).collect();
-        let groups = Input { columns: &columns, rows };
-        match &bound.rows.having {
-            None => self.rows(plan, groups, start),
-            Some(having) => {
-                let kept = eval::evaluate_boolean(&having.expr, groups).map_err(in_item(having))?;
-                let kept = eval::is_true(&kept);
-                let columns = columns
-                    .iter()
-                    .map(|column| column.as_ref().map(|column| filter(column, &kept)).transpose())
-                    .collect::<Result<Vec<_>, _>>()?;
-                self.rows(plan, Input { columns: &columns, rows: kept.true_count() }, start)
-            }
-        }
-    }
-
-    fn rows(
-        &mut self,
-        plan: &Plan,
-        groups: Input<'_>,
-        start: usize,
-    ) -> Result<RecordBatch, Problem> {
+    /// Returns the rows of the next groups: all items, and their positions if they are to be
+    /// sorted.
+    fn next(&mut self, plan: &Plan, groups: &RecordBatch) -> Result<RecordBatch, Problem> {
         let rows = &plan.bound().rows;
-        let mut columns = rows
-            .items
-            .iter()
-            .map(|item| eval::evaluate(&item.expr, groups).map_err(in_item(item)))
-            .collect::<Result<Vec<_>, _>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(groups.rows));
-        let schema = match &rows.order {
-            None => Arc::clone(plan.schema()),
-            Some(order) => {
-                let start = start as u64;
-                let positions = UInt64Array::from_iter_values(start..start + groups.rows as u64);
-                columns.push(Arc::new(positions));
-                Arc::clone(&order.schema)
-            }
-        };
-        let batch = RecordBatch::try_new_with_options(schema, columns, &options)?;
-        let Some(seen) = &mut self.seen else { return Ok(batch) };
-        let known = seen.len();
-        let mut numbers = Vec::new();
-        seen.intern(batch.columns()[..rows.visible].to_vec(), &mut numbers)?;
-        let mut next = known;
-        let is_new = numbers.into_iter().map(|number| {
-            let is_new = number as usize == next;
-            next += usize::from(is_new);
-            Some(is_new)
-        });
-        Ok(filter_record_batch(&batch, &is_new.collect::<BooleanArray>())?)
+        let start = self.done;
+        self.done += groups.num_rows() as u64;
+        let columns: Vec<_> = groups.columns().iter().cloned().map(Some).collect();
+        let input = Input { columns: &columns, rows: groups.num_rows() };
+        let Some(having) = &rows.having else { return items(plan, input, start) };
+        let kept = eval::evaluate_boolean(&having.expr, input).map_err(in_item(having))?;
+        let kept = eval::is_true(&kept);
+        let columns = groups.columns().iter().map(|column| filter(column, &kept).map(Some));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        items(plan, Input { columns: &columns, rows: kept.true_count() }, start)
     }
+}
+
+fn items(plan: &Plan, groups: Input<'_>, start: u64) -> Result<RecordBatch, Problem> {
+    let items = &plan.bound().rows.items;
+    let columns =
+        items.iter().map(|item| eval::evaluate(&item.expr, groups).map_err(in_item(item)));
+    rows_of(plan, columns.collect::<Result<_, _>>()?, groups.rows, start)
+}
+
+/// Makes rows of the values of the items. `start` is the position of the first row.
+fn rows_of(
+    plan: &Plan,
+    mut columns: Vec<ArrayRef>,
+    rows: usize,
+    start: u64,
+) -> Result<RecordBatch, Problem> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    let schema = match &plan.bound().rows.order {
+        None => Arc::clone(plan.schema()),
+        Some(order) => {
+            let positions = UInt64Array::from_iter_values(start..start + rows as u64);
+            columns.push(Arc::new(positions));
+            Arc::clone(&order.schema)
+        }
+    };
+    Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
 }
 
 /// Adds the item to a problem of groups, which have no record to name.

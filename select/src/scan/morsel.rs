@@ -16,12 +16,13 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::access::WalkStep;
 use super::failure::Failure;
-use super::final_stage::{FinalStage, Sink};
+use super::final_stage::{FinalStage, GatherJob, Sink};
 use super::selection::Selection;
 use super::walk::Walk;
 use crate::expr::Item;
 use crate::expr::problem::Problem;
-use crate::gather::group::{GroupError, GroupTable, Grouping};
+use crate::gather::group::{GroupTable, Grouping};
+use crate::gather::pace::Progress;
 use crate::gather::record_problem::RecordProblem;
 use crate::gather::sort::Sorter;
 use crate::gather::sort_order::SortOrder;
@@ -50,7 +51,9 @@ pub(crate) enum Work {
     Read(Read),
     /// The next step of the walk along a key.
     Walk(Box<Walk>),
-    /// The next batch of the gathered rows.
+    /// The next step of work on gathered rows that outgrow memory.
+    Gather(Box<GatherJob>, Arc<Sink>),
+    /// The next step to the rest of the answer, after all records were read.
     Finish(Box<FinalStage>),
 }
 
@@ -71,8 +74,22 @@ pub struct Outcome(pub(crate) Done);
 #[derive(Debug)]
 pub(crate) enum Done {
     Read(ReadOutcome),
-    Walk { walk: Box<Walk>, step: Result<WalkStep>, time: Duration },
-    Finish { final_stage: Box<FinalStage>, result: Result<Option<RecordBatch>>, time: Duration },
+    Walk {
+        walk: Box<Walk>,
+        step: Result<WalkStep>,
+        time: Duration,
+    },
+    /// `result` is true if the job is done.
+    Gather {
+        job: Box<GatherJob>,
+        result: Result<bool>,
+        time: Duration,
+    },
+    Finish {
+        final_stage: Box<FinalStage>,
+        result: Result<Progress<RecordBatch>>,
+        time: Duration,
+    },
 }
 
 /// The outcome of a part of the file.
@@ -119,6 +136,10 @@ impl Morsel {
                     let step = walk.next(waiting);
                     Done::Walk { walk, step, time: start.elapsed() }
                 }
+                Work::Gather(mut job, sink) => {
+                    let result = job.step(&sink.pace(), waiting);
+                    Done::Gather { job, result, time: start.elapsed() }
+                }
                 Work::Finish(mut final_stage) => {
                     let result = final_stage.next(waiting);
                     Done::Finish { final_stage, result, time: start.elapsed() }
@@ -133,7 +154,7 @@ impl Read {
         if cancel::check_wanted().is_err() {
             return ReadOutcome::default();
         }
-        let mut reader = Reader::new(self.plan.bound(), &self.sink, waiting);
+        let mut reader = Reader::new(self.plan.bound(), &self.sink);
         let turn = self.feed.next(waiting, &mut |place, block| {
             if cancel::check_wanted().is_err() {
                 return ControlFlow::Break(());
@@ -191,7 +212,6 @@ impl From<Error> for SelectionError {
 struct Reader<'p> {
     plan: &'p BoundPlan,
     sink: &'p Sink,
-    waiting: Waiting,
     /// The table of the groups, taken with the first block.
     groups: Option<GroupTable>,
     outcome: ReadOutcome,
@@ -202,11 +222,11 @@ struct Reader<'p> {
 }
 
 impl<'p> Reader<'p> {
-    fn new(plan: &'p BoundPlan, sink: &'p Sink, waiting: Waiting) -> Self {
+    fn new(plan: &'p BoundPlan, sink: &'p Sink) -> Self {
         let wanted = plan.limit.map(|limit| limit.saturating_add(plan.offset));
         let selected_max = wanted.filter(|_| plan.is_streamed()).unwrap_or(u64::MAX);
         let outcome = ReadOutcome::default();
-        Self { plan, sink, waiting, groups: None, outcome, records_before: 0, selected_max }
+        Self { plan, sink, groups: None, outcome, records_before: 0, selected_max }
     }
 
     fn finish(self) -> ReadOutcome {
@@ -315,20 +335,13 @@ impl<'p> Reader<'p> {
         let keys = keys.collect::<Result<Vec<_>, _>>()?;
         let arguments = grouping.states().map(|aggregate| selection.argument(aggregate));
         let arguments = arguments.collect::<Result<Vec<_>, _>>()?;
-        let error = |error| match error {
-            GroupError::Problem(problem) => {
-                SelectionError::Query(problem.to_error(self.plan.source().name()))
-            }
-            GroupError::Memory(error) => SelectionError::Query(error),
-        };
-        let mut table = match (self.groups.take(), &self.sink.groups) {
-            (Some(table), _) => table,
-            (None, Some(tables)) => tables.take(grouping).map_err(|p| error(p.into()))?,
-            (None, None) => return Ok(()),
+        let Some(tables) = &self.sink.groups else { return Ok(()) };
+        let table = match self.groups.take() {
+            Some(table) => table,
+            None => tables.take()?,
         };
         let position = |row| start + selection.record(row) as u64;
-        table.update(grouping, selection.rows, keys, &arguments, position).map_err(error)?;
-        self.groups = Some(table);
+        self.groups = tables.update(table, selection.rows, keys, &arguments, position)?;
         Ok(())
     }
 
@@ -345,7 +358,8 @@ impl<'p> Reader<'p> {
         if !order.is_late() {
             selection.decode_for(&self.plan.rows)?;
             let batch = selection.sorted_rows(order, items, start)?;
-            return Ok(sorter.push(batch, self.waiting)?);
+            sorter.push(batch);
+            return Ok(());
         }
         selection.decode(&order.columns)?;
         let keys = selection.keys(order, items)?;
@@ -362,7 +376,8 @@ impl<'p> Reader<'p> {
             .decode_for(&self.plan.rows)
             .and_then(|()| selection.sorted_rows(order, items, start));
         if let Ok(batch) = whole {
-            return Ok(sorter.push(batch, self.waiting)?);
+            sorter.push(batch);
+            return Ok(());
         }
         for row in 0..selection.rows {
             let mut one = selection.only(row);
@@ -378,7 +393,7 @@ impl<'p> Reader<'p> {
                     one.row_without_values(order, &keys, start)?
                 }
             };
-            sorter.push(batch, self.waiting)?;
+            sorter.push(batch);
         }
         Ok(())
     }

@@ -48,7 +48,7 @@ fn same(plain: &View, copied: &View, sql: &str) -> bool {
         let (got, _, got_end) = run(copied.clone(), sql, options);
         assert_eq!(got_end.map_err(|error| error.to_string()), end, "{sql}");
         assert_eq!(got, rows, "{sql}: in morsels of {morsel_bytes} bytes");
-        let threads = engine::Run { threads: 4, morsel_bytes: Some(morsel_bytes) };
+        let threads = engine::Run::new(4, Some(morsel_bytes));
         let answer = |view: &View| engine::select_in(view.clone(), sql, &[], threads);
         let (expected, got) = (answer(plain), answer(copied));
         let text = |error: sift_select::Error| error.to_string();

@@ -18,11 +18,7 @@ const RECORDS: usize = 40_000;
 /// The record whose `number` is no number.
 const WRONG: usize = 33_333;
 
-const RUNS: [Run; 3] = [
-    Run { threads: 1, morsel_bytes: None },
-    Run { threads: 4, morsel_bytes: None },
-    Run { threads: 4, morsel_bytes: Some(20_000) },
-];
+const RUNS: [Run; 3] = [Run::new(1, None), Run::new(4, None), Run::new(4, Some(20_000))];
 
 fn mode(id: usize) -> Option<&'static str> {
     const MODES: [Option<&str>; 8] = [

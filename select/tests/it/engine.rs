@@ -2,12 +2,15 @@
 //! a scan.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use sift_select::{Plan, Result, Scan, ScanOptions, Select, Source, Value, View};
+use sift_select::{
+    MemoryBudget, Plan, Result, Scan, ScanOptions, Select, Source, SpillDirectory, Value, View,
+};
 
 /// The way to run a scan.
 #[derive(Clone, Copy, Debug)]
@@ -15,22 +18,37 @@ pub(crate) struct Run {
     pub(crate) threads: usize,
     /// `None` for the default.
     pub(crate) morsel_bytes: Option<usize>,
+    /// `None` for the default; otherwise groups and rows go to disk, in the shortest steps.
+    pub(crate) memory_bytes: Option<usize>,
 }
 
-/// One and several threads, one record for each morsel and many.
+impl Run {
+    pub(crate) const fn new(threads: usize, morsel_bytes: Option<usize>) -> Self {
+        Self { threads, morsel_bytes, memory_bytes: None }
+    }
+
+    const fn in_memory(self, bytes: usize) -> Self {
+        Self { memory_bytes: Some(bytes), ..self }
+    }
+}
+
+/// One and several threads, one record for each morsel and many, and little memory.
 pub(crate) const RUNS: &[Run] = &[
-    Run { threads: 1, morsel_bytes: None },
-    Run { threads: 1, morsel_bytes: Some(1) },
-    Run { threads: 4, morsel_bytes: None },
-    Run { threads: 4, morsel_bytes: Some(1) },
+    Run::new(1, None),
+    Run::new(1, Some(1)),
+    Run::new(1, Some(300)).in_memory(8 << 10),
+    Run::new(4, None),
+    Run::new(4, Some(1)),
+    Run::new(4, Some(1)).in_memory(4 << 10),
 ];
 
 /// The [`RUNS`] with a few records for each morsel, for tests with many Selects.
 pub(crate) const QUICK_RUNS: &[Run] = &[
-    Run { threads: 1, morsel_bytes: None },
-    Run { threads: 1, morsel_bytes: Some(300) },
-    Run { threads: 4, morsel_bytes: None },
-    Run { threads: 4, morsel_bytes: Some(300) },
+    Run::new(1, None),
+    Run::new(1, Some(300)),
+    Run::new(4, None),
+    Run::new(4, Some(300)),
+    Run::new(4, Some(300)).in_memory(8 << 10),
 ];
 
 /// The answer to a Select, as text.
@@ -73,6 +91,12 @@ pub(crate) fn collect(plan: Plan, run: Run) -> Result<Vec<RecordBatch>> {
     let mut options = ScanOptions { apart_bytes: 0, ..ScanOptions::default() };
     if let Some(bytes) = run.morsel_bytes {
         options.morsel_bytes = bytes;
+    }
+    if let Some(bytes) = run.memory_bytes {
+        let spill = SpillDirectory::new(std::env::temp_dir(), "spill_bytes_max", 1 << 30);
+        options.spill = Some(Arc::new(spill));
+        options.memory = Arc::new(MemoryBudget::new("query_memory_bytes_max", bytes));
+        options.step_time = Duration::ZERO;
     }
     let pool = &POOLS[usize::from(run.threads > 1)];
     pool.install(|| Scan::new(plan, options).collect())

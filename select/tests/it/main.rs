@@ -63,6 +63,8 @@ mod sampled;
 mod slt;
 /// Data that outgrows memory.
 mod sorting;
+/// Groups that outgrow memory, and how such work is cancelled.
+mod spilling;
 /// Statistics that contradict themselves.
 mod statistics;
 /// Rows as a file of every format.

@@ -1,5 +1,6 @@
 //! `DISTINCT` inside an aggregate: the distinct values of every group.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
@@ -8,27 +9,38 @@ use arrow::datatypes::{DataType, UInt32Type};
 
 use super::{GroupIndices, GroupsAccumulator};
 use crate::expr::problem::Problem;
-use crate::gather::group::{MERGED_AT_ONCE, MERGED_STEPS};
 use crate::gather::key_table::KeyTable;
-use sift_files::cancel::spend;
 
 /// The distinct pairs of group and value so far; NULL is not a value.
 #[derive(Debug)]
 pub(crate) struct DistinctValues {
     pairs: KeyTable,
-    groups: usize,
+    /// The state of the same aggregate without DISTINCT; the values are added to it in the end.
+    all: GroupsAccumulator,
     /// The numbers of the pairs of one batch, which are not used; the buffer is reused.
     numbers: Vec<u32>,
 }
 
 impl DistinctValues {
-    pub(super) fn new(of: &DataType) -> Result<Self, Problem> {
+    pub(super) fn new(of: &DataType, all: GroupsAccumulator) -> Result<Self, Problem> {
         let pairs = KeyTable::new([DataType::UInt32, of.clone()])?;
-        Ok(Self { pairs, groups: 0, numbers: Vec::new() })
+        Ok(Self { pairs, all, numbers: Vec::new() })
     }
 
     pub(super) fn resize(&mut self, groups: usize) {
-        self.groups = groups;
+        self.all.resize(groups);
+    }
+
+    pub(super) fn all(&self) -> &GroupsAccumulator {
+        &self.all
+    }
+
+    pub(super) fn absorb(
+        &mut self,
+        columns: &mut dyn Iterator<Item = &ArrayRef>,
+        groups: &[u32],
+    ) -> Result<(), Problem> {
+        self.all.absorb(columns, groups)
     }
 
     pub(super) fn insert(
@@ -52,31 +64,28 @@ impl DistinctValues {
         Ok(self.pairs.intern(vec![groups, values], &mut self.numbers)?)
     }
 
-    pub(super) fn merge(&mut self, other: &Self, groups: &[u32]) -> Result<(), Problem> {
-        for numbers in other.pairs.numbers().chunks(MERGED_AT_ONCE) {
-            spend(MERGED_STEPS * numbers.len())?;
-            let mut columns = other.pairs.columns(numbers)?.into_iter();
-            let Some((theirs, values)) = columns.next().zip(columns.next()) else { continue };
-            let theirs = theirs.as_primitive::<UInt32Type>().values().iter();
-            let ours = UInt32Array::from_iter_values(theirs.map(|group| groups[*group as usize]));
-            self.insert_pairs(Arc::new(ours), values)?;
-        }
-        Ok(())
+    /// Returns the number of pairs.
+    pub(crate) fn len(&self) -> usize {
+        self.pairs.len()
     }
 
-    /// Adds each value of each group to the state of the same aggregate without DISTINCT.
-    pub(super) fn update(&self, all: &mut GroupsAccumulator) -> Result<(), Problem> {
-        all.resize(self.groups);
-        let Some((groups, values)) = self.columns()? else { return Ok(()) };
-        all.update(GroupIndices::Of(groups.as_primitive::<UInt32Type>().values()), Some(&values))
+    /// Returns the groups and the values of some pairs.
+    pub(crate) fn columns(&self, pairs: Range<usize>) -> Result<(UInt32Array, ArrayRef), Problem> {
+        let numbers: Vec<u32> = pairs.filter_map(|number| u32::try_from(number).ok()).collect();
+        let mut columns = self.pairs.columns(&numbers)?.into_iter();
+        let Some((groups, values)) = columns.next().zip(columns.next()) else {
+            return Err(Problem("pairs without values".to_owned()));
+        };
+        Ok((groups.as_primitive::<UInt32Type>().clone(), values))
     }
 
-    fn columns(&self) -> Result<Option<(ArrayRef, ArrayRef)>, Problem> {
-        let mut columns = self.pairs.columns(&self.pairs.numbers())?.into_iter();
-        Ok(columns.next().zip(columns.next()))
+    /// Adds the values of some pairs to the state of the aggregate without DISTINCT.
+    pub(crate) fn add_up(&mut self, pairs: Range<usize>) -> Result<(), Problem> {
+        let (groups, values) = self.columns(pairs)?;
+        self.all.update(GroupIndices::Of(groups.values()), Some(&values))
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.pairs.memory_bytes()
+        self.pairs.memory_bytes() + self.all.memory_bytes()
     }
 }

@@ -77,6 +77,23 @@ impl ExactSum {
         self.special += other.special;
     }
 
+    /// Appends the sum as bytes.
+    pub(crate) fn write(&self, bytes: &mut Vec<u8>) {
+        let mut sum = self.clone();
+        sum.carry();
+        bytes.extend(sum.limbs.iter().flat_map(|limb| limb.to_le_bytes()));
+        bytes.extend(sum.special.to_le_bytes());
+    }
+
+    /// Reads what [`write`](Self::write) wrote.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let (words, []) = bytes.as_chunks::<8>() else { return None };
+        let (special, limbs) = words.split_last()?;
+        let limbs: &[[u8; 8]; LIMBS] = limbs.try_into().ok()?;
+        let limbs = limbs.map(i64::from_le_bytes);
+        Some(Self { limbs, additions: 0, special: f64::from_le_bytes(*special) })
+    }
+
     /// Returns whether NaN or an infinity was added.
     pub(crate) fn has_special(&self) -> bool {
         self.special != 0.0
@@ -196,7 +213,9 @@ mod tests {
             let (mut left, mut right) = (ExactSum::default(), ExactSum::default());
             values[..cut].iter().for_each(|value| left.add(*value));
             values[cut..].iter().for_each(|value| right.add(*value));
-            left.merge(&right);
+            let mut bytes = Vec::new();
+            right.write(&mut bytes);
+            left.merge(&ExactSum::read(&bytes).unwrap());
             assert_eq!(left.value(), sum(&values));
         }
     }

@@ -1,6 +1,7 @@
 //! The minimum or maximum of each group.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -138,25 +139,17 @@ impl MinMax {
         Ok(())
     }
 
-    pub(super) fn merge(&mut self, other: Self, groups: &[u32]) {
-        let keep = self.keep;
-        let places = groups.iter().map(|group| *group as usize);
-        match (&mut self.best, other.best) {
-            (Best::Integers(best), Best::Integers(more)) => {
-                places.zip(more).for_each(|(g, more)| {
-                    more.into_iter().for_each(|v| improve(&mut best[g], v, keep))
-                })
+    /// Returns the values of some groups as a column that [`update`](Self::update) takes.
+    pub(super) fn column(&self, groups: Range<usize>) -> ArrayRef {
+        match &self.best {
+            // any integer: its type comes back at the end
+            Best::Integers(best) => {
+                Arc::new(best[groups].iter().copied().collect::<Decimal128Array>())
             }
-            (Best::Floats(best), Best::Floats(more)) => places.zip(more).for_each(|(g, more)| {
-                more.into_iter().for_each(|v| improve_float(&mut best[g], v, keep));
-            }),
-            (Best::Texts { best, bytes }, Best::Texts { best: more, .. }) => {
-                places.zip(more).for_each(|(g, more)| {
-                    more.into_iter().for_each(|v| improve_text(&mut best[g], &v, keep, bytes));
-                });
+            Best::Floats(best) => Arc::new(best[groups].iter().copied().collect::<Float64Array>()),
+            Best::Texts { best, .. } => {
+                Arc::new(best[groups].iter().map(Option::as_deref).collect::<StringArray>())
             }
-            // states of one aggregate are of one kind
-            _ => {}
         }
     }
 
@@ -168,15 +161,18 @@ impl MinMax {
         }
     }
 
-    /// Returns the values as an array of the type `to`, which they came from.
-    pub(super) fn finish(&self, to: &DataType) -> Result<ArrayRef, Problem> {
+    /// Returns the values of some groups as an array of the type `to`, which they came from.
+    pub(super) fn finish(&self, to: &DataType, groups: &[u32]) -> Result<ArrayRef, Problem> {
+        let groups = groups.iter().map(|group| *group as usize);
         let integers = match &self.best {
-            Best::Integers(best) => best.iter().copied(),
+            Best::Integers(best) => groups.map(|group| best[group]),
             Best::Floats(best) => {
-                return Ok(cast(&best.iter().copied().collect::<Float64Array>(), to)?);
+                let floats: Float64Array = groups.map(|group| best[group]).collect();
+                return Ok(cast(&floats, to)?);
             }
             Best::Texts { best, .. } => {
-                return Ok(Arc::new(best.iter().map(Option::as_deref).collect::<StringArray>()));
+                let texts = groups.map(|group| best[group].as_deref());
+                return Ok(Arc::new(texts.collect::<StringArray>()));
             }
         };
         if let DataType::Decimal128(precision, scale) = to {

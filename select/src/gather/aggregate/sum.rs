@@ -2,9 +2,12 @@
 //!
 //! Our own, because a sum must not depend on how a file was divided, and Arrow's does.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float64Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryBuilder, Decimal128Array, Float64Array, Int64Array,
+};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 
 use super::exact_sum::ExactSum;
@@ -59,18 +62,30 @@ impl Sums {
         }
     }
 
-    pub(super) fn merge(&mut self, other: Self, groups: &[u32]) {
-        match (self, other) {
-            (Self::Exact(sums), Self::Exact(more)) => {
-                groups.iter().zip(more).for_each(|(g, more)| sums[*g as usize].merge(more));
+    /// Returns the sums of some groups as columns: the low digits and the wraps of exact ones, the
+    /// bytes of floats.
+    pub(super) fn columns(&self, groups: Range<usize>) -> Vec<ArrayRef> {
+        match self {
+            Self::Exact(sums) => {
+                let sums = &sums[groups];
+                let low = sums.iter().map(|sum| sum.low);
+                let wraps = sums.iter().map(|sum| sum.wraps);
+                // any digits: they are checked at the end
+                vec![
+                    Arc::new(Decimal128Array::from_iter_values(low)),
+                    Arc::new(Int64Array::from_iter_values(wraps)),
+                ]
             }
-            (Self::Float { sums, many }, Self::Float { sums: more, .. }) => {
-                for (group, more) in groups.iter().zip(more) {
-                    *many += usize::from(sums[*group as usize].merge(more));
+            Self::Float { sums, .. } => {
+                let mut all = BinaryBuilder::new();
+                let mut bytes = Vec::new();
+                for sum in &sums[groups] {
+                    bytes.clear();
+                    sum.write(&mut bytes);
+                    all.append_value(&bytes);
                 }
+                vec![Arc::new(all.finish())]
             }
-            // states of one aggregate are of one kind
-            _ => {}
         }
     }
 
@@ -81,17 +96,22 @@ impl Sums {
         }
     }
 
-    /// Returns the sum of each group in the type `to`; null for a group without values.
-    pub(super) fn sums(&self, counts: &[i64], to: &DataType) -> Result<ArrayRef, Problem> {
+    /// Returns the sums of some groups in the type `to`; null for a group without values.
+    pub(super) fn sums(
+        &self,
+        counts: &[i64],
+        groups: &[u32],
+        to: &DataType,
+    ) -> Result<ArrayRef, Problem> {
         match self {
             Self::Exact(sums) => {
-                let sums = sums.iter().zip(counts).map(|(sum, count)| match count {
+                let sums = members(sums, counts, groups).map(|(sum, count)| match count {
                     0 => Ok(None),
                     _ => sum.value().map(Some).ok_or_else(|| overflow("sum")),
                 });
                 decimals(sums.collect::<Result<_, _>>()?, to)
             }
-            Self::Float { sums, .. } => floats(sums, counts, "sum", |sum, _| sum),
+            Self::Float { sums, .. } => floats(members(sums, counts, groups), "sum", |sum, _| sum),
         }
     }
 
@@ -100,6 +120,7 @@ impl Sums {
     pub(super) fn averages(
         &self,
         counts: &[i64],
+        groups: &[u32],
         scale: Option<u8>,
         to: &DataType,
     ) -> Result<ArrayRef, Problem> {
@@ -107,18 +128,19 @@ impl Sums {
             Self::Exact(sums) => {
                 let to_scale = exact_scale(to).unwrap_or(0);
                 let power = u32::from(to_scale - scale.unwrap_or(0).min(to_scale));
-                let average = |(sum, count): (&WideSum, &i64)| match count {
+                let average = |(sum, count): (&WideSum, i64)| match count {
                     0 => Ok(None),
                     _ => {
                         let sum = sum.value().ok_or_else(|| overflow("avg"))?;
-                        Ok::<_, Problem>(Some(quotient(sum, power, i128::from(*count))?))
+                        Ok::<_, Problem>(Some(quotient(sum, power, i128::from(count))?))
                     }
                 };
-                decimals(sums.iter().zip(counts).map(average).collect::<Result<_, _>>()?, to)
+                let averages = members(sums, counts, groups).map(average);
+                decimals(averages.collect::<Result<_, _>>()?, to)
             }
             #[expect(clippy::cast_precision_loss, reason = "a count of records is far below 2^53")]
             Self::Float { sums, .. } => {
-                floats(sums, counts, "avg", |sum, count| sum / count as f64)
+                floats(members(sums, counts, groups), "avg", |sum, count| sum / count as f64)
             }
         }
     }
@@ -152,6 +174,30 @@ fn add_small(sums: &mut [WideSum], members: GroupIndices<'_>, values: &Decimal12
     true
 }
 
+/// Adds exact sums from their columns.
+pub(super) fn absorb_exact(sums: &mut [WideSum], low: &ArrayRef, wraps: &ArrayRef, groups: &[u32]) {
+    let low = low.as_primitive::<Decimal128Type>().values().iter();
+    let wraps = wraps.as_primitive::<Int64Type>().values().iter();
+    for ((group, low), wraps) in groups.iter().zip(low).zip(wraps) {
+        sums[*group as usize].merge(WideSum { low: *low, wraps: *wraps });
+    }
+}
+
+/// Adds sums of floats from their column, and counts those that become many.
+pub(super) fn absorb_floats(
+    sums: &mut [FloatSum],
+    many: &mut usize,
+    column: &ArrayRef,
+    groups: &[u32],
+) -> Result<(), Problem> {
+    for (group, bytes) in groups.iter().zip(column.as_binary::<i32>().iter()) {
+        let more = bytes.and_then(FloatSum::read);
+        let more = more.ok_or_else(|| Problem("a damaged sum".to_owned()))?;
+        *many += usize::from(sums[*group as usize].merge(more));
+    }
+    Ok(())
+}
+
 fn overflow(function: &str) -> Problem {
     Problem(format!("out of range: overflow of {function}"))
 }
@@ -164,18 +210,26 @@ fn decimals(digits: Vec<Option<i128>>, to: &DataType) -> Result<ArrayRef, Proble
     Ok(Arc::new(array))
 }
 
-fn floats(
-    sums: &[FloatSum],
-    counts: &[i64],
+/// Returns the sum and the number of values of each of some groups.
+fn members<'a, S>(
+    sums: &'a [S],
+    counts: &'a [i64],
+    groups: &'a [u32],
+) -> impl Iterator<Item = (&'a S, i64)> {
+    groups.iter().map(|group| (&sums[*group as usize], counts[*group as usize]))
+}
+
+fn floats<'a>(
+    sums: impl Iterator<Item = (&'a FloatSum, i64)>,
     function: &str,
     value_of: impl Fn(f64, i64) -> f64,
 ) -> Result<ArrayRef, Problem> {
-    let values = sums.iter().zip(counts).map(|(sum, count)| {
-        if *count == 0 {
+    let values = sums.map(|(sum, count)| {
+        if count == 0 {
             return Ok(None);
         }
         let sum = sum.to_exact();
-        let value = value_of(sum.value(), *count);
+        let value = value_of(sum.value(), count);
         if value.is_infinite() && !sum.has_special() {
             return Err(overflow(function));
         }
@@ -265,6 +319,29 @@ impl FloatSum {
                 true
             }
         }
+    }
+
+    /// Appends the sum as bytes: the few values, or the exact sum.
+    fn write(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Few { values, count } => {
+                bytes.extend(values[..*count].iter().flat_map(|value| value.to_le_bytes()));
+            }
+            Self::Many(sum) => sum.write(bytes),
+        }
+    }
+
+    /// Reads what [`write`](Self::write) wrote.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() > size_of::<[f64; Self::FEW]>() {
+            return ExactSum::read(bytes).map(|sum| Self::Many(Box::new(sum)));
+        }
+        let (few, _) = bytes.as_chunks::<8>();
+        let mut values = [0.0; Self::FEW];
+        for (value, bytes) in values.iter_mut().zip(few) {
+            *value = f64::from_le_bytes(*bytes);
+        }
+        Some(Self::Few { values, count: few.len() })
     }
 
     fn to_exact(&self) -> ExactSum {

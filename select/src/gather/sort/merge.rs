@@ -3,7 +3,6 @@
 use std::collections::binary_heap::PeekMut;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
-use std::vec;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::interleave_record_batch;
@@ -12,9 +11,10 @@ use arrow::row::Rows;
 
 use super::keys::SortKeyEncoder;
 use super::run::RunReader;
+use super::sorted::Sorted;
 use super::{RowFault, SORTED_ROWS_MAX};
-use crate::budget::Reservation;
 use crate::expr::problem::Problem;
+use crate::gather::pace::{Pace, Progress};
 use crate::gather::record_problem::RecordProblem;
 use crate::gather::sort_order::SortOrder;
 use crate::{Error, ErrorKind, Result};
@@ -23,18 +23,23 @@ use sift_files::cancel::{Stopped, spend};
 /// The number of steps to find the next row.
 const ROW_STEPS: usize = 16;
 
+/// The number of rows that are merged without a look at the pace.
+const PIECE_ROWS: usize = 512;
+
 /// A source of sorted batches.
 #[derive(Debug)]
 pub(super) enum BatchSource {
-    Memory(vec::IntoIter<RecordBatch>),
-    File(Box<RunReader>),
+    Memory(Box<Sorted>),
+    Run(RunReader),
 }
 
 impl BatchSource {
-    fn next(&mut self) -> Result<Option<RecordBatch>> {
+    fn next(&mut self, order: &SortOrder) -> Result<Option<RecordBatch>> {
         match self {
-            Self::Memory(batches) => Ok(batches.next()),
-            Self::File(run) => run.next(),
+            Self::Memory(sorted) => {
+                sorted.next(SORTED_ROWS_MAX).map_err(|problem| problem.to_error(&order.source))
+            }
+            Self::Run(run) => run.next(),
         }
     }
 }
@@ -85,15 +90,18 @@ impl From<Stopped> for MergeError {
 pub(crate) struct SortedMerge {
     order: Arc<SortOrder>,
     keys: SortKeyEncoder,
+    /// The sources whose first batch was not read yet.
+    unopened: Vec<BatchSource>,
     cursors: Vec<Cursor>,
     heads: BinaryHeap<Head>,
     faults: RowFaults,
     /// The keys that DISTINCT ON compares, of the row before.
     last: Option<Vec<u8>>,
-    /// The number of rows that were returned.
+    /// The number of rows that were returned, or are among the next ones.
     rows: u64,
-    /// The memory of the sources, reserved until the end.
-    _reservation: Reservation,
+    /// The next rows so far: the batches that they are from, and their places there.
+    batches: Vec<RecordBatch>,
+    places: Vec<(usize, usize)>,
 }
 
 /// A position in one of the sources.
@@ -132,28 +140,25 @@ impl SortedMerge {
         order: Arc<SortOrder>,
         sources: Vec<BatchSource>,
         faults: RowFaults,
-        reservation: Reservation,
     ) -> Result<Self> {
         let keys =
             SortKeyEncoder::new(&order).map_err(|problem| problem.to_error(&order.source))?;
-        let mut merge = Self {
+        Ok(Self {
             keys,
             cursors: Vec::with_capacity(sources.len()),
             heads: BinaryHeap::with_capacity(sources.len()),
+            unopened: sources,
             faults,
             last: None,
             rows: 0,
-            _reservation: reservation,
+            batches: Vec::new(),
+            places: Vec::new(),
             order,
-        };
-        for source in sources {
-            merge.open(source)?;
-        }
-        Ok(merge)
+        })
     }
 
     fn open(&mut self, mut source: BatchSource) -> Result<()> {
-        let Some(batch) = source.next()? else { return Ok(()) };
+        let Some(batch) = source.next(&self.order)? else { return Ok(()) };
         let (keys, leading) = self.keys_of(&batch)?;
         let cursor = Cursor { source, batch, keys, leading, row: 0, slot: None };
         if let Some(key) = cursor.key() {
@@ -163,54 +168,73 @@ impl SortedMerge {
         Ok(())
     }
 
-    /// Returns the next rows, with all items and positions; `None` at the end.
+    /// Returns the next rows, with all items and positions.
     ///
     /// # Errors
     /// The error of a row without values, after the rows before it; `Io`.
-    pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>, MergeError> {
-        let mut batches: Vec<RecordBatch> = Vec::new();
-        let mut places: Vec<(usize, usize)> = Vec::new();
-        self.cursors.iter_mut().for_each(|cursor| cursor.slot = None);
-        while places.len() < SORTED_ROWS_MAX && self.wants_more() {
+    pub(crate) fn next(&mut self, pace: &Pace) -> Result<Progress<RecordBatch>, MergeError> {
+        while let Some(source) = self.unopened.pop() {
+            spend(SORTED_ROWS_MAX)?;
+            self.open(source)?;
+            if pace.is_over() {
+                return Ok(Progress::Yielded);
+            }
+        }
+        let mut steps = 0;
+        while self.places.len() < SORTED_ROWS_MAX && self.wants_more() {
             spend(ROW_STEPS)?;
             let Some(head) = self.heads.peek() else { break };
-            let cursor = &mut self.cursors[head.cursor];
-            let leading = cursor.leading.as_ref().map(|rows| rows.row(cursor.row));
-            let is_repeated = leading.is_some_and(|row| self.last.as_deref() == Some(row.data()));
-            if !is_repeated {
-                if let Some(position) = self.faults.at(cursor.position())
-                    && self.rows >= self.faults.offset
-                {
-                    if !places.is_empty() {
-                        break;
-                    }
-                    if let Some(RowFault { record_problem, .. }) =
-                        self.faults.rows.remove(&position)
-                    {
-                        return Err(MergeError::Row(position, record_problem));
-                    }
-                }
-                if let Some(row) = leading {
-                    let last = self.last.get_or_insert_default();
-                    last.clear();
-                    last.extend_from_slice(row.data());
-                }
-                let slot = *cursor.slot.get_or_insert_with(|| {
-                    batches.push(cursor.batch.clone());
-                    batches.len() - 1
-                });
-                places.push((slot, cursor.row));
-                self.rows += 1;
+            if !self.add_row(head.cursor)? {
+                break;
             }
             self.advance()?;
+            steps += 1;
+            if steps % PIECE_ROWS == 0 && pace.is_over() {
+                return Ok(Progress::Yielded);
+            }
         }
-        if places.is_empty() {
-            return Ok(None);
+        if self.places.is_empty() {
+            return Ok(Progress::Done);
         }
-        let batches: Vec<&RecordBatch> = batches.iter().collect();
-        interleave_record_batch(&batches, &places)
-            .map(Some)
-            .map_err(|error| self.error(&error.into()).into())
+        let batches: Vec<&RecordBatch> = self.batches.iter().collect();
+        let rows = interleave_record_batch(&batches, &self.places)
+            .map_err(|error| self.error(&error.into()))?;
+        self.batches.clear();
+        self.places.clear();
+        self.cursors.iter_mut().for_each(|cursor| cursor.slot = None);
+        Ok(Progress::Ready(rows))
+    }
+
+    /// Adds the row of a cursor to the next rows, unless it repeats the row before. Returns false
+    /// if it has no values and there are rows before it.
+    fn add_row(&mut self, cursor: usize) -> Result<bool, MergeError> {
+        let cursor = &mut self.cursors[cursor];
+        let leading = cursor.leading.as_ref().map(|rows| rows.row(cursor.row));
+        if leading.is_some_and(|row| self.last.as_deref() == Some(row.data())) {
+            return Ok(true);
+        }
+        if let Some(position) = self.faults.at(cursor.position())
+            && self.rows >= self.faults.offset
+        {
+            if !self.places.is_empty() {
+                return Ok(false);
+            }
+            if let Some(RowFault { record_problem, .. }) = self.faults.rows.remove(&position) {
+                return Err(MergeError::Row(position, record_problem));
+            }
+        }
+        if let Some(row) = leading {
+            let last = self.last.get_or_insert_default();
+            last.clear();
+            last.extend_from_slice(row.data());
+        }
+        let slot = *cursor.slot.get_or_insert_with(|| {
+            self.batches.push(cursor.batch.clone());
+            self.batches.len() - 1
+        });
+        self.places.push((slot, cursor.row));
+        self.rows += 1;
+        Ok(true)
     }
 
     fn wants_more(&self) -> bool {
@@ -223,7 +247,7 @@ impl SortedMerge {
         let index = head.cursor;
         self.cursors[index].row += 1;
         if self.cursors[index].key().is_none()
-            && let Some(batch) = self.cursors[index].source.next()?
+            && let Some(batch) = self.cursors[index].source.next(&self.order)?
         {
             let (keys, leading) = self.keys_of(&batch)?;
             let cursor = &mut self.cursors[index];

@@ -13,7 +13,7 @@ use super::types::Type;
 use crate::engine::Run;
 use crate::table::{Column, Format, Storage, Table, date, decimal, integer, null, timestamp};
 
-const RUN: Run = Run { threads: 1, morsel_bytes: None };
+const RUN: Run = Run::new(1, None);
 
 /// A text and the type that it is read as.
 #[derive(Clone, Debug)]
