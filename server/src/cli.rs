@@ -65,7 +65,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
 async fn serve_until_signal(args: ServeArgs, settings: Settings) -> Result<(), Error> {
     let started = Started::new(&settings);
     let Settings { data, listeners, limits, protection, keyring, access, state, .. } = settings;
-    let Settings { metrics, compression, compress_protected, .. } = settings;
+    let Settings { metrics, compression, compress_protected, spill_encrypt, .. } = settings;
     let data = DataRoot::open(&data)?;
     let access = opened(access, &listeners)?;
     // the signals are caught before a listener is open, so that none is missed
@@ -98,6 +98,7 @@ async fn serve_until_signal(args: ServeArgs, settings: Settings) -> Result<(), E
         protection,
         keyring,
         state: Some(state),
+        spill_encrypt,
         compression,
         compress_protected,
     });

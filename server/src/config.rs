@@ -30,9 +30,12 @@ pub struct Config {
     pub protection: Protection,
     /// The keys of encrypted Parquet files.
     pub keyring: Keyring,
-    /// The folder with the indexes, in which records are sorted if they need more than the memory.
+    /// The folder with the indexes, in which records are sorted and grouped if they need more than the
+    /// memory.
     /// Without it such a Select ends with `LIMIT_EXCEEDED`.
     pub state: Option<PathBuf>,
+    /// Encrypts what a Select writes in that folder, by a key that only this process has.
+    pub spill_encrypt: bool,
     /// The compression of answers.
     pub compression: CompressionChoice,
     /// Compresses answers from protected files and columns, too, and those of users who may not see
@@ -51,6 +54,7 @@ impl Config {
             protection,
             keyring: Keyring::default(),
             state: None,
+            spill_encrypt: true,
             compression: CompressionChoice::default(),
             compress_protected: false,
         }

@@ -146,9 +146,8 @@ limits! {
     /// Select is refused with `LIMIT_EXCEEDED`.
     pattern_files_max: NonZeroUsize = 256;
 
-    /// Memory for the groups and the sorted records of one Select. If the groups need more, the
-    /// Select ends with `LIMIT_EXCEEDED`; records are sorted on disk. ORDER BY with a small LIMIT
-    /// needs next to nothing.
+    /// Memory for the groups and the sorted records of one Select. If they need more, they go to disk,
+    /// in the `state` folder. ORDER BY with a small LIMIT needs next to nothing.
     query_memory_bytes_max: NonZeroUsize = 256 << 20;
 
     /// Memory of the server, about; by default half of the machine's, and at most three quarters of
@@ -156,8 +155,8 @@ limits! {
     /// records that wait to be sent. When that is full, Selects wait, for `queue_seconds_max`.
     memory_bytes_max: NonZeroUsize = crate::memory::available::default_bytes_max();
 
-    /// Disk for records that are sorted there, of all Selects together. If they need more, a Select
-    /// ends with `LIMIT_EXCEEDED`.
+    /// Disk for groups and sorted records, of all Selects together. If they need more, a Select ends
+    /// with `LIMIT_EXCEEDED`.
     spill_bytes_max: NonZeroU64 = 64 << 30;
 }
 

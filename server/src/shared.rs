@@ -145,6 +145,7 @@ impl Shared {
             protection,
             keyring,
             state,
+            spill_encrypt,
             compression,
             compress_protected,
         } = config;
@@ -154,7 +155,8 @@ impl Shared {
         let spill_bytes_max = limits.spill_bytes_max.get();
         let indexes = state.as_deref().map(IndexFolder::new);
         let spill = state.map(|folder| {
-            Arc::new(SpillDirectory::new(folder, "spill_bytes_max", spill_bytes_max))
+            let spill = SpillDirectory::new(folder, "spill_bytes_max", spill_bytes_max);
+            Arc::new(if spill_encrypt { spill.encrypted() } else { spill })
         });
         // the rest is for what runs and for what is kept open
         let bytes_max = limits.memory_bytes_max.get();

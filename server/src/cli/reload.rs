@@ -38,6 +38,7 @@ struct Others {
     metrics: Option<SocketAddr>,
     compression: CompressionChoice,
     compress_protected: bool,
+    spill_encrypt: bool,
 }
 
 impl Started {
@@ -53,6 +54,7 @@ impl Started {
                 metrics: settings.metrics,
                 compression: settings.compression,
                 compress_protected: settings.compress_protected,
+                spill_encrypt: settings.spill_encrypt,
             },
         }
     }

@@ -46,6 +46,7 @@ pub(crate) struct Settings {
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) compression: CompressionChoice,
     pub(crate) compress_protected: bool,
+    pub(crate) spill_encrypt: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +73,7 @@ struct FileSettings {
     compression: Option<CompressionName>,
     #[serde(default)]
     compress_protected: bool,
+    spill_encrypt: Option<bool>,
     secure: Option<bool>,
     users: Option<PathBuf>,
     default_user: Option<String>,
@@ -223,6 +225,7 @@ fn merge(
         metrics: args.metrics.or(file.metrics),
         compression: compression.into(),
         compress_protected: file.compress_protected,
+        spill_encrypt: file.spill_encrypt.unwrap_or(true),
     })
 }
 
