@@ -26,6 +26,7 @@ mod version;
 mod watch;
 
 use std::fs::File;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -41,6 +42,7 @@ use crate::access::transport::Transport;
 use crate::error::Error;
 use crate::fault::Fault;
 use crate::limits::Limits;
+use crate::open_files::{self, OpenFiles};
 use cache::Cache;
 use entry::{Described, Entry};
 use granted::Disclosure;
@@ -102,6 +104,8 @@ pub(crate) struct Catalogue {
     descriptors: Cache<Identity, Described>,
     /// Counts the data files that were opened.
     files_opened: Arc<AtomicU64>,
+    /// The files that Selects over patterns have open.
+    open_files: OpenFiles,
 }
 
 /// A source that has been opened before, and can be used again without resolving its name.
@@ -134,7 +138,7 @@ impl Catalogue {
         protection: Protection,
         files_opened: Arc<AtomicU64>,
     ) -> Self {
-        let sources_max = limits.sources_max;
+        let sources_max = sources_max(&limits);
         Self {
             root: Arc::new(root),
             limits,
@@ -146,6 +150,7 @@ impl Catalogue {
             open_locks: OpenLocks::default(),
             descriptors: Cache::new(sources_max),
             files_opened,
+            open_files: OpenFiles::new(),
         }
     }
 
@@ -164,7 +169,7 @@ impl Catalogue {
 
     /// Returns a catalogue of the same files with other protection and keys. No file is open in it.
     pub(crate) fn with_rules(&self, protection: Protection, keyring: Keyring) -> Self {
-        let sources_max = self.limits.sources_max;
+        let sources_max = sources_max(&self.limits);
         Self {
             root: Arc::clone(&self.root),
             limits: self.limits.clone(),
@@ -176,24 +181,27 @@ impl Catalogue {
             open_locks: OpenLocks::default(),
             descriptors: Cache::new(sources_max),
             files_opened: Arc::clone(&self.files_opened),
+            open_files: self.open_files.clone(),
         }
     }
 
     /// Opens a file to send all of its bytes.
     pub(crate) fn open(&self, name: &FileName, caller: &Caller) -> Result<Opened, Fault> {
-        while_renamed(|| {
-            let entry = self.entry(name, caller)?;
-            if !entry.grant.is_whole() {
-                return Err(Fault::FetchOfPart(name.to_string()));
-            }
-            entry.protected.check_all(caller.transport)?;
-            let (file, _, watch) = self.open_data(&entry)?;
-            let look =
-                Look::settled(&file).map_err(|error| Fault::Unreadable(name.to_string(), error))?;
-            self.check_unchanged(&entry, &watch)?;
-            let is_protected = entry.protected.protects_any();
-            Ok(Opened { file, look, is_protected })
-        })
+        with_descriptors(|| while_renamed(|| self.open_file(name, caller)))
+    }
+
+    fn open_file(&self, name: &FileName, caller: &Caller) -> Result<Opened, Fault> {
+        let entry = self.entry(name, caller)?;
+        if !entry.grant.is_whole() {
+            return Err(Fault::FetchOfPart(name.to_string()));
+        }
+        entry.protected.check_all(caller.transport)?;
+        let (file, _, watch) = self.open_data(&entry)?;
+        let look =
+            Look::settled(&file).map_err(|error| Fault::Unreadable(name.to_string(), error))?;
+        self.check_unchanged(&entry, &watch)?;
+        let is_protected = entry.protected.protects_any();
+        Ok(Opened { file, look, is_protected })
     }
 
     /// Opens a file whose existence the caller may know. It first checks that the file as a whole
@@ -297,6 +305,26 @@ impl Catalogue {
         match self.is_described(entry) && watch.holds(&self.root.tree) {
             true => Ok(()),
             false => Err(Fault::Renamed(entry.name.to_string())),
+        }
+    }
+}
+
+/// Returns the number of files that stay open after a Select: a quarter of what the process may have
+/// open at most.
+fn sources_max(limits: &Limits) -> NonZeroUsize {
+    let share = NonZeroUsize::new(open_files::limit() / 4).unwrap_or(NonZeroUsize::MIN);
+    limits.sources_max.min(share)
+}
+
+/// Runs `work`. If there was no file descriptor for some of it, its result may be wrong in any way:
+/// a file would seem to be missing, or replaced.
+fn with_descriptors<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    match open_files::watched(work) {
+        (done, false) => done,
+        (_, true) => {
+            let limit = open_files::limit();
+            warn!(limit, "the server has too many open files (RLIMIT_NOFILE)");
+            Err(Fault::NoDescriptors)
         }
     }
 }

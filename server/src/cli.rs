@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use clap::CommandFactory;
 use sift_server::{
     Access, Admission, Config, DataRoot, Grant, Listener, Monitor, Server, UsersFile, entropy,
+    open_files,
 };
 use tracing::{error, info, warn};
 
@@ -63,6 +64,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
 }
 
 async fn serve_until_signal(args: ServeArgs, settings: Settings) -> Result<(), Error> {
+    raise_open_files(settings.limits.connections_max.get());
     let started = Started::new(&settings);
     let Settings { data, listeners, limits, protection, keyring, access, state, .. } = settings;
     let Settings { metrics, compression, compress_protected, spill_encrypt, .. } = settings;
@@ -111,6 +113,18 @@ async fn serve_until_signal(args: ServeArgs, settings: Settings) -> Result<(), E
     signals::reload_at(hangup, Running { args, started, certificates: reloaders, rules });
     server.serve(open, shutdown).await;
     Ok(())
+}
+
+/// Raises the limit on open files as far as possible, before anything is derived from it.
+fn raise_open_files(connections_max: usize) {
+    match open_files::raise_limit() {
+        // the rest is for data files, and for connections without Hello
+        Ok(limit) if connections_max > limit / 4 => {
+            warn!(limit, "RLIMIT_NOFILE is low: a quarter of it is less than max_connections");
+        }
+        Ok(limit) => info!(limit, "open files"),
+        Err(error) => warn!(%error, "cannot raise RLIMIT_NOFILE"),
+    }
 }
 
 /// Opens the users file, and warns about what is probably forgotten.

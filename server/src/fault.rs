@@ -32,6 +32,13 @@ pub(crate) enum Fault {
     #[error("the server is busy: {0} connections are open, its limit; try again later")]
     Busy(usize),
     #[error(
+        "the server is busy: Selects over patterns may have {0} files open together, and others have \
+         too many of them; try again later"
+    )]
+    OpenFiles(usize),
+    #[error("the server has too many open files; try again later")]
+    NoDescriptors,
+    #[error(
         "{requests} requests of your user are being answered, the limit `queries_per_user_max`, and \
          this one has waited for {seconds} seconds; try again later"
     )]
@@ -126,7 +133,11 @@ impl Fault {
             }
             Self::Version(_) => Status::VersionUnsupported,
             Self::LevelNotMet { .. } | Self::LevelUnknown(_) => Status::LevelNotMet,
-            Self::Busy(_) | Self::Queued { .. } | Self::MemoryFull { .. } => Status::ServerBusy,
+            Self::Busy(_)
+            | Self::OpenFiles(_)
+            | Self::NoDescriptors
+            | Self::Queued { .. }
+            | Self::MemoryFull { .. } => Status::ServerBusy,
             Self::Idle(_) => Status::IdleTimeout,
             Self::ShuttingDown => Status::ShuttingDown,
             Self::Select(error) => select_status(error.kind()),
@@ -161,19 +172,20 @@ impl Fault {
     }
 
     /// Returns whether the connection ends with the fault, because later frames could not be
-    /// understood.
+    /// understood, or because there are too many connections.
     pub(crate) fn is_fatal(&self) -> bool {
-        let ends = matches!(
-            self.status(),
-            Status::ProtocolViolation
-                | Status::VersionUnsupported
-                | Status::LevelNotMet
-                | Status::ServerBusy
-                | Status::IdleTimeout
-                | Status::ShuttingDown
-                | Status::LoginRejected
-        );
-        ends && !matches!(self, Self::Queued { .. } | Self::MemoryFull { .. })
+        match self.status() {
+            Status::ServerBusy => matches!(self, Self::Busy(_)),
+            status => matches!(
+                status,
+                Status::ProtocolViolation
+                    | Status::VersionUnsupported
+                    | Status::LevelNotMet
+                    | Status::IdleTimeout
+                    | Status::ShuttingDown
+                    | Status::LoginRejected
+            ),
+        }
     }
 
     pub(crate) fn to_failure(&self) -> Failure {

@@ -35,6 +35,7 @@ mod local;
 mod memory;
 mod metrics;
 mod monitor;
+pub mod open_files;
 mod pool;
 mod quota;
 mod replace;

@@ -22,6 +22,7 @@ use tracing::warn;
 use crate::channel::tls::Reloader;
 use crate::error::Error;
 use crate::metrics::{Metrics, Now};
+use crate::open_files::Explained;
 use crate::shared::Shared;
 use crate::shutdown::Shutdown;
 
@@ -94,7 +95,7 @@ pub(crate) async fn answer_all(
                 });
             }
             Err(error) => {
-                warn!(%error, "cannot accept a monitor");
+                warn!(error = %Explained(&error), "cannot accept a monitor");
                 tokio::time::sleep(BACK_OFF).await;
             }
         }

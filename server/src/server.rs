@@ -19,6 +19,7 @@ use crate::config::{Config, Listener};
 use crate::connection::{self, Port};
 use crate::error::Error;
 use crate::monitor::{self, Monitor};
+use crate::open_files::Explained;
 use crate::shared::{Activity, Rules, RulesReloader, Shared};
 use crate::shutdown::{Shutdown, shutdown as new_shutdown};
 
@@ -180,7 +181,7 @@ async fn accept(tcp: &TcpListener) -> (TcpStream, std::net::SocketAddr) {
                 return (stream, peer);
             }
             Err(error) => {
-                warn!(%error, "cannot accept");
+                warn!(error = %Explained(&error), "cannot accept");
                 sleep(back_off).await;
                 back_off = BACK_OFF.end.min(back_off * 2);
             }

@@ -7,7 +7,7 @@ use sift_proto::message::{Description, Field};
 use sift_select::{Requirement, View, type_name};
 
 use super::entry::Entry;
-use super::{Catalogue, FileName, while_renamed};
+use super::{Catalogue, FileName, while_renamed, with_descriptors};
 use crate::access::grant::{Caller, Grant};
 use crate::access::protect::Protected;
 use crate::access::transport::Transport;
@@ -17,7 +17,7 @@ impl Catalogue {
     /// Returns the format, the columns and the protection of a file.
     pub(crate) fn describe(&self, file: &str, caller: &Caller) -> Result<Description, Fault> {
         let name = FileName::parse(file)?;
-        while_renamed(|| self.describe_file(&name, caller))
+        with_descriptors(|| while_renamed(|| self.describe_file(&name, caller)))
     }
 
     fn describe_file(&self, name: &FileName, caller: &Caller) -> Result<Description, Fault> {

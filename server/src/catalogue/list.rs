@@ -25,7 +25,7 @@ use super::pattern::NamePattern;
 use super::tree::{Node, Resolved, Spelling, Unresolved, is_missing};
 use super::version::bytes;
 use super::watch::Watch;
-use super::{Catalogue, FileName};
+use super::{Catalogue, FileName, with_descriptors};
 use crate::access::grant::{Caller, Grant};
 use crate::fault::Fault;
 
@@ -102,7 +102,7 @@ impl Catalogue {
     /// Returns the files that match `pattern` and that the caller may read, sorted by path. An
     /// empty pattern matches all files. Folders that cannot be read are logged.
     pub(crate) fn list(&self, pattern: &str, caller: &Caller) -> Result<FileList, Fault> {
-        let Listing { files, remarks } = self.listing(pattern, caller)?;
+        let Listing { files, remarks } = with_descriptors(|| self.listing(pattern, caller))?;
         let mut unread = remarks.iter().filter(|remark| matches!(remark, Remark::Unread { .. }));
         if let Some(first) = unread.next() {
             warn!(folder = %first, others = unread.count(), "a folder is not listed");

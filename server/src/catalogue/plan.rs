@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sift_select::{FileSet, Plan, Select, Source, Value, View, Waiting, check_wanted};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::entry::Entry;
 use super::granted::{Disclosure, granted};
 use super::pattern::NamePattern;
-use super::{Catalogue, FileName, permitted, while_renamed};
+use super::{Catalogue, FileName, permitted, while_renamed, with_descriptors};
 use crate::access::grant::{Caller, Grant};
 use crate::access::protect::Protected;
 use crate::access::transport::Transport;
@@ -23,6 +24,8 @@ pub(crate) struct Planned {
     pub(crate) is_protected: bool,
     /// The time for the work, if the grant bounds it.
     pub(crate) query_time: Option<Duration>,
+    /// The permit to have the files of a pattern open, for as long as the plan runs.
+    pub(crate) files: Option<OwnedSemaphorePermit>,
 }
 
 impl Catalogue {
@@ -36,12 +39,12 @@ impl Catalogue {
         caller: &Caller,
         waiting: Waiting,
     ) -> Result<Planned, Fault> {
-        match from {
+        with_descriptors(|| match from {
             None => {
                 let source = Source::of_nothing().map_err(Fault::Select)?.with_waiting(waiting);
                 let plan =
                     Plan::new(select, Arc::new(source), parameters).map_err(Fault::Select)?;
-                Ok(Planned { plan, is_protected: false, query_time: None })
+                Ok(Planned { plan, is_protected: false, query_time: None, files: None })
             }
             Some(pattern) if NamePattern::is_one(pattern) => {
                 waiting.check()?;
@@ -59,7 +62,7 @@ impl Catalogue {
             Some(name) => {
                 self.plan_of_file(&FileName::parse(name)?, select, parameters, caller, waiting)
             }
-        }
+        })
     }
 
     fn plan_of_file(
@@ -80,7 +83,7 @@ impl Catalogue {
         let plan = Plan::new(select, view, parameters).map_err(Fault::Select)?;
         protected.check_plan(&plan, transport)?;
         let is_protected = !plan.view().is_whole() || protected.protects(&plan);
-        Ok(Planned { plan, is_protected, query_time: grant.query_time() })
+        Ok(Planned { plan, is_protected, query_time: grant.query_time(), files: None })
     }
 
     /// Binds `select` to the files of a pattern. They need the same schema and the same grant of
@@ -107,10 +110,12 @@ impl Catalogue {
         let files = FileSet::new(pattern, names.iter().map(|(name, _)| name.to_string()).collect());
         let files = files.map_err(|error| opening.fault(error))?;
         let matching = files.matching(select, parameters);
-        let max = self.limits.pattern_files_max.get();
+        let max = self.limits.pattern_files_max.get().min(self.open_files.max);
         if matching.len() > max {
             return Err(Fault::TooMany { what: "files of a pattern", max });
         }
+        let permit = self.open_files.take(matching.len().max(1));
+        let permit = permit.ok_or(Fault::OpenFiles(self.open_files.max))?;
 
         let open = |name: &FileName| match self.asked(name, select, caller, Waiting::Allowed)? {
             (source, protected, by) if by.is_same(grant) => Ok((source, protected)),
@@ -155,7 +160,7 @@ impl Catalogue {
         }
         let is_protected =
             !plan.view().is_whole() || all_protected.iter().any(|file| file.protects(&plan));
-        Ok(Planned { plan, is_protected, query_time: grant.query_time() })
+        Ok(Planned { plan, is_protected, query_time: grant.query_time(), files: Some(permit) })
     }
 
     /// Opens a file for a Select. Returns it with its protection and the caller's grant.

@@ -19,6 +19,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::spelling;
+use crate::open_files::noted;
 
 /// The maximal number of links on the way of a name; Linux has the same limit.
 const LINKS_MAX: usize = 40;
@@ -94,7 +95,7 @@ impl Tree {
             let resolve =
                 ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
             let flags = OFlags::PATH | OFlags::CLOEXEC;
-            fstat(openat2(root, path, flags, Mode::empty(), resolve)?)?
+            fstat(noted(openat2(root, path, flags, Mode::empty(), resolve))?)?
         } else {
             statat(root, path, AtFlags::SYMLINK_NOFOLLOW)?
         };
@@ -233,7 +234,7 @@ impl Node {
     /// Opens a folder to read its entries.
     pub(super) fn entries(&self) -> io::Result<Dir> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Dir::new(openat(&self.file, ".", flags, Mode::empty())?)?)
+        Ok(Dir::new(noted(openat(&self.file, ".", flags, Mode::empty()))?)?)
     }
 }
 
@@ -253,7 +254,7 @@ pub(super) fn is_missing(error: &io::Error) -> bool {
 }
 
 fn look_up(folder: &File, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
-    openat(folder, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+    noted(openat(folder, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()))
 }
 
 /// Returns the text of a symbolic link that can be followed.

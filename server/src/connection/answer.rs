@@ -124,7 +124,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let then =
             move |planned: Planned, waiting| Ok((scan(planned.plan.clone(), waiting)?, planned));
         let planned = self.plan(request.sql, request.parameters, then).await?;
-        let (batches, Planned { plan, is_protected, query_time }) = planned;
+        let (batches, Planned { plan, is_protected, query_time, files: _files }) = planned;
         self.shorten(query_time);
         self.batches = Some(batches);
         self.account.statistics.file_bytes = Some(plan.source().bytes());
@@ -337,14 +337,15 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     async fn explain(&mut self, request: ExplainRequest) -> Result<(), Stop> {
         let scan = request.analyze.then(|| self.scan());
-        let then = move |Planned { plan, query_time, .. }: Planned, waiting| {
+        let then = move |Planned { plan, query_time, files, .. }: Planned, waiting| {
             let text = explain(&plan, &ScanOptions::default()).map_err(Fault::Select)?;
             let started = Instant::now();
             let batches = scan.as_ref().map(|scan| scan(plan.clone(), waiting));
-            Ok((text, batches.transpose()?.map(|batches| (started, batches)), plan, query_time))
+            let scanned = batches.transpose()?.map(|batches| (started, batches));
+            Ok((text, scanned, plan, query_time, files))
         };
         let planned = self.plan(request.sql, request.parameters, then).await?;
-        let (mut text, scan, plan, query_time) = planned;
+        let (mut text, scan, plan, query_time, _files) = planned;
         self.shorten(query_time);
         if let Some((started, batches)) = scan {
             self.batches = Some(batches);

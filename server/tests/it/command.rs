@@ -119,6 +119,18 @@ impl Running {
         Self::of(&mut siftd(fixture, &all))
     }
 
+    /// With a limit on open files, which the server cannot raise.
+    pub(crate) fn with_descriptors(fixture: &Fixture, max: u32, arguments: &[&str]) -> Self {
+        let data = fixture.data().display().to_string();
+        let serve =
+            siftd(fixture, &["serve", "--data", &data, "--port", "0", "--log-format", "json"]);
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {max} && exec \"$0\" \"$@\"")]);
+        command.arg(serve.get_program()).args(serve.get_args()).args(arguments);
+        command.env("XDG_CONFIG_HOME", fixture.outside("config")).env_remove("SIFT_LOG");
+        Self::of(&mut command)
+    }
+
     fn of(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = lines(child.stderr.take().unwrap());

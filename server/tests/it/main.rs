@@ -60,6 +60,8 @@ mod memory;
 mod monitor;
 /// Narrow columns and compression: the same records, fewer bytes, and never for protected data.
 mod narrow;
+/// A server with few file descriptors.
+mod open_files;
 /// Selects over many files.
 mod patterns;
 /// Peers that break the protocol, stall or vanish.
