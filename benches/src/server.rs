@@ -156,6 +156,8 @@ fn run(arguments: &[OsString]) -> Result<()> {
         let mut config = Config::new(DataRoot::open(Path::new(data))?, Access::open());
         config.state = Some(PathBuf::from(state));
         config.limits.connections_max = CONNECTIONS_MAX;
+        config.limits.connections_per_address_max = CONNECTIONS_MAX;
+        config.limits.pending_connections_max = CONNECTIONS_MAX;
         serve(listeners, config, parent_left).await;
         Ok(())
     })

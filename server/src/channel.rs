@@ -76,6 +76,12 @@ pub(crate) enum ChannelError {
     Unknown(u8),
     #[error("the peer closed before it said anything")]
     Silent,
+    #[error("the peer said nothing within {0} seconds")]
+    Mute(u64),
+    #[error("the peer had said nothing when a newer connection needed its place")]
+    GaveWay,
+    #[error("too many connections are waiting for their Hello")]
+    Crowded,
     #[error("the server is shutting down")]
     ShuttingDown,
     #[error("handshake failed: {0}")]
@@ -92,6 +98,9 @@ impl ChannelError {
             Self::PlainOnTls => "plain_on_tls_port",
             Self::Text | Self::Unknown(_) => "other_protocol",
             Self::Silent => "silent",
+            Self::Mute(_) => "no_first_byte",
+            Self::GaveWay => "gave_way",
+            Self::Crowded => "door_full",
             Self::ShuttingDown => "shutting_down",
             Self::Handshake(_) => "handshake",
             Self::Io(_) => "connection",

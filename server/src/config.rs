@@ -1,11 +1,12 @@
 //! The configuration of a server, in types that are valid by construction.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sift_proto::level::Level;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::access::protect::Protection;
 use crate::access::{Access, Admission};
@@ -91,7 +92,7 @@ impl Listener {
     /// `Certificate`, `ClientAuthorities`, `RevocationList`, `Random`, `Listen`.
     pub async fn with_tls(address: SocketAddr, options: TlsOptions) -> Result<Self, Error> {
         let acceptor = Arc::new(Acceptor::new(options)?);
-        Self::bind(address, Security::Encrypted(acceptor)).await
+        Self::bind(address, Security::Encrypted(acceptor))
     }
 
     /// Listens for clients without encryption. Port 0 means any free port.
@@ -99,12 +100,12 @@ impl Listener {
     /// # Errors
     /// `Listen`.
     pub async fn plain(address: SocketAddr) -> Result<Self, Error> {
-        Self::bind(address, Security::Plain).await
+        Self::bind(address, Security::Plain)
     }
 
-    async fn bind(address: SocketAddr, security: Security) -> Result<Self, Error> {
+    fn bind(address: SocketAddr, security: Security) -> Result<Self, Error> {
         let listen = |source| Error::Listen { address, source };
-        let tcp = TcpListener::bind(address).await.map_err(listen)?;
+        let tcp = listen_at(address).map_err(listen)?;
         let address = tcp.local_addr().map_err(listen)?;
         Ok(Self { tcp, security, admission: None, address })
     }
@@ -137,4 +138,19 @@ impl Listener {
             Security::Encrypted(acceptor) => Some(acceptor.options().level),
         }
     }
+}
+
+/// The connections that the kernel takes before the server does; `sysctl net.core.somaxconn` may
+/// allow fewer. A client that comes while there are more tries again after a second.
+const BACKLOG: u32 = 4096;
+
+/// Listens for connections. A server that has just ended does not keep the address.
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }

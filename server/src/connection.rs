@@ -10,7 +10,7 @@ mod fetch;
 mod interrupt;
 mod narrow;
 mod parameter;
-mod report;
+pub(crate) mod report;
 mod time_limit;
 mod wire;
 
@@ -24,19 +24,18 @@ use sift_proto::frame::{BODY_BYTES_MAX, CONTROL_BYTES_MAX, Frame, FrameError, Ki
 use sift_proto::level::Level;
 use sift_proto::message::{Hello, Welcome};
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
-use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant as Deadline, timeout_at};
 
 use crate::access::Admission;
 use crate::access::login::{Credentials, Identified};
 use crate::access::user::User;
 use crate::channel::{self, Channel, ChannelError, Facts, Security};
+use crate::door::{Admittance, Newcomer};
 use crate::fault::{Fault, Stop};
 use crate::link::Link;
 use crate::metrics::{Held, Metrics};
 use crate::quota::Quota;
-use crate::shared::Shared;
+use crate::shared::{Admitted, Shared};
 use crate::shutdown::Shutdown;
 use account::{RequestAccount, micros};
 use answer::Answer;
@@ -55,27 +54,27 @@ pub(crate) struct Port {
     pub(crate) admission: Admission,
 }
 
-/// Serves one connection to its end. The permit `handshake` is given back when Hello has been
+/// Serves one connection to its end. Its place at the door is given back when Hello has been
 /// answered.
 pub(crate) async fn run(
     shared: &Shared,
-    tcp: TcpStream,
+    newcomer: Newcomer,
     peer: SocketAddr,
     port: Port,
-    handshake: OwnedSemaphorePermit,
     mut shutdown: Shutdown,
 ) {
+    let started = Instant::now();
     let deadline = Deadline::now() + shared.limits.handshake_time;
     let opened = tokio::select! {
-        opened = timeout_at(deadline, channel::open(tcp, peer, &port.security)) => opened,
+        opened = timeout_at(deadline, open(newcomer, peer, &port.security)) => opened,
         () = shutdown.begun() => Ok(Err(ChannelError::ShuttingDown)),
     };
     let late = |_| {
         let seconds = shared.limits.handshake_time.as_secs();
         Err(ChannelError::Handshake(format!("not through within {seconds} seconds")))
     };
-    let Channel { stream, facts } = match opened.unwrap_or_else(late) {
-        Ok(channel) => channel,
+    let (Channel { stream, facts }, admittance) = match opened.unwrap_or_else(late) {
+        Ok(opened) => opened,
         Err(error) => return report::refused(shared.metrics.as_deref(), peer, &error),
     };
     let (reader, writer) = tokio::io::split(stream);
@@ -93,7 +92,10 @@ pub(crate) async fn run(
     };
     match connection.admit(&port.admission, deadline).await {
         Ok(Some((user, open))) => {
-            drop(handshake);
+            drop(admittance);
+            if let Some(metrics) = &shared.metrics {
+                metrics.let_in(started.elapsed());
+            }
             connection.requests(user).await;
             drop(open);
         }
@@ -102,10 +104,20 @@ pub(crate) async fn run(
     }
 }
 
+/// Waits at the door, and then opens the channel.
+async fn open(
+    newcomer: Newcomer,
+    peer: SocketAddr,
+    security: &Security,
+) -> Result<(Channel, Admittance), ChannelError> {
+    let (tcp, admittance) = newcomer.begin().await?;
+    Ok((channel::open(tcp, peer, security).await?, admittance))
+}
+
 /// Counts one more open connection until it is dropped.
 #[derive(Debug)]
 struct Open {
-    _permit: OwnedSemaphorePermit,
+    _admitted: Admitted,
     _counted: Option<Held>,
 }
 
@@ -189,7 +201,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         self.claimed_name = std::mem::take(&mut hello.user);
         let credentials = Credentials::new(&self.claimed_name, std::mem::take(&mut hello.password));
         let user = self.shared.login.user(admission, &self.facts, credentials).await?;
-        let permit = self.shared.admit()?;
+        let admitted = self.shared.admit(self.facts.peer.ip(), user.logged_in())?;
         if self.shutdown.has_begun() {
             return Err(Fault::ShuttingDown.into());
         }
@@ -212,7 +224,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let metrics = self.shared.metrics.as_deref();
         let counted =
             report::connected(metrics, &self.facts, &user.user, &hello.client, hello.level);
-        Ok((user, Open { _permit: permit, _counted: counted }))
+        Ok((user, Open { _admitted: admitted, _counted: counted }))
     }
 
     /// Answers requests until either side ends the connection.

@@ -29,8 +29,8 @@ pub(crate) enum Fault {
     LevelNotMet { asked: u8, channel: String },
     #[error(transparent)]
     LevelUnknown(#[from] LevelError),
-    #[error("the server is busy: {0} connections are open, its limit; try again later")]
-    Busy(usize),
+    #[error("the server is busy: {max} {what} are open, its limit; try again later")]
+    Busy { what: &'static str, max: usize },
     #[error(
         "the server is busy: Selects over patterns may have {0} files open together, and others have \
          too many of them; try again later"
@@ -133,7 +133,7 @@ impl Fault {
             }
             Self::Version(_) => Status::VersionUnsupported,
             Self::LevelNotMet { .. } | Self::LevelUnknown(_) => Status::LevelNotMet,
-            Self::Busy(_)
+            Self::Busy { .. }
             | Self::OpenFiles(_)
             | Self::NoDescriptors
             | Self::Queued { .. }
@@ -175,7 +175,7 @@ impl Fault {
     /// understood, or because there are too many connections.
     pub(crate) fn is_fatal(&self) -> bool {
         match self.status() {
-            Status::ServerBusy => matches!(self, Self::Busy(_)),
+            Status::ServerBusy => matches!(self, Self::Busy { .. }),
             status => matches!(
                 status,
                 Status::ProtocolViolation

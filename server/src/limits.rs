@@ -74,25 +74,42 @@ limits! {
     #[serde(skip)]
     connections_max as "max_connections": NonZeroUsize = 256, at most 1 << 20;
 
-    /// Connections that have not sent Hello yet. More wait in the operating system's queue.
+    /// Open connections of one user who logged in. One more is refused with `SERVER_BUSY`.
+    connections_per_user_max: NonZeroUsize = 64, at most 1 << 20;
+
+    /// Open connections from one address, for IPv6 from one /64. One more is refused with
+    /// `SERVER_BUSY`.
+    connections_per_address_max: NonZeroUsize = 128, at most 1 << 20;
+
+    /// Connections of one listener whose Hello has not been answered, a quarter of them from one
+    /// address. If one more comes, the oldest one that has sent nothing is closed; if there is none,
+    /// the new one is.
+    pending_connections_max: NonZeroUsize = 1024, at most 1 << 20;
+
+    /// Handshakes that one listener performs at once, a quarter of them for one address. More wait,
+    /// within `handshake_seconds`.
     handshakes_max: NonZeroUsize = 64, at most 1 << 20;
+
+    /// The time from the connection to its first byte. Then the connection is closed.
+    first_byte_time as "first_byte_seconds": Duration = 2;
 
     /// The time from the connection to the end of Hello. Then the connection is closed.
     handshake_time as "handshake_seconds": Duration = 10;
 
-    /// Failed log-ins by password from one address, for IPv6 from one /64. One more is refused with
-    /// `LOGIN_REJECTED` and the time to wait.
+    /// Failed log-ins by password for one user name from one address, for IPv6 from one /64. One
+    /// more is refused with `LOGIN_REJECTED` and the time to wait. Other users of the address, and
+    /// the user at other addresses, log in as before.
     login_failures_max: NonZeroU32 = 10;
 
-    /// Failed log-ins by password for one user name from all addresses. There may be more of them
-    /// than from one address, so that one guesser does not lock a user out.
-    login_failures_per_user_max: NonZeroU32 = 50;
+    /// Failed log-ins by password from one address for all user names. After them, each log-in by
+    /// password from there is answered a second later.
+    login_failures_per_address_max: NonZeroU32 = 50;
 
     /// The time after which one failed log-in is forgiven.
     login_forgiven_time as "login_forgiven_seconds": Duration = 30;
 
-    /// Passwords that are checked at once, with 19 MiB of memory and a thread for each. More wait,
-    /// within `handshake_seconds`.
+    /// Passwords that are checked at once, with 19 MiB of memory and a thread for each; half of
+    /// them for one address. More wait, within `handshake_seconds`.
     password_checks_max: NonZeroUsize = 4, at most 64;
 
     /// The time from one answer to the whole next request. Then the connection ends with

@@ -9,15 +9,15 @@ use std::time::Duration;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    CounterVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, Result, TextEncoder,
+    CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, Result, TextEncoder,
 };
 use sift_proto::frame::Kind;
 use sift_proto::message::Statistics;
 
 use crate::pool::LaneJobs;
 
-/// The upper bounds of the seconds that requests take.
+/// The upper bounds of the seconds that requests and handshakes take.
 const SECONDS: [f64; 9] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0, 600.0];
 
 /// The metrics of a server.
@@ -25,6 +25,8 @@ const SECONDS: [f64; 9] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0, 600.0
 pub(crate) struct Metrics {
     registry: Registry,
     connections: IntGauge,
+    pending: IntGauge,
+    handshake_seconds: Histogram,
     channels: IntCounterVec,
     refused: IntCounterVec,
     active: IntGauge,
@@ -104,6 +106,17 @@ impl Metrics {
         );
         Ok(Self {
             connections: to.gauge("sift_connections", "Connections that are open, after Hello.")?,
+            pending: to.gauge(
+                "sift_connections_pending",
+                "Connections that are open, before the answer to their Hello.",
+            )?,
+            handshake_seconds: to.with(Histogram::with_opts(
+                HistogramOpts::new(
+                    "sift_handshake_seconds",
+                    "Seconds from a connection to the answer to its Hello, if it is let in.",
+                )
+                .buckets(SECONDS.to_vec()),
+            )?)?,
             channels: to.counters(
                 "sift_channels_total",
                 "Connections after Hello, by what their channel is.",
@@ -182,6 +195,16 @@ impl Metrics {
         let level = level.to_string();
         self.channels.with_label_values(&[&level, protocol, suite, key_exchange]).inc();
         Held::of(&self.connections)
+    }
+
+    /// Counts a connection that waits for the answer to its Hello until the result is dropped.
+    pub(crate) fn pending(&self) -> Held {
+        Held::of(&self.pending)
+    }
+
+    /// Counts the time of a connection from its begin to the answer to its Hello.
+    pub(crate) fn let_in(&self, elapsed: Duration) {
+        self.handshake_seconds.observe(elapsed.as_secs_f64());
     }
 
     pub(crate) fn refused(&self, reason: &str) {

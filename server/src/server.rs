@@ -1,9 +1,8 @@
 //! The server: listeners, the accept loop and the shutdown.
 //!
-//! A connection needs a handshake permit, and holds it until its Hello has been answered. Each
-//! listener accepts one connection at most that has none yet, so an idle listener takes no permit
-//! from the others. After that a connection needs a connection permit; without one it is refused
-//! with `SERVER_BUSY`.
+//! Each listener has a door of its own, at which a connection has a place until its Hello has been
+//! answered. After that a connection needs a connection permit; without one it is refused with
+//! `SERVER_BUSY`.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,7 +15,8 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::config::{Config, Listener};
-use crate::connection::{self, Port};
+use crate::connection::{self, Port, report};
+use crate::door::Door;
 use crate::error::Error;
 use crate::monitor::{self, Monitor};
 use crate::open_files::Explained;
@@ -116,6 +116,7 @@ impl Server {
 async fn accept_all(shared: Arc<Shared>, listener: Listener, mut shutdown: Shutdown) {
     let Listener { tcp, security, admission, .. } = listener;
     let port = Port { security, admission: admission.unwrap_or_else(|| shared.admission.clone()) };
+    let door = Door::new(&shared.limits);
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -128,20 +129,22 @@ async fn accept_all(shared: Arc<Shared>, listener: Listener, mut shutdown: Shutd
             }
         };
         let (stream, peer) = accepted;
-        let mut permit = pin!(shared.begin_handshake());
-        let handshake = loop {
-            tokio::select! {
-                biased;
-                () = shutdown.begun() => break None,
-                handshake = &mut permit => break Some(handshake),
-                Some(ended) = connections.join_next() => report_panic("a connection", ended),
+        // while there is always one to accept, nobody else looks at those that have ended
+        while let Some(ended) = connections.try_join_next() {
+            report_panic("a connection", ended);
+        }
+        let metrics = shared.metrics.as_deref();
+        let newcomer = match door.enter(stream, peer.ip(), metrics) {
+            Ok(newcomer) => newcomer,
+            Err(error) => {
+                report::refused(metrics, peer, &error);
+                continue;
             }
         };
-        let Some(handshake) = handshake else { break };
         shared.activity.connection();
         let (shared, port, shutdown) = (Arc::clone(&shared), port.clone(), shutdown.clone());
         connections.spawn(async move {
-            connection::run(&shared, stream, peer, port, handshake, shutdown).await;
+            connection::run(&shared, newcomer, peer, port, shutdown).await;
         });
     }
     drop(tcp);

@@ -1,10 +1,11 @@
 //! The state that all connections of a server share: files, users, grants, limits and counters.
 
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use sift_select::{Cancel, IndexFolder, MemoryBudget, ScanOptions, SpillDirectory};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::access::grant::{Grant, Grants};
 use crate::access::login::Login;
@@ -21,6 +22,7 @@ use crate::limits::Limits;
 use crate::link::CompressionChoice;
 use crate::memory::AnswerMemory;
 use crate::metrics::Metrics;
+use crate::permits::{Full, Permit, Permits, network};
 use crate::pool::Pool;
 use crate::quota::Quotas;
 
@@ -57,10 +59,17 @@ pub(crate) struct Shared {
     answers: Arc<AnswerMemory>,
     /// What the requests of each user may take.
     pub(crate) quotas: Quotas,
-    /// One permit for each connection whose Hello has not been answered.
-    handshakes: Arc<Semaphore>,
-    /// One permit for each connection after that.
-    connections: Arc<Semaphore>,
+    /// One permit for each connection whose Hello has been answered, by its address.
+    connections: Permits<IpAddr>,
+    /// One permit for each of them whose user logged in, by the name.
+    user_connections: Permits<String>,
+}
+
+/// The permits of an open connection.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    _of_address: Permit,
+    _of_user: Option<Permit>,
 }
 
 /// The rules by which a request is judged: the files with their protection and keys, and the grants.
@@ -180,12 +189,14 @@ impl Shared {
             answers,
             activity,
             metrics: None,
-            handshakes: Arc::new(Semaphore::new(
-                limits.handshakes_max.get().min(Semaphore::MAX_PERMITS),
-            )),
-            connections: Arc::new(Semaphore::new(
-                limits.connections_max.get().min(Semaphore::MAX_PERMITS),
-            )),
+            connections: Permits::new(
+                limits.connections_max.get(),
+                limits.connections_per_address_max.get(),
+            ),
+            user_connections: Permits::new(
+                limits.connections_max.get(),
+                limits.connections_per_user_max.get(),
+            ),
             memory: Arc::new(memory),
             spill,
             limits,
@@ -228,22 +239,24 @@ impl Shared {
         self.answers.bytes()
     }
 
-    /// Waits for the permit of one more connection that has not said Hello.
-    pub(crate) async fn begin_handshake(&self) -> OwnedSemaphorePermit {
-        match Arc::clone(&self.handshakes).acquire_owned().await {
-            Ok(permit) => permit,
-            // nobody closes the semaphore
-            Err(_closed) => std::future::pending().await,
-        }
-    }
-
-    /// Returns the permit of one more open connection.
+    /// Returns the permits of one more open connection from `address`, of a user who logged in by
+    /// the name `user`.
     ///
     /// # Errors
-    /// `Busy` if `connections_max` connections are open.
-    pub(crate) fn admit(&self) -> Result<OwnedSemaphorePermit, Fault> {
-        Arc::clone(&self.connections)
-            .try_acquire_owned()
-            .map_err(|_full| Fault::Busy(self.limits.connections_max.get()))
+    /// `Busy` if too many connections are open.
+    pub(crate) fn admit(&self, address: IpAddr, user: Option<&str>) -> Result<Admitted, Fault> {
+        let busy = |what, max: NonZeroUsize| Fault::Busy { what, max: max.get() };
+        let limits = &self.limits;
+        let of_user = user.map(|name| self.user_connections.try_acquire(name.to_owned()));
+        let of_user = of_user.transpose().map_err(|full| match full {
+            Full::Own => busy("connections of your user", limits.connections_per_user_max),
+            Full::All => busy("connections", limits.connections_max),
+        })?;
+        let of_address = self.connections.try_acquire(network(address));
+        let of_address = of_address.map_err(|full| match full {
+            Full::Own => busy("connections from your address", limits.connections_per_address_max),
+            Full::All => busy("connections", limits.connections_max),
+        })?;
+        Ok(Admitted { _of_address: of_address, _of_user: of_user })
     }
 }

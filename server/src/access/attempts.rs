@@ -1,33 +1,37 @@
-//! Limits failed log-ins with two leaky buckets: one for each peer address and one for each user
-//! name.
+//! Limits failed log-ins with leaky buckets: one for each pair of peer address and user name, and
+//! one for each peer address.
 //!
-//! A failure fills the bucket, and time empties it. If a bucket is full, the attempt is refused
-//! before a hash is computed. A successful log-in does not empty a bucket, because an attacker may
-//! have an account, too. Checks that run at the same time may each find room, so a few more
-//! failures than the limit are possible. Both tables are bounded: if one is full, the bucket with
-//! the fewest failures is removed.
+//! A failure fills both buckets, and time empties them. If the bucket of the pair is full, an
+//! attempt is refused before a hash is computed. So nobody is locked out by failures of others: of
+//! other users at the same address, or with the same name at another address. If the bucket of the
+//! address is full, somebody there is trying many names, and each attempt from there is slowed
+//! down. A successful log-in does not empty a bucket, because an attacker may have an account, too.
+//! Checks that run at the same time may each find room, so a few more failures than the limit are
+//! possible. Both tables are bounded: if one is full, the bucket with the fewest failures is
+//! removed.
 
-use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// The maximal number of addresses, and of names, in the tables.
+use crate::permits::network;
+
+/// The maximal number of addresses, and of pairs, in the tables.
 const BUCKETS_MAX: usize = 10_000;
 
-/// The failed log-ins of addresses and of users.
+/// The failed log-ins of users at addresses.
 #[derive(Debug)]
 pub(crate) struct Attempts {
+    pairs: Buckets<(IpAddr, String)>,
     addresses: Buckets<IpAddr>,
-    users: Buckets<String>,
 }
 
 impl Attempts {
-    pub(crate) fn new(per_address: u32, per_user: u32, forgiven_after: Duration) -> Self {
+    pub(crate) fn new(per_pair: u32, per_address: u32, forgiven_after: Duration) -> Self {
         Self {
+            pairs: Buckets::new(per_pair, forgiven_after),
             addresses: Buckets::new(per_address, forgiven_after),
-            users: Buckets::new(per_user, forgiven_after),
         }
     }
 
@@ -36,24 +40,19 @@ impl Attempts {
     /// # Errors
     /// The time to wait, if there were too many failures.
     pub(crate) fn check(&self, address: IpAddr, user: &str, now: Instant) -> Result<(), Duration> {
-        self.addresses.check(&network(address), now)?;
-        self.users.check(user, now)
+        self.pairs.check(&(network(address), user.to_owned()), now)
+    }
+
+    /// Returns whether attempts from an address are slowed down.
+    pub(crate) fn is_slowed(&self, address: IpAddr, now: Instant) -> bool {
+        self.addresses.check(&network(address), now).is_err()
     }
 
     /// Counts a failed attempt.
     pub(crate) fn failed(&mut self, address: IpAddr, user: &str, now: Instant) {
-        self.addresses.put(network(address), now);
-        self.users.put(user.to_owned(), now);
-    }
-}
-
-/// Returns the /64 network of an IPv6 address, because one client usually has the whole network.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
-        }
-        v4 => v4,
+        let address = network(address);
+        self.pairs.put((address, user.to_owned()), now);
+        self.addresses.put(address, now);
     }
 }
 
@@ -80,10 +79,7 @@ impl<K: Clone + Eq + Hash> Buckets<K> {
         (bucket.failures - since / self.forgiven_after.as_secs_f64()).max(0.0)
     }
 
-    fn check<Q: Eq + Hash + ?Sized>(&self, key: &Q, now: Instant) -> Result<(), Duration>
-    where
-        K: Borrow<Q>,
-    {
+    fn check(&self, key: &K, now: Instant) -> Result<(), Duration> {
         let failures = self.buckets.get(key).map_or(0.0, |bucket| self.failures(*bucket, now));
         match failures + 1.0 - self.failures_max {
             too_many if too_many > 0.0 => Err(self.forgiven_after.mul_f64(too_many)),
@@ -120,31 +116,35 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_fails_too_often_waits() {
+    fn a_user_who_fails_too_often_at_an_address_waits() {
         let mut attempts = Attempts::new(3, 100, MINUTE);
         let start = Instant::now();
-        for user in ["a", "b", "c"] {
-            assert_eq!(attempts.check(address(1), user, start), Ok(()));
-            attempts.failed(address(1), user, start);
+        for _ in 0..3 {
+            assert_eq!(attempts.check(address(1), "ann", start), Ok(()));
+            attempts.failed(address(1), "ann", start);
         }
-        assert_eq!(attempts.check(address(1), "d", start), Err(MINUTE));
-        assert_eq!(attempts.check(address(1), "d", start + MINUTE / 2), Err(MINUTE / 2));
-        assert_eq!(attempts.check(address(2), "d", start), Ok(()));
-        assert_eq!(attempts.check(address(1), "d", start + MINUTE), Ok(()));
-        attempts.failed(address(1), "d", start + MINUTE);
-        assert_eq!(attempts.check(address(1), "d", start + MINUTE), Err(MINUTE));
-        assert_eq!(attempts.check(address(1), "d", start + 9 * MINUTE), Ok(()));
+        let check = |attempts: &Attempts, at| attempts.check(address(1), "ann", at);
+        assert_eq!(check(&attempts, start), Err(MINUTE));
+        assert_eq!(check(&attempts, start + MINUTE / 2), Err(MINUTE / 2));
+        assert_eq!(attempts.check(address(2), "ann", start), Ok(()), "at another address");
+        assert_eq!(attempts.check(address(1), "bob", start), Ok(()), "another user");
+        assert_eq!(check(&attempts, start + MINUTE), Ok(()));
+        attempts.failed(address(1), "ann", start + MINUTE);
+        assert_eq!(check(&attempts, start + MINUTE), Err(MINUTE));
+        assert_eq!(check(&attempts, start + 9 * MINUTE), Ok(()));
     }
 
     #[test]
-    fn a_name_that_is_guessed_at_from_many_addresses_waits() {
-        let mut attempts = Attempts::new(100, 3, MINUTE);
+    fn an_address_that_tries_many_names_is_slowed_and_not_locked_out() {
+        let mut attempts = Attempts::new(3, 5, MINUTE);
         let start = Instant::now();
-        for last in 0..3 {
-            attempts.failed(address(last), "ann", start);
+        for number in 0..50 {
+            assert_eq!(attempts.is_slowed(address(1), start), number >= 5);
+            attempts.failed(address(1), &number.to_string(), start);
         }
-        assert_eq!(attempts.check(address(9), "ann", start), Err(MINUTE));
-        assert_eq!(attempts.check(address(9), "bob", start), Ok(()));
+        assert_eq!(attempts.check(address(1), "ann", start), Ok(()));
+        assert!(!attempts.is_slowed(address(2), start));
+        assert!(!attempts.is_slowed(address(1), start + 46 * MINUTE));
     }
 
     #[test]
@@ -153,10 +153,8 @@ mod tests {
         let start = Instant::now();
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         attempts.failed(ip("2001:db8::1"), "a", start);
-        assert!(attempts.check(ip("2001:db8::2"), "b", start).is_err());
-        assert!(attempts.check(ip("2001:db8:0:1::1"), "c", start).is_ok());
-        attempts.failed(ip("::ffff:192.0.2.1"), "d", start);
-        assert!(attempts.check(address(1), "e", start).is_err());
+        assert!(attempts.check(ip("2001:db8::2"), "a", start).is_err());
+        assert!(attempts.check(ip("2001:db8:0:1::1"), "a", start).is_ok());
     }
 
     #[test]

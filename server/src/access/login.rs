@@ -5,10 +5,11 @@
 //! exists: the password of an unknown user is checked against a dummy hash, which takes as long.
 //! Checks run on blocking threads. Each needs 19 MiB, so few run at once.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::time::sleep;
 use zeroize::Zeroizing;
 
 use super::Admission;
@@ -18,14 +19,19 @@ use super::user::{Account, User, Users, UsersFile, check_name};
 use crate::blocking::{Panicked, blocking};
 use crate::channel::Facts;
 use crate::limits::Limits;
+use crate::permits::{Permits, network};
 
 /// The users, and the limits of log-ins.
 #[derive(Debug)]
 pub(crate) struct Login {
     users: Option<Arc<UsersFile>>,
     attempts: Mutex<Attempts>,
-    checks: Arc<Semaphore>,
+    /// One permit for each password that is being checked, by the address that sent it.
+    checks: Permits<IpAddr>,
 }
+
+/// The additional time of a log-in from an address that tries many names.
+const SLOWED_TIME: Duration = Duration::from_secs(1);
 
 /// The user of a connection, and how the server knows it.
 #[derive(Clone, Debug)]
@@ -72,6 +78,16 @@ pub(crate) enum Denied {
     Panicked(#[from] Panicked),
 }
 
+impl Identified {
+    /// Returns the user's name, if the user proved to be it.
+    pub(crate) fn logged_in(&self) -> Option<&str> {
+        match self.proof {
+            Proof::Port => None,
+            Proof::Certificate | Proof::Password(_) => Some(&self.user.name),
+        }
+    }
+}
+
 impl Credentials {
     pub(crate) fn new(user: &str, password: String) -> Self {
         Self { user: user.to_owned(), password: Zeroizing::new(password) }
@@ -82,14 +98,14 @@ impl Login {
     pub(crate) fn new(users: Option<UsersFile>, limits: &Limits) -> Self {
         let attempts = Attempts::new(
             limits.login_failures_max.get(),
-            limits.login_failures_per_user_max.get(),
+            limits.login_failures_per_address_max.get(),
             limits.login_forgiven_time,
         );
-        let checks = limits.password_checks_max.get().min(Semaphore::MAX_PERMITS);
+        let checks_max = limits.password_checks_max.get();
         Self {
             users: users.map(Arc::new),
             attempts: Mutex::new(attempts),
-            checks: Arc::new(Semaphore::new(checks)),
+            checks: Permits::new(checks_max, checks_max.div_ceil(2)),
         }
     }
 
@@ -207,10 +223,10 @@ impl Login {
             return Err(Denied::Rejected);
         }
         let address = facts.peer.ip();
-        let Ok(permit) = Arc::clone(&self.checks).acquire_owned().await else {
-            // nobody closes the semaphore
-            return Err(Denied::Rejected);
-        };
+        if self.attempts(|attempts| attempts.is_slowed(address, Instant::now())) {
+            sleep(SLOWED_TIME).await;
+        }
+        let permit = self.checks.acquire(network(address)).await;
         // the check is after the wait, because other attempts may have failed in the meantime
         self.attempts(|attempts| attempts.check(address, &name, Instant::now()))
             .map_err(|wait| Denied::Limited { seconds: wait.as_secs() + 1 })?;

@@ -72,6 +72,10 @@ pub(crate) fn refused(metrics: Option<&Metrics>, peer: SocketAddr, error: &Chann
     match error {
         // probably a monitor that checks whether the port is open
         ChannelError::Silent => info!(%peer, reason, "connection refused"),
+        // there may be thousands in a second, and the door logs that there are many
+        ChannelError::Mute(_) | ChannelError::GaveWay | ChannelError::Crowded => {
+            debug!(%peer, reason, "connection refused");
+        }
         _ => warn!(%peer, reason, "connection refused"),
     }
 }

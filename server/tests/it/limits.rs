@@ -56,14 +56,16 @@ async fn a_connection_waits_for_a_handshake_permit() {
         ..Limits::default()
     };
     let served = Fixture::new().serve_with(Level::Three, limits).await;
-    let silent: Vec<TcpStream> = vec![
-        TcpStream::connect(served.plain).await.unwrap(),
-        TcpStream::connect(served.tls).await.unwrap(),
-    ];
-    // served when the silent ones are out of time
+    let mut slow = [tcp(served.plain).await, tcp(served.tls).await];
+    for peer in &mut slow {
+        // the begin of a Hello, and of a ClientHello
+        peer.send_bytes(if peer.stream.peer_addr().unwrap() == served.tls { &[22] } else { &[1] })
+            .await;
+    }
+    // served when the slow ones are out of time
     is_served(&mut peer::plain(&served).await).await;
     is_served(&mut peer::tls(&served).await).await;
-    drop(silent);
+    drop(slow);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Log-in by password and by certificate, its limits, and that it does not show which users exist.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::{Duration, Instant};
 
 use rcgen::{DnType, SanType};
 use rustls::version::TLS13;
@@ -83,7 +84,7 @@ async fn where_everybody_is_one_user_nobody_is_another() {
 }
 
 #[tokio::test]
-async fn who_fails_too_often_waits_whoever_he_says_he_is() {
+async fn who_fails_too_often_waits_and_nobody_else_does() {
     let two = NonZeroU32::new(2).unwrap();
     let served = served(Limits { login_failures_max: two, ..Limits::default() }).await;
     for _ in 0..4 {
@@ -92,24 +93,42 @@ async fn who_fails_too_often_waits_whoever_he_says_he_is() {
     let wrong = Hello { password: "something else".to_owned(), ..login("ann") };
     assert_eq!(refused(&served, wrong.clone()).await, bad());
     assert_eq!(refused(&served, wrong).await, bad());
-    for hello in [login("ann"), login("bob"), login("nobody")] {
-        let (status, text) = refused(&served, hello).await;
-        assert_eq!(status, Status::LoginRejected);
-        assert!(text.starts_with("too many log-ins have failed; try again in "), "{text}");
-    }
+    let (status, text) = refused(&served, login("ann")).await;
+    assert_eq!(status, Status::LoginRejected);
+    assert!(text.starts_with("too many log-ins have failed; try again in "), "{text}");
+    // another user at the same address, and the user at another one
+    peer::user(&served, "bob").await;
+    let mut elsewhere = peer::tls_from(&served, [127, 0, 0, 2]).await;
+    elsewhere.welcome(login("ann")).await;
+    assert_eq!(who(&mut elsewhere).await, "ann");
 }
 
 #[tokio::test]
-async fn one_name_is_not_guessed_at_for_long() {
-    let one = NonZeroU32::MIN;
-    let served = served(Limits { login_failures_per_user_max: one, ..Limits::default() }).await;
-    for user in ["ann", "nobody"] {
-        let wrong = Hello { password: "something else".to_owned(), ..login(user) };
-        assert_eq!(refused(&served, wrong.clone()).await, bad());
-        let (_, text) = refused(&served, wrong).await;
-        assert!(text.starts_with("too many log-ins have failed"), "{text}");
+async fn an_address_that_tries_many_names_is_slowed_down() {
+    let two = NonZeroU32::new(2).unwrap();
+    let served = served(Limits { login_failures_per_address_max: two, ..Limits::default() }).await;
+    for user in ["cat", "dog"] {
+        assert_eq!(refused(&served, login(user)).await, bad());
     }
+    let started = Instant::now();
+    peer::user(&served, "ann").await;
+    assert!(started.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn one_user_does_not_take_all_connections() {
+    let two = NonZeroUsize::new(2).unwrap();
+    let served = served(Limits { connections_per_user_max: two, ..Limits::default() }).await;
+    let _open = (peer::user(&served, "ann").await, peer::user(&served, "ann").await);
+    let (status, text) = refused(&served, login("ann")).await;
+    assert_eq!(status, Status::ServerBusy);
+    let expected =
+        "the server is busy: 2 connections of your user are open, its limit; try again later";
+    assert_eq!(text, expected);
     peer::user(&served, "bob").await;
+    // `guest` is whoever comes to the plain port
+    let _guests =
+        (peer::plain(&served).await, peer::plain(&served).await, peer::plain(&served).await);
 }
 
 #[tokio::test]

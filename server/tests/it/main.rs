@@ -30,6 +30,8 @@ mod client;
 mod client_certificates;
 /// `siftd` as a process: exit codes, signals, log lines.
 mod command;
+/// Connections that have not said Hello: thousands of them, silent ones and slow ones.
+mod door;
 /// Encrypted Parquet files: with keys, without, and on which channels.
 mod encrypted;
 /// Whole files and ranges of them.

@@ -73,6 +73,8 @@ async fn the_figures_are_those_of_the_answers() {
     let now = metrics(monitor).await;
     let open = &now["sift_connections"];
     assert_eq!(*open, 1.0);
+    assert_eq!(now["sift_connections_pending"], 0.0);
+    assert_eq!(now["sift_handshake_seconds_count"], 1.0);
     let channel = "sift_channels_total{cipher=\"\",key_exchange=\"\",level=\"0\",protocol=\"\"}";
     assert_eq!(now[channel], 1.0);
     assert_eq!(now["sift_requests_total{kind=\"Select\",status=\"OK\"}"], 3.0);

@@ -14,7 +14,7 @@ use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use sift_proto::frame::{BODY_BYTES_MAX, Decoder, Frame, Kind, encode_message};
 use sift_proto::message::{Failure, Finished, Hello, SelectRequest, Statistics, Status, Welcome};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -54,6 +54,13 @@ pub(crate) async fn tcp(address: SocketAddr) -> Peer<TcpStream> {
     Peer::new(TcpStream::connect(address).await.unwrap())
 }
 
+/// Connects from another address of this machine.
+pub(crate) async fn tcp_from(from: [u8; 4], to: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into())?;
+    socket.connect(to).await
+}
+
 /// A plain channel, Hello exchanged.
 pub(crate) async fn plain(served: &Served) -> Peer<TcpStream> {
     let mut peer = tcp(served.plain).await;
@@ -82,11 +89,23 @@ pub(crate) async fn tls_channel(
     tls_to(served.tls, config).await
 }
 
+/// An encrypted channel from another address of this machine.
+pub(crate) async fn tls_from(served: &Served, from: [u8; 4]) -> Peer<TlsStream<TcpStream>> {
+    let tcp = tcp_from(from, served.tls).await.unwrap();
+    tls_over(tcp, client(&served.fixture)).await.unwrap()
+}
+
 pub(crate) async fn tls_to(
     address: SocketAddr,
     config: ClientConfig,
 ) -> std::io::Result<Peer<TlsStream<TcpStream>>> {
-    let tcp = TcpStream::connect(address).await.unwrap();
+    tls_over(TcpStream::connect(address).await.unwrap(), config).await
+}
+
+async fn tls_over(
+    tcp: TcpStream,
+    config: ClientConfig,
+) -> std::io::Result<Peer<TlsStream<TcpStream>>> {
     let name = ServerName::try_from("localhost").unwrap();
     let stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await?;
     Ok(Peer::new(stream))
