@@ -23,7 +23,8 @@ pub fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread().max_blocking_threads(threads_max).enable_all().build()
 }
 
-fn processors() -> usize {
+/// Returns the number of processors.
+pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 

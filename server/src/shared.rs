@@ -11,7 +11,7 @@ use crate::access::grant::{Grant, Grants};
 use crate::access::login::Login;
 use crate::access::protect::Protection;
 use crate::access::{Access, Admission};
-use crate::blocking::Jobs;
+use crate::blocking::{Jobs, processors};
 use crate::catalogue::Catalogue;
 use crate::catalogue::keyring::Keyring;
 use crate::catalogue::statements::Statements;
@@ -63,6 +63,8 @@ pub(crate) struct Shared {
     connections: Permits<IpAddr>,
     /// One permit for each of them whose user logged in, by the name.
     user_connections: Permits<String>,
+    /// One permit for each walk through the folders of the data root, by the user's name.
+    pub(crate) walks: Permits<String>,
 }
 
 /// The permits of an open connection.
@@ -171,6 +173,8 @@ impl Shared {
         let bytes_max = limits.memory_bytes_max.get();
         let memory = MemoryBudget::new("memory_bytes_max", bytes_max / 2);
         let answers = Arc::new(AnswerMemory::new(bytes_max / 4));
+        // a walk is work of the processor rather than of the disk
+        let walks_max = processors();
         Self {
             login: Login::new(users, &limits),
             admission,
@@ -197,6 +201,7 @@ impl Shared {
                 limits.connections_max.get(),
                 limits.connections_per_user_max.get(),
             ),
+            walks: Permits::new(walks_max, walks_max.div_ceil(2)),
             memory: Arc::new(memory),
             spill,
             limits,

@@ -30,12 +30,13 @@ use crate::access::grant::Caller;
 use crate::access::transport::Transport;
 use crate::access::user::User;
 use crate::blocking::{Length, blocking};
-use crate::catalogue::Planned;
+use crate::catalogue::{NamePattern, Planned};
 use crate::channel::Facts;
 use crate::fault::{Fault, Stop};
 use crate::link::{Link, Sent};
 use crate::memory::AnswerBytes;
 use crate::metrics::Metrics;
+use crate::permits::Permit;
 use crate::pool::{self, Share};
 use crate::quota::Quota;
 use crate::schedule::{Batches, Resources};
@@ -245,12 +246,12 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     }
 
     /// Plans a Select and then calls `then` on the same thread, which may read files. Both may be
-    /// started twice.
+    /// started twice. A Select over a pattern needs a permit to walk through the folders.
     async fn plan<T: Send + 'static>(
         &mut self,
         sql: String,
         values: Vec<message::Value>,
-        then: impl Fn(Planned, Waiting) -> Result<T, Fault> + Send + 'static,
+        then: impl Fn(Planned, Waiting) -> Result<T, Fault> + Send + Sync + 'static,
     ) -> Result<T, Fault> {
         let max = self.shared.limits.sql_bytes_max.get() as usize;
         if sql.len() > max {
@@ -265,14 +266,31 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let cancel = self.time_limit.cancel().clone();
         let file = Arc::new(OnceLock::new());
         let named = Arc::clone(&file);
-        let planned = self.shared.jobs.run(length, move |waiting| {
+        let work = Arc::new(move |waiting, permit: Option<&Permit>| {
             cancel.during(|| {
                 let select = statements.parsed(&sql, waiting)?;
                 let from = select.from();
                 named.get_or_init(|| from.unwrap_or_default().to_owned());
-                then(catalogue.plan(from, &select, &parameters, &caller, waiting)?, waiting)
+                if permit.is_none() && from.is_some_and(NamePattern::is_one) {
+                    return Ok(None);
+                }
+                let planned = catalogue.plan(from, &select, &parameters, &caller, waiting)?;
+                then(planned, waiting).map(Some)
             })
         });
+        let (shared, user) = (self.shared, self.user);
+        let planned = async move {
+            let first = Arc::clone(&work);
+            if let Some(planned) =
+                shared.jobs.run(length, move |waiting| first(waiting, None)).await?
+            {
+                return Ok(planned);
+            }
+            let permit = shared.walks.acquire(user.name.clone()).await;
+            let planned =
+                shared.jobs.run(Length::Unknown, move |waiting| work(waiting, Some(&permit)));
+            planned.await?.ok_or(Fault::Internal("a walk without its permit"))
+        };
         let planned = self.time_limit.within(self.interrupt.or(planned)).await;
         // the log names the file even if planning failed
         if let Some(file) = file.get() {
@@ -290,7 +308,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     }
 
     /// Returns a function that starts the scan of a plan. It may read an index.
-    fn scan(&self) -> impl Fn(Plan, Waiting) -> Result<Batches, Fault> + Send + 'static {
+    fn scan(&self) -> impl Fn(Plan, Waiting) -> Result<Batches, Fault> + Send + Sync + 'static {
         let options = self.shared.scan_options(self.time_limit.cancel());
         let resources = Resources {
             share: Arc::clone(&self.share),
@@ -319,7 +337,16 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let catalogue = Arc::clone(&self.rules.catalogue);
         let caller = self.caller();
         let cancel = self.time_limit.cancel().clone();
-        let list = blocking(move || cancel.during(|| catalogue.list(&request.pattern, &caller)));
+        let (shared, user) = (self.shared, self.user);
+        let list = async move {
+            let permit = shared.walks.acquire(user.name.clone()).await;
+            blocking(move || {
+                // the permit is released after the walk, even if the client has left before
+                let _permit = permit;
+                cancel.during(|| catalogue.list(&request.pattern, &caller))
+            })
+            .await
+        };
         let list = self.time_limit.within(self.interrupt.or(list)).await?;
         self.writer.send(Kind::FileList, &list).await
     }

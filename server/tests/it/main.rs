@@ -53,6 +53,8 @@ mod leak;
 mod limits;
 /// Files with two names because of symbolic links.
 mod links;
+/// Lists of large trees, many at once.
+mod lists;
 /// Log-in.
 mod login;
 /// Every level of the server times every level of the client.
