@@ -63,6 +63,49 @@ where
     async { job.await.unwrap_or_else(|_panicked| Err(Panicked.into())) }
 }
 
+/// Threads for one purpose, which work for nothing else can occupy.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    /// `None` if the operating system did not let it be made. Then the threads of all are used.
+    runtime: Option<Runtime>,
+}
+
+impl Threads {
+    /// Makes at most `threads_max` threads, when they are needed.
+    pub(crate) fn new(threads_max: usize) -> Self {
+        // only its blocking threads are used
+        let made = Builder::new_current_thread().max_blocking_threads(threads_max.max(1)).build();
+        Self { runtime: made.ok() }
+    }
+
+    /// Runs `work` as [`blocking`] does.
+    pub(crate) async fn run<T, E>(
+        &self,
+        work: impl FnOnce() -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Panicked> + Send + 'static,
+    {
+        match &self.runtime {
+            Some(runtime) => {
+                let job = runtime.handle().spawn_blocking(work);
+                job.await.unwrap_or_else(|_panicked| Err(Panicked.into()))
+            }
+            None => blocking(work).await,
+        }
+    }
+}
+
+impl Drop for Threads {
+    /// Lets threads that hang in the file system be, because nothing can end them.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// Runs jobs that usually take less time than waking a thread. A job runs on the caller's thread
 /// unless it has to wait for the file system. Then it runs on one of few threads, whose memory is
 /// probably in the caches of the processors.
@@ -155,6 +198,24 @@ mod tests {
             let panicked = run(length, |_| -> Result<(), _> { panic!("of a test") });
             assert_eq!(panicked, Err(Failure::Panicked));
         }
+    }
+
+    #[test]
+    fn threads_of_their_own_are_free_when_all_others_are_busy() {
+        let runtime = runtime().unwrap();
+        let (threads, end) = (Threads::new(1), Arc::new(Barrier::new(101)));
+        runtime.block_on(async {
+            for _ in 0..100 {
+                let end = Arc::clone(&end);
+                drop(start_blocking(move || Ok::<_, Failure>(end.wait())));
+            }
+            assert_eq!(threads.run(|| Ok::<_, Failure>(7)).await, Ok(7));
+            let panicked = threads.run(|| -> Result<(), _> { panic!("of a test") }).await;
+            assert_eq!(panicked, Err(Failure::Panicked));
+        });
+        drop(threads);
+        // the others wait for ever
+        runtime.shutdown_background();
     }
 
     #[test]

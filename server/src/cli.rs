@@ -44,7 +44,11 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
             let settings = Settings::new(args.clone())?;
             log::start(settings.log_format)?;
             panics::log();
-            sift_server::runtime()?.block_on(serve_until_signal(args, settings))
+            let runtime = sift_server::runtime()?;
+            let served = runtime.block_on(serve_until_signal(args, settings));
+            // a thread that hangs in a file system must not keep the process
+            runtime.shutdown_background();
+            served
         }
         Command::Cert(command) => {
             entropy::draw()?;

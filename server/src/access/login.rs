@@ -3,7 +3,8 @@
 //!
 //! Passwords are accepted on encrypted channels only. A client does not learn whether a user
 //! exists: the password of an unknown user is checked against a dummy hash, which takes as long.
-//! Checks run on blocking threads. Each needs 19 MiB, so few run at once.
+//! Checks run on threads of their own, which no other work can occupy. Each needs 19 MiB, so few
+//! run at once.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +17,7 @@ use super::Admission;
 use super::attempts::Attempts;
 use super::password::{PASSWORD_BYTES_MAX, PasswordHash};
 use super::user::{Account, User, Users, UsersFile, check_name};
-use crate::blocking::{Panicked, blocking};
+use crate::blocking::{Panicked, Threads};
 use crate::channel::Facts;
 use crate::limits::Limits;
 use crate::permits::{Permits, network};
@@ -28,6 +29,8 @@ pub(crate) struct Login {
     attempts: Mutex<Attempts>,
     /// One permit for each password that is being checked, by the address that sent it.
     checks: Permits<IpAddr>,
+    /// Threads for the users file and for passwords.
+    threads: Threads,
 }
 
 /// The additional time of a log-in from an address that tries many names.
@@ -106,6 +109,8 @@ impl Login {
             users: users.map(Arc::new),
             attempts: Mutex::new(attempts),
             checks: Permits::new(checks_max, checks_max.div_ceil(2)),
+            // others than passwords are brief
+            threads: Threads::new(checks_max + 2),
         }
     }
 
@@ -150,7 +155,7 @@ impl Login {
             true => file.users(),
             false => {
                 let file = Arc::clone(file);
-                blocking(move || Ok::<_, Denied>(file.users())).await?
+                self.threads.run(move || Ok::<_, Denied>(file.users())).await?
             }
         };
         if known.users.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, &users)) {
@@ -181,11 +186,12 @@ impl Login {
     /// Returns the user that every client is. Its groups are in the users file, if there is one.
     async fn everybody(&self, name: String) -> Result<User, Denied> {
         let Some(users) = self.users.clone() else { return Ok(User { name, groups: Vec::new() }) };
-        blocking(move || {
-            let groups = users.users().find(&name).map(|account| account.groups.clone());
-            Ok(User { name, groups: groups.unwrap_or_default() })
-        })
-        .await
+        self.threads
+            .run(move || {
+                let groups = users.users().find(&name).map(|account| account.groups.clone());
+                Ok(User { name, groups: groups.unwrap_or_default() })
+            })
+            .await
     }
 
     async fn by_certificate(&self, facts: &Facts, claimed_name: String) -> Result<User, Denied> {
@@ -195,17 +201,19 @@ impl Login {
             let denied = if claimed_name.is_empty() { Denied::Wanted } else { Denied::Rejected };
             return Err(denied);
         }
-        blocking(move || {
-            let users = users.users();
-            let mut found = users.by_certificate(&names).map(|(name, account)| user(name, account));
-            match (found.next(), found.next()) {
-                (Some(user), None) if claimed_name.is_empty() || claimed_name == user.name => {
-                    Ok(user)
+        self.threads
+            .run(move || {
+                let users = users.users();
+                let mut found =
+                    users.by_certificate(&names).map(|(name, account)| user(name, account));
+                match (found.next(), found.next()) {
+                    (Some(user), None) if claimed_name.is_empty() || claimed_name == user.name => {
+                        Ok(user)
+                    }
+                    _ => Err(Denied::Rejected),
                 }
-                _ => Err(Denied::Rejected),
-            }
-        })
-        .await
+            })
+            .await
     }
 
     /// Returns the user with the hash of the password.
@@ -231,21 +239,23 @@ impl Login {
         self.attempts(|attempts| attempts.check(address, &name, Instant::now()))
             .map_err(|wait| Denied::Limited { seconds: wait.as_secs() + 1 })?;
         let claimed_name = name.clone();
-        let found = blocking(move || {
-            // the permit is released after the check, even if the connection has ended before
-            let _permit = permit;
-            let users = users.users();
-            let account = users.find(&claimed_name);
-            let hash = account.and_then(|account| account.password.clone());
-            let known = hash.is_some();
-            let hash = hash.unwrap_or_else(PasswordHash::dummy);
-            let right = hash.verify(&password);
-            match account {
-                Some(account) if known && right => Ok((user(&claimed_name, account), hash)),
-                _ => Err(Denied::Rejected),
-            }
-        })
-        .await;
+        let found = self
+            .threads
+            .run(move || {
+                // the permit is released after the check, even if the connection has ended before
+                let _permit = permit;
+                let users = users.users();
+                let account = users.find(&claimed_name);
+                let hash = account.and_then(|account| account.password.clone());
+                let known = hash.is_some();
+                let hash = hash.unwrap_or_else(PasswordHash::dummy);
+                let right = hash.verify(&password);
+                match account {
+                    Some(account) if known && right => Ok((user(&claimed_name, account), hash)),
+                    _ => Err(Denied::Rejected),
+                }
+            })
+            .await;
         if found.is_err() {
             self.attempts(|attempts| attempts.failed(address, &name, Instant::now()));
         }

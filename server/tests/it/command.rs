@@ -112,7 +112,7 @@ fn lines(log: ChildStderr) -> mpsc::Receiver<String> {
 }
 
 impl Running {
-    fn start(fixture: &Fixture, arguments: &[&str]) -> Self {
+    pub(crate) fn start(fixture: &Fixture, arguments: &[&str]) -> Self {
         let data = fixture.data().display().to_string();
         let mut all = vec!["serve", "--data", &data, "--port", "0", "--log-format", "json"];
         all.extend(arguments);

@@ -1,6 +1,7 @@
 //! Log-in by password and by certificate, its limits, and that it does not show which users exist.
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rcgen::{DnType, SanType};
@@ -11,9 +12,11 @@ use sift_proto::level::Level;
 use sift_proto::message::{ChannelReport, ChannelRequest, Hello, Status};
 use sift_server::{Access, Account, ClientCertificates, Limits, TlsOptions, Users, UsersFile};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 
 use crate::client_certificates::showing;
-use crate::fixture::{Fixture, Served};
+use crate::command::Running;
+use crate::fixture::{Fixture, PATIENCE, Served};
 use crate::peer::{self, Peer, client, hello, login, tcp, tls_channel};
 
 async fn served(limits: Limits) -> Served {
@@ -129,6 +132,30 @@ async fn one_user_does_not_take_all_connections() {
     // `guest` is whoever comes to the plain port
     let _guests =
         (peer::plain(&served).await, peer::plain(&served).await, peer::plain(&served).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_ends_though_a_log_in_hangs() {
+    let fixture = Fixture::new();
+    fixture.users(&[("ann", &[])]);
+    let certificate = fixture.certificate().display().to_string();
+    let users = fixture.outside("users.toml").display().to_string();
+    let arguments = ["--cert", &certificate, "--users", &users];
+    let mut siftd = Running::start(&fixture, &arguments);
+    let address = siftd.address("listening, encrypted");
+    // opening a pipe waits for a writer, as a dead file server lets wait
+    std::fs::remove_file(&users).unwrap();
+    assert!(Command::new("mkfifo").arg(&users).status().unwrap().success());
+    let mut peer = peer::tls_to(address, client(&fixture)).await.unwrap();
+    peer.send(Kind::Hello, &login("ann")).await;
+    assert!(timeout(Duration::from_secs(1), peer.next()).await.is_err());
+    drop(peer);
+    siftd.signal("TERM");
+    let started = Instant::now();
+    while siftd.child.try_wait().unwrap().is_none() {
+        assert!(started.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]
