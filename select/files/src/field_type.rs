@@ -4,6 +4,8 @@ use std::fmt;
 
 use arrow::datatypes::{DataType, TimeUnit};
 
+use crate::types::type_name;
+
 /// The type of a field of a text file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldType {
@@ -31,20 +33,22 @@ pub enum FieldType {
 }
 
 impl FieldType {
-    /// The words of a descriptor.
-    pub(crate) const WORDS: &str = "boolean, int64, float64, decimal(p,s), date, timestamp, text";
+    /// The words of a descriptor. Arrow's names of the same types are read, too.
+    pub(crate) const WORDS: &str =
+        "boolean, bigint, double precision, numeric(p,s), date, timestamp, text";
 
     /// Reads the word of a descriptor.
     pub(crate) fn parse(word: &str) -> Option<Self> {
         Some(match word {
             "boolean" => FieldType::Boolean,
-            "int64" => FieldType::Int64,
-            "float64" => FieldType::Float64,
+            "bigint" | "int64" => FieldType::Int64,
+            "double precision" | "float64" => FieldType::Float64,
             "date" => FieldType::Date,
             "timestamp" => FieldType::Timestamp,
             "text" => FieldType::Text,
             _ => {
-                let arguments = word.strip_prefix("decimal(")?.strip_suffix(')')?;
+                let arguments = word.strip_prefix("numeric(").or(word.strip_prefix("decimal("))?;
+                let arguments = arguments.strip_suffix(')')?;
                 let (precision, scale) = arguments.split_once(',')?;
                 let precision = precision.trim().parse().ok()?;
                 let scale = scale.trim().parse().ok()?;
@@ -74,14 +78,8 @@ impl FieldType {
 impl fmt::Display for FieldType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            FieldType::Boolean => f.write_str("boolean"),
-            FieldType::Int64 => f.write_str("int64"),
-            FieldType::Float64 => f.write_str("float64"),
-            FieldType::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
-            FieldType::Date => f.write_str("date"),
-            FieldType::Timestamp => f.write_str("timestamp"),
-            FieldType::Text => f.write_str("text"),
             FieldType::Json => f.write_str("json"),
+            other => f.write_str(&type_name(&other.data_type())),
         }
     }
 }

@@ -17,17 +17,30 @@ pub const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None)
 /// Months, days and microseconds.
 pub const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
-/// Returns the name of a type for messages and descriptions: Arrow's name in lower case.
+/// Returns the name of a type for messages and descriptions: PostgreSQL's, or Arrow's in lower case
+/// if PostgreSQL has no such type.
+///
+/// Source: chapter 8 of PostgreSQL's documentation.
 pub fn type_name(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp".to_owned(),
-        DataType::Interval(_) => "interval".to_owned(),
-        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
-        DataType::List(_) => "list".to_owned(),
-        DataType::Map(..) => "map".to_owned(),
-        DataType::Struct(_) => "struct".to_owned(),
-        other => other.to_string().to_lowercase(),
-    }
+    let name = match data_type {
+        DataType::Int16 => "smallint",
+        DataType::Int32 => "integer",
+        DataType::Int64 => "bigint",
+        DataType::Float32 => "real",
+        DataType::Float64 => "double precision",
+        DataType::Decimal128(precision, scale) => return format!("numeric({precision},{scale})"),
+        DataType::Utf8 => "text",
+        DataType::Binary => "bytea",
+        DataType::Date32 => "date",
+        DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp",
+        DataType::Timestamp(_, Some(_)) => "timestamp with time zone",
+        DataType::Interval(_) => "interval",
+        DataType::List(_) => "list",
+        DataType::Map(..) => "map",
+        DataType::Struct(_) => "struct",
+        other => return other.to_string().to_lowercase(),
+    };
+    name.to_owned()
 }
 
 /// Returns whether Selects compute with values of a type; files may have columns of other types.

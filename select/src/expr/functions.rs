@@ -189,12 +189,12 @@ impl ArgumentType {
 impl fmt::Display for ArgumentType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Text => "utf8",
+            Self::Text => "text",
             Self::AnyAsText => "any",
-            Self::Whole => "int64",
-            Self::Float => "float64",
-            Self::Decimal => "decimal",
-            Self::Date => "date32",
+            Self::Whole => "bigint",
+            Self::Float => "double precision",
+            Self::Decimal => "numeric",
+            Self::Date => "date",
             Self::Timestamp => "timestamp",
             Self::Interval => "interval",
         })

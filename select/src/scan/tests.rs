@@ -151,19 +151,19 @@ fn binds_or_says_why_not() {
     );
     check(
         "SELECT id FROM 't.dat' WHERE id",
-        "error: line 1, column 30: WHERE needs a boolean, got int32",
+        "error: line 1, column 30: WHERE needs a boolean, got integer",
     );
     check(
         "SELECT id FROM 't.dat' WHERE id = 'x'",
-        "error: line 1, column 30: = expected int32, got 'x', which is not a valid int32",
+        "error: line 1, column 30: = expected integer, got 'x', which is not a valid integer",
     );
     check(
         "SELECT id FROM 't.dat' WHERE id = name",
-        "error: line 1, column 30: = cannot compare int32 with utf8",
+        "error: line 1, column 30: = cannot compare integer with text",
     );
     check(
         "SELECT name + 1 FROM 't.dat'",
-        "error: line 1, column 8: + does not take utf8 and int64",
+        "error: line 1, column 8: + does not take text and bigint",
     );
     check(
         "SELECT id FROM 't.dat' WHERE count(*) > 1",

@@ -306,19 +306,19 @@ fn values_have_to_fit_their_types() {
     let a = |value: &str, complaint: &str| {
         csv_fails(&format!("{value},2.50,y\n"), "SELECT a FROM 'f.csv'", &fits(complaint));
     };
-    a("x", ", field `a`: 'x' is not int64");
-    a("1.0", ", field `a`: '1.0' is not int64");
-    a(" 1", ", field `a`: ' 1' is not int64");
-    a("9223372036854775808", ", field `a`: '9223372036854775808' is not int64");
-    a("\"\"", ", field `a`: '' is not int64");
+    a("x", ", field `a`: 'x' is not bigint");
+    a("1.0", ", field `a`: '1.0' is not bigint");
+    a(" 1", ", field `a`: ' 1' is not bigint");
+    a("9223372036854775808", ", field `a`: '9223372036854775808' is not bigint");
+    a("\"\"", ", field `a`: '' is not bigint");
     let b = |value: &str, complaint: &str| {
         csv_fails(&format!("2,{value},y\n"), "SELECT b FROM 'f.csv'", &fits(complaint));
     };
-    b("1.234", ", field `b`: '1.234' is not decimal(5,2)");
-    b("1000.00", ", field `b`: '1000.00' is not decimal(5,2)");
-    b("1e2", ", field `b`: '1e2' is not decimal(5,2)");
-    b("NaN", ", field `b`: 'NaN' is not decimal(5,2)");
-    b("--1", ", field `b`: '--1' is not decimal(5,2)");
+    b("1.234", ", field `b`: '1.234' is not numeric(5,2)");
+    b("1000.00", ", field `b`: '1000.00' is not numeric(5,2)");
+    b("1e2", ", field `b`: '1e2' is not numeric(5,2)");
+    b("NaN", ", field `b`: 'NaN' is not numeric(5,2)");
+    b("--1", ", field `b`: '--1' is not numeric(5,2)");
 }
 
 #[test]

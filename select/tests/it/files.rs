@@ -85,7 +85,7 @@ fn check(sql: &str, columns: &str, rows: &[&str]) {
 fn files_are_one() {
     check(
         "SELECT * FROM 'd/*'",
-        "n int64, t utf8, year int64",
+        "n bigint, t text, year bigint",
         &[
             "1, 'x', 2023",
             "2, 'y', 2023",
@@ -97,29 +97,29 @@ fn files_are_one() {
     );
     check(
         "SELECT count(*), sum(n), max(year) FROM 'd/*'",
-        "count(*) int64, sum(n) decimal(38,0), max(year) int64",
+        "count(*) bigint, sum(n) numeric(38,0), max(year) bigint",
         &["6, 21, 2024"],
     );
     check(
         "SELECT _file, n + year AS s FROM 'd/*' WHERE t = 'x'",
-        "_file utf8, s int64",
+        "_file text, s bigint",
         &["'d/year=2023/a.csv', 2024", "'d/year=2023/b.csv', 2026", "'d/year=2024/b.csv', 2030"],
     );
     check(
         "SELECT year, count(*) FROM 'd/*' GROUP BY year ORDER BY year DESC",
-        "year int64, count(*) int64",
+        "year bigint, count(*) bigint",
         &["2024, 3", "2023, 3"],
     );
     check(
         "SELECT n, year FROM 'd/*' ORDER BY year DESC, n DESC LIMIT 2 OFFSET 1",
-        "n int64, year int64",
+        "n bigint, year bigint",
         &["5, 2024", "4, 2024"],
     );
-    check("SELECT n FROM 'd/*' LIMIT 2 OFFSET 2", "n int64", &["3", "4"]);
-    check("SELECT DISTINCT t FROM 'd/*' WHERE n <> 2", "t utf8", &["'x'", "NULL", "'z'"]);
-    check("SELECT n FROM 'd/*' f WHERE f.year = 2024 AND n < 6", "n int64", &["4", "5"]);
-    check("SELECT n FROM 'd/*' WHERE year = 2025", "n int64", &[]);
-    check("SELECT count(*) FROM 'd/*' WHERE year = 2025", "count(*) int64", &["0"]);
+    check("SELECT n FROM 'd/*' LIMIT 2 OFFSET 2", "n bigint", &["3", "4"]);
+    check("SELECT DISTINCT t FROM 'd/*' WHERE n <> 2", "t text", &["'x'", "NULL", "'z'"]);
+    check("SELECT n FROM 'd/*' f WHERE f.year = 2024 AND n < 6", "n bigint", &["4", "5"]);
+    check("SELECT n FROM 'd/*' WHERE year = 2025", "n bigint", &[]);
+    check("SELECT count(*) FROM 'd/*' WHERE year = 2025", "count(*) bigint", &["0"]);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn names_of_folders_are_decoded() {
     let everything = "SELECT * FROM 'd/*'";
     for run in RUNS {
         let answer = folder.ask(everything, *run).expect(everything);
-        assert_eq!(answer.columns, "id int64, my key utf8, day date");
+        assert_eq!(answer.columns, "id bigint, my key text, day date");
         assert_eq!(
             answer.rows,
             [
@@ -191,7 +191,7 @@ fn a_fault_is_told_of_its_file() {
         ("d/b.csv.toml", "format = \"csv\"\n[[field]]\nname = \"n\"\ntype = \"int64\"\n"),
     ]);
     let folder = Folder { names: vec!["d/a.csv".to_owned(), "d/b.csv".to_owned()], ..folder };
-    let expected = "d/b.csv: record 2 (byte 4), field `n`: 'x' is not a valid int64";
+    let expected = "d/b.csv: record 2 (byte 4), field `n`: 'x' is not a valid bigint";
     let got = folder.complaint("SELECT n FROM 'd/*'");
     assert!(got.starts_with(&expected[..expected.len() - 14]), "{got}");
     let got = folder.complaint("SELECT 6 / (n - 3) FROM 'd/*'");

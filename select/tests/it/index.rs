@@ -256,7 +256,7 @@ fn records_with_faults_are_named_by_their_place_in_the_file() {
     let sql = "SELECT n FROM 'f.csv' WHERE id > 140";
     let (_, statistics, end) = run(file.indexed(50), sql, ScanOptions::default());
     assert!(statistics.records_pruned > 100, "{statistics:?}");
-    let expected = format!("f.csv: record 150 (byte {byte}), field `n`: 'x' is not int64");
+    let expected = format!("f.csv: record 150 (byte {byte}), field `n`: 'x' is not bigint");
     let error = end.expect_err("a fault").to_string();
     assert!(error.starts_with(&expected), "{error}");
 }

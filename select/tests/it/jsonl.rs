@@ -95,7 +95,7 @@ fn depth_is_bounded() {
     data(deep).fails("SELECT a FROM 'f.jsonl'", ErrorKind::Record, message);
     let hostile = format!("{{\"a\":1}}\n{{\"a\":{}\n", "[{\"a\":".repeat(500_000));
     let error = data(hostile).open().map(|source| columns(&source)).expect("a source");
-    assert_eq!(error, ["a int64"]);
+    assert_eq!(error, ["a bigint"]);
 }
 
 #[test]
@@ -123,23 +123,23 @@ fn types_by_the_first_records() {
     assert_eq!(
         columns(&source),
         [
-            "i int64",
-            "d decimal(18,2)",
-            "f float64",
-            "e float64",
-            "w decimal(38,0)",
+            "i bigint",
+            "d numeric(18,2)",
+            "f double precision",
+            "e double precision",
+            "w numeric(38,0)",
             "b boolean",
-            "s utf8",
-            "day date32",
+            "s text",
+            "day date",
             "at timestamp",
-            "n utf8",
-            "code utf8",
-            "o.p.q int64",
-            "o.r utf8",
+            "n text",
+            "code text",
+            "o.p.q bigint",
+            "o.r text",
         ]
     );
     assert_eq!((source.format(), source.records(), source.record_bytes()), ("jsonl", None, None));
-    assert_eq!(source.storage(1), "member `d`, decimal(18,2) by the first records");
+    assert_eq!(source.storage(1), "member `d`, numeric(18,2) by the first records");
     data(text).answers(
         "SELECT i, d, f, e, w, b, s, day, at, n, code, \"o.p.q\", \"o.r\" FROM 'f.jsonl'",
         &[
@@ -188,27 +188,31 @@ fn a_value_that_does_not_fit_is_told_with_the_remedy() {
     let first = "; declare the field's type in f.jsonl.toml";
     let json = "; declare the field as \"json\" in f.jsonl.toml";
     let cases = [
-        ("1", "\"x\"", format!("'\"x\"' is not int64, the type by the first records{first}")),
-        ("1", "\"2\"", format!("'\"2\"' is not int64, the type by the first records{first}")),
-        ("1", "1.5", format!("'1.5' is not int64, the type by the first records{first}")),
+        ("1", "\"x\"", format!("'\"x\"' is not bigint, the type by the first records{first}")),
+        ("1", "\"2\"", format!("'\"2\"' is not bigint, the type by the first records{first}")),
+        ("1", "1.5", format!("'1.5' is not bigint, the type by the first records{first}")),
         (
             "1",
             "9223372036854775808",
-            format!("'9223372036854775808' is not int64, the type by the first records{first}"),
+            format!("'9223372036854775808' is not bigint, the type by the first records{first}"),
         ),
-        ("1", "true", format!("'true' is not int64, the type by the first records{first}")),
-        ("1", "[1]", format!("'[1]' is not int64, the type by the first records{json}")),
+        ("1", "true", format!("'true' is not bigint, the type by the first records{first}")),
+        ("1", "[1]", format!("'[1]' is not bigint, the type by the first records{json}")),
         (
             "1",
             "{\"x\":1}",
-            format!("'{{\"x\":1}}' is not int64, the type by the first records{json}"),
+            format!("'{{\"x\":1}}' is not bigint, the type by the first records{json}"),
         ),
         (
             "1.50",
             "1.505",
-            format!("'1.505' is not decimal(18,2), the type by the first records{first}"),
+            format!("'1.505' is not numeric(18,2), the type by the first records{first}"),
         ),
-        ("1e3", "1e400", format!("'1e400' is not float64, the type by the first records{first}")),
+        (
+            "1e3",
+            "1e400",
+            format!("'1e400' is not double precision, the type by the first records{first}"),
+        ),
         ("true", "1", format!("'1' is not boolean, the type by the first records{first}")),
         ("\"x\"", "1", format!("'1' is not text, the type by the first records{json}")),
         (
@@ -393,7 +397,7 @@ fn a_scalar_where_an_object_should_be() {
     data.fails(
         "SELECT \"o\" FROM 'f.jsonl'",
         ErrorKind::Record,
-        "f.jsonl: record 1 (byte 0), field `o`: '{\"a\":1}' is not int64, the type by the first records; declare the field as \"json\" in f.jsonl.toml",
+        "f.jsonl: record 1 (byte 0), field `o`: '{\"a\":1}' is not bigint, the type by the first records; declare the field as \"json\" in f.jsonl.toml",
     );
 }
 
@@ -432,13 +436,13 @@ type = "decimal(9,2)"
     assert_eq!(
         columns(&source),
         [
-            "tags utf8",
-            "id int64",
-            "name utf8",
-            "who utf8",
-            "dots int64",
+            "tags text",
+            "id bigint",
+            "name text",
+            "who text",
+            "dots bigint",
             "who.more.deep boolean",
-            "price decimal(9,2)"
+            "price numeric(9,2)"
         ]
     );
     assert_eq!(source.storage(2), "member `who.name`, text declared");
@@ -490,7 +494,7 @@ fn descriptors_that_do_not_fit() {
     refused(
         text,
         "[[field]]\nname = \"a\"\ntype = \"jsn\"\n",
-        "f.jsonl.toml: line 3, column 8: `type` cannot be \"jsn\"; it is one of boolean, int64, float64, decimal(p,s), date, timestamp, text, json",
+        "f.jsonl.toml: line 3, column 8: `type` cannot be \"jsn\"; it is one of boolean, bigint, double precision, numeric(p,s), date, timestamp, text, json",
     );
     refused(
         text,

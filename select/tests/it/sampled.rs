@@ -346,7 +346,7 @@ fn declared_numbers_may_have_signs_and_zeros() {
     file("v\n1e400\n", float64).fails(
         "SELECT v FROM 'f'",
         ErrorKind::Record,
-        "f.csv: record 1 (byte 2), field `v`: '1e400' is not float64, the type in f.csv.toml",
+        "f.csv: record 1 (byte 2), field `v`: '1e400' is not double precision, the type in f.csv.toml",
     );
     let text = Some("[[field]]\nname = \"v\"\ntype = \"text\"\n");
     file("v\n501\n00501\n", text).answers("SELECT v FROM 'f'", &["'501'", "'00501'"]);

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! # a comment
-//! query id int64, name utf8        # the columns, with their types; may be left out
+//! query id bigint, name text        # the columns, with their types; may be left out
 //! parameter integer 7              # of $1, then of $2 and so on
 //! SELECT id, name FROM 'people'
 //! WHERE id = $1

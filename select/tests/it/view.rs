@@ -102,7 +102,7 @@ fn statistics(view: &View, sql: &str) -> ScanStatistics {
 #[test]
 fn a_hidden_column_does_not_exist() {
     let view = view(orders(), Some(&["note", "id", "none"]), None);
-    assert_eq!(select(&view, "SELECT * FROM 'f' LIMIT 1").unwrap().columns, "id int64, note utf8");
+    assert_eq!(select(&view, "SELECT * FROM 'f' LIMIT 1").unwrap().columns, "id bigint, note text");
     assert_eq!(rows(&view, "SELECT note, id FROM 'f' LIMIT 1"), ["'a', 1"]);
     for sql in [
         "SELECT price FROM 'f'",
@@ -325,28 +325,28 @@ fn types_come_from_the_records_that_are_shown() {
     let csv = "id,who,a,b\n1,ann,7,x\n2,bob,many,2024-01-01\n3,ann,8,y\n";
     let anns = || view(source(csv, "t.csv"), None, Some("who = 'ann'"));
     let told = columns(anns(), "SELECT * FROM 'f'");
-    assert_eq!(told.unwrap(), "id int64, who utf8, a int64, b utf8");
+    assert_eq!(told.unwrap(), "id bigint, who text, a bigint, b text");
     let bobs = view(source(csv, "t.csv"), None, Some("who = 'bob'"));
     let told = columns(bobs, "SELECT * FROM 'f'");
-    assert_eq!(told.unwrap(), "id int64, who utf8, a utf8, b date");
+    assert_eq!(told.unwrap(), "id bigint, who text, a text, b date");
     // the columns of the filter keep the types that it was written for
     let small = view(source(csv, "t.csv"), None, Some("a < 'b' AND id < 3"));
-    assert_eq!(columns(small, "SELECT a, id FROM 'f'").unwrap(), "a utf8, id int64");
+    assert_eq!(columns(small, "SELECT a, id FROM 'f'").unwrap(), "a text, id bigint");
     let nobodys = view(source(csv, "t.csv"), None, Some("who = 'eve'"));
     let told = columns(nobodys, "SELECT * FROM 'f'");
-    assert_eq!(told.unwrap(), "id utf8, who utf8, a utf8, b utf8");
+    assert_eq!(told.unwrap(), "id text, who text, a text, b text");
 
     let json =
         "{\"who\": \"bob\", \"a\": \"x\", \"c\": 1}\n{\"who\": \"ann\", \"a\": 5, \"b\": true}\n";
     let anns = || view(source(json, "t.jsonl"), None, Some("who = 'ann'"));
     let told = columns(anns(), "SELECT * FROM 'f'");
-    assert_eq!(told.unwrap(), "who utf8, a int64, b boolean");
+    assert_eq!(told.unwrap(), "who text, a bigint, b boolean");
     let error = columns(anns(), "SELECT c FROM 'f'").unwrap_err();
     assert!(error.contains("unknown column `c`; this file has `who`, `a`, `b`"), "{error}");
     // a column of the filter exists even if none of the shown records has it
     let others = view(source(json, "t.jsonl"), None, Some("c IS NULL"));
     let told = columns(others, "SELECT * FROM 'f'");
-    assert_eq!(told.unwrap(), "who utf8, a int64, b boolean, c int64");
+    assert_eq!(told.unwrap(), "who text, a bigint, b boolean, c bigint");
     // a list of columns hides the members of later records, even if the first ones have no others
     let later = "{\"id\": 1}\n{\"id\": 2}\n".repeat(6000) + "{\"id\": 3, \"card\": 007}\n";
     let listed = view(source(&later, "t.jsonl"), Some(&["id"]), None);
@@ -358,13 +358,13 @@ fn types_come_from_the_records_that_are_shown() {
         .map(|id| format!("{id},{},{}\n", if id < 1100 { "5" } else { "x" }, "h".repeat(2000)));
     let long = format!("id,a,hidden\n{}", long.collect::<String>());
     let seen = view(source(&long, "t.csv"), Some(&["id", "a"]), None);
-    assert_eq!(columns(seen, "SELECT * FROM 'f'").unwrap(), "id int64, a utf8");
+    assert_eq!(columns(seen, "SELECT * FROM 'f'").unwrap(), "id bigint, a text");
     let withheld =
         view(source(&long, "t.csv"), None, None).with_columns_withheld(vec!["Hidden".to_owned()]);
-    assert_eq!(columns(withheld, "SELECT id, a FROM 'f'").unwrap(), "id int64, a utf8");
+    assert_eq!(columns(withheld, "SELECT id, a FROM 'f'").unwrap(), "id bigint, a text");
     // in a whole view, the first megabyte determines the types
     let all = view(source(&long, "t.csv"), None, None);
-    assert_eq!(columns(all, "SELECT id, a FROM 'f' LIMIT 1").unwrap(), "id int64, a int64");
+    assert_eq!(columns(all, "SELECT id, a FROM 'f' LIMIT 1").unwrap(), "id bigint, a bigint");
 }
 
 #[test]
@@ -415,7 +415,7 @@ fn a_row_filter_is_an_expression_of_the_file() {
         View::new(orders(), None, Some(&predicate)).map(|_| ()).unwrap_err().to_string()
     };
     assert!(bound("nobody = 1").contains("unknown column `nobody`"));
-    assert!(bound("id + 1").contains("a row filter needs a boolean, got int64"));
+    assert!(bound("id + 1").contains("a row filter needs a boolean, got bigint"));
     assert!(bound("count(*) > 1").contains("count may not stand in a row filter"));
     assert!(bound("o.id > 1").contains("unknown table `o`"));
 }

@@ -1,7 +1,6 @@
 //! Makes a descriptor for a file of CSV or JSON Lines, with the fields and types of its first
 //! records. People correct and complete it.
 
-use arrow::datatypes::DataType;
 use sift_select::{Descriptor, Source, type_name};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
@@ -48,7 +47,7 @@ pub(crate) fn create(described: &Described, hints: &Hints) -> Result<Descriptor,
     for field in source.schema().fields() {
         let mut table = Table::new();
         table.insert("name", value(field.name()));
-        table.insert("type", value(word(field.data_type())));
+        table.insert("type", value(type_name(field.data_type())));
         fields.push(table);
     }
     document.insert("field", Item::ArrayOfTables(fields));
@@ -58,13 +57,4 @@ pub(crate) fn create(described: &Described, hints: &Hints) -> Result<Descriptor,
     described.source(Some(descriptor.clone()))?;
     described.replace(&text)?;
     Ok(descriptor)
-}
-
-/// Returns the name of a type in descriptors.
-fn word(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Utf8 => "text".to_owned(),
-        DataType::Date32 => "date".to_owned(),
-        other => type_name(other),
-    }
 }

@@ -185,7 +185,7 @@ fn columns_are_copied_until_an_index_is_built_without() {
     let (code, text, errors) = index(&fixture, &["build", "--columns", "a,b", "odd.csv"]);
     assert_eq!(code, Some(1), "{errors}");
     assert!(text.starts_with("odd.csv: 2 records in 1 zones, copy of `a`, "), "{text}");
-    let fault = "siftd: odd.csv: record 2 (byte 8), field `b`: 'x' is not int64";
+    let fault = "siftd: odd.csv: record 2 (byte 8), field `b`: 'x' is not bigint";
     assert!(errors.starts_with(fault), "{errors}");
     let end = "a copy of `b` needs a value of every record\n\
                siftd: 1 column not copied; the lines above say why\n";

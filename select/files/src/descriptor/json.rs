@@ -11,7 +11,7 @@ use crate::requirement::Requirement;
 use crate::{Error, Result, csv};
 
 /// The words for the type of a field.
-const WORDS: &str = "boolean, int64, float64, decimal(p,s), date, timestamp, text, json";
+const WORDS: &str = "boolean, bigint, double precision, numeric(p,s), date, timestamp, text, json";
 
 pub(super) fn parse(keys: &Keys<'_>, requirements: &mut Requirements) -> Result<Vec<Declared>> {
     let mut fields = Vec::new();

@@ -179,7 +179,7 @@ fn complaints_tell_line_column_and_a_way_out() {
         ),
         (
             "[[field]]\nname = \"a\"\ntype = \"decimal(2,3)\"\n".to_owned(),
-            "line 3, column 8: `type` cannot be \"decimal(2,3)\"; it is one of boolean, int64, float64, decimal(p,s), date, timestamp, text, json",
+            "line 3, column 8: `type` cannot be \"decimal(2,3)\"; it is one of boolean, bigint, double precision, numeric(p,s), date, timestamp, text, json",
         ),
         ("field = 1\n".to_owned(), "line 1, column 9: `field` has to be an array of tables"),
         ("field = [1]\n".to_owned(), "line 1, column 9: expected tables, `[[field]]`"),

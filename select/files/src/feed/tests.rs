@@ -201,7 +201,7 @@ fn types_by_the_first_records() {
         ]
     );
     assert_eq!(source.schema.field(9).name(), "column10");
-    assert_eq!(source.storage(1), "text, field 2, decimal(18,2) by the first records");
+    assert_eq!(source.storage(1), "text, field 2, numeric(18,2) by the first records");
     let mut rows = 0;
     let turn =
         Feed::new(&[Arc::clone(&source)], 1 << 20).next(Waiting::Allowed, &mut |_, block| {
@@ -241,7 +241,7 @@ fn a_value_that_does_not_fit_its_type_is_told_with_the_remedy() {
     let inferred = Temporary::new("t.csv", format!("n\n{good}N/A\n"));
     let (record, text) = complaint(&inferred, "");
     assert_eq!(record, SAMPLED + 5);
-    assert!(text.ends_with("field `n`: 'N/A' is not int64, the type by the first records; declare the field's type in t.csv.toml"), "{text}");
+    assert!(text.ends_with("field `n`: 'N/A' is not bigint, the type by the first records; declare the field's type in t.csv.toml"), "{text}");
     let declared = "[[field]]\nname = \"n\"\ntype = \"date\"\n";
     let (_, text) = complaint(&Temporary::new("t.csv", "n\n2024-02-30\n"), declared);
     assert_eq!(

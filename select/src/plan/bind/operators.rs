@@ -185,7 +185,7 @@ pub(super) fn matching(
 ) -> Result<Expr> {
     let text = |expr: Expr| {
         coerce(expr, &DataType::Utf8)
-            .map_err(|found| mismatch(at, format!("{language} needs utf8, got {found}")))
+            .map_err(|found| mismatch(at, format!("{language} needs text, got {found}")))
     };
     let (operand, pattern) = (text(operand)?, text(pattern)?);
     if let ExprKind::Literal(Literal { value: Value::Text(pattern), .. }) = &pattern.kind {
