@@ -44,7 +44,9 @@ pub enum Form {
     /// Columns for people. NULL is `NULL`, and the text NULL is `"NULL"`. Characters that steer a
     /// terminal are escaped.
     Table,
-    /// RFC 4180 with a header. As in PostgreSQL, NULL is empty and the empty text is `""`.
+    /// RFC 4180 with a header. As in PostgreSQL, NULL is empty and the empty text is `""`. If there
+    /// is one column, NULL is the word NULL, because most readers skip empty lines; the text NULL is
+    /// `"NULL"` then.
     Csv,
     /// One JSON object a line. Decimals are exact numbers, dates are texts, NULL is `null`.
     JsonLines,
@@ -54,6 +56,19 @@ pub enum Form {
     Markdown,
     /// Each record as lines of a name and a value, with values as in [`Table`](Self::Table).
     Vertical,
+}
+
+/// The parts of the layout that depend on where the records go. The default is for files and pipes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// The width of the terminal. Texts in a table are shortened until it fits, and then end with
+    /// `…`. Columns without room are left out. By default nothing is shortened or left out.
+    pub width: Option<usize>,
+    /// Whether a table has the escape sequences of a terminal for its header and for NULL.
+    pub colours: bool,
+    /// The word for NULL in CSV, without commas, quotation marks and line ends. An equal text is in
+    /// quotation marks.
+    pub null: Option<String>,
 }
 
 /// An error of printing.
@@ -111,9 +126,22 @@ impl Printer {
     /// # Errors
     /// [`Error::DuplicateName`] for JSON and JSON Lines, and the errors of the writer.
     pub fn begin(form: Form, schema: &SchemaRef, out: &mut impl Write) -> Result<Self> {
+        Self::with_layout(form, &Layout::default(), schema, out)
+    }
+
+    /// Does the same as [`begin`](Self::begin), with a layout.
+    ///
+    /// # Errors
+    /// The errors of [`begin`](Self::begin).
+    pub fn with_layout(
+        form: Form,
+        layout: &Layout,
+        schema: &SchemaRef,
+        out: &mut impl Write,
+    ) -> Result<Self> {
         Ok(Self(match form {
-            Form::Table => Kind::Table(table::Table::new(schema)),
-            Form::Csv => Kind::Csv(csv::Csv::begin(schema, out)?),
+            Form::Table => Kind::Table(table::Table::new(schema, layout)),
+            Form::Csv => Kind::Csv(csv::Csv::begin(schema, layout.null.as_deref(), out)?),
             Form::JsonLines => {
                 json_lines::check(schema)?;
                 Kind::JsonLines

@@ -1,48 +1,74 @@
 //! Records as a table for people, in bounded memory. The records of the first page decide the
 //! widths of the columns, and the others follow page by page. A later value that is wider than its
-//! column moves the rest of its page.
+//! column moves the rest of its page. On a terminal, texts are shortened until the table fits, and columns without room
+//! are left out.
 
 use std::io::Write;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::util::display::ArrayFormatter;
-use comfy_table::{
-    Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Row, TableStyle, Width,
-};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::{Result, VALUES, printable};
+use super::{Error, Layout, Result, VALUES, printable};
 
 /// The number of records of a page.
 const PAGE_RECORDS: usize = 1000;
 
 /// The maximal width of a column that later pages take from the first one.
-const WIDTH_MAX: u16 = 80;
+const WIDTH_MAX: usize = 80;
 
-const STYLE: TableStyle =
-    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+/// The minimal width of a column that is shortened.
+const WIDTH_MIN: usize = 8;
+
+/// The blanks between two columns.
+const GAP: &str = "  ";
+
+/// The end of a shortened text.
+const MARK: char = '…';
+
+/// The escape sequences of the names, of NULL, and of what follows them.
+const BOLD: &str = "\x1b[1m";
+const DIM: &str = "\x1b[2m";
+const PLAIN: &str = "\x1b[0m";
+
+/// A value that is NULL. The text NULL is in quotation marks.
+const NULL: &str = "NULL";
 
 /// A table that is being printed.
 pub(crate) struct Table {
-    schema: SchemaRef,
-    page: Vec<Row>,
-    widths: Option<Vec<u16>>,
+    names: Vec<String>,
+    is_number: Vec<bool>,
+    /// The width of the terminal.
+    width_max: Option<usize>,
+    colours: bool,
+    page: Vec<Vec<String>>,
+    /// The widths of the first page.
+    widths: Option<Vec<usize>>,
+    /// The fewest columns that a page had room for.
+    fitting: usize,
     records: u64,
 }
 
 impl Table {
-    pub(crate) fn new(schema: &SchemaRef) -> Self {
-        Self { schema: schema.clone(), page: Vec::new(), widths: None, records: 0 }
+    pub(crate) fn new(schema: &SchemaRef, layout: &Layout) -> Self {
+        let fields = schema.fields();
+        Self {
+            names: fields.iter().map(|field| printable(field.name(), &[]).into_owned()).collect(),
+            is_number: fields.iter().map(|field| field.data_type().is_numeric()).collect(),
+            width_max: layout.width,
+            colours: layout.colours,
+            page: Vec::new(),
+            widths: None,
+            fitting: fields.len(),
+            records: 0,
+        }
     }
 
     pub(crate) fn batch(&mut self, batch: &RecordBatch, out: &mut impl Write) -> Result<()> {
         let values = Values::new(batch)?;
         for row in 0..batch.num_rows() {
-            let mut cells = Row::new();
-            for value in values.row(row) {
-                cells.add_cell(Cell::new(value?));
-            }
-            self.page.push(cells);
+            self.page.push(values.row(row).collect::<Result<_>>()?);
             if self.page.len() == PAGE_RECORDS {
                 self.print_page(out)?;
             }
@@ -55,23 +81,72 @@ impl Table {
         if !self.page.is_empty() || self.widths.is_none() {
             self.print_page(out)?;
         }
-        count(self.records, out)
+        let all = self.names.len();
+        match all - self.fitting {
+            0 => count(self.records, out),
+            left => writeln!(out, "({}; no room for {left} of {all} columns)", rows(self.records))
+                .map_err(Error::from),
+        }
     }
 
     fn print_page(&mut self, out: &mut impl Write) -> Result<()> {
-        let mut table = comfy_table::Table::new();
-        table.load_style(STYLE).set_content_arrangement(ContentArrangement::Disabled);
-        if self.widths.is_none() {
-            let names = self.schema.fields().iter().map(|field| printable(field.name(), &[]));
-            table.set_header(names.collect::<Vec<_>>());
+        let page = std::mem::take(&mut self.page);
+        let of_first = self.widths.as_ref();
+        let mut widths: Vec<usize> = match of_first {
+            None => self.names.iter().map(|name| name.width()).collect(),
+            Some(widths) => widths.iter().map(|width| *width.min(&WIDTH_MAX)).collect(),
+        };
+        for row in &page {
+            for (width, value) in widths.iter_mut().zip(row) {
+                *width = value.width().max(*width);
+            }
         }
-        table.add_rows(self.page.drain(..));
-        layout(&mut table, &self.schema, self.widths.as_deref());
-        for line in table.lines() {
-            writeln!(out, "{}", line.trim_end())?;
+        let mut fitting = widths.len();
+        if let Some(width_max) = self.width_max {
+            fitting = fit(&mut widths, &self.is_number, width_max);
         }
-        self.widths.get_or_insert_with(|| table.column_max_content_widths());
+        self.fitting = self.fitting.min(fitting);
+        let shown = widths.get(..fitting).unwrap_or(&widths);
+        if of_first.is_none() {
+            self.line(&self.names, shown, |_| Some(BOLD), out)?;
+            let gaps = shown.len().saturating_sub(1) * GAP.len();
+            writeln!(out, "{}", "─".repeat(shown.iter().sum::<usize>() + gaps + 1))?;
+        }
+        for row in &page {
+            self.line(row, shown, |value| (value == NULL).then_some(DIM), out)?;
+        }
+        self.widths.get_or_insert(widths);
         Ok(())
+    }
+
+    /// Writes a line of cells. Numbers are aligned to the right.
+    fn line(
+        &self,
+        cells: &[String],
+        widths: &[usize],
+        style: impl Fn(&str) -> Option<&'static str>,
+        out: &mut impl Write,
+    ) -> Result<()> {
+        let mut line = String::new();
+        let mut owed = 0;
+        for ((cell, width), is_number) in cells.iter().zip(widths).zip(&self.is_number) {
+            let shown = shortened(cell, *width);
+            let blanks = width.saturating_sub(shown.width());
+            let (before, after) = if *is_number { (blanks, 0) } else { (0, blanks) };
+            // blanks at the end of a line are not written
+            if !shown.is_empty() {
+                line.extend(std::iter::repeat_n(' ', owed + before));
+                owed = 0;
+                match style(cell).filter(|_| self.colours) {
+                    Some(style) => line.extend([style, &shown, PLAIN]),
+                    None => line += &shown,
+                }
+            } else {
+                owed += before;
+            }
+            owed += after + GAP.len();
+        }
+        Ok(writeln!(out, "{line}")?)
     }
 }
 
@@ -94,34 +169,90 @@ impl<'b> Values<'b> {
 
 /// Writes the number of records below them.
 pub(crate) fn count(records: u64, out: &mut impl Write) -> Result<()> {
-    let s = if records == 1 { "" } else { "s" };
-    Ok(writeln!(out, "({records} row{s})")?)
+    Ok(writeln!(out, "({})", rows(records))?)
 }
 
-/// Aligns numbers to the right, and gives every column its width on the first page.
-fn layout(table: &mut comfy_table::Table, schema: &Schema, widths: Option<&[u16]>) {
-    for (index, field) in schema.fields().iter().enumerate() {
-        let Some(column) = table.column_mut(index) else { continue };
-        // the style draws another blank between columns
-        column.set_padding((0, 1));
-        if field.data_type().is_numeric() {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        if let Some(width) = widths.and_then(|widths| widths.get(index)) {
-            // a width counts the padding
-            let width = width.min(&WIDTH_MAX).saturating_add(1);
-            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width)));
-        }
+fn rows(records: u64) -> String {
+    let s = if records == 1 { "" } else { "s" };
+    format!("{records} row{s}")
+}
+
+/// Narrows the widest columns of texts until a line has at most `width_max` characters. Numbers are
+/// never shortened, because the rest would look like another number. Returns how many columns fit,
+/// at least the first.
+fn fit(widths: &mut [usize], is_number: &[bool], width_max: usize) -> usize {
+    let gaps = widths.len().saturating_sub(1) * GAP.len();
+    // the rule below the names is one character longer
+    let available = width_max.saturating_sub(gaps + 1);
+    let narrowed = |width: usize, is_number: bool, most: usize| match is_number {
+        true => width,
+        false => width.min(most),
+    };
+    let of_all = |most| -> usize {
+        widths.iter().zip(is_number).map(|(width, number)| narrowed(*width, *number, most)).sum()
+    };
+    if of_all(usize::MAX) <= available {
+        return widths.len();
     }
+    let most = (WIDTH_MIN..=available).rev().find(|most| of_all(*most) <= available);
+    for (width, is_number) in widths.iter_mut().zip(is_number) {
+        *width = narrowed(*width, *is_number, most.unwrap_or(WIDTH_MIN));
+    }
+    let mut end = 0;
+    let fits = |width: &&usize| {
+        end += **width + GAP.len();
+        // the last column has no gap, and the rule is one character longer
+        end - GAP.len() < width_max
+    };
+    widths.iter().take_while(fits).count().max(1).min(widths.len())
+}
+
+/// Returns the text, or its start with a mark at its end.
+fn shortened(text: &str, width_max: usize) -> String {
+    if text.width() <= width_max {
+        return text.to_owned();
+    }
+    let mut width = 1;
+    let fits = |c: &char| {
+        width += c.width().unwrap_or_default();
+        width <= width_max
+    };
+    text.chars().take_while(fits).chain([MARK]).collect()
 }
 
 fn value(array: &dyn Array, formatter: &ArrayFormatter<'_>, row: usize) -> Result<String> {
     if array.is_null(row) {
-        return Ok("NULL".to_owned());
+        return Ok(NULL.to_owned());
     }
     let text = formatter.value(row).try_to_string()?;
     Ok(match text.as_str() {
-        "NULL" => "\"NULL\"".to_owned(),
+        NULL => "\"NULL\"".to_owned(),
         text => printable(text, &[]).into_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_widest_texts_are_shortened_first() {
+        let fitted = |widths: &[usize], is_number: &[bool], width_max| {
+            let mut widths = widths.to_vec();
+            let fitting = fit(&mut widths, is_number, width_max);
+            (widths, fitting)
+        };
+        assert_eq!(fitted(&[10, 10], &[false, false], 23), ([10, 10].to_vec(), 2));
+        assert_eq!(fitted(&[10, 40], &[false, false], 33), ([10, 20].to_vec(), 2));
+        assert_eq!(fitted(&[30, 40, 5], &[false, false, true], 50), ([20, 20, 5].to_vec(), 3));
+        // numbers stay, no column becomes unreadable, and what does not fit is left out
+        assert_eq!(fitted(&[38, 40], &[true, false], 30), ([38, 8].to_vec(), 1));
+        assert_eq!(fitted(&[8, 9, 8, 8], &[false; 4], 37), ([8; 4].to_vec(), 3));
+        assert_eq!(fitted(&[8, 9, 8, 8], &[false; 4], 39), ([8; 4].to_vec(), 4));
+        assert_eq!(fitted(&[], &[], 0), (Vec::new(), 0));
+        assert_eq!(shortened("abcdef", 6), "abcdef");
+        assert_eq!(shortened("abcdef", 5), "abcd…");
+        assert_eq!(shortened("東京都", 5), "東京…");
+        assert_eq!(shortened("東京都", 4), "東…");
+    }
 }

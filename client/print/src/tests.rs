@@ -19,6 +19,15 @@ fn printed(form: Form, batch: &RecordBatch) -> String {
     String::from_utf8(out).unwrap()
 }
 
+/// Prints the records with a layout.
+fn laid_out(form: Form, layout: &Layout, batch: &RecordBatch) -> String {
+    let mut out = Vec::new();
+    let mut printer = Printer::with_layout(form, layout, &batch.schema(), &mut out).unwrap();
+    printer.batch(batch, &mut out).unwrap();
+    printer.finish(&mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
 fn records<const N: usize>(columns: [(&str, ArrayRef); N]) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true)))
         .unwrap()
@@ -132,7 +141,67 @@ fn texts_of_other_array_types_are_quoted_too() {
         "a,b",
         Arc::new(LargeStringArray::from(vec![Some("x,y"), Some(""), None])) as ArrayRef,
     )]);
-    assert_eq!(printed(Form::Csv, &batch), "\"a,b\"\n\"x,y\"\n\"\"\n\n");
+    assert_eq!(printed(Form::Csv, &batch), "\"a,b\"\n\"x,y\"\n\"\"\nNULL\n");
+}
+
+#[test]
+fn null_is_told_from_an_empty_line_and_from_every_value() {
+    let one = records([("a", texts(&[None, Some(""), Some("NULL"), Some("x")]))]);
+    assert_eq!(printed(Form::Csv, &one), "a\nNULL\n\"\"\n\"NULL\"\nx\n");
+    let with = |null: &str, batch| {
+        laid_out(Form::Csv, &Layout { null: Some(null.to_owned()), ..Layout::default() }, batch)
+    };
+    assert_eq!(with("", &one), "a\n\n\"\"\nNULL\nx\n");
+    let two = records([
+        ("x", texts(&[Some("x"), None, Some(""), Some("7")])),
+        ("n", numbers(&[None, Some(7), Some(70), Some(-7)])),
+    ]);
+    assert_eq!(with("x", &two), "\"x\",n\n\"x\",x\nx,7\n\"\",70\n7,-7\n");
+    assert_eq!(with("7", &two), "x,n\nx,7\n7,\"7\"\n\"\",70\n\"7\",-7\n");
+}
+
+#[test]
+fn a_table_fits_the_terminal() {
+    let long = "x".repeat(100);
+    let batch = records([
+        ("text", texts(&[Some(&long), Some("東京"), None])),
+        ("a long name of a column", texts(&[Some("y"), Some("z"), None])),
+        ("n", numbers(&[Some(1_234_567_890_123), Some(2), None])),
+    ]);
+    let fitted = |width| {
+        let layout = Layout { width: Some(width), ..Layout::default() };
+        laid_out(Form::Table, &layout, &batch)
+    };
+    let expected = "\
+text         a long nam…              n
+────────────────────────────────────────
+xxxxxxxxxx…  y            1234567890123
+東京         z                        2
+NULL         NULL                  NULL
+(3 rows)
+";
+    assert_eq!(fitted(40), expected);
+    // columns without room are left out, and that is told
+    let expected = "\
+text      a long …
+───────────────────
+xxxxxxx…  y
+東京      z
+NULL      NULL
+(3 rows; no room for 1 of 3 columns)
+";
+    assert_eq!(fitted(30), expected);
+    assert!(fitted(1).ends_with("\nNULL\n(3 rows; no room for 2 of 3 columns)\n"));
+    assert_eq!(fitted(1000), printed(Form::Table, &batch));
+}
+
+#[test]
+fn colours_stand_around_the_names_and_null() {
+    let batch = records([("a", texts(&[Some("NULL"), None])), ("n", numbers(&[Some(1), None]))]);
+    let layout = Layout { colours: true, ..Layout::default() };
+    let expected = "\x1b[1ma\x1b[0m          \x1b[1mn\x1b[0m\n─────────────\n\"NULL\"     1\n\
+                    \x1b[2mNULL\x1b[0m    \x1b[2mNULL\x1b[0m\n(2 rows)\n";
+    assert_eq!(laid_out(Form::Table, &layout, &batch), expected);
 }
 
 #[test]
