@@ -56,6 +56,12 @@ impl<'c> BatchStream<'c> {
         poll_fn(|cx| self.poll_batch(cx)).await
     }
 
+    /// Returns the number of bytes of the batches so far, after they were decompressed.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.answer.bytes
+    }
+
     /// Returns the statistics of the answer after `next` has returned `None`.
     #[must_use]
     pub fn statistics(&self) -> Option<&Statistics> {

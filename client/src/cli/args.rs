@@ -4,12 +4,14 @@ use std::io::{self, Read as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::Deserialize;
 use sift_client::{Compression, LEVELS, Level, LevelError, Query, Value};
 
 use super::fault::{Fault, Result};
+use super::hint::is_pattern;
 
 /// The maximal length of a Select from standard input. Servers accept no longer ones.
 const SQL_BYTES_MAX: u64 = 1 << 20;
@@ -20,7 +22,7 @@ error), 128 and the signal's number where a signal such as Ctrl-C (130) ended it
 the pipe early, as head does, is not an error.
 
 Servers by name come from a configuration file, $XDG_CONFIG_HOME/sift/sift.toml or
-~/.config/sift/sift.toml (or --config FILE):
+~/.config/sift/sift.toml (or --config FILE); `sift server` writes it:
 
     default = \"files\"
 
@@ -45,14 +47,20 @@ Examples:
     sift select \"SELECT count(*) FROM 'orders.dat' WHERE day >= \\$1\" --param date:2024-01-31
     sift select - --format jsonl -o out.jsonl < question.sql";
 
+const SERVER_ADD_HELP: &str = "\
+Example:
+    sift server add files files.example.com --ca authority.pem --user ann --default";
+
 /// Select records on a Sift server, or fetch files from it.
+///
+/// Without a command, on a terminal, it opens a shell.
 #[derive(Debug, Parser)]
 #[command(name = "sift", version, after_long_help = EXIT_CODES, max_term_width = 100)]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) target: Target,
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) command: Option<Command>,
 }
 
 /// The options for the server and for the channel.
@@ -60,7 +68,7 @@ pub(super) struct Args {
 pub(super) struct Target {
     #[arg(short, long, help = SERVER_HELP, value_name = "NAME|HOST[:PORT]", env = "SIFT_SERVER", global = true)]
     pub(super) server: Option<String>,
-    /// Trust the authorities of this PEM file alone, instead of the platform's
+    /// Trust the authorities of this PEM file alone, instead of the platform's [env: SIFT_CA]
     #[arg(long, value_name = "FILE", global = true)]
     pub(super) ca: Option<PathBuf>,
     /// Show the certificate in this PEM file, with its key, to a server that asks for one; the
@@ -132,13 +140,16 @@ pub(super) enum Command {
     /// Select records
     #[command(after_help = SELECT_HELP)]
     Select(SelectArgs),
-    /// Fetch a file as it stands, or a range of its bytes
+    /// Fetch files as they stand, or a range of the bytes of one
     Fetch(FetchArgs),
     /// List files
     Files {
         /// Glob over the paths, such as 'sales/*.csv' [default: all]
         #[arg(value_name = "GLOB")]
         pattern: Option<String>,
+        /// Print sizes in KiB, MiB and so on
+        #[arg(long)]
+        human: bool,
         #[command(flatten)]
         output: OutputArgs,
     },
@@ -157,10 +168,42 @@ pub(super) enum Command {
     },
     /// Tell what the channel to the server is, as both ends see it
     Channel,
+    /// Add, list or remove servers of the configuration file
+    Server {
+        #[command(subcommand)]
+        command: ServerCommand,
+    },
     /// Print a completion script
     Completions {
         /// The shell to complete in
         shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ServerCommand {
+    /// Add a server with the options about user and channel that stand beside it
+    #[command(after_help = SERVER_ADD_HELP)]
+    Add {
+        /// Name for --server
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
+        name: String,
+        /// Its address
+        #[arg(value_name = "HOST[:PORT]")]
+        address: String,
+        /// Use this server if --server names none
+        #[arg(long)]
+        default: bool,
+    },
+    /// List the servers
+    List {
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Remove a server
+    Remove {
+        /// Its name
+        name: String,
     },
 }
 
@@ -185,6 +228,9 @@ pub(super) struct SelectArgs {
     /// Print to standard error what the answer took and what was saved
     #[arg(long)]
     pub(super) stats: bool,
+    /// Show no progress on the terminal
+    #[arg(short, long)]
+    pub(super) quiet: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -199,6 +245,9 @@ pub(super) struct OutputArgs {
     /// followed as by a shell's `>`; a device or a FIFO is written to directly.
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+    /// Word for NULL in CSV; an equal text is in quotation marks
+    #[arg(long, value_name = "WORD", value_parser = null_word)]
+    pub(super) null: Option<String>,
 }
 
 /// The form of the output.
@@ -206,7 +255,7 @@ pub(super) struct OutputArgs {
 pub(super) enum Format {
     /// Columns for people; NULL is NULL and the text NULL is "NULL"
     Table,
-    /// RFC 4180 with a header; NULL is empty and the empty text is ""
+    /// RFC 4180 with a header; NULL is empty, or NULL if there is one column; the empty text is ""
     Csv,
     /// One JSON object a line; decimals are exact numbers, dates are texts
     Jsonl,
@@ -218,12 +267,22 @@ pub(super) enum Format {
     Vertical,
     /// Arrow IPC stream
     Arrow,
+    /// Parquet, compressed by Zstandard
+    Parquet,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct FetchArgs {
-    /// Path below the server's data root
-    pub(super) file: String,
+    /// Path below the server's data root; or a glob, or with -r a folder: the paths of their files
+    /// are kept below the output folder
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<String>,
+    /// Fetch all files of a folder and of the folders in it
+    #[arg(short, long, conflicts_with_all = ["output", "range"])]
+    pub(super) recursive: bool,
+    /// Keep the paths of the files below this folder [default: here, if there are several files]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "range"])]
+    pub(super) output_dir: Option<PathBuf>,
     /// Write to this file, - for standard output [default: the file's name, here]
     ///
     /// The file appears when it is complete. Until then, its bytes are in FILE.part and their
@@ -242,6 +301,27 @@ pub(super) struct FetchArgs {
     /// Print to standard error what it took
     #[arg(long)]
     pub(super) stats: bool,
+    /// Show no progress on the terminal
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+}
+
+impl FetchArgs {
+    /// Returns the file, if the fetch is of one and its path is not kept.
+    ///
+    /// # Errors
+    /// Several files for one output or one range.
+    pub(super) fn one_file(&self) -> Result<Option<&str>> {
+        let is_of_one = self.output.is_some() || self.range.is_some();
+        match &self.files[..] {
+            [file] if is_of_one => Ok(Some(file)),
+            _ if is_of_one => Err(Fault::SeveralFiles),
+            [file] if !self.recursive && self.output_dir.is_none() && !is_pattern(file) => {
+                Ok(Some(file))
+            }
+            _ => Ok(None),
+        }
+    }
 }
 
 /// A range of bytes. Without `end`, it goes to the end of the file.
@@ -279,6 +359,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
     seconds
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .ok_or_else(|| "give a number of seconds above 0".to_owned())
+}
+
+fn null_word(text: &str) -> Result<String, String> {
+    match text.contains([',', '"', '\n', '\r']) {
+        true => Err("give a word without commas, quotation marks and line ends".to_owned()),
+        false => Ok(text.to_owned()),
+    }
 }
 
 fn range(text: &str) -> Result<ByteRange, String> {

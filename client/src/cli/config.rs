@@ -53,27 +53,39 @@ impl Config {
     /// Reads the given file, which must exist. Without one, it reads the user's file, which may be
     /// missing.
     pub(super) fn load(given: Option<&Path>) -> Result<Self> {
-        let (path, required) = match given {
-            Some(path) => (path.to_owned(), true),
-            None => match users() {
-                Some(path) => (path, false),
-                None => return Ok(Self::default()),
-            },
-        };
-        match fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text, path),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !required => {
-                Ok(Self::default())
+        let Ok(path) = path(given) else { return Ok(Self::default()) };
+        match read(&path)? {
+            Some(text) => Self::parse(&text, path),
+            None if given.is_none() => Ok(Self::default()),
+            None => {
+                let source = io::ErrorKind::NotFound.into();
+                Err(Fault::File { action: "read", path, source })
             }
-            Err(source) => Err(Fault::File { action: "read", path, source }),
         }
     }
 
-    fn parse(text: &str, path: PathBuf) -> Result<Self> {
+    pub(super) fn parse(text: &str, path: PathBuf) -> Result<Self> {
         match toml::from_str::<Self>(text) {
             Ok(config) => Ok(Self { path, ..config }),
             Err(error) => Err(Fault::Config { path, error }),
         }
+    }
+}
+
+/// Returns the path of the given configuration file, or of the user's.
+///
+/// # Errors
+/// The user has no home.
+pub(super) fn path(given: Option<&Path>) -> Result<PathBuf> {
+    given.map(Path::to_owned).or_else(users).ok_or(Fault::NoHome)
+}
+
+/// Reads a configuration file; `None` if there is none.
+pub(super) fn read(path: &Path) -> Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Fault::File { action: "read", path: path.to_owned(), source }),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use parquet::errors::ParquetError;
 use sift_client::ErrorKind;
 use sift_print::printable;
 
@@ -42,6 +43,14 @@ pub(crate) enum Fault {
     NoPassword(String),
     #[error("{}: {error}", path.display())]
     Config { path: PathBuf, error: toml::de::Error },
+    #[error("{}: {error}", path.display())]
+    Document { path: PathBuf, error: toml_edit::TomlError },
+    #[error("you have no home folder, so name the configuration file: --config FILE")]
+    NoHome,
+    #[error("{}: there is a server `{name}` already; remove it first: sift server remove {name}", path.display())]
+    ServerExists { path: PathBuf, name: String },
+    #[error("{}: there is no server `{name}`{hint}", path.display())]
+    NoSuchServer { path: PathBuf, name: String, hint: String },
     #[error("{}: there is no [server.{name}], which `default` names{hint}", path.display())]
     NoSuchDefault { path: PathBuf, name: String, hint: String },
     #[error("{}: [server.{name}] scl: {error}", path.display())]
@@ -53,14 +62,32 @@ pub(crate) enum Fault {
     NoPassphrase { path: PathBuf, variable: &'static str },
     #[error("--param {argument}: {error}")]
     Parameter { argument: String, error: sift_client::Usage },
-    #[error("Arrow is not for a terminal; give a file (-o FILE) or redirect the output")]
-    ArrowToTerminal,
+    #[error("{0} is not for a terminal; give a file (-o FILE) or redirect the output")]
+    BinaryToTerminal(&'static str),
+    #[error("-o and --range are for one file; --output-dir DIR is for several")]
+    SeveralFiles,
+    #[error("`{0}` leads out of the output folder")]
+    Outside(String),
+    #[error("{}: there is something else than a regular file, which is not replaced", .0.display())]
+    NotReplaced(PathBuf),
+    #[error(
+        "`{0}` needs this name until it is complete; fetch this file alone, into another folder"
+    )]
+    NeededName(String),
+    #[error("{failed} of {all} files were not fetched")]
+    NotFetched { failed: usize, all: usize },
     #[error("`{0}` names no file; give the output's name (-o FILE)")]
     NoFileName(String),
+    #[error("cannot read from the terminal: {0}")]
+    Editor(rustyline::error::ReadlineError),
+    #[error("there is no connection")]
+    NotConnected,
     #[error("cannot start: {0}")]
     Runtime(io::Error),
     #[error(transparent)]
     Print(sift_print::Error),
+    #[error("cannot write Parquet: {0}")]
+    Parquet(ParquetError),
     #[error("cannot show the answer: {0}")]
     Arrow(#[from] arrow::error::ArrowError),
 }
@@ -94,6 +121,19 @@ impl Fault {
             _ => return false,
         };
         error.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+impl From<ParquetError> for Fault {
+    /// The Parquet writer passes on the errors of the writer below it.
+    fn from(error: ParquetError) -> Self {
+        match error {
+            ParquetError::External(error) => match error.downcast::<io::Error>() {
+                Ok(error) => Self::of_output(*error),
+                Err(error) => Self::Parquet(ParquetError::External(error)),
+            },
+            error => Self::Parquet(error),
+        }
     }
 }
 

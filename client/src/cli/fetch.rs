@@ -5,19 +5,22 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use sift_client::{Connection, Fetch, OutputFile, Progress, Statistics};
+use sift_client::{Connection, Connector, Fetch, OutputFile, Progress, Statistics};
+
+mod many;
 
 use super::args::FetchArgs;
 use super::fault::{Fault, Outcome, Result};
 use super::interrupt;
 use super::output::{self, stderr};
 use super::select::{describe, rounded};
-use super::sizes;
+use super::target::{self, Names};
+use super::{hint, sizes};
 
 const BAR: &str = "{wide_bar} {bytes} of {total_bytes}, {binary_bytes_per_sec}, {eta} left";
 
 /// A checked output; nothing is opened yet.
-pub(super) enum Target {
+enum Target {
     Stdout,
     /// An existing file that is not regular.
     Special(PathBuf),
@@ -27,9 +30,9 @@ pub(super) enum Target {
 impl Target {
     /// # Errors
     /// A file that cannot be written, or that has no name.
-    pub(super) fn check(args: &FetchArgs) -> Result<Self> {
+    fn check(file: &str, args: &FetchArgs) -> Result<Self> {
         let path = match &args.output {
-            None => default_target(&args.file)?,
+            None => default_target(file)?,
             given => match output::file(given.as_deref()) {
                 None => return Ok(Self::Stdout),
                 Some(path) => path.to_owned(),
@@ -49,13 +52,25 @@ struct Brought {
     statistics: Statistics,
 }
 
-pub(super) async fn run(
+/// Fetches the files that the arguments name.
+pub(super) async fn run(connector: Connector, names: &Names, args: &FetchArgs) -> Result<Outcome> {
+    let Some(file) = args.one_file()? else {
+        return many::run(connector, names, args).await;
+    };
+    let target = Target::check(file, args)?;
+    let mut connection = target::connect(&connector, names).await?;
+    let fetched = one(&mut connection, file, target, args).await;
+    hint::of_fetch(fetched, file, &mut connection).await
+}
+
+async fn one(
     connection: &mut Connection,
+    file: &str,
     target: Target,
     args: &FetchArgs,
 ) -> Result<Outcome> {
     let started = Instant::now();
-    let mut fetch = connection.fetch(&args.file).resume(!args.no_resume);
+    let mut fetch = connection.fetch(file).resume(!args.no_resume);
     if let Some(range) = args.range {
         fetch = match range.end {
             Some(end) => fetch.range(range.start..end),
@@ -65,7 +80,7 @@ pub(super) async fn run(
     let Brought { bytes, resumed, statistics } = match target {
         Target::Stdout => to_stdout(fetch).await?,
         Target::Special(path) => in_place(fetch, OutputFile::create(path)?).await?,
-        Target::Regular(path) => interrupt::or(to_file(fetch, path)).await?,
+        Target::Regular(path) => interrupt::or(to_file(fetch, path, args.quiet)).await?,
     };
     if args.stats {
         let elapsed = rounded(started.elapsed());
@@ -89,14 +104,14 @@ pub(super) async fn run(
     Ok(Outcome::Found)
 }
 
-async fn to_file(fetch: Fetch<'_>, path: PathBuf) -> Result<Brought> {
+async fn to_file(fetch: Fetch<'_>, path: PathBuf, is_quiet: bool) -> Result<Brought> {
     let file = OutputFile::create(&path)?;
     // without a second file in the folder, a fetch cannot be resumed
     if file.is_in_place() {
         return in_place(fetch, file).await;
     }
     drop(file);
-    let fetched = with_bar(fetch).to_file(path).await?;
+    let fetched = with_bar(fetch, is_quiet).to_file(path).await?;
     let (bytes, resumed, statistics) = (fetched.bytes, fetched.resumed, fetched.statistics);
     Ok(Brought { bytes, resumed, statistics })
 }
@@ -125,8 +140,8 @@ async fn to_stdout(fetch: Fetch<'_>) -> Result<Brought> {
 }
 
 /// Shows progress on standard error if that is a terminal.
-fn with_bar(fetch: Fetch<'_>) -> Fetch<'_> {
-    if !io::stderr().is_terminal() {
+fn with_bar(fetch: Fetch<'_>, is_quiet: bool) -> Fetch<'_> {
+    if is_quiet || !io::stderr().is_terminal() {
         return fetch;
     }
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());

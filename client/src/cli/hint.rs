@@ -36,12 +36,12 @@ pub(super) async fn of_fetch<T>(
 ) -> Result<T> {
     match done {
         Err(Fault::Client(error))
-            if error.status() == Some(Status::UnknownFile) && file.contains(['*', '?', '[']) =>
+            if error.status() == Some(Status::UnknownFile) && is_pattern(file) =>
         {
             let (argument, from) = (shell(file), shell(&select_from(file)));
             let hint = format!(
-                "a fetch is of one file, by its name: `sift files {argument}` lists those that match, to be \
-                 fetched one by one, and `sift select {from}` selects from all of them"
+                "-o and --range are for one file, by its name: `sift fetch {argument}` fetches all that \
+                 match, and `sift select {from}` selects from all of them"
             );
             Err(hinted(error, Some(hint)))
         }
@@ -96,8 +96,13 @@ async fn any_near_file(name: &str, connection: &mut Connection) -> Option<String
     elsewhere.into_iter().map(|file| file.path).next()
 }
 
+/// Returns whether a text is a glob, as the server understands it.
+pub(super) fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
 /// Returns a pattern that matches only this text.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut pattern = String::new();
     for c in text.chars() {
         let _infallible = match c {

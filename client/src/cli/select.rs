@@ -8,6 +8,7 @@ use super::args::SelectArgs;
 use super::fault::{Outcome, Result};
 use super::interrupt;
 use super::output::{Output, stderr};
+use super::progress::Progress;
 use super::sizes;
 
 pub(super) async fn run(
@@ -17,34 +18,50 @@ pub(super) async fn run(
     args: &SelectArgs,
 ) -> Result<Outcome> {
     let is_regular = output.is_regular();
-    let answer = answer(connection, query, output, args);
-    if is_regular { interrupt::or(answer).await } else { answer.await }
+    let started = Instant::now();
+    let answer = answer(connection, query, output, args.quiet);
+    let Answered { records, statistics } =
+        if is_regular { interrupt::or(answer).await? } else { answer.await? };
+    if args.stats {
+        print(&statistics, records, connection.channel(), started.elapsed());
+    }
+    Ok(Outcome::of(records))
 }
 
-async fn answer(
+/// A complete answer.
+pub(super) struct Answered {
+    records: u64,
+    statistics: Statistics,
+}
+
+/// Writes the records of an answer to the output.
+pub(super) async fn answer(
     connection: &mut Connection,
     query: Query,
     output: Output,
-    args: &SelectArgs,
-) -> Result<Outcome> {
-    let started = Instant::now();
+    is_quiet: bool,
+) -> Result<Answered> {
     let output = output.open()?;
-    let mut stream = connection.select(query).await?;
-    let mut records = output.begin(stream.schema())?;
-    let mut count = 0;
-    while let Some(batch) = stream.next().await? {
-        count += batch.num_rows() as u64;
-        records.batch(&batch)?;
+    let mut progress = Progress::begin(is_quiet);
+    let mut stream = progress.during(connection.select(query)).await?;
+    let mut written = output.begin(stream.schema())?;
+    let mut records = 0;
+    while let Some(batch) = progress.during(stream.next()).await? {
+        records += batch.num_rows() as u64;
+        progress.received(records, stream.bytes());
+        if written.is_on_terminal() {
+            progress.clear();
+        }
+        written.batch(&batch)?;
+        if written.owns_terminal() {
+            progress.end();
+        }
         // with a fast server, nothing here waits, and signals are noticed between tasks
         tokio::task::yield_now().await;
     }
-    records.finish()?;
-    let statistics = stream.statistics().copied().unwrap_or_default();
-    drop(stream);
-    if args.stats {
-        print(&statistics, count, connection.channel(), started.elapsed());
-    }
-    Ok(Outcome::of(count))
+    progress.end();
+    written.finish()?;
+    Ok(Answered { records, statistics: stream.statistics().copied().unwrap_or_default() })
 }
 
 fn print(statistics: &Statistics, records: u64, channel: &Channel, elapsed: Duration) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::{
     ArrayRef, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray, UInt64Array,
 };
+use indicatif::HumanBytes;
 use sift_client::{Connection, Description, FileEntry, Query};
 use sift_print::printable;
 
@@ -16,23 +17,36 @@ use super::output::{self, Output};
 pub(super) async fn files(
     connection: &mut Connection,
     pattern: &str,
+    is_human: bool,
     output: Output,
 ) -> Result<Outcome> {
     let is_regular = output.is_regular();
-    let listing = list(connection, pattern, output);
+    let listing = list(connection, pattern, is_human, output);
     if is_regular { interrupt::or(listing).await } else { listing.await }
 }
 
-async fn list(connection: &mut Connection, pattern: &str, output: Output) -> Result<Outcome> {
+async fn list(
+    connection: &mut Connection,
+    pattern: &str,
+    is_human: bool,
+    output: Output,
+) -> Result<Outcome> {
     let output = output.open()?;
     let files = connection.files(pattern).await?;
+    let sizes = files.iter().map(|file| file.bytes);
+    let sizes: ArrayRef = match is_human {
+        true => Arc::new(StringArray::from_iter(
+            sizes.map(|size| size.map(|bytes| HumanBytes(bytes).to_string())),
+        )),
+        false => Arc::new(UInt64Array::from_iter(sizes)),
+    };
     let texts = |of: fn(&FileEntry) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(files.iter().map(of)))
     };
     let columns: [(&str, ArrayRef); 5] = [
         ("path", texts(|file| &file.path)),
         ("format", texts(|file| &file.format)),
-        ("bytes", Arc::new(UInt64Array::from_iter(files.iter().map(|file| file.bytes)))),
+        (if is_human { "size" } else { "bytes" }, sizes),
         (
             "modified",
             Arc::new(

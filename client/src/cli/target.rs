@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::path::PathBuf;
 
 use sift_client::{
-    ConnectOptions, Connection, ErrorKind, IdentityError, LEVELS, Level, Roots, Usage, nearest,
+    ConnectOptions, Connection, Connector, ErrorKind, IdentityError, LEVELS, Level, Roots, Usage,
+    nearest,
 };
 
 use super::args::Target;
@@ -14,6 +16,10 @@ use super::{hint, password};
 
 /// The environment variable with the passphrase of the client certificate's key.
 const PASSPHRASE: &str = "SIFT_CERT_PASSPHRASE";
+
+/// The environment variable with the file of trusted authorities. It says nothing about whether to
+/// encrypt.
+const CA: &str = "SIFT_CA";
 
 /// The server if neither the flags nor the configuration name one.
 const LOCAL: &str = "localhost";
@@ -30,6 +36,13 @@ pub(super) struct Names {
     servers: BTreeMap<String, Server>,
 }
 
+impl Names {
+    /// Returns the name of the server as it was given.
+    pub(super) fn given(&self) -> &str {
+        &self.given
+    }
+}
+
 /// Chooses the server. Flags take precedence over the configuration.
 pub(super) fn choose(target: &Target) -> Result<Chosen> {
     let config = Config::load(target.config.as_deref())?;
@@ -42,27 +55,10 @@ pub(super) fn choose(target: &Target) -> Result<Chosen> {
         let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         return Err(Fault::NoSuchDefault { path: config.path, name: name.to_owned(), hint });
     }
-    let mut options = ConnectOptions::new(server.map_or(name, |server| &server.address));
-    if let Some(server) = server {
-        options = options.encrypt(server.encrypt);
-        if let Some(number) = server.scl {
-            let level = Level::from_number(number).and_then(|level| level.among(LEVELS));
-            let level = level.map_err(|error| {
-                let (path, name) = (config.path.clone(), name.to_owned());
-                Fault::ConfiguredLevel { path, name, error }
-            })?;
-            options = options.level(level);
-        }
-        if let Some(ca) = &server.ca {
-            options = options.roots(Roots::File(config.beside(ca)));
-        }
-        if let Some(file) = &server.client_cert {
-            options = options.client_certificate(config.beside(file));
-        }
-        if let Some(server_name) = &server.server_name {
-            options = options.server_name(server_name);
-        }
-    }
+    let mut options = match server {
+        Some(server) => configured(&config, name, server)?,
+        None => ConnectOptions::new(name),
+    };
     if target.plain {
         options = options.encrypt(false);
     }
@@ -80,8 +76,9 @@ pub(super) fn choose(target: &Target) -> Result<Chosen> {
     if let Some(passphrase) = env::var(PASSPHRASE).ok().filter(|text| !text.is_empty()) {
         options = options.client_passphrase(passphrase);
     }
-    if let Some(ca) = &target.ca {
-        options = options.roots(Roots::File(ca.clone()));
+    let of_environment = || env::var_os(CA).filter(|path| !path.is_empty()).map(PathBuf::from);
+    if let Some(ca) = target.ca.clone().or_else(of_environment) {
+        options = options.roots(Roots::File(ca));
     }
     if let Some(level) = target.scl {
         options = options.level(level);
@@ -120,19 +117,52 @@ pub(super) fn choose(target: &Target) -> Result<Chosen> {
     Ok(Chosen { options, names: Names { given, servers: config.server } })
 }
 
-/// Connects. If a passphrase is missing, it asks for it at the terminal.
-pub(super) async fn connect(options: ConnectOptions, names: &Names) -> Result<Connection> {
-    let error = match Connection::connect(&options).await {
-        Ok(connection) => return Ok(connection),
+/// Returns the options of a configured server, without user and compression.
+///
+/// # Errors
+/// A level that there is not.
+pub(super) fn configured(config: &Config, name: &str, server: &Server) -> Result<ConnectOptions> {
+    let mut options = ConnectOptions::new(&server.address).encrypt(server.encrypt);
+    if let Some(number) = server.scl {
+        let level = Level::from_number(number).and_then(|level| level.among(LEVELS));
+        let level = level.map_err(|error| {
+            let (path, name) = (config.path.clone(), name.to_owned());
+            Fault::ConfiguredLevel { path, name, error }
+        })?;
+        options = options.level(level);
+    }
+    if let Some(ca) = &server.ca {
+        options = options.roots(Roots::File(config.beside(ca)));
+    }
+    if let Some(file) = &server.client_cert {
+        options = options.client_certificate(config.beside(file));
+    }
+    if let Some(server_name) = &server.server_name {
+        options = options.server_name(server_name);
+    }
+    Ok(options)
+}
+
+/// Connects.
+pub(super) async fn connect(connector: &Connector, names: &Names) -> Result<Connection> {
+    let connected = connector.connect().await;
+    connected.map_err(|error| hint::of_server(error, &names.given, &names.servers))
+}
+
+/// Reads the files that the options name. If a passphrase is missing, it asks for it at the
+/// terminal.
+pub(super) fn connector(options: ConnectOptions) -> Result<Connector> {
+    let error = match Connector::new(options.clone()) {
+        Ok(connector) => return Ok(connector),
         Err(error) => error,
     };
     let ErrorKind::Usage(Usage::Passphrase { path, error: IdentityError::NoPassphrase }) =
         error.kind()
     else {
-        return Err(hint::of_server(error, &names.given, &names.servers));
+        return Err(error.into());
     };
     match rpassword::prompt_password(format!("passphrase of {}: ", path.display())) {
-        Ok(passphrase) => Ok(Connection::connect(&options.client_passphrase(passphrase)).await?),
+        Ok(passphrase) => Ok(Connector::new(options.client_passphrase(passphrase))?),
         Err(_no_terminal) => Err(Fault::NoPassphrase { path: path.clone(), variable: PASSPHRASE }),
     }
 }

@@ -558,9 +558,8 @@ fn an_unknown_file_is_told_with_the_nearest_one() {
             ("orders.csv", "did you mean `sales/orders.csv`?"),
             (
                 "a*.csv",
-                "a fetch is of one file, by its name: `sift files 'a*.csv'` lists those that match, to \
-                 be fetched one by one, and `sift select \"SELECT * FROM 'a*.csv'\"` selects from all \
-                 of them",
+                "-o and --range are for one file, by its name: `sift fetch 'a*.csv'` fetches all that \
+                 match, and `sift select \"SELECT * FROM 'a*.csv'\"` selects from all of them",
             ),
         ] {
             let expected = format!("sift: `{file}`: unknown file; {hint}\n");

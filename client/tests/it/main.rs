@@ -17,6 +17,12 @@ mod channel;
 mod cli;
 /// Fetching: chunks, files, ranges, and resuming after a break.
 mod fetch;
+/// Fetching several files with `sift`: trees, failures, and names that lead elsewhere.
+#[cfg(feature = "cli")]
+mod fetch_many;
+/// Parquet, and the word for NULL in CSV.
+#[cfg(feature = "cli")]
+mod formats;
 /// The output of `sift`: which files `-o` may replace, and which files it leaves behind.
 #[cfg(feature = "cli")]
 mod output;
@@ -26,3 +32,6 @@ mod records;
 mod requests;
 /// Selecting: complete answers, broken ones, hostile ones, and abandoned ones.
 mod select;
+/// `sift server` and the authority of the environment.
+#[cfg(feature = "cli")]
+mod servers;
