@@ -16,6 +16,7 @@ mod reload;
 mod serve_args;
 mod settings;
 mod signals;
+mod systemd;
 mod user;
 
 use std::net::SocketAddr;
@@ -36,6 +37,7 @@ use passphrase::Opener;
 use reload::{Running, Started};
 use serve_args::ServeArgs;
 use settings::{AccessSettings, Channels, ListenerSettings, Settings};
+use systemd::Systemd;
 
 pub(crate) fn run(args: Args) -> Result<(), Error> {
     match args.command {
@@ -114,7 +116,15 @@ async fn serve_until_signal(args: ServeArgs, settings: Settings) -> Result<(), E
     }
     server.check_grants()?;
     let rules = server.rules_reloader();
-    signals::reload_at(hangup, Running { args, started, certificates: reloaders, rules });
+    let systemd = Systemd::from_environment();
+    let running = Running { args, started, certificates: reloaders, rules };
+    signals::reload_at(hangup, running, systemd.clone());
+    systemd.watch(server.watchdog());
+    systemd.ready();
+    let shutdown = async {
+        shutdown.await;
+        systemd.stopping();
+    };
     server.serve(open, shutdown).await;
     Ok(())
 }

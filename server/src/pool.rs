@@ -119,6 +119,15 @@ impl Pool {
         })
     }
 
+    /// Returns how far the lanes have come.
+    pub(crate) fn progress(&self) -> Progress {
+        let mut queue = self.queue();
+        Progress(Lane::ALL.map(|lane| {
+            let waiting = queue.lanes.of(lane);
+            (!waiting.users.is_empty()).then_some(waiting.ended)
+        }))
+    }
+
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -142,8 +151,20 @@ impl Pool {
             let _ = catch_unwind(AssertUnwindSafe(job));
             let mut queue = self.queue();
             queue.ran(select, user, started.elapsed());
+            queue.lanes.of(lane).ended += 1;
             self.start(queue);
         }
+    }
+}
+
+/// For each lane in which jobs wait, the number of jobs that have ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Progress([Option<u64>; 2]);
+
+impl Progress {
+    /// Returns whether jobs of a lane wait as they did at `earlier`, and none has ended since.
+    pub(crate) fn has_stalled_since(&self, earlier: &Self) -> bool {
+        self.0.iter().zip(&earlier.0).any(|(now, earlier)| now.is_some() && now == earlier)
     }
 }
 
@@ -207,6 +228,8 @@ struct Waiting {
     users: Ordered,
     /// The threads that take jobs.
     threads: usize,
+    /// The jobs that have ended.
+    ended: u64,
 }
 
 struct User {

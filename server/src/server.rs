@@ -20,6 +20,7 @@ use crate::door::Door;
 use crate::error::Error;
 use crate::monitor::{self, Monitor};
 use crate::open_files::Explained;
+use crate::pulse::Watchdog;
 use crate::shared::{Activity, Rules, RulesReloader, Shared};
 use crate::shutdown::{Shutdown, shutdown as new_shutdown};
 
@@ -64,6 +65,11 @@ impl Server {
     /// Returns a handle that replaces the rules of the server while it serves.
     pub fn rules_reloader(&self) -> RulesReloader {
         self.shared.reloader()
+    }
+
+    /// Returns a watchdog, which tells whether the server still moves.
+    pub fn watchdog(&self) -> Watchdog {
+        Watchdog::new(self.shared.pulse.clone(), self.shared.pool.clone())
     }
 
     /// Returns a handle to the counters of the server.
@@ -118,10 +124,13 @@ async fn accept_all(shared: Arc<Shared>, listener: Listener, mut shutdown: Shutd
     let port = Port { security, admission: admission.unwrap_or_else(|| shared.admission.clone()) };
     let door = Door::new(&shared.limits);
     let mut connections = JoinSet::new();
+    let mut beat = shared.pulse.listener();
     loop {
         let accepted = tokio::select! {
             biased;
             () = shutdown.begun() => break,
+            // before connections, as there may always be one
+            () = beat.answer() => continue,
             accepted = accept(&tcp) => accepted,
             Some(ended) = connections.join_next() => {
                 report_panic("a connection", ended);
@@ -147,7 +156,7 @@ async fn accept_all(shared: Arc<Shared>, listener: Listener, mut shutdown: Shutd
             connection::run(&shared, newcomer, peer, port, shutdown).await;
         });
     }
-    drop(tcp);
+    drop((tcp, beat));
     while let Some(ended) = connections.join_next().await {
         report_panic("a connection", ended);
     }

@@ -24,6 +24,7 @@ use crate::memory::AnswerMemory;
 use crate::metrics::Metrics;
 use crate::permits::{Full, Permit, Permits, network};
 use crate::pool::Pool;
+use crate::pulse::Pulse;
 use crate::quota::Quotas;
 
 /// The counters of a server. Cheap to clone.
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) jobs: Jobs,
     /// The threads for the work of Selects.
     pub(crate) pool: Pool,
+    pub(crate) pulse: Pulse,
     pub(crate) login: Login,
     pub(crate) limits: Limits,
     pub(crate) compression: CompressionChoice,
@@ -189,6 +191,7 @@ impl Shared {
             statements: Arc::new(Statements::new()),
             jobs: Jobs::new(),
             pool: Pool::new(bytes_max / 8 / JOB_BYTES),
+            pulse: Pulse::default(),
             quotas: Quotas::new(Arc::clone(&answers)),
             answers,
             activity,

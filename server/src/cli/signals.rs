@@ -6,6 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::warn;
 
 use super::reload::Running;
+use super::systemd::Systemd;
 
 /// Returns a future that is ready at the first SIGINT or SIGTERM. The second signal ends the
 /// process at once.
@@ -34,11 +35,13 @@ pub(super) fn hangup() -> io::Result<Signal> {
 }
 
 /// Reloads at each SIGHUP.
-pub(super) fn reload_at(mut hangup: Signal, running: Running) {
+pub(super) fn reload_at(mut hangup: Signal, running: Running, systemd: Systemd) {
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             // it reads files, and opening a key with a passphrase takes time
+            systemd.reloading();
             tokio::task::block_in_place(|| running.reload());
+            systemd.ready();
         }
     });
 }

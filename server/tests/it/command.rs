@@ -12,7 +12,7 @@ use crate::fixture::{Fixture, PATIENCE, binary};
 use crate::peer::{client, hello, sql, tcp, tls_to};
 
 /// Returns a command without the configuration of the user who runs the tests.
-fn siftd(fixture: &Fixture, arguments: &[&str]) -> Command {
+pub(crate) fn siftd(fixture: &Fixture, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
     command
         .args(arguments)
@@ -131,7 +131,7 @@ impl Running {
         Self::of(&mut command)
     }
 
-    fn of(command: &mut Command) -> Self {
+    pub(crate) fn of(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = lines(child.stderr.take().unwrap());
         Self { child, log }

@@ -82,6 +82,8 @@ mod renames;
 mod requests;
 /// Every status that the server can send, with a request that provokes it.
 mod statuses;
+/// `siftd` as a service of systemd.
+mod systemd;
 /// `siftd user`: the users file.
 mod user;
 /// Client certificates, authorities and revocation lists with a clock that the test sets.
