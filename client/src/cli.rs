@@ -35,6 +35,12 @@ pub(crate) fn run() -> Result<Outcome> {
             output::stdout(&script)?;
             return Ok(Outcome::Found);
         }
+        Some(Command::Man { folder }) => {
+            let written = clap_mangen::generate_to(Args::command(), folder);
+            let failed =
+                |source| Fault::File { action: "write manual pages", path: folder.clone(), source };
+            return written.map(|()| Outcome::Found).map_err(failed);
+        }
         Some(Command::Server { command }) => {
             // the environment is not written to the configuration
             if matches.value_source("user") == Some(ValueSource::EnvVariable) {
@@ -96,6 +102,8 @@ async fn execute(args: Args) -> Result<Outcome> {
             hint::of_file(explained, &mut connection).await
         }
         Command::Channel => show::channel(&mut connect().await?).await,
-        Command::Completions { .. } | Command::Server { .. } => Ok(Outcome::Found),
+        Command::Completions { .. } | Command::Man { .. } | Command::Server { .. } => {
+            Ok(Outcome::Found)
+        }
     }
 }

@@ -66,6 +66,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
             clap_complete::generate(shell, &mut Args::command(), "siftd", &mut script);
             Ok(print(&script)?)
         }
+        Command::Man { folder } => Ok(clap_mangen::generate_to(Args::command(), folder)?),
     }
 }
 

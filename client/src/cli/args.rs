@@ -178,6 +178,12 @@ pub(super) enum Command {
         /// The shell to complete in
         shell: Shell,
     },
+    /// Write the manual pages into a folder
+    #[command(hide = true)]
+    Man {
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

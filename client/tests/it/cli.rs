@@ -655,6 +655,20 @@ fn help_and_completions() {
 }
 
 #[test]
+fn each_command_has_a_manual_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = sift(&["man", &folder.path().display().to_string()]).output().unwrap();
+    assert_eq!((output.status.code(), &output.stderr[..]), (Some(0), &b""[..]));
+    let page = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(page("sift.1").contains("nothing was found"));
+    assert!(page("sift-select.1").contains("\\-\\-param"));
+    let output = sift(&["man", "/nowhere"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.starts_with("sift: /nowhere: cannot write manual pages: "), "{error}");
+}
+
+#[test]
 fn a_user_has_a_password_from_a_file_the_environment_or_the_configuration() {
     run(async {
         let authority = Authority::new();

@@ -1,5 +1,7 @@
 //! The syntax of the command line. Nothing here reads a file.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -62,6 +64,12 @@ pub(crate) enum Command {
     Completions {
         /// bash, elvish, fish, powershell or zsh
         shell: Shell,
+    },
+    /// Write the manual pages into a folder
+    #[command(hide = true)]
+    Man {
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
     },
 }
 

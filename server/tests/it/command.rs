@@ -41,6 +41,22 @@ fn help_and_completions_are_answers() {
 }
 
 #[test]
+fn each_command_has_a_manual_page() {
+    let fixture = Fixture::new();
+    let folder = fixture.outside("man");
+    std::fs::create_dir(&folder).unwrap();
+    let (code, _, text) = output(&fixture, &["man", &folder.display().to_string()]);
+    assert_eq!((code, &text[..]), (Some(0), ""));
+    let page = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    assert!(page("siftd.1").contains("siftd\\-serve(1)"));
+    assert!(page("siftd-serve.1").contains("\\-\\-data"));
+    assert!(page("siftd-cert-issue.1").contains("\\-\\-client"));
+    assert!(!folder.join("siftd-man.1").exists());
+    let (code, _, text) = output(&fixture, &["man", "/nowhere"]);
+    assert_eq!(code, Some(2), "{text}");
+}
+
+#[test]
 fn mistakes_end_with_two_and_one_line_that_says_what() {
     let fixture = Fixture::new();
     let data = fixture.data().display().to_string();
