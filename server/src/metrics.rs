@@ -98,7 +98,8 @@ impl Metrics {
         let to = Registrar(Registry::new());
         to.0.register(Box::new(ProcessCollector::for_self()))?;
         let build = Opts::new("sift_build_info", "The version of the server; the value is 1.")
-            .const_label("version", env!("CARGO_PKG_VERSION"));
+            .const_label("version", env!("CARGO_PKG_VERSION"))
+            .const_label("revision", env!("SIFT_REVISION"));
         to.with(IntGauge::with_opts(build)?)?.set(1);
         let seconds = HistogramOpts::new(
             "sift_request_seconds",

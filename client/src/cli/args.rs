@@ -55,7 +55,7 @@ Example:
 ///
 /// Without a command, on a terminal, it opens a shell.
 #[derive(Debug, Parser)]
-#[command(name = "sift", version, after_long_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "sift", version = env!("SIFT_VERSION"), after_long_help = EXIT_CODES, max_term_width = 100)]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) target: Target,

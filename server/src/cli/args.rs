@@ -15,7 +15,7 @@ use super::user::UserCommand;
 
 /// Answers Selects over the files of one folder: only the selected records are encrypted and sent.
 #[derive(Debug, Parser)]
-#[command(name = "siftd", version, max_term_width = 100)]
+#[command(name = "siftd", version = env!("SIFT_VERSION"), max_term_width = 100)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
