@@ -293,3 +293,53 @@ impl Registrar {
         self.with(IntCounterVec::new(Opts::new(name, help), labels)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// Returns the names in the text of a server that has seen something of every kind.
+    fn names() -> HashSet<String> {
+        let metrics = Metrics::new().unwrap();
+        let _connected = metrics.connected(5, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "X25519");
+        let (_begun, _queued) = (metrics.begun(), metrics.queued());
+        metrics.refused("silent");
+        metrics.ended(Ended {
+            kind: Kind::Select,
+            status: "OK",
+            elapsed: Duration::from_millis(1),
+            queue_time: Duration::ZERO,
+            statistics: &Statistics::default(),
+            bytes_stored: None,
+            bytes_saved: None,
+        });
+        let listener = SocketAddr::from(([127, 0, 0, 1], 7330));
+        let pool = ["short", "long"].map(|lane| LaneJobs { lane, waiting: 0, running: 0 });
+        let certificate_ends = vec![(listener, 0)];
+        let now = Now { query_bytes: 0, answer_bytes: 0, pool, certificate_ends };
+        let text = metrics.text(now).unwrap();
+        let values = text.lines().filter(|line| !line.starts_with('#'));
+        values.map(|line| line.split(['{', ' ']).next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn dashboard_and_alerts_name_metrics_that_exist() {
+        let names = names();
+        let documents = [
+            include_str!("../../packaging/grafana/sift.json"),
+            include_str!("../../packaging/prometheus/alerts.yml"),
+        ];
+        for document in documents {
+            let words = document.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            let used: Vec<_> = words
+                .filter(|word| word.starts_with("sift_") || word.starts_with("process_"))
+                .collect();
+            assert!(used.len() > 5);
+            for name in used {
+                assert!(names.contains(name), "there is no metric {name}");
+            }
+        }
+    }
+}
