@@ -35,6 +35,7 @@ reasons=(
     'sift-bench floors|takes minutes; a test runs it on small data'
     'cargo bench|takes minutes; CI runs each benchmark once'
     'sudo |changes the machine'
+    'podman |needs the images of a registry'
 )
 
 work=$(mktemp -d)
