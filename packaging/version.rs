@@ -1,5 +1,6 @@
 //! Tells the compiler the version of `siftd` and `sift`: `SIFT_REVISION`, the commit, and
-//! `SIFT_VERSION`, as in `0.1.0 (abc1234)`. It is the build script of both packages.
+//! `SIFT_VERSION`, as in `0.1.0 (abc1234)`. The `build.rs` of both packages is a link to this
+//! file.
 //!
 //! Debug builds have no commit, or each commit would build them again. Sources without git have none,
 //! either.
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rerun-if-changed=../packaging/version.rs");
+    println!("cargo::rerun-if-changed=build.rs");
     let is_release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
     let revision = is_release.then(revision).flatten().unwrap_or_default();
     let mut version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
