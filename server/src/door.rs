@@ -334,7 +334,7 @@ mod tests {
         for last in 1..=5 {
             inside.push(street.arrive(&format!("192.0.2.{last}")).await);
         }
-        let (_, first) = inside.remove(0);
+        let (_client, first) = inside.remove(0);
         assert!(is_out(&first.unwrap().begin().await));
         assert_eq!(street.door.guests.lock().unwrap().all.len(), 4);
     }

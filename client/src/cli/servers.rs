@@ -77,7 +77,8 @@ pub(super) fn remove(name: &str, given: &Target) -> Result<Outcome> {
     if was_default {
         document.remove("default");
     }
-    write(&config.path, &document.to_string())?;
+    // the blank line before what came after the first table
+    write(&config.path, document.to_string().trim_start_matches('\n'))?;
     let as_default = if was_default { ", which was the default" } else { "" };
     output::stderr(&format!("{}: removed the server `{name}`{as_default}", config.path.display()));
     Ok(Outcome::Found)

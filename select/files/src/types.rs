@@ -23,6 +23,8 @@ pub const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 /// Source: chapter 8 of PostgreSQL's documentation.
 pub fn type_name(data_type: &DataType) -> String {
     let name = match data_type {
+        // PostgreSQL has no such type, and its `int8` has eight bytes; MySQL has
+        DataType::Int8 => "tinyint",
         DataType::Int16 => "smallint",
         DataType::Int32 => "integer",
         DataType::Int64 => "bigint",

@@ -54,7 +54,7 @@ pub(crate) const QUICK_RUNS: &[Run] = &[
 /// The answer to a Select, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// The columns: `id int64, name utf8`.
+    /// The columns: `id bigint, name text`.
     pub(crate) columns: String,
     /// The rows: `7, 'Ann', NULL`.
     pub(crate) rows: Vec<String>,
@@ -130,12 +130,21 @@ fn answer(schema: &SchemaRef, batches: &[RecordBatch]) -> Answer {
 }
 
 fn type_name(data_type: &DataType) -> String {
-    match data_type {
-        DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp".to_owned(),
-        DataType::Date32 => "date".to_owned(),
-        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
-        other => other.to_string().to_lowercase(),
-    }
+    let name = match data_type {
+        DataType::Int8 => "tinyint",
+        DataType::Int16 => "smallint",
+        DataType::Int32 => "integer",
+        DataType::Int64 => "bigint",
+        DataType::Float32 => "real",
+        DataType::Float64 => "double precision",
+        DataType::Utf8 => "text",
+        DataType::Binary => "bytea",
+        DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp",
+        DataType::Date32 => "date",
+        DataType::Decimal128(precision, scale) => return format!("numeric({precision},{scale})"),
+        other => return other.to_string().to_lowercase(),
+    };
+    name.to_owned()
 }
 
 /// Returns a value in the notation of an [`Answer`]'s rows.

@@ -209,7 +209,7 @@ fn files_of_several_schemas_are_refused() {
     );
     assert_eq!(
         other("n,t\nx,x\n").complaint("SELECT n FROM 'd/*'"),
-        "d/*: d/b.csv has `n` utf8 where d/a.csv has `n` int64; the files of a pattern have one \
+        "d/*: d/b.csv has `n` text where d/a.csv has `n` bigint; the files of a pattern have one \
          schema, which descriptors can give them"
     );
     let folder = Folder::new(&[("d/N=1/a.csv", "n\n1\n")]);
