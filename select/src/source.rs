@@ -174,6 +174,11 @@ impl Source {
         &self.name
     }
 
+    /// Returns the names of its files, without those that cannot match WHERE.
+    pub fn file_names(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().map(|part| part.file.name())
+    }
+
     /// Returns the name of one of its files in errors.
     pub(crate) fn name_of(&self, part: usize) -> &str {
         self.parts.get(part).map_or(&self.name, |part| part.file.name())

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest;
 use sift_proto::cipher;
 use sift_proto::frame::{Kind, Opening, encode_message};
 use sift_proto::level::{Level, Protocol};
@@ -51,6 +52,8 @@ pub(crate) struct Facts {
     /// The serial number of the peer's certificate, which identifies it for a revocation; empty
     /// without a certificate.
     pub(crate) peer_serial: String,
+    /// The SHA-256 of the peer's certificate; empty without a certificate.
+    pub(crate) peer_fingerprint: String,
 }
 
 /// The encryption of a channel. Suite and group are IANA's numbers.
@@ -170,8 +173,13 @@ pub(crate) async fn open(
     let Some(&first) = peeked.first() else { return Err(ChannelError::Silent) };
     match (Opening::from_first_byte(first), security) {
         (Opening::Frame, Security::Plain) => {
-            let (peer_names, peer_serial) = (Vec::new(), String::new());
-            let facts = Facts { peer, encryption: None, peer_names, peer_serial };
+            let facts = Facts {
+                peer,
+                encryption: None,
+                peer_names: Vec::new(),
+                peer_serial: String::new(),
+                peer_fingerprint: String::new(),
+            };
             Ok(Channel { stream: Box::new(tcp), facts })
         }
         (Opening::Tls, Security::Encrypted(acceptor)) => {
@@ -212,17 +220,23 @@ async fn handshake(
     let level = acceptor.options().level;
     let Negotiated { protocol, suite, group } = accepted.negotiated;
     let encryption = Some(Encryption { level, protocol, suite, group });
-    let (peer_names, peer_serial) = match accepted.client_certificate {
-        None => (Vec::new(), String::new()),
+    let (peer_names, peer_serial, peer_fingerprint) = match accepted.client_certificate {
+        None => (Vec::new(), String::new(), String::new()),
         Some(der) => {
             let parsed = Certificate::parse(&der);
             let unreadable = |error| format!("the client's certificate does not parse: {error}");
             let certificate = parsed.map_err(|error| ChannelError::Handshake(unreadable(error)))?;
-            (certificate.names(), serial_text(&certificate.serial))
+            (certificate.names(), serial_text(&certificate.serial), sha256(&der))
         }
     };
-    let facts = Facts { peer, encryption, peer_names, peer_serial };
+    let facts = Facts { peer, encryption, peer_names, peer_serial, peer_fingerprint };
     Ok(Channel { stream: accepted.stream, facts })
+}
+
+/// Returns the SHA-256 in hexadecimal digits.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    let digest = digest::digest(&digest::SHA256, bytes);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn failure(status: Status, text: &str) -> Vec<u8> {

@@ -3,6 +3,7 @@
 mod args;
 mod cert;
 mod check;
+mod control;
 mod error;
 mod file;
 mod index;
@@ -16,6 +17,7 @@ mod reload;
 mod serve_args;
 mod settings;
 mod signals;
+mod status;
 mod systemd;
 mod user;
 
@@ -24,8 +26,8 @@ use std::path::PathBuf;
 
 use clap::CommandFactory;
 use sift_server::{
-    Access, Admission, Config, DataRoot, Grant, Listener, Monitor, Server, UsersFile, entropy,
-    open_files,
+    Access, Admission, Audit, Config, ControlSocket, DataRoot, Grant, Listener, Monitor, Server,
+    UsersFile, entropy, open_files,
 };
 use tracing::{error, info, warn};
 
@@ -61,6 +63,8 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         Command::Query(args) => query::run(args),
         Command::Check(args) => check::run(args),
         Command::User(command) => user::run(command),
+        Command::Status(args) => control::status(args),
+        Command::Kill(args) => control::kill(args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "siftd", &mut script);
@@ -75,11 +79,15 @@ async fn serve_until_signal(args: ServeArgs, settings: Settings) -> Result<(), E
     let started = Started::new(&settings);
     let Settings { data, listeners, limits, protection, keyring, access, state, .. } = settings;
     let Settings { metrics, compression, compress_protected, spill_encrypt, .. } = settings;
+    let Settings { control, audit, slow_query_time, .. } = settings;
     let data = DataRoot::open(&data)?;
     let access = opened(access, &listeners)?;
     // the signals are caught before a listener is open, so that none is missed
     let shutdown = signals::shutdown()?;
+    // another server with this folder is found before a listener is open
+    let control = control.map(|state| ControlSocket::bind(&state)).transpose()?;
     let hangup = signals::hangup()?;
+    let audit = Audit::open(audit)?;
     let mut open = Vec::new();
     let mut opener = Opener::default();
     for ListenerSettings { address, channels, admission } in listeners {
@@ -110,10 +118,15 @@ async fn serve_until_signal(args: ServeArgs, settings: Settings) -> Result<(), E
         spill_encrypt,
         compression,
         compress_protected,
+        audit,
+        slow_query_time,
     });
     if let Some(monitor) = monitor {
         announce_monitor(monitor.address());
         server = server.with_monitor(monitor);
+    }
+    if let Some(control) = control {
+        server = server.with_control(control);
     }
     server.check_grants()?;
     let rules = server.rules_reloader();

@@ -4,12 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sift_proto::level::Level;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::access::protect::Protection;
 use crate::access::{Access, Admission};
+use crate::audit::Audit;
 use crate::catalogue::DataRoot;
 use crate::catalogue::keyring::Keyring;
 use crate::channel::Security;
@@ -42,6 +44,10 @@ pub struct Config {
     /// Compresses answers from protected files and columns, too, and those of users who may not see
     /// all of a file. The lengths of such answers tell a listener more about what is in them.
     pub compress_protected: bool,
+    /// The audit log.
+    pub audit: Audit,
+    /// The time from which on a Select is slow. The log tells the text and the plan of a slow one.
+    pub slow_query_time: Option<Duration>,
 }
 
 impl Config {
@@ -58,6 +64,8 @@ impl Config {
             spill_encrypt: true,
             compression: CompressionChoice::default(),
             compress_protected: false,
+            audit: Audit::default(),
+            slow_query_time: None,
         }
     }
 }

@@ -5,9 +5,9 @@
 
 mod account;
 mod answer;
+mod audited;
 pub(crate) mod encode;
 mod fetch;
-mod interrupt;
 mod narrow;
 mod parameter;
 pub(crate) mod report;
@@ -17,35 +17,42 @@ mod wire;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sift_proto::PROTOCOL_VERSION;
 use sift_proto::frame::{BODY_BYTES_MAX, CONTROL_BYTES_MAX, Frame, FrameError, Kind, feature};
 use sift_proto::level::Level;
 use sift_proto::message::{Hello, Welcome};
 use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
-use tokio::time::{Instant as Deadline, timeout_at};
+use tokio::time::{Instant as Deadline, sleep, timeout_at};
 
 use crate::access::Admission;
 use crate::access::login::{Credentials, Identified};
 use crate::access::user::User;
+use crate::audit::{Event, Who};
 use crate::channel::{self, Channel, ChannelError, Facts, Security};
 use crate::door::{Admittance, Newcomer};
 use crate::fault::{Fault, Stop};
+use crate::interrupt::Interrupt;
 use crate::link::Link;
 use crate::metrics::{Held, Metrics};
 use crate::quota::Quota;
+use crate::sessions::Registered;
 use crate::shared::{Admitted, Shared};
 use crate::shutdown::Shutdown;
 use account::{RequestAccount, micros};
 use answer::Answer;
+use audited::Sent;
 use encode::Encoder;
-use interrupt::Interrupt;
 use time_limit::TimeLimit;
 use wire::{ReadError, Reader, Writer};
 
 /// The maximal size of a Hello. A client that has not logged in must not occupy more memory.
 const HELLO_BYTES_MAX: u32 = 4 << 10;
+
+/// The time for an answer to stop when an administrator ends the session. After it, the connection
+/// is cut off, even within a frame.
+const END_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// The requirements of a listener for its clients.
 #[derive(Clone, Debug)]
@@ -96,7 +103,7 @@ pub(crate) async fn run(
             if let Some(metrics) = &shared.metrics {
                 metrics.let_in(started.elapsed());
             }
-            connection.requests(user).await;
+            connection.requests(user, &open.registered).await;
             drop(open);
         }
         Ok(None) => {}
@@ -117,6 +124,7 @@ async fn open(
 /// Counts one more open connection until it is dropped.
 #[derive(Debug)]
 struct Open {
+    registered: Registered,
     _admitted: Admitted,
     _counted: Option<Held>,
 }
@@ -162,6 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             Ok(admitted) => Ok(Some(admitted)),
             Err(stop) => {
                 if let Stop::Fault(fault) = &stop {
+                    self.audit_rejected(fault).await;
                     self.reject(fault).await;
                 }
                 report::rejected(
@@ -199,6 +208,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         }
         meets_level(&self.facts, hello.level)?;
         self.claimed_name = std::mem::take(&mut hello.user);
+        self.shared.audit.ready().await?;
         let credentials = Credentials::new(&self.claimed_name, std::mem::take(&mut hello.password));
         let user = self.shared.login.user(admission, &self.facts, credentials).await?;
         let admitted = self.shared.admit(self.facts.peer.ip(), user.logged_in())?;
@@ -219,20 +229,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             frame_bytes_max: BODY_BYTES_MAX,
             sql_bytes_max: self.shared.limits.sql_bytes_max.get(),
         };
+        let login = Event::Login {
+            who: Who::new(&self.facts, &user.user.name),
+            method: Some(user.method()),
+            status: "OK",
+            reason: "",
+        };
+        self.shared.audit.write(login).await?;
         self.writer.send(Kind::Welcome, &welcome).await?;
         self.reader.set_body_bytes_max(CONTROL_BYTES_MAX);
         let metrics = self.shared.metrics.as_deref();
         let counted =
             report::connected(metrics, &self.facts, &user.user, &hello.client, hello.level);
-        Ok((user, Open { _admitted: admitted, _counted: counted }))
+        let registered = self.shared.sessions.open(&self.facts, &user.user.name, &hello.client);
+        Ok((user, Open { registered, _admitted: admitted, _counted: counted }))
+    }
+
+    /// Writes to the audit log that a Hello is refused.
+    async fn audit_rejected(&mut self, fault: &Fault) {
+        let (user, reason) = (report::abridged(&self.claimed_name), fault.to_string());
+        let login = Event::Login {
+            who: Who::new(&self.facts, &user),
+            method: None,
+            status: fault.status().as_str_name(),
+            reason: &reason,
+        };
+        // the client is refused anyway, and the log tells that the line is missing
+        let _ = self.shared.audit.write(login).await;
     }
 
     /// Answers requests until either side ends the connection.
-    async fn requests(&mut self, mut user: Identified) {
+    async fn requests(&mut self, mut user: Identified, session: &Registered) {
         let max = self.shared.limits.queries_per_user_max.get();
         let quota = self.shared.quotas.of(&user.user.name, max);
         loop {
-            let request = match self.request().await {
+            let request = match self.request(session).await {
                 Ok(Some(request)) => request,
                 Ok(None) => break,
                 Err(Stop::Fault(fault)) => {
@@ -251,20 +282,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 report::denied(&self.facts, &fault);
                 break;
             }
-            if !self.answer(request, &user.user, &quota).await {
+            if !self.answer(request, &user.user, &quota, session).await {
                 break;
             }
         }
     }
 
     /// Reads the next request; `None` if the client has closed the connection.
-    async fn request(&mut self) -> Result<Option<Frame>, Stop> {
+    async fn request(&mut self, session: &Registered) -> Result<Option<Frame>, Stop> {
+        let mut ending = session.ending();
         let idle = self.shared.limits.idle_time;
         let deadline = Deadline::now() + idle;
         loop {
             let heard = tokio::select! {
                 biased;
                 () = self.shutdown.begun() => return Err(Fault::ShuttingDown.into()),
+                () = ending.begun() => return Err(Fault::SessionEnded.into()),
                 heard = timeout_at(deadline, self.reader.next()) => heard,
             };
             match heard {
@@ -278,10 +311,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     /// Answers one request. Returns `false` if the connection ends with it.
-    async fn answer(&mut self, request: Frame, user: &Arc<User>, quota: &Quota) -> bool {
+    async fn answer(
+        &mut self,
+        request: Frame,
+        user: &Arc<User>,
+        quota: &Quota,
+        session: &Registered,
+    ) -> bool {
         let started = Instant::now();
         let kind = request.kind;
-        let interrupt = Interrupt::default();
+        let begun = session.begin(kind);
+        let running = &begun.running;
+        let session_id = session.session.id;
+        let sent = Sent { session: session_id, running, facts: &self.facts, user };
         let mut account = RequestAccount::default();
         self.writer.take_counts();
         self.shared.activity.request();
@@ -292,23 +334,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let answer = Answer {
             shared: self.shared,
             rules: self.shared.rules(),
-            facts: &self.facts,
-            user,
             quota,
             writer: &mut self.writer,
             encoder: &mut self.encoder,
             schemas: &mut self.schemas,
             narrow: self.narrow,
             link: &mut self.link,
-            interrupt: &interrupt,
+            sent,
             account: &mut account,
             share: Arc::new(self.shared.pool.share(&user.name)),
             time_limit,
             started,
             batches: None,
         };
-        let mut result =
-            watched(Box::pin(answer.send(request)), &mut self.reader, &interrupt).await;
+        let mut ending = session.ending();
+        let answered =
+            watched(Box::pin(answer.send(request)), &mut self.reader, &running.interrupt);
+        let mut result = tokio::select! {
+            biased;
+            result = answered => result,
+            () = async { ending.begun().await; sleep(END_TIME_MAX).await } => {
+                Err(Stop::Gone(closed("the session was ended, and the client did not take the rest")))
+            }
+        };
+        if let Err(stop) = &result
+            && !account.is_audited
+        {
+            let bytes = self.writer.counts().0;
+            let request = audited::record(sent, &account, bytes, Some(stop));
+            if let Err(fault) = self.shared.audit.write(request).await
+                && matches!(stop, Stop::Fault(_))
+            {
+                result = Err(fault.into());
+            }
+        }
         let mut goes_on = result.is_ok();
         if let Err(Stop::Fault(fault)) = &result {
             if fault.is_fatal() {
@@ -326,6 +385,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         account.statistics.send_micros = micros(waited);
         let elapsed = started.elapsed();
         report::answered(metrics, &self.facts, user, kind, &account, elapsed, &result);
+        if self.shared.slow_query_time.is_some_and(|slow| elapsed.saturating_sub(waited) >= slow) {
+            report::slow(&self.facts, user, &account, elapsed).await;
+        }
         goes_on
     }
 

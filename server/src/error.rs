@@ -70,6 +70,22 @@ pub enum Error {
         /// The error of the operating system.
         source: std::io::Error,
     },
+    /// The control socket cannot be made.
+    #[error("control socket {}: {source}", path.display())]
+    Control {
+        /// The path of the socket.
+        path: PathBuf,
+        /// The error of the operating system, or what is in the way.
+        source: std::io::Error,
+    },
+    /// The audit log cannot be written.
+    #[error("audit log {}: {source}", path.display())]
+    Audit {
+        /// The path of the file.
+        path: PathBuf,
+        /// The error of the operating system, or what the file is.
+        source: std::io::Error,
+    },
     /// The metrics cannot be made.
     #[error("metrics: {0}")]
     Metrics(String),

@@ -52,6 +52,8 @@ pub(crate) enum Fault {
     Idle(u64),
     #[error("the server is shutting down")]
     ShuttingDown,
+    #[error("the session was ended by the administrator of the server")]
+    SessionEnded,
     // the request is wrong
     /// The error of a Select as the client may see it. It is not made by `?`: `granted.rs` makes it
     /// for a file that does not open, and the view of the caller for the records of a file.
@@ -91,6 +93,8 @@ pub(crate) enum Fault {
     Parameter { number: usize, why: String },
     #[error("cancelled by the client")]
     Cancelled,
+    #[error("ended by the administrator of the server")]
+    RequestEnded,
     // the data is wrong
     #[error("{0}: {1}")]
     Descriptor(String, String),
@@ -117,6 +121,10 @@ pub(crate) enum Fault {
     #[error("{0}: the file cannot be opened with your grant; the server's log says why")]
     Ungranted(String),
     // the server is wrong
+    #[error(
+        "the server cannot write its audit log, and gives no answers without it; tell its administrator"
+    )]
+    Unaudited,
     #[error("internal error of the server, {0}; its log may say more")]
     Internal(&'static str),
 }
@@ -140,6 +148,7 @@ impl Fault {
             | Self::MemoryFull { .. } => Status::ServerBusy,
             Self::Idle(_) => Status::IdleTimeout,
             Self::ShuttingDown => Status::ShuttingDown,
+            Self::SessionEnded | Self::RequestEnded => Status::Ended,
             Self::Select(error) => select_status(error.kind()),
             Self::FileName { .. }
             | Self::UnknownFile(_)
@@ -167,7 +176,7 @@ impl Fault {
             Self::Login(_) => Status::LoginRejected,
             Self::FetchOfPart(_) => Status::GrantRequired,
             Self::Ungranted(_) => Status::FileUnreadable,
-            Self::Internal(_) => Status::Internal,
+            Self::Internal(_) | Self::Unaudited => Status::Internal,
         }
     }
 
@@ -176,6 +185,7 @@ impl Fault {
     pub(crate) fn is_fatal(&self) -> bool {
         match self.status() {
             Status::ServerBusy => matches!(self, Self::Busy { .. }),
+            Status::Ended => matches!(self, Self::SessionEnded),
             status => matches!(
                 status,
                 Status::ProtocolViolation

@@ -20,16 +20,19 @@
 //! ```
 
 mod access;
+mod audit;
 pub mod bench;
 mod blocking;
 mod catalogue;
 mod channel;
 mod config;
 mod connection;
+mod control;
 mod door;
 pub mod entropy;
 mod error;
 mod fault;
+mod interrupt;
 mod limits;
 mod link;
 mod local;
@@ -44,6 +47,7 @@ mod quota;
 mod replace;
 mod schedule;
 mod server;
+mod sessions;
 mod shared;
 mod shutdown;
 
@@ -52,6 +56,7 @@ pub use access::password::{PASSWORD_CHARS_MIN, PasswordFault, PasswordHash};
 pub use access::protect::{ProtectRule, Protection};
 pub use access::user::{Account, User, Users, UsersFault, UsersFile, check_name};
 pub use access::{Access, Admission};
+pub use audit::{Audit, AuditOptions, AuditParameters, AuditText, WhenFull};
 pub use blocking::runtime;
 pub use catalogue::DataRoot;
 pub use catalogue::keyring::{KeyFault, KeyRule, KeySource, Keyring};
@@ -60,6 +65,7 @@ pub use channel::tls::{
     ClientCertificates, Clock, LEVELS, Notice, Passphrase, Reloader, TlsOptions,
 };
 pub use config::{Config, Listener};
+pub use control::{ControlAnswer, ControlRequest, ControlSocket, SOCKET};
 pub use error::{CertificateFault, Error};
 pub use limits::{Limit, LimitFault, Limits};
 pub use link::CompressionChoice;
@@ -68,6 +74,7 @@ pub use monitor::Monitor;
 pub use pulse::{Stalled, Watchdog};
 pub use replace::replaceable;
 pub use server::{Server, serve};
+pub use sessions::{RequestReport, SessionReport, StatusReport, Wait};
 pub use shared::{Activity, RulesReloader};
 pub use sift_proto::owner::{CertificateName, NameFault};
 pub use sift_select::Requirement;

@@ -25,6 +25,7 @@ use crate::blocking::GivesUp;
 use crate::fault::Fault;
 use crate::memory::{AnswerBytes, Room, UserMemory};
 use crate::pool::{self, Share};
+use crate::sessions::Progress;
 
 /// The maximal time of the first steps of a brief scan on the thread that planned it.
 const BRIEF_TIME: Duration = Duration::from_millis(5);
@@ -45,6 +46,8 @@ pub(crate) struct Batches {
     outcomes: Option<Outcomes>,
     /// The last step of the scan that nobody has taken yet.
     ahead: Option<Result<Step, Fault>>,
+    /// Where others see how far the scan is.
+    progress: Option<Arc<Progress>>,
 }
 
 /// What a Select may use.
@@ -102,7 +105,16 @@ impl Batches {
         let scan = Scan::new(plan, options);
         let memory = AnswerBytes::new(Arc::clone(&resources.memory));
         let ahead_max = AHEAD_FIRST;
-        Self { scan, resources, memory, ahead_max, outcomes_max, outcomes: None, ahead: None }
+        Self {
+            scan,
+            resources,
+            memory,
+            ahead_max,
+            outcomes_max,
+            outcomes: None,
+            ahead: None,
+            progress: None,
+        }
     }
 
     /// Runs morsels on this thread until there is a batch or the end.
@@ -158,6 +170,9 @@ impl Batches {
                         return Err(PANIC);
                     };
                     guarded(|| self.scan.accept(outcome))?;
+                    if let Some(progress) = &self.progress {
+                        progress.set(self.scan.statistics().bytes_scanned);
+                    }
                 }
             }
         }
@@ -172,6 +187,11 @@ impl Batches {
             Room::None => usize::from(unsent == 0 && !self.scan.holds_some()),
         };
         room.saturating_sub(unsent).min(self.outcomes_max)
+    }
+
+    /// Lets others see from now on how far the scan is.
+    pub(crate) fn tell(&mut self, progress: Arc<Progress>) {
+        self.progress = Some(progress);
     }
 
     pub(crate) fn statistics(&self) -> ScanStatistics {

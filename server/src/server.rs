@@ -14,8 +14,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
+use crate::audit::Event;
 use crate::config::{Config, Listener};
 use crate::connection::{self, Port, report};
+use crate::control::{self, ControlSocket};
 use crate::door::Door;
 use crate::error::Error;
 use crate::monitor::{self, Monitor};
@@ -23,6 +25,9 @@ use crate::open_files::Explained;
 use crate::pulse::Watchdog;
 use crate::shared::{Activity, Rules, RulesReloader, Shared};
 use crate::shutdown::{Shutdown, shutdown as new_shutdown};
+
+/// The name and version of this server.
+const SERVER: &str = concat!("siftd ", env!("CARGO_PKG_VERSION"));
 
 /// Serves until `shutdown` is ready. Then it waits for answers under way, at most for the grace
 /// time. Connections run on the runtime of the caller, best on one that [`runtime`](crate::runtime)
@@ -36,12 +41,13 @@ pub async fn serve(listeners: Vec<Listener>, config: Config, shutdown: impl Futu
 pub struct Server {
     shared: Shared,
     monitor: Option<Monitor>,
+    control: Option<ControlSocket>,
 }
 
 impl Server {
     /// Makes a server that does not serve yet.
     pub fn new(config: Config) -> Self {
-        Self { shared: Shared::new(config), monitor: None }
+        Self { shared: Shared::new(config), monitor: None, control: None }
     }
 
     /// Lets monitors read the metrics of the server, and ask whether it takes requests.
@@ -50,6 +56,12 @@ impl Server {
         self.shared.metrics = Some(Arc::clone(&monitor.metrics));
         self.monitor = Some(monitor);
         self
+    }
+
+    /// Lets commands of this machine ask the server through a socket.
+    #[must_use]
+    pub fn with_control(self, control: ControlSocket) -> Self {
+        Self { control: Some(control), ..self }
     }
 
     /// Checks that the columns and row filters of the grants fit all files that the grants match.
@@ -81,12 +93,17 @@ impl Server {
     pub async fn serve(self, listeners: Vec<Listener>, shutdown: impl Future<Output = ()>) {
         let (trigger, told) = new_shutdown();
         let shared = Arc::new(self.shared);
-        let mut monitored = JoinSet::new();
+        let mut observed = JoinSet::new();
         if let Some(monitor) = self.monitor {
             let encrypted = listeners.iter().filter_map(|l| Some((l.address(), l.reloader()?)));
             let (shared, told) = (Arc::clone(&shared), told.clone());
-            monitored.spawn(monitor::answer_all(monitor, shared, encrypted.collect(), told));
+            observed.spawn(monitor::answer_all(monitor, shared, encrypted.collect(), told));
         }
+        if let Some(control) = self.control {
+            observed.spawn(control::answer_all(control, Arc::clone(&shared)));
+        }
+        // a line that cannot be written is told in the log
+        let _ = shared.audit.write(Event::Start { server: SERVER }).await;
         let mut accepting = JoinSet::new();
         for listener in listeners {
             let shared = Arc::clone(&shared);
@@ -99,8 +116,8 @@ impl Server {
                 Some(ended) = accepting.join_next() => {
                     report_panic("a listener", ended);
                 }
-                Some(ended) = monitored.join_next() => {
-                    report_panic("the port for monitors", ended);
+                Some(ended) = observed.join_next() => {
+                    report_panic("the port for monitors or the control socket", ended);
                 }
             }
         }
@@ -115,6 +132,7 @@ impl Server {
         if timeout(grace, ending).await.is_err() {
             warn!(grace_seconds = grace.as_secs(), "answers under way are cut off");
         }
+        let _ = shared.audit.write(Event::Stop { server: SERVER }).await;
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use sift_select::{Cancel, IndexFolder, MemoryBudget, ScanOptions, SpillDirectory};
 
@@ -11,6 +12,7 @@ use crate::access::grant::{Grant, Grants};
 use crate::access::login::Login;
 use crate::access::protect::Protection;
 use crate::access::{Access, Admission};
+use crate::audit::Audit;
 use crate::blocking::{Jobs, processors};
 use crate::catalogue::Catalogue;
 use crate::catalogue::keyring::Keyring;
@@ -26,6 +28,7 @@ use crate::permits::{Full, Permit, Permits, network};
 use crate::pool::Pool;
 use crate::pulse::Pulse;
 use crate::quota::Quotas;
+use crate::sessions::Sessions;
 
 /// The counters of a server. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -49,9 +52,14 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) compression: CompressionChoice,
     pub(crate) compress_protected: bool,
+    pub(crate) audit: Audit,
+    /// The time from which on a Select is slow.
+    pub(crate) slow_query_time: Option<Duration>,
     pub(crate) activity: Activity,
     /// The way in which clients become users, if their listener does not set one.
     pub(crate) admission: Admission,
+    /// The open sessions.
+    pub(crate) sessions: Arc<Sessions>,
     /// The metrics, if somebody may read them.
     pub(crate) metrics: Option<Arc<Metrics>>,
     /// The memory of all Selects together for groups and sorted records.
@@ -161,6 +169,8 @@ impl Shared {
             spill_encrypt,
             compression,
             compress_protected,
+            audit,
+            slow_query_time,
         } = config;
         let Access { admission, users, grants } = access;
         let activity = Activity::default();
@@ -195,6 +205,7 @@ impl Shared {
             quotas: Quotas::new(Arc::clone(&answers)),
             answers,
             activity,
+            sessions: Arc::default(),
             metrics: None,
             connections: Permits::new(
                 limits.connections_max.get(),
@@ -210,6 +221,8 @@ impl Shared {
             limits,
             compression,
             compress_protected,
+            audit,
+            slow_query_time,
         }
     }
 

@@ -89,6 +89,15 @@ impl Identified {
             Proof::Certificate | Proof::Password(_) => Some(&self.user.name),
         }
     }
+
+    /// Returns how the client proved who it is, in one word.
+    pub(crate) fn method(&self) -> &'static str {
+        match self.proof {
+            Proof::Port => "none",
+            Proof::Certificate => "certificate",
+            Proof::Password(_) => "password",
+        }
+    }
 }
 
 impl Credentials {

@@ -7,6 +7,7 @@ use clap_complete::Shell;
 
 use super::cert::CertCommand;
 use super::check::CheckArgs;
+use super::control::{KillArgs, StatusArgs};
 use super::file::FileCommand;
 use super::index::IndexCommand;
 use super::query::QueryArgs;
@@ -60,6 +61,18 @@ pub(crate) enum Command {
     /// Add, list and remove the users who may log in, and change their passwords
     #[command(subcommand)]
     User(UserCommand),
+    /// Show the sessions of the running server, and what they do
+    ///
+    /// Sessions with user, peer, channel and begin. Requests with their text, in which long literals
+    /// are cut; the seconds since they began; the records and bytes that were sent, and the bytes that
+    /// were read of files; and what they wait for: `file` (planning, opening, reading), `pool` (the
+    /// threads that scan) or `peer` (the client). The server answers root and its own user, through
+    /// siftd.sock in the folder of its state.
+    Status(StatusArgs),
+    /// End a session or a request of the running server
+    ///
+    /// The client is told that the administrator ended it. After a request its session goes on.
+    Kill(KillArgs),
     /// Print a completion script for a shell
     Completions {
         /// bash, elvish, fish, powershell or zsh

@@ -51,6 +51,9 @@ pub(crate) fn run(args: CheckArgs) -> Result<(), super::error::Error> {
     if let Some(address) = settings.metrics {
         sheet.monitor(address);
     }
+    if let Some(audit) = &settings.audit {
+        sheet.line(format_args!("audit log {}", audit.file.display()));
+    }
     sheet.files(&settings);
     super::output::print(sheet.text.as_bytes())?;
     match (sheet.errors, sheet.warnings) {

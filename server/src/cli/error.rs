@@ -44,6 +44,15 @@ pub(crate) enum Error {
     Log { got: String },
     #[error("`{key}` has changed, and it counts at the next start only: restart the server")]
     NeedsStart { key: &'static str },
+    #[error(
+        "the running server has no control socket without a folder for its state: name one as `state` in \
+         siftd.toml, or with --state DIR the folder that the server was started with"
+    )]
+    NoControl,
+    #[error("no server answers at {}: {source}", path.display())]
+    NoServer { path: PathBuf, source: io::Error },
+    #[error("the server says: {0}")]
+    Control(String),
     #[error(transparent)]
     Password(#[from] PasswordFault),
     #[error("the two passwords differ")]

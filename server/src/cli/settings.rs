@@ -11,15 +11,16 @@ mod protection;
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use sift_proto::DEFAULT_PORT;
 use sift_proto::level::Level;
 use sift_server::{
-    Admission, ClientCertificates, CompressionChoice, Keyring, LEVELS, Limits, LocalKeys,
-    Passphrase, Protection, TlsOptions,
+    Admission, AuditOptions, ClientCertificates, CompressionChoice, Keyring, LEVELS, Limits,
+    LocalKeys, Passphrase, Protection, TlsOptions,
 };
 
 use super::passphrase;
@@ -41,12 +42,17 @@ pub(crate) struct Settings {
     pub(crate) access: AccessSettings,
     /// The folder for indexes, and for records that do not fit into memory.
     pub(crate) state: PathBuf,
+    /// The folder of the control socket: that of the state, if it is not the default for everybody.
+    pub(crate) control: Option<PathBuf>,
     pub(crate) log_format: LogFormat,
     /// The address of the port for monitors.
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) compression: CompressionChoice,
     pub(crate) compress_protected: bool,
     pub(crate) spill_encrypt: bool,
+    pub(crate) audit: Option<AuditOptions>,
+    /// The time from which on a Select is slow.
+    pub(crate) slow_query_time: Option<Duration>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +80,8 @@ struct FileSettings {
     #[serde(default)]
     compress_protected: bool,
     spill_encrypt: Option<bool>,
+    slow_query_seconds: Option<NonZeroU32>,
+    audit: Option<AuditOptions>,
     secure: Option<bool>,
     users: Option<PathBuf>,
     default_user: Option<String>,
@@ -208,7 +216,9 @@ fn merge(
     let users = file.users.map(beside);
     let access = access::checked(&args, users, file.grant, folders, path, admissions)?;
     let log_format = args.log_format.or(file.log_format).unwrap_or_default();
-    let state = file.state.map_or_else(state_folder, beside);
+    let named = file.state.map(beside).or_else(service_folder);
+    let control = named.clone();
+    let state = named.unwrap_or_else(|| PathBuf::from(STATE));
     if !state.is_dir() {
         return Err(Error::NoState { path: state });
     }
@@ -221,11 +231,16 @@ fn merge(
         keyring,
         access,
         state,
+        control,
         log_format,
         metrics: args.metrics.or(file.metrics),
         compression: compression.into(),
         compress_protected: file.compress_protected,
         spill_encrypt: file.spill_encrypt.unwrap_or(true),
+        audit: file.audit.map(|audit| AuditOptions { file: beside(audit.file), ..audit }),
+        slow_query_time: file
+            .slow_query_seconds
+            .map(|seconds| Duration::from_secs(seconds.get().into())),
     })
 }
 
@@ -333,10 +348,13 @@ fn find(folders: &[PathBuf], name: &str) -> Option<PathBuf> {
     folders.iter().map(|folder| folder.join(name)).find(|path| path.exists())
 }
 
-/// Returns the folder that systemd made for the service, or else the folder for large temporary
-/// files, which is on a disk more often than the folder for small ones.
-fn state_folder() -> PathBuf {
-    std::env::var_os("STATE_DIRECTORY").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from)
+/// The default folder of the state: that for large temporary files, which is on a disk more often
+/// than the folder for small ones. Everybody may write there.
+const STATE: &str = "/var/tmp";
+
+/// Returns the folder that systemd made for the service.
+fn service_folder() -> Option<PathBuf> {
+    std::env::var_os("STATE_DIRECTORY").map(PathBuf::from)
 }
 
 /// Returns the path of the users file of this machine's server.
@@ -352,14 +370,19 @@ pub(super) fn users_file(config: Option<&Path>) -> Result<PathBuf, Error> {
 
 /// Returns the folder of the state of this machine's server.
 pub(super) fn state(config: Option<&Path>) -> Result<PathBuf, Error> {
+    let state = state_named(config)?.unwrap_or_else(|| PathBuf::from(STATE));
+    if state.is_dir() { Ok(state) } else { Err(Error::NoState { path: state }) }
+}
+
+/// Returns the folder of the state of this machine's server, unless it is the default.
+pub(super) fn state_named(config: Option<&Path>) -> Result<Option<PathBuf>, Error> {
     let config = config.map(Path::to_owned);
     let config = config.or_else(|| find(&configuration_folders(), "siftd.toml"));
     let named = config.map(|path| Ok::<_, Error>((read(&path)?.state, path))).transpose()?;
-    let state = match named {
-        Some((Some(state), path)) => path.parent().unwrap_or(Path::new("")).join(state),
-        _ => state_folder(),
-    };
-    if state.is_dir() { Ok(state) } else { Err(Error::NoState { path: state }) }
+    Ok(match named {
+        Some((Some(state), path)) => Some(path.parent().unwrap_or(Path::new("")).join(state)),
+        _ => service_folder(),
+    })
 }
 
 /// Returns the keys of encrypted files in this machine's configuration.

@@ -5,14 +5,22 @@ use std::time::Duration;
 use sift_proto::frame::Kind;
 use sift_proto::message::Statistics;
 
+use crate::audit::Asked;
+
 /// The facts about a request for the log. They are filled in step by step, so they are true for an
 /// answer that broke off, too.
 #[derive(Debug, Default)]
 pub(crate) struct RequestAccount {
     pub(crate) file: String,
+    /// True if `file` is the one file that is read, and no pattern.
+    pub(crate) is_of_file: bool,
     pub(crate) statistics: Statistics,
     /// The wait for other requests of the user.
     pub(crate) queue_time: Duration,
+    /// The text and the plan, if somebody wants to know them.
+    pub(crate) asked: Asked,
+    /// True if the line of the audit log has been written.
+    pub(crate) is_audited: bool,
     /// The records for which a row filter had no value.
     pub(crate) records_undecided: u64,
     /// Says that the client may not see the whole file. Then it does not learn how much work the

@@ -19,27 +19,26 @@ use tokio::io::AsyncWrite;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::account::{RequestAccount, micros};
+use super::audited::{self, Sent};
 use super::encode::Encoder;
 use super::fetch;
-use super::interrupt::Interrupt;
 use super::narrow::{Encoded, Encoding};
 use super::parameter;
 use super::time_limit::TimeLimit;
 use super::wire::Writer;
 use crate::access::grant::Caller;
 use crate::access::transport::Transport;
-use crate::access::user::User;
 use crate::blocking::{Length, blocking};
 use crate::catalogue::{NamePattern, Planned};
-use crate::channel::Facts;
 use crate::fault::{Fault, Stop};
-use crate::link::{Link, Sent};
+use crate::link::{self, Link};
 use crate::memory::AnswerBytes;
 use crate::metrics::Metrics;
 use crate::permits::Permit;
 use crate::pool::{self, Share};
 use crate::quota::Quota;
 use crate::schedule::{Batches, Resources};
+use crate::sessions::Wait;
 use crate::shared::{Rules, Shared};
 
 /// The maximal size of a text and its parameters for planning on the connection's thread. Planning
@@ -51,8 +50,8 @@ pub(crate) struct Answer<'a, W> {
     pub(crate) shared: &'a Shared,
     /// The rules at the begin of the request.
     pub(crate) rules: Rules,
-    pub(crate) facts: &'a Facts,
-    pub(crate) user: &'a Arc<User>,
+    /// The request, for the audit log.
+    pub(crate) sent: Sent<'a>,
     pub(crate) quota: &'a Quota,
     pub(crate) writer: &'a mut Writer<W>,
     /// The encoder of the previous answer, because programs repeat their Selects.
@@ -62,7 +61,6 @@ pub(crate) struct Answer<'a, W> {
     /// True if the client takes batches as narrow columns.
     pub(crate) narrow: bool,
     pub(crate) link: &'a mut Link,
-    pub(crate) interrupt: &'a Interrupt,
     pub(crate) account: &'a mut RequestAccount,
     /// The share of the Select in the threads.
     pub(crate) share: Arc<Share>,
@@ -92,6 +90,7 @@ impl<W> Answer<'_, W> {
 impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     /// Sends the whole answer, with the end marker if its kind has one.
     pub(crate) async fn send(mut self, request: Frame) -> Result<(), Stop> {
+        self.shared.audit.ready().await?;
         let _place = match request.kind {
             Kind::Channel => None,
             _ => Some(self.place().await?),
@@ -104,9 +103,9 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
             Kind::Explain => self.explain(decode(&request)?).await,
             Kind::Channel => {
                 let ChannelRequest {} = decode(&request)?;
-                let user = self.user.name.clone();
-                let report = ChannelReport { user, ..self.facts.report() };
-                self.writer.send(Kind::ChannelReport, &report).await
+                let user = self.sent.user.name.clone();
+                let report = ChannelReport { user, ..self.sent.facts.report() };
+                self.send_last(Kind::ChannelReport, &report).await
             }
             other => Err(Fault::Unexpected(other, "a request").into()),
         }
@@ -115,7 +114,10 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     /// Waits until the user may have one more request.
     async fn place(&mut self) -> Result<OwnedSemaphorePermit, Fault> {
         let _queued = self.shared.metrics.as_deref().map(Metrics::queued);
-        let place = self.interrupt.or(self.quota.place(&self.shared.limits)).await;
+        let running = self.sent.running;
+        running.waits_for(Wait::Queue);
+        let place = running.interrupt.or(self.quota.place(&self.shared.limits)).await;
+        running.waits_for(Wait::File);
         self.account.queue_time = self.started.elapsed();
         place
     }
@@ -127,7 +129,8 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let planned = self.plan(request.sql, request.parameters, then).await?;
         let (batches, Planned { plan, is_protected, query_time, files: _files }) = planned;
         self.shorten(query_time);
-        self.batches = Some(batches);
+        self.account.asked.planned(&plan);
+        self.scan_begins(batches);
         self.account.statistics.file_bytes = Some(plan.source().bytes());
         self.account.of_part = !plan.view().is_whole();
         let previous = self.encoder.take().filter(|previous| previous.schema() == plan.schema());
@@ -174,7 +177,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
             let Some(batches) = &mut self.batches else { return Ok(()) };
             let ready = {
                 let next = next_ready(batches, &mut encoding, is_complete);
-                let mut next = pin!(self.interrupt.or(next));
+                let mut next = pin!(self.sent.running.interrupt.or(next));
                 match poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await {
                     Poll::Ready(next) => next,
                     Poll::Pending => {
@@ -186,6 +189,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
             };
             match ready? {
                 Ready::Batch(batch) => {
+                    self.sent.running.add_records(batch.num_rows());
                     let compression = self.link.compression().filter(|_| may_compress);
                     encoding.push(batch, compression);
                 }
@@ -197,16 +201,19 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
                     statistics.narrow_bytes += encoded.narrow_bytes;
                     let (plain_bytes, compression) = (encoded.narrow_bytes, encoded.compression);
                     let mut bytes = 0;
+                    self.sent.running.waits_for(Wait::Peer);
                     for frame in encoded.frames {
-                        self.interrupt.check()?;
+                        self.sent.running.interrupt.check()?;
                         self.writer.send_whole(&frame).await?;
                         bytes += frame.len() as u64;
+                        self.sent.running.set_bytes(self.writer.counts().0);
                     }
+                    self.sent.running.waits_for(Wait::Pool);
                     if let Some(batches) = &mut self.batches {
                         batches.sent();
                     }
                     let (now, blocked) = (Instant::now(), self.writer.blocked());
-                    self.link.sent(Sent {
+                    self.link.sent(link::Sent {
                         compression,
                         plain_bytes,
                         bytes,
@@ -224,7 +231,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         loop {
             let Some(batches) = &mut self.batches else { return Ok(()) };
             let next = {
-                let mut next = pin!(self.interrupt.or(batches.next(0)));
+                let mut next = pin!(self.sent.running.interrupt.or(batches.next(0)));
                 match poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await {
                     Poll::Ready(next) => next,
                     Poll::Pending => {
@@ -235,12 +242,16 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
                 }
             };
             let Some(batch) = next? else { return Ok(()) };
+            self.sent.running.add_records(batch.num_rows());
+            self.sent.running.waits_for(Wait::Peer);
             let mut pieces = encoder.pieces(batch);
             while let Some(message) = pieces.next()? {
-                self.interrupt.check()?;
+                self.sent.running.interrupt.check()?;
                 let parts = message.iter().map(|buffer| buffer.as_slice());
                 self.writer.send_parts(Kind::Batch, parts).await?;
+                self.sent.running.set_bytes(self.writer.counts().0);
             }
+            self.sent.running.waits_for(Wait::Pool);
             batches.sent();
         }
     }
@@ -257,6 +268,9 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         if sql.len() > max {
             return Err(Fault::TooLarge { what: "SQL text", got: sql.len(), max, unit: "bytes" });
         }
+        self.sent.running.tell(&sql);
+        let for_slow = self.shared.slow_query_time.is_some();
+        self.account.asked.note(&sql, &values, self.shared.audit.forms(), for_slow);
         let bytes = sql.len() + values.iter().map(Message::encoded_len).sum::<usize>();
         let length = if bytes <= BRIEF_BYTES_MAX { Length::Brief } else { Length::Unknown };
         let parameters = parameter::from_message(values)?;
@@ -278,7 +292,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
                 then(planned, waiting).map(Some)
             })
         });
-        let (shared, user) = (self.shared, self.user);
+        let (shared, user) = (self.shared, self.sent.user);
         let planned = async move {
             let first = Arc::clone(&work);
             if let Some(planned) =
@@ -291,7 +305,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
                 shared.jobs.run(Length::Unknown, move |waiting| work(waiting, Some(&permit)));
             planned.await?.ok_or(Fault::Internal("a walk without its permit"))
         };
-        let planned = self.time_limit.within(self.interrupt.or(planned)).await;
+        let planned = self.time_limit.within(self.sent.running.interrupt.or(planned)).await;
         // the log names the file even if planning failed
         if let Some(file) = file.get() {
             self.account.file.clone_from(file);
@@ -307,6 +321,13 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         }
     }
 
+    /// Takes the scan, whose progress others may see from now on.
+    fn scan_begins(&mut self, mut batches: Batches) {
+        self.sent.running.waits_for(Wait::Pool);
+        batches.tell(self.sent.running.progress());
+        self.batches = Some(batches);
+    }
+
     /// Returns a function that starts the scan of a plan. It may read an index.
     fn scan(&self) -> impl Fn(Plan, Waiting) -> Result<Batches, Fault> + Send + Sync + 'static {
         let options = self.shared.scan_options(self.time_limit.cancel());
@@ -320,12 +341,15 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     }
 
     async fn fetch(&mut self, request: FetchRequest) -> Result<(), Stop> {
+        self.sent.running.tell(&request.file);
         self.account.file.clone_from(&request.file);
+        self.account.is_of_file = true;
         let catalogue = Arc::clone(&self.rules.catalogue);
         let caller = self.caller();
         let compress_protected = self.shared.compress_protected;
-        let Self { writer, interrupt, link, .. } = self;
-        let sending = fetch::Sending { writer, interrupt, link, compress_protected };
+        let Self { writer, sent, link, .. } = self;
+        let running = sent.running;
+        let sending = fetch::Sending { writer, running, link, compress_protected };
         let fetched = fetch::fetch(catalogue, request, caller, sending).await?;
         self.account.statistics.file_bytes = Some(fetched.file_bytes);
         self.account.statistics.narrow_bytes = fetched.plain_bytes;
@@ -333,11 +357,12 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     }
 
     async fn list(&mut self, request: ListRequest) -> Result<(), Stop> {
+        self.sent.running.tell(&request.pattern);
         self.account.file.clone_from(&request.pattern);
         let catalogue = Arc::clone(&self.rules.catalogue);
         let caller = self.caller();
         let cancel = self.time_limit.cancel().clone();
-        let (shared, user) = (self.shared, self.user);
+        let (shared, user) = (self.shared, self.sent.user);
         let list = async move {
             let permit = shared.walks.acquire(user.name.clone()).await;
             blocking(move || {
@@ -347,19 +372,21 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
             })
             .await
         };
-        let list = self.time_limit.within(self.interrupt.or(list)).await?;
-        self.writer.send(Kind::FileList, &list).await
+        let list = self.time_limit.within(self.sent.running.interrupt.or(list)).await?;
+        self.send_last(Kind::FileList, &list).await
     }
 
     async fn describe(&mut self, request: DescribeRequest) -> Result<(), Stop> {
+        self.sent.running.tell(&request.file);
         self.account.file.clone_from(&request.file);
+        self.account.is_of_file = true;
         let catalogue = Arc::clone(&self.rules.catalogue);
         let caller = self.caller();
         let cancel = self.time_limit.cancel().clone();
         let described =
             blocking(move || cancel.during(|| catalogue.describe(&request.file, &caller)));
-        let description = self.time_limit.within(self.interrupt.or(described)).await?;
-        self.writer.send(Kind::Description, &description).await
+        let description = self.time_limit.within(self.sent.running.interrupt.or(described)).await?;
+        self.send_last(Kind::Description, &description).await
     }
 
     async fn explain(&mut self, request: ExplainRequest) -> Result<(), Stop> {
@@ -374,18 +401,20 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let planned = self.plan(request.sql, request.parameters, then).await?;
         let (mut text, scan, plan, query_time, _files) = planned;
         self.shorten(query_time);
+        self.account.asked.planned(&plan);
         if let Some((started, batches)) = scan {
-            self.batches = Some(batches);
+            self.scan_begins(batches);
             text += &self.analyze(&plan, started).await?;
         }
-        self.writer.send(Kind::Explanation, &Explanation { text }).await
+        self.send_last(Kind::Explanation, &Explanation { text }).await
     }
 
     /// Runs a plan, drops its batches, and returns the analysis.
     async fn analyze(&mut self, plan: &Plan, started: Instant) -> Result<String, Fault> {
         self.account.statistics.file_bytes = Some(plan.source().bytes());
         let Some(batches) = &mut self.batches else { return Ok(String::new()) };
-        while self.time_limit.within(self.interrupt.or(batches.next(0))).await?.is_some() {}
+        let interrupt = &self.sent.running.interrupt;
+        while self.time_limit.within(interrupt.or(batches.next(0))).await?.is_some() {}
         Ok(plan.analysis(&batches.statistics(), pool::threads(), started.elapsed()))
     }
 
@@ -397,14 +426,26 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         statistics.send_micros = micros(waited);
         statistics.total_micros = micros(self.started.elapsed());
         let finished = Finished { statistics: Some(self.account.visible()) };
-        self.writer.send(Kind::Finished, &finished).await
+        self.send_last(Kind::Finished, &finished).await
+    }
+
+    /// Sends the last message of an answer, after its line in the audit log.
+    async fn send_last(&mut self, kind: Kind, message: &impl Message) -> Result<(), Stop> {
+        if self.shared.audit.is_on() {
+            let body_bytes = if kind == Kind::Finished { 0 } else { message.encoded_len() as u64 };
+            let bytes = self.writer.counts().0 + body_bytes;
+            let line = audited::record(self.sent, self.account, bytes, None);
+            self.shared.audit.write(line).await?;
+            self.account.is_audited = true;
+        }
+        self.writer.send(kind, message).await
     }
 
     fn caller(&self) -> Caller {
         Caller {
-            user: Arc::clone(self.user),
+            user: Arc::clone(self.sent.user),
             grants: Arc::clone(&self.rules.grants),
-            transport: Transport::of(self.facts),
+            transport: Transport::of(self.sent.facts),
         }
     }
 }

@@ -16,13 +16,13 @@ use sift_proto::message::{FetchRequest, FetchStart};
 use sift_select::{Identity, Look};
 use tokio::io::AsyncWrite;
 
-use super::interrupt::Interrupt;
 use super::wire::{self, Writer};
 use crate::access::grant::Caller;
 use crate::blocking::{blocking, start_blocking};
 use crate::catalogue::{Catalogue, FileName, Opened};
 use crate::fault::{Fault, Stop};
 use crate::link::{Link, Sent};
+use crate::sessions::{Running, Wait};
 
 /// The size of a chunk: large enough to hide the switch between threads, small enough for two
 /// chunks to stay in the cache.
@@ -31,7 +31,7 @@ const CHUNK_BYTES: u64 = 1 << 20;
 /// The connection that takes the bytes.
 pub(crate) struct Sending<'a, W> {
     pub(crate) writer: &'a mut Writer<W>,
-    pub(crate) interrupt: &'a Interrupt,
+    pub(crate) running: &'a Running,
     pub(crate) link: &'a mut Link,
     /// Says that protected files are compressed, too.
     pub(crate) compress_protected: bool,
@@ -52,7 +52,7 @@ pub(crate) async fn fetch<W: AsyncWrite + Unpin>(
 ) -> Result<Fetched, Stop> {
     let name = FileName::parse(&request.file)?;
     let named = name.clone();
-    let opened = to.interrupt.or(blocking(move || catalogue.open(&named, &caller))).await?;
+    let opened = to.running.interrupt.or(blocking(move || catalogue.open(&named, &caller))).await?;
     let Opened { file, look, is_protected } = opened;
     let (file_bytes, told) = (look.identity().bytes, identity_text(look));
     if !request.identity.is_empty() && request.identity != told {
@@ -88,12 +88,15 @@ async fn chunks<W: AsyncWrite + Unpin>(
     let mut at = range.start;
     let (mut since, mut blocked_before) = (Instant::now(), to.writer.blocked());
     while at < range.end {
-        let chunk = to.interrupt.or(ahead).await?;
+        to.running.waits_for(Wait::File);
+        let chunk = to.running.interrupt.or(ahead).await?;
         let next = range.end.min(at + CHUNK_BYTES);
         let (plain_bytes, sent_as) = (next - at, chosen);
         (at, chosen) = (next, compression(to.link));
         ahead = reading.start(at, range.end, spare, chosen);
+        to.running.waits_for(Wait::Peer);
         to.writer.send_whole(&chunk).await?;
+        to.running.set_bytes(to.writer.counts().0);
         let (now, blocked) = (Instant::now(), to.writer.blocked());
         to.link.sent(Sent {
             compression: sent_as,

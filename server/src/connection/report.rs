@@ -7,10 +7,13 @@ use std::time::Duration;
 use sift_proto::frame::Kind;
 use sift_proto::message::Status;
 use sift_proto::owner::OwnerName;
+use sift_select::{ScanOptions, explain};
+use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use super::account::{RequestAccount, micros};
 use crate::access::user::User;
+use crate::blocking::blocking;
 use crate::channel::{ChannelError, Facts};
 use crate::fault::{Fault, Stop};
 use crate::metrics::{Ended, Held, Metrics};
@@ -185,8 +188,33 @@ pub(crate) fn answered(
     }
     if let Err(Stop::Fault(fault)) = result
         && fault.status() == Status::Internal
+        && !matches!(fault, Fault::Unaudited)
     {
         let fault = fault.to_string();
         tracing::error!(%kind, fault, "internal error");
     }
+}
+
+/// The time for the plan of a slow Select. Its file may be on a disk that does not answer.
+const PLAN_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Logs the text and the plan of a Select that took long.
+pub(crate) async fn slow(facts: &Facts, user: &User, account: &RequestAccount, elapsed: Duration) {
+    let (text, plan) = account.asked.text_and_plan();
+    if text.is_empty() {
+        return;
+    }
+    let plan = plan.cloned().map(|plan| {
+        blocking(move || explain(&plan, &ScanOptions::default()).map_err(Fault::Select))
+    });
+    let plan = match plan {
+        None => "none: planning did not come to its end".to_owned(),
+        Some(explained) => match timeout(PLAN_TIME_MAX, explained).await {
+            Ok(Ok(plan)) => plan,
+            Ok(Err(fault)) => format!("none: {fault}"),
+            Err(_elapsed) => "none: the files do not answer in time".to_owned(),
+        },
+    };
+    let seconds = elapsed.as_secs_f64();
+    warn!(peer = %facts.peer, user = user.name, seconds, text, plan, "slow Select");
 }

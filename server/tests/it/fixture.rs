@@ -20,9 +20,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use sift_proto::level::Level;
 use sift_server::{
-    Access, Account, Activity, Admission, CompressionChoice, Config, DataRoot, Grant, Keyring,
-    Limits, Listener, Monitor, PasswordHash, Reloader, RulesReloader, Server, TlsOptions, Users,
-    UsersFile,
+    Access, Account, Activity, Admission, Audit, CompressionChoice, Config, DataRoot, Grant,
+    Keyring, Limits, Listener, Monitor, PasswordHash, Reloader, RulesReloader, Server, TlsOptions,
+    Users, UsersFile,
 };
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -55,6 +55,8 @@ pub(crate) struct Fixture {
     /// The compression of servers that are started later, also of protected files.
     pub(crate) compression: CompressionChoice,
     pub(crate) compress_protected: bool,
+    /// The audit log of servers that are started later.
+    pub(crate) audit: Audit,
     /// True if servers that are started later have a port for monitors.
     pub(crate) is_monitored: bool,
 }
@@ -82,6 +84,7 @@ impl Fixture {
             keyring: Keyring::default(),
             compression: CompressionChoice::default(),
             compress_protected: false,
+            audit: Audit::default(),
             is_monitored: false,
         }
     }
@@ -233,6 +236,7 @@ impl Fixture {
             keyring,
             compression,
             compress_protected,
+            audit: self.audit.clone(),
             ..Config::new(data, access)
         };
         let mut server = Server::new(config);

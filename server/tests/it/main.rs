@@ -14,6 +14,8 @@ mod fixture;
 /// A client that speaks single frames, so that it can speak them wrong.
 mod peer;
 
+/// The audit log: what is in its lines, and files that take none.
+mod audit;
 /// Files that a request cannot reach, by whatever name.
 mod catalogue;
 /// Certificates that `siftd cert` makes.
@@ -80,6 +82,8 @@ mod reload;
 mod renames;
 /// The answer to each kind of request.
 mod requests;
+/// `siftd status` and `siftd kill`: who is there, what runs, and its end.
+mod status;
 /// Every status that the server can send, with a request that provokes it.
 mod statuses;
 /// `siftd` as a service of systemd.

@@ -83,6 +83,7 @@ fn each_status_is_provoked_somewhere() {
             | Status::VersionUnsupported => "channel",
             Status::ProtocolViolation | Status::Cancelled => "peers",
             Status::ServerBusy | Status::IdleTimeout | Status::ShuttingDown => "limits",
+            Status::Ended => "status",
             Status::ClientCertificateRequired => "wrong_peers, with level 2",
             Status::Syntax
             | Status::Unsupported
@@ -100,7 +101,7 @@ fn each_status_is_provoked_somewhere() {
             Status::NetworkEncryptRequired | Status::LevelRequired => "protection",
             Status::LoginRejected => "login",
             Status::GrantRequired => "grants",
-            Status::Internal => "unit tests of the schedule",
+            Status::Internal => "audit, and unit tests of the schedule",
         };
         assert!(!place.is_empty());
     }

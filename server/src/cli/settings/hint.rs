@@ -5,7 +5,7 @@
 use serde::de::value::Error;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
-use sift_server::Limits;
+use sift_server::{AuditOptions, Limits};
 use toml::de::{DeTable, DeValue};
 
 use super::{FileListener, FileSettings, access, keys, protection};
@@ -48,6 +48,7 @@ fn tables<'t>(value: &'t DeValue<'t>) -> impl Iterator<Item = &'t DeTable<'t>> {
 fn known_keys(table: &str) -> Option<KeyNames> {
     Some(match table {
         "listener" => declared::<FileListener>(),
+        "audit" => declared::<AuditOptions>(),
         "limits" => declared::<Limits>(),
         "defaults" => declared::<protection::Defaults>(),
         "protect" => declared::<protection::Rule>(),

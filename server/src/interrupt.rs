@@ -1,4 +1,4 @@
-//! An interruption of an answer by a frame of the client.
+//! An interruption of an answer: by a frame of the client, or by an administrator.
 //!
 //! An answer must not be dropped in the middle of a frame, or the client could not understand the
 //! following frames. So the answer is notified, and ends itself before its next frame.
@@ -22,17 +22,32 @@ enum Reason {
     Cancelled,
     Unexpected(Kind),
     Broken(FrameError),
+    RequestEnded,
+    SessionEnded,
 }
 
 impl Interrupt {
     /// Raises the flag because of a frame from the client, or because of a broken frame.
     pub(crate) fn raise(&self, heard: Result<Frame, FrameError>) {
-        let reason = match heard {
+        self.set(match heard {
             Ok(frame) if frame.kind == Kind::Cancel => Reason::Cancelled,
             Ok(frame) => Reason::Unexpected(frame.kind),
             Err(error) => Reason::Broken(error),
-        };
-        // nothing is read after the first frame
+        });
+    }
+
+    /// Raises the flag because an administrator ends the request.
+    pub(crate) fn end_request(&self) {
+        self.set(Reason::RequestEnded);
+    }
+
+    /// Raises the flag because an administrator ends the session.
+    pub(crate) fn end_session(&self) {
+        self.set(Reason::SessionEnded);
+    }
+
+    /// The first reason stays.
+    fn set(&self, reason: Reason) {
         let _ = self.reason.set(reason);
         self.raised.notify_one();
     }
@@ -65,6 +80,8 @@ impl Reason {
             Self::Cancelled => Fault::Cancelled,
             Self::Unexpected(kind) => Fault::WhileAnswering(kind),
             Self::Broken(error) => Fault::Frame(error),
+            Self::RequestEnded => Fault::RequestEnded,
+            Self::SessionEnded => Fault::SessionEnded,
         }
     }
 }
