@@ -23,6 +23,7 @@ use tracing::error;
 use crate::error::Error;
 use crate::fault::Fault;
 use output::{Order, Output};
+pub use record::KeyChange;
 pub(crate) use record::{Asked, Event, Request, Who};
 
 /// The maximal number of lines that wait to be written. More wait in their connections.
@@ -85,17 +86,15 @@ pub enum WhenFull {
 
 /// The audit log of a server, or none. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Audit {
-    log: Arc<RwLock<Option<Arc<Log>>>>,
-    /// The number of lines that are missing in the file.
-    lost: Arc<AtomicU64>,
-}
+pub struct Audit(Arc<RwLock<Option<Arc<Log>>>>);
 
 /// An open file, and the thread that writes to it until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Log {
     options: AuditOptions,
     orders: mpsc::Sender<Order>,
+    /// The number of lines that are missing in the file.
+    lost: Arc<AtomicU64>,
 }
 
 impl Audit {
@@ -104,40 +103,36 @@ impl Audit {
     /// # Errors
     /// `Audit`.
     pub fn open(options: Option<AuditOptions>) -> Result<Self, Error> {
-        let audit = Self::default();
-        let log = audit.log(options)?;
-        audit.replace(log);
-        Ok(audit)
-    }
-
-    /// Opens a file for [`replace`](Self::replace).
-    ///
-    /// # Errors
-    /// `Audit`.
-    pub(crate) fn log(&self, options: Option<AuditOptions>) -> Result<Option<Arc<Log>>, Error> {
-        let Some(options) = options else { return Ok(None) };
+        let Some(options) = options else { return Ok(Self::default()) };
+        let lost = Arc::new(AtomicU64::new(0));
         let failed = |source| Error::Audit { path: options.file.clone(), source };
-        let output = Output::open(&options.file, Arc::clone(&self.lost)).map_err(failed)?;
+        let output = Output::open(&options.file, Arc::clone(&lost)).map_err(failed)?;
         let (orders, received) = mpsc::channel(LINES_MAX);
         std::thread::Builder::new()
             .name("audit".to_owned())
             .spawn(move || output.write_all(received))
             .map_err(failed)?;
-        Ok(Some(Arc::new(Log { options, orders })))
+        Ok(Self(Arc::new(RwLock::new(Some(Arc::new(Log { options, orders, lost }))))))
     }
 
-    /// Writes from now on to another file. Lines that wait are still written to the earlier one.
-    pub(crate) fn replace(&self, log: Option<Arc<Log>>) {
-        *self.log.write().unwrap_or_else(PoisonError::into_inner) = log;
+    /// Writes from now on to the file of `other`. Lines that wait are still written to the earlier
+    /// one.
+    pub(crate) fn adopt(&self, other: &Self) {
+        let log = other.current();
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(before), Some(log)) = (&*current, &log) {
+            log.lost.fetch_add(before.lost.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        }
+        *current = log;
     }
 
     fn current(&self) -> Option<Arc<Log>> {
-        self.log.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns whether there is an audit log.
     pub(crate) fn is_on(&self) -> bool {
-        self.log.read().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Returns the forms of texts and parameters; `None` without an audit log.
@@ -152,7 +147,7 @@ impl Audit {
     /// `Unaudited`.
     pub(crate) async fn ready(&self) -> Result<(), Fault> {
         match self.current() {
-            Some(log) if log.stops() && self.lost.load(Ordering::Relaxed) > 0 => {
+            Some(log) if log.stops() && log.lost.load(Ordering::Relaxed) > 0 => {
                 // without a line of its own, only the number of missing lines is written
                 log.write(Vec::new()).await
             }

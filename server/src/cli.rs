@@ -23,20 +23,22 @@ mod user;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use clap::CommandFactory;
 use sift_server::{
-    Access, Admission, Audit, Config, ControlSocket, DataRoot, Grant, Listener, Monitor, Server,
-    UsersFile, entropy, open_files,
+    Access, Admission, ControlSocket, DataRoot, Grant, Listener, ListenerHandle, Monitor, Server,
+    Terms, UsersFile, entropy, open_files,
 };
 use tracing::{error, info, warn};
 
 pub(crate) use args::Args;
 use args::Command;
 use error::Error;
+use log::LogHandle;
 use output::print;
-use passphrase::Opener;
-use reload::{Running, Started};
+use passphrase::{Asking, Opener};
+use reload::{Certificates, Running};
 use serve_args::ServeArgs;
 use settings::{AccessSettings, Channels, ListenerSettings, Settings};
 use systemd::Systemd;
@@ -46,10 +48,10 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         Command::Serve(args) => {
             entropy::draw()?;
             let settings = Settings::new(args.clone())?;
-            log::start(settings.log_format)?;
+            let log = log::start(settings.log_format, &settings.log_level)?;
             panics::log();
             let runtime = sift_server::runtime()?;
-            let served = runtime.block_on(serve_until_signal(args, settings));
+            let served = runtime.block_on(serve_until_signal(args, settings, log));
             // a thread that hangs in a file system must not keep the process
             runtime.shutdown_background();
             served
@@ -65,6 +67,7 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
         Command::User(command) => user::run(command),
         Command::Status(args) => control::status(args),
         Command::Kill(args) => control::kill(args),
+        Command::Reload(args) => control::reload(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "siftd", &mut script);
@@ -74,53 +77,39 @@ pub(crate) fn run(args: Args) -> Result<(), Error> {
     }
 }
 
-async fn serve_until_signal(args: ServeArgs, settings: Settings) -> Result<(), Error> {
+async fn serve_until_signal(
+    args: ServeArgs,
+    settings: Settings,
+    log: LogHandle,
+) -> Result<(), Error> {
     raise_open_files(settings.limits.connections_max.get());
-    let started = Started::new(&settings);
-    let Settings { data, listeners, limits, protection, keyring, access, state, .. } = settings;
-    let Settings { metrics, compression, compress_protected, spill_encrypt, .. } = settings;
-    let Settings { control, audit, slow_query_time, .. } = settings;
-    let data = DataRoot::open(&data)?;
-    let access = opened(access, &listeners)?;
     // the signals are caught before a listener is open, so that none is missed
     let shutdown = signals::shutdown()?;
-    // another server with this folder is found before a listener is open
-    let control = control.map(|state| ControlSocket::bind(&state)).transpose()?;
     let hangup = signals::hangup()?;
-    let audit = Audit::open(audit)?;
-    let mut open = Vec::new();
+    // another server with this folder is found before a listener is open
+    let control = settings.control.as_deref().map(ControlSocket::bind).transpose()?;
+    let (control, orders) = control.unzip();
+    let config = reload::config(&settings)?;
     let mut opener = Opener::default();
-    for ListenerSettings { address, channels, admission } in listeners {
-        let listener = match channels {
-            Channels::Plain => Listener::plain(address).await?,
-            Channels::Encrypted(options) => opener.listen(address, options).await?,
-        };
-        announce(&listener, &admission);
-        open.push(listener.admit(admission));
+    let mut open = Vec::new();
+    for listener in &settings.listeners {
+        let terms = terms(listener, &mut opener, Asking::Allowed)?;
+        let bound = Listener::bind(listener.address, terms).await?;
+        announce(&bound.handle(), &listener.admission);
+        open.push(bound);
     }
-    let monitor = match metrics {
+    let monitor = match settings.metrics {
         Some(address) => Some(Monitor::bind(address).await?),
         None => None,
     };
     warn_of_seed();
-    if access.grants.is_none() {
-        warn_of_everybody(&data, &open);
+    if config.access.grants.is_none() {
+        warn_of_everybody(&config.data, &open);
     }
-    let reloaders: Vec<_> = open.iter().filter_map(Listener::reloader).collect();
-    notices::tell_daily(reloaders.clone());
-    let mut server = Server::new(Config {
-        data,
-        access,
-        limits,
-        protection,
-        keyring,
-        state: Some(state),
-        spill_encrypt,
-        compression,
-        compress_protected,
-        audit,
-        slow_query_time,
-    });
+    let certificates: Certificates =
+        Arc::new(Mutex::new(open.iter().filter_map(Listener::reloader).collect()));
+    notices::tell_daily(Arc::clone(&certificates));
+    let mut server = Server::new(config);
     if let Some(monitor) = monitor {
         announce_monitor(monitor.address());
         server = server.with_monitor(monitor);
@@ -130,9 +119,14 @@ async fn serve_until_signal(args: ServeArgs, settings: Settings) -> Result<(), E
     }
     server.check_grants()?;
     let rules = server.rules_reloader();
+    let listeners = settings.listeners.iter().zip(&open).map(|(settings, listener)| reload::Open {
+        settings: settings.clone(),
+        handle: listener.handle(),
+    });
+    let listeners = listeners.collect();
+    let running = Running { args, settings, listeners, opener, rules, log, certificates };
     let systemd = Systemd::from_environment();
-    let running = Running { args, started, certificates: reloaders, rules };
-    signals::reload_at(hangup, running, systemd.clone());
+    signals::reload_at(hangup, orders, running, systemd.clone());
     systemd.watch(server.watchdog());
     systemd.ready();
     let shutdown = async {
@@ -153,6 +147,15 @@ fn raise_open_files(connections_max: usize) {
         Ok(limit) => info!(limit, "open files"),
         Err(error) => warn!(%error, "cannot raise RLIMIT_NOFILE"),
     }
+}
+
+/// Reads the files of a listener.
+fn terms(listener: &ListenerSettings, opener: &mut Opener, asking: Asking) -> Result<Terms, Error> {
+    let terms = match &listener.channels {
+        Channels::Plain => Terms::plain(),
+        Channels::Encrypted(options) => opener.terms(options.clone(), asking)?,
+    };
+    Ok(terms.admit(listener.admission.clone()))
 }
 
 /// Opens the users file, and warns about what is probably forgotten.
@@ -190,7 +193,7 @@ fn warn_of_grants(
 }
 
 /// Logs a listener, with warnings about its security.
-fn announce(listener: &Listener, admission: &Admission) {
+fn announce(listener: &ListenerHandle, admission: &Admission) {
     let address = listener.address();
     let login = match admission {
         Admission::LogIn => "required".to_owned(),

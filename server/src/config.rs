@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use sift_proto::level::Level;
@@ -19,6 +19,7 @@ use crate::channel::tls::{Acceptor, Reloader, TlsOptions};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::link::CompressionChoice;
+use crate::shutdown::{Shutdown, Trigger, shutdown};
 
 /// The configuration of a server.
 #[derive(Debug)]
@@ -70,14 +71,50 @@ impl Config {
     }
 }
 
-/// A socket to which clients connect, with its requirements for their channels.
+/// A socket to which clients connect, with its terms for them.
 #[derive(Debug)]
 pub struct Listener {
     pub(crate) tcp: TcpListener,
+    pub(crate) handle: ListenerHandle,
+}
+
+/// The terms of a listener for its clients, and the signal that closes it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ListenerHandle {
+    address: SocketAddr,
+    terms: Arc<RwLock<Terms>>,
+    trigger: Arc<Trigger>,
+    closing: Shutdown,
+}
+
+/// The requirements of a listener for its clients.
+#[derive(Clone, Debug)]
+pub struct Terms {
     pub(crate) security: Security,
     /// `None` means the admission of the server's [`Access`].
     pub(crate) admission: Option<Admission>,
-    address: SocketAddr,
+}
+
+impl Terms {
+    /// Makes the terms of a listener without encryption.
+    pub fn plain() -> Self {
+        Self { security: Security::Plain, admission: None }
+    }
+
+    /// Makes the terms of a listener with TLS, and reads the files that `options` name.
+    ///
+    /// # Errors
+    /// `Certificate`, `ClientAuthorities`, `RevocationList`, `Random`.
+    pub fn encrypted(options: TlsOptions) -> Result<Self, Error> {
+        let security = Security::Encrypted(Arc::new(Acceptor::new(options)?));
+        Ok(Self { security, admission: None })
+    }
+
+    /// Sets how clients become users. It replaces the admission of the server's access.
+    #[must_use]
+    pub fn admit(self, admission: Admission) -> Self {
+        Self { admission: Some(admission), ..self }
+    }
 }
 
 impl Listener {
@@ -99,8 +136,7 @@ impl Listener {
     /// # Errors
     /// `Certificate`, `ClientAuthorities`, `RevocationList`, `Random`, `Listen`.
     pub async fn with_tls(address: SocketAddr, options: TlsOptions) -> Result<Self, Error> {
-        let acceptor = Arc::new(Acceptor::new(options)?);
-        Self::bind(address, Security::Encrypted(acceptor))
+        Self::bind(address, Terms::encrypted(options)?).await
     }
 
     /// Listens for clients without encryption. Port 0 means any free port.
@@ -108,43 +144,96 @@ impl Listener {
     /// # Errors
     /// `Listen`.
     pub async fn plain(address: SocketAddr) -> Result<Self, Error> {
-        Self::bind(address, Security::Plain)
+        Self::bind(address, Terms::plain()).await
     }
 
-    fn bind(address: SocketAddr, security: Security) -> Result<Self, Error> {
+    /// Listens for clients on these terms. Port 0 means any free port.
+    ///
+    /// # Errors
+    /// `Listen`.
+    pub async fn bind(address: SocketAddr, terms: Terms) -> Result<Self, Error> {
         let listen = |source| Error::Listen { address, source };
         let tcp = listen_at(address).map_err(listen)?;
         let address = tcp.local_addr().map_err(listen)?;
-        Ok(Self { tcp, security, admission: None, address })
+        let (trigger, closing) = shutdown();
+        let (terms, trigger) = (Arc::new(RwLock::new(terms)), Arc::new(trigger));
+        Ok(Self { tcp, handle: ListenerHandle { address, terms, trigger, closing } })
     }
 
     /// Sets how clients of this listener become users. It replaces the admission of the server's
     /// access.
     #[must_use]
-    pub fn admit(mut self, admission: Admission) -> Self {
-        self.admission = Some(admission);
+    pub fn admit(self, admission: Admission) -> Self {
+        self.handle.replace(self.handle.terms().admit(admission));
         self
     }
 
     /// Returns the address, with the actual port.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.handle.address
+    }
+
+    /// Returns the handle that changes the terms, and closes the listener.
+    pub fn handle(&self) -> ListenerHandle {
+        self.handle.clone()
     }
 
     /// Returns a handle that reads the certificate again; `None` for a plain listener.
     pub fn reloader(&self) -> Option<Reloader> {
-        match &self.security {
+        self.handle.reloader()
+    }
+
+    /// Returns the level of the channels; `None` for a plain listener.
+    pub fn level(&self) -> Option<Level> {
+        self.handle.level()
+    }
+}
+
+impl ListenerHandle {
+    /// Returns the address, with the actual port.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Replaces the terms for later connections.
+    pub fn replace(&self, terms: Terms) {
+        *self.terms.write().unwrap_or_else(PoisonError::into_inner) = terms;
+    }
+
+    /// Closes the listener for newcomers. Open connections stay.
+    pub fn close(&self) {
+        self.trigger.begin();
+    }
+
+    /// Returns a handle that reads the certificate again; `None` for a plain listener.
+    pub fn reloader(&self) -> Option<Reloader> {
+        match self.terms().security {
             Security::Plain => None,
-            Security::Encrypted(acceptor) => Some(Reloader::new(Arc::clone(acceptor))),
+            Security::Encrypted(acceptor) => Some(Reloader::new(acceptor)),
         }
     }
 
     /// Returns the level of the channels; `None` for a plain listener.
     pub fn level(&self) -> Option<Level> {
-        match &self.security {
+        match self.terms().security {
             Security::Plain => None,
             Security::Encrypted(acceptor) => Some(acceptor.options().level),
         }
+    }
+
+    /// Returns the terms of this moment.
+    pub(crate) fn terms(&self) -> Terms {
+        self.terms.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns the signal that closes the listener.
+    pub(crate) fn closing(&self) -> Shutdown {
+        self.closing.clone()
+    }
+
+    /// Returns whether the handles are of one listener.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.terms, &other.terms)
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod encode;
 mod fetch;
 mod narrow;
 mod parameter;
+pub(crate) mod port;
 pub(crate) mod report;
 mod time_limit;
 mod wire;
@@ -27,7 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::time::{Instant as Deadline, sleep, timeout_at};
 
 use crate::access::Admission;
-use crate::access::login::{Credentials, Identified};
+use crate::access::login::{Credentials, Denied, Identified};
 use crate::access::user::User;
 use crate::audit::{Event, Who};
 use crate::channel::{self, Channel, ChannelError, Facts, Security};
@@ -44,6 +45,7 @@ use account::{RequestAccount, micros};
 use answer::Answer;
 use audited::Sent;
 use encode::Encoder;
+use port::Port;
 use time_limit::TimeLimit;
 use wire::{ReadError, Reader, Writer};
 
@@ -53,13 +55,6 @@ const HELLO_BYTES_MAX: u32 = 4 << 10;
 /// The time for an answer to stop when an administrator ends the session. After it, the connection
 /// is cut off, even within a frame.
 const END_TIME_MAX: Duration = Duration::from_secs(2);
-
-/// The requirements of a listener for its clients.
-#[derive(Clone, Debug)]
-pub(crate) struct Port {
-    pub(crate) security: Security,
-    pub(crate) admission: Admission,
-}
 
 /// Serves one connection to its end. Its place at the door is given back when Hello has been
 /// answered.
@@ -71,13 +66,14 @@ pub(crate) async fn run(
     mut shutdown: Shutdown,
 ) {
     let started = Instant::now();
-    let deadline = Deadline::now() + shared.limits.handshake_time;
+    let rules = shared.rules();
+    let deadline = Deadline::now() + rules.limits.handshake_time;
     let opened = tokio::select! {
         opened = timeout_at(deadline, open(newcomer, peer, &port.security)) => opened,
         () = shutdown.begun() => Ok(Err(ChannelError::ShuttingDown)),
     };
     let late = |_| {
-        let seconds = shared.limits.handshake_time.as_secs();
+        let seconds = rules.limits.handshake_time.as_secs();
         Err(ChannelError::Handshake(format!("not through within {seconds} seconds")))
     };
     let (Channel { stream, facts }, admittance) = match opened.unwrap_or_else(late) {
@@ -90,11 +86,11 @@ pub(crate) async fn run(
         facts,
         claimed_name: String::new(),
         reader: Reader::new(reader, HELLO_BYTES_MAX),
-        writer: Writer::new(writer, shared.limits.write_stall_time),
+        writer: Writer::new(writer, rules.limits.write_stall_time),
         encoder: None,
         schemas: 0,
         narrow: false,
-        link: Link::new(shared.compression, &[], true),
+        link: Link::new(rules.compression, &[], true),
         shutdown,
     };
     match connection.admit(&port.admission, deadline).await {
@@ -103,7 +99,7 @@ pub(crate) async fn run(
             if let Some(metrics) = &shared.metrics {
                 metrics.let_in(started.elapsed());
             }
-            connection.requests(user, &open.registered).await;
+            connection.requests(user, &port, &open.registered).await;
             drop(open);
         }
         Ok(None) => {}
@@ -220,14 +216,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let features: Vec<String> = features.map(ToOwned::to_owned).collect();
         self.narrow = features.iter().any(|feature| feature == feature::NARROW);
         let is_loopback = self.facts.peer.ip().to_canonical().is_loopback();
-        self.link = Link::new(self.shared.compression, &features, is_loopback);
+        let rules = self.shared.rules();
+        self.link = Link::new(rules.compression, &features, is_loopback);
         let welcome = Welcome {
             version: PROTOCOL_VERSION,
             server: concat!("siftd ", env!("CARGO_PKG_VERSION")).to_owned(),
             level: self.facts.level_number().into(),
             features,
             frame_bytes_max: BODY_BYTES_MAX,
-            sql_bytes_max: self.shared.limits.sql_bytes_max.get(),
+            sql_bytes_max: rules.limits.sql_bytes_max.get(),
         };
         let login = Event::Login {
             who: Who::new(&self.facts, &user.user.name),
@@ -259,9 +256,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     /// Answers requests until either side ends the connection.
-    async fn requests(&mut self, mut user: Identified, session: &Registered) {
-        let max = self.shared.limits.queries_per_user_max.get();
-        let quota = self.shared.quotas.of(&user.user.name, max);
+    async fn requests(&mut self, mut user: Identified, port: &Port, session: &Registered) {
+        let mut queries_max = self.shared.limits().queries_per_user_max.get();
+        let mut quota = self.shared.quotas.of(&user.user.name, queries_max);
         loop {
             let request = match self.request(session).await {
                 Ok(Some(request)) => request,
@@ -276,11 +273,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                     break;
                 }
             };
-            if let Err(denied) = self.shared.login.again(&mut user, &self.facts).await {
+            let again = match port.admits_everybody_still() {
+                true => self.shared.login.again(&mut user, &self.facts).await,
+                false => Err(Denied::Closed(user.user.name.clone())),
+            };
+            if let Err(denied) = again {
                 let fault = Fault::from(denied);
                 self.reject(&fault).await;
                 report::denied(&self.facts, &fault);
                 break;
+            }
+            let max = self.shared.limits().queries_per_user_max.get();
+            if max != queries_max {
+                (queries_max, quota) = (max, self.shared.quotas.of(&user.user.name, max));
             }
             if !self.answer(request, &user.user, &quota, session).await {
                 break;
@@ -291,7 +296,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     /// Reads the next request; `None` if the client has closed the connection.
     async fn request(&mut self, session: &Registered) -> Result<Option<Frame>, Stop> {
         let mut ending = session.ending();
-        let idle = self.shared.limits.idle_time;
+        let idle = self.shared.limits().idle_time;
         let deadline = Deadline::now() + idle;
         loop {
             let heard = tokio::select! {
@@ -330,10 +335,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let metrics = self.shared.metrics.as_deref();
         let _active = metrics.map(Metrics::begun);
 
-        let time_limit = TimeLimit::new(self.shared.limits.query_time);
+        let rules = self.shared.rules();
+        let slow_query_time = rules.slow_query_time;
+        self.writer.set_stall(rules.limits.write_stall_time);
+        let time_limit = TimeLimit::new(rules.limits.query_time);
         let answer = Answer {
             shared: self.shared,
-            rules: self.shared.rules(),
+            rules,
             quota,
             writer: &mut self.writer,
             encoder: &mut self.encoder,
@@ -385,7 +393,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         account.statistics.send_micros = micros(waited);
         let elapsed = started.elapsed();
         report::answered(metrics, &self.facts, user, kind, &account, elapsed, &result);
-        if self.shared.slow_query_time.is_some_and(|slow| elapsed.saturating_sub(waited) >= slow) {
+        let worked = elapsed.saturating_sub(waited + account.queue_time);
+        if slow_query_time.is_some_and(|slow| worked >= slow) {
             report::slow(&self.facts, user, &account, elapsed).await;
         }
         goes_on

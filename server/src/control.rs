@@ -6,6 +6,7 @@
 //! is dropped. `siftd.lock` beside the socket is locked as long as the server lives, so a socket
 //! without a lock is left from an earlier one and is replaced.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -18,12 +19,12 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use crate::audit::Event;
+use crate::audit::{Event, KeyChange};
 use crate::error::Error;
 use crate::sessions::StatusReport;
 use crate::shared::Shared;
@@ -43,6 +44,9 @@ const REQUEST_BYTES_MAX: u64 = 4 << 10;
 /// The time for a peer to send its request, and the time to take the answer.
 const PEER_TIME_MAX: Duration = Duration::from_secs(5);
 
+/// The time for the owner of the configuration to answer: it may read files of a slow disk.
+const ORDER_TIME_MAX: Duration = Duration::from_secs(60);
+
 /// The wait after a failure to accept.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
@@ -54,6 +58,10 @@ pub enum ControlRequest {
     Status,
     /// Ends the session or the request with this number.
     End(u64),
+    /// Lets the server read its configuration again.
+    Reload,
+    /// Asks for the configuration that is in use.
+    Settings,
 }
 
 /// The answer of a server.
@@ -64,9 +72,34 @@ pub enum ControlAnswer {
     Status(StatusReport),
     /// What is ended, in words.
     Ended(String),
+    /// What a reload has changed.
+    Reloaded(Vec<KeyChange>),
+    /// The configuration that is in use.
+    Settings(SettingsReport),
     /// The reason why there is no other answer.
     Error(String),
 }
+
+/// The configuration that a server uses.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SettingsReport {
+    /// The path of siftd.toml, without symbolic links; `None` without such a file.
+    pub path: Option<PathBuf>,
+    /// The keys of the file with their values, as texts.
+    pub keys: BTreeMap<String, String>,
+}
+
+/// A request that the owner of the configuration answers.
+#[derive(Debug)]
+pub enum ControlOrder {
+    /// Reads the configuration again. The answer is what has changed, or why nothing has.
+    Reload(oneshot::Sender<Result<Vec<KeyChange>, String>>),
+    /// Tells the configuration.
+    Settings(oneshot::Sender<SettingsReport>),
+}
+
+/// The most orders that wait for the owner of the configuration. More wait in their connections.
+const ORDERS_MAX: usize = 4;
 
 /// A control socket that nobody answers yet. Dropping it removes the socket.
 #[derive(Debug)]
@@ -75,15 +108,17 @@ pub struct ControlSocket {
     path: PathBuf,
     /// The user of the server, who owns the socket.
     owner: u32,
+    orders: mpsc::Sender<ControlOrder>,
     _lock: File,
 }
 
 impl ControlSocket {
-    /// Makes the socket in the folder `state`. Needs the context of a runtime.
+    /// Makes the socket in the folder `state`, and returns with it the orders for the owner of the
+    /// configuration. Needs the context of a runtime.
     ///
     /// # Errors
     /// `Control`, also if another server lives with this folder.
-    pub fn bind(state: &Path) -> Result<Self, Error> {
+    pub fn bind(state: &Path) -> Result<(Self, mpsc::Receiver<ControlOrder>), Error> {
         let path = state.join(SOCKET);
         let failed = |source| Error::Control { path: path.clone(), source };
         let lock = lock(&state.join(LOCK)).map_err(failed)?;
@@ -101,7 +136,8 @@ impl ControlSocket {
         let listener = UnixListener::bind(&path).map_err(failed)?;
         fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(failed)?;
         let owner = fs::symlink_metadata(&path).map_err(failed)?.uid();
-        Ok(Self { listener, path, owner, _lock: lock })
+        let (orders, received) = mpsc::channel(ORDERS_MAX);
+        Ok((Self { listener, path, owner, orders, _lock: lock }, received))
     }
 
     /// Returns the path of the socket.
@@ -142,9 +178,10 @@ pub(crate) async fn answer_all(socket: ControlSocket, shared: Arc<Shared>) {
         match socket.listener.accept().await {
             Ok((stream, _)) => {
                 let (shared, owner) = (Arc::clone(&shared), socket.owner);
+                let orders = socket.orders.clone();
                 connections.spawn(async move {
                     // a peer that is slow or gone gets no answer
-                    let _ = answer_one(stream, owner, &shared).await;
+                    let _ = answer_one(stream, owner, &orders, &shared).await;
                     drop(permit);
                 });
             }
@@ -156,7 +193,12 @@ pub(crate) async fn answer_all(socket: ControlSocket, shared: Arc<Shared>) {
     }
 }
 
-async fn answer_one(stream: UnixStream, owner: u32, shared: &Shared) -> io::Result<()> {
+async fn answer_one(
+    stream: UnixStream,
+    owner: u32,
+    orders: &mpsc::Sender<ControlOrder>,
+    shared: &Shared,
+) -> io::Result<()> {
     let peer = stream.peer_cred()?;
     let (reader, mut writer) = stream.into_split();
     let answer = match peer.uid() {
@@ -165,7 +207,7 @@ async fn answer_one(stream: UnixStream, owner: u32, shared: &Shared) -> io::Resu
             let mut reader = BufReader::new(reader.take(REQUEST_BYTES_MAX));
             timeout(PEER_TIME_MAX, reader.read_line(&mut line)).await??;
             match serde_json::from_str(&line) {
-                Ok(request) => answer(request, uid, shared).await,
+                Ok(request) => answer(request, uid, orders, shared).await,
                 Err(error) => ControlAnswer::Error(format!("not a request: {error}")),
             }
         }
@@ -181,7 +223,12 @@ async fn answer_one(stream: UnixStream, owner: u32, shared: &Shared) -> io::Resu
     writer.shutdown().await
 }
 
-async fn answer(request: ControlRequest, uid: u32, shared: &Shared) -> ControlAnswer {
+async fn answer(
+    request: ControlRequest,
+    uid: u32,
+    orders: &mpsc::Sender<ControlOrder>,
+    shared: &Shared,
+) -> ControlAnswer {
     match request {
         ControlRequest::Status => ControlAnswer::Status(shared.sessions.report()),
         ControlRequest::End(id) => match shared.sessions.end(id) {
@@ -193,5 +240,30 @@ async fn answer(request: ControlRequest, uid: u32, shared: &Shared) -> ControlAn
             }
             None => ControlAnswer::Error(format!("there is no session and no request {id}")),
         },
+        ControlRequest::Reload => match ordered(orders, ControlOrder::Reload).await {
+            Some(Ok(changes)) => ControlAnswer::Reloaded(changes),
+            Some(Err(error)) => ControlAnswer::Error(error),
+            None => ControlAnswer::Error(NO_OWNER.to_owned()),
+        },
+        ControlRequest::Settings => match ordered(orders, ControlOrder::Settings).await {
+            Some(settings) => ControlAnswer::Settings(settings),
+            None => ControlAnswer::Error(NO_OWNER.to_owned()),
+        },
     }
+}
+
+const NO_OWNER: &str = "the server does not read a configuration now";
+
+/// Sends an order, and waits for its answer.
+async fn ordered<T>(
+    orders: &mpsc::Sender<ControlOrder>,
+    order: impl FnOnce(oneshot::Sender<T>) -> ControlOrder,
+) -> Option<T> {
+    let (sender, answer) = oneshot::channel();
+    timeout(ORDER_TIME_MAX, async {
+        orders.send(order(sender)).await.ok()?;
+        answer.await.ok()
+    })
+    .await
+    .ok()?
 }

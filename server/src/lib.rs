@@ -45,6 +45,7 @@ mod pool;
 mod pulse;
 mod quota;
 mod replace;
+mod rules;
 mod schedule;
 mod server;
 mod sessions;
@@ -56,7 +57,7 @@ pub use access::password::{PASSWORD_CHARS_MIN, PasswordFault, PasswordHash};
 pub use access::protect::{ProtectRule, Protection};
 pub use access::user::{Account, User, Users, UsersFault, UsersFile, check_name};
 pub use access::{Access, Admission};
-pub use audit::{Audit, AuditOptions, AuditParameters, AuditText, WhenFull};
+pub use audit::{Audit, AuditOptions, AuditParameters, AuditText, KeyChange, WhenFull};
 pub use blocking::runtime;
 pub use catalogue::DataRoot;
 pub use catalogue::keyring::{KeyFault, KeyRule, KeySource, Keyring};
@@ -64,8 +65,10 @@ pub use catalogue::survey::{Survey, SurveyError, SurveyedFile, survey};
 pub use channel::tls::{
     ClientCertificates, Clock, LEVELS, Notice, Passphrase, Reloader, TlsOptions,
 };
-pub use config::{Config, Listener};
-pub use control::{ControlAnswer, ControlRequest, ControlSocket, SOCKET};
+pub use config::{Config, Listener, ListenerHandle, Terms};
+pub use control::{
+    ControlAnswer, ControlOrder, ControlRequest, ControlSocket, SOCKET, SettingsReport,
+};
 pub use error::{CertificateFault, Error};
 pub use limits::{Limit, LimitFault, Limits};
 pub use link::CompressionChoice;
@@ -73,8 +76,9 @@ pub use local::{LocalError, LocalKeys, LocalQuery, open_local};
 pub use monitor::Monitor;
 pub use pulse::{Stalled, Watchdog};
 pub use replace::replaceable;
+pub use rules::RulesReloader;
 pub use server::{Server, serve};
 pub use sessions::{RequestReport, SessionReport, StatusReport, Wait};
-pub use shared::{Activity, RulesReloader};
+pub use shared::Activity;
 pub use sift_proto::owner::{CertificateName, NameFault};
 pub use sift_select::Requirement;

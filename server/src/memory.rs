@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 /// The memory for the answers of all users.
 #[derive(Debug)]
 pub(crate) struct AnswerMemory {
-    bytes_max: usize,
+    bytes_max: AtomicUsize,
     bytes: AtomicUsize,
     freed: Notify,
 }
@@ -49,7 +49,17 @@ pub(crate) enum Room {
 
 impl AnswerMemory {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, bytes: AtomicUsize::new(0), freed: Notify::new() }
+        Self {
+            bytes_max: AtomicUsize::new(bytes_max),
+            bytes: AtomicUsize::new(0),
+            freed: Notify::new(),
+        }
+    }
+
+    /// Changes the bound. Answers that have more keep it.
+    pub(crate) fn set_bytes_max(&self, bytes_max: usize) {
+        self.bytes_max.store(bytes_max, Ordering::Relaxed);
+        self.freed.notify_waiters();
     }
 
     /// Returns the bytes of all answers.
@@ -87,11 +97,12 @@ impl AnswerBytes {
     /// Returns the room for another morsel.
     pub(crate) fn room(&self) -> Room {
         let all = &self.user.all;
+        let bytes_max = all.bytes_max.load(Ordering::Relaxed);
         let (used, of_user) = (all.bytes(), self.user.bytes.load(Ordering::Relaxed));
-        let full = if self.has_begun { all.bytes_max } else { all.bytes_max / 4 * 3 };
+        let full = if self.has_begun { bytes_max } else { bytes_max / 4 * 3 };
         if used >= full || of_user >= full / 2 {
             Room::None
-        } else if used >= all.bytes_max / 2 || of_user >= all.bytes_max / 4 {
+        } else if used >= bytes_max / 2 || of_user >= bytes_max / 4 {
             Room::One
         } else {
             Room::Many
@@ -144,6 +155,8 @@ mod tests {
         assert_eq!((all.bytes(), modest.room()), (1000, Room::None));
         drop(greedy);
         assert_eq!((all.bytes(), modest.room()), (100, Room::Many));
+        all.set_bytes_max(200);
+        assert_eq!(modest.room(), Room::None);
     }
 
     #[tokio::test]

@@ -261,6 +261,8 @@ impl Metrics {
             self.pool_jobs.with_label_values(&[lane, "waiting"]).set(gauge(waiting));
             self.pool_jobs.with_label_values(&[lane, "running"]).set(gauge(running));
         }
+        // a listener may have been closed
+        self.certificate_end.reset();
         for (listener, end) in now.certificate_ends {
             self.certificate_end.with_label_values(&[&listener.to_string()]).set(end);
         }

@@ -19,7 +19,6 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::warn;
 
-use crate::channel::tls::Reloader;
 use crate::error::Error;
 use crate::metrics::{Metrics, Now};
 use crate::open_files::Explained;
@@ -67,19 +66,13 @@ impl Monitor {
 struct Observed {
     metrics: Arc<Metrics>,
     shared: Arc<Shared>,
-    listeners: Vec<(SocketAddr, Reloader)>,
     shutdown: Shutdown,
 }
 
-/// Answers monitors until the future is dropped. `listeners` are the encrypted ones.
-pub(crate) async fn answer_all(
-    monitor: Monitor,
-    shared: Arc<Shared>,
-    listeners: Vec<(SocketAddr, Reloader)>,
-    shutdown: Shutdown,
-) {
+/// Answers monitors until the future is dropped.
+pub(crate) async fn answer_all(monitor: Monitor, shared: Arc<Shared>, shutdown: Shutdown) {
     let Monitor { tcp, metrics, .. } = monitor;
-    let observed = Arc::new(Observed { metrics, shared, listeners, shutdown });
+    let observed = Arc::new(Observed { metrics, shared, shutdown });
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
@@ -129,13 +122,11 @@ impl Observed {
     }
 
     fn metrics(&self) -> Response<Full<Bytes>> {
-        let ends = self.listeners.iter();
-        let ends = ends.filter_map(|(address, reloader)| Some((*address, reloader.first_end()?)));
         let now = Now {
-            query_bytes: self.shared.query_bytes(),
+            query_bytes: self.shared.rules().memory_bytes(),
             answer_bytes: self.shared.answer_bytes(),
             pool: self.shared.pool.jobs(),
-            certificate_ends: ends.collect(),
+            certificate_ends: self.shared.certificate_ends(),
         };
         match self.metrics.text(now) {
             Ok(metrics) => text(StatusCode::OK, metrics),

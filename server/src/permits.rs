@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -15,7 +16,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 #[derive(Debug)]
 pub(crate) struct Permits<K> {
     all: Arc<Semaphore>,
-    each_max: usize,
+    all_max: AtomicUsize,
+    /// The permits that are still taken, and are to be given up because the number was lowered.
+    owed: AtomicUsize,
+    each_max: AtomicUsize,
     keys: Mutex<Keys<K>>,
 }
 
@@ -47,13 +51,38 @@ impl<K: Eq + Hash> Permits<K> {
         let keys = Keys { semaphores: HashMap::new(), sweep_at: SWEEP_MIN };
         Self {
             all: Arc::new(Semaphore::new(all_max.min(Semaphore::MAX_PERMITS))),
-            each_max: each_max.min(Semaphore::MAX_PERMITS),
+            all_max: AtomicUsize::new(all_max.min(Semaphore::MAX_PERMITS)),
+            owed: AtomicUsize::new(0),
+            each_max: AtomicUsize::new(each_max.min(Semaphore::MAX_PERMITS)),
             keys: Mutex::new(keys),
+        }
+    }
+
+    /// Changes the numbers. Permits that are taken stay taken. A key with permits keeps its number
+    /// until it has none.
+    pub(crate) fn set_max(&self, all_max: usize, each_max: usize) {
+        self.each_max.store(each_max.min(Semaphore::MAX_PERMITS), Ordering::Relaxed);
+        let all_max = all_max.min(Semaphore::MAX_PERMITS);
+        let before = self.all_max.swap(all_max, Ordering::Relaxed);
+        let more = all_max.saturating_sub(before);
+        let paid = |owed: usize| Some(owed.saturating_sub(more));
+        let owed = self.owed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, paid).unwrap_or(0);
+        self.all.add_permits(more.saturating_sub(owed));
+        self.owed.fetch_add(before.saturating_sub(all_max), Ordering::Relaxed);
+        self.settle();
+    }
+
+    /// Gives up owed permits that are free now.
+    fn settle(&self) {
+        if self.owed.load(Ordering::Relaxed) > 0 {
+            let owed = self.owed.swap(0, Ordering::Relaxed);
+            self.owed.fetch_add(owed - self.all.forget_permits(owed), Ordering::Relaxed);
         }
     }
 
     /// Waits for a permit. Dropping the future gives up the place in the queue.
     pub(crate) async fn acquire(&self, key: K) -> Permit {
+        self.settle();
         let own = acquire(self.of(key)).await;
         Permit { _own: own, _all: acquire(Arc::clone(&self.all)).await }
     }
@@ -63,6 +92,7 @@ impl<K: Eq + Hash> Permits<K> {
     /// # Errors
     /// The bound that is reached.
     pub(crate) fn try_acquire(&self, key: K) -> Result<Permit, Full> {
+        self.settle();
         let own = self.of(key).try_acquire_owned().map_err(|_none| Full::Own)?;
         let all = Arc::clone(&self.all).try_acquire_owned().map_err(|_none| Full::All)?;
         Ok(Permit { _own: own, _all: all })
@@ -78,7 +108,7 @@ impl<K: Eq + Hash> Permits<K> {
             // the next sweep comes after as many new keys as this one has kept
             keys.sweep_at = SWEEP_MIN.max(2 * keys.semaphores.len());
         }
-        let made = Arc::new(Semaphore::new(self.each_max));
+        let made = Arc::new(Semaphore::new(self.each_max.load(Ordering::Relaxed)));
         keys.semaphores.insert(key, Arc::downgrade(&made));
         made
     }
@@ -163,5 +193,19 @@ mod tests {
         assert_eq!(of("2001:db8::1"), of("2001:db8::2"));
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+    }
+
+    #[test]
+    fn another_number_of_permits_counts_as_they_become_free() {
+        let permits = Permits::new(2, 2);
+        let (one, _two) = (permits.try_acquire(1).unwrap(), permits.try_acquire(2).unwrap());
+        permits.set_max(1, 1);
+        assert_eq!(permits.try_acquire(3).unwrap_err(), Full::All);
+        drop(one);
+        assert_eq!(permits.try_acquire(3).unwrap_err(), Full::All);
+        permits.set_max(3, 1);
+        let _more = (permits.try_acquire(3).unwrap(), permits.try_acquire(4).unwrap());
+        assert_eq!(permits.try_acquire(5).unwrap_err(), Full::All);
+        assert_eq!(permits.try_acquire(4).unwrap_err(), Full::Own);
     }
 }

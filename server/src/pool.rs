@@ -101,6 +101,11 @@ impl Pool {
         Self(Arc::new(Mutex::new(Queue { running_max, ..Queue::default() })))
     }
 
+    /// Changes how many jobs of each lane run at once.
+    pub(crate) fn set_running_max(&self, running_max: usize) {
+        self.queue().running_max = running_max.clamp(1, threads());
+    }
+
     /// Makes a share for a Select of the user of this name.
     pub(crate) fn share(&self, user: &str) -> Share {
         Share { pool: self.clone(), user: user.into(), id: OnceLock::new() }

@@ -10,21 +10,27 @@ use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::audit::Event;
 use crate::config::{Config, Listener};
-use crate::connection::{self, Port, report};
+use crate::connection::port::Port;
+use crate::connection::{self, report};
 use crate::control::{self, ControlSocket};
 use crate::door::Door;
 use crate::error::Error;
 use crate::monitor::{self, Monitor};
 use crate::open_files::Explained;
 use crate::pulse::Watchdog;
-use crate::shared::{Activity, Rules, RulesReloader, Shared};
+use crate::rules::RulesReloader;
+use crate::shared::{Activity, Shared};
 use crate::shutdown::{Shutdown, shutdown as new_shutdown};
+
+/// The maximal number of new listeners that wait to be opened. A reload waits for them.
+const LISTENERS_MAX: usize = 16;
 
 /// The name and version of this server.
 const SERVER: &str = concat!("siftd ", env!("CARGO_PKG_VERSION"));
@@ -42,12 +48,15 @@ pub struct Server {
     shared: Shared,
     monitor: Option<Monitor>,
     control: Option<ControlSocket>,
+    /// The listeners that are opened later.
+    opened_later: mpsc::Receiver<Listener>,
 }
 
 impl Server {
     /// Makes a server that does not serve yet.
     pub fn new(config: Config) -> Self {
-        Self { shared: Shared::new(config), monitor: None, control: None }
+        let (sender, opened_later) = mpsc::channel(LISTENERS_MAX);
+        Self { shared: Shared::new(config, sender), monitor: None, control: None, opened_later }
     }
 
     /// Lets monitors read the metrics of the server, and ask whether it takes requests.
@@ -70,8 +79,8 @@ impl Server {
     /// # Errors
     /// `GrantUnfit`.
     pub fn check_grants(&self) -> Result<(), Error> {
-        let Rules { catalogue, grants } = self.shared.rules();
-        catalogue.check_grants(&grants)
+        let rules = self.shared.rules();
+        rules.catalogue.check_grants(&rules.grants)
     }
 
     /// Returns a handle that replaces the rules of the server while it serves.
@@ -90,14 +99,12 @@ impl Server {
     }
 
     /// Serves as [`serve`](serve()) does.
-    pub async fn serve(self, listeners: Vec<Listener>, shutdown: impl Future<Output = ()>) {
+    pub async fn serve(mut self, listeners: Vec<Listener>, shutdown: impl Future<Output = ()>) {
         let (trigger, told) = new_shutdown();
         let shared = Arc::new(self.shared);
         let mut observed = JoinSet::new();
         if let Some(monitor) = self.monitor {
-            let encrypted = listeners.iter().filter_map(|l| Some((l.address(), l.reloader()?)));
-            let (shared, told) = (Arc::clone(&shared), told.clone());
-            observed.spawn(monitor::answer_all(monitor, shared, encrypted.collect(), told));
+            observed.spawn(monitor::answer_all(monitor, Arc::clone(&shared), told.clone()));
         }
         if let Some(control) = self.control {
             observed.spawn(control::answer_all(control, Arc::clone(&shared)));
@@ -106,13 +113,17 @@ impl Server {
         let _ = shared.audit.write(Event::Start { server: SERVER }).await;
         let mut accepting = JoinSet::new();
         for listener in listeners {
-            let shared = Arc::clone(&shared);
-            accepting.spawn(accept_all(shared, listener, told.clone()));
+            shared.opened(listener.handle());
+            accepting.spawn(accept_all(Arc::clone(&shared), listener, told.clone()));
         }
         let mut shutdown = pin!(shutdown);
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
+                Some(listener) = self.opened_later.recv() => {
+                    shared.opened(listener.handle());
+                    accepting.spawn(accept_all(Arc::clone(&shared), listener, told.clone()));
+                }
                 Some(ended) = accepting.join_next() => {
                     report_panic("a listener", ended);
                 }
@@ -128,7 +139,7 @@ impl Server {
                 report_panic("a listener", ended);
             }
         };
-        let grace = shared.limits.grace_time;
+        let grace = shared.limits().grace_time;
         if timeout(grace, ending).await.is_err() {
             warn!(grace_seconds = grace.as_secs(), "answers under way are cut off");
         }
@@ -138,15 +149,17 @@ impl Server {
 
 /// Accepts connections until the shutdown, then waits for their end. Dropping the future ends them.
 async fn accept_all(shared: Arc<Shared>, listener: Listener, mut shutdown: Shutdown) {
-    let Listener { tcp, security, admission, .. } = listener;
-    let port = Port { security, admission: admission.unwrap_or_else(|| shared.admission.clone()) };
-    let door = Door::new(&shared.limits);
+    let Listener { tcp, handle } = listener;
+    let mut closing = handle.closing();
+    let mut limits = shared.limits();
+    let mut door = Door::new(&limits);
     let mut connections = JoinSet::new();
     let mut beat = shared.pulse.listener();
     loop {
         let accepted = tokio::select! {
             biased;
             () = shutdown.begun() => break,
+            () = closing.begun() => break,
             // before connections, as there may always be one
             () = beat.answer() => continue,
             accepted = accept(&tcp) => accepted,
@@ -160,6 +173,11 @@ async fn accept_all(shared: Arc<Shared>, listener: Listener, mut shutdown: Shutd
         while let Some(ended) = connections.try_join_next() {
             report_panic("a connection", ended);
         }
+        let current = shared.limits();
+        if *current != *limits {
+            // those before keep their places at the door before
+            (limits, door) = (Arc::clone(&current), Door::new(&current));
+        }
         let metrics = shared.metrics.as_deref();
         let newcomer = match door.enter(stream, peer.ip(), metrics) {
             Ok(newcomer) => newcomer,
@@ -169,12 +187,14 @@ async fn accept_all(shared: Arc<Shared>, listener: Listener, mut shutdown: Shutd
             }
         };
         shared.activity.connection();
-        let (shared, port, shutdown) = (Arc::clone(&shared), port.clone(), shutdown.clone());
+        let port = Port::of(&handle, &shared.admission);
+        let (shared, shutdown) = (Arc::clone(&shared), shutdown.clone());
         connections.spawn(async move {
             connection::run(&shared, newcomer, peer, port, shutdown).await;
         });
     }
     drop((tcp, beat));
+    shared.closed(&handle);
     while let Some(ended) = connections.join_next().await {
         report_panic("a connection", ended);
     }

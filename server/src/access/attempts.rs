@@ -35,6 +35,12 @@ impl Attempts {
         }
     }
 
+    /// Changes the limits.
+    pub(crate) fn set_limits(&mut self, per_pair: u32, per_address: u32, forgiven_after: Duration) {
+        self.pairs.set_limits(per_pair, forgiven_after);
+        self.addresses.set_limits(per_address, forgiven_after);
+    }
+
     /// Checks that an attempt may be made.
     ///
     /// # Errors
@@ -72,6 +78,11 @@ struct Bucket {
 impl<K: Clone + Eq + Hash> Buckets<K> {
     fn new(failures_max: u32, forgiven_after: Duration) -> Self {
         Self { failures_max: failures_max.into(), forgiven_after, buckets: HashMap::new() }
+    }
+
+    fn set_limits(&mut self, failures_max: u32, forgiven_after: Duration) {
+        self.failures_max = failures_max.into();
+        self.forgiven_after = forgiven_after;
     }
 
     fn failures(&self, bucket: Bucket, now: Instant) -> f64 {

@@ -7,7 +7,7 @@
 //! run at once.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
@@ -25,7 +25,7 @@ use crate::permits::{Permits, network};
 /// The users, and the limits of log-ins.
 #[derive(Debug)]
 pub(crate) struct Login {
-    users: Option<Arc<UsersFile>>,
+    users: RwLock<Option<Arc<UsersFile>>>,
     attempts: Mutex<Attempts>,
     /// One permit for each password that is being checked, by the address that sent it.
     checks: Permits<IpAddr>,
@@ -77,6 +77,8 @@ pub(crate) enum Denied {
     NoLogin(String),
     #[error("user `{0}` was removed, or has another password or certificate; log in again")]
     Removed(String),
+    #[error("this port no longer lets everybody in as user `{0}`; connect again")]
+    Closed(String),
     #[error(transparent)]
     Panicked(#[from] Panicked),
 }
@@ -115,12 +117,30 @@ impl Login {
         );
         let checks_max = limits.password_checks_max.get();
         Self {
-            users: users.map(Arc::new),
+            users: RwLock::new(users.map(Arc::new)),
             attempts: Mutex::new(attempts),
             checks: Permits::new(checks_max, checks_max.div_ceil(2)),
             // others than passwords are brief
             threads: Threads::new(checks_max + 2),
         }
+    }
+
+    /// Replaces the users file and the limits. Failures before are still counted.
+    pub(crate) fn replace(&self, users: Option<UsersFile>, limits: &Limits) {
+        *self.users.write().unwrap_or_else(PoisonError::into_inner) = users.map(Arc::new);
+        let checks_max = limits.password_checks_max.get();
+        self.checks.set_max(checks_max, checks_max.div_ceil(2));
+        self.attempts(|attempts| {
+            attempts.set_limits(
+                limits.login_failures_max.get(),
+                limits.login_failures_per_address_max.get(),
+                limits.login_forgiven_time,
+            );
+        });
+    }
+
+    fn users(&self) -> Option<Arc<UsersFile>> {
+        self.users.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns the user of a client.
@@ -158,14 +178,21 @@ impl Login {
     /// # Errors
     /// `Removed`, also if the user no longer has that certificate or password.
     pub(crate) async fn again(&self, known: &mut Identified, facts: &Facts) -> Result<(), Denied> {
-        let Some(file) = &self.users else { return Ok(()) };
+        let Some(file) = self.users() else {
+            if !matches!(known.proof, Proof::Port) {
+                return Err(Denied::Removed(known.user.name.clone()));
+            }
+            if !known.user.groups.is_empty() {
+                let name = known.user.name.clone();
+                known.user = Arc::new(User { name, groups: Vec::new() });
+            }
+            known.users = None;
+            return Ok(());
+        };
         let users = match file.is_local() {
             // a stat of a file of this machine takes less time than another thread
             true => file.users(),
-            false => {
-                let file = Arc::clone(file);
-                self.threads.run(move || Ok::<_, Denied>(file.users())).await?
-            }
+            false => self.threads.run(move || Ok::<_, Denied>(file.users())).await?,
         };
         if known.users.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, &users)) {
             return Ok(());
@@ -194,7 +221,7 @@ impl Login {
 
     /// Returns the user that every client is. Its groups are in the users file, if there is one.
     async fn everybody(&self, name: String) -> Result<User, Denied> {
-        let Some(users) = self.users.clone() else { return Ok(User { name, groups: Vec::new() }) };
+        let Some(users) = self.users() else { return Ok(User { name, groups: Vec::new() }) };
         self.threads
             .run(move || {
                 let groups = users.users().find(&name).map(|account| account.groups.clone());
@@ -204,7 +231,7 @@ impl Login {
     }
 
     async fn by_certificate(&self, facts: &Facts, claimed_name: String) -> Result<User, Denied> {
-        let users = self.users.clone().ok_or(Denied::Wanted)?;
+        let users = self.users().ok_or(Denied::Wanted)?;
         let names = facts.peer_names.clone();
         if names.is_empty() {
             let denied = if claimed_name.is_empty() { Denied::Wanted } else { Denied::Rejected };
@@ -231,7 +258,7 @@ impl Login {
         facts: &Facts,
         credentials: Credentials,
     ) -> Result<(User, PasswordHash), Denied> {
-        let users = self.users.clone().ok_or(Denied::Rejected)?;
+        let users = self.users().ok_or(Denied::Rejected)?;
         if !facts.is_encrypted() {
             return Err(Denied::PasswordInTheClear);
         }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use chrono::{DateTime, NaiveDate, TimeDelta};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sift_proto::message::{self, value::Kind};
 use sift_select::Plan;
@@ -48,6 +48,13 @@ pub(crate) enum Event<'a> {
     },
     /// A request that has ended, or whose end marker is about to be sent.
     Request(Box<Request<'a>>),
+    /// An attempt to load the configuration again.
+    Reload {
+        status: &'static str,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        reason: &'a str,
+        changes: &'a [KeyChange],
+    },
     /// An administrator ends a request or a session.
     Kill {
         /// The user of the operating system.
@@ -139,6 +146,17 @@ pub(crate) struct AskedFields<'a> {
     /// True if a list or a text is longer than the line shows.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     cut: bool,
+}
+
+/// A key of the configuration with its values before and after; without one, it is not set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyChange {
+    /// The key, as `limits.idle_seconds` or `grant[2].files`.
+    pub key: String,
+    /// The value before.
+    pub before: Option<String>,
+    /// The value after.
+    pub after: Option<String>,
 }
 
 #[derive(Serialize)]

@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 use super::cert::CertCommand;
 use super::check::CheckArgs;
-use super::control::{KillArgs, StatusArgs};
+use super::control::{ControlArgs, KillArgs, StatusArgs};
 use super::file::FileCommand;
 use super::index::IndexCommand;
 use super::query::QueryArgs;
@@ -31,10 +31,9 @@ pub(crate) enum Command {
     /// default nothing. The server listens on this machine only, unless --listen says otherwise.
     ///
     /// At the first signal, answers under way are finished and new requests are refused; the second
-    /// signal ends the server at once. At SIGHUP it reads its certificates, their keys, the
-    /// authorities of clients and their revocation lists again, and from the configuration the
-    /// grants, the protection and the keys of Parquet files. The log goes to standard error.
-    /// SIFT_LOG sets its level: off, error, warn, info (the default), debug or trace, also for a
+    /// signal ends the server at once. At SIGHUP, as by siftd reload, it reads its configuration again,
+    /// with certificates, keys, revocation lists and all other files that it names. The log goes to
+    /// standard error. SIFT_LOG sets its level: off, error, warn, info (the default), debug or trace, also for a
     /// part of the program, as in `info,sift_server=debug`.
     Serve(ServeArgs),
     /// Make, show and revoke certificates: an authority of your own, what it issues, requests
@@ -73,6 +72,11 @@ pub(crate) enum Command {
     ///
     /// The client is told that the administrator ended it. After a request its session goes on.
     Kill(KillArgs),
+    /// Let the running server read its configuration again, and print what has changed
+    ///
+    /// The server checks the whole of siftd.toml and every file that it names first. If something is
+    /// wrong, nothing changes, and the exit code is 2. SIGHUP does the same; the log tells the outcome.
+    Reload(ControlArgs),
     /// Print a completion script for a shell
     Completions {
         /// bash, elvish, fish, powershell or zsh

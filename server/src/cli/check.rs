@@ -11,10 +11,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use sift_server::{DataRoot, Notice, Requirement, Survey, SurveyedFile, TlsOptions, survey};
+use sift_server::{
+    ControlAnswer, ControlRequest, DataRoot, Notice, Requirement, SOCKET, Survey, SurveyedFile,
+    TlsOptions, survey,
+};
 
+use super::control;
+use super::error::counted;
 use super::serve_args::ServeArgs;
-use super::settings::{Channels, ListenerSettings, Settings};
+use super::settings::{Channels, ListenerSettings, RESTART_KEYS, Settings, changes};
 use crate::cert::file;
 use reach::Reach;
 
@@ -55,6 +60,7 @@ pub(crate) fn run(args: CheckArgs) -> Result<(), super::error::Error> {
         sheet.line(format_args!("audit log {}", audit.file.display()));
     }
     sheet.files(&settings);
+    sheet.reload(&settings);
     super::output::print(sheet.text.as_bytes())?;
     match (sheet.errors, sheet.warnings) {
         (0, 0) => Ok(()),
@@ -136,6 +142,30 @@ impl Sheet {
             match notice {
                 Notice::Fault(text) => self.error(text),
                 Notice::Warning(text) => self.warn(text),
+            }
+        }
+    }
+
+    /// Reports what a reload would change in the server that runs with this configuration file.
+    fn reload(&mut self, settings: &Settings) {
+        let Some(state) = &settings.control else { return };
+        // without a server that answers there is nothing to compare with
+        let answer = control::ask(&state.join(SOCKET), &ControlRequest::Settings);
+        let Ok(ControlAnswer::Settings(running)) = answer else { return };
+        if running.path != settings.path {
+            let path = running.path.unwrap_or_default();
+            return self.line(format_args!("the running server uses {}", path.display()));
+        }
+        let changes = changes(&running.keys, &settings.keys);
+        if changes.is_empty() {
+            return self.line("a reload of the running server changes no key");
+        }
+        let keys = counted(changes.len(), "key");
+        self.line(format_args!("a reload of the running server changes {keys}:"));
+        self.text += &control::changed(&changes);
+        for key in RESTART_KEYS {
+            if changes.iter().any(|change| change.key == key) {
+                self.warn(format_args!("`{key}` needs a restart; a reload would be refused"));
             }
         }
     }

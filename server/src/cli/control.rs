@@ -1,4 +1,4 @@
-//! `siftd status` and `siftd kill`: ask a server that runs on this machine, through its control
+//! `siftd status`, `siftd kill` and `siftd reload`: ask a server that runs on this machine, through its control
 //! socket.
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
@@ -8,14 +8,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use sift_server::{ControlAnswer, ControlRequest, SOCKET, StatusReport};
+use sift_server::{ControlAnswer, ControlRequest, KeyChange, SOCKET, StatusReport};
 
-use super::error::Error;
+use super::error::{Error, counted};
 use super::output::{print, shown};
 use super::{settings, status};
 
 /// The time for a server to answer.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The same for a reload, which reads all files of the configuration.
+const RELOAD_TIME_MAX: Duration = Duration::from_secs(70);
 
 /// The maximal size of an answer: 10,000 sessions with their texts.
 const ANSWER_BYTES_MAX: u64 = 128 << 20;
@@ -98,6 +101,28 @@ pub(super) fn kill(args: KillArgs) -> Result<(), Error> {
     }
 }
 
+pub(super) fn reload(args: &ControlArgs) -> Result<(), Error> {
+    match ask_for(&args.path()?, &ControlRequest::Reload, RELOAD_TIME_MAX)? {
+        ControlAnswer::Reloaded(changes) => {
+            let text = match changes.len() {
+                0 => "reloaded; no key of siftd.toml has changed\n".to_owned(),
+                keys => format!("reloaded; {} changed\n", counted(keys, "key")),
+            };
+            Ok(print((text + &changed(&changes)).as_bytes())?)
+        }
+        other => Err(unexpected(other)),
+    }
+}
+
+/// Returns a line for each change, such as `    limits.idle_seconds: 600 -> 60`.
+pub(super) fn changed(changes: &[KeyChange]) -> String {
+    let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".to_owned());
+    let line = |KeyChange { key, before, after }: &KeyChange| {
+        format!("    {key}: {} -> {}\n", value(before), value(after))
+    };
+    changes.iter().map(line).collect()
+}
+
 fn report(path: &PathBuf) -> Result<StatusReport, Error> {
     match ask(path, &ControlRequest::Status)? {
         ControlAnswer::Status(report) => Ok(report),
@@ -125,12 +150,21 @@ impl ControlArgs {
 
 /// Sends a request to the server at `path`, and returns its answer.
 pub(super) fn ask(path: &PathBuf, request: &ControlRequest) -> Result<ControlAnswer, Error> {
-    exchange(path, request).map_err(|source| Error::NoServer { path: path.clone(), source })
+    ask_for(path, request, ANSWER_TIME_MAX)
 }
 
-fn exchange(path: &PathBuf, request: &ControlRequest) -> io::Result<ControlAnswer> {
+fn ask_for(
+    path: &PathBuf,
+    request: &ControlRequest,
+    time: Duration,
+) -> Result<ControlAnswer, Error> {
+    let answer = exchange(path, request, time);
+    answer.map_err(|source| Error::NoServer { path: path.clone(), source })
+}
+
+fn exchange(path: &PathBuf, request: &ControlRequest, time: Duration) -> io::Result<ControlAnswer> {
     let mut stream = UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(ANSWER_TIME_MAX))?;
+    stream.set_read_timeout(Some(time))?;
     stream.set_write_timeout(Some(ANSWER_TIME_MAX))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');

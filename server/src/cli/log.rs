@@ -4,18 +4,20 @@
 //! as JSON inside a text.
 
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::format::{self, Format, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer as _, fmt as log};
+use tracing_subscriber::{Layer as _, Registry, fmt as log, reload};
 
 use super::error::Error;
 use super::serve_args::LogFormat;
@@ -26,21 +28,73 @@ const VARIABLE: &str = "SIFT_LOG";
 /// The maximal number of characters of a wrong value that an error shows.
 const SHOWN_CHARS_MAX: usize = 40;
 
-/// Sets up the log for the whole process.
+/// Sets up the log for the whole process. `level` counts without `SIFT_LOG`.
 ///
 /// # Errors
-/// A `SIFT_LOG` that is not a level.
-pub(super) fn start(format: LogFormat) -> Result<(), Error> {
-    let value = std::env::var_os(VARIABLE).unwrap_or_default();
-    let filter = filter(&value.to_string_lossy())?;
-    let layer = log::layer().with_writer(std::io::stderr);
-    let log = match format {
-        LogFormat::Text => layer.with_target(false).boxed(),
-        LogFormat::Json => layer.event_format(Json).boxed(),
-    };
+/// A level that is none.
+pub(super) fn start(format: LogFormat, level: &str) -> Result<LogHandle, Error> {
+    let (filter, level) = reload::Layer::new(check(level)?);
+    let is_json = Arc::new(AtomicBool::new(format == LogFormat::Json));
+    let form = Form { text: Format::default().with_target(false), is_json: Arc::clone(&is_json) };
+    let layer = log::layer().with_writer(std::io::stderr).event_format(form).with_filter(filter);
     // it fails if a log is already set up, which then stays in use
-    let _ = tracing_subscriber::registry().with(log.with_filter(filter)).try_init();
-    Ok(())
+    let _ = tracing_subscriber::registry().with(layer).try_init();
+    Ok(LogHandle { level, is_json })
+}
+
+/// Changes the log of a process.
+pub(super) struct LogHandle {
+    level: reload::Handle<Targets, Registry>,
+    is_json: Arc<AtomicBool>,
+}
+
+impl LogHandle {
+    /// Changes the form and the level.
+    ///
+    /// # Errors
+    /// A level that is none.
+    pub(super) fn set(&self, format: LogFormat, level: &str) -> Result<(), Error> {
+        let filter = check(level)?;
+        self.is_json.store(format == LogFormat::Json, Ordering::Relaxed);
+        // it fails only if the log of the process is another one
+        let _ = self.level.reload(filter);
+        Ok(())
+    }
+}
+
+/// Returns the levels that are logged: those of SIFT_LOG, or else those of the configuration.
+///
+/// # Errors
+/// A level that is none.
+pub(super) fn check(level: &str) -> Result<Targets, Error> {
+    match std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
+        Some(value) => filter(&value.to_string_lossy()),
+        None => filter(level),
+    }
+}
+
+/// The form of a line, which may change.
+struct Form {
+    text: Format<format::Full, SystemTime>,
+    is_json: Arc<AtomicBool>,
+}
+
+impl<S, N> FormatEvent<S, N> for Form
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        match self.is_json.load(Ordering::Relaxed) {
+            true => Json.format_event(context, writer, event),
+            false => self.text.format_event(context, writer, event),
+        }
+    }
 }
 
 /// A level, or levels of parts of the program: `debug`, `info,sift_server=debug`.

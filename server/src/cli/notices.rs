@@ -2,22 +2,26 @@
 //! are written when the server starts, after it has loaded new files, and once a day.
 
 use std::collections::HashSet;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use sift_server::{Notice, Reloader};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, warn};
 
+use super::reload::Certificates;
+
 /// The time between two notices: often enough to be noticed, rarely enough to be read.
 const PERIOD: Duration = Duration::from_secs(24 * 3600);
 
 /// Logs the notices now and then once a day.
-pub(super) fn tell_daily(reloaders: Vec<Reloader>) {
-    tokio::spawn(repeat(PERIOD, move || tell(&reloaders)));
+pub(super) fn tell_daily(certificates: Certificates) {
+    tokio::spawn(repeat(PERIOD, move || tell(&certificates)));
 }
 
 /// Logs the notices of this moment. A notice that several listeners share is logged once.
-pub(super) fn tell(reloaders: &[Reloader]) {
+pub(super) fn tell(certificates: &Certificates) {
+    let reloaders = certificates.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let mut told = HashSet::new();
     for notice in reloaders.iter().flat_map(Reloader::notices) {
         if told.insert(notice.clone()) {

@@ -5,10 +5,12 @@
 
 mod access;
 pub(super) mod error;
+mod flat;
 mod hint;
 mod keys;
 mod protection;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -29,11 +31,19 @@ pub(crate) use access::AccessSettings;
 use access::Keys;
 pub(crate) use error::Error;
 use error::ValueFault;
+pub(crate) use flat::changes;
 use keys::Unreadable;
+
+/// The keys that a reload cannot change, because the control socket or a port depends on them.
+pub(crate) const RESTART_KEYS: [&str; 2] = ["state", "metrics"];
 
 /// The settings of `siftd serve`.
 #[derive(Debug)]
 pub(crate) struct Settings {
+    /// The path of the configuration file, without symbolic links.
+    pub(crate) path: Option<PathBuf>,
+    /// The keys of that file with their values, as texts.
+    pub(crate) keys: BTreeMap<String, String>,
     pub(crate) data: PathBuf,
     pub(crate) listeners: Vec<ListenerSettings>,
     pub(crate) limits: Limits,
@@ -45,6 +55,8 @@ pub(crate) struct Settings {
     /// The folder of the control socket: that of the state, if it is not the default for everybody.
     pub(crate) control: Option<PathBuf>,
     pub(crate) log_format: LogFormat,
+    /// The levels that are logged, unless the environment names others.
+    pub(crate) log_level: String,
     /// The address of the port for monitors.
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) compression: CompressionChoice,
@@ -75,6 +87,8 @@ struct FileSettings {
     data: Option<PathBuf>,
     state: Option<PathBuf>,
     log_format: Option<LogFormat>,
+    #[serde(default)]
+    log_level: String,
     metrics: Option<SocketAddr>,
     compression: Option<CompressionName>,
     #[serde(default)]
@@ -155,11 +169,21 @@ impl Settings {
             Some(path) => Some(path.clone()),
             None => find(&folders, "siftd.toml"),
         };
-        let (file, path) = match path {
-            Some(path) => (read(&path)?, path),
-            None => (FileSettings::default(), PathBuf::new()),
+        let Some(path) = path else {
+            return merge(args, FileSettings::default(), Path::new(""), &folders);
         };
-        merge(args, file, &path, &folders)
+        let text = text(&path)?;
+        let settings = merge(args, parse(&path, &text)?, &path, &folders)?;
+        Ok(Self { path: fs::canonicalize(&path).ok(), keys: flat::keys(&text), ..settings })
+    }
+
+    /// Returns the first key whose change needs a restart.
+    pub(crate) fn needs_start(&self, after: &Self) -> Option<&'static str> {
+        let changed = [
+            self.state != after.state || self.control != after.control,
+            self.metrics != after.metrics,
+        ];
+        RESTART_KEYS.into_iter().zip(changed).find_map(|(key, changed)| changed.then_some(key))
     }
 }
 
@@ -224,6 +248,8 @@ fn merge(
     }
     let compression = args.compression.or(file.compression).unwrap_or_default();
     Ok(Settings {
+        path: None,
+        keys: BTreeMap::new(),
         data,
         listeners,
         limits,
@@ -233,6 +259,7 @@ fn merge(
         state,
         control,
         log_format,
+        log_level: file.log_level,
         metrics: args.metrics.or(file.metrics),
         compression: compression.into(),
         compress_protected: file.compress_protected,
@@ -324,9 +351,11 @@ impl FileListener {
 }
 
 fn read(path: &Path) -> Result<FileSettings, Error> {
-    let text =
-        fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    parse(path, &text)
+    parse(path, &text(path)?)
+}
+
+fn text(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })
 }
 
 fn parse(path: &Path, text: &str) -> Result<FileSettings, Error> {

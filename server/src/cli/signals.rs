@@ -2,7 +2,9 @@
 
 use std::io;
 
+use sift_server::ControlOrder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 use tracing::warn;
 
 use super::reload::Running;
@@ -34,14 +36,43 @@ pub(super) fn hangup() -> io::Result<Signal> {
     signal(SignalKind::hangup())
 }
 
-/// Reloads at each SIGHUP.
-pub(super) fn reload_at(mut hangup: Signal, running: Running, systemd: Systemd) {
+/// Reloads at each SIGHUP, and at each order through the control socket. One reload follows the
+/// other.
+pub(super) fn reload_at(
+    mut hangup: Signal,
+    mut orders: Option<mpsc::Receiver<ControlOrder>>,
+    mut running: Running,
+    systemd: Systemd,
+) {
     tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            // it reads files, and opening a key with a passphrase takes time
-            systemd.reloading();
-            tokio::task::block_in_place(|| running.reload());
-            systemd.ready();
+        loop {
+            let order = async {
+                match &mut orders {
+                    Some(orders) => orders.recv().await,
+                    None => None,
+                }
+            };
+            tokio::select! {
+                Some(order) = order => match order {
+                    ControlOrder::Reload(answer) => {
+                        systemd.reloading();
+                        let outcome = running.reload().await.map_err(|error| error.to_string());
+                        systemd.ready();
+                        // who has asked may have gone
+                        let _ = answer.send(outcome);
+                    }
+                    ControlOrder::Settings(answer) => {
+                        let _ = answer.send(running.report());
+                    }
+                },
+                Some(()) = hangup.recv() => {
+                    // the log tells the outcome
+                    systemd.reloading();
+                    let _ = running.reload().await;
+                    systemd.ready();
+                }
+                else => break,
+            }
         }
     });
 }

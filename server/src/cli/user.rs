@@ -25,7 +25,7 @@ pub(crate) enum UserCommand {
     Add(AddArgs),
     /// List the users with their groups and how they log in
     List(FileArgs),
-    /// Remove a user; connections that are open stay open
+    /// Remove a user, who is disconnected at the next request
     Remove {
         /// The user
         name: String,

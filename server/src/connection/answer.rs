@@ -37,9 +37,10 @@ use crate::metrics::Metrics;
 use crate::permits::Permit;
 use crate::pool::{self, Share};
 use crate::quota::Quota;
+use crate::rules::Rules;
 use crate::schedule::{Batches, Resources};
 use crate::sessions::Wait;
-use crate::shared::{Rules, Shared};
+use crate::shared::Shared;
 
 /// The maximal size of a text and its parameters for planning on the connection's thread. Planning
 /// them is brief if the text has been parsed before and the file is open.
@@ -49,7 +50,7 @@ const BRIEF_BYTES_MAX: usize = 4 << 10;
 pub(crate) struct Answer<'a, W> {
     pub(crate) shared: &'a Shared,
     /// The rules at the begin of the request.
-    pub(crate) rules: Rules,
+    pub(crate) rules: Arc<Rules>,
     /// The request, for the audit log.
     pub(crate) sent: Sent<'a>,
     pub(crate) quota: &'a Quota,
@@ -116,7 +117,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         let _queued = self.shared.metrics.as_deref().map(Metrics::queued);
         let running = self.sent.running;
         running.waits_for(Wait::Queue);
-        let place = running.interrupt.or(self.quota.place(&self.shared.limits)).await;
+        let place = running.interrupt.or(self.quota.place(&self.rules.limits)).await;
         running.waits_for(Wait::File);
         self.account.queue_time = self.started.elapsed();
         place
@@ -164,7 +165,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     /// Returns whether an answer may be compressed. The length of compressed records tells a
     /// listener which values stand beside each other.
     fn may_compress(&self, is_protected: bool) -> bool {
-        !is_protected || self.shared.compress_protected
+        !is_protected || self.rules.compress_protected
     }
 
     /// Sends the batches as narrow columns. Later ones are scanned and encoded while one is sent.
@@ -264,12 +265,12 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         values: Vec<message::Value>,
         then: impl Fn(Planned, Waiting) -> Result<T, Fault> + Send + Sync + 'static,
     ) -> Result<T, Fault> {
-        let max = self.shared.limits.sql_bytes_max.get() as usize;
+        let max = self.rules.limits.sql_bytes_max.get() as usize;
         if sql.len() > max {
             return Err(Fault::TooLarge { what: "SQL text", got: sql.len(), max, unit: "bytes" });
         }
         self.sent.running.tell(&sql);
-        let for_slow = self.shared.slow_query_time.is_some();
+        let for_slow = self.rules.slow_query_time.is_some();
         self.account.asked.note(&sql, &values, self.shared.audit.forms(), for_slow);
         let bytes = sql.len() + values.iter().map(Message::encoded_len).sum::<usize>();
         let length = if bytes <= BRIEF_BYTES_MAX { Length::Brief } else { Length::Unknown };
@@ -330,11 +331,11 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
 
     /// Returns a function that starts the scan of a plan. It may read an index.
     fn scan(&self) -> impl Fn(Plan, Waiting) -> Result<Batches, Fault> + Send + Sync + 'static {
-        let options = self.shared.scan_options(self.time_limit.cancel());
+        let options = self.rules.scan_options(self.time_limit.cancel());
         let resources = Resources {
             share: Arc::clone(&self.share),
             memory: Arc::clone(self.quota.memory()),
-            queue_time: self.shared.limits.queue_time,
+            queue_time: self.rules.limits.queue_time,
             run: self.shared.activity.morsels(),
         };
         move |plan, waiting| Batches::begin(plan, options.clone(), resources.clone(), waiting)
@@ -346,7 +347,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
         self.account.is_of_file = true;
         let catalogue = Arc::clone(&self.rules.catalogue);
         let caller = self.caller();
-        let compress_protected = self.shared.compress_protected;
+        let compress_protected = self.rules.compress_protected;
         let Self { writer, sent, link, .. } = self;
         let running = sent.running;
         let sending = fetch::Sending { writer, running, link, compress_protected };

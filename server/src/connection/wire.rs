@@ -101,6 +101,11 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Self { half, held: Vec::new(), stall, body_bytes: 0, waited, blocked }
     }
 
+    /// Changes the time after which a peer that takes nothing is gone.
+    pub(crate) fn set_stall(&mut self, stall: Duration) {
+        self.stall = stall;
+    }
+
     /// Returns the bytes of frame bodies that were sent since the last call, and the time for
     /// sending them.
     pub(crate) fn take_counts(&mut self) -> (u64, Duration) {

@@ -85,9 +85,7 @@ async fn a_certificate_is_replaced_under_load_with_no_failed_request() {
         let before = requests.load(Ordering::Relaxed);
         replace(&fixture, name);
         siftd.signal("HUP");
-        for _ in &ports {
-            siftd.line("certificate reloaded");
-        }
+        siftd.line("configuration reloaded");
         for (level, address) in &ports {
             let connected = Connection::connect(&options(&fixture, *address, *level)).await;
             let expected = ["ip:127.0.0.1".to_owned(), format!("dns:{name}")];
@@ -115,7 +113,7 @@ async fn a_bad_certificate_is_logged_and_the_old_one_kept() {
     for text in bad {
         fs::write(fixture.certificate(), text).unwrap();
         siftd.signal("HUP");
-        let line = siftd.line("certificate not reloaded, the one before goes on");
+        let line = siftd.line("configuration not reloaded, the one before goes on");
         assert!(line.contains("siftd.pem") && !line.contains("MIG"), "{line}");
         let options = options(&fixture, address, Level::Three);
         let connection = Connection::connect(&options).await.unwrap();
@@ -217,7 +215,7 @@ async fn what_an_authority_revokes_is_refused_after_a_hangup() {
         let serial = serial.split_once('"').unwrap().0;
         issue(&fixture, &["revoke", "--serial", serial, "--dir", "."]);
         siftd.signal("HUP");
-        siftd.line("certificate reloaded");
+        siftd.line("configuration reloaded");
         let error = Box::pin(as_user("anna")).await.err().unwrap().to_string();
         assert!(error.ends_with("this end's client certificate: it is revoked"), "{error}");
         let line = siftd.line("connection refused");

@@ -76,6 +76,8 @@ mod peers;
 mod protection;
 /// `siftd query`: the same scan without a server and without protection.
 mod query;
+/// `siftd reload`: the whole configuration, under load, and what `siftd check` tells of it.
+mod reconfigure;
 /// Grants, protection and users that change while the server serves.
 mod reload;
 /// Files and folders that are renamed while they are requested.

@@ -214,14 +214,14 @@ async fn a_hangup_reads_the_configuration_again() {
         assert!(original.contains(from));
         fs::write(&configuration, original.replace(from, to)).unwrap();
     };
-    let failed = "grants, protection and keys not reloaded, those before go on";
+    let failed = "configuration not reloaded, the one before goes on";
     for (from, to, reason) in [
         ("[[grant]]", "[[grants]]", "unknown field `grants`"),
         ("['**']", "['[']", "grant 1: `[`: "),
-        ("port = 0", "port = 1", "`[[listener]]` has changed"),
-        ("encrypt = false", "encrypt = true", ""),
-        ("'any'\n", "'other'\n", "`[[listener]]` has changed"),
-        ("'../../data'", "'../../'", "`data` has changed"),
+        ("encrypt = false", "encrypt = true", "no certificate"),
+        ("'../../data'", "'../../nowhere'", "data root"),
+        ("data = ", "metrics = '127.0.0.1:0'\ndata = ", "`metrics` has changed"),
+        ("data = ", "log_level = 'loud'\ndata = ", "is not a level of the log"),
     ] {
         rewrite(from, to);
         siftd.signal("HUP");
@@ -231,14 +231,22 @@ async fn a_hangup_reads_the_configuration_again() {
     }
     rewrite("['**']", "['sales/*']");
     siftd.signal("HUP");
-    siftd.line("grants, protection and keys reloaded");
+    siftd.line("configuration reloaded");
     assert_eq!(count(&mut any).await, Err(Status::UnknownFile));
     rewrite(port, &format!("{port}[[protect]]\nfiles = ['*']\nnetwork_encrypt = true\n"));
     siftd.signal("HUP");
-    siftd.line("grants, protection and keys reloaded");
+    siftd.line("configuration reloaded");
     assert_eq!(count(&mut any).await, Err(Status::NetworkEncryptRequired));
     rewrite("secure = false\n", "secure = false\ncompression = 'lz4'\n");
     siftd.signal("HUP");
-    siftd.line_with("count at the next start");
+    siftd.line("configuration reloaded");
     assert_eq!(count(&mut any).await, Ok(3));
+    // everybody is another user: who is not he any more has to connect again
+    rewrite("'any'\n", "'other'\n");
+    siftd.signal("HUP");
+    siftd.line("configuration reloaded");
+    let (status, text) = any.refused(Kind::Channel, &ChannelRequest {}).await;
+    assert_eq!(status, Status::LoginRejected);
+    assert!(text.contains("no longer lets everybody in as user `any`"), "{text}");
+    any.closed().await;
 }

@@ -15,7 +15,7 @@ use super::find;
 use crate::cli::serve_args::ServeArgs;
 
 /// The settings of users and grants for the whole server.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct AccessSettings {
     /// The users file, which log-in needs.
     pub(crate) users: Option<PathBuf>,
