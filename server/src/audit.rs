@@ -12,8 +12,8 @@ mod record;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
@@ -31,6 +31,9 @@ const LINES_MAX: usize = 256;
 
 /// The time for a line to be written. After it, the file counts as one that takes no lines.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The time between two complaints about the file in the server's log.
+const COMPLAINT_TIME: Duration = Duration::from_secs(60);
 
 /// The section `[audit]` of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -95,6 +98,8 @@ pub(crate) struct Log {
     orders: mpsc::Sender<Order>,
     /// The number of lines that are missing in the file.
     lost: Arc<AtomicU64>,
+    /// The last complaint that the file does not answer.
+    complained: Mutex<Option<Instant>>,
 }
 
 impl Audit {
@@ -108,11 +113,12 @@ impl Audit {
         let failed = |source| Error::Audit { path: options.file.clone(), source };
         let output = Output::open(&options.file, Arc::clone(&lost)).map_err(failed)?;
         let (orders, received) = mpsc::channel(LINES_MAX);
+        let complained = Mutex::default();
         std::thread::Builder::new()
             .name("audit".to_owned())
             .spawn(move || output.write_all(received))
             .map_err(failed)?;
-        Ok(Self(Arc::new(RwLock::new(Some(Arc::new(Log { options, orders, lost }))))))
+        Ok(Self(Arc::new(RwLock::new(Some(Arc::new(Log { options, orders, lost, complained }))))))
     }
 
     /// Writes from now on to the file of `other`. Lines that wait are still written to the earlier
@@ -168,6 +174,16 @@ impl Audit {
 }
 
 impl Log {
+    /// Tells in the log that the file does not answer, but not for each line.
+    fn complain(&self) {
+        let mut complained = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
+        if complained.is_none_or(|before| before.elapsed() >= COMPLAINT_TIME) {
+            *complained = Some(Instant::now());
+            let (path, seconds) = (self.options.file.display(), WRITE_TIME_MAX.as_secs());
+            error!(%path, seconds, "the audit log takes no lines");
+        }
+    }
+
     fn stops(&self) -> bool {
         self.options.when_full == WhenFull::Stop
     }
@@ -179,8 +195,7 @@ impl Log {
             is_written.await.ok()
         };
         let written = timeout(WRITE_TIME_MAX, writing).await.unwrap_or_else(|_elapsed| {
-            let (path, seconds) = (self.options.file.display(), WRITE_TIME_MAX.as_secs());
-            error!(%path, seconds, "the audit log takes no lines");
+            self.complain();
             None
         });
         match written {

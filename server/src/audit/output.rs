@@ -6,19 +6,17 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::fs::OFlags;
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
+use super::COMPLAINT_TIME;
 use super::record::Event;
 
 /// The most lines that are written together.
 const TOGETHER_MAX: usize = 256;
-
-/// The time between two complaints about the file in the server's log.
-const COMPLAINT_TIME: Duration = Duration::from_secs(60);
 
 /// A line to be written, which may be empty, and where to say whether it was.
 #[derive(Debug)]

@@ -238,11 +238,12 @@ impl Asked {
         (&self.text, self.plan.as_ref())
     }
 
-    /// Returns the fields of a line. Without a plan, `file` is the file that is read, if it is one.
-    pub(crate) fn fields<'a>(&'a self, file: Option<&'a str>) -> AskedFields<'a> {
-        let mut files: Vec<&str> = file.into_iter().collect();
+    /// Returns the fields of a line about a request that names `named`, which is the file that is read
+    /// if `is_file` says so. A plan of no name reads none.
+    pub(crate) fn fields<'a>(&'a self, named: &'a str, is_file: bool) -> AskedFields<'a> {
+        let mut files = if is_file { vec![named] } else { Vec::new() };
         let mut columns = Vec::new();
-        if let Some(plan) = &self.plan {
+        if let Some(plan) = self.plan.as_ref().filter(|_| !named.is_empty()) {
             let source = plan.source();
             files = source.file_names().collect();
             let fields = source.schema().fields();
@@ -337,7 +338,7 @@ mod tests {
         let fields = |text, form| {
             let mut asked = Asked::default();
             asked.note("SELECT 'é'", &parameters, Some((text, form)), true);
-            serde_json::to_value(asked.fields(Some("a.csv"))).unwrap()
+            serde_json::to_value(asked.fields("a.csv", true)).unwrap()
         };
         let full = fields(AuditText::Full, AuditParameters::Full);
         assert_eq!(full["text"], "SELECT 'é'");
@@ -354,7 +355,7 @@ mod tests {
         let mut asked = Asked::default();
         let long = "é".repeat(TEXT_BYTES_MAX);
         asked.note(&long, &[], Some((AuditText::Full, AuditParameters::Full)), false);
-        let fields = asked.fields(None);
+        let fields = asked.fields("", false);
         assert!(fields.cut && fields.text.unwrap().len() <= TEXT_BYTES_MAX);
     }
 }

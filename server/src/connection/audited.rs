@@ -38,7 +38,7 @@ pub(super) fn record<'a>(
         request: running.id,
         kind: running.kind.to_string(),
         file: &account.file,
-        asked: account.asked.fields(account.is_of_file.then_some(&account.file)),
+        asked: account.asked.fields(&account.file, account.is_of_file),
         records: running.records(),
         bytes,
         seconds: running.started.elapsed().as_secs_f64(),

@@ -165,6 +165,8 @@ async fn who_asked_what_is_written_before_the_end_marker() {
     assert_eq!((&line["records"], &line["status"]), (&json!(1), &json!("OK")));
     assert!(line["bytes"].as_u64().unwrap() > 0);
 
+    ann.select(&sql("SELECT 1")).await;
+    assert_eq!((&last()["file"], last().get("files")), (&json!(""), None));
     ann.select_refused(&sql("SELECT citty FROM 'cities.csv'")).await;
     let line = last();
     assert_eq!(line["status"], "UNKNOWN_COLUMN");

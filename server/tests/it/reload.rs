@@ -8,8 +8,8 @@ use sift_proto::frame::Kind;
 use sift_proto::level::Level;
 use sift_proto::message::{ChannelRequest, FetchRequest, FileList, ListRequest, Status};
 use sift_server::{
-    Access, Account, ClientCertificates, Grant, Keyring, Limits, PasswordHash, ProtectRule,
-    Protection, Requirement, TlsOptions, Users,
+    Access, Account, ClientCertificates, Config, DataRoot, Grant, Keyring, Limits, PasswordHash,
+    ProtectRule, Protection, Requirement, TlsOptions, Users, UsersFile,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -168,6 +168,45 @@ async fn a_removed_user_is_disconnected_and_groups_follow_the_file() {
     let (status, _) = bob.refused(Kind::Channel, &ChannelRequest {}).await;
     assert_eq!(status, Status::LoginRejected);
     bob.closed().await;
+}
+
+#[tokio::test]
+async fn users_and_limits_of_another_configuration_count_at_once() {
+    let served = served().await;
+    let (mut ann, mut bob) = (peer::user(&served, "ann").await, peer::user(&served, "bob").await);
+    let mut guest = peer::plain(&served).await;
+    assert_eq!(count(&mut ann).await, Ok(3));
+    let other = served.fixture.outside("other.toml");
+    let mut users = Users::read(&served.fixture.outside("users.toml")).unwrap();
+    users.remove("ann").unwrap();
+    users.write(&other).unwrap();
+    let replace = |access: Access, limits: Limits| {
+        let data = DataRoot::open(served.fixture.data()).unwrap();
+        served.rules.replace(Config { limits, ..Config::new(data, access) })
+    };
+    let everybody = || vec![grant(&["ann", "bob", "guest"], &[], "**", None)];
+    let access = Access::secure(UsersFile::open(&other).unwrap(), everybody());
+    replace(access, Limits::default()).unwrap();
+    let (status, _) = ann.refused(Kind::Channel, &ChannelRequest {}).await;
+    assert_eq!(status, Status::LoginRejected);
+    ann.closed().await;
+    assert_eq!((count(&mut bob).await, count(&mut guest).await), (Ok(3), Ok(3)));
+
+    let few = Limits { sql_bytes_max: 10.try_into().unwrap(), ..Limits::default() };
+    let access = || Access::secure(UsersFile::open(&other).unwrap(), everybody());
+    replace(access(), few).unwrap();
+    assert_eq!(count(&mut bob).await, Err(Status::LimitExceeded));
+    // what does not fit changes nothing
+    let unfit = vec![grant(&["bob"], &[], "cities.csv", Some("country = 'no'"))];
+    let wrong = Access::secure(UsersFile::open(&other).unwrap(), unfit);
+    assert!(replace(wrong, Limits::default()).is_err());
+    assert_eq!(count(&mut bob).await, Err(Status::LimitExceeded));
+    // without a users file nobody has logged in
+    let access = Access { users: None, ..access() };
+    replace(access, Limits::default()).unwrap();
+    assert_eq!(count(&mut guest).await, Ok(3));
+    let (status, _) = bob.refused(Kind::Channel, &ChannelRequest {}).await;
+    assert_eq!(status, Status::LoginRejected);
 }
 
 #[tokio::test]
