@@ -54,6 +54,9 @@ impl Drop for Beat {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.question.has_panicked.store(true, Ordering::Relaxed);
+        } else if self.asked.has_changed().unwrap_or_default() {
+            // nobody waits for the answer of a listener that is closed
+            self.question.answers.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -93,9 +96,7 @@ impl Watchdog {
     /// The part of the server that has not moved.
     pub fn check(&mut self) -> Result<(), Stalled> {
         let Question { asked, answers, has_panicked } = &*self.pulse.0;
-        // listeners that have been closed since do not count
-        let expected = self.asked.min(asked.receiver_count());
-        let have_answered = answers.swap(0, Ordering::Relaxed) >= expected;
+        let have_answered = answers.swap(0, Ordering::Relaxed) >= self.asked;
         self.asked = asked.receiver_count();
         asked.send_replace(());
         let before = std::mem::replace(&mut self.progress, self.pool.progress());
