@@ -5,8 +5,6 @@
 //! Debug builds have no commit, or each commit would build them again. Sources without git have none,
 //! either.
 
-#![expect(clippy::print_stdout, reason = "cargo reads it")]
-
 use std::env;
 use std::path::Path;
 use std::process::Command;
