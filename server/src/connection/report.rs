@@ -74,9 +74,9 @@ pub(crate) fn refused(metrics: Option<&Metrics>, peer: SocketAddr, error: &Chann
     let reason = error.to_string();
     match error {
         // probably a monitor that checks whether the port is open
-        ChannelError::Silent => info!(%peer, reason, "connection refused"),
+        ChannelError::Silent | ChannelError::Mute(_) => info!(%peer, reason, "connection refused"),
         // there may be thousands in a second, and the door logs that there are many
-        ChannelError::Mute(_) | ChannelError::GaveWay | ChannelError::Crowded => {
+        ChannelError::GaveWay | ChannelError::Crowded => {
             debug!(%peer, reason, "connection refused");
         }
         _ => warn!(%peer, reason, "connection refused"),
