@@ -187,7 +187,7 @@ impl Scan {
             started: 0,
             absorbed: 0,
             early: BTreeMap::new(),
-            outcome_bytes_max: if bound.is_streamed() { MORSEL_OUTPUT_BYTES_MAX } else { 0 },
+            outcome_bytes_max: MORSEL_OUTPUT_BYTES_MAX,
             outcomes: 0,
             batches: Batches::new(plan.view()),
             sink: Arc::new(sink),
@@ -232,12 +232,18 @@ impl Scan {
     }
 
     /// Returns about how much memory the batches take that wait in this scan, and those that the
-    /// morsels under way will make, if each makes as much as the largest so far.
+    /// morsels under way will make, if each makes as much as the largest so far. A scan that gathers
+    /// groups or rows to be sorted takes as much as a large morsel, beside what its budget counts.
     pub fn memory_bytes(&self) -> usize {
         let early: usize = self.early.values().map(ReadOutcome::memory_bytes).sum();
         let running = (self.started - self.absorbed).saturating_sub(self.early.len() as u64);
         let running = usize::try_from(running).unwrap_or(usize::MAX);
-        let coming = running.saturating_mul(self.outcome_bytes_max);
+        let is_over = matches!(self.state, State::Ending(_) | State::Ended);
+        let coming = match self.plan.bound().is_streamed() {
+            true => running.saturating_mul(self.outcome_bytes_max),
+            false if is_over => 0,
+            false => MORSEL_OUTPUT_BYTES_MAX,
+        };
         self.batches.memory_bytes().saturating_add(early).saturating_add(coming)
     }
 
@@ -249,7 +255,10 @@ impl Scan {
     pub fn step(&mut self) -> Result<Step> {
         self.end_if_cancelled();
         let held = self.started - self.absorbed + (self.jobs_running + self.batches.ready()) as u64;
-        let has_room = held < self.morsels_in_flight_max;
+        let has_room = match self.sink.is_short_of_memory() {
+            true => held < self.morsels_in_flight_max.min(1),
+            false => held < self.morsels_in_flight_max,
+        };
         let has_turns = self.feed.turns().is_none_or(|turns| self.started < turns);
         if has_room && let Some(job) = self.next_job() {
             self.jobs_running += 1;

@@ -168,8 +168,9 @@ limits! {
     query_memory_bytes_max: NonZeroUsize = 256 << 20;
 
     /// Memory of the server, about; by default half of the machine's, and at most three quarters of
-    /// the limits of its control groups. Half of it is for groups and sorted records, a quarter for
-    /// records that wait to be sent. When that is full, Selects wait, for `queue_seconds_max`.
+    /// the limits of its control groups. A quarter is for groups and sorted records, a quarter for
+    /// Selects under way and for records that wait to be sent. When that is full, Selects wait, for
+    /// `queue_seconds_max`.
     memory_bytes_max: NonZeroUsize = crate::memory::available::default_bytes_max();
 
     /// Disk for groups and sorted records, of all Selects together. If they need more, a Select ends

@@ -2,10 +2,11 @@
 //! being made.
 //!
 //! Each answer is counted: its batches that wait, as they are, and its morsels under way, as large
-//! as its largest so far. While there is room, an answer has several morsels under way. Above half
-//! of the memory each goes one morsel at a time. When the memory is full, an answer with batches
-//! sends them first, and one without waits. For an answer that has not begun it is full earlier, so
-//! the newest wait first. A user may fill half of the memory, so there is room for others.
+//! as its largest so far; one that gathers groups or sorts takes as much as a large morsel. While
+//! the others leave room, an answer has several morsels under way. Above half of the memory each
+//! goes one morsel at a time. When the memory is full, an answer with batches sends them first, and
+//! one without waits. For an answer that has not begun it is full earlier, so the newest wait first.
+//! A user may fill half of the memory, so there is room for others.
 
 pub(crate) mod available;
 
@@ -94,11 +95,12 @@ impl AnswerBytes {
         }
     }
 
-    /// Returns the room for another morsel.
+    /// Returns the room that other answers leave for another morsel.
     pub(crate) fn room(&self) -> Room {
         let all = &self.user.all;
         let bytes_max = all.bytes_max.load(Ordering::Relaxed);
-        let (used, of_user) = (all.bytes(), self.user.bytes.load(Ordering::Relaxed));
+        let others = |bytes: &AtomicUsize| bytes.load(Ordering::Relaxed).saturating_sub(self.bytes);
+        let (used, of_user) = (others(&all.bytes), others(&self.user.bytes));
         let full = if self.has_begun { bytes_max } else { bytes_max / 4 * 3 };
         if used >= full || of_user >= full / 2 {
             Room::None
@@ -141,22 +143,23 @@ mod tests {
         let (one, other) = (user(), user());
         let mut greedy = AnswerBytes::new(Arc::clone(&one));
         let mut modest = AnswerBytes::new(Arc::clone(&other));
+        let newest = |user: &Arc<UserMemory>| AnswerBytes::new(Arc::clone(user)).room();
         assert_eq!(greedy.room(), Room::Many);
         greedy.set(250);
-        assert_eq!((greedy.room(), modest.room()), (Room::One, Room::Many));
+        assert_eq!((newest(&one), newest(&other)), (Room::One, Room::Many));
         greedy.set(500);
-        assert_eq!((greedy.room(), modest.room()), (Room::None, Room::One));
-        // other answers of the same user, and the newest of another one
-        assert_eq!(AnswerBytes::new(one).room(), Room::None);
-        greedy.set(700);
+        assert_eq!((newest(&one), newest(&other)), (Room::None, Room::One));
+        // its own bytes keep nobody waiting
+        assert_eq!(greedy.room(), Room::Many);
         modest.set(100);
-        assert_eq!((modest.room(), AnswerBytes::new(other).room()), (Room::One, Room::None));
-        greedy.set(900);
-        assert_eq!((all.bytes(), modest.room()), (1000, Room::None));
+        greedy.set(700);
+        assert_eq!((modest.room(), newest(&other)), (Room::One, Room::None));
+        greedy.set(1000);
+        assert_eq!((all.bytes(), modest.room()), (1100, Room::None));
         drop(greedy);
-        assert_eq!((all.bytes(), modest.room()), (100, Room::Many));
+        assert_eq!((all.bytes(), newest(&other)), (100, Room::Many));
         all.set_bytes_max(200);
-        assert_eq!(modest.room(), Room::None);
+        assert_eq!((newest(&other), modest.room()), (Room::None, Room::Many));
     }
 
     #[tokio::test]

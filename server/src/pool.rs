@@ -16,7 +16,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -72,24 +72,25 @@ enum Lane {
 impl Lane {
     const ALL: [Self; 2] = [Self::Short, Self::Long];
 
-    /// Starts `work` on a thread of the lane.
-    fn spawn(self, work: impl FnOnce() + Send + 'static) {
-        static SHORT: LazyLock<Option<ThreadPool>> = LazyLock::new(|| Lane::threads("short"));
-        static LONG: LazyLock<Option<ThreadPool>> = LazyLock::new(|| Lane::threads("long"));
+    /// Starts `work` on a thread of the lane. The lanes of a process get `running_max` threads when
+    /// the first work comes: each has memory of its own that it keeps.
+    fn spawn(self, running_max: usize, work: impl FnOnce() + Send + 'static) {
+        static SHORT: OnceLock<Option<ThreadPool>> = OnceLock::new();
+        static LONG: OnceLock<Option<ThreadPool>> = OnceLock::new();
         let threads = match self {
-            Self::Short => &SHORT,
-            Self::Long => &LONG,
+            Self::Short => SHORT.get_or_init(|| Self::threads("short", running_max)),
+            Self::Long => LONG.get_or_init(|| Self::threads("long", running_max)),
         };
-        match &**threads {
+        match threads {
             Some(threads) => threads.spawn(work),
             None => rayon::spawn(work),
         }
     }
 
     /// Starts the threads of a lane. If there are none, the lane has those of all other work.
-    fn threads(name: &'static str) -> Option<ThreadPool> {
+    fn threads(name: &'static str, count: usize) -> Option<ThreadPool> {
         let named = move |number| format!("{name}-{number}");
-        let started = ThreadPoolBuilder::new().num_threads(threads()).thread_name(named).build();
+        let started = ThreadPoolBuilder::new().num_threads(count).thread_name(named).build();
         started.inspect_err(|error| tracing::warn!(%error, lane = name, "no threads")).ok()
     }
 }
@@ -139,11 +140,12 @@ impl Pool {
 
     /// Starts a thread in each lane that has more jobs than threads which take them.
     fn start(&self, mut queue: MutexGuard<'_, Queue>) {
+        let running_max = queue.running_max;
         let starting = Lane::ALL.map(|lane| queue.start(lane).then_some(lane));
         drop(queue);
         for lane in starting.into_iter().flatten() {
             let pool = self.clone();
-            lane.spawn(move || pool.work(lane));
+            lane.spawn(running_max, move || pool.work(lane));
         }
     }
 

@@ -149,9 +149,10 @@ impl ConnectionPermits {
 /// The memory of a running morsel, about: what it reads, and its decoded columns.
 const JOB_BYTES: usize = 16 << 20;
 
-/// Returns the memory for the groups and the sorted records of all Selects.
+/// Returns the memory for the groups and the sorted records of all Selects. They take more
+/// while they are sorted and merged, and the allocator keeps some of what is freed.
 fn query_bytes_max(limits: &Limits) -> usize {
-    limits.memory_bytes_max.get() / 2
+    limits.memory_bytes_max.get() / 4
 }
 
 /// Returns the memory for the answers of all Selects.

@@ -144,6 +144,8 @@ impl Server {
             warn!(grace_seconds = grace.as_secs(), "answers under way are cut off");
         }
         let _ = shared.audit.write(Event::Stop { server: SERVER }).await;
+        // removes the control socket
+        observed.shutdown().await;
     }
 }
 

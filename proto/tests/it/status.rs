@@ -14,6 +14,7 @@ const STATUSES: &[(i32, &str)] = &[
     (7, "IDLE_TIMEOUT"),
     (8, "SHUTTING_DOWN"),
     (9, "CLIENT_CERTIFICATE_REQUIRED"),
+    (10, "ENDED"),
     (16, "SYNTAX"),
     (17, "UNSUPPORTED"),
     (18, "UNKNOWN_FILE"),

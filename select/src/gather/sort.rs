@@ -18,6 +18,7 @@ mod run;
 mod sorted;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt64Array};
@@ -67,6 +68,8 @@ pub(crate) struct Sorter {
     /// Rows without values, by position. They fail the query only if they are in the answer.
     faults: Mutex<BTreeMap<u64, RowFault>>,
     memory: Arc<MemoryBudget>,
+    /// True if there was no memory for the last rows.
+    is_short: AtomicBool,
     spill: Option<Arc<SpillDirectory>>,
 }
 
@@ -113,6 +116,7 @@ impl Sorter {
             full: Mutex::default(),
             faults: Mutex::default(),
             memory: Arc::clone(memory),
+            is_short: AtomicBool::new(false),
             spill,
         })
     }
@@ -168,7 +172,9 @@ impl Sorter {
     pub(crate) fn push(&self, batch: RecordBatch) {
         let batch = [batch];
         let mut buffer = self.buffer();
-        if buffer.add(&batch).is_err() {
+        let added = buffer.add(&batch);
+        self.is_short.store(added.is_err(), Ordering::Relaxed);
+        if added.is_err() {
             buffer.push(&batch);
         } else if !self.is_full(&buffer) {
             return;
@@ -181,6 +187,11 @@ impl Sorter {
     /// Returns the schema of the rows.
     pub(crate) fn schema(&self) -> &SchemaRef {
         &self.order.schema
+    }
+
+    /// Returns whether there was no memory for the last rows. Then fewer should come at a time.
+    pub(crate) fn is_short_of_memory(&self) -> bool {
+        self.is_short.load(Ordering::Relaxed)
     }
 
     /// Returns whether a buffer waits for its job.

@@ -81,6 +81,11 @@ impl Sink {
         Pace::new(self.step_time)
     }
 
+    /// Returns whether records to be sorted find no memory. Then they come one morsel at a time.
+    pub(crate) fn is_short_of_memory(&self) -> bool {
+        self.sorter.as_ref().is_some_and(|sorter| sorter.is_short_of_memory())
+    }
+
     /// Returns the most jobs at a time: with as many, no more records are read.
     pub(crate) fn jobs_max(&self) -> usize {
         // a table of groups may have all memory, and a buffer of the sorter only a part

@@ -95,11 +95,11 @@ null = \"NA\"
 
 [[field]]
 name = \"id\"
-type = \"int64\"
+type = \"bigint\"
 
 [[field]]
 name = \"price\"
-type = \"decimal(18,2)\"
+type = \"numeric(18,2)\"
 
 [[field]]
 name = \"day\"

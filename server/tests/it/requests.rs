@@ -118,7 +118,7 @@ async fn describe_tells_the_columns() {
     assert_eq!((told.bytes, told.records, told.record_bytes), (Some(8000), Some(1000), Some(8)));
     assert!(!told.network_encrypt);
     let [field] = &told.fields[..] else { panic!("{:?}", told.fields) };
-    assert_eq!((&field.name[..], &field.r#type[..]), ("n", "int64"));
+    assert_eq!((&field.name[..], &field.r#type[..]), ("n", "bigint"));
     assert!(field.storage.contains("8 bytes"), "{}", field.storage);
 }
 

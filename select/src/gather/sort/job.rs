@@ -11,6 +11,7 @@ use super::sorted::{Sorted, Sorting};
 use super::{Buffer, RUNS_MAX, SORTED_ROWS_MAX, Sorter, lock};
 use crate::Result;
 use crate::gather::pace::{Pace, Progress};
+use crate::gather::spill::memory_bytes;
 use sift_files::io::waiting::Waiting;
 
 /// Sorts a full buffer and stores the rows that remain: in memory if they are few or there is no
@@ -107,13 +108,15 @@ impl SortJob {
     }
 
     /// Puts sorted rows back into the buffer. If there is no memory for them and they may not be
-    /// written, the rows that the order does not want have to have been many.
+    /// written, they have to be few, or the rows that the order does not want many: other buffers
+    /// that wait may take the memory.
     fn keep(&self, sorted: Sorted, batches: Vec<RecordBatch>) -> Result<Stage> {
         let sorter = &*self.sorter;
         if let Some((batch, row, key)) = sorted.last() {
             sorter.computed(sorter.lower_threshold(key, &sorter.keys.of(batch), row))?;
         }
-        let few = sorted.len() <= sorted.buffer.rows / 2;
+        let bytes: usize = batches.iter().map(memory_bytes).sum();
+        let few = sorted.len() <= sorted.buffer.rows / 2 || bytes <= sorter.buffer_bytes_max();
         // releases the memory of the unsorted rows
         drop(sorted);
         let mut buffer = sorter.buffer();
