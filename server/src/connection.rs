@@ -54,7 +54,7 @@ const HELLO_BYTES_MAX: u32 = 4 << 10;
 
 /// The time for an answer to stop when an administrator ends the session. After it, the connection
 /// is cut off, even within a frame.
-const END_TIME_MAX: Duration = Duration::from_secs(2);
+pub(crate) const END_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Serves one connection to its end. Its place at the door is given back when Hello has been
 /// answered.

@@ -1,7 +1,8 @@
-//! What the requests of one user may take: how many are answered at once, and the memory of their
-//! answers. More requests wait, in the order in which they came.
+//! The quotas of users: the requests that are answered at once, and the memory of their answers.
+//! More requests wait, in the order in which they came.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -22,18 +23,27 @@ pub(crate) struct Quotas {
 struct Entry {
     /// The quota; all connections of the user hold it.
     quota: Weak<Parts>,
-    /// The number of places, also of those that are taken.
+    /// The number of places, without those that are given up when they become free.
     max: usize,
 }
 
-/// What the requests of one user may take.
+/// The quota of one user.
 #[derive(Clone, Debug)]
 pub(crate) struct Quota(Arc<Parts>);
 
 #[derive(Debug)]
 struct Parts {
     places: Arc<Semaphore>,
+    /// The number of taken places that are given up when they become free.
+    owed: AtomicUsize,
     memory: Arc<UserMemory>,
+}
+
+/// The place of a request, which is free again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    parts: Arc<Parts>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Quotas {
@@ -52,17 +62,22 @@ impl Quotas {
         {
             match max.checked_sub(entry.max) {
                 Some(more) => {
-                    parts.places.add_permits(more);
-                    entry.max = max;
+                    let kept = parts.owe_less(more);
+                    parts.places.add_permits(more - kept);
                 }
-                None => entry.max -= parts.places.forget_permits(entry.max - max),
+                None => {
+                    let less = entry.max - max;
+                    let owed = less - parts.places.forget_permits(less);
+                    parts.owed.fetch_add(owed, Ordering::Relaxed);
+                }
             }
+            entry.max = max;
             return Quota(parts);
         }
         entries.retain(|_, entry| entry.quota.strong_count() > 0);
         let places = Arc::new(Semaphore::new(max));
         let memory = Arc::new(UserMemory::new(Arc::clone(&self.memory)));
-        let parts = Arc::new(Parts { places, memory });
+        let parts = Arc::new(Parts { places, owed: AtomicUsize::new(0), memory });
         entries.insert(user.into(), Entry { quota: Arc::downgrade(&parts), max });
         Quota(parts)
     }
@@ -74,17 +89,39 @@ impl Quota {
         &self.0.memory
     }
 
-    /// Waits for a place. The place is free again when the result is dropped.
+    /// Waits for a place.
     ///
     /// # Errors
     /// `Queued` after the time to wait.
-    pub(crate) async fn place(&self, limits: &Limits) -> Result<OwnedSemaphorePermit, Fault> {
-        let place = timeout(limits.queue_time, Arc::clone(&self.0.places).acquire_owned()).await;
+    pub(crate) async fn place(&self, limits: &Limits) -> Result<Place, Fault> {
+        let permit = timeout(limits.queue_time, Arc::clone(&self.0.places).acquire_owned()).await;
         // nobody closes the semaphore
-        place.ok().and_then(Result::ok).ok_or(Fault::Queued {
-            requests: limits.queries_per_user_max.get(),
-            seconds: limits.queue_time.as_secs(),
-        })
+        match permit.ok().and_then(Result::ok) {
+            Some(permit) => Ok(Place { parts: Arc::clone(&self.0), permit: Some(permit) }),
+            None => Err(Fault::Queued {
+                requests: limits.queries_per_user_max.get(),
+                seconds: limits.queue_time.as_secs(),
+            }),
+        }
+    }
+}
+
+impl Parts {
+    /// Gives up at most so many places less. Returns how many fewer they are.
+    fn owe_less(&self, less: usize) -> usize {
+        let lowered = |owed: usize| Some(owed.saturating_sub(less));
+        let before = self.owed.fetch_update(Ordering::Relaxed, Ordering::Relaxed, lowered);
+        before.unwrap_or(0).min(less)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(permit) = self.permit.take()
+            && self.parts.owe_less(1) == 1
+        {
+            permit.forget();
+        }
     }
 }
 
@@ -129,10 +166,9 @@ mod tests {
         assert!(one.place(&limits).await.is_err());
         quotas.of("one", 3);
         let more = (one.place(&limits).await.unwrap(), one.place(&limits).await.unwrap());
-        // the places that are taken cannot be given up yet
+        // the places that are taken are given up as they become free
         quotas.of("one", 1);
         drop((held, more));
-        quotas.of("one", 1);
         let _held = one.place(&limits).await.unwrap();
         assert!(one.place(&limits).await.is_err());
     }

@@ -52,6 +52,9 @@ pub struct Server {
     opened_later: mpsc::Receiver<Listener>,
 }
 
+/// The time for connections to note that they were cut off.
+const CUT_OFF_TIME: Duration = Duration::from_secs(1);
+
 impl Server {
     /// Makes a server that does not serve yet.
     pub fn new(config: Config) -> Self {
@@ -139,9 +142,13 @@ impl Server {
                 report_panic("a listener", ended);
             }
         };
+        let mut ending = pin!(ending);
         let grace = shared.limits().grace_time;
-        if timeout(grace, ending).await.is_err() {
+        if timeout(grace, &mut ending).await.is_err() {
             warn!(grace_seconds = grace.as_secs(), "answers under way are cut off");
+            // each is told, and has its line in the log and in the audit log
+            shared.sessions.end_all();
+            let _ = timeout(connection::END_TIME_MAX + CUT_OFF_TIME, ending).await;
         }
         let _ = shared.audit.write(Event::Stop { server: SERVER }).await;
         // removes the control socket

@@ -71,7 +71,7 @@ pub(crate) struct Running {
 #[derive(Debug, Default)]
 pub(crate) struct Progress(AtomicU64);
 
-/// What a request waits for at a moment.
+/// The thing that a request waits for at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Wait {
@@ -138,7 +138,7 @@ pub struct RequestReport {
     pub bytes: u64,
     /// The bytes that were read of files.
     pub bytes_scanned: u64,
-    /// What it waits for.
+    /// The thing that it waits for.
     pub waits_for: Wait,
 }
 
@@ -181,6 +181,15 @@ impl Sessions {
             server: concat!("siftd ", env!("CARGO_PKG_VERSION")).to_owned(),
             more: sessions.len().saturating_sub(REPORTED_MAX),
             sessions: sessions.iter().take(REPORTED_MAX).map(|session| session.report()).collect(),
+        }
+    }
+
+    /// Ends all sessions.
+    pub(crate) fn end_all(&self) {
+        let ids: Vec<u64> = self.all().keys().copied().collect();
+        for id in ids {
+            // a session may have ended meanwhile
+            let _ended = self.end(id);
         }
     }
 

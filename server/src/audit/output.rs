@@ -2,18 +2,18 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use rustix::fs::OFlags;
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
-use super::COMPLAINT_TIME;
 use super::record::Event;
+use super::{COMPLAINT_TIME, FileState};
 
 /// The most lines that are written together.
 const TOGETHER_MAX: usize = 256;
@@ -30,8 +30,7 @@ pub(super) struct Order {
 pub(super) struct Output {
     file: File,
     path: PathBuf,
-    /// The number of lines that are missing in the file.
-    lost: Arc<AtomicU64>,
+    state: Arc<FileState>,
     /// True if the file ends within a line.
     is_torn: bool,
     complained: Option<Instant>,
@@ -40,17 +39,25 @@ pub(super) struct Output {
 impl Output {
     /// Opens the file for its owner alone, to append to it. A symbolic link is an error, and so is
     /// anything else than a regular file or a character device.
-    pub(super) fn open(path: &Path, lost: Arc<AtomicU64>) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, state: Arc<FileState>) -> io::Result<Self> {
         // a pipe without a reader must not hang the server
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
         let mut options = File::options();
-        let file = options.append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
-        let kind = file.metadata()?.file_type();
+        options.read(true).append(true).create(true).mode(0o600).custom_flags(flags);
+        let file = options.open(path)?;
+        let metadata = file.metadata()?;
+        let kind = metadata.file_type();
         if !kind.is_file() && !kind.is_char_device() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
         }
-        Ok(Self { file, path: path.to_owned(), lost, is_torn: false, complained: None })
+        // a crash may have left a part of a line
+        let mut last = [b'\n'];
+        if let Some(end) = metadata.len().checked_sub(1).filter(|_| kind.is_file()) {
+            file.read_exact_at(&mut last, end)?;
+        }
+        let is_torn = last != [b'\n'];
+        Ok(Self { file, path: path.to_owned(), state, is_torn, complained: None })
     }
 
     /// Writes lines until nobody can send more.
@@ -69,7 +76,7 @@ impl Output {
 
     /// Writes lines, after the number of those that are missing. Returns whether the file took all.
     fn write(&mut self, lines: &[u8], count: u64) -> bool {
-        let lost = self.lost.load(Ordering::Relaxed);
+        let lost = self.state.lost.load(Ordering::Relaxed);
         let mut bytes = if self.is_torn { vec![b'\n'] } else { Vec::new() };
         if lost > 0 {
             bytes.extend(Event::Gap { lost }.line());
@@ -78,11 +85,14 @@ impl Output {
         match self.append(&bytes) {
             Ok(()) => {
                 self.is_torn = false;
-                self.lost.fetch_sub(lost, Ordering::Relaxed);
+                self.state.hangs.store(false, Ordering::Relaxed);
+                // a reload may have moved the number to the next file
+                let less = |before: u64| Some(before.saturating_sub(lost));
+                let _ = self.state.lost.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
                 true
             }
             Err(error) => {
-                self.lost.fetch_add(count, Ordering::Relaxed);
+                self.state.lost.fetch_add(count, Ordering::Relaxed);
                 self.complain(&error);
                 false
             }
@@ -91,6 +101,8 @@ impl Output {
 
     /// Appends all bytes, or none if that can be.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let length = |file: &File| file.metadata().map(|metadata| metadata.len());
+        let before = length(&self.file)?;
         let mut written = 0;
         while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
             let error = match self.file.write(rest) {
@@ -103,10 +115,10 @@ impl Output {
                 Err(error) => error,
             };
             if written > 0 {
-                // the rest of a line would make the next one unreadable
-                let end =
-                    self.file.metadata().map(|file| file.len().saturating_sub(written as u64));
-                self.is_torn = end.and_then(|end| self.file.set_len(end)).is_err();
+                // the rest of a line would make the next one unreadable; what another writer has
+                // appended stays
+                let is_alone = length(&self.file)? == before + written as u64;
+                self.is_torn |= !is_alone || self.file.set_len(before).is_err();
             }
             return Err(error);
         }
@@ -118,7 +130,7 @@ impl Output {
             return;
         }
         self.complained = Some(Instant::now());
-        let (path, lost) = (self.path.display(), self.lost.load(Ordering::Relaxed));
+        let (path, lost) = (self.path.display(), self.state.lost.load(Ordering::Relaxed));
         error!(%path, %error, lost, "the audit log takes no lines");
     }
 }
@@ -147,19 +159,31 @@ mod tests {
     fn lines_that_are_missing_are_counted_in_the_next_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.jsonl");
-        let lost = Arc::new(AtomicU64::new(0));
-        let mut full = Output::open(Path::new("/dev/full"), Arc::clone(&lost)).unwrap();
+        let state = Arc::new(FileState::default());
+        let lost = || state.lost.load(Ordering::Relaxed);
+        let mut full = Output::open(Path::new("/dev/full"), Arc::clone(&state)).unwrap();
         assert!(!full.write(b"{}\n", 1));
         assert!(!full.write(b"{}\n{}\n", 2));
         // a probe is no line
         assert!(!full.write(b"", 0));
-        assert_eq!(lost.load(Ordering::Relaxed), 3);
-        let mut output = Output::open(&path, Arc::clone(&lost)).unwrap();
+        assert_eq!(lost(), 3);
+        let mut output = Output::open(&path, Arc::clone(&state)).unwrap();
         assert!(output.write(b"{\"a\":1}\n", 1) && output.write(b"{\"a\":2}\n", 1));
         let text = fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].ends_with("\"event\":\"gap\",\"lost\":3}"), "{text}");
         assert_eq!(lines[1..], ["{\"a\":1}", "{\"a\":2}"]);
-        assert_eq!(lost.load(Ordering::Relaxed), 0);
+        assert_eq!(lost(), 0);
+    }
+
+    #[test]
+    fn a_line_that_a_crash_has_torn_does_not_spoil_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        fs::write(&path, "{\"a\":1}\n{\"b").unwrap();
+        let mut output = Output::open(&path, Arc::default()).unwrap();
+        assert!(output.write(b"{\"c\":2}\n", 1) && output.write(b"{\"d\":3}\n", 1));
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "{\"a\":1}\n{\"b\n{\"c\":2}\n{\"d\":3}\n");
     }
 }

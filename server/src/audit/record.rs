@@ -60,7 +60,7 @@ pub(crate) enum Event<'a> {
         /// The user of the operating system.
         uid: u32,
         id: u64,
-        /// What is ended, in words.
+        /// The session or request that is ended, in words.
         what: &'a str,
     },
     /// Lines before this one are missing.
@@ -125,6 +125,7 @@ pub(crate) struct Asked {
     parameters: Vec<Value>,
     parameters_count: Option<usize>,
     has_text: bool,
+    hides_parameters: bool,
     plan: Option<Plan>,
 }
 
@@ -215,7 +216,10 @@ impl Asked {
         self.text_sha256 = (text == Some(AuditText::Hash)).then(|| sha256(sql.as_bytes()));
         match forms.map(|(_, parameters)| parameters) {
             None => {}
-            Some(AuditParameters::Count) => self.parameters_count = Some(parameters.len()),
+            Some(AuditParameters::Count) => {
+                self.hides_parameters = !parameters.is_empty();
+                self.parameters_count = Some(parameters.len());
+            }
             Some(AuditParameters::Full) => {
                 self.is_cut |= parameters.len() > ITEMS_MAX;
                 self.parameters_count = Some(parameters.len());
@@ -224,9 +228,9 @@ impl Asked {
         }
     }
 
-    /// Returns whether a line may have the text.
-    pub(crate) fn has_text(&self) -> bool {
-        self.has_text
+    /// Returns whether a line may have the text and the parameters.
+    pub(crate) fn may_be_quoted(&self) -> bool {
+        self.has_text && !self.hides_parameters
     }
 
     pub(crate) fn planned(&mut self, plan: &Plan) {
@@ -238,8 +242,8 @@ impl Asked {
         (&self.text, self.plan.as_ref())
     }
 
-    /// Returns the fields of a line about a request that names `named`, which is the file that is read
-    /// if `is_file` says so. A plan of no name reads none.
+    /// Returns the fields of a line about a request that names `named`, which is the file that is
+    /// read if `is_file` says so. A plan of no name reads none.
     pub(crate) fn fields<'a>(&'a self, named: &'a str, is_file: bool) -> AskedFields<'a> {
         let mut files = if is_file { vec![named] } else { Vec::new() };
         let mut columns = Vec::new();

@@ -16,7 +16,6 @@ use sift_proto::message::{
 };
 use sift_select::{Plan, ScanOptions, Waiting, explain};
 use tokio::io::AsyncWrite;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::account::{RequestAccount, micros};
 use super::audited::{self, Sent};
@@ -36,7 +35,7 @@ use crate::memory::AnswerBytes;
 use crate::metrics::Metrics;
 use crate::permits::Permit;
 use crate::pool::{self, Share};
-use crate::quota::Quota;
+use crate::quota::{Place, Quota};
 use crate::rules::Rules;
 use crate::schedule::{Batches, Resources};
 use crate::sessions::Wait;
@@ -113,7 +112,7 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
     }
 
     /// Waits until the user may have one more request.
-    async fn place(&mut self) -> Result<OwnedSemaphorePermit, Fault> {
+    async fn place(&mut self) -> Result<Place, Fault> {
         let _queued = self.shared.metrics.as_deref().map(Metrics::queued);
         let running = self.sent.running;
         running.waits_for(Wait::Queue);
@@ -436,8 +435,15 @@ impl<W: AsyncWrite + Unpin> Answer<'_, W> {
             let body_bytes = if kind == Kind::Finished { 0 } else { message.encoded_len() as u64 };
             let bytes = self.writer.counts().0 + body_bytes;
             let line = audited::record(self.sent, self.account, bytes, None);
-            self.shared.audit.write(line).await?;
+            let ordered = self.shared.audit.order(line).await?;
+            // the line stays if the client leaves meanwhile
             self.account.is_audited = true;
+            if let Some(ordered) = ordered
+                && let Err(fault) = ordered.written().await
+            {
+                self.account.is_audited = false;
+                return Err(fault.into());
+            }
         }
         self.writer.send(kind, message).await
     }

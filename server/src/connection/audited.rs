@@ -27,8 +27,8 @@ pub(super) fn record<'a>(
     stop: Option<&Stop>,
 ) -> Event<'a> {
     let Sent { session, running, facts, user } = sent;
-    // a reason may quote the text, which may not be wanted
-    let reason = stop.filter(|_| account.asked.has_text()).map(|stop| match stop {
+    // a reason may quote the text and the parameters, which may not be wanted
+    let reason = stop.filter(|_| account.asked.may_be_quoted()).map(|stop| match stop {
         Stop::Fault(fault) => fault.to_failure().message,
         Stop::Gone(error) => error.to_string(),
     });
