@@ -167,22 +167,9 @@ impl Catalogue {
         Self { keyring, ..self }
     }
 
-    /// Returns a catalogue of the same files with other protection and keys. No file is open in it.
-    pub(crate) fn with_rules(&self, protection: Protection, keyring: Keyring) -> Self {
-        let sources_max = sources_max(&self.limits);
-        Self {
-            root: Arc::clone(&self.root),
-            limits: self.limits.clone(),
-            protection,
-            indexes: self.indexes.clone(),
-            indexes_are_local: self.indexes_are_local,
-            keyring,
-            sources: Cache::new(sources_max),
-            open_locks: OpenLocks::default(),
-            descriptors: Cache::new(sources_max),
-            files_opened: Arc::clone(&self.files_opened),
-            open_files: self.open_files.clone(),
-        }
+    /// Sets the bound on the files of patterns that are open, which other catalogues may share.
+    pub(crate) fn with_open_files(self, open_files: OpenFiles) -> Self {
+        Self { open_files, ..self }
     }
 
     /// Opens a file to send all of its bytes.
@@ -309,8 +296,8 @@ impl Catalogue {
     }
 }
 
-/// Returns the number of files that stay open after a Select: a quarter of what the process may have
-/// open at most.
+/// Returns the number of files that stay open after a Select: a quarter of what the process may
+/// have open at most.
 fn sources_max(limits: &Limits) -> NonZeroUsize {
     let share = NonZeroUsize::new(open_files::limit() / 4).unwrap_or(NonZeroUsize::MIN);
     limits.sources_max.min(share)

@@ -70,9 +70,9 @@ pub enum ControlRequest {
 pub enum ControlAnswer {
     /// The sessions.
     Status(StatusReport),
-    /// What is ended, in words.
+    /// The session or request that is ended, in words.
     Ended(String),
-    /// What a reload has changed.
+    /// The keys that a reload has changed.
     Reloaded(Vec<KeyChange>),
     /// The configuration that is in use.
     Settings(SettingsReport),
@@ -241,29 +241,34 @@ async fn answer(
             None => ControlAnswer::Error(format!("there is no session and no request {id}")),
         },
         ControlRequest::Reload => match ordered(orders, ControlOrder::Reload).await {
-            Some(Ok(changes)) => ControlAnswer::Reloaded(changes),
-            Some(Err(error)) => ControlAnswer::Error(error),
-            None => ControlAnswer::Error(NO_OWNER.to_owned()),
+            Ok(Ok(changes)) => ControlAnswer::Reloaded(changes),
+            Ok(Err(error)) => ControlAnswer::Error(error),
+            Err(why) => ControlAnswer::Error(why.to_owned()),
         },
         ControlRequest::Settings => match ordered(orders, ControlOrder::Settings).await {
-            Some(settings) => ControlAnswer::Settings(settings),
-            None => ControlAnswer::Error(NO_OWNER.to_owned()),
+            Ok(settings) => ControlAnswer::Settings(settings),
+            Err(why) => ControlAnswer::Error(why.to_owned()),
         },
     }
 }
 
 const NO_OWNER: &str = "the server does not read a configuration now";
 
+const UNDER_WAY: &str =
+    "the server is still reading its configuration; its log will tell the outcome";
+
 /// Sends an order, and waits for its answer.
+///
+/// # Errors
+/// The reason why there is none.
 async fn ordered<T>(
     orders: &mpsc::Sender<ControlOrder>,
     order: impl FnOnce(oneshot::Sender<T>) -> ControlOrder,
-) -> Option<T> {
+) -> Result<T, &'static str> {
     let (sender, answer) = oneshot::channel();
-    timeout(ORDER_TIME_MAX, async {
+    let answered = timeout(ORDER_TIME_MAX, async {
         orders.send(order(sender)).await.ok()?;
         answer.await.ok()
-    })
-    .await
-    .ok()?
+    });
+    answered.await.map_err(|_elapsed| UNDER_WAY)?.ok_or(NO_OWNER)
 }

@@ -5,10 +5,10 @@
 //! millisecond never waits for one that takes seconds: the operating system divides the processors
 //! between both lanes.
 //!
-//! In a lane, the next job is one of the user who has used the least time; among the Selects of this
-//! user, it is one of that which has used the least. Who comes with nothing to do for a while gets
-//! no credit for it: it starts level with those that are active. This is start-time fair queueing
-//! (Goyal, Vin and Cheng, SIGCOMM 1996), where a job's length is known when it has ended.
+//! In a lane, the next job is one of the user who has used the least time; among the Selects of
+//! this user, it is one of that which has used the least. Who comes with nothing to do for a while
+//! gets no credit for it: it starts level with those that are active. This is start-time fair
+//! queueing (Goyal, Vin and Cheng, SIGCOMM 1996), where a job's length is known when it has ended.
 //!
 //! A user who sends many short Selects could have the short lane for himself. So the Selects of a
 //! user who is [`AHEAD_TIME`] ahead of the active user with the least time are in the long lane.
@@ -45,8 +45,8 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// The share of one Select in the threads. It enters the queue with its first job. Jobs that have not
-/// begun never run after it is dropped.
+/// The share of one Select in the threads. It enters the queue with its first job. Jobs that have
+/// not begun never run after it is dropped.
 #[derive(Debug)]
 pub(crate) struct Share {
     pool: Pool,
@@ -72,14 +72,13 @@ enum Lane {
 impl Lane {
     const ALL: [Self; 2] = [Self::Short, Self::Long];
 
-    /// Starts `work` on a thread of the lane. The lanes of a process get `running_max` threads when
-    /// the first work comes: each has memory of its own that it keeps.
-    fn spawn(self, running_max: usize, work: impl FnOnce() + Send + 'static) {
+    /// Starts `work` on a thread of the lane.
+    fn spawn(self, work: impl FnOnce() + Send + 'static) {
         static SHORT: OnceLock<Option<ThreadPool>> = OnceLock::new();
         static LONG: OnceLock<Option<ThreadPool>> = OnceLock::new();
         let threads = match self {
-            Self::Short => SHORT.get_or_init(|| Self::threads("short", running_max)),
-            Self::Long => LONG.get_or_init(|| Self::threads("long", running_max)),
+            Self::Short => SHORT.get_or_init(|| Self::threads("short")),
+            Self::Long => LONG.get_or_init(|| Self::threads("long")),
         };
         match threads {
             Some(threads) => threads.spawn(work),
@@ -88,9 +87,9 @@ impl Lane {
     }
 
     /// Starts the threads of a lane. If there are none, the lane has those of all other work.
-    fn threads(name: &'static str, count: usize) -> Option<ThreadPool> {
+    fn threads(name: &'static str) -> Option<ThreadPool> {
         let named = move |number| format!("{name}-{number}");
-        let started = ThreadPoolBuilder::new().num_threads(count).thread_name(named).build();
+        let started = ThreadPoolBuilder::new().num_threads(threads()).thread_name(named).build();
         started.inspect_err(|error| tracing::warn!(%error, lane = name, "no threads")).ok()
     }
 }
@@ -140,12 +139,11 @@ impl Pool {
 
     /// Starts a thread in each lane that has more jobs than threads which take them.
     fn start(&self, mut queue: MutexGuard<'_, Queue>) {
-        let running_max = queue.running_max;
         let starting = Lane::ALL.map(|lane| queue.start(lane).then_some(lane));
         drop(queue);
         for lane in starting.into_iter().flatten() {
             let pool = self.clone();
-            lane.spawn(running_max, move || pool.work(lane));
+            lane.spawn(move || pool.work(lane));
         }
     }
 
@@ -330,9 +328,11 @@ impl Queue {
         }
     }
 
-    /// Takes the next job of a lane, or counts one thread less.
+    /// Takes the next job of a lane, or counts one thread less if there is none, or if fewer threads
+    /// may run now.
     fn next(&mut self, lane: Lane) -> Option<Next> {
-        let next = self.first(lane);
+        let is_one_too_many = self.lanes.of(lane).threads > self.running_max;
+        let next = if is_one_too_many { None } else { self.first(lane) };
         if next.is_none() {
             self.lanes.of(lane).threads -= 1;
         }

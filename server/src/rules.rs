@@ -11,17 +11,16 @@ use sift_select::{Cancel, IndexFolder, MemoryBudget, ScanOptions, SpillDirectory
 use tokio::sync::mpsc;
 
 use crate::access::Access;
-use crate::access::grant::{Grant, Grants};
+use crate::access::grant::Grants;
 use crate::access::login::Login;
-use crate::access::protect::Protection;
 use crate::audit::{Audit, Event, KeyChange};
 use crate::catalogue::Catalogue;
-use crate::catalogue::keyring::Keyring;
 use crate::config::{Config, Listener};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::link::CompressionChoice;
 use crate::memory::AnswerMemory;
+use crate::open_files::OpenFiles;
 use crate::permits::Permits;
 use crate::pool::Pool;
 
@@ -42,8 +41,9 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// Makes the rules of a configuration. `files_opened` counts the data files that are opened.
-    pub(crate) fn new(config: Config, files_opened: Arc<AtomicU64>) -> Self {
+    /// Makes the rules of a configuration. `files_opened` counts the data files that are opened, and
+    /// `open_files` bounds those of patterns that are open.
+    pub(crate) fn new(config: Config, files_opened: Arc<AtomicU64>, open_files: OpenFiles) -> Self {
         let Config { data, access, limits, protection, keyring, state, spill_encrypt, .. } = config;
         let indexes = state.as_deref().map(IndexFolder::new);
         let spill_bytes_max = limits.spill_bytes_max.get();
@@ -52,7 +52,8 @@ impl Rules {
             Arc::new(if spill_encrypt { spill.encrypted() } else { spill })
         });
         let memory = MemoryBudget::new("memory_bytes_max", query_bytes_max(&limits));
-        let catalogue = Catalogue::new(data, limits.clone(), protection, files_opened);
+        let catalogue = Catalogue::new(data, limits.clone(), protection, files_opened)
+            .with_open_files(open_files);
         Self {
             catalogue: Arc::new(catalogue.with_indexes(indexes).with_keys(keyring)),
             grants: Arc::new(Grants::new(access.grants)),
@@ -108,7 +109,7 @@ pub struct RulesReloader {
     listeners: mpsc::Sender<Listener>,
 }
 
-/// What stays over a reload, and gets new limits.
+/// The parts that stay over a reload, and get new limits.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
     pub(crate) login: Arc<Login>,
@@ -119,6 +120,7 @@ pub(crate) struct Kept {
     pub(crate) permits: Arc<ConnectionPermits>,
     /// Counts the data files that are opened.
     pub(crate) files_opened: Arc<AtomicU64>,
+    pub(crate) open_files: OpenFiles,
 }
 
 /// The permits of open connections.
@@ -179,28 +181,8 @@ impl RulesReloader {
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
     }
 
-    /// Checks the grants as [`Server::check_grants`](crate::Server::check_grants) does, and lets new
-    /// requests be judged by all three. Requests under way go on by the earlier ones. Blocks on the
-    /// file system.
-    ///
-    /// # Errors
-    /// `GrantUnfit`; then nothing has changed.
-    pub fn reload(
-        &self,
-        grants: Option<Vec<Grant>>,
-        protection: Protection,
-        keyring: Keyring,
-    ) -> Result<(), Error> {
-        let before = self.current();
-        let catalogue = Arc::new(before.catalogue.with_rules(protection, keyring));
-        let grants = Arc::new(Grants::new(grants));
-        catalogue.check_grants(&grants)?;
-        self.set(Rules { catalogue, grants, ..Rules::clone(&before) });
-        Ok(())
-    }
-
     /// Replaces all but the folder of the state, which has to be the same. It checks the grants
-    /// first. Requests under way go on by the earlier configuration, open connections keep their
+    /// first, as [`Server::check_grants`](crate::Server::check_grants) does. Requests under way go on by the earlier configuration, open connections keep their
     /// channel and its compression. Blocks on the file system.
     ///
     /// # Errors
@@ -211,7 +193,8 @@ impl RulesReloader {
         let access = std::mem::replace(&mut config.access, none);
         let Access { users, grants, .. } = access;
         config.access.grants = grants;
-        let rules = Rules::new(config, Arc::clone(&self.kept.files_opened));
+        let Kept { files_opened, open_files, .. } = &self.kept;
+        let rules = Rules::new(config, Arc::clone(files_opened), open_files.clone());
         rules.catalogue.check_grants(&rules.grants)?;
         let Kept { login, audit: current, pool, answers, permits, .. } = &self.kept;
         current.adopt(&audit);

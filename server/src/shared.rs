@@ -17,6 +17,7 @@ use crate::fault::Fault;
 use crate::limits::Limits;
 use crate::memory::AnswerMemory;
 use crate::metrics::Metrics;
+use crate::open_files::OpenFiles;
 use crate::permits::{Full, Permit, Permits, network};
 use crate::pool::Pool;
 use crate::pulse::Pulse;
@@ -53,7 +54,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Option<Arc<Metrics>>,
     /// The memory of all answers.
     answers: Arc<AnswerMemory>,
-    /// What the requests of each user may take.
+    /// The quotas of the users.
     pub(crate) quotas: Quotas,
     /// The listeners that take connections.
     listeners: Mutex<Vec<ListenerHandle>>,
@@ -117,11 +118,12 @@ impl Shared {
             answers: Arc::new(AnswerMemory::new(rules::answer_bytes_max(&config.limits))),
             permits: Arc::new(ConnectionPermits::new(&config.limits)),
             files_opened: Arc::clone(&files_opened),
+            open_files: OpenFiles::new(),
         };
         let Kept { login, audit, pool, answers, permits, .. } = kept.clone();
         // a walk is work of the processor rather than of the disk
         let walks_max = processors();
-        let rules = Rules::new(config, files_opened);
+        let rules = Rules::new(config, files_opened, kept.open_files.clone());
         Self {
             rules: RulesReloader::new(rules, kept, listeners),
             login,

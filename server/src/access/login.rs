@@ -22,6 +22,9 @@ use crate::channel::Facts;
 use crate::limits::Limits;
 use crate::permits::{Permits, network};
 
+/// The greatest `password_checks_max`, which a reload may set. A thread starts when it is needed.
+const PASSWORD_CHECKS_MAX: usize = 64;
+
 /// The users, and the limits of log-ins.
 #[derive(Debug)]
 pub(crate) struct Login {
@@ -121,7 +124,7 @@ impl Login {
             attempts: Mutex::new(attempts),
             checks: Permits::new(checks_max, checks_max.div_ceil(2)),
             // others than passwords are brief
-            threads: Threads::new(checks_max + 2),
+            threads: Threads::new(PASSWORD_CHECKS_MAX + 2),
         }
     }
 

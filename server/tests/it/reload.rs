@@ -8,8 +8,8 @@ use sift_proto::frame::Kind;
 use sift_proto::level::Level;
 use sift_proto::message::{ChannelRequest, FetchRequest, FileList, ListRequest, Status};
 use sift_server::{
-    Access, Account, ClientCertificates, Config, DataRoot, Grant, Keyring, Limits, PasswordHash,
-    ProtectRule, Protection, Requirement, TlsOptions, Users, UsersFile,
+    Access, Account, Admission, ClientCertificates, Config, DataRoot, Error, Grant, Limits,
+    PasswordHash, ProtectRule, Protection, Requirement, TlsOptions, Users, UsersFile,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -32,7 +32,18 @@ fn protection(files: &str, columns: &[&str], requirement: Requirement) -> Protec
 }
 
 fn reload(served: &Served, grants: Vec<Grant>, protection: Protection) {
-    served.rules.reload(Some(grants), protection, Keyring::default()).unwrap();
+    replace(served, Some(grants), protection).unwrap();
+}
+
+fn replace(
+    served: &Served,
+    grants: Option<Vec<Grant>>,
+    protection: Protection,
+) -> Result<(), Error> {
+    let users = UsersFile::open(served.fixture.outside("users.toml")).unwrap();
+    let data = DataRoot::open(served.fixture.data()).unwrap();
+    let access = Access { admission: Admission::LogIn, users: Some(users), grants };
+    served.rules.replace(Config { protection, ..Config::new(data, access) })
 }
 
 async fn served() -> Served {
@@ -71,7 +82,7 @@ async fn a_grant_that_is_taken_back_ends_with_the_request() {
     reload(&served, vec![grant(&[], &["sales"], "*.csv", filter)], Protection::default());
     assert_eq!(count(&mut ann).await, Ok(2));
     // everybody may read everything
-    served.rules.reload(None, Protection::default(), Keyring::default()).unwrap();
+    replace(&served, None, Protection::default()).unwrap();
     assert_eq!(count(&mut peer::plain(&served).await).await, Ok(3));
 }
 
@@ -100,7 +111,7 @@ async fn a_grant_that_does_not_fit_changes_nothing() {
     let mut ann = peer::user(&served, "ann").await;
     let unfit = vec![grant(&["ann"], &[], "cities.csv", Some("country = 'no'"))];
     let protected = protection("**", &[], Requirement::Level(5));
-    let error = served.rules.reload(Some(unfit), protected, Keyring::default()).unwrap_err();
+    let error = replace(&served, Some(unfit), protected).unwrap_err();
     assert!(error.to_string().starts_with("grant 1 does not fit cities.csv: "), "{error}");
     assert_eq!(count(&mut ann).await, Ok(3));
     assert_eq!(count(&mut peer::plain(&served).await).await, Ok(3));
