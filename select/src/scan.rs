@@ -217,8 +217,8 @@ impl Scan {
         self.is_brief
     }
 
-    /// Sets the most morsels in flight from now on, instead of the number of the options. With none,
-    /// no further one starts.
+    /// Sets the most morsels in flight from now on, instead of the number of the options. With
+    /// none, no further one starts.
     pub fn set_morsels_in_flight_max(&mut self, max: usize) {
         self.morsels_in_flight_max = max as u64;
     }
@@ -231,9 +231,15 @@ impl Scan {
         is_gathering || self.started > self.absorbed || self.batches.ready() > 0
     }
 
+    /// Returns whether it gathers groups or rows to be sorted before it has an answer.
+    pub fn gathers(&self) -> bool {
+        !self.plan.bound().is_streamed()
+    }
+
     /// Returns about how much memory the batches take that wait in this scan, and those that the
-    /// morsels under way will make, if each makes as much as the largest so far. A scan that gathers
-    /// groups or rows to be sorted takes as much as a large morsel, beside what its budget counts.
+    /// morsels under way will make, if each makes as much as the largest so far. A scan that
+    /// gathers groups or rows to be sorted takes as much as a large morsel, beside what its budget
+    /// counts.
     pub fn memory_bytes(&self) -> usize {
         let early: usize = self.early.values().map(ReadOutcome::memory_bytes).sum();
         let running = (self.started - self.absorbed).saturating_sub(self.early.len() as u64);

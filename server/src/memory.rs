@@ -5,8 +5,8 @@
 //! as its largest so far; one that gathers groups or sorts takes as much as a large morsel. While
 //! the others leave room, an answer has several morsels under way. Above half of the memory each
 //! goes one morsel at a time. When the memory is full, an answer with batches sends them first, and
-//! one without waits. For an answer that has not begun it is full earlier, so the newest wait first.
-//! A user may fill half of the memory, so there is room for others.
+//! one without waits. For an answer that has not begun it is full earlier, so the newest wait
+//! first. A user may fill half of the memory, so there is room for others.
 
 pub(crate) mod available;
 
@@ -39,7 +39,7 @@ pub(crate) struct AnswerBytes {
     has_begun: bool,
 }
 
-/// How many morsels of an answer may be under way.
+/// The number of morsels of an answer that may be under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     Many,
@@ -93,6 +93,11 @@ impl AnswerBytes {
         if bytes < before {
             all.freed.notify_waiters();
         }
+    }
+
+    /// Returns whether the answer has had bytes.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun
     }
 
     /// Returns the room that other answers leave for another morsel.

@@ -46,11 +46,11 @@ pub(crate) struct Batches {
     outcomes: Option<Outcomes>,
     /// The last step of the scan that nobody has taken yet.
     ahead: Option<Result<Step, Fault>>,
-    /// Where others see how far the scan is.
+    /// The counters in which others see how far the scan is.
     progress: Option<Arc<Progress>>,
 }
 
-/// What a Select may use.
+/// The share of threads and memory that a Select may use.
 #[derive(Clone, Debug)]
 pub(crate) struct Resources {
     pub(crate) share: Arc<Share>,
@@ -134,8 +134,8 @@ impl Batches {
         guarded(|| self.scan.step())?.map_err(Fault::Select)
     }
 
-    /// Returns whether [`next`](Self::next) has something to do before more of the `unsent` batches,
-    /// which were taken before, have been sent.
+    /// Returns whether [`next`](Self::next) has something to do before more of the `unsent`
+    /// batches, which were taken before, have been sent.
     pub(crate) fn goes_on(&self, unsent: usize) -> bool {
         self.scan.holds_some() || unsent == 0 || self.room(unsent) > 0
     }
@@ -152,10 +152,15 @@ impl Batches {
             let step = match self.ahead.take() {
                 Some(step) => step?,
                 None => {
-                    if unsent == 0 && !self.scan.holds_some() {
+                    // what gathers keeps its memory to its end: if some waited for each other
+                    // meanwhile, none would end
+                    let may_wait = !(self.scan.gathers() && self.memory.has_begun());
+                    if may_wait && unsent == 0 && !self.scan.holds_some() {
                         has_memory(&self.memory, self.resources.queue_time).await?;
                     }
-                    self.scan.set_morsels_in_flight_max(self.room(unsent));
+                    // what holds nothing would wait for nothing
+                    let least = usize::from(!self.scan.holds_some());
+                    self.scan.set_morsels_in_flight_max(self.room(unsent).max(least));
                     self.step()?
                 }
             };
@@ -183,8 +188,7 @@ impl Batches {
         let room = match self.memory.room() {
             Room::Many => self.ahead_max.min(self.outcomes_max + pool::threads()),
             Room::One => 1,
-            // what has nothing else to do has waited for its memory
-            Room::None => usize::from(unsent == 0 && !self.scan.holds_some()),
+            Room::None => 0,
         };
         room.saturating_sub(unsent).min(self.outcomes_max)
     }
