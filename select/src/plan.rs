@@ -105,9 +105,10 @@ impl Plan {
     /// `UnknownColumn`, `TypeMismatch`, `Parameter`, `LimitExceeded` and `Unsupported`, mostly with
     /// line and column; `KeyMissing` when it uses a column whose key is missing.
     pub fn new(select: &Select, view: impl Into<View>, parameters: &[Value]) -> Result<Self> {
-        let (select, view) = (select.syntax(), view.into());
+        let (now, select, view) = (select.now(), select.syntax(), view.into());
         let mut binder =
-            Binder::new(view.bindable(), select.qualifiers(), parameters, view.source().waiting());
+            Binder::new(view.bindable(), select.qualifiers(), parameters, view.source().waiting())
+                .at(now);
         let mut conjuncts = conjuncts(&mut binder, select)?;
         let limit = count(&mut binder, select.limit.as_ref(), "LIMIT")?;
         let offset = count(&mut binder, select.offset.as_ref(), "OFFSET")?.unwrap_or(0);

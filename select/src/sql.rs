@@ -18,6 +18,7 @@ mod tests;
 mod tokens;
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -36,7 +37,11 @@ const PARSER_DEPTH_MAX: usize = 50;
 
 /// A Select, as written: names and literals not yet bound to a file. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Select(Arc<SelectSyntax>);
+pub struct Select {
+    syntax: Arc<SelectSyntax>,
+    /// The microseconds since 1970-01-01 that `now()` is, if that is fixed.
+    now: Option<i64>,
+}
 
 impl Select {
     /// Parses one SELECT.
@@ -67,17 +72,33 @@ impl Select {
         };
         while parser.consume_token(&Token::SemiColon) {}
         end(&parser, "SELECT")?;
-        lower_query(*query, &positions).map(|syntax| Self(Arc::new(syntax)))
+        lower_query(*query, &positions).map(|syntax| Self { syntax: Arc::new(syntax), now: None })
     }
 
     /// Returns the file of FROM, as written; `None` if there is no FROM.
     pub fn from(&self) -> Option<&str> {
-        self.0.from.as_ref().map(|name| name.text.as_str())
+        self.syntax.from.as_ref().map(|name| name.text.as_str())
+    }
+
+    /// Returns the same Select as it is asked now: all that is made of it has the same `now()`.
+    #[must_use]
+    pub fn asked_now(&self) -> Self {
+        Self { syntax: Arc::clone(&self.syntax), now: Some(micros_now()) }
+    }
+
+    /// Returns the microseconds since 1970-01-01 that `now()` is.
+    pub(crate) fn now(&self) -> i64 {
+        self.now.unwrap_or_else(micros_now)
     }
 
     pub(crate) fn syntax(&self) -> &SelectSyntax {
-        &self.0
+        &self.syntax
     }
+}
+
+fn micros_now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// An expression over the columns of a file, not yet bound to one: it may stand after WHERE. Cheap

@@ -87,7 +87,10 @@ impl DataFile {
     /// `Io`
     pub fn of_nothing() -> Result<Self> {
         let name = "SELECT";
-        let file = memfd_create(name, MemfdFlags::CLOEXEC).map(File::from).map_err(Into::into);
+        let made = memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::NOEXEC_SEAL);
+        // Linux before 6.3 does not know the seal
+        let made = made.or_else(|_| memfd_create(name, MemfdFlags::CLOEXEC));
+        let file = made.map(File::from).map_err(Into::into);
         let looked = file.and_then(|file| Ok((Look::new(&file)?, file)));
         let (look, file) = looked.map_err(|error| Error::io(name, error))?;
         Ok(Self {

@@ -1,4 +1,4 @@
-//! What a Select without FROM reads: one record without columns.
+//! The file that a Select without FROM reads: one record without columns.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -9,8 +9,6 @@ mod coerce;
 mod forms;
 mod operators;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use arrow::datatypes::{DataType, Field};
 
 use crate::alike::alike;
@@ -54,8 +52,8 @@ pub(crate) struct Binder<'a> {
     waiting: Waiting,
     /// True for each parameter that the text has used.
     used: Vec<bool>,
-    /// The microseconds since 1970-01-01, when the text first asked for them.
-    now: Option<i64>,
+    /// The microseconds since 1970-01-01 that `now()` is.
+    now: i64,
     /// The expressions that the Select groups by.
     pub(crate) keys: Vec<Item>,
     /// The aggregates of the Select so far.
@@ -82,7 +80,12 @@ impl<'a> Binder<'a> {
     ) -> Self {
         let used = vec![false; parameters.len()];
         let (keys, aggregates) = (Vec::new(), Vec::new());
-        Self { columns, qualifiers, parameters, waiting, used, now: None, keys, aggregates }
+        Self { columns, qualifiers, parameters, waiting, used, now: 0, keys, aggregates }
+    }
+
+    /// Sets the time of the Select, in microseconds since 1970-01-01.
+    pub(crate) fn at(self, now: i64) -> Self {
+        Self { now, ..self }
     }
 
     /// Returns the number of the first parameter that no expression has used, from 1.
@@ -185,14 +188,10 @@ impl<'a> Binder<'a> {
     }
 
     /// Returns the time of the Select in UTC, or its date.
-    fn clock(&mut self, name: &str) -> Value {
-        let now = *self.now.get_or_insert_with(|| {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-        });
+    fn clock(&self, name: &str) -> Value {
         match name {
-            CURRENT_DATE => Value::Date(i32::try_from(now / DAY_MICROS).unwrap_or(i32::MAX)),
-            _ => Value::Timestamp(now),
+            CURRENT_DATE => Value::Date(i32::try_from(self.now / DAY_MICROS).unwrap_or(i32::MAX)),
+            _ => Value::Timestamp(self.now),
         }
     }
 

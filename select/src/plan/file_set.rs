@@ -89,7 +89,8 @@ impl FileSet {
         let names_alone = Source::of_parts(&self.pattern, schema, Vec::new(), self.names.len());
         let view = View::from(Arc::new(names_alone));
         let mut binder =
-            Binder::new(view.bindable(), syntax.qualifiers(), parameters, Waiting::Allowed);
+            Binder::new(view.bindable(), syntax.qualifiers(), parameters, Waiting::Allowed)
+                .at(select.now());
         // a term that does not bind is about the records; binding to them reports its errors
         let terms: Vec<_> = where_terms(syntax)
             .iter()

@@ -77,6 +77,20 @@ fn the_time_is_one_for_the_whole_select() {
 }
 
 #[test]
+fn all_that_is_made_of_a_select_has_one_time() {
+    let select = Select::parse("SELECT now()").expect("a Select").asked_now();
+    let time = || {
+        let source = Arc::new(Source::of_nothing().expect("a source"));
+        let plan = Plan::new(&select, source, &[]).expect("a plan");
+        let batches = Scan::new(plan, ScanOptions::default()).collect().expect("a record");
+        batches[0].column(0).as_primitive::<TimestampMicrosecondType>().value(0)
+    };
+    let first = time();
+    while micros() == first {}
+    assert_eq!(time(), first);
+}
+
+#[test]
 fn a_rule_does_not_depend_on_the_time() {
     let error = Predicate::parse("a = 1 OR day < current_date").unwrap_err();
     assert_eq!(

@@ -30,7 +30,8 @@ pub(crate) struct Planned {
 
 impl Catalogue {
     /// Binds `select` to the file with the name `from`, or to the files that match it as a pattern,
-    /// or to no file; a file with the name of a pattern comes first. Without the permission to wait, only a cached file can be bound to.
+    /// or to no file; a file with the name of a pattern comes first. Without the permission to
+    /// wait, only a cached file can be bound to.
     pub(crate) fn plan(
         &self,
         from: Option<&str>,
@@ -39,6 +40,8 @@ impl Catalogue {
         caller: &Caller,
         waiting: Waiting,
     ) -> Result<Planned, Fault> {
+        // the files of a pattern and their records are chosen at one time
+        let select = &select.asked_now();
         with_descriptors(|| match from {
             None => {
                 let source = Source::of_nothing().map_err(Fault::Select)?.with_waiting(waiting);

@@ -189,7 +189,7 @@ enum RowsStage {
     Jobs(Option<Box<SortJob>>),
     /// The rows of the last buffer are sorted in memory.
     Sorting(Box<Sorting>),
-    /// As long as there are too many runs, some of them are merged into one.
+    /// Some runs are merged into one, while there are too many.
     Runs(Option<Box<RunMerge>>, Vec<Run>, Box<Sorted>),
     Merging(Box<SortedMerge>),
 }
