@@ -2,8 +2,8 @@
 //! `SIFT_VERSION`, as in `0.1.0 (abc1234)`. The `build.rs` of both packages is a link to this
 //! file.
 //!
-//! Debug builds have no commit, or each commit would build them again. Sources without git have none,
-//! either.
+//! Debug builds have no commit, or each commit would build them again. Sources without git have
+//! none, either.
 
 use std::env;
 use std::path::Path;

@@ -64,8 +64,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves the files below `data` on a free loopback port for each of `channels`, each port for a
-    /// user of its own, and waits until it listens. `state` is the folder of the indexes, if there are some.
+    /// Serves the files below `data` on a free loopback port for each of `channels`, each port for
+    /// a user of its own, and waits until it listens. `state` is the folder of the indexes, if
+    /// there are some.
     ///
     /// # Errors
     /// A process that did not start, or ended too early. Its standard error says why.

@@ -34,9 +34,8 @@ pub struct Config {
     pub protection: Protection,
     /// The keys of encrypted Parquet files.
     pub keyring: Keyring,
-    /// The folder with the indexes, in which records are sorted and grouped if they need more than the
-    /// memory.
-    /// Without it such a Select ends with `LIMIT_EXCEEDED`.
+    /// The folder with the indexes, in which records are sorted and grouped if they need more than
+    /// the memory. Without it such a Select ends with `LIMIT_EXCEEDED`.
     pub state: Option<PathBuf>,
     /// Encrypts what a Select writes in that folder, by a key that only this process has.
     pub spill_encrypt: bool,

@@ -82,8 +82,8 @@ limits! {
     connections_per_address_max: NonZeroUsize = 128, at most 1 << 20;
 
     /// Connections of one listener whose Hello has not been answered, a quarter of them from one
-    /// address. If one more comes, the oldest one that has sent nothing is closed; if there is none,
-    /// the new one is.
+    /// address. If one more comes, the oldest one that has sent nothing is closed; if there is
+    /// none, the new one is.
     pending_connections_max: NonZeroUsize = 1024, at most 1 << 20;
 
     /// Handshakes that one listener performs at once, a quarter of them for one address. More wait,
@@ -163,8 +163,8 @@ limits! {
     /// Select is refused with `LIMIT_EXCEEDED`.
     pattern_files_max: NonZeroUsize = 256;
 
-    /// Memory for the groups and the sorted records of one Select. If they need more, they go to disk,
-    /// in the `state` folder. ORDER BY with a small LIMIT needs next to nothing.
+    /// Memory for the groups and the sorted records of one Select. If they need more, they go to
+    /// disk, in the `state` folder. ORDER BY with a small LIMIT needs next to nothing.
     query_memory_bytes_max: NonZeroUsize = 256 << 20;
 
     /// Memory of the server, about; by default half of the machine's, and at most three quarters of
@@ -173,8 +173,8 @@ limits! {
     /// `queue_seconds_max`.
     memory_bytes_max: NonZeroUsize = crate::memory::available::default_bytes_max();
 
-    /// Disk for groups and sorted records, of all Selects together. If they need more, a Select ends
-    /// with `LIMIT_EXCEEDED`.
+    /// Disk for groups and sorted records, of all Selects together. If they need more, a Select
+    /// ends with `LIMIT_EXCEEDED`.
     spill_bytes_max: NonZeroU64 = 64 << 30;
 }
 

@@ -1,4 +1,5 @@
-//! Bounds on what happens at once: one for all together, and a smaller one for each user or address.
+//! Bounds on what happens at once: one for all together, and a smaller one for each user or
+//! address.
 //!
 //! A waiter gets the permit of its own key first, then one of all. So the many waiters of one key
 //! hold as many permits as one key may, and all others pass them by. Both queues are first in,

@@ -59,8 +59,8 @@ enum Command {
     Fair(Fair),
     /// Make a page, a summary and charts from the JSON of other commands.
     ///
-    /// The page opens with the result about one case: the question closest to 1 % of the records, at
-    /// the highest level measured.
+    /// The page opens with the result about one case: the question closest to 1 % of the records,
+    /// at the highest level measured.
     Report {
         /// The JSON files of one or more runs (--json).
         #[arg(required = true, value_name = "JSON")]

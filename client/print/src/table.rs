@@ -1,7 +1,7 @@
 //! Records as a table for people, in bounded memory. The records of the first page decide the
 //! widths of the columns, and the others follow page by page. A later value that is wider than its
-//! column moves the rest of its page. On a terminal, texts are shortened until the table fits, and columns without room
-//! are left out.
+//! column moves the rest of its page. On a terminal, texts are shortened until the table fits, and
+//! columns without room are left out.
 
 use std::io::Write;
 

@@ -97,7 +97,8 @@ impl Grant {
     }
 
     /// Joins the grants for the two names of a file. The result covers the columns that both list,
-    /// and the records that both filters keep; the shorter time of both counts. Returns `None` if there is no such column.
+    /// and the records that both filters keep; the shorter time of both counts. Returns `None` if
+    /// there is no such column.
     pub fn join(a: &Arc<Self>, b: &Arc<Self>) -> Option<Arc<Self>> {
         if b.is_unrestricted() || Arc::ptr_eq(a, b) {
             return Some(Arc::clone(a));

@@ -31,10 +31,10 @@ pub(crate) enum Command {
     /// default nothing. The server listens on this machine only, unless --listen says otherwise.
     ///
     /// At the first signal, answers under way are finished and new requests are refused; the second
-    /// signal ends the server at once. At SIGHUP, as by siftd reload, it reads its configuration again,
-    /// with certificates, keys, revocation lists and all other files that it names. The log goes to
-    /// standard error. SIFT_LOG sets its level: off, error, warn, info (the default), debug or trace, also for a
-    /// part of the program, as in `info,sift_server=debug`.
+    /// signal ends the server at once. At SIGHUP, as by siftd reload, it reads its configuration
+    /// again, with certificates, keys, revocation lists and all other files that it names. The log
+    /// goes to standard error. SIFT_LOG sets its level: off, error, warn, info (the default), debug
+    /// or trace, also for a part of the program, as in `info,sift_server=debug`.
     Serve(ServeArgs),
     /// Make, show and revoke certificates: an authority of your own, what it issues, requests
     #[command(subcommand)]
@@ -62,11 +62,11 @@ pub(crate) enum Command {
     User(UserCommand),
     /// Show the sessions of the running server, and what they do
     ///
-    /// Sessions with user, peer, channel and begin. Requests with their text, in which long literals
-    /// are cut; the seconds since they began; the records and bytes that were sent, and the bytes that
-    /// were read of files; and what they wait for: `file` (planning, opening, reading), `pool` (the
-    /// threads that scan) or `peer` (the client). The server answers root and its own user, through
-    /// siftd.sock in the folder of its state.
+    /// Sessions with user, peer, channel and begin. Requests with their text, in which long
+    /// literals are cut; the seconds since they began; the records and bytes that were sent, and
+    /// the bytes that were read of files; and what they wait for: `file` (planning, opening,
+    /// reading), `pool` (the threads that scan) or `peer` (the client). The server answers root and
+    /// its own user, through siftd.sock in the folder of its state.
     Status(StatusArgs),
     /// End a session or a request of the running server
     ///
@@ -74,8 +74,9 @@ pub(crate) enum Command {
     Kill(KillArgs),
     /// Let the running server read its configuration again, and print what has changed
     ///
-    /// The server checks the whole of siftd.toml and every file that it names first. If something is
-    /// wrong, nothing changes, and the exit code is 2. SIGHUP does the same; the log tells the outcome.
+    /// The server checks the whole of siftd.toml and every file that it names first. If something
+    /// is wrong, nothing changes, and the exit code is 2. SIGHUP does the same; the log tells the
+    /// outcome.
     Reload(ControlArgs),
     /// Print a completion script for a shell
     Completions {

@@ -38,10 +38,10 @@ pub(crate) enum IndexCommand {
     /// contains values of the file, of protected columns too. Only its owner can read it, who has
     /// to be the user of the server.
     ///
-    /// With --columns, the index also has copies of these columns. A Select that needs no others
-    /// reads the copies instead of the records, if they are smaller. A column is copied only if
-    /// every record has a value of its type or NULL. The new index takes the place of the old one,
-    /// so building without --columns drops the copies.
+    /// If --columns is given, the index also has copies of these columns. A Select that needs no
+    /// others reads the copies instead of the records, if they are smaller. A column is copied only
+    /// if every record has a value of its type or NULL. The new index takes the place of the old
+    /// one, so building without --columns drops the copies.
     Build(BuildArgs),
     /// List all indexes
     List(StateArgs),

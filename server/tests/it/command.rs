@@ -135,7 +135,7 @@ impl Running {
         Self::of(&mut siftd(fixture, &all))
     }
 
-    /// With a limit on open files, which the server cannot raise.
+    /// Starts it with a limit on open files, which the server cannot raise.
     pub(crate) fn with_descriptors(fixture: &Fixture, max: u32, arguments: &[&str]) -> Self {
         let data = fixture.data().display().to_string();
         let serve =
@@ -153,12 +153,12 @@ impl Running {
         Self { child, log }
     }
 
-    /// With a configuration file; the rest of it is `listeners`.
+    /// Starts it with a configuration file; the rest of it is `listeners`.
     pub(crate) fn configured(fixture: &Fixture, listeners: &str) -> Self {
         Self::with_threads(fixture, listeners, 2)
     }
 
-    /// With a configuration file, and so many threads for scans.
+    /// Starts it with a configuration file, and so many threads for scans.
     pub(crate) fn with_threads(fixture: &Fixture, listeners: &str, threads: usize) -> Self {
         let folder = fixture.outside("config/sift");
         std::fs::create_dir_all(&folder).unwrap();

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::fixture::{Fixture, PATIENCE, Served};
 use crate::peer::{self, Peer, sql};
 
-/// With a file with many records, each with a text of one mebibyte and a pattern that almost
+/// Makes a file with many records, each with a text of one mebibyte and a pattern that almost
 /// matches everywhere in it, and a small file.
 fn hard_files() -> Fixture {
     let fixture = Fixture::with_files();

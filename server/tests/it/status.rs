@@ -18,7 +18,8 @@ use crate::peer::{hello, sql, tcp};
 /// A plain listener, and a folder for the state.
 const PLAIN: &str = "state = '../../state'\n[[listener]]\nport = 0\nencrypt = false\n";
 
-/// Runs a command against the server with this state. Returns its exit code, and all that it prints.
+/// Runs a command against the server with this state. Returns its exit code, and all that it
+/// prints.
 pub(crate) fn ask(fixture: &Fixture, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(binary());
     command.args(arguments).arg("--state").arg(fixture.outside("state"));

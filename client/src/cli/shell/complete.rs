@@ -1,4 +1,4 @@
-//! What could follow in a text that is being typed: keywords, functions, columns, files, commands.
+//! Completes a text that is being typed, with keywords, functions, columns, files and commands.
 //! It does no I/O; it asks [`Names`] for what only the server knows.
 
 use sift_client::{quote_column, quote_file};

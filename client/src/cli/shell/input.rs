@@ -1,4 +1,4 @@
-//! What is typed into the shell: Selects that end with `;`, and commands that begin with `\`. It
+//! The input of the shell: Selects that end with `;`, and commands that begin with `\`. It
 //! does no I/O.
 
 use clap::ValueEnum as _;
@@ -212,7 +212,7 @@ fn comment(text: &str) -> Option<usize> {
 /// Reads a command.
 ///
 /// # Errors
-/// What is wrong.
+/// A mistake in the input.
 fn command(line: &str) -> Result<Command, String> {
     let (name, argument) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let argument = unquoted(argument.trim());

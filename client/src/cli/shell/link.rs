@@ -17,9 +17,9 @@ pub(super) struct Link {
     names: Names,
     connection: Option<Connection>,
     used: Instant,
-    /// Whether a request was dropped, so that the rest of its answer may still come.
+    /// True if a request was dropped, so that the rest of its answer may still come.
     is_dropped: bool,
-    /// What became of the connection, for the user.
+    /// The news about the connection, for the user.
     news: Vec<String>,
 }
 
