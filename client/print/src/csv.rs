@@ -1,5 +1,5 @@
-//! Records as CSV (RFC 4180), where a NULL is a word, most often the empty one, and an equal text is
-//! in quotation marks.
+//! Records as CSV (RFC 4180), where a NULL is a word, most often the empty one, and an equal text
+//! is in quotation marks.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -17,8 +17,8 @@ pub(crate) struct Csv {
     line: String,
 }
 
-/// The word for NULL if there is one column. The empty word would be an empty line, and most readers
-/// skip such a line.
+/// The word for NULL if there is one column. The empty word would be an empty line, and most
+/// readers skip such a line.
 const NULL_ALONE: &str = "NULL";
 
 impl Csv {

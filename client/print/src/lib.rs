@@ -33,7 +33,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::util::display::FormatOptions;
 
-pub use terminal::printable;
+pub use terminal::{Escaping, printable};
 
 /// The format of single values in tables and CSV: exact decimals, ISO dates and times.
 const VALUES: FormatOptions<'static> = FormatOptions::new();
@@ -45,8 +45,8 @@ pub enum Form {
     /// terminal are escaped.
     Table,
     /// RFC 4180 with a header. As in PostgreSQL, NULL is empty and the empty text is `""`. If there
-    /// is one column, NULL is the word NULL, because most readers skip empty lines; the text NULL is
-    /// `"NULL"` then.
+    /// is one column, NULL is the word NULL, because most readers skip empty lines; the text NULL
+    /// is `"NULL"` then.
     Csv,
     /// One JSON object a line. Decimals are exact numbers, dates are texts, NULL is `null`.
     JsonLines,
@@ -58,13 +58,21 @@ pub enum Form {
     Vertical,
 }
 
+impl Form {
+    /// Returns whether texts are as they are, without escapes of characters that steer a terminal.
+    /// On a terminal such a form needs [`Escaping`].
+    pub fn is_for_programs(self) -> bool {
+        matches!(self, Self::Csv | Self::JsonLines | Self::Json)
+    }
+}
+
 /// The parts of the layout that depend on where the records go. The default is for files and pipes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     /// The width of the terminal. Texts in a table are shortened until it fits, and then end with
     /// `…`. Columns without room are left out. By default nothing is shortened or left out.
     pub width: Option<usize>,
-    /// Whether a table has the escape sequences of a terminal for its header and for NULL.
+    /// True if a table has the escape sequences of a terminal for its header and for NULL.
     pub colours: bool,
     /// The word for NULL in CSV, without commas, quotation marks and line ends. An equal text is in
     /// quotation marks.

@@ -68,6 +68,8 @@ pub(crate) enum Fault {
     SeveralFiles,
     #[error("`{0}` leads out of the output folder")]
     Outside(String),
+    #[error("`{0}`: the server lists it, but it was not asked for")]
+    NotAsked(String),
     #[error("{}: there is something else than a regular file, which is not replaced", .0.display())]
     NotReplaced(PathBuf),
     #[error(

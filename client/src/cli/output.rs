@@ -10,7 +10,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use sift_client::OutputFile;
-use sift_print::{Form, Layout, Printer};
+use sift_print::{Escaping, Form, Layout, Printer};
 
 use super::args::{Format, OutputArgs};
 use super::fault::{Fault, Result};
@@ -122,7 +122,7 @@ pub(super) struct Opened {
 impl Opened {
     /// Begins to write records of a schema.
     pub(super) fn begin(self, schema: &SchemaRef) -> Result<Records> {
-        let Self { format, layout, mut sink } = self;
+        let Self { format, layout, sink } = self;
         let form = match format {
             Format::Table => Form::Table,
             Format::Csv => Form::Csv,
@@ -143,6 +143,8 @@ impl Opened {
                 return Ok(Records::Parquet(Box::new(writer?)));
             }
         };
+        let escapes = sink.is_terminal() && form.is_for_programs();
+        let mut sink = Escaping::new(sink, escapes);
         let printer = Printer::with_layout(form, &layout, schema, &mut sink)?;
         Ok(Records::Text { printer, sink, is_array: form == Form::Json })
     }
@@ -150,7 +152,7 @@ impl Opened {
 
 /// Records being written.
 pub(super) enum Records {
-    Text { printer: Printer, sink: Sink, is_array: bool },
+    Text { printer: Printer, sink: Escaping<Sink>, is_array: bool },
     Arrow { writer: Box<StreamWriter<Vec<u8>>>, sink: Sink },
     Parquet(Box<ArrowWriter<Sink>>),
 }
@@ -158,22 +160,16 @@ pub(super) enum Records {
 impl Records {
     /// Returns whether text may go to the terminal.
     pub(super) fn is_on_terminal(&self) -> bool {
-        match self {
-            Self::Text { sink: Sink::Stdout(_), .. } => io::stdout().is_terminal(),
-            Self::Text { sink: Sink::Screen(_), .. } => true,
-            _ => false,
-        }
+        matches!(self, Self::Text { sink, .. } if sink.get_ref().is_terminal())
     }
 
     /// Returns whether nothing else may be written to the terminal: a pager runs, or the last line
     /// goes on in the next batch.
     pub(super) fn owns_terminal(&self) -> bool {
-        match self {
-            Self::Text { sink: Sink::Screen(pager), is_array, .. } => {
-                *is_array || pager.has_begun()
-            }
-            Self::Text { is_array, .. } => *is_array && self.is_on_terminal(),
-            _ => false,
+        let Self::Text { sink, is_array, .. } = self else { return false };
+        match sink.get_ref() {
+            Sink::Screen(pager) => *is_array || pager.has_begun(),
+            sink => *is_array && sink.is_terminal(),
         }
     }
 
@@ -197,7 +193,7 @@ impl Records {
         match self {
             Self::Text { printer, mut sink, .. } => {
                 printer.finish(&mut sink)?;
-                sink.finish()
+                sink.into_inner().finish()
             }
             Self::Arrow { mut writer, mut sink } => {
                 writer.finish()?;
@@ -239,6 +235,14 @@ impl Write for Sink {
 }
 
 impl Sink {
+    fn is_terminal(&self) -> bool {
+        match self {
+            Self::Stdout(_) => io::stdout().is_terminal(),
+            Self::Screen(_) => true,
+            Self::File(_) => false,
+        }
+    }
+
     fn finish(mut self) -> Result<()> {
         self.flush().map_err(Fault::of_output)?;
         match self {

@@ -1,5 +1,5 @@
-//! `sift fetch` of several files, patterns and folders: the tree, failures, resume, and names that
-//! lead out of the output folder.
+//! `sift fetch` of several files, patterns and folders: the tree, failures, resume, names that lead
+//! out of the output folder, and names that were not asked for.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -18,6 +18,12 @@ use crate::fake::{Fake, Peer, run};
 const LISTED: [&str; 7] =
     ["a.csv", "x/b.csv", "x/y/c.csv", "../evil.csv", "/evil.csv", "x/../../evil.csv", "gone.csv"];
 
+/// The files that the server lists for `*.txt`. Only the first one matches.
+const TEXTS: [&str; 5] = ["a.txt", ".bashrc", ".a.txt", "y/b.txt", "../b.txt"];
+
+/// The files that the server lists for the folder `f`. Only the first two match.
+const IN_FOLDER: [&str; 4] = ["f/a", "f/b/c", "g/a", "f/.profile"];
+
 /// Answers lists and fetches. A fetch of `x/b.csv` breaks off in the middle while `breaks`.
 async fn serving(mut peer: Peer, breaks: Arc<AtomicBool>) {
     peer.greet().await;
@@ -25,9 +31,11 @@ async fn serving(mut peer: Peer, breaks: Arc<AtomicBool>) {
         if kind == Kind::List {
             let pattern = ListRequest::decode(body.as_slice()).unwrap().pattern;
             let paths: &[&str] = match pattern.as_str() {
-                "" => &LISTED,
+                "**/*" => &LISTED,
                 "x/**/*" => &LISTED[1..3],
                 "*.csv" => &LISTED[..1],
+                "*.txt" => &TEXTS,
+                "f/**/*" => &IN_FOLDER,
                 _ => &[],
             };
             let entry = |path: &&str| FileEntry {
@@ -150,6 +158,36 @@ fn what_fails_is_named_and_the_rest_is_fetched() {
         assert!(text.ends_with("sift: 4 of 7 files were not fetched\n"), "{text}");
         has(&out, "x/y/c.csv");
         assert_eq!(names(here.path()), ["a.csv", "b.csv", "c.csv", "out", "x", "y"]);
+    });
+}
+
+#[test]
+fn what_was_not_asked_for_is_not_fetched() {
+    run(async {
+        let (fake, _) = server().await;
+        let here = tempfile::tempdir().unwrap();
+        fs::write(here.path().join(".bashrc"), "precious").unwrap();
+        let output = fetch(&fake, here.path(), &["*.txt"]);
+        let text = error(&output);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        for path in &TEXTS[1..4] {
+            let line =
+                format!("sift: {path}: `{path}`: the server lists it, but it was not asked for\n");
+            assert!(text.contains(&line), "{text}");
+        }
+        assert!(text.contains("`../b.txt` leads out of the output folder\n"), "{text}");
+        assert!(text.ends_with("sift: 4 of 5 files were not fetched\n"), "{text}");
+        has(here.path(), "a.txt");
+        assert_eq!(fs::read_to_string(here.path().join(".bashrc")).unwrap(), "precious");
+        assert_eq!(names(here.path()), [".bashrc", "a.txt"]);
+        let output = fetch(&fake, here.path(), &["-r", "f"]);
+        assert!(error(&output).ends_with("sift: 2 of 4 files were not fetched\n"));
+        has(here.path(), "f/b/c");
+        assert_eq!(names(here.path()), [".bashrc", "a", "a.txt", "b", "c", "f"]);
+        // another argument asks for one of them
+        let output = fetch(&fake, here.path(), &["*.txt", ".a.txt", "--output-dir", "out"]);
+        assert!(error(&output).ends_with("sift: 3 of 5 files were not fetched\n"));
+        assert_eq!(names(&here.path().join("out")), [".a.txt", "a.txt"]);
     });
 }
 

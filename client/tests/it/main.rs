@@ -20,7 +20,7 @@ mod fetch;
 /// Fetching several files with `sift`: trees, failures, and names that lead elsewhere.
 #[cfg(feature = "cli")]
 mod fetch_many;
-/// Parquet, and the word for NULL in CSV.
+/// Parquet, the word for NULL in CSV, and what steers a terminal.
 #[cfg(feature = "cli")]
 mod formats;
 /// The output of `sift`: which files `-o` may replace, and which files it leaves behind.

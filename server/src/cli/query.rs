@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use sift_print::{Form, Printer};
+use sift_print::{Escaping, Form, Printer};
 use sift_select::{IndexFolder, ScanOptions};
 use sift_server::LocalQuery;
 
@@ -79,8 +79,10 @@ pub(crate) fn run(args: QueryArgs) -> Result<(), super::error::Error> {
 }
 
 async fn print(mut query: LocalQuery, format: Format) -> Result<(), super::error::Error> {
-    let mut out = io::BufWriter::new(io::stdout());
-    let mut printer = Printer::begin(format.into(), query.schema(), &mut out)?;
+    let form = Form::from(format);
+    let escapes = io::stdout().is_terminal() && form.is_for_programs();
+    let mut out = Escaping::new(io::BufWriter::new(io::stdout()), escapes);
+    let mut printer = Printer::begin(form, query.schema(), &mut out)?;
     while let Some(batch) = query.next().await? {
         printer.batch(&batch, &mut out)?;
         out.flush()?;

@@ -1,7 +1,8 @@
 //! `sift fetch` of several files, patterns and folders: a few at a time, with one progress.
 //!
 //! The tree of the server is kept below one folder. A path comes from the server, so it is checked
-//! before a file is made: it has no `..`, it is not absolute, and it does not lead through a link.
+//! before a file is made: it was asked for, it has no `..`, it is not absolute, and it does not
+//! lead through a link.
 
 use std::collections::{HashSet, VecDeque};
 use std::fs::{self, Metadata};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use glob::{MatchOptions, Pattern};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sift_client::{Connection, Connector, ErrorKind, Fetched, Progress};
 use sift_print::printable;
@@ -25,6 +27,14 @@ use crate::cli::target::{self, Names};
 
 /// The number of files that are fetched at a time, each on a connection of its own.
 const CONNECTIONS_MAX: usize = 4;
+
+/// The rules by which a server matches patterns: `*` does not match a `/`, `**` does, and neither
+/// matches a dot at the start of a name.
+const MATCHING: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};
 
 const BAR: &str = "{wide_bar} {bytes} of {total_bytes}, {binary_bytes_per_sec}, {msg}";
 
@@ -61,39 +71,46 @@ pub(super) async fn run(connector: Connector, names: &Names, args: &FetchArgs) -
 struct File {
     path: String,
     bytes: Option<u64>,
+    /// False if the server lists a file that no argument is about.
+    is_asked: bool,
 }
 
 /// Asks the server for the files of patterns and folders. Each file is there once. What matches
 /// nothing is a name, which the server knows or not.
 async fn found(connection: &mut Connection, args: &FetchArgs) -> Result<Vec<File>> {
-    let mut files = Vec::new();
+    let mut listed = Vec::new();
     let mut known = HashSet::new();
+    let mut patterns = Vec::new();
     for argument in &args.files {
+        let folder = argument.trim_matches('/');
+        let is_all = args.recursive && matches!(folder, "" | ".");
         let pattern = match is_pattern(argument) {
             true => Some(argument.clone()),
-            false if args.recursive => Some(match argument.trim_matches('/') {
-                "" | "." => String::new(),
-                folder => escaped(folder) + "/**/*",
-            }),
+            false if is_all => Some("**/*".to_owned()),
+            false if args.recursive => Some(escaped(folder) + "/**/*"),
             false => None,
         };
-        let mut matching = match pattern {
-            Some(pattern) => connection.files(pattern).await?,
-            None => Vec::new(),
+        let mut matching = Vec::new();
+        if let Some(pattern) = pattern {
+            // a server refuses a pattern that is wrong; if it lists files, they match nothing here
+            patterns.extend(Pattern::new(&pattern).ok());
+            let files = connection.files(pattern).await?;
+            matching.extend(files.into_iter().map(|file| (file.path, file.bytes)));
         }
-        .into_iter()
-        .map(|file| File { path: file.path, bytes: file.bytes })
-        .collect::<Vec<_>>();
-        let is_all = args.recursive && matches!(argument.trim_matches('/'), "" | ".");
         if matching.is_empty() && !is_all {
-            matching.push(File { path: argument.clone(), bytes: None });
+            matching.push((argument.clone(), None));
         }
-        files.extend(matching.into_iter().filter(|file| known.insert(file.path.clone())));
+        listed.extend(matching.into_iter().filter(|(path, _)| known.insert(path.clone())));
     }
-    Ok(files)
+    let is_asked = |path: &String| {
+        args.files.contains(path)
+            || patterns.iter().any(|pattern| pattern.matches_with(path, MATCHING))
+    };
+    let file = |(path, bytes)| File { is_asked: is_asked(&path), path, bytes };
+    Ok(listed.into_iter().map(file).collect())
 }
 
-/// What all connections share.
+/// The state that all connections share.
 struct Work {
     connector: Connector,
     folder: PathBuf,
@@ -206,12 +223,16 @@ fn is_broken(fault: &Fault) -> bool {
 }
 
 async fn fetch(work: &Work, connection: &mut Connection, file: &File) -> Result<Fetched> {
+    let (folders, name) = split(&file.path)?;
+    if !file.is_asked {
+        return Err(Fault::NotAsked(file.path.clone()));
+    }
     let parts = [".part.origin", ".part"];
     let whole = parts.iter().find_map(|suffix| file.path.strip_suffix(suffix));
     if let Some(whole) = whole.filter(|whole| work.paths.contains(*whole)) {
         return Err(Fault::NeededName(whole.to_owned()));
     }
-    let to = destination(&work.folder, &file.path)?;
+    let to = destination(&work.folder, &folders, name)?;
     let bar = work.bar.clone();
     let (mut counted, mut expected) = (0, file.bytes.unwrap_or_default());
     let progress = move |Progress { done, total }| {
@@ -224,20 +245,28 @@ async fn fetch(work: &Work, connection: &mut Connection, file: &File) -> Result<
     Ok(fetch.to_file(to).await?)
 }
 
-/// Returns the place of a file of the server, and makes the folders on the way to it.
+/// Splits a path of the server into the folders on the way and the name of the file.
 ///
 /// # Errors
-/// The path leads out of the folder, or through something that is not a folder.
-fn destination(folder: &Path, path: &str) -> Result<PathBuf> {
-    let outside = || Fault::Outside(path.to_owned());
-    let names: Vec<&str> = path.split('/').collect();
+/// The path leads out of the output folder.
+fn split(path: &str) -> Result<(Vec<&str>, &str)> {
     let is_inside = |name: &&str| !matches!(*name, "" | "." | "..") && !name.contains('\0');
-    let Some((last, folders)) = names.split_last().filter(|_| names.iter().all(is_inside)) else {
-        return Err(outside());
-    };
+    let mut folders: Vec<&str> = path.split('/').collect();
+    let is_inside = folders.iter().all(is_inside);
+    match folders.pop().filter(|_| is_inside) {
+        Some(name) => Ok((folders, name)),
+        None => Err(Fault::Outside(path.to_owned())),
+    }
+}
+
+/// Returns the place of a file below the output folder, and makes the folders on the way to it.
+///
+/// # Errors
+/// The way leads through something that is not a folder, or ends at something that is not a file.
+fn destination(folder: &Path, folders: &[&str], name: &str) -> Result<PathBuf> {
     let mut place = folder.to_owned();
-    for name in folders {
-        place.push(name);
+    for inner in folders {
+        place.push(inner);
         let failed = |source| Fault::File { action: "create", path: place.clone(), source };
         match found_at(&place).map_err(failed)? {
             Some(there) if there.is_dir() => {}
@@ -251,7 +280,7 @@ fn destination(folder: &Path, path: &str) -> Result<PathBuf> {
             },
         }
     }
-    place.push(last);
+    place.push(name);
     let failed = |source| Fault::File { action: "write", path: place.clone(), source };
     match found_at(&place).map_err(failed)? {
         Some(there) if !there.is_file() => Err(Fault::NotReplaced(place)),
@@ -278,7 +307,10 @@ mod tests {
     fn no_path_leads_out_of_the_folder() {
         let outside = tempfile::tempdir().unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let to = |path| destination(folder.path(), path);
+        let to = |path| {
+            let (folders, name) = split(path)?;
+            destination(folder.path(), &folders, name)
+        };
         assert_eq!(to("a/b/c.csv").unwrap(), folder.path().join("a/b/c.csv"));
         assert!(folder.path().join("a/b").is_dir());
         assert_eq!(to("..a/...").unwrap(), folder.path().join("..a/..."));

@@ -16,6 +16,7 @@ use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Helper};
+use sift_client::Connection;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -43,7 +44,7 @@ const FILES_MAX: usize = 10_000;
 /// The maximal number of files whose columns are remembered.
 const DESCRIBED_MAX: usize = 100;
 
-/// What the user has typed.
+/// The result of one line of typing.
 pub(super) enum Typed {
     /// Whole entries.
     Text(String),
@@ -123,44 +124,62 @@ struct Assistant {
     known: RefCell<Known>,
 }
 
-/// What the server has answered. It is asked once.
+impl Assistant {
+    /// Asks the server. Returns `None` after an error, or if there is no answer in time.
+    fn ask<T>(
+        &self,
+        question: impl AsyncFnOnce(&mut Connection) -> sift_client::Result<T>,
+    ) -> Option<T> {
+        let asked = self.runtime.block_on(timeout(ASK_TIME_MAX, async {
+            let mut link = self.link.lock().await;
+            let answer = question(link.ready().await.ok()?).await;
+            answer.map_err(|error| link.lost(&error.into())).ok()
+        }));
+        asked.ok().flatten()
+    }
+}
+
+/// The answers of the server. After an error it is asked again.
 #[derive(Default)]
 struct Known {
     files: Option<Vec<String>>,
     columns: HashMap<String, Vec<String>>,
 }
 
+impl Known {
+    fn files(&mut self, ask: impl FnOnce() -> Option<Vec<String>>) -> Vec<String> {
+        if self.files.is_none() {
+            self.files = ask();
+        }
+        self.files.clone().unwrap_or_default()
+    }
+
+    fn columns(&mut self, file: &str, ask: impl FnOnce() -> Option<Vec<String>>) -> Vec<String> {
+        if let Some(columns) = self.columns.get(file) {
+            return columns.clone();
+        }
+        let Some(columns) = ask() else { return Vec::new() };
+        if self.columns.len() >= DESCRIBED_MAX {
+            self.columns.clear();
+        }
+        self.columns.insert(file.to_owned(), columns.clone());
+        columns
+    }
+}
+
 impl Names for Assistant {
     fn files(&self) -> Vec<String> {
-        if let Some(files) = &self.known.borrow().files {
-            return files.clone();
-        }
-        let asked = self.runtime.block_on(timeout(ASK_TIME_MAX, async {
-            let mut link = self.link.lock().await;
-            link.ready().await.ok()?.files("").await.ok()
-        }));
-        let files = asked.ok().flatten().unwrap_or_default();
-        let paths: Vec<String> = files.into_iter().take(FILES_MAX).map(|file| file.path).collect();
-        self.known.borrow_mut().files = Some(paths.clone());
-        paths
+        self.known.borrow_mut().files(|| {
+            let files = self.ask(async |connection: &mut Connection| connection.files("").await)?;
+            Some(files.into_iter().take(FILES_MAX).map(|file| file.path).collect())
+        })
     }
 
     fn columns(&self, file: &str) -> Vec<String> {
-        if let Some(columns) = self.known.borrow().columns.get(file) {
-            return columns.clone();
-        }
-        let asked = self.runtime.block_on(timeout(ASK_TIME_MAX, async {
-            let mut link = self.link.lock().await;
-            link.ready().await.ok()?.describe(file).await.ok()
-        }));
-        let fields = asked.ok().flatten().map(|described| described.fields).unwrap_or_default();
-        let columns: Vec<String> = fields.into_iter().map(|field| field.name).collect();
-        let mut known = self.known.borrow_mut();
-        if known.columns.len() >= DESCRIBED_MAX {
-            known.columns.clear();
-        }
-        known.columns.insert(file.to_owned(), columns.clone());
-        columns
+        self.known.borrow_mut().columns(file, || {
+            let describe = async |connection: &mut Connection| connection.describe(file).await;
+            Some(self.ask(describe)?.fields.into_iter().map(|field| field.name).collect())
+        })
     }
 }
 
@@ -193,3 +212,24 @@ impl Hinter for Assistant {
 impl Highlighter for Assistant {}
 
 impl Helper for Assistant {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_remembered_and_an_error_is_not() {
+        let mut known = Known::default();
+        assert!(known.files(|| None).is_empty());
+        assert!(known.columns("a", || None).is_empty());
+        let answer = || Some(vec!["x".to_owned()]);
+        assert_eq!(known.files(answer), ["x"]);
+        assert_eq!(known.columns("a", answer), ["x"]);
+        assert_eq!(known.files(|| panic!("asked again")), ["x"]);
+        assert_eq!(known.columns("a", || panic!("asked again")), ["x"]);
+        // no files are an answer, too
+        let mut known = Known::default();
+        assert!(known.files(|| Some(Vec::new())).is_empty());
+        assert!(known.files(|| panic!("asked again")).is_empty());
+    }
+}
